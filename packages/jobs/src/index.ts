@@ -1,1 +1,57 @@
-export {};
+export {
+  createClient,
+  type BatchItem,
+  type ClientOptions,
+  type Enqueued,
+  type JobsClient,
+} from './client/client.js';
+export type { EnqueueOptions } from './client/compose.js';
+export type { QueueDepth } from './client/queue-depth.js';
+export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';
+export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './connection/connect.js';
+export {
+  InvalidPayloadError,
+  JobsError,
+  PublishError,
+  ResultTimeoutError,
+  SoftTimeLimitExceeded,
+  TaskError,
+  TimeLimitExceeded,
+  TopologyConflictError,
+  WorkerShutdownError,
+  type JobsErrorCode,
+  type TaskErrorOptions,
+} from './errors.js';
+export {
+  defineTask,
+  parsePayload,
+  type PayloadOf,
+  type ResultOf,
+  type TaskContract,
+  type TaskLimits,
+  type TaskOptions,
+} from './task/define-task.js';
+export type { Backoff, RetryOptions } from './task/retry-policy.js';
+export {
+  defineTopology,
+  type Queue,
+  type QueueOptions,
+  type Topology,
+  type TopologyOptions,
+} from './topology/define.js';
+export { reconcileTopology, type TopologyReport } from './topology/reconcile.js';
+export { DeadHeader, TaskHeader, type ScheduledBy } from './wire/headers.js';
+export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
+export {
+  isFinal,
+  taskRecordSchema,
+  TASK_STATES,
+  type TaskErrorRecord,
+  type TaskEvent,
+  type TaskProgress,
+  type TaskRecord,
+  type TaskState,
+} from './wire/record.js';
+export type { TaskContext } from './worker/context.js';
+export { handleTask, type Handler, type TaskHandler } from './worker/registry.js';
+export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';

@@ -1,0 +1,124 @@
+/** The producer's side: put tasks in, look at them, wait for them. */
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { z } from 'zod';
+import { AckMultiplexer, type AckMultiplexerOptions } from '../connection/ack-multiplexer.js';
+import { JobsError } from '../errors.js';
+import { parsePayload, type TaskContract } from '../task/define-task.js';
+import type { Topology } from '../topology/define.js';
+import { requireToken } from '../wire/names.js';
+import type { TaskRecord } from '../wire/record.js';
+import { composeTask, type EnqueueOptions, type TaskTarget } from './compose.js';
+import { TaskLookup } from './lookup.js';
+import { readQueueDepths, type QueueDepth } from './queue-depth.js';
+
+export interface ClientOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  publishing?: AckMultiplexerOptions;
+}
+
+export interface Enqueued {
+  id: string;
+  /** The same id was already accepted within the last two minutes; nothing new was stored. */
+  duplicate: boolean;
+}
+
+export interface BatchItem<Payload> {
+  payload: Payload;
+  options?: EnqueueOptions;
+}
+
+export interface JobsClient {
+  /**
+   * Checks the payload and stores the task; resolves once JetStream has it.
+   * @throws InvalidPayloadError naming the fields; PublishError when it could not be stored
+   */
+  enqueue<Input extends z.ZodType>(
+    contract: TaskContract<Input>,
+    payload: z.input<Input>,
+    options?: EnqueueOptions,
+  ): Promise<Enqueued>;
+  /** Many at once: all payloads are checked first, so a bad one enqueues none. Results in the order of the items. */
+  enqueueMany<Input extends z.ZodType>(
+    contract: TaskContract<Input>,
+    items: readonly BatchItem<z.input<Input>>[],
+  ): Promise<Enqueued[]>;
+  /** Enqueues by name, without a contract: the payload is checked only by the worker. */
+  publish(queue: string, task: string, payload: unknown, options?: EnqueueOptions): Promise<Enqueued>;
+  /** The task's record; `undefined` for an id that nobody has seen. */
+  status(id: string): Promise<TaskRecord | undefined>;
+  /** Waits for the final record, without polling. Throws ResultTimeoutError. */
+  result(id: string, options?: { timeoutMs?: number }): Promise<TaskRecord>;
+  /** How much each queue holds. */
+  queues(): Promise<QueueDepth[]>;
+  /** Waits for what is being stored. The connection stays open: it is the caller's. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
+
+export function createClient(options: ClientOptions): JobsClient {
+  const publisher = new AckMultiplexer(options.connection, options.publishing);
+  return Object.assign(createProducer(options.connection, options.topology, publisher), {
+    close: () => publisher.close(),
+  });
+}
+
+/** A client over a publisher that somebody else owns: a worker's tasks enqueue through the worker's. */
+export function createProducer(
+  connection: NatsConnection,
+  topology: Topology,
+  publisher: AckMultiplexer,
+): Omit<JobsClient, 'close'> {
+  const lookup = new TaskLookup(connection, topology);
+
+  const send = async (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
+    const message = composeTask(topology.names, target, payload, options);
+    const limit = connection.info?.max_payload;
+    if (limit !== undefined && Buffer.byteLength(message.body) > limit) {
+      throw new JobsError(
+        'payload_too_large',
+        `The payload of task "${target.task}" is larger than the server's limit of ${limit} bytes. Pass ids, not objects, and load the data in the task.`,
+        { details: { task: target.task, limit } },
+      );
+    }
+    const ack = await publisher.publish(message.subject, message.body, { headers: message.headers });
+    return { id: message.id, duplicate: ack.duplicate };
+  };
+
+  return {
+    enqueue: async (contract, payload, options = {}) =>
+      send(targetOf(topology, contract, payload), payload, options),
+    enqueueMany: async (contract, items) => {
+      const checked = items.map((item) => ({ ...item, target: targetOf(topology, contract, item.payload) }));
+      return Promise.all(checked.map(({ target, payload, options = {} }) => send(target, payload, options)));
+    },
+    publish: async (queue, task, payload, options = {}) => {
+      const target: TaskTarget = {
+        queue: topology.queue(queue).name,
+        task: requireToken(task, 'task'),
+        priority: 'normal',
+        tenant: undefined,
+      };
+      return send(target, payload, options);
+    },
+    status: (id) => lookup.status(requireToken(id, 'id')),
+    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
+      lookup.result(requireToken(id, 'id'), timeoutMs),
+    queues: () => readQueueDepths(connection, topology),
+  };
+}
+
+function targetOf<Input extends z.ZodType>(
+  topology: Topology,
+  contract: TaskContract<Input>,
+  payload: z.input<Input>,
+): TaskTarget {
+  const parsed = parsePayload(contract, payload);
+  return {
+    queue: topology.queue(contract.queue).name,
+    task: contract.name,
+    priority: contract.priority,
+    tenant: contract.tenantOf(parsed),
+  };
+}

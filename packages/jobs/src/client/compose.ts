@@ -1,0 +1,160 @@
+/** Turns what a producer asks for into the message that goes on the wire. */
+import { randomUUID } from 'node:crypto';
+import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
+import { JobsError } from '../errors.js';
+import {
+  carryHeaders,
+  formatScheduledBy,
+  formatSeconds,
+  ServerHeader,
+  TaskHeader,
+  type ScheduledBy,
+} from '../wire/headers.js';
+import { requireToken, type Names, type Priority, type TaskSubject } from '../wire/names.js';
+
+/** How one task is enqueued. Everything has a default. */
+export interface EnqueueOptions {
+  /** Task id, one token of up to 64 characters. Default: a random UUID. The same id within two minutes is stored once. */
+  id?: string;
+  /** Start no earlier than this many milliseconds from now. */
+  delayMs?: number;
+  /** Start no earlier than this time. Not together with `delayMs`. */
+  eta?: Date;
+  /** Not started after this time: the task ends as `EXPIRED`. */
+  expires?: Date;
+  /** Lane within the queue. Default: the contract's. */
+  priority?: Priority;
+  /** Default: taken from the payload, as the contract says. */
+  tenant?: string | number;
+  /** Override the contract's retries after the first attempt. */
+  maxRetries?: number;
+  /** Override the contract's soft limit, in milliseconds. */
+  softTimeLimitMs?: number;
+  /** Override the contract's hard limit, in milliseconds. */
+  timeLimitMs?: number;
+  /** Refuse when a task of the same id is still queued or running, however long ago it was enqueued. Default false. */
+  unique?: boolean;
+  /** The task that enqueues this one, and the first of the family. */
+  parentId?: string;
+  rootId?: string;
+  /** Which schedule entry and tick asked for it. */
+  scheduledBy?: ScheduledBy;
+}
+
+export interface ComposedMessage {
+  id: string;
+  subject: string;
+  body: string;
+  headers: MsgHdrs;
+}
+
+export interface TaskTarget {
+  queue: string;
+  task: string;
+  priority: Priority;
+  tenant: string | undefined;
+}
+
+/** @throws JobsError `invalid_options` that names the option */
+export function composeTask(
+  names: Names,
+  target: TaskTarget,
+  payload: unknown,
+  options: EnqueueOptions,
+  now: Date = new Date(),
+): ComposedMessage {
+  const id = options.id === undefined ? randomUUID() : requireToken(options.id, 'id');
+  const subject: TaskSubject = {
+    queue: target.queue,
+    priority: options.priority ?? target.priority,
+    tenant: options.tenant === undefined ? target.tenant : requireToken(String(options.tenant), 'tenant'),
+    task: target.task,
+    id,
+  };
+  const headers = newHeaders();
+  headers.set(ServerHeader.MsgId, id);
+  headers.set(TaskHeader.EnqueuedAt, now.toISOString());
+  setOptions(headers, options);
+  const body = JSON.stringify(payload);
+  const taskSubject = names.taskSubject(subject);
+  const startAt = startTime(options, now);
+  if (options.unique === true) headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
+  if (startAt === undefined) return { id, subject: taskSubject, body, headers };
+  return { id, body, ...scheduleAt(names, subject, startAt, headers) };
+}
+
+/** The next attempt of a task: its own headers, the number of retries so far, a start time. */
+export function composeRetry(
+  names: Names,
+  subject: TaskSubject,
+  attempt: { retries: number; startAt: Date; enqueuedAt: string; headers: MsgHdrs | undefined },
+): { subject: string; headers: MsgHdrs } {
+  const headers = carryHeaders(attempt.headers);
+  headers.set(TaskHeader.Retries, String(attempt.retries));
+  headers.set(TaskHeader.EnqueuedAt, attempt.enqueuedAt);
+  // The same id for the same attempt: a worker that dies between this publish and its ack repeats nothing.
+  headers.set(ServerHeader.MsgId, `${subject.id}.retry-${attempt.retries}`);
+  return scheduleAt(names, subject, attempt.startAt, headers);
+}
+
+function scheduleAt(
+  names: Names,
+  subject: TaskSubject,
+  startAt: Date,
+  headers: MsgHdrs,
+): { subject: string; headers: MsgHdrs } {
+  headers.set(ServerHeader.Schedule, `@at ${startAt.toISOString()}`);
+  headers.set(ServerHeader.ScheduleTarget, names.taskSubject(subject));
+  return { subject: names.delayedSubject(subject.queue, subject.id), headers };
+}
+
+function setOptions(headers: MsgHdrs, options: EnqueueOptions): void {
+  if (options.maxRetries !== undefined) {
+    headers.set(TaskHeader.MaxRetries, String(wholeNumber('maxRetries', options.maxRetries)));
+  }
+  if (options.softTimeLimitMs !== undefined) {
+    headers.set(
+      TaskHeader.SoftTimeLimit,
+      formatSeconds(positive('softTimeLimitMs', options.softTimeLimitMs)),
+    );
+  }
+  if (options.timeLimitMs !== undefined) {
+    headers.set(TaskHeader.TimeLimit, formatSeconds(positive('timeLimitMs', options.timeLimitMs)));
+  }
+  if (options.expires !== undefined) {
+    headers.set(TaskHeader.Expires, validDate('expires', options.expires).toISOString());
+  }
+  if (options.parentId !== undefined) headers.set(TaskHeader.ParentId, options.parentId);
+  if (options.rootId !== undefined) headers.set(TaskHeader.RootId, options.rootId);
+  if (options.scheduledBy !== undefined)
+    headers.set(TaskHeader.ScheduledBy, formatScheduledBy(options.scheduledBy));
+}
+
+function startTime(options: EnqueueOptions, now: Date): Date | undefined {
+  const { delayMs, eta } = options;
+  if (delayMs !== undefined && eta !== undefined) {
+    throw new JobsError('invalid_options', 'delayMs and eta were both given; give one of them.');
+  }
+  if (delayMs !== undefined && !(Number.isFinite(delayMs) && delayMs >= 0)) {
+    throw new JobsError('invalid_options', `delayMs is ${delayMs}; it must be milliseconds from 0.`);
+  }
+  const startAt = eta === undefined ? new Date(now.getTime() + (delayMs ?? 0)) : validDate('eta', eta);
+  return startAt.getTime() > now.getTime() ? startAt : undefined;
+}
+
+function validDate(field: string, value: Date): Date {
+  if (!Number.isNaN(value.getTime())) return value;
+  throw new JobsError('invalid_options', `${field} is not a valid date.`, { details: { field } });
+}
+
+function wholeNumber(field: string, value: number): number {
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new JobsError('invalid_options', `${field} is ${value}; it must be a whole number from 0.`, {
+    details: { field },
+  });
+}
+
+function positive(field: string, value: number): number {
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new JobsError('invalid_options', `${field} is ${value}; it must be above 0.`, { details: { field } });
+}

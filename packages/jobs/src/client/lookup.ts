@@ -1,0 +1,93 @@
+/** Finds a task wherever it is: its record in the results bucket, else its message in a queue. */
+import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import { readTaskHeaders, ServerHeader } from '../wire/headers.js';
+import type { TaskSubject } from '../wire/names.js';
+import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { ResultTimeoutError } from '../errors.js';
+import type { Topology } from '../topology/define.js';
+
+const REQUEST_TIMEOUT_MS = 5_000;
+
+export class TaskLookup {
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly topology: Topology,
+  ) {}
+
+  /** The stored record, or `undefined` when no attempt has stored one. */
+  async record(id: string): Promise<TaskRecord | undefined> {
+    const { names } = this.topology;
+    const message = await this.directGet(names.resultStream, { last_by_subj: names.resultKey(id) });
+    return message === undefined ? undefined : taskRecordSchema.parse(message.json());
+  }
+
+  /** The task's state; `undefined` for an id that nobody has seen, or whose result has expired. */
+  async status(id: string): Promise<TaskRecord | undefined> {
+    const record = await this.record(id);
+    if (record !== undefined) return record;
+    const found = await Promise.all(this.topology.queues.map((queue) => this.queued(queue.name, id)));
+    // A task may have started between the two look-ups, and then it has a record now.
+    return found.find((entry) => entry !== undefined) ?? this.record(id);
+  }
+
+  /** Waits until the task ends. Throws `ResultTimeoutError`. */
+  async result(id: string, timeoutMs: number): Promise<TaskRecord> {
+    const { names } = this.topology;
+    return new Promise<TaskRecord>((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer);
+        if (!subscription.isClosed()) subscription.unsubscribe();
+        settle();
+      };
+      const accept = (record: TaskRecord | undefined): void => {
+        if (record !== undefined && isFinal(record.state)) finish(() => resolve(record));
+      };
+      const timer = setTimeout(() => finish(() => reject(new ResultTimeoutError(id, timeoutMs))), timeoutMs);
+      // Subscribed before the look-up, so that a result stored in between is not missed.
+      const subscription = this.connection.subscribe(names.resultNotice(id), {
+        callback: (error, message) => {
+          if (error === null) accept(taskRecordSchema.safeParse(message.json()).data);
+        },
+      });
+      this.record(id).then(accept, (error: unknown) => finish(() => reject(error)));
+    });
+  }
+
+  private async queued(queue: string, id: string): Promise<TaskRecord | undefined> {
+    const { names } = this.topology;
+    const stream = names.queueStream(queue);
+    const waiting = await this.directGet(stream, { seq: 1, next_by_subj: names.taskById(queue, id) });
+    const subject = waiting && names.parseTaskSubject(waiting.headers?.get(ServerHeader.Subject) ?? '');
+    if (waiting && subject) return waitingRecord(subject, waiting, 'PENDING');
+    const delayed = await this.directGet(stream, { last_by_subj: names.delayedSubject(queue, id) });
+    const target = delayed && names.parseTaskSubject(delayed.headers?.get(ServerHeader.ScheduleTarget) ?? '');
+    return delayed && target ? waitingRecord(target, delayed, 'SCHEDULED') : undefined;
+  }
+
+  private async directGet(stream: string, query: Record<string, unknown>): Promise<Msg | undefined> {
+    const reply = await this.connection.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), {
+      timeout: REQUEST_TIMEOUT_MS,
+    });
+    return reply.headers?.code ? undefined : reply;
+  }
+}
+
+function waitingRecord(subject: TaskSubject, message: Msg, state: 'PENDING' | 'SCHEDULED'): TaskRecord {
+  const headers = readTaskHeaders(message.headers);
+  return {
+    ...subject,
+    tenant: subject.tenant ?? null,
+    state,
+    retries: headers.retries,
+    worker: null,
+    result: null,
+    error: null,
+    progress: null,
+    enqueued_at: headers.enqueuedAt ?? message.headers?.get(ServerHeader.TimeStamp) ?? null,
+    started_at: null,
+    finished_at: null,
+    runtime_ms: null,
+    parent_id: headers.parentId ?? null,
+    root_id: headers.rootId ?? subject.id,
+  };
+}

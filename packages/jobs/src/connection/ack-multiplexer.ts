@@ -1,0 +1,249 @@
+/**
+ * Publishes to JetStream and awaits the server's acknowledgements over one inbox subscription and one map of
+ * pending messages, which is several times faster than a request per message.
+ *
+ * A message is sent again, with the same `Nats-Msg-Id` when it has one, after a lost acknowledgement, after a
+ * reconnect, and while JetStream is not there; so messages without an id must be idempotent (as key-value
+ * puts are). At most `windowSize` messages are unacknowledged at once; more wait their turn in order.
+ */
+import {
+  createInbox,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Subscription,
+} from '@nats-io/nats-core';
+import Queue from 'yocto-queue';
+import { JobsError, PublishError } from '../errors.js';
+
+export interface AckMultiplexerOptions {
+  /** Unacknowledged messages at once. Default 4,096: enough to keep a broker busy, little enough for it to buffer. */
+  windowSize?: number;
+  /** Send again when the acknowledgement has not come within this time, in milliseconds. Default 5,000. */
+  ackTimeoutMs?: number;
+  /** Give up after this time since `publish` was called, in milliseconds. Default 60,000. */
+  deadlineMs?: number;
+}
+
+/** The server's answer: where the message was stored, or that it already was. */
+export interface StoredAck {
+  stream: string;
+  sequence: number;
+  duplicate: boolean;
+}
+
+export interface PublishOptions {
+  headers?: MsgHdrs;
+  /** Overrides the multiplexer's deadline, in milliseconds. */
+  deadlineMs?: number;
+}
+
+interface PendingMessage {
+  subject: string;
+  data: string | Uint8Array;
+  headers: MsgHdrs | undefined;
+  sentAt: number;
+  deadlineAt: number;
+  resolve: (ack: StoredAck) => void;
+  reject: (error: Error) => void;
+}
+
+const SWEEP_INTERVAL_MS = 250;
+/** No JetStream listens (a status), or it is short of resources (an error's code). */
+const UNAVAILABLE = 503;
+/** JetStream's code for `Nats-Expected-Last-Subject-Sequence` not met. */
+const WRONG_LAST_SEQUENCE = 10071;
+
+export class AckMultiplexer {
+  private readonly inbox = createInbox();
+  private readonly subscription: Subscription;
+  private readonly pending = new Map<string, PendingMessage>();
+  private readonly waiting = new Queue<PendingMessage>();
+  private readonly sweeper: NodeJS.Timeout;
+  private readonly windowSize: number;
+  private readonly ackTimeoutMs: number;
+  private readonly deadlineMs: number;
+  private nextToken = 0;
+  private whenIdle: (() => void)[] = [];
+  private closed = false;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    options: AckMultiplexerOptions = {},
+  ) {
+    this.windowSize = options.windowSize ?? 4096;
+    this.ackTimeoutMs = options.ackTimeoutMs ?? 5_000;
+    this.deadlineMs = options.deadlineMs ?? 60_000;
+    this.subscription = connection.subscribe(`${this.inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) this.settle(message);
+      },
+    });
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS);
+    this.sweeper.unref();
+    void this.resendOnReconnect();
+  }
+
+  /** Messages not yet acknowledged, waiting ones included. */
+  get size(): number {
+    return this.pending.size + this.waiting.size;
+  }
+
+  /**
+   * Resolves once JetStream has stored the message.
+   * @throws PublishError `publish_failed` when it could not be stored before the deadline or is refused,
+   *   `publish_conflict` when the expected last sequence of the subject did not hold
+   */
+  publish(subject: string, data: string | Uint8Array, options: PublishOptions = {}): Promise<StoredAck> {
+    if (this.closed) return Promise.reject(new JobsError('closed', 'This client has been closed.'));
+    return new Promise((resolve, reject) => {
+      const message: PendingMessage = {
+        subject,
+        data,
+        headers: options.headers,
+        sentAt: 0,
+        deadlineAt: Date.now() + (options.deadlineMs ?? this.deadlineMs),
+        resolve,
+        reject,
+      };
+      if (this.pending.size < this.windowSize) this.send(message);
+      else this.waiting.enqueue(message);
+    });
+  }
+
+  /** Resolves when everything published so far has been acknowledged or given up. */
+  async drained(): Promise<void> {
+    if (this.size === 0) return;
+    await new Promise<void>((resolve) => this.whenIdle.push(resolve));
+  }
+
+  /** Waits for what is pending, then stops. Later publishes are refused. Idempotent. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.drained();
+    clearInterval(this.sweeper);
+    if (!this.subscription.isClosed()) this.subscription.unsubscribe();
+  }
+
+  private send(message: PendingMessage): void {
+    const token = (this.nextToken++).toString(36);
+    this.pending.set(token, message);
+    this.transmit(token, message);
+  }
+
+  private transmit(token: string, message: PendingMessage): void {
+    message.sentAt = Date.now();
+    const reply = `${this.inbox}.${token}`;
+    try {
+      const options = message.headers === undefined ? { reply } : { reply, headers: message.headers };
+      this.connection.publish(message.subject, message.data, options);
+    } catch (cause) {
+      // The client throws for what can never be sent: a closed connection, or a body above the server's limit.
+      this.finish(token, () => message.reject(refused(message.subject, 'it could not be sent', cause)));
+    }
+  }
+
+  private settle(reply: Msg): void {
+    const token = reply.subject.slice(this.inbox.length + 1);
+    const message = this.pending.get(token);
+    if (message === undefined) return;
+    if (reply.headers?.code === UNAVAILABLE) {
+      this.sendAgainSoon(message);
+      return;
+    }
+    const answer = parseAck(reply);
+    if ('ack' in answer) {
+      this.finish(token, () => message.resolve(answer.ack));
+    } else if (answer.transient) {
+      this.sendAgainSoon(message);
+    } else {
+      this.finish(token, () => message.reject(answer.error(message.subject)));
+    }
+  }
+
+  /** JetStream is starting, electing a leader or short of resources: the next sweep sends the message again. */
+  private sendAgainSoon(message: PendingMessage): void {
+    message.sentAt = Date.now() - this.ackTimeoutMs;
+  }
+
+  private finish(token: string, settle: () => void): void {
+    this.pending.delete(token);
+    settle();
+    const next = this.waiting.dequeue();
+    if (next !== undefined) this.send(next);
+    else if (this.pending.size === 0) this.notifyIdle();
+  }
+
+  private notifyIdle(): void {
+    const listeners = this.whenIdle;
+    this.whenIdle = [];
+    for (const listener of listeners) listener();
+  }
+
+  private sweep(): void {
+    const now = Date.now();
+    for (const [token, message] of this.pending) {
+      if (now >= message.deadlineAt || this.connection.isClosed()) {
+        this.finish(token, () =>
+          message.reject(refused(message.subject, 'JetStream did not confirm it in time')),
+        );
+      } else if (now - message.sentAt >= this.ackTimeoutMs) {
+        this.transmit(token, message);
+      }
+    }
+  }
+
+  private async resendOnReconnect(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      if (status.type !== 'reconnect') continue;
+      for (const [token, message] of this.pending) this.transmit(token, message);
+    }
+  }
+}
+
+type Answer = { ack: StoredAck } | { transient: boolean; error: (subject: string) => PublishError };
+
+function parseAck(reply: Msg): Answer {
+  const body = parseJson(reply.string());
+  if (body.error !== undefined) {
+    const { code, err_code: errorCode, description = 'the server gave no reason' } = body.error;
+    if (errorCode === WRONG_LAST_SEQUENCE) {
+      return {
+        transient: false,
+        error: (subject) =>
+          new PublishError('publish_conflict', `A message already stands on ${subject}.`, {
+            details: { subject },
+          }),
+      };
+    }
+    return { transient: code === UNAVAILABLE, error: (subject) => refused(subject, description) };
+  }
+  if (body.stream === undefined || body.seq === undefined) {
+    return { transient: false, error: (subject) => refused(subject, 'no stream listens there') };
+  }
+  return { ack: { stream: body.stream, sequence: body.seq, duplicate: body.duplicate === true } };
+}
+
+/** The server's answer to a publish. Trusted and on the hot path, so it is not checked field by field. */
+interface AckBody {
+  stream?: string;
+  seq?: number;
+  duplicate?: boolean;
+  error?: { code?: number; err_code?: number; description?: string };
+}
+
+function parseJson(text: string): AckBody {
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server's own format, see AckBody
+    return JSON.parse(text) as AckBody;
+  } catch {
+    return {};
+  }
+}
+
+function refused(subject: string, reason: string, cause?: unknown): PublishError {
+  return new PublishError('publish_failed', `A message to ${subject} was not stored: ${reason}.`, {
+    cause,
+    details: { subject },
+  });
+}

@@ -1,0 +1,105 @@
+/** Opens the connection to NATS that everything else of this package is given. */
+import {
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
+import { readFile } from 'node:fs/promises';
+import { JobsError } from '../errors.js';
+
+/** Delayed messages and per-message expiry are native from this version on. */
+export const MINIMUM_SERVER_VERSION = '2.12.0';
+
+export interface ConnectOptions {
+  /** One URL or several of the same cluster, for example `nats://127.0.0.1:4222`. */
+  servers: string | readonly string[];
+  /** Path of a NATS credentials file. */
+  credsFile?: string;
+  /** Shown by the server's monitoring. */
+  name: string;
+  /** How long the first connection may take, in milliseconds. Default 10,000. */
+  timeoutMs?: number;
+}
+
+const RECONNECT_WAIT_MS = 250;
+const RECONNECT_JITTER_MS = 250;
+/** Two pings unanswered at this interval mean that the network is cut. */
+const PING_INTERVAL_MS = 5_000;
+
+/**
+ * Connects; afterwards the connection comes back by itself for as long as it takes.
+ * @throws JobsError `connection_failed` with the address, `server_too_old` for a server before 2.12
+ */
+export async function connectToNats(options: ConnectOptions): Promise<NatsConnection> {
+  const servers = typeof options.servers === 'string' ? options.servers.split(',') : [...options.servers];
+  const settings: NodeConnectionOptions = {
+    servers: servers.map((server) => server.trim()),
+    name: options.name,
+    timeout: options.timeoutMs ?? 10_000,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_WAIT_MS,
+    reconnectJitter: RECONNECT_JITTER_MS,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: 2,
+  };
+  if (options.credsFile !== undefined) {
+    settings.authenticator = credsAuthenticator(await readCredentials(options.credsFile));
+  }
+  const connection = await open(settings);
+  const version = connection.info?.version ?? 'unknown';
+  if (!isAtLeast(version, MINIMUM_SERVER_VERSION)) {
+    await connection.close();
+    throw new JobsError(
+      'server_too_old',
+      `The NATS server at ${withoutCredentials(servers)} has version ${version}; version ${MINIMUM_SERVER_VERSION} or newer is needed. Upgrade nats-server.`,
+      { details: { version } },
+    );
+  }
+  return connection;
+}
+
+/** Whether a server version such as `2.15.1` or `2.12.0-beta.1` has reached the minimum. */
+export function isAtLeast(version: string, minimum: string): boolean {
+  const actual = numbersOf(version);
+  const wanted = numbersOf(minimum);
+  if (actual === undefined || wanted === undefined) return false;
+  for (const [index, least] of wanted.entries()) {
+    const part = actual[index] ?? 0;
+    if (part !== least) return part > least;
+  }
+  return true;
+}
+
+function numbersOf(version: string): number[] | undefined {
+  const match = /^v?(\d+)\.(\d+)\.(\d+)/.exec(version);
+  return match?.slice(1).map(Number);
+}
+
+async function readCredentials(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new JobsError('connection_failed', `The NATS credentials file ${path} cannot be read.`, { cause });
+  }
+}
+
+async function open(settings: NodeConnectionOptions): Promise<NatsConnection> {
+  try {
+    return await connect(settings);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new JobsError(
+      'connection_failed',
+      `No connection to NATS at ${withoutCredentials(settings.servers)}: ${reason}. Is the server running, and are the address and credentials right?`,
+      { cause },
+    );
+  }
+}
+
+function withoutCredentials(servers: NodeConnectionOptions['servers']): string {
+  return [servers ?? []]
+    .flat()
+    .map((server) => server.replace(/\/\/[^/@]*@/, '//'))
+    .join(', ');
+}

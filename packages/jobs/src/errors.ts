@@ -1,0 +1,142 @@
+/** Stable identifiers of every error this package throws. Branch on these, never on message text. */
+export type JobsErrorCode =
+  | 'connection_failed'
+  | 'server_too_old'
+  | 'invalid_configuration'
+  | 'invalid_options'
+  | 'invalid_payload'
+  | 'invalid_result'
+  | 'payload_too_large'
+  | 'publish_failed'
+  | 'publish_conflict'
+  | 'closed'
+  | 'result_timeout'
+  | 'topology_conflict'
+  | 'unknown_task'
+  | 'soft_time_limit_exceeded'
+  | 'time_limit_exceeded'
+  | 'retry_requested'
+  | 'shutdown'
+  | 'task_failed';
+
+export interface JobsErrorOptions {
+  cause?: unknown;
+  /** Facts for programs: never secrets, never payloads. */
+  details?: Record<string, unknown>;
+}
+
+/** Base of every error of this package. */
+export class JobsError extends Error {
+  readonly code: JobsErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: JobsErrorCode, message: string, options: JobsErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.details = Object.freeze({ ...options.details });
+  }
+}
+
+/** The payload does not match the task's schema; the message names each field. */
+export class InvalidPayloadError extends JobsError {
+  readonly retryable = false;
+
+  constructor(task: string, problems: readonly string[]) {
+    super('invalid_payload', `The payload of task "${task}" is not valid: ${problems.join('; ')}.`, {
+      details: { task, problems },
+    });
+  }
+}
+
+/** JetStream did not confirm a message before its deadline, or refused it. */
+export class PublishError extends JobsError {
+  constructor(code: 'publish_failed' | 'publish_conflict', message: string, options: JobsErrorOptions = {}) {
+    super(code, message, options);
+  }
+}
+
+/** `result()` waited its whole time-out and the task has not ended. */
+export class ResultTimeoutError extends JobsError {
+  constructor(id: string, timeoutMs: number) {
+    super('result_timeout', `Task "${id}" has not ended within ${timeoutMs} ms.`, {
+      details: { id, timeoutMs },
+    });
+  }
+}
+
+/** A stream, consumer or bucket exists with settings that cannot be changed to the declared ones. */
+export class TopologyConflictError extends JobsError {
+  constructor(conflicts: readonly string[]) {
+    super(
+      'topology_conflict',
+      `The NATS server holds streams or consumers that differ from what is declared and cannot be changed in place:\n` +
+        conflicts.map((conflict) => `  - ${conflict}`).join('\n') +
+        `\nDrain and remove them, or choose another prefix.`,
+      { details: { conflicts } },
+    );
+  }
+}
+
+/** Reason of `ctx.signal` when a task has run longer than its soft limit. */
+export class SoftTimeLimitExceeded extends JobsError {
+  constructor(softTimeLimitMs: number) {
+    super(
+      'soft_time_limit_exceeded',
+      `The task ran longer than its soft time limit of ${softTimeLimitMs} ms.`,
+      {
+        details: { softTimeLimitMs },
+      },
+    );
+  }
+}
+
+/** The task ran longer than its hard limit and was given up. */
+export class TimeLimitExceeded extends JobsError {
+  readonly retryable = false;
+
+  constructor(timeLimitMs: number) {
+    super('time_limit_exceeded', `The task ran longer than its time limit of ${timeLimitMs} ms.`, {
+      details: { timeLimitMs },
+    });
+  }
+}
+
+/** Reason of `ctx.signal` when the worker stops and the grace time is over. */
+export class WorkerShutdownError extends JobsError {
+  constructor() {
+    super('shutdown', 'The worker is shutting down; the task is handed back and runs on another worker.');
+  }
+}
+
+/** Thrown by `ctx.retry()`: run this task again after a delay. */
+export class RetryRequestedError extends JobsError {
+  readonly retryAfterMs: number | undefined;
+
+  constructor(delayMs: number | undefined, cause: unknown) {
+    super('retry_requested', 'The task asked to be retried.', { cause });
+    this.retryAfterMs = delayMs;
+  }
+}
+
+export interface TaskErrorOptions extends JobsErrorOptions {
+  /** `false` sends the task to the dead letters at once; `true` retries whatever the policy's predicates say. */
+  retryable?: boolean;
+  /** How long to wait before the next attempt, in milliseconds: for example a platform's `Retry-After`. */
+  retryAfterMs?: number;
+}
+
+/**
+ * An error a handler may throw to say how it wants to be treated. Any error object with the properties
+ * `retryable` or `retryAfterMs` is treated the same, so own error classes need not extend this one.
+ */
+export class TaskError extends JobsError {
+  readonly retryable: boolean | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: TaskErrorOptions = {}) {
+    super('task_failed', message, options);
+    this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,104 @@
+/** A task's contract: what producers and workers agree on. Handlers live elsewhere, so that producers never import them. */
+import type { z } from 'zod';
+import { InvalidPayloadError, JobsError } from '../errors.js';
+import { requireToken, type Priority } from '../wire/names.js';
+import { resolveRetryPolicy, type RetryOptions, type RetryPolicy } from './retry-policy.js';
+
+export interface TaskLimits {
+  /** After this `ctx.signal` aborts with `SoftTimeLimitExceeded`, in milliseconds. Default 540,000. */
+  softTimeLimitMs?: number;
+  /** After this the execution is given up for good, in milliseconds. Default 600,000. */
+  timeLimitMs?: number;
+}
+
+export const DEFAULT_SOFT_TIME_LIMIT_MS = 540_000;
+export const DEFAULT_TIME_LIMIT_MS = 600_000;
+
+export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> {
+  /** One token, unique in the system, for example `sync_campaign_data`. */
+  name: string;
+  /** The queue whose workers run it. */
+  queue: string;
+  description?: string;
+  /** A JSON object. Payloads are checked against it when enqueued and again before they run. */
+  input: Input;
+  /** What the handler returns, as stored in the results bucket. */
+  output: Output;
+  /** Lane within the queue. Default `normal`. */
+  priority?: Priority;
+  /** Whose work a payload is. Default: the payload's `tenant_id`, when it has one. */
+  tenant?: (payload: z.output<Input>) => string | number | undefined;
+  retry?: RetryOptions;
+  limits?: TaskLimits;
+}
+
+export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  readonly queue: string;
+  readonly description: string;
+  readonly input: Input;
+  readonly output: Output;
+  readonly priority: Priority;
+  readonly retry: RetryPolicy;
+  readonly limits: Readonly<Required<TaskLimits>>;
+  tenantOf(payload: z.output<Input>): string | undefined;
+}
+
+export type PayloadOf<Contract> = Contract extends TaskContract<infer Input> ? z.input<Input> : never;
+export type ResultOf<Contract> =
+  Contract extends TaskContract<z.ZodType, infer Output> ? z.output<Output> : never;
+
+/** Declares a task once: name, queue, schemas, retries, limits. Throws `invalid_options` for a contract that cannot work. */
+export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
+  options: TaskOptions<Input, Output>,
+): TaskContract<Input, Output> {
+  const name = requireToken(options.name, 'The name of a task');
+  const limits = resolveLimits(name, options.limits);
+  const tenant = options.tenant ?? tenantIdOf;
+  return Object.freeze({
+    name,
+    queue: requireToken(options.queue, `The queue of task "${name}"`),
+    description: options.description ?? '',
+    input: options.input,
+    output: options.output,
+    priority: options.priority ?? 'normal',
+    retry: resolveRetryPolicy(name, options.retry),
+    limits,
+    tenantOf: (payload: z.output<Input>) => {
+      const value = tenant(payload);
+      return value === undefined ? undefined : requireToken(String(value), `The tenant of task "${name}"`);
+    },
+  });
+}
+
+/** Checks a payload; returns what the handler gets. Throws `InvalidPayloadError` with every field's problem. */
+export function parsePayload<Input extends z.ZodType>(
+  contract: TaskContract<Input>,
+  payload: unknown,
+): z.output<Input> {
+  const parsed = contract.input.safeParse(payload);
+  if (parsed.success) return parsed.data;
+  throw new InvalidPayloadError(
+    contract.name,
+    parsed.error.issues.map((issue) => `${issue.path.join('.') || '(payload)'}: ${issue.message}`),
+  );
+}
+
+function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<Required<TaskLimits>> {
+  const timeLimitMs = limits.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS;
+  const softTimeLimitMs = limits.softTimeLimitMs ?? Math.min(DEFAULT_SOFT_TIME_LIMIT_MS, timeLimitMs);
+  if (!(timeLimitMs > 0) || !(softTimeLimitMs > 0) || softTimeLimitMs > timeLimitMs) {
+    throw new JobsError(
+      'invalid_options',
+      `Task "${task}": limits must be positive milliseconds and softTimeLimitMs (${softTimeLimitMs}) must not be above timeLimitMs (${timeLimitMs}).`,
+      { details: { task } },
+    );
+  }
+  return Object.freeze({ softTimeLimitMs, timeLimitMs });
+}
+
+function tenantIdOf(payload: unknown): string | number | undefined {
+  if (typeof payload !== 'object' || payload === null || !('tenant_id' in payload)) return undefined;
+  const { tenant_id: tenantId } = payload;
+  return typeof tenantId === 'string' || typeof tenantId === 'number' ? tenantId : undefined;
+}

@@ -1,0 +1,102 @@
+/** When a failed attempt is tried again, and after how long. */
+import { JobsError } from '../errors.js';
+
+export interface FixedBackoff {
+  kind: 'fixed';
+  /** Wait before every retry, in milliseconds. */
+  delayMs: number;
+}
+
+export interface ExponentialBackoff {
+  kind: 'exponential';
+  /** Wait before the first retry, in milliseconds; doubled for each further one. */
+  initialMs: number;
+  /** Longest wait, in milliseconds. */
+  maxMs: number;
+  /**
+   * `full` draws the wait evenly between zero and the computed one, which spreads a crowd of failures best
+   * (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). Default `full`.
+   */
+  jitter?: 'full' | 'none';
+}
+
+export type Backoff = FixedBackoff | ExponentialBackoff;
+
+export interface RetryOptions {
+  /** Retries after the first attempt. Default 3. */
+  maxRetries?: number;
+  /** Default: fixed, 60 s. */
+  backoff?: Backoff;
+  /** Retry only errors for which this holds. Default: every error. */
+  retryOn?: (error: unknown) => boolean;
+  /** Never retry errors for which this holds; wins over `retryOn`. Default: none. */
+  neverOn?: (error: unknown) => boolean;
+}
+
+export interface RetryPolicy {
+  readonly maxRetries: number;
+  readonly backoff: Readonly<Backoff>;
+  readonly retryOn: (error: unknown) => boolean;
+  readonly neverOn: (error: unknown) => boolean;
+}
+
+export const DEFAULT_MAX_RETRIES = 3;
+export const DEFAULT_RETRY_DELAY_MS = 60_000;
+export const DEFAULT_MAX_RETRY_DELAY_MS = 600_000;
+
+/** Fills in the defaults; throws `invalid_options` for numbers that make no sense. */
+export function resolveRetryPolicy(task: string, options: RetryOptions = {}): RetryPolicy {
+  const maxRetries = options.maxRetries ?? DEFAULT_MAX_RETRIES;
+  if (!Number.isInteger(maxRetries) || maxRetries < 0) {
+    throw invalid(task, `retry.maxRetries is ${maxRetries}; it must be a whole number from 0`);
+  }
+  const backoff = options.backoff ?? { kind: 'fixed', delayMs: DEFAULT_RETRY_DELAY_MS };
+  const waits = backoff.kind === 'fixed' ? [backoff.delayMs] : [backoff.initialMs, backoff.maxMs];
+  if (waits.some((wait) => !Number.isFinite(wait) || wait < 0)) {
+    throw invalid(task, 'the waits of retry.backoff must be milliseconds from 0');
+  }
+  return Object.freeze({
+    maxRetries,
+    backoff: Object.freeze({ ...backoff }),
+    retryOn: options.retryOn ?? (() => true),
+    neverOn: options.neverOn ?? (() => false),
+  });
+}
+
+/**
+ * The wait before retry number `retry` (1 is the first), in milliseconds.
+ * @param random a number from [0, 1), by default `Math.random()`
+ */
+export function backoffDelayMs(backoff: Backoff, retry: number, random: () => number = Math.random): number {
+  if (backoff.kind === 'fixed') return backoff.delayMs;
+  // The exponent is bounded so that a thousandth retry does not overflow to infinity before `min`.
+  const ceiling = Math.min(backoff.maxMs, backoff.initialMs * 2 ** Math.min(retry - 1, 52));
+  return backoff.jitter === 'none' ? ceiling : Math.floor(random() * (ceiling + 1));
+}
+
+/** What an error says of itself: any object may carry these two properties. */
+export interface RetryAdvice {
+  retryable: boolean | undefined;
+  retryAfterMs: number | undefined;
+}
+
+/** Reads the advice by structure, so that errors of another copy of a class, or of no class, are understood. */
+export function retryAdvice(error: unknown): RetryAdvice {
+  if (typeof error !== 'object' || error === null) return { retryable: undefined, retryAfterMs: undefined };
+  const retryable =
+    'retryable' in error && typeof error.retryable === 'boolean' ? error.retryable : undefined;
+  const after = 'retryAfterMs' in error ? error.retryAfterMs : undefined;
+  const retryAfterMs = typeof after === 'number' && Number.isFinite(after) && after >= 0 ? after : undefined;
+  return { retryable, retryAfterMs };
+}
+
+/** Whether the policy lets this error be retried at all, however many retries are left. */
+export function isRetryable(policy: RetryPolicy, error: unknown): boolean {
+  const { retryable } = retryAdvice(error);
+  if (retryable !== undefined) return retryable;
+  return !policy.neverOn(error) && policy.retryOn(error);
+}
+
+function invalid(task: string, problem: string): JobsError {
+  return new JobsError('invalid_options', `Task "${task}": ${problem}.`, { details: { task } });
+}

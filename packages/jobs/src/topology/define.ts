@@ -1,0 +1,193 @@
+/** What must exist on the NATS server for a set of queues: streams, consumers, the results bucket. */
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  ReplayPolicy,
+  RetentionPolicy,
+  StorageType,
+  type ConsumerConfig,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { JobsError } from '../errors.js';
+import { namesFor, PRIORITIES, requireToken, type Names, type Priority } from '../wire/names.js';
+
+export interface QueueOptions {
+  name: string;
+  /** Share of a worker that serves several queues. Default `normal`. */
+  weight?: Priority;
+}
+
+export interface TopologyOptions {
+  /** First token of every subject. Default `stratum`. */
+  prefix?: string;
+  queues: readonly QueueOptions[];
+  /** Copies of every stream in a NATS cluster. Default 1. */
+  replicas?: number;
+  /** How fast a lost worker's tasks are seen and run elsewhere, in milliseconds. Default 30,000. */
+  ackWaitMs?: number;
+  /** Deliveries after which a task that keeps losing its workers is given up. Default 5. */
+  maxDeliver?: number;
+  /** How long results are kept, in milliseconds. Default 24 hours. */
+  resultExpiresMs?: number;
+  /** How long dead letters are kept, in milliseconds. Default 30 days. */
+  deadLettersExpireMs?: number;
+  /** How long events are kept, in milliseconds. Default 7 days. */
+  eventsExpireMs?: number;
+}
+
+export interface Queue {
+  readonly name: string;
+  readonly weight: Priority;
+}
+
+export interface Topology {
+  readonly names: Names;
+  readonly queues: readonly Queue[];
+  readonly ackWaitMs: number;
+  readonly maxDeliver: number;
+  readonly streams: readonly StreamDeclaration[];
+  /** The queue of that name; throws `invalid_options` with the known ones. */
+  queue(name: string): Queue;
+}
+
+export interface StreamDeclaration {
+  readonly config: Partial<StreamConfig> & { name: string };
+  readonly consumers: readonly (Partial<ConsumerConfig> & { durable_name: string })[];
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Publishes with the same `Nats-Msg-Id` inside this window are stored once. */
+const DUPLICATE_WINDOW_MS = 2 * 60_000;
+/** Idle workers wait with one pull request per lane; this many may wait at once. */
+const MAX_WAITING_PULLS = 2048;
+
+/** Declares the topology; nothing is created until `reconcileTopology`. */
+export function defineTopology(options: TopologyOptions): Topology {
+  const names = namesFor(options.prefix);
+  const replicas = options.replicas ?? 1;
+  const ackWaitMs = positive('ackWaitMs', options.ackWaitMs ?? 30_000);
+  const maxDeliver = positive('maxDeliver', options.maxDeliver ?? 5);
+  const queues = options.queues.map(({ name, weight = 'normal' }) =>
+    Object.freeze({ name: requireToken(name, 'The name of a queue'), weight }),
+  );
+  if (queues.length === 0) throw new JobsError('invalid_options', 'A topology needs at least one queue.');
+  const byName = new Map(queues.map((queue) => [queue.name, queue]));
+  if (byName.size !== queues.length) {
+    throw new JobsError(
+      'invalid_options',
+      `Two queues have the same name: ${queues.map((q) => q.name).join(', ')}.`,
+    );
+  }
+  const shared = { storage: StorageType.File, num_replicas: replicas };
+  return Object.freeze({
+    names,
+    queues: Object.freeze(queues),
+    ackWaitMs,
+    maxDeliver,
+    streams: Object.freeze([
+      ...queues.map(({ name }) => queueStream(names, name, { ...shared, ackWaitMs, maxDeliver })),
+      logStream(names.deadStream, names.deadFilter, options.deadLettersExpireMs ?? 30 * DAY_MS, shared),
+      logStream(names.eventStream, names.eventFilter, options.eventsExpireMs ?? 7 * DAY_MS, shared),
+      resultBucket(names, options.resultExpiresMs ?? DAY_MS, shared),
+    ]),
+    queue: (name: string) => {
+      const queue = byName.get(name);
+      if (queue) return queue;
+      throw new JobsError(
+        'invalid_options',
+        `There is no queue "${name}". The queues are: ${[...byName.keys()].join(', ')}.`,
+        { details: { queue: name } },
+      );
+    },
+  });
+}
+
+interface Shared {
+  storage: StorageType;
+  num_replicas: number;
+}
+
+function queueStream(
+  names: Names,
+  queue: string,
+  { ackWaitMs, maxDeliver, ...shared }: Shared & { ackWaitMs: number; maxDeliver: number },
+): StreamDeclaration {
+  return {
+    config: {
+      ...shared,
+      name: names.queueStream(queue),
+      description: `Tasks of the queue "${queue}", now and later`,
+      subjects: [names.tasksFilter(queue), names.delayedFilter(queue)],
+      retention: RetentionPolicy.Workqueue,
+      allow_direct: true,
+      allow_msg_schedules: true,
+      allow_msg_ttl: true,
+      duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    },
+    consumers: PRIORITIES.map((priority) => ({
+      durable_name: names.laneConsumer(queue, priority),
+      filter_subject: names.laneFilter(queue, priority),
+      deliver_policy: DeliverPolicy.All,
+      replay_policy: ReplayPolicy.Instant,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(ackWaitMs),
+      max_deliver: maxDeliver,
+      // Workers ask for what they have room for, so a limit here could only make one tenant's work wait for another's.
+      max_ack_pending: -1,
+      max_waiting: MAX_WAITING_PULLS,
+    })),
+  };
+}
+
+function logStream(name: string, filter: string, expiresMs: number, shared: Shared): StreamDeclaration {
+  return {
+    config: {
+      ...shared,
+      name,
+      subjects: [filter],
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.Old,
+      max_age: nanos(expiresMs),
+      allow_direct: true,
+      duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    },
+    consumers: [],
+  };
+}
+
+/** Laid out as a NATS key-value bucket, so that `nats kv get task_results <id>` and every client's key-value API read it. */
+function resultBucket(names: Names, expiresMs: number, shared: Shared): StreamDeclaration {
+  return {
+    config: {
+      ...shared,
+      name: names.resultStream,
+      subjects: [names.resultKeyFilter],
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      max_msgs_per_subject: 1,
+      max_age: nanos(expiresMs),
+      allow_direct: true,
+      allow_rollup_hdrs: true,
+      allow_msg_ttl: true,
+      deny_delete: true,
+      duplicate_window: nanos(Math.min(DUPLICATE_WINDOW_MS, expiresMs)),
+      // Whoever waits for a result hears of it once it is stored, without polling and without a consumer.
+      republish: { src: names.resultKeyFilter, dest: names.resultNoticeFilter },
+    },
+    consumers: [],
+  };
+}
+
+function nanos(milliseconds: number): number {
+  return milliseconds * 1_000_000;
+}
+
+function positive(field: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new JobsError('invalid_options', `${field} is ${value}; it must be a whole number above 0.`, {
+    details: { field },
+  });
+}

@@ -1,0 +1,121 @@
+/**
+ * Every stream, subject and bucket name of the wire contract stands here, and nowhere else.
+ *
+ *     <prefix>.tasks.<queue>.<priority>.<tenant>.<task>.<id>    a task to run now
+ *     <prefix>.delayed.<queue>.<id>                             a task to run later
+ *     <prefix>.dead.<queue>.<task>.<id>                         a dead letter
+ *     <prefix>.events.<queue>.<task>.<state>                    a state change
+ *     <prefix>.results.<id>                                     a stored result, republished by the server
+ */
+import { JobsError } from '../errors.js';
+
+export const DEFAULT_PREFIX = 'stratum';
+
+export const PRIORITIES = ['high', 'normal', 'low'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+/** Stands for "no tenant" in a subject. */
+export const NO_TENANT = '_';
+
+const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** A token of a subject: task ids, task names, queue names, tenants and the prefix. */
+export function isToken(value: string): boolean {
+  return TOKEN.test(value);
+}
+
+/** Returns the value, or throws an `invalid_options` error that names the field. */
+export function requireToken(value: string, field: string): string {
+  if (!isToken(value)) {
+    throw new JobsError(
+      'invalid_options',
+      `${field} is ${JSON.stringify(value)}; it must be 1 to 64 characters of A–Z, a–z, 0–9, "_" and "-".`,
+      { details: { field } },
+    );
+  }
+  return value;
+}
+
+export interface TaskSubject {
+  queue: string;
+  priority: Priority;
+  /** `undefined` when the task belongs to no tenant. */
+  tenant: string | undefined;
+  task: string;
+  id: string;
+}
+
+/** The names that belong to one prefix. */
+export interface Names {
+  readonly prefix: string;
+  queueStream(queue: string): string;
+  laneConsumer(queue: string, priority: Priority): string;
+  laneFilter(queue: string, priority: Priority): string;
+  tasksFilter(queue: string): string;
+  delayedFilter(queue: string): string;
+  taskSubject(subject: TaskSubject): string;
+  /** Matches the queued message of one task, wherever it stands in its queue. */
+  taskById(queue: string, id: string): string;
+  delayedSubject(queue: string, id: string): string;
+  readonly deadStream: string;
+  readonly deadFilter: string;
+  deadSubject(queue: string, task: string, id: string): string;
+  readonly eventStream: string;
+  readonly eventFilter: string;
+  eventSubject(queue: string, task: string, state: string): string;
+  readonly resultBucket: string;
+  readonly resultStream: string;
+  readonly resultKeyFilter: string;
+  resultKey(id: string): string;
+  readonly resultNoticeFilter: string;
+  resultNotice(id: string): string;
+  parseTaskSubject(subject: string): TaskSubject | undefined;
+}
+
+/**
+ * The names under a prefix. Streams and buckets have no room for dots and are named plainly
+ * (`QUEUE_SYNC`, `task_results`) under the default prefix; another prefix stands in front of them.
+ */
+export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
+  requireToken(prefix, 'prefix');
+  const scope = prefix === DEFAULT_PREFIX ? '' : `${prefix}_`;
+  const resultBucket = `${scope}task_results`;
+  const resultKeyPrefix = `$KV.${resultBucket}.`;
+  const tasksPrefix = `${prefix}.tasks.`;
+  return {
+    prefix,
+    queueStream: (queue) => `${scope}QUEUE_${queue.toUpperCase()}`,
+    laneConsumer: (queue, priority) => `${queue}-${priority}`,
+    laneFilter: (queue, priority) => `${tasksPrefix}${queue}.${priority}.>`,
+    tasksFilter: (queue) => `${tasksPrefix}${queue}.>`,
+    delayedFilter: (queue) => `${prefix}.delayed.${queue}.*`,
+    taskSubject: ({ queue, priority, tenant, task, id }) =>
+      `${tasksPrefix}${queue}.${priority}.${tenant ?? NO_TENANT}.${task}.${id}`,
+    taskById: (queue, id) => `${tasksPrefix}${queue}.*.*.*.${id}`,
+    delayedSubject: (queue, id) => `${prefix}.delayed.${queue}.${id}`,
+    deadStream: `${scope}DEAD_LETTERS`,
+    deadFilter: `${prefix}.dead.>`,
+    deadSubject: (queue, task, id) => `${prefix}.dead.${queue}.${task}.${id}`,
+    eventStream: `${scope}TASK_EVENTS`,
+    eventFilter: `${prefix}.events.>`,
+    eventSubject: (queue, task, state) => `${prefix}.events.${queue}.${task}.${state.toLowerCase()}`,
+    resultBucket,
+    resultStream: `KV_${resultBucket}`,
+    resultKeyFilter: `${resultKeyPrefix}>`,
+    resultKey: (id) => `${resultKeyPrefix}${id}`,
+    resultNoticeFilter: `${prefix}.results.>`,
+    resultNotice: (id) => `${prefix}.results.${id}`,
+    parseTaskSubject: (subject) => parseTaskSubject(tasksPrefix, subject),
+  };
+}
+
+function parseTaskSubject(tasksPrefix: string, subject: string): TaskSubject | undefined {
+  if (!subject.startsWith(tasksPrefix)) return undefined;
+  const [queue, priority, tenant, task, id, ...rest] = subject.slice(tasksPrefix.length).split('.');
+  if (!queue || !isPriority(priority) || !tenant || !task || !id || rest.length > 0) return undefined;
+  return { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
+}
+
+export function isPriority(value: string | undefined): value is Priority {
+  return value === 'high' || value === 'normal' || value === 'low';
+}

@@ -1,0 +1,62 @@
+/** The record of a task in the results bucket, and the event of a state change. */
+import { z } from 'zod';
+import { PRIORITIES } from './names.js';
+
+export const TASK_STATES = [
+  'PENDING',
+  'SCHEDULED',
+  'STARTED',
+  'RETRY',
+  'SUCCESS',
+  'FAILURE',
+  'REVOKED',
+  'EXPIRED',
+] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
+const FINAL_STATES: ReadonlySet<TaskState> = new Set(['SUCCESS', 'FAILURE', 'REVOKED', 'EXPIRED']);
+
+/** A final state never changes again. */
+export function isFinal(state: TaskState): boolean {
+  return FINAL_STATES.has(state);
+}
+
+export const taskErrorRecordSchema = z.object({
+  type: z.string(),
+  message: z.string(),
+  stack: z.string().nullable(),
+  retryable: z.boolean(),
+});
+export type TaskErrorRecord = z.infer<typeof taskErrorRecordSchema>;
+
+export const taskProgressSchema = z.object({
+  done: z.number(),
+  total: z.number(),
+  note: z.string().nullable(),
+});
+export type TaskProgress = z.infer<typeof taskProgressSchema>;
+
+/** Times are RFC 3339 in UTC; `runtime_ms` is the last attempt's. */
+export const taskRecordSchema = z.object({
+  id: z.string(),
+  task: z.string(),
+  queue: z.string(),
+  tenant: z.string().nullable(),
+  priority: z.enum(PRIORITIES),
+  state: z.enum(TASK_STATES),
+  retries: z.number(),
+  worker: z.string().nullable(),
+  result: z.unknown(),
+  error: taskErrorRecordSchema.nullable(),
+  progress: taskProgressSchema.nullable(),
+  enqueued_at: z.string().nullable(),
+  started_at: z.string().nullable(),
+  finished_at: z.string().nullable(),
+  runtime_ms: z.number().nullable(),
+  parent_id: z.string().nullable(),
+  root_id: z.string(),
+});
+export type TaskRecord = z.infer<typeof taskRecordSchema>;
+
+/** What is published on `<prefix>.events.<queue>.<task>.<state>`: the record without its result. */
+export type TaskEvent = Omit<TaskRecord, 'result'> & { at: string };

@@ -1,0 +1,121 @@
+/**
+ * Keeps a worker's free slots filled, the higher lanes first.
+ *
+ * While lanes have work, the fetcher turns to them in weighted order and takes as much as there is room for. A lane found
+ * empty is watched with one waiting request; its first message makes it worth turning to again. So a busy worker asks for
+ * nothing it cannot hold, except one message for each watched lane, which waits in the worker for the next slot.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { Logger } from 'pino';
+import { LanePuller } from './lane-puller.js';
+import { LaneRotation, type Lane } from './lanes.js';
+
+export interface FetcherOptions {
+  connection: NatsConnection;
+  lanes: readonly Lane[];
+  /** How many messages the worker holds when it is full. */
+  capacity: number;
+  /** How many more it can hold now. */
+  room: () => number;
+  onMessage: (message: Msg, lane: Lane) => void;
+  logger: Logger;
+}
+
+const HOUSEKEEPING_MS = 1_000;
+const PROBLEM_WAIT_MS = 500;
+/** Lets a burst of finishing tasks free their slots together, so that one request refills them. */
+const COALESCE_MS = 1;
+
+export class Fetcher {
+  private readonly pullers: readonly LanePuller[];
+  private readonly rotation = new LaneRotation<LanePuller>();
+  private housekeeper: NodeJS.Timeout | undefined;
+  private loop: Promise<void> | undefined;
+  private wakeUp: (() => void) | undefined;
+  private running = false;
+
+  constructor(private readonly options: FetcherOptions) {
+    this.pullers = options.lanes.map(
+      (lane) =>
+        new LanePuller(options.connection, lane, {
+          onTask: (message) => options.onMessage(message, lane),
+          onWatchEnd: () => this.wake(),
+        }),
+    );
+  }
+
+  /** Starts asking for messages. Idempotent. */
+  start(): void {
+    if (this.running) return;
+    this.running = true;
+    for (const puller of this.pullers) puller.start();
+    this.housekeeper = setInterval(() => this.dropLostWatches(), HOUSEKEEPING_MS);
+    void this.resetOnReconnect();
+    this.loop = this.run();
+  }
+
+  /** Stops asking; resolves when nothing more will arrive. Idempotent. */
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.running = false;
+    clearInterval(this.housekeeper);
+    await Promise.all(this.pullers.map((puller) => puller.stop()));
+    this.wake();
+    await this.loop;
+  }
+
+  /** There is room again. */
+  wake(): void {
+    this.wakeUp?.();
+  }
+
+  private async run(): Promise<void> {
+    while (this.running) {
+      const puller = this.options.room() > 0 ? this.rotation.next(this.unwatched()) : undefined;
+      if (puller === undefined) await this.sleep();
+      else await this.fill(puller);
+    }
+  }
+
+  private unwatched(): LanePuller[] {
+    return this.pullers.filter((puller) => !puller.watching);
+  }
+
+  private async fill(puller: LanePuller): Promise<void> {
+    if (this.options.room() < this.options.capacity / 2) await delay(COALESCE_MS);
+    const room = this.options.room();
+    if (!this.running || room <= 0) return;
+    const end = await puller.grab(room);
+    if (!this.running) return;
+    if (end === 'empty') {
+      puller.watch();
+    } else if (end !== 'filled') {
+      const { queue, consumer } = puller.lane;
+      this.options.logger.warn({ queue, consumer, problem: end.problem }, 'fetching failed, trying again');
+      await delay(PROBLEM_WAIT_MS);
+    }
+  }
+
+  /** Until `wake`: no await lies between the look at room and lanes and this, so no wake-up is missed. */
+  private sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wakeUp = () => {
+        this.wakeUp = undefined;
+        resolve();
+      };
+    });
+  }
+
+  private dropLostWatches(): void {
+    const now = Date.now();
+    for (const puller of this.pullers) puller.dropLostWatch(now);
+  }
+
+  private async resetOnReconnect(): Promise<void> {
+    for await (const status of this.options.connection.status()) {
+      if (!this.running) return;
+      if (status.type === 'reconnect') for (const puller of this.pullers) puller.reset();
+    }
+  }
+}

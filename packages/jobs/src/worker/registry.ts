@@ -1,0 +1,64 @@
+/** Which handler runs which task. */
+import type { z } from 'zod';
+import { JobsError } from '../errors.js';
+import { parsePayload, type TaskContract } from '../task/define-task.js';
+import type { TaskContext } from './context.js';
+
+export type Handler<Input extends z.ZodType, Output extends z.ZodType> = (
+  payload: z.output<Input>,
+  context: TaskContext,
+) => Promise<z.input<Output>> | z.input<Output>;
+
+/** A contract with its handler, types settled: what a worker holds. */
+export interface TaskHandler {
+  readonly contract: TaskContract;
+  /** Checks a payload and returns the attempt that is ready to run with it. Throws `InvalidPayloadError`. */
+  readonly prepare: (payload: unknown) => (context: TaskContext) => Promise<unknown>;
+}
+
+/** Binds a handler to a contract. */
+export function handleTask<Input extends z.ZodType, Output extends z.ZodType>(
+  contract: TaskContract<Input, Output>,
+  handler: Handler<Input, Output>,
+): TaskHandler {
+  return Object.freeze({
+    contract,
+    prepare: (raw: unknown) => {
+      const payload = parsePayload(contract, raw);
+      return async (context: TaskContext) => handler(payload, context);
+    },
+  });
+}
+
+/**
+ * The handlers of the queues a worker serves, by task name.
+ * @throws JobsError `invalid_options` when a task has two handlers or a queue has none
+ */
+export function buildRegistry(
+  handlers: readonly TaskHandler[],
+  queues: readonly string[],
+): ReadonlyMap<string, TaskHandler> {
+  const registry = new Map<string, TaskHandler>();
+  for (const handler of handlers) {
+    const { name, queue } = handler.contract;
+    if (!queues.includes(queue)) continue;
+    if (registry.has(name)) {
+      throw new JobsError('invalid_options', `Task "${name}" has two handlers; give it one.`, {
+        details: { task: name },
+      });
+    }
+    registry.set(name, handler);
+  }
+  const served = new Set([...registry.values()].map(({ contract }) => contract.queue));
+  const idle = queues.filter((queue) => !served.has(queue));
+  if (idle.length > 0) {
+    throw new JobsError(
+      'invalid_options',
+      `This worker has no handler for any task of: ${idle.join(', ')}.`,
+      {
+        details: { queues: idle },
+      },
+    );
+  }
+  return registry;
+}
