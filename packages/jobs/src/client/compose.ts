@@ -73,13 +73,13 @@ export function composeTask(
   };
   const headers = newHeaders();
   headers.set(ServerHeader.MsgId, id);
-  headers.set(TaskHeader.EnqueuedAt, now.toISOString());
   setOptions(headers, options);
   const body = JSON.stringify(payload);
-  const taskSubject = names.taskSubject(subject);
   const startAt = startTime(options, now);
   if (options.unique === true) headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
-  if (startAt === undefined) return { id, subject: taskSubject, body, headers };
+  // The server's own time stamp says when a task that runs at once was accepted.
+  if (startAt === undefined) return { id, subject: names.taskSubject(subject), body, headers };
+  headers.set(TaskHeader.EnqueuedAt, now.toISOString());
   return { id, body, ...scheduleAt(names, subject, startAt, headers) };
 }
 

@@ -95,20 +95,12 @@ export class AckMultiplexer {
    *   `publish_conflict` when the expected last sequence of the subject did not hold
    */
   publish(subject: string, data: string | Uint8Array, options: PublishOptions = {}): Promise<StoredAck> {
-    if (this.closed) return Promise.reject(new JobsError('closed', 'This client has been closed.'));
-    return new Promise((resolve, reject) => {
-      const message: PendingMessage = {
-        subject,
-        data,
-        headers: options.headers,
-        sentAt: 0,
-        deadlineAt: Date.now() + (options.deadlineMs ?? this.deadlineMs),
-        resolve,
-        reject,
-      };
-      if (this.pending.size < this.windowSize) this.send(message);
-      else this.waiting.enqueue(message);
-    });
+    return new Promise((resolve, reject) => this.accept(subject, data, options, resolve, reject));
+  }
+
+  /** The same without a promise, for what nobody waits for. */
+  publishInBackground(subject: string, data: string | Uint8Array, onError: (error: Error) => void): void {
+    this.accept(subject, data, {}, ignore, onError);
   }
 
   /** Resolves when everything published so far has been acknowledged or given up. */
@@ -123,6 +115,23 @@ export class AckMultiplexer {
     await this.drained();
     clearInterval(this.sweeper);
     if (!this.subscription.isClosed()) this.subscription.unsubscribe();
+  }
+
+  private accept(
+    subject: string,
+    data: string | Uint8Array,
+    options: PublishOptions,
+    resolve: (ack: StoredAck) => void,
+    reject: (error: Error) => void,
+  ): void {
+    if (this.closed) {
+      reject(new JobsError('closed', 'This client has been closed.'));
+      return;
+    }
+    const deadlineAt = Date.now() + (options.deadlineMs ?? this.deadlineMs);
+    const message = { subject, data, headers: options.headers, sentAt: 0, deadlineAt, resolve, reject };
+    if (this.pending.size < this.windowSize) this.send(message);
+    else this.waiting.enqueue(message);
   }
 
   private send(message: PendingMessage): void {
@@ -200,6 +209,8 @@ export class AckMultiplexer {
     }
   }
 }
+
+function ignore(): void {}
 
 type Answer = { ack: StoredAck } | { transient: boolean; error: (subject: string) => PublishError };
 

@@ -31,10 +31,8 @@ export class EventPublisher {
   }
 
   emit(record: TaskRecord): void {
-    const { result: _result, ...facts } = record;
-    const event: TaskEvent = { ...facts, at: new Date().toISOString() };
     const subject = this.names.eventSubject(record.queue, record.task, record.state);
-    this.publisher.publish(subject, JSON.stringify(event)).catch((error: unknown) => {
+    this.publisher.publishInBackground(subject, JSON.stringify(eventOf(record)), (error) => {
       this.logger.error({ err: error, id: record.id, task: record.task, state: record.state }, 'event lost');
     });
   }
@@ -43,4 +41,27 @@ export class EventPublisher {
   close(): Promise<void> {
     return this.publisher.close();
   }
+}
+
+/** Field by field: this is on the hot path, where copying all but one field costs several times as much. */
+function eventOf(record: TaskRecord): TaskEvent {
+  return {
+    id: record.id,
+    task: record.task,
+    queue: record.queue,
+    tenant: record.tenant,
+    priority: record.priority,
+    state: record.state,
+    retries: record.retries,
+    worker: record.worker,
+    error: record.error,
+    progress: record.progress,
+    enqueued_at: record.enqueued_at,
+    started_at: record.started_at,
+    finished_at: record.finished_at,
+    runtime_ms: record.runtime_ms,
+    parent_id: record.parent_id,
+    root_id: record.root_id,
+    at: record.finished_at ?? record.started_at ?? new Date().toISOString(),
+  };
 }

@@ -8,7 +8,7 @@ import type { TaskContract } from '../task/define-task.js';
 import type { ScheduledBy } from '../wire/headers.js';
 import type { Priority } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
-import type { Delivery } from './delivery.js';
+import type { Attempt } from './attempt.js';
 
 export interface TaskContext {
   readonly id: string;
@@ -46,33 +46,82 @@ export interface TaskContext {
   ): Promise<Enqueued[]>;
 }
 
-export interface ContextParts {
-  delivery: Delivery;
-  producer: Pick<JobsClient, 'enqueue' | 'enqueueMany'>;
-  signal: AbortSignal;
-  logger: Logger;
-  onProgress: (progress: TaskProgress) => void;
-}
+export type Producer = Pick<JobsClient, 'enqueue' | 'enqueueMany'>;
 
-export function createContext({ delivery, producer, signal, logger, onProgress }: ContextParts): TaskContext {
-  const { subject, headers, deliveries } = delivery;
-  const family = { parentId: subject.id, rootId: headers.rootId ?? subject.id };
-  return {
-    ...subject,
-    retries: headers.retries,
-    deliveries,
-    scheduledBy: headers.scheduledBy,
-    signal,
-    logger,
-    progress: (done, total, note) => onProgress({ done, total, note: note ?? null }),
-    retry: ({ delayMs, cause } = {}) => {
-      throw new RetryRequestedError(delayMs, cause);
-    },
-    enqueue: (contract, payload, options) => producer.enqueue(contract, payload, { ...family, ...options }),
-    enqueueMany: (contract, items) =>
-      producer.enqueueMany(
-        contract,
-        items.map(({ payload, options }) => ({ payload, options: { ...family, ...options } })),
-      ),
-  };
+/** The context of a running attempt. */
+export class AttemptContext implements TaskContext {
+  constructor(
+    private readonly attempt: Attempt,
+    private readonly producer: Producer,
+    private readonly onProgress: (progress: TaskProgress) => void,
+  ) {}
+
+  get id(): string {
+    return this.attempt.delivery.subject.id;
+  }
+
+  get task(): string {
+    return this.attempt.delivery.subject.task;
+  }
+
+  get queue(): string {
+    return this.attempt.delivery.subject.queue;
+  }
+
+  get priority(): Priority {
+    return this.attempt.delivery.subject.priority;
+  }
+
+  get tenant(): string | undefined {
+    return this.attempt.delivery.subject.tenant;
+  }
+
+  get retries(): number {
+    return this.attempt.delivery.headers.retries;
+  }
+
+  get deliveries(): number {
+    return this.attempt.delivery.deliveries;
+  }
+
+  get scheduledBy(): ScheduledBy | undefined {
+    return this.attempt.delivery.headers.scheduledBy;
+  }
+
+  get signal(): AbortSignal {
+    return this.attempt.signal;
+  }
+
+  get logger(): Logger {
+    return this.attempt.logger;
+  }
+
+  progress(done: number, total: number, note?: string): void {
+    this.onProgress({ done, total, note: note ?? null });
+  }
+
+  retry({ delayMs, cause }: { delayMs?: number; cause?: unknown } = {}): never {
+    throw new RetryRequestedError(delayMs, cause);
+  }
+
+  enqueue<Input extends z.ZodType>(
+    contract: TaskContract<Input>,
+    payload: z.input<Input>,
+    options?: EnqueueOptions,
+  ): Promise<Enqueued> {
+    return this.producer.enqueue(contract, payload, { ...this.family(), ...options });
+  }
+
+  enqueueMany<Input extends z.ZodType>(
+    contract: TaskContract<Input>,
+    items: readonly BatchItem<z.input<Input>>[],
+  ): Promise<Enqueued[]> {
+    const family = this.family();
+    const children = items.map(({ payload, options }) => ({ payload, options: { ...family, ...options } }));
+    return this.producer.enqueueMany(contract, children);
+  }
+
+  private family(): { parentId: string; rootId: string } {
+    return { parentId: this.id, rootId: this.attempt.record.root_id };
+  }
 }

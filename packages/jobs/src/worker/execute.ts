@@ -1,6 +1,4 @@
 /** Runs one attempt and returns how it ended. Nothing here acknowledges or stores: that is `settle`. */
-import type { Logger } from 'pino';
-import type { JobsClient } from '../client/client.js';
 import type { TaskLookup } from '../client/lookup.js';
 import {
   JobsError,
@@ -12,33 +10,42 @@ import {
 import type { TaskContract } from '../task/define-task.js';
 import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.js';
 import { isFinal, type TaskProgress } from '../wire/record.js';
-import { createContext, type TaskContext } from './context.js';
+import type { Attempt } from './attempt.js';
+import { AttemptContext, type Producer, type TaskContext } from './context.js';
 import type { Delivery } from './delivery.js';
 import type { Outcome } from './outcome.js';
 import type { TaskHandler } from './registry.js';
 
 export interface ExecutionParts {
-  delivery: Delivery;
   registry: ReadonlyMap<string, TaskHandler>;
   lookup: TaskLookup;
-  producer: Pick<JobsClient, 'enqueue' | 'enqueueMany'>;
-  logger: Logger;
+  producer: Producer;
+}
+
+export interface ExecutionEvents {
   /** The handler is about to run. */
   onStart: () => void;
   onProgress: (progress: TaskProgress) => void;
 }
 
-export class Execution {
-  private readonly controller = new AbortController();
-  private endEarly: ((outcome: Outcome) => void) | undefined;
+type PreparedRun = (context: TaskContext) => Promise<unknown>;
 
-  constructor(private readonly parts: ExecutionParts) {}
+export class Execution {
+  private end: ((outcome: Outcome) => void) | undefined;
+  private softDeadline = Infinity;
+  private hardDeadline = Infinity;
+
+  constructor(
+    private readonly attempt: Attempt,
+    private readonly parts: ExecutionParts,
+    private readonly events: ExecutionEvents,
+  ) {}
 
   /** Never rejects: every failure is an outcome. */
   async run(): Promise<Outcome> {
-    const { delivery, registry } = this.parts;
+    const { delivery } = this.attempt;
     const { headers, subject } = delivery;
-    const handler = registry.get(subject.task);
+    const handler = this.parts.registry.get(subject.task);
     if (handler === undefined || handler.contract.queue !== subject.queue) {
       const error = new JobsError(
         'unknown_task',
@@ -48,50 +55,47 @@ export class Execution {
     }
     if (headers.expires !== undefined && headers.expires.getTime() <= Date.now()) return { kind: 'expired' };
     if (delivery.deliveries > 1 && (await this.endedEarlier())) return { kind: 'already_settled' };
-    let attempt: (context: TaskContext) => Promise<unknown>;
+    let prepared: PreparedRun;
     try {
-      attempt = handler.prepare(parseJson(delivery));
+      prepared = handler.prepare(parseJson(delivery));
     } catch (error) {
       return { kind: 'dead', reason: 'invalid_payload', error };
     }
-    this.parts.onStart();
-    return this.runHandler(handler.contract, attempt);
+    this.events.onStart();
+    return this.runWithin(handler.contract, prepared);
   }
 
   /** The worker gives this attempt up; another one will run the task again. */
   handBack(): void {
-    this.controller.abort(new WorkerShutdownError());
-    this.endEarly?.({ kind: 'handed_back' });
+    this.attempt.abort(new WorkerShutdownError());
+    this.end?.({ kind: 'handed_back' });
   }
 
-  private runHandler(
-    contract: TaskContract,
-    attempt: (context: TaskContext) => Promise<unknown>,
-  ): Promise<Outcome> {
-    const { headers } = this.parts.delivery;
-    const timeLimitMs = headers.timeLimitMs ?? contract.limits.timeLimitMs;
-    const softTimeLimitMs = Math.min(headers.softTimeLimitMs ?? contract.limits.softTimeLimitMs, timeLimitMs);
+  /** Enforces the time limits; called every few dozen milliseconds, which is cheaper than timers of its own for each task. */
+  tick(now: number): void {
+    if (now >= this.softDeadline) {
+      this.attempt.abort(new SoftTimeLimitExceeded(this.softDeadline - this.attempt.startedAt));
+      this.softDeadline = Infinity;
+    }
+    if (now >= this.hardDeadline) {
+      const error = new TimeLimitExceeded(this.hardDeadline - this.attempt.startedAt);
+      this.attempt.abort(error);
+      this.end?.({ kind: 'dead', reason: 'time_limit', error });
+    }
+  }
+
+  private runWithin(contract: TaskContract, prepared: PreparedRun): Promise<Outcome> {
+    const { attempt, parts, events } = this;
+    const { headers } = attempt.delivery;
+    this.hardDeadline = attempt.startedAt + (headers.timeLimitMs ?? contract.limits.timeLimitMs);
+    this.softDeadline = attempt.startedAt + (headers.softTimeLimitMs ?? contract.limits.softTimeLimitMs);
+    const context = new AttemptContext(attempt, parts.producer, events.onProgress);
     return new Promise<Outcome>((resolve) => {
-      const soft = setTimeout(
-        () => this.controller.abort(new SoftTimeLimitExceeded(softTimeLimitMs)),
-        softTimeLimitMs,
-      );
-      const hard = setTimeout(() => {
-        const error = new TimeLimitExceeded(timeLimitMs);
-        this.controller.abort(error);
-        finish({ kind: 'dead', reason: 'time_limit', error });
-      }, timeLimitMs);
-      const finish = (outcome: Outcome): void => {
-        clearTimeout(soft);
-        clearTimeout(hard);
-        this.endEarly = undefined;
-        resolve(outcome);
-      };
-      this.endEarly = finish;
-      const context = createContext({ ...this.parts, signal: this.controller.signal });
-      attempt(context).then(
-        (result) => finish(this.succeeded(contract, result)),
-        (error: unknown) => finish(this.failed(contract, error)),
+      // A promise settles once: whichever comes first of the handler's end, the hard limit and the hand-back.
+      this.end = resolve;
+      prepared(context).then(
+        (result) => resolve(this.succeeded(contract, result)),
+        (error: unknown) => resolve(this.failed(contract, error)),
       );
     });
   }
@@ -111,7 +115,7 @@ export class Execution {
   }
 
   private failed(contract: TaskContract, error: unknown): Outcome {
-    const { headers } = this.parts.delivery;
+    const { headers } = this.attempt.delivery;
     const asked = error instanceof RetryRequestedError;
     if (!asked && !isRetryable(contract.retry, error))
       return { kind: 'dead', reason: 'not_retryable', error };
@@ -126,9 +130,9 @@ export class Execution {
 
   /** A worker was lost after it settled and before its acknowledgement arrived. */
   private async endedEarlier(): Promise<boolean> {
-    const { lookup, delivery, logger } = this.parts;
+    const { delivery, logger } = this.attempt;
     try {
-      const record = await lookup.record(delivery.subject.id);
+      const record = await this.parts.lookup.record(delivery.subject.id);
       if (record === undefined) return false;
       return isFinal(record.state) || (record.state === 'RETRY' && record.retries > delivery.headers.retries);
     } catch (error) {

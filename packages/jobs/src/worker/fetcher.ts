@@ -5,7 +5,7 @@
  * empty is watched with one waiting request; its first message makes it worth turning to again. So a busy worker asks for
  * nothing it cannot hold, except one message for each watched lane, which waits in the worker for the next slot.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from 'pino';
 import { LanePuller } from './lane-puller.js';
@@ -24,8 +24,6 @@ export interface FetcherOptions {
 
 const HOUSEKEEPING_MS = 1_000;
 const PROBLEM_WAIT_MS = 500;
-/** Lets a burst of finishing tasks free their slots together, so that one request refills them. */
-const COALESCE_MS = 1;
 
 export class Fetcher {
   private readonly pullers: readonly LanePuller[];
@@ -83,7 +81,8 @@ export class Fetcher {
   }
 
   private async fill(puller: LanePuller): Promise<void> {
-    if (this.options.room() < this.options.capacity / 2) await delay(COALESCE_MS);
+    // Lets tasks that finish together free their slots together, so that one request refills them.
+    if (this.options.room() < this.options.capacity / 2) await immediate();
     const room = this.options.room();
     if (!this.running || room <= 0) return;
     const end = await puller.grab(room);

@@ -2,32 +2,8 @@
 import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { JobsError } from '../errors.js';
 import type { Names } from '../wire/names.js';
-import type { TaskProgress, TaskRecord, TaskState } from '../wire/record.js';
-import type { Delivery } from './delivery.js';
-
-/** A fresh record of what is known when an attempt begins. */
-export function recordOf(delivery: Delivery, worker: string): TaskRecord {
-  const { subject, headers } = delivery;
-  return {
-    id: subject.id,
-    task: subject.task,
-    queue: subject.queue,
-    tenant: subject.tenant ?? null,
-    priority: subject.priority,
-    state: 'STARTED' satisfies TaskState,
-    retries: headers.retries,
-    worker,
-    result: null,
-    error: null,
-    progress: null,
-    enqueued_at: delivery.enqueuedAt,
-    started_at: new Date().toISOString(),
-    finished_at: null,
-    runtime_ms: null,
-    parent_id: headers.parentId ?? null,
-    root_id: headers.rootId ?? subject.id,
-  };
-}
+import type { TaskProgress, TaskRecord } from '../wire/record.js';
+import type { Attempt } from './attempt.js';
 
 export class RecordStore {
   constructor(
@@ -56,55 +32,54 @@ export class RecordStore {
   }
 }
 
+/** Short enough for a person who looks, long enough for most tasks that do little. */
+const WRITE_AFTER_MS = 50;
+
 /**
  * The record of a running attempt, written in the background: once the attempt has run for a moment, and at each progress
  * report. A task that ends at once is spared the write. At most one write is under way; the newest state wins.
  */
 export class RunningRecord {
-  private readonly timer: NodeJS.Timeout;
   private writing: Promise<void> | undefined;
+  private written = false;
   private dirty = false;
   private closed = false;
 
   constructor(
-    readonly record: TaskRecord,
+    private readonly attempt: Attempt,
     private readonly store: RecordStore,
-    private readonly onError: (error: unknown) => void,
-  ) {
-    this.timer = setTimeout(() => this.write(), WRITE_AFTER_MS);
+  ) {}
+
+  tick(now: number): void {
+    if (!this.written && now - this.attempt.startedAt >= WRITE_AFTER_MS) this.write();
   }
 
   progress(progress: TaskProgress): void {
-    this.record.progress = progress;
+    this.attempt.record.progress = progress;
     this.write();
   }
 
   /** No write comes after this, so the final record, written next, stays the last. */
   async close(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.timer);
     if (this.writing !== undefined) await this.writing;
   }
 
   private write(): void {
     if (this.closed) return;
-    if (this.writing !== undefined) {
-      this.dirty = true;
-      return;
-    }
-    this.dirty = false;
-    this.writing = this.store
-      .put(this.record)
-      .catch(this.onError)
+    this.written = true;
+    this.dirty = this.writing !== undefined;
+    this.writing ??= this.store
+      .put(this.attempt.record)
+      .catch((error: unknown) => {
+        this.attempt.logger.warn({ err: error }, 'the record of a running task could not be stored');
+      })
       .finally(() => {
         this.writing = undefined;
         if (this.dirty) this.write();
       });
   }
 }
-
-/** Short enough for a person who looks, long enough for most tasks that do little. */
-const WRITE_AFTER_MS = 50;
 
 function encode(record: TaskRecord): string {
   try {

@@ -7,14 +7,13 @@
  *     dead                 publish the dead letter → store the record → ack
  *     handed back          store the record → nak
  */
-import type { Logger } from 'pino';
 import { composeRetry } from '../client/compose.js';
 import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import type { EventPublisher } from '../events/event-publisher.js';
 import { carryHeaders, DeadHeader, headerText, ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
-import type { TaskErrorRecord, TaskRecord, TaskState } from '../wire/record.js';
-import type { Delivery } from './delivery.js';
+import type { TaskErrorRecord, TaskState } from '../wire/record.js';
+import type { Attempt } from './attempt.js';
 import type { DeadReason, Outcome } from './outcome.js';
 import type { RecordStore } from './record-store.js';
 
@@ -26,19 +25,11 @@ export interface SettlerOptions {
   worker: string;
 }
 
-/** An attempt that has ended, with what is known of it so far. */
-export interface EndedAttempt {
-  delivery: Delivery;
-  record: TaskRecord;
-  startedAt: number;
-  logger: Logger;
-}
-
 export class Settler {
   constructor(private readonly options: SettlerOptions) {}
 
   /** Rejects when the outcome could not be made durable; the message then stays unacknowledged and is delivered again. */
-  async settle(attempt: EndedAttempt, outcome: Outcome): Promise<void> {
+  async settle(attempt: Attempt, outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case 'succeeded':
         return this.succeed(attempt, outcome.result);
@@ -57,7 +48,7 @@ export class Settler {
     }
   }
 
-  private async succeed(attempt: EndedAttempt, result: unknown): Promise<void> {
+  private async succeed(attempt: Attempt, result: unknown): Promise<void> {
     attempt.record.result = result;
     try {
       await this.close(attempt, 'SUCCESS');
@@ -67,11 +58,10 @@ export class Settler {
       await this.bury(attempt, 'not_retryable', error);
       return;
     }
-    attempt.logger.debug({ runtimeMs: attempt.record.runtime_ms }, 'task succeeded');
   }
 
-  private async retry(attempt: EndedAttempt, error: unknown, delayMs: number): Promise<void> {
-    const { delivery, record, logger } = attempt;
+  private async retry(attempt: Attempt, error: unknown, delayMs: number): Promise<void> {
+    const { delivery, record } = attempt;
     const retries = delivery.headers.retries + 1;
     const next = composeRetry(this.options.names, delivery.subject, {
       retries,
@@ -83,11 +73,11 @@ export class Settler {
     record.retries = retries;
     record.error = errorRecord(error, true);
     await this.close(attempt, 'RETRY');
-    logger.warn({ err: error, retries, delayMs }, 'task failed and will be retried');
+    attempt.logger.warn({ err: error, retries, delayMs }, 'task failed and will be retried');
   }
 
-  private async bury(attempt: EndedAttempt, reason: DeadReason, error: unknown): Promise<void> {
-    const { delivery, record, logger } = attempt;
+  private async bury(attempt: Attempt, reason: DeadReason, error: unknown): Promise<void> {
+    const { delivery, record } = attempt;
     const { names, publisher, worker } = this.options;
     const { queue, task, id } = delivery.subject;
     const headers = carryHeaders(delivery.message.headers);
@@ -103,19 +93,20 @@ export class Settler {
     headers.set(ServerHeader.MsgId, `${id}.dead-${delivery.enqueuedAt}-${delivery.headers.retries}`);
     await publisher.publish(names.deadSubject(queue, task, id), delivery.message.data, { headers });
     await this.close(attempt, 'FAILURE');
-    logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
+    attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
   }
 
-  private async handBack({ delivery, record, logger }: EndedAttempt): Promise<void> {
+  private async handBack(attempt: Attempt): Promise<void> {
+    const { delivery, record } = attempt;
     Object.assign(record, { state: 'PENDING', worker: null, started_at: null, progress: null });
     await this.options.records.put(record);
     delivery.handBack();
     this.options.events.emit(record);
-    logger.info('task handed back');
+    attempt.logger.info('task handed back');
   }
 
   /** Stores the record, acknowledges, and tells of it. */
-  private async close({ delivery, record, startedAt }: EndedAttempt, state: TaskState): Promise<void> {
+  private async close({ delivery, record, startedAt }: Attempt, state: TaskState): Promise<void> {
     const now = Date.now();
     record.state = state;
     record.runtime_ms = now - startedAt;

@@ -4,18 +4,19 @@ import { hostname } from 'node:os';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { pino, type Logger } from 'pino';
 import Fifo from 'yocto-queue';
-import { createProducer, type JobsClient } from '../client/client.js';
+import { createProducer } from '../client/client.js';
 import { TaskLookup } from '../client/lookup.js';
 import { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { JobsError } from '../errors.js';
 import { EventPublisher } from '../events/event-publisher.js';
 import type { Topology } from '../topology/define.js';
+import { Attempt } from './attempt.js';
 import { readDelivery, type Delivery } from './delivery.js';
-import { Execution } from './execute.js';
+import { Execution, type ExecutionParts } from './execute.js';
 import { Fetcher } from './fetcher.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { Leases } from './leases.js';
-import { recordOf, RecordStore, RunningRecord } from './record-store.js';
+import { RecordStore, RunningRecord } from './record-store.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
 
@@ -39,7 +40,7 @@ export interface WorkerOptions {
 export interface Worker {
   readonly name: string;
   /** Tasks being executed now. */
-  readonly running: number;
+  readonly runningCount: number;
   /** Starts fetching. Idempotent. */
   start(): void;
   /** Stops fetching, hands back what has not started, lets running tasks finish inside the grace time. Idempotent. */
@@ -48,6 +49,8 @@ export interface Worker {
 
 const DEFAULT_CONCURRENCY = 4;
 const DEFAULT_SHUTDOWN_GRACE_MS = 30_000;
+/** How exactly time limits are kept. */
+const TICK_MS = 25;
 
 /** @throws JobsError `invalid_options` for handlers or numbers that cannot work */
 export function createWorker(options: WorkerOptions): Worker {
@@ -59,11 +62,9 @@ class TaskWorker implements Worker {
   private readonly concurrency: number;
   private readonly capacity: number;
   private readonly shutdownGraceMs: number;
-  private readonly registry: ReadonlyMap<string, TaskHandler>;
   private readonly logger: Logger;
   private readonly publisher: AckMultiplexer;
-  private readonly producer: Omit<JobsClient, 'close'>;
-  private readonly lookup: TaskLookup;
+  private readonly parts: ExecutionParts;
   private readonly events: EventPublisher;
   private readonly records: RecordStore;
   private readonly settler: Settler;
@@ -72,7 +73,8 @@ class TaskWorker implements Worker {
   /** Held, not started: one line per lane, the heaviest first. */
   private readonly ready: readonly { lane: Lane; deliveries: Fifo<Delivery> }[];
   private readyCount = 0;
-  private readonly executions = new Map<Delivery, Execution>();
+  private readonly running = new Map<Delivery, { execution: Execution; record: RunningRecord }>();
+  private ticker: NodeJS.Timeout | undefined;
   private whenIdle: (() => void) | undefined;
   private stopping: Promise<void> | undefined;
   private accepting = false;
@@ -85,11 +87,13 @@ class TaskWorker implements Worker {
     this.concurrency = wholeNumber('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
     this.capacity = this.concurrency * wholeNumber('prefetchMultiplier', options.prefetchMultiplier ?? 1);
     this.shutdownGraceMs = options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS;
-    this.registry = buildRegistry(options.handlers, options.queues);
     this.logger = (options.logger ?? pino({ level: 'silent' })).child({ worker: this.name });
     this.publisher = new AckMultiplexer(connection);
-    this.producer = createProducer(connection, topology, this.publisher);
-    this.lookup = new TaskLookup(connection, topology);
+    this.parts = {
+      registry: buildRegistry(options.handlers, options.queues),
+      producer: createProducer(connection, topology, this.publisher),
+      lookup: new TaskLookup(connection, topology),
+    };
     this.events = new EventPublisher(connection, topology.names, this.logger);
     this.records = new RecordStore(
       this.publisher,
@@ -118,14 +122,15 @@ class TaskWorker implements Worker {
     });
   }
 
-  get running(): number {
-    return this.executions.size;
+  get runningCount(): number {
+    return this.running.size;
   }
 
   start(): void {
     if (this.accepting || this.stopping !== undefined) return;
     this.accepting = true;
     this.leases.start();
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
     this.fetcher.start();
     this.logger.info({ queues: this.options.queues, concurrency: this.concurrency }, 'worker started');
   }
@@ -136,15 +141,16 @@ class TaskWorker implements Worker {
   }
 
   private async shutDown(): Promise<void> {
-    this.logger.info({ running: this.running }, 'worker stopping');
+    this.logger.info({ running: this.runningCount }, 'worker stopping');
     this.accepting = false;
     await this.fetcher.stop();
     for (const { deliveries } of this.ready) {
       for (const delivery of deliveries.drain()) this.giveBack(delivery);
     }
     this.readyCount = 0;
-    if (this.executions.size > 0) await this.finishOrHandBack();
+    if (this.running.size > 0) await this.finishOrHandBack();
     this.leases.stop();
+    clearInterval(this.ticker);
     await Promise.all([this.events.close(), this.publisher.close()]);
     this.logger.info('worker stopped');
   }
@@ -154,7 +160,7 @@ class TaskWorker implements Worker {
       this.whenIdle = resolve;
     });
     const grace = setTimeout(() => {
-      for (const execution of this.executions.values()) execution.handBack();
+      for (const { execution } of this.running.values()) execution.handBack();
     }, this.shutdownGraceMs);
     await idle;
     clearTimeout(grace);
@@ -162,7 +168,7 @@ class TaskWorker implements Worker {
 
   private room(): number {
     if (!this.accepting || this.events.congested) return 0;
-    return this.capacity - this.executions.size - this.readyCount;
+    return this.capacity - this.running.size - this.readyCount;
   }
 
   private receive(message: Msg, lane: Lane): void {
@@ -185,7 +191,7 @@ class TaskWorker implements Worker {
   }
 
   private startReady(): void {
-    while (this.accepting && this.executions.size < this.concurrency) {
+    while (this.accepting && this.running.size < this.concurrency) {
       const delivery = this.ready.find(({ deliveries }) => deliveries.size > 0)?.deliveries.dequeue();
       if (delivery === undefined) return;
       this.readyCount--;
@@ -194,34 +200,36 @@ class TaskWorker implements Worker {
   }
 
   private async process(delivery: Delivery): Promise<void> {
-    const startedAt = Date.now();
-    const { id, task, queue, tenant } = delivery.subject;
-    const logger = this.logger.child({ queue, task, id, tenant, attempt: delivery.headers.retries + 1 });
-    const running = new RunningRecord(recordOf(delivery, this.name), this.records, (error) =>
-      logger.warn({ err: error }, 'progress could not be stored'),
-    );
-    const execution = new Execution({
-      delivery,
-      registry: this.registry,
-      lookup: this.lookup,
-      producer: this.producer,
-      logger,
-      onStart: () => this.events.emit(running.record),
-      onProgress: (progress) => running.progress(progress),
+    const attempt = new Attempt(delivery, this.name, this.logger);
+    const record = new RunningRecord(attempt, this.records);
+    const execution = new Execution(attempt, this.parts, {
+      onStart: () => this.events.emit(attempt.record),
+      onProgress: (progress) => record.progress(progress),
     });
-    this.executions.set(delivery, execution);
+    this.running.set(delivery, { execution, record });
     try {
       const outcome = await execution.run();
-      await running.close();
-      await this.settler.settle({ delivery, record: running.record, startedAt, logger }, outcome);
+      await record.close();
+      await this.settler.settle(attempt, outcome);
     } catch (error) {
-      logger.error({ err: error }, 'the outcome could not be stored; the task will be delivered again');
+      attempt.logger.error(
+        { err: error },
+        'the outcome could not be stored; the task will be delivered again',
+      );
     } finally {
       this.leases.release(delivery);
-      this.executions.delete(delivery);
+      this.running.delete(delivery);
       this.startReady();
       this.fetcher.wake();
-      if (this.executions.size === 0) this.whenIdle?.();
+      if (this.running.size === 0) this.whenIdle?.();
+    }
+  }
+
+  private tick(): void {
+    const now = Date.now();
+    for (const { execution, record } of this.running.values()) {
+      execution.tick(now);
+      record.tick(now);
     }
   }
 

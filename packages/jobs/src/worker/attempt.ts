@@ -1,0 +1,63 @@
+/** One attempt at a task, as the worker that makes it knows it. */
+import type { Logger } from 'pino';
+import type { TaskRecord } from '../wire/record.js';
+import type { Delivery } from './delivery.js';
+
+/**
+ * Most attempts end within a moment, unwatched and unaborted; so what only some of them need (a logger, an abort signal) is
+ * made when it is first asked for.
+ */
+export class Attempt {
+  readonly startedAt = Date.now();
+  readonly record: TaskRecord;
+  private controller: AbortController | undefined;
+  private abortReason: Error | undefined;
+  private ownLogger: Logger | undefined;
+
+  constructor(
+    readonly delivery: Delivery,
+    worker: string,
+    private readonly workerLogger: Logger,
+  ) {
+    const { subject, headers } = delivery;
+    this.record = {
+      id: subject.id,
+      task: subject.task,
+      queue: subject.queue,
+      tenant: subject.tenant ?? null,
+      priority: subject.priority,
+      state: 'STARTED',
+      retries: headers.retries,
+      worker,
+      result: null,
+      error: null,
+      progress: null,
+      enqueued_at: delivery.enqueuedAt,
+      started_at: new Date(this.startedAt).toISOString(),
+      finished_at: null,
+      runtime_ms: null,
+      parent_id: headers.parentId ?? null,
+      root_id: headers.rootId ?? subject.id,
+    };
+  }
+
+  /** Carries the ids of this attempt in every line. */
+  get logger(): Logger {
+    const { queue, task, id, tenant } = this.delivery.subject;
+    this.ownLogger ??= this.workerLogger.child({ queue, task, id, tenant, attempt: this.record.retries + 1 });
+    return this.ownLogger;
+  }
+
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.abortReason !== undefined) this.controller.abort(this.abortReason);
+    }
+    return this.controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.abortReason ??= reason;
+    this.controller?.abort(this.abortReason);
+  }
+}

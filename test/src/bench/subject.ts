@@ -1,0 +1,121 @@
+/** What the benchmarks of the framework run on: one queue, one task that does nothing, and the same by hand. */
+import {
+  AckPolicy,
+  DiscardPolicy,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamClient,
+} from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import {
+  createClient,
+  createWorker,
+  defineTask,
+  defineTopology,
+  handleTask,
+  reconcileTopology,
+  type JobsClient,
+  type TaskRecord,
+  type Topology,
+  type Worker,
+} from '@stratum/jobs';
+import { z } from 'zod';
+
+export const noop = defineTask({
+  name: 'noop',
+  queue: 'bench',
+  input: z.object({ n: z.number() }),
+  output: z.object({ ok: z.boolean() }),
+});
+
+export interface Framework {
+  topology: Topology;
+  client: JobsClient;
+  worker: (concurrency: number) => Worker;
+}
+
+/** The framework under a prefix of its own. */
+export async function openFramework(connection: NatsConnection, prefix: string): Promise<Framework> {
+  const topology = defineTopology({ prefix, queues: [{ name: noop.queue }] });
+  await reconcileTopology(connection, topology);
+  return {
+    topology,
+    client: createClient({ connection, topology }),
+    worker: (concurrency) =>
+      createWorker({
+        connection,
+        topology,
+        queues: [noop.queue],
+        handlers: [handleTask(noop, () => ({ ok: true }))],
+        concurrency,
+      }),
+  };
+}
+
+export interface BareSetup {
+  js: JetStreamClient;
+  stream: string;
+  consumer: string;
+  taskSubject: (id: string) => string;
+  resultSubject: (id: string) => string;
+}
+
+/** Streams of the same settings as the framework's, used through the client library alone. */
+export async function openBare(connection: NatsConnection, prefix: string): Promise<BareSetup> {
+  const manager = await jetstreamManager(connection);
+  const stream = `${prefix}_TASKS`;
+  await manager.streams.add({
+    name: stream,
+    subjects: [`${prefix}.tasks.>`],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+  });
+  const consumer = 'worker';
+  await manager.consumers.add(stream, {
+    durable_name: consumer,
+    ack_policy: AckPolicy.Explicit,
+    max_ack_pending: -1,
+  });
+  await manager.streams.add({
+    name: `KV_${prefix}_results`,
+    subjects: [`$KV.${prefix}_results.>`],
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+    allow_rollup_hdrs: true,
+  });
+  return {
+    js: jetstream(connection),
+    stream,
+    consumer,
+    taskSubject: (id) => `${prefix}.tasks.bench.normal._.noop.${id}`,
+    resultSubject: (id) => `$KV.${prefix}_results.${id}`,
+  };
+}
+
+/** The record that the bare worker stores: as large as the framework's. */
+export function bareRecord(id: string): string {
+  const now = new Date().toISOString();
+  return JSON.stringify({
+    id,
+    task: noop.name,
+    queue: noop.queue,
+    tenant: null,
+    priority: 'normal',
+    state: 'SUCCESS',
+    retries: 0,
+    worker: 'bare-worker-00000',
+    result: { ok: true },
+    error: null,
+    progress: null,
+    enqueued_at: now,
+    started_at: now,
+    finished_at: now,
+    runtime_ms: 0,
+    parent_id: null,
+    root_id: id,
+  } satisfies TaskRecord);
+}

@@ -1,0 +1,68 @@
+/** No-op tasks per second with stored results: the worker beside `consume`, `publish` and `ack` of the library. */
+import { once } from 'node:events';
+import { EventEmitter } from 'node:events';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { compare, inParallel, rate, type Comparison } from './measure.js';
+import { bareRecord, noop, type BareSetup, type Framework } from './subject.js';
+
+const COUNT = 30_000;
+const CONCURRENCY = 256;
+const IN_FLIGHT = 1_000;
+
+export async function benchTasks(
+  connection: NatsConnection,
+  framework: Framework,
+  bare: BareSetup,
+  rounds: number,
+): Promise<Comparison> {
+  return compare(
+    rounds,
+    () => drainWithWorker(connection, framework),
+    () => drainByHand(bare),
+  );
+}
+
+async function drainWithWorker(connection: NatsConnection, { client, worker, topology }: Framework): Promise<number> {
+  await inParallel(COUNT, IN_FLIGHT, (n) => client.enqueue(noop, { n }));
+  const waiting = (await client.queues()).reduce((sum, queue) => sum + queue.normal, 0);
+  const done = new EventEmitter();
+  let stored = 0;
+  const notices = connection.subscribe(topology.names.resultNoticeFilter, {
+    callback: () => {
+      if (++stored === waiting) done.emit('all');
+    },
+  });
+  const instance = worker(CONCURRENCY);
+  const finished = once(done, 'all');
+  const perSecond = await rate(waiting, async () => {
+    instance.start();
+    await finished;
+  });
+  notices.unsubscribe();
+  await instance.stop();
+  return perSecond;
+}
+
+let bareRound = 0;
+
+async function drainByHand({ js, stream, consumer, taskSubject, resultSubject }: BareSetup): Promise<number> {
+  const round = bareRound++;
+  const handle = await js.consumers.get(stream, consumer);
+  await inParallel(COUNT, IN_FLIGHT, (n) => js.publish(taskSubject(`tasks-${round}-${n}`), JSON.stringify({ n })));
+  const waiting = (await handle.info()).num_pending;
+  const messages = await handle.consume({ max_messages: CONCURRENCY });
+  let finished = 0;
+  const perSecond = await rate(waiting, async () => {
+    const process = async (): Promise<void> => {
+      for await (const message of messages) {
+        const id = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+        void js.publish(resultSubject(id), bareRecord(id)).then(() => {
+          message.ack();
+          if (++finished === waiting) messages.stop();
+        });
+      }
+    };
+    await process();
+  });
+  return perSecond;
+}
