@@ -1,1 +1,2 @@
-export {};
+/** A real PostgreSQL for development and tests, from npm's packages. Not meant for production. */
+export { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres.js';
