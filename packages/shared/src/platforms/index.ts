@@ -1,1 +1,14 @@
-export {};
+export {
+  PLATFORM_NAMES,
+  type CampaignRecord,
+  type CampaignStatus,
+  type DailyMetricRecord,
+  type DateWindow,
+  type PlatformConnector,
+  type PlatformName,
+} from './connector.js';
+export { createConnector, type ConnectorOptions } from './create-connector.js';
+export { platformCredentialsSchema, type PlatformCredentials } from './credentials.js';
+export { addDays, localDate } from './date-window.js';
+export { DEFAULT_PLATFORM_ENDPOINTS, type PlatformEndpoints } from './endpoints.js';
+export { PlatformError, type PlatformErrorKind } from './errors.js';

@@ -1,0 +1,125 @@
+/** Every setting of the platform, read from environment variables once at start. */
+import { z } from 'zod';
+import { DEFAULT_PLATFORM_ENDPOINTS } from '../platforms/endpoints.js';
+import { parseKeyRing } from '../credentials/key-ring.js';
+
+const url = (protocols: RegExp, example: string): z.ZodString =>
+  z.string().refine((value) => protocols.test(value), `must be a URL such as ${example}`);
+
+/** A whole number of seconds in the environment, milliseconds in the program. */
+const seconds = (byDefault: number): z.ZodType<number> =>
+  z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(byDefault)
+    .transform((value) => value * 1000);
+
+const count = (byDefault: number, max = 1_000_000): z.ZodType<number> =>
+  z.coerce.number().int().min(1).max(max).default(byDefault);
+
+const port = (byDefault: number): z.ZodType<number> =>
+  z.coerce.number().int().min(1).max(65_535).default(byDefault);
+
+const httpUrl = (byDefault: string): z.ZodType<string> =>
+  url(/^https?:\/\//, 'https://example.com')
+    .default(byDefault)
+    .transform((value) => value.replace(/\/+$/, ''));
+
+export const configurationSchema = z.object({
+  /** Servers of the NATS cluster, comma-separated. */
+  NATS_URL: url(/^(nats|tls|wss?):\/\//, 'nats://127.0.0.1:4222').default('nats://127.0.0.1:4222'),
+  /** Path of a NATS credentials file. Default: none. */
+  NATS_CREDS: z.string().min(1).optional(),
+  /** The PostgreSQL database; its user must be a member of the services' roles. */
+  DATABASE_URL: url(/^postgres(ql)?:\/\//, 'postgres://user:password@127.0.0.1:5432/stratum'),
+  /** Connections in a service's pool. Default 10. */
+  DATABASE_POOL_SIZE: count(10, 1_000),
+  /** A statement that takes longer is ended, in seconds. Default 30. */
+  DATABASE_STATEMENT_TIMEOUT: seconds(30),
+  /** First token of every subject. Default `stratum`. */
+  STRATUM_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A–Z, a–z, 0–9, "_" and "-"')
+    .default('stratum'),
+  /** Copies of every stream in a NATS cluster. Default 1. */
+  STRATUM_REPLICAS: count(1, 5),
+  /** Keys for credentials at rest: `<id>:<base64 of 32 bytes>`, the first one encrypts, further ones still decrypt. */
+  STRATUM_CREDENTIALS_KEY: z.string().transform((value, context) => {
+    try {
+      return parseKeyRing(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is not valid' });
+      return z.NEVER;
+    }
+  }),
+  /** Tasks at once in a worker. Default 4. */
+  WORKER_CONCURRENCY: count(4, 10_000),
+  /** Messages a worker holds, as a multiple of its concurrency. Default 1. */
+  WORKER_PREFETCH_MULTIPLIER: count(1, 1_000),
+  /** How long a stopping worker lets tasks finish, in seconds. Default 30. */
+  WORKER_SHUTDOWN_GRACE: seconds(30),
+  /** Hard limit of a task that has none of its own, in seconds. Default 600. */
+  TASK_TIME_LIMIT: seconds(600),
+  /** Soft limit of a task that has none of its own, in seconds. Default 540. */
+  TASK_SOFT_TIME_LIMIT: seconds(540),
+  /** Retries of a task that states none, after its first attempt. Default 3. */
+  TASK_MAX_RETRIES: z.coerce.number().int().min(0).max(1_000).default(3),
+  /** Wait before a retry of a task that states no back-off, in seconds. Default 60. */
+  TASK_RETRY_DELAY: seconds(60),
+  /** How long results are kept, in seconds. Default 86,400. */
+  RESULT_EXPIRES: seconds(86_400),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** A request to an ad platform that takes longer is given up, in seconds. Default 30. */
+  PLATFORM_REQUEST_TIMEOUT: seconds(30),
+  META_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.meta),
+  GOOGLE_ADS_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.google),
+  GOOGLE_OAUTH_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.googleOauth),
+  TIKTOK_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.tiktok),
+  SNAPCHAT_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.snapchat),
+  SNAPCHAT_OAUTH_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.snapchatOauth),
+  /** Where the local stand-in for the platforms listens. Default 8100. */
+  SANDBOX_PORT: port(8100),
+});
+
+export type Configuration = Readonly<z.output<typeof configurationSchema>>;
+export type ConfigurationKey = keyof Configuration;
+
+/** One or more environment variables are missing or wrong; the message lists all of them, never their values. */
+export class ConfigurationError extends Error {
+  readonly code = 'invalid_configuration';
+
+  constructor(readonly problems: readonly string[]) {
+    super(`The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigurationError';
+  }
+}
+
+/**
+ * Reads the settings a program needs; others may be missing.
+ * @throws ConfigurationError with every problem
+ */
+export function loadConfiguration<Key extends ConfigurationKey>(
+  keys: readonly Key[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Pick<Configuration, Key> {
+  const wanted = z.object(Object.fromEntries(keys.map((key) => [key, configurationSchema.shape[key]])));
+  // An empty variable is what `X= command` and many container files leave behind: it counts as not set.
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = wanted.safeParse(present);
+  if (!parsed.success) throw new ConfigurationError(parsed.error.issues.map(describe));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object made of computed keys loses their names
+  return Object.freeze(parsed.data) as unknown as Pick<Configuration, Key>;
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const name = issue.path.join('.');
+  const missing = issue.code === 'invalid_type' && issue.input === undefined;
+  return missing
+    ? `${name} is not set; set it (see docs/configuration.md)`
+    : `${name} ${lowerFirst(issue.message)}`;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,116 @@
+/** Access to PostgreSQL: a pool under a service's role, transactions, the tenant's context, advisory locks. */
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
+
+export interface DatabaseOptions {
+  url: string;
+  /** Shown in pg_stat_activity. */
+  name: string;
+  /** The role whose rights the sessions have. The login user must be a member of it. Default: the login user itself. */
+  role?: 'stratum_sync_worker';
+  /** Connections at most. Default 10. */
+  poolSize?: number;
+  /** A statement that takes longer is ended, in milliseconds. Default 30,000. */
+  statementTimeoutMs?: number;
+}
+
+/** Something that runs queries: a pool, or a client inside a transaction. */
+export type Queryable = Pick<PoolClient, 'query'>;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A transaction that forgets to end blocks others: it is ended instead. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
+
+export function openDatabase(options: DatabaseOptions): Pool {
+  const config: PoolConfig = {
+    connectionString: options.url,
+    application_name: options.name,
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    keepAlive: true,
+  };
+  if (options.role !== undefined) config.options = `-c role=${options.role}`;
+  const pool = new Pool(config);
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on('error', ignoreIdleFailure);
+  return pool;
+}
+
+function ignoreIdleFailure(): void {}
+
+/** Commits when `work` resolves, rolls back when it rejects. Keep other systems' answers out of it. */
+export async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((failure: Error) => {
+      broken = failure;
+    });
+    throw error;
+  } finally {
+    // A connection that cannot roll back is closed rather than handed to the next one.
+    client.release(broken);
+  }
+}
+
+/** A transaction that sees and writes the rows of one tenant: row-level security rules out all others. */
+export function withTenant<T>(
+  pool: Pool,
+  tenantId: number,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  return transaction(pool, async (client) => {
+    await client.query("SELECT set_config('app.tenant_id', $1, true)", [String(tenantId)]);
+    return work(client);
+  });
+}
+
+/** What `withAdvisoryLock` returns when somebody else holds the lock. */
+export const LOCKED = Symbol('locked');
+
+/**
+ * Runs `work` while holding a lock of that name, across calls to other systems: the lock belongs to a connection of its own, outside
+ * any transaction. Returns `LOCKED` at once when it is taken. The signal aborts when the connection, and so the lock, is lost.
+ */
+export async function withAdvisoryLock<T>(
+  pool: Pool,
+  name: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | typeof LOCKED> {
+  const client = await pool.connect();
+  const lost = new AbortController();
+  const onLost = (cause: Error): void => lost.abort(new Error(`The lock "${name}" was lost.`, { cause }));
+  client.on('error', onLost);
+  try {
+    const { rows } = await client.query<{ taken: boolean }>(
+      'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken',
+      [name],
+    );
+    if (rows[0]?.taken !== true) return LOCKED;
+    return await work(AbortSignal.any([signal, lost.signal]));
+  } finally {
+    client.off('error', onLost);
+    await releaseLock(client, name, lost.signal.aborted);
+  }
+}
+
+async function releaseLock(client: PoolClient, name: string, lost: boolean): Promise<void> {
+  if (lost) {
+    client.release(true);
+    return;
+  }
+  try {
+    await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+    client.release();
+  } catch {
+    // Closing the connection frees the lock, too.
+    client.release(true);
+  }
+}

@@ -1,0 +1,55 @@
+/** What every ad platform's connector does, in the platform's words no more. */
+
+export const PLATFORM_NAMES = ['meta', 'google', 'tiktok', 'snapchat'] as const;
+export type PlatformName = (typeof PLATFORM_NAMES)[number];
+
+export type CampaignStatus = 'active' | 'paused' | 'archived' | 'removed' | 'unknown';
+
+/** Amounts are decimal strings in major units of the currency, exact: `"14.35"`. */
+export interface CampaignRecord {
+  externalId: string;
+  name: string;
+  status: CampaignStatus;
+  /** As the platform calls it. */
+  platformStatus: string;
+  objective: string | null;
+  dailyBudget: string | null;
+  lifetimeBudget: string | null;
+  /** RFC 3339. */
+  startedAt: string | null;
+}
+
+export interface DailyMetricRecord {
+  campaignExternalId: string;
+  /** The account's local day, YYYY-MM-DD. */
+  date: string;
+  impressions: number;
+  clicks: number;
+  /** `null` where the platform does not say. */
+  reach: number | null;
+  spend: string;
+  conversions: string;
+  revenue: string | null;
+}
+
+/** Days, both inclusive, YYYY-MM-DD. */
+export interface DateWindow {
+  since: string;
+  until: string;
+}
+
+export interface ReadOptions {
+  /** Ends the reading at once, with the signal's reason. */
+  signal: AbortSignal;
+}
+
+/**
+ * Reads one account, page by page: everything, or a `PlatformError`; a listing that ended early never looks complete.
+ */
+export interface PlatformConnector {
+  readonly platform: PlatformName;
+  /** Every campaign that the platform lists. */
+  listCampaigns(options: ReadOptions): AsyncIterable<CampaignRecord[]>;
+  /** One row for each campaign and day on which something happened. */
+  dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]>;
+}

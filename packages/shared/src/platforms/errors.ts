@@ -1,0 +1,40 @@
+/** One error for everything an ad platform can answer instead of data. */
+import type { PlatformName } from './connector.js';
+
+export type PlatformErrorKind =
+  'rate_limited' | 'auth_expired' | 'permission' | 'transient' | 'too_much_data' | 'permanent';
+
+/** Trying again helps with these, and only with these. */
+const RETRYABLE: ReadonlySet<PlatformErrorKind> = new Set(['rate_limited', 'transient', 'too_much_data']);
+
+export interface PlatformErrorDetails {
+  /** The platform's own code, for people. */
+  platformCode?: string | undefined;
+  /** How long the platform asks to wait, in milliseconds. */
+  retryAfterMs?: number | undefined;
+  requestId?: string | undefined;
+  cause?: unknown;
+}
+
+/** Carries no address, header or body: those can hold tokens. */
+export class PlatformError extends Error {
+  readonly code = 'platform_error';
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly platformCode: string | undefined;
+  readonly requestId: string | undefined;
+
+  constructor(
+    readonly platform: PlatformName,
+    readonly kind: PlatformErrorKind,
+    message: string,
+    details: PlatformErrorDetails = {},
+  ) {
+    super(`${platform}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'PlatformError';
+    this.retryable = RETRYABLE.has(kind);
+    this.retryAfterMs = details.retryAfterMs;
+    this.platformCode = details.platformCode;
+    this.requestId = details.requestId;
+  }
+}

@@ -1,0 +1,111 @@
+/** One HTTP request to a platform: bounded in time and size, its answer parsed as JSON, its errors free of secrets. */
+import type { PlatformName } from './connector.js';
+import { PlatformError } from './errors.js';
+
+export interface HttpRequest {
+  method?: 'GET' | 'POST';
+  url: URL;
+  headers?: Record<string, string>;
+  body?: string;
+  signal: AbortSignal;
+}
+
+export interface HttpReply {
+  status: number;
+  headers: Headers;
+  body: unknown;
+}
+
+export interface HttpClientOptions {
+  platform: PlatformName;
+  /** The whole request, answer included, in milliseconds. Default 30,000. */
+  timeoutMs?: number;
+  /** Largest answer that is read, in bytes. Default 64 MiB. */
+  maxBytes?: number;
+}
+
+export class HttpClient {
+  private readonly platform: PlatformName;
+  private readonly timeoutMs: number;
+  private readonly maxBytes: number;
+
+  constructor(options: HttpClientOptions) {
+    this.platform = options.platform;
+    this.timeoutMs = options.timeoutMs ?? 30_000;
+    this.maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
+  }
+
+  /**
+   * Any status is an answer: what it means, the platform's connector knows.
+   * @throws PlatformError `transient` for time-outs, broken connections and broken JSON; the signal's reason when it aborts
+   */
+  async send(request: HttpRequest): Promise<HttpReply> {
+    const timeout = AbortSignal.timeout(this.timeoutMs);
+    try {
+      const response = await fetch(request.url, {
+        method: request.method ?? 'GET',
+        headers: { accept: 'application/json', ...request.headers },
+        body: request.body ?? null,
+        // A redirect could carry the token elsewhere.
+        redirect: 'error',
+        signal: AbortSignal.any([request.signal, timeout]),
+      });
+      const text = await this.readText(response);
+      return { status: response.status, headers: response.headers, body: this.parse(text, response.status) };
+    } catch (error) {
+      request.signal.throwIfAborted();
+      if (error instanceof PlatformError) throw error;
+      if (timeout.aborted) throw this.transient(`no answer within ${this.timeoutMs} ms`);
+      throw this.transient(`the connection failed (${connectionFault(error)})`);
+    }
+  }
+
+  private async readText(response: Response): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    if (response.body !== null) {
+      for await (const chunk of response.body) {
+        size += chunk.byteLength;
+        if (size > this.maxBytes) {
+          throw new PlatformError(
+            this.platform,
+            'too_much_data',
+            `the answer is larger than ${this.maxBytes} bytes`,
+          );
+        }
+        chunks.push(chunk);
+      }
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  private parse(text: string, status: number): unknown {
+    if (text === '') return undefined;
+    try {
+      return JSON.parse(text);
+    } catch {
+      // A proxy's error page, or an answer that was cut: the next try may get a whole one.
+      throw this.transient(`the answer (HTTP ${status}) is not JSON`);
+    }
+  }
+
+  private transient(message: string): PlatformError {
+    return new PlatformError(this.platform, 'transient', message);
+  }
+}
+
+/** The system's code, such as ECONNREFUSED. Not the message: it can hold the address. */
+function connectionFault(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (typeof cause === 'object' && cause !== null && 'code' in cause) return String(cause.code);
+  return 'no further reason';
+}
+
+/** The wait that a `Retry-After` header asks for, in milliseconds: seconds or a date. */
+export function retryAfterMs(headers: Headers, now: number = Date.now()): number | undefined {
+  const value = headers.get('retry-after');
+  if (value === null) return undefined;
+  if (/^\d+(\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1000);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

@@ -1,0 +1,65 @@
+/** Amounts as exact decimal strings. No floating point comes near them. */
+
+/** ISO 4217 currencies whose minor unit is not a hundredth. */
+const MINOR_DIGITS: Readonly<Record<string, number>> = {
+  BIF: 0,
+  CLP: 0,
+  DJF: 0,
+  GNF: 0,
+  ISK: 0,
+  JPY: 0,
+  KMF: 0,
+  KRW: 0,
+  PYG: 0,
+  RWF: 0,
+  UGX: 0,
+  VND: 0,
+  VUV: 0,
+  XAF: 0,
+  XOF: 0,
+  XPF: 0,
+  BHD: 3,
+  IQD: 3,
+  JOD: 3,
+  KWD: 3,
+  LYD: 3,
+  OMR: 3,
+  TND: 3,
+};
+const MICRO_DIGITS = 6;
+
+const DECIMAL = /^-?\d+(\.\d+)?$/;
+
+/** Digits behind the point of a currency's smallest unit: 2 for USD, 0 for JPY, 3 for KWD. */
+export function minorDigits(currency: string): number {
+  return MINOR_DIGITS[currency] ?? 2;
+}
+
+/** `decimalFromUnits(1435n, 2)` is `"14.35"`. */
+export function decimalFromUnits(units: bigint, digits: number): string {
+  const sign = units < 0n ? '-' : '';
+  const text = (units < 0n ? -units : units).toString().padStart(digits + 1, '0');
+  const whole = text.slice(0, text.length - digits);
+  const fraction = text.slice(text.length - digits);
+  return fraction === '' ? `${sign}${whole}` : `${sign}${whole}.${fraction}`;
+}
+
+/** Millionths of the major unit, as Google and Snapchat report money. */
+export function decimalFromMicros(micros: bigint): string {
+  return decimalFromUnits(micros, MICRO_DIGITS);
+}
+
+/** The smallest units of a currency, as Meta reports budgets. */
+export function decimalFromMinor(minor: bigint, currency: string): string {
+  return decimalFromUnits(minor, minorDigits(currency));
+}
+
+/** A decimal as a platform wrote it; `undefined` when it is none. */
+export function parseDecimal(text: string): string | undefined {
+  return DECIMAL.test(text) ? text : undefined;
+}
+
+/** A count that a platform reports as a floating-point number (fractional conversions), to a millionth. */
+export function decimalFromCount(value: number): string {
+  return value.toFixed(MICRO_DIGITS).replace(/\.?0+$/, '');
+}

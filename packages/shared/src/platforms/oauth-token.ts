@@ -1,0 +1,87 @@
+/** The short-lived access token of an OAuth platform: cached, refreshed when it runs out, once for all who need it. */
+import { z } from 'zod';
+import type { OAuthCredentials } from './credentials.js';
+import { PlatformError } from './errors.js';
+import { retryAfterMs, type HttpClient } from './http-client.js';
+import { parseReply } from './parse-reply.js';
+
+export interface OAuthTokenOptions<Credentials extends OAuthCredentials> {
+  http: HttpClient;
+  tokenUrl: string;
+  credentials: Credentials;
+  /** Stores the credentials with their new token. */
+  onRefreshed?: ((credentials: Credentials) => Promise<void>) | undefined;
+}
+
+/** Refreshed this long before it runs out, so that it is still good when it arrives. */
+const MARGIN_MS = 5 * 60_000;
+
+const tokenSchema = z.object({ access_token: z.string().min(1), expires_in: z.number().positive() });
+const refusalSchema = z.object({ error: z.string() });
+
+export class OAuthToken<Credentials extends OAuthCredentials> {
+  private credentials: Credentials;
+  private refreshing: Promise<string> | undefined;
+
+  constructor(private readonly options: OAuthTokenOptions<Credentials>) {
+    this.credentials = options.credentials;
+  }
+
+  /** A token that should be good. */
+  async get(signal: AbortSignal): Promise<string> {
+    const { accessToken, accessTokenExpiresAt } = this.credentials;
+    const good = accessToken !== undefined && (accessTokenExpiresAt ?? 0) - MARGIN_MS > Date.now();
+    return good ? accessToken : this.refresh(signal);
+  }
+
+  /** A new token in place of one that the platform refused. Callers that come together share one refresh. */
+  async replace(refused: string, signal: AbortSignal): Promise<string> {
+    const { accessToken } = this.credentials;
+    return accessToken !== undefined && accessToken !== refused ? accessToken : this.refresh(signal);
+  }
+
+  private refresh(signal: AbortSignal): Promise<string> {
+    this.refreshing ??= this.fetchToken(signal).finally(() => {
+      this.refreshing = undefined;
+    });
+    return this.refreshing;
+  }
+
+  private async fetchToken(signal: AbortSignal): Promise<string> {
+    const { http, tokenUrl, onRefreshed } = this.options;
+    const { platform, clientId, clientSecret, refreshToken } = this.credentials;
+    const reply = await http.send({
+      method: 'POST',
+      url: new URL(tokenUrl),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({
+        grant_type: 'refresh_token',
+        client_id: clientId,
+        client_secret: clientSecret,
+        refresh_token: refreshToken,
+      }).toString(),
+      signal,
+    });
+    if (reply.status !== 200) {
+      const refusal = refusalSchema.safeParse(reply.body).data?.error;
+      const passing = reply.status === 429 || reply.status >= 500;
+      throw new PlatformError(
+        platform,
+        passing ? 'transient' : 'auth_expired',
+        'the access token could not be refreshed',
+        {
+          platformCode: refusal ?? `HTTP ${reply.status}`,
+          retryAfterMs: retryAfterMs(reply.headers),
+        },
+      );
+    }
+    const token = parseReply(platform, tokenSchema, reply.body);
+    this.credentials = {
+      ...this.credentials,
+      accessToken: token.access_token,
+      accessTokenExpiresAt: Date.now() + token.expires_in * 1000,
+    };
+    await onRefreshed?.(this.credentials);
+    return token.access_token;
+  }
+}

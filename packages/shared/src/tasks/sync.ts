@@ -1,0 +1,39 @@
+/** Contracts of the sync queue. */
+import { defineTask } from '@stratum/jobs';
+import { z } from 'zod';
+import { PLATFORM_NAMES } from '../platforms/connector.js';
+
+const date = z.iso.date();
+
+export const syncCampaignData = defineTask({
+  name: 'sync_campaign_data',
+  queue: 'sync',
+  description: "Pulls a tenant's campaigns and daily metrics from one ad platform.",
+  input: z.object({ tenant_id: z.int().positive(), platform: z.enum(PLATFORM_NAMES) }),
+  output: z.object({
+    tenant_id: z.int(),
+    platform: z.enum(PLATFORM_NAMES),
+    accounts: z.int(),
+    campaigns_read: z.int(),
+    /** Campaigns that are new or changed. */
+    campaigns_updated: z.int(),
+    /** Campaigns that the platform lists no more. */
+    campaigns_removed: z.int(),
+    metric_rows_read: z.int(),
+    /** Rows of daily metrics that are new or changed. */
+    metric_rows_written: z.int(),
+    /** The days that were asked for; `null` when no account is connected. */
+    window: z.object({ since: date, until: date }).nullable(),
+  }),
+  retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },
+});
+
+export const syncAllCampaigns = defineTask({
+  name: 'sync_all_campaigns',
+  queue: 'sync',
+  description: 'Enqueues one sync for each tenant and connected platform.',
+  input: z.object({}),
+  output: z.object({ enqueued: z.int() }),
+  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
+  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
+});

@@ -1,0 +1,45 @@
+/** Lets a request meet its fault before its route sees it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ActiveFault, Faults } from './faults.js';
+import type { PlatformAdapter } from './platforms/adapter.js';
+import type { SandboxPlatform } from './world/model.js';
+
+export function faultHook(faults: Faults, adapters: ReadonlyMap<SandboxPlatform, PlatformAdapter>) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    for (const [platform, adapter] of adapters) {
+      if (!request.url.startsWith(`${adapter.prefix}/`)) continue;
+      const path = request.url.split('?', 1)[0] ?? '';
+      const fault = faults.take({ platform, path, laterPage: adapter.isLaterPage(request) });
+      if (fault !== undefined) return answer(fault, adapter, reply);
+    }
+    return undefined;
+  };
+}
+
+async function answer(
+  fault: ActiveFault,
+  adapter: PlatformAdapter,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  switch (fault.kind) {
+    case 'rate_limit':
+      return adapter.sendRateLimit(reply, fault.retryAfterMs);
+    case 'server_error':
+    case 'page_failure':
+      return adapter.sendServerError(reply);
+    case 'expired_token':
+      return adapter.sendExpiredToken(reply);
+    case 'permission':
+      return adapter.sendPermission(reply);
+    case 'broken_json':
+      return reply.type('application/json').send('{"data": [{"id": "12');
+    case 'slow':
+      await delay(fault.delayMs);
+      return undefined;
+    case 'disconnect':
+      reply.hijack();
+      reply.raw.destroy();
+      return reply;
+  }
+}

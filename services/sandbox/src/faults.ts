@@ -1,0 +1,73 @@
+/** Faults on demand: what the next requests meet instead of an answer. */
+import { z } from 'zod';
+import { SANDBOX_PLATFORMS, type SandboxPlatform } from './world/model.js';
+
+export const FAULT_KINDS = [
+  'rate_limit',
+  'server_error',
+  'slow',
+  'broken_json',
+  'expired_token',
+  'page_failure',
+  'permission',
+  'disconnect',
+] as const;
+
+export const faultSchema = z.strictObject({
+  platform: z.enum(SANDBOX_PLATFORMS),
+  kind: z.enum(FAULT_KINDS),
+  /** How many requests meet it; `null` means every one. */
+  times: z.int().positive().nullable().default(1),
+  /** So many matching requests pass before it begins. */
+  afterRequests: z.int().nonnegative().default(0),
+  /** Only requests whose path contains this. */
+  path: z.string().optional(),
+  /** The wait that a rate limit asks for, in milliseconds. */
+  retryAfterMs: z.int().positive().default(30_000),
+  /** How long a slow answer takes, in milliseconds. */
+  delayMs: z.int().positive().default(5_000),
+});
+
+export type Fault = z.input<typeof faultSchema>;
+export type ActiveFault = z.output<typeof faultSchema>;
+
+export interface FaultSubject {
+  platform: SandboxPlatform;
+  path: string;
+  /** A page behind the first of a listing. */
+  laterPage: boolean;
+}
+
+export class Faults {
+  private active: ActiveFault[] = [];
+
+  inject(fault: Fault): void {
+    this.active.push(faultSchema.parse(fault));
+  }
+
+  clear(): void {
+    this.active = [];
+  }
+
+  list(): readonly ActiveFault[] {
+    return this.active;
+  }
+
+  /** The fault that this request meets, used up by it. */
+  take({ platform, path, laterPage }: FaultSubject): ActiveFault | undefined {
+    const fault = this.active.find(
+      (each) =>
+        each.platform === platform &&
+        (each.path === undefined || path.includes(each.path)) &&
+        (each.kind !== 'page_failure' || laterPage),
+    );
+    if (fault === undefined) return undefined;
+    if (fault.afterRequests > 0) {
+      fault.afterRequests--;
+      return undefined;
+    }
+    if (fault.times !== null && --fault.times === 0)
+      this.active = this.active.filter((each) => each !== fault);
+    return fault;
+  }
+}

@@ -1,0 +1,172 @@
+/** Google Ads API over REST, with as much of its query language as selects campaigns and their daily metrics. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Account, WorldCampaign } from '../world/model.js';
+import type { MetricRow } from '../world/world.js';
+import { AccessTokens } from './access-tokens.js';
+import { micros, pageOf, SANDBOX_CREDENTIALS, type AdapterOptions, type PlatformAdapter } from './adapter.js';
+
+const PAGE_SIZE = 10_000;
+
+const searchBody = z.looseObject({ query: z.string(), pageToken: z.string().optional() });
+const QUERY = /^\s*SELECT\s+([\w.,\s]+?)\s+FROM\s+campaign(?:\s+WHERE\s+(.+?))?\s*$/is;
+const BETWEEN = /segments\.date\s+BETWEEN\s+'(\d{4}-\d\d-\d\d)'\s+AND\s+'(\d{4}-\d\d-\d\d)'/i;
+
+const STATUSES = { active: 'ENABLED', paused: 'PAUSED', archived: 'PAUSED' } as const;
+
+/** Only what has a name here can be selected. */
+type Row = { account: Account; campaign: WorldCampaign; day: MetricRow | undefined };
+const FIELDS: Readonly<Record<string, (row: Row) => string | number | undefined>> = {
+  'campaign.id': ({ campaign }) => campaign.id,
+  'campaign.name': ({ campaign }) => campaign.name,
+  'campaign.status': ({ campaign }) => STATUSES[campaign.status],
+  'campaign.advertising_channel_type': ({ campaign }) =>
+    campaign.objective === 'awareness' ? 'VIDEO' : 'SEARCH',
+  'campaign.start_date': ({ campaign }) => campaign.startedOn,
+  'campaign_budget.amount_micros': ({ account, campaign }) =>
+    String(micros(campaign.dailyBudgetMinor, account.minorDigits)),
+  'customer.currency_code': ({ account }) => account.currency,
+  'segments.date': ({ day }) => day?.date,
+  'metrics.impressions': ({ day }) => unlessZero(day?.metric.impressions, String),
+  'metrics.clicks': ({ day }) => unlessZero(day?.metric.clicks, String),
+  'metrics.cost_micros': ({ account, day }) =>
+    unlessZero(day?.metric.spendMinor, (minor) => String(micros(minor, account.minorDigits))),
+  'metrics.conversions': ({ day }) => unlessZero(day?.metric.conversions, Number),
+  'metrics.conversions_value': ({ account, day }) =>
+    unlessZero(day?.metric.revenueMinor, (minor) => minor / 10 ** account.minorDigits),
+};
+
+export class GoogleAdapter implements PlatformAdapter {
+  readonly prefix = '/google';
+  private readonly tokens: AccessTokens;
+
+  constructor(private readonly options: AdapterOptions) {
+    this.tokens = new AccessTokens(options.accessTokenLifetimeMs);
+  }
+
+  register(app: FastifyInstance): void {
+    app.post('/google-oauth/token', async (request, reply) => this.tokens.issue(request, reply));
+    // The colon of `googleAds:search` is escaped for the router by doubling it.
+    app.post<{ Params: { customer: string } }>(
+      `${this.prefix}/v26/customers/:customer/googleAds::search`,
+      async (request, reply) => {
+        if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+        if (request.headers['developer-token'] !== SANDBOX_CREDENTIALS.googleDeveloperToken) {
+          return sendError(reply, 403, 'PERMISSION_DENIED', {
+            authorizationError: 'DEVELOPER_TOKEN_NOT_APPROVED',
+          });
+        }
+        const body = searchBody.safeParse(request.body).data;
+        if (body === undefined || !/^\d{10}$/.test(request.params.customer))
+          return badRequest(reply, 'INVALID_CUSTOMER_ID');
+        if ('pageSize' in body) return badRequest(reply, 'PAGE_SIZE_NOT_SUPPORTED');
+        return this.search(this.options.world.account('google', request.params.customer), body, reply);
+      },
+    );
+  }
+
+  isLaterPage(request: FastifyRequest): boolean {
+    return searchBody.safeParse(request.body).data?.pageToken !== undefined;
+  }
+
+  sendRateLimit(reply: FastifyReply, retryAfterMs: number): FastifyReply {
+    const retryDelay = `${Math.ceil(retryAfterMs / 1000)}s`;
+    const details = { quotaErrorDetails: { rateScope: 'DEVELOPER', rateName: 'sandbox', retryDelay } };
+    return sendError(
+      reply,
+      429,
+      'RESOURCE_EXHAUSTED',
+      { quotaError: 'RESOURCE_TEMPORARILY_EXHAUSTED' },
+      details,
+    );
+  }
+
+  sendServerError(reply: FastifyReply): FastifyReply {
+    return sendError(reply, 500, 'INTERNAL', { internalError: 'INTERNAL_ERROR' });
+  }
+
+  sendExpiredToken(reply: FastifyReply): FastifyReply {
+    this.tokens.expire(reply.request);
+    return sendError(reply, 401, 'UNAUTHENTICATED', { authenticationError: 'OAUTH_TOKEN_EXPIRED' });
+  }
+
+  sendPermission(reply: FastifyReply): FastifyReply {
+    return sendError(reply, 403, 'PERMISSION_DENIED', { authorizationError: 'USER_PERMISSION_DENIED' });
+  }
+
+  private search(
+    account: Account,
+    { query, pageToken }: z.infer<typeof searchBody>,
+    reply: FastifyReply,
+  ): FastifyReply {
+    const [, selected, where = ''] = QUERY.exec(query) ?? [];
+    const fields = selected?.split(',').map((field) => field.trim()) ?? [];
+    if (selected === undefined || fields.some((field) => FIELDS[field] === undefined)) {
+      return badRequest(reply, 'UNRECOGNIZED_FIELD');
+    }
+    const campaigns = this.options.world.campaigns(account);
+    const [, since, until] = BETWEEN.exec(where) ?? [];
+    const segmented = fields.includes('segments.date') || since !== undefined;
+    if (segmented && (since === undefined || until === undefined))
+      return badRequest(reply, 'MISSING_DATE_RANGE');
+    const rows: Row[] =
+      since === undefined || until === undefined
+        ? campaigns.map((campaign) => ({ account, campaign, day: undefined }))
+        : [...this.options.world.metrics(account, since, until)].map((day) => ({
+            account,
+            campaign: day.campaign,
+            day,
+          }));
+    const start = pageToken === undefined ? 0 : Number(Buffer.from(pageToken, 'base64url').toString());
+    const page = pageOf(rows, start, Math.min(PAGE_SIZE, this.options.pageSizeLimit));
+    return reply.send({
+      results: page.items.map((row) => render(row, fields)),
+      fieldMask: fields.join(','),
+      ...(page.next === undefined
+        ? {}
+        : { nextPageToken: Buffer.from(String(page.next)).toString('base64url') }),
+    });
+  }
+}
+
+/** Nested by the dots, in lowerCamelCase, without what is unset. */
+function render(row: Row, fields: readonly string[]): object {
+  const result: Record<string, Record<string, unknown>> = {};
+  for (const field of fields) {
+    const value = FIELDS[field]?.(row);
+    if (value === undefined) continue;
+    const [group = '', name = ''] = field.split('.').map(camelCase);
+    result[group] = { ...result[group], [name]: value };
+  }
+  return result;
+}
+
+function camelCase(text: string): string {
+  return text.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function unlessZero<Result>(
+  value: number | undefined,
+  convert: (value: number) => Result,
+): Result | undefined {
+  return value === undefined || value === 0 ? undefined : convert(value);
+}
+
+function badRequest(reply: FastifyReply, code: string): FastifyReply {
+  return sendError(reply, 400, 'INVALID_ARGUMENT', { queryError: code });
+}
+
+function sendError(
+  reply: FastifyReply,
+  code: number,
+  status: string,
+  errorCode: object,
+  details?: object,
+): FastifyReply {
+  const failure = {
+    '@type': 'type.googleapis.com/google.ads.googleads.v26.errors.GoogleAdsFailure',
+    requestId: 'sandbox',
+    errors: [{ errorCode, message: status, ...(details === undefined ? {} : { details }) }],
+  };
+  return reply.code(code).send({ error: { code, message: status, status, details: [failure] } });
+}

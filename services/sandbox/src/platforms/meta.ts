@@ -1,0 +1,184 @@
+/** Meta Marketing API. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Account, WorldCampaign } from '../world/model.js';
+import type { MetricRow } from '../world/world.js';
+import {
+  decimal,
+  pageOf,
+  SANDBOX_CREDENTIALS,
+  type AdapterOptions,
+  type Page,
+  type PlatformAdapter,
+} from './adapter.js';
+
+const query = z.object({
+  limit: z.coerce.number().int().positive().default(25),
+  after: z.string().optional(),
+  time_range: z.string().optional(),
+});
+const timeRange = z.object({ since: z.iso.date(), until: z.iso.date() });
+
+const STATUSES = { active: 'ACTIVE', paused: 'PAUSED', archived: 'ARCHIVED' } as const;
+const OBJECTIVES = {
+  sales: 'OUTCOME_SALES',
+  traffic: 'OUTCOME_TRAFFIC',
+  awareness: 'OUTCOME_AWARENESS',
+} as const;
+
+export class MetaAdapter implements PlatformAdapter {
+  readonly prefix = '/meta/v26.0';
+
+  constructor(private readonly options: AdapterOptions) {}
+
+  register(app: FastifyInstance): void {
+    app.get<{ Params: { account: string } }>(`${this.prefix}/:account/campaigns`, async (request, reply) => {
+      const account = this.enter(request, reply);
+      if (account === undefined) return reply;
+      const campaigns = this.options.world.campaigns(account);
+      return this.listing(request, campaigns, (campaign) => campaignFields(campaign));
+    });
+    app.get<{ Params: { account: string } }>(`${this.prefix}/:account/insights`, async (request, reply) => {
+      const account = this.enter(request, reply);
+      if (account === undefined) return reply;
+      const range = parseRange(query.parse(request.query).time_range);
+      if (range === undefined)
+        return sendError(reply, 400, { code: 100, message: '(#100) time_range is not valid' });
+      const rows = [...this.options.world.metrics(account, range.since, range.until)];
+      return this.listing(request, rows, (row) => insightFields(account, row));
+    });
+  }
+
+  isLaterPage(request: FastifyRequest): boolean {
+    return query.safeParse(request.query).data?.after !== undefined;
+  }
+
+  sendRateLimit(reply: FastifyReply, retryAfterMs: number): FastifyReply {
+    const usage = {
+      type: 'ads_insights',
+      call_count: 100,
+      total_cputime: 40,
+      total_time: 40,
+      estimated_time_to_regain_access: Math.ceil(retryAfterMs / 60_000),
+    };
+    reply.header('x-business-use-case-usage', JSON.stringify({ '1': [usage] }));
+    return sendError(reply, 400, {
+      code: 80000,
+      error_subcode: 2446079,
+      message: 'There have been too many calls from this ad-account.',
+    });
+  }
+
+  sendServerError(reply: FastifyReply): FastifyReply {
+    return sendError(reply, 500, {
+      code: 2,
+      is_transient: true,
+      message: 'An unexpected error has occurred.',
+    });
+  }
+
+  sendExpiredToken(reply: FastifyReply): FastifyReply {
+    return sendError(reply, 401, {
+      code: 190,
+      error_subcode: 463,
+      message: 'Error validating access token: Session has expired.',
+    });
+  }
+
+  sendPermission(reply: FastifyReply): FastifyReply {
+    return sendError(reply, 403, {
+      code: 200,
+      message: '(#200) Ad account owner has NOT granted ads_read permission',
+    });
+  }
+
+  private enter(
+    request: FastifyRequest<{ Params: { account: string } }>,
+    reply: FastifyReply,
+  ): Account | undefined {
+    if (request.headers.authorization !== `Bearer ${SANDBOX_CREDENTIALS.metaAccessToken}`) {
+      sendError(reply, 401, { code: 190, message: 'Invalid OAuth access token.' });
+      return undefined;
+    }
+    const id = /^act_(\d+)$/.exec(request.params.account)?.[1];
+    if (id === undefined) {
+      sendError(reply, 400, {
+        code: 100,
+        message: `Object with ID '${request.params.account}' does not exist`,
+      });
+      return undefined;
+    }
+    return this.options.world.account('meta', id);
+  }
+
+  private listing<Item>(
+    request: FastifyRequest,
+    items: readonly Item[],
+    render: (item: Item) => object,
+  ): object {
+    const { limit, after } = query.parse(request.query);
+    const start = after === undefined ? 0 : Number(Buffer.from(after, 'base64url').toString());
+    const page: Page<Item> = pageOf(items, start, Math.min(limit, this.options.pageSizeLimit));
+    if (page.items.length === 0) return { data: [] };
+    const cursor = Buffer.from(String(page.next ?? items.length)).toString('base64url');
+    const next = new URL(request.url, `http://${request.headers.host}`);
+    next.searchParams.set('after', cursor);
+    return {
+      data: page.items.map(render),
+      paging: {
+        cursors: { before: '', after: cursor },
+        ...(page.next === undefined ? {} : { next: next.href }),
+      },
+    };
+  }
+}
+
+function campaignFields(campaign: WorldCampaign): object {
+  return {
+    id: campaign.id,
+    name: campaign.name,
+    objective: OBJECTIVES[campaign.objective],
+    status: STATUSES[campaign.status],
+    effective_status: STATUSES[campaign.status],
+    daily_budget: String(campaign.dailyBudgetMinor),
+    start_time: `${campaign.startedOn}T00:00:00+0000`,
+  };
+}
+
+function insightFields(account: Account, { campaign, date, metric }: MetricRow): object {
+  const revenue = decimal(metric.revenueMinor, account.minorDigits);
+  const purchases = String(metric.conversions);
+  // One purchase shows under several types, as on the real platform: adding them up counts it three times.
+  const actions = [
+    { action_type: 'link_click', value: String(metric.clicks) },
+    ...PURCHASES.map((type) => ({ action_type: type, value: purchases })),
+  ];
+  return {
+    campaign_id: campaign.id,
+    campaign_name: campaign.name,
+    date_start: date,
+    date_stop: date,
+    impressions: String(metric.impressions),
+    clicks: String(metric.clicks),
+    spend: decimal(metric.spendMinor, account.minorDigits),
+    reach: String(metric.reach),
+    account_currency: account.currency,
+    ...(metric.conversions === 0
+      ? { actions: actions.slice(0, 1) }
+      : { actions, action_values: PURCHASES.map((type) => ({ action_type: type, value: revenue })) }),
+  };
+}
+
+const PURCHASES = ['offsite_conversion.fb_pixel_purchase', 'purchase', 'omni_purchase'];
+
+function parseRange(text: string | undefined): z.infer<typeof timeRange> | undefined {
+  try {
+    return timeRange.parse(JSON.parse(text ?? ''));
+  } catch {
+    return undefined;
+  }
+}
+
+function sendError(reply: FastifyReply, status: number, error: Record<string, unknown>): FastifyReply {
+  return reply.code(status).send({ error: { type: 'OAuthException', fbtrace_id: 'sandbox', ...error } });
+}

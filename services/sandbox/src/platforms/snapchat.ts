@@ -1,0 +1,165 @@
+/** Snapchat Marketing API. Days are UTC days: its accounts live in UTC. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { addDays, type Account, type WorldCampaign } from '../world/model.js';
+import type { MetricRow } from '../world/world.js';
+import { AccessTokens } from './access-tokens.js';
+import { micros, pageOf, type AdapterOptions, type PlatformAdapter } from './adapter.js';
+
+const listQuery = z.object({
+  limit: z.coerce.number().int().min(50).max(1000).default(50),
+  cursor: z.coerce.number().int().nonnegative().optional(),
+});
+const statsQuery = z.object({
+  granularity: z.literal('DAY'),
+  start_time: z.iso.datetime({ offset: true }),
+  end_time: z.iso.datetime({ offset: true }),
+});
+
+const STATUSES = { active: 'ACTIVE', paused: 'PAUSED', archived: 'PAUSED' } as const;
+const OBJECTIVES = { sales: 'WEB_CONVERSION', traffic: 'WEB_VIEW', awareness: 'BRAND_AWARENESS' } as const;
+const DAY_MS = 86_400_000;
+
+export class SnapchatAdapter implements PlatformAdapter {
+  readonly prefix = '/snapchat';
+  private readonly tokens: AccessTokens;
+  /** Statistics are asked for by campaign alone: which account it is in, its listing has told. */
+  private readonly owners = new Map<string, { account: Account; campaign: WorldCampaign }>();
+
+  constructor(private readonly options: AdapterOptions) {
+    this.tokens = new AccessTokens(options.accessTokenLifetimeMs);
+  }
+
+  register(app: FastifyInstance): void {
+    app.post('/snapchat-oauth/login/oauth2/access_token', async (request, reply) =>
+      this.tokens.issue(request, reply),
+    );
+    app.get<{ Params: { account: string } }>(
+      `${this.prefix}/v1/adaccounts/:account/campaigns`,
+      async (request, reply) => {
+        if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+        const query = listQuery.safeParse(request.query).data;
+        if (query === undefined) return sendError(reply, 400, 'limit must be between 50 and 1000');
+        return this.list(
+          this.options.world.account('snapchat', request.params.account),
+          query,
+          request,
+          reply,
+        );
+      },
+    );
+    app.get<{ Params: { campaign: string } }>(
+      `${this.prefix}/v1/campaigns/:campaign/stats`,
+      async (request, reply) => {
+        if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+        const owner = this.owners.get(request.params.campaign);
+        const query = statsQuery.safeParse(request.query).data;
+        if (owner === undefined) return sendError(reply, 404, 'Resource can not be found');
+        if (query === undefined) return sendError(reply, 400, 'Unsupported Stats Query');
+        return reply.send(this.stats(request.params.campaign, owner, query));
+      },
+    );
+  }
+
+  isLaterPage(request: FastifyRequest): boolean {
+    return listQuery.safeParse(request.query).data?.cursor !== undefined;
+  }
+
+  sendRateLimit(reply: FastifyReply, retryAfterMs: number): FastifyReply {
+    reply.header('retry-after', String(Math.ceil(retryAfterMs / 1000)));
+    return sendError(reply, 429, 'Too many requests');
+  }
+
+  sendServerError(reply: FastifyReply): FastifyReply {
+    return sendError(reply, 500, 'Internal error');
+  }
+
+  sendExpiredToken(reply: FastifyReply): FastifyReply {
+    this.tokens.expire(reply.request);
+    return sendError(reply, 401, 'Unauthorized');
+  }
+
+  sendPermission(reply: FastifyReply): FastifyReply {
+    return sendError(reply, 403, 'Forbidden');
+  }
+
+  private list(
+    account: Account,
+    { limit, cursor = 0 }: z.infer<typeof listQuery>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): FastifyReply {
+    const page = pageOf(
+      this.options.world.campaigns(account),
+      cursor,
+      Math.min(limit, this.options.pageSizeLimit),
+    );
+    for (const campaign of page.items) this.owners.set(uuidOf(account, campaign), { account, campaign });
+    const next = new URL(request.url, `http://${request.headers.host}`);
+    next.searchParams.set('cursor', String(page.next ?? 0));
+    return reply.send({
+      request_status: 'SUCCESS',
+      request_id: 'sandbox',
+      paging: page.next === undefined ? {} : { next_link: next.href },
+      campaigns: page.items.map((campaign) => ({
+        sub_request_status: 'SUCCESS',
+        campaign: {
+          id: uuidOf(account, campaign),
+          name: campaign.name,
+          status: STATUSES[campaign.status],
+          objective: OBJECTIVES[campaign.objective],
+          daily_budget_micro: micros(campaign.dailyBudgetMinor, account.minorDigits),
+          start_time: `${campaign.startedOn}T00:00:00.000Z`,
+        },
+      })),
+    });
+  }
+
+  private stats(
+    id: string,
+    { account, campaign }: { account: Account; campaign: WorldCampaign },
+    query: z.infer<typeof statsQuery>,
+  ): object {
+    const since = new Date(query.start_time).toISOString().slice(0, 10);
+    const until = new Date(Date.parse(query.end_time) - DAY_MS).toISOString().slice(0, 10);
+    const rows = [...this.options.world.metrics(account, since, until, [campaign])];
+    const timeseries = rows.map((row) => ({
+      start_time: `${row.date}T00:00:00.000Z`,
+      end_time: `${addDays(row.date, 1)}T00:00:00.000Z`,
+      stats: statsFields(account, row),
+    }));
+    // The documentation shows statuses in both cases; so do we.
+    return {
+      request_status: 'success',
+      request_id: 'sandbox',
+      timeseries_stats: [
+        {
+          sub_request_status: 'success',
+          timeseries_stat: { id, type: 'CAMPAIGN', granularity: 'DAY', timeseries },
+        },
+      ],
+    };
+  }
+}
+
+/** The campaign's number in the form of a UUID, different in every account. */
+export function uuidOf(account: Account, campaign: WorldCampaign): string {
+  const owner = Buffer.from(account.id).toString('hex').padEnd(16, '0').slice(-16);
+  const number = Number(campaign.id).toString(16).padStart(12, '0');
+  return `${owner.slice(0, 8)}-${owner.slice(8, 12)}-4${owner.slice(13, 16)}-a000-${number}`;
+}
+
+function statsFields(account: Account, { metric }: MetricRow): object {
+  return {
+    impressions: metric.impressions,
+    swipes: metric.clicks,
+    spend: micros(metric.spendMinor, account.minorDigits),
+    uniques: metric.reach,
+    conversion_purchases: metric.conversions,
+    conversion_purchases_value: micros(metric.revenueMinor, account.minorDigits),
+  };
+}
+
+function sendError(reply: FastifyReply, status: number, msg: string): FastifyReply {
+  return reply.code(status).send({ request_status: 'ERROR', request_id: 'sandbox', msg });
+}

@@ -1,0 +1,120 @@
+/** Puts the sandbox together: a world, four adapters that show it, faults, control. */
+import formBody from '@fastify/formbody';
+import { fastify } from 'fastify';
+import { faultHook } from './fault-hook.js';
+import { Faults, type Fault } from './faults.js';
+import { registerControlRoutes } from './control-routes.js';
+import { GoogleAdapter } from './platforms/google.js';
+import { MetaAdapter } from './platforms/meta.js';
+import { SnapchatAdapter } from './platforms/snapchat.js';
+import { TikTokAdapter } from './platforms/tiktok.js';
+import { truthOf, type AccountTruth } from './truth.js';
+import type { SandboxPlatform } from './world/model.js';
+import { World } from './world/world.js';
+import type { PlatformAdapter } from './platforms/adapter.js';
+
+export interface SandboxOptions {
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Default 0: any free port. */
+  port?: number;
+  /** Another seed, another world. Default 1. */
+  seed?: number;
+  /** Default: the real time. */
+  now?: () => Date;
+  /** Default 12. */
+  campaignsPerAccount?: number;
+  /** Rows on a page at most, whatever is asked for: small pages make long listings. Default: what each platform allows. */
+  pageSizeLimit?: number;
+  /** How long an access token is good, in milliseconds. Default one hour. */
+  accessTokenLifetimeMs?: number;
+}
+
+/** Base addresses, as a connector is configured with them. */
+export interface SandboxEndpoints {
+  meta: string;
+  google: string;
+  googleOauth: string;
+  tiktok: string;
+  snapchat: string;
+  snapchatOauth: string;
+}
+
+export interface Sandbox {
+  readonly url: string;
+  readonly endpoints: SandboxEndpoints;
+  inject(fault: Fault): void;
+  clearFaults(): void;
+  /** Requests that reached a platform so far. */
+  requestCount(platform: SandboxPlatform): number;
+  truth(platform: SandboxPlatform, accountId: string, since: string, until: string): AccountTruth;
+  /** Deletes a campaign, as an advertiser would on the platform. */
+  removeCampaign(platform: SandboxPlatform, accountId: string, campaignId: string): void;
+  /** Lets days pass. */
+  advance(days: number): void;
+  today(): string;
+  stop(): Promise<void>;
+}
+
+const HOUR_MS = 3_600_000;
+
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const world = new World({
+    seed: options.seed ?? 1,
+    now: options.now ?? (() => new Date()),
+    campaignsPerAccount: options.campaignsPerAccount ?? 12,
+  });
+  const faults = new Faults();
+  const adapterOptions = {
+    world,
+    pageSizeLimit: options.pageSizeLimit ?? Infinity,
+    accessTokenLifetimeMs: options.accessTokenLifetimeMs ?? HOUR_MS,
+  };
+  const adapters = new Map<SandboxPlatform, PlatformAdapter>([
+    ['meta', new MetaAdapter(adapterOptions)],
+    ['google', new GoogleAdapter(adapterOptions)],
+    ['tiktok', new TikTokAdapter(adapterOptions)],
+    ['snapchat', new SnapchatAdapter(adapterOptions)],
+  ]);
+  const counts = new Map<SandboxPlatform, number>();
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: false },
+  });
+  await app.register(formBody);
+  app.addHook('preHandler', async (request) => {
+    for (const [platform, adapter] of adapters) {
+      if (request.url.startsWith(`${adapter.prefix}/`)) counts.set(platform, (counts.get(platform) ?? 0) + 1);
+    }
+  });
+  app.addHook('preHandler', faultHook(faults, adapters));
+  for (const adapter of adapters.values()) adapter.register(app);
+  registerControlRoutes(app, world, faults);
+  const url = await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
+  return {
+    url,
+    endpoints: endpointsAt(url),
+    inject: (fault) => faults.inject(fault),
+    clearFaults: () => faults.clear(),
+    requestCount: (platform) => counts.get(platform) ?? 0,
+    truth: (platform, accountId, since, until) => truthOf(world, platform, accountId, since, until),
+    removeCampaign: (platform, accountId, campaignId) =>
+      world.remove(world.account(platform, accountId), campaignId),
+    advance: (days) => world.advance(days),
+    today: () => world.today(),
+    stop: () => app.close(),
+  };
+}
+
+/** Where a sandbox at this address shows each platform. */
+export function endpointsAt(url: string): SandboxEndpoints {
+  return {
+    meta: `${url}/meta/v26.0`,
+    google: `${url}/google/v26`,
+    googleOauth: `${url}/google-oauth/token`,
+    tiktok: `${url}/tiktok/open_api/v1.3`,
+    snapchat: `${url}/snapchat/v1`,
+    snapchatOauth: `${url}/snapchat-oauth/login/oauth2/access_token`,
+  };
+}

@@ -1,0 +1,41 @@
+/** The things of the world, and its calendar. */
+
+export const SANDBOX_PLATFORMS = ['meta', 'google', 'tiktok', 'snapchat'] as const;
+export type SandboxPlatform = (typeof SANDBOX_PLATFORMS)[number];
+
+export type WorldStatus = 'active' | 'paused' | 'archived';
+
+export interface WorldCampaign {
+  /** Digits, unique in the account; Snapchat shows it as a UUID. */
+  id: string;
+  name: string;
+  objective: 'sales' | 'traffic' | 'awareness';
+  status: WorldStatus;
+  dailyBudgetMinor: number;
+  /** Day of launch, YYYY-MM-DD. */
+  startedOn: string;
+  /** Last day with activity, for campaigns that are not active. */
+  endedOn: string | undefined;
+}
+
+export interface Account {
+  platform: SandboxPlatform;
+  id: string;
+  currency: string;
+  /** Digits behind the point of the currency's smallest unit. */
+  minorDigits: number;
+}
+
+export const DAY_MS = 86_400_000;
+
+export function addDays(date: string, count: number): string {
+  return new Date(Date.parse(`${date}T00:00:00Z`) + count * DAY_MS).toISOString().slice(0, 10);
+}
+
+export function daysBetween(from: string, to: string): number {
+  return Math.round((Date.parse(`${to}T00:00:00Z`) - Date.parse(`${from}T00:00:00Z`)) / DAY_MS);
+}
+
+export function* days(since: string, until: string): Generator<string> {
+  for (let date = since; date <= until; date = addDays(date, 1)) yield date;
+}

@@ -1,0 +1,129 @@
+/** The advertisers' world that all four platforms show, each in its own words. Amounts are whole minor units of the currency. */
+import { between, chance, pick } from './random.js';
+import { metricOf, type DailyMetric } from './metrics.js';
+import {
+  addDays,
+  DAY_MS,
+  days,
+  type Account,
+  type SandboxPlatform,
+  type WorldCampaign,
+  type WorldStatus,
+} from './model.js';
+
+export interface WorldOptions {
+  seed: number;
+  now: () => Date;
+  campaignsPerAccount: number;
+}
+
+export interface MetricRow {
+  campaign: WorldCampaign;
+  date: string;
+  metric: DailyMetric;
+}
+
+const NAMES = [
+  'Brand',
+  'Prospecting',
+  'Retargeting',
+  'Launch',
+  'Seasonal',
+  'Catalogue',
+  'Lookalike',
+  'Video',
+] as const;
+const REGIONS = ['DACH', 'UK', 'US', 'Nordics', 'GCC', 'France'] as const;
+/** The world's first day: campaigns start in the two years behind it and later. */
+const EPOCH = '2024-01-01';
+
+export class World {
+  private readonly campaignsByAccount = new Map<string, WorldCampaign[]>();
+  private readonly removed = new Set<string>();
+  private aheadMs = 0;
+
+  constructor(private readonly options: WorldOptions) {}
+
+  now(): Date {
+    return new Date(this.options.now().getTime() + this.aheadMs);
+  }
+
+  today(): string {
+    return this.now().toISOString().slice(0, 10);
+  }
+
+  /** Lets days pass. */
+  advance(count: number): void {
+    this.aheadMs += count * DAY_MS;
+  }
+
+  /** The last digit of an account's id tells its currency: 5 EUR, 7 KWD (three decimals), 9 JPY (none), else USD. */
+  account(platform: SandboxPlatform, id: string): Account {
+    const currency = { '5': 'EUR', '7': 'KWD', '9': 'JPY' }[id.at(-1) ?? ''] ?? 'USD';
+    return { platform, id, currency, minorDigits: { KWD: 3, JPY: 0 }[currency] ?? 2 };
+  }
+
+  /** What the platform lists today: campaigns launched so far and not removed. */
+  campaigns(account: Account): WorldCampaign[] {
+    const today = this.today();
+    return this.all(account).filter(
+      (campaign) => campaign.startedOn <= today && !this.removed.has(keyOf(account, campaign.id)),
+    );
+  }
+
+  /** Takes a campaign out of every listing. */
+  remove(account: Account, campaignId: string): void {
+    this.removed.add(keyOf(account, campaignId));
+  }
+
+  /** Rows with activity, day by day for each campaign, both days inclusive. */
+  *metrics(
+    account: Account,
+    since: string,
+    until: string,
+    campaigns = this.campaigns(account),
+  ): Generator<MetricRow> {
+    const now = this.now();
+    const last = until < this.today() ? until : this.today();
+    for (const campaign of campaigns) {
+      for (const date of days(since, last)) {
+        const metric = metricOf(`${this.options.seed}`, account, campaign, date, now);
+        if (metric !== undefined) yield { campaign, date, metric };
+      }
+    }
+  }
+
+  private all(account: Account): WorldCampaign[] {
+    const key = keyOf(account, '');
+    let campaigns = this.campaignsByAccount.get(key);
+    if (campaigns === undefined) {
+      campaigns = Array.from({ length: this.options.campaignsPerAccount }, (_, index) =>
+        this.campaign(account, index),
+      );
+      this.campaignsByAccount.set(key, campaigns);
+    }
+    return campaigns;
+  }
+
+  private campaign(account: Account, index: number): WorldCampaign {
+    const key = `${this.options.seed}/${account.platform}/${account.id}/${index}`;
+    const startedOn = addDays(EPOCH, Math.floor(between(`${key}/start`, 0, 700)));
+    const fate = chance(`${key}/fate`);
+    const status: WorldStatus = fate < 0.75 ? 'active' : fate < 0.92 ? 'paused' : 'archived';
+    const lived = Math.floor(between(`${key}/lived`, 30, 900));
+    return {
+      id: String(120_000_000_000 + Math.floor(chance(`${key}/id`) * 1e6) * 100_000 + index),
+      name: `${pick(`${key}/name`, NAMES)} ${pick(`${key}/region`, REGIONS)} ${index + 1}`,
+      objective: pick(`${key}/objective`, ['sales', 'sales', 'traffic', 'awareness'] as const),
+      status,
+      // Whole units of the currency, in its minor units: 20 to 500.
+      dailyBudgetMinor: Math.floor(between(`${key}/budget`, 20, 500)) * 10 ** account.minorDigits,
+      startedOn,
+      endedOn: status === 'active' ? undefined : addDays(startedOn, lived),
+    };
+  }
+}
+
+function keyOf(account: Account, campaignId: string): string {
+  return `${account.platform}/${account.id}/${campaignId}`;
+}
