@@ -1,1 +1,32 @@
-export {};
+/** The `stratum` command. */
+import { Command } from 'commander';
+import { callCommand } from './commands/call.js';
+import { migrateCommand, seedCommand } from './commands/database.js';
+import { queuesCommand } from './commands/queues.js';
+import { resultCommand } from './commands/result.js';
+import { statusCommand } from './commands/status.js';
+import { upCommand } from './commands/up.js';
+import { workerCommand } from './commands/worker.js';
+import { describeError } from './output.js';
+
+const program = new Command('stratum')
+  .description('Background work for marketing teams, on NATS JetStream and PostgreSQL.')
+  .version('0.1.0')
+  .option('--verbose', 'show stack traces')
+  .showHelpAfterError('(run with --help for what there is)')
+  .addCommand(upCommand())
+  .addCommand(statusCommand())
+  .addCommand(callCommand())
+  .addCommand(resultCommand())
+  .addCommand(queuesCommand())
+  .addCommand(workerCommand())
+  .addCommand(migrateCommand())
+  .addCommand(seedCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const verbose = program.opts<{ verbose?: boolean }>().verbose === true;
+  process.stderr.write(`${describeError(error, verbose)}\n`);
+  process.exitCode = 1;
+}

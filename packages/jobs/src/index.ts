@@ -31,6 +31,7 @@ export {
   type TaskLimits,
   type TaskOptions,
 } from './task/define-task.js';
+export { TASK_DEFAULTS, type TaskDefaults } from './task/task-defaults.js';
 export type { Backoff, RetryOptions } from './task/retry-policy.js';
 export {
   defineTopology,
@@ -53,5 +54,5 @@ export {
   type TaskState,
 } from './wire/record.js';
 export type { TaskContext } from './worker/context.js';
-export { handleTask, type Handler, type TaskHandler } from './worker/registry.js';
+export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';

@@ -114,7 +114,7 @@ CREATE INDEX sync_run_latest ON sync_run (tenant_id, account_id, started_at DESC
 
 -- Creates the month's partition unless it is there. Runs as the owner: services may write rows, not tables.
 CREATE FUNCTION ensure_metric_partition(month date) RETURNS void
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   first_day  date := date_trunc('month', month)::date;
@@ -129,22 +129,22 @@ BEGIN
     RETURN;
   END IF;
   -- Rows of the month that the default partition has caught would forbid the new one: they stay where they are.
-  IF EXISTS (SELECT FROM campaign_metric_daily_rest WHERE date >= first_day AND date < next_month) THEN
+  IF EXISTS (SELECT FROM public.campaign_metric_daily_rest WHERE date >= first_day AND date < next_month) THEN
     RETURN;
   END IF;
-  EXECUTE format('CREATE TABLE %I PARTITION OF campaign_metric_daily FOR VALUES FROM (%L) TO (%L)', partition, first_day, next_month);
-  EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', partition);
-  EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', partition);
+  EXECUTE format('CREATE TABLE public.%I PARTITION OF public.campaign_metric_daily FOR VALUES FROM (%L) TO (%L)', partition, first_day, next_month);
+  EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', partition);
+  EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', partition);
 END
 $$;
 
 -- What a fan-out job may know of all tenants: that they are there, and which platforms they have connected.
 CREATE FUNCTION connected_platforms() RETURNS TABLE (tenant_id bigint, platform text)
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT DISTINCT account.tenant_id, account.platform
-  FROM platform_account AS account
-  JOIN tenant ON tenant.id = account.tenant_id
+  FROM public.platform_account AS account
+  JOIN public.tenant AS tenant ON tenant.id = account.tenant_id
   WHERE tenant.deleted_at IS NULL AND account.status = 'connected'
   ORDER BY 1, 2
 $$;

@@ -1,1 +1,26 @@
-export {};
+export { ConfigurationError, loadConfiguration, type Configuration } from './configuration/configuration.js';
+export { ENDPOINT_SETTINGS, endpointsFrom, endpointVariables } from './configuration/platform-endpoints.js';
+export {
+  CredentialsError,
+  openCredentials,
+  sealCredentials,
+  type CredentialOwner,
+  type SealedCredentials,
+} from './credentials/credentials.js';
+export { parseKeyRing, type KeyRing } from './credentials/key-ring.js';
+export {
+  LOCKED,
+  openDatabase,
+  transaction,
+  withAdvisoryLock,
+  withTenant,
+  type DatabaseOptions,
+  type Queryable,
+} from './database/database.js';
+export { migrate } from './database/migrate.js';
+export { DEMO_TENANT_ID, seed } from './database/seed.js';
+export { platformTopology, QUEUES, type QueueName } from './queues.js';
+export { runService, type Running, type ServiceContext, type ServiceOptions } from './service/run-service.js';
+export { startPlatformWorker, WORKER_SETTINGS } from './service/worker-settings.js';
+export { TASKS } from './tasks/catalogue.js';
+export { syncAllCampaigns, syncCampaignData } from './tasks/sync.js';

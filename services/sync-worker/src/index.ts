@@ -1,1 +1,1 @@
-export {};
+export { createSyncHandlers, SYNC_SETTINGS, type SyncDependencies } from './handlers.js';

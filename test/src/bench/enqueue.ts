@@ -6,7 +6,11 @@ import { noop, type BareSetup, type Framework } from './subject.js';
 const COUNT = 30_000;
 const IN_FLIGHT = 1_000;
 
-export async function benchEnqueue(framework: Framework, bare: BareSetup, rounds: number): Promise<Comparison> {
+export async function benchEnqueue(
+  framework: Framework,
+  bare: BareSetup,
+  rounds: number,
+): Promise<Comparison> {
   let run = 0;
   return compare(
     rounds,

@@ -50,7 +50,12 @@ async function sample(operation: (index: number) => Promise<void>): Promise<numb
   return samples;
 }
 
-async function startBareWorker({ js, stream, consumer, resultSubject }: BareSetup): Promise<{ stop(): void }> {
+async function startBareWorker({
+  js,
+  stream,
+  consumer,
+  resultSubject,
+}: BareSetup): Promise<{ stop(): void }> {
   const handle = await js.consumers.get(stream, consumer);
   const messages = await handle.consume({
     callback: (message) => {

@@ -1,6 +1,6 @@
 /** No-op tasks per second with stored results: the worker beside `consume`, `publish` and `ack` of the library. */
-import { once } from 'node:events';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { compare, inParallel, rate, type Comparison } from './measure.js';
 import { bareRecord, noop, type BareSetup, type Framework } from './subject.js';
@@ -22,7 +22,10 @@ export async function benchTasks(
   );
 }
 
-async function drainWithWorker(connection: NatsConnection, { client, worker, topology }: Framework): Promise<number> {
+async function drainWithWorker(
+  connection: NatsConnection,
+  { client, worker, topology }: Framework,
+): Promise<number> {
   await inParallel(COUNT, IN_FLIGHT, (n) => client.enqueue(noop, { n }));
   const waiting = (await client.queues()).reduce((sum, queue) => sum + queue.normal, 0);
   const done = new EventEmitter();
@@ -48,21 +51,22 @@ let bareRound = 0;
 async function drainByHand({ js, stream, consumer, taskSubject, resultSubject }: BareSetup): Promise<number> {
   const round = bareRound++;
   const handle = await js.consumers.get(stream, consumer);
-  await inParallel(COUNT, IN_FLIGHT, (n) => js.publish(taskSubject(`tasks-${round}-${n}`), JSON.stringify({ n })));
+  await inParallel(COUNT, IN_FLIGHT, (n) =>
+    js.publish(taskSubject(`tasks-${round}-${n}`), JSON.stringify({ n })),
+  );
   const waiting = (await handle.info()).num_pending;
   const messages = await handle.consume({ max_messages: CONCURRENCY });
   let finished = 0;
+  const settle = async (message: JsMsg, id: string): Promise<void> => {
+    await js.publish(resultSubject(id), bareRecord(id));
+    message.ack();
+    if (++finished === waiting) messages.stop();
+  };
   const perSecond = await rate(waiting, async () => {
-    const process = async (): Promise<void> => {
-      for await (const message of messages) {
-        const id = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-        void js.publish(resultSubject(id), bareRecord(id)).then(() => {
-          message.ack();
-          if (++finished === waiting) messages.stop();
-        });
-      }
-    };
-    await process();
+    for await (const message of messages) {
+      const id = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+      void settle(message, id);
+    }
   });
   return perSecond;
 }

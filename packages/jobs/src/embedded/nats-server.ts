@@ -78,6 +78,7 @@ class ChildNatsServer implements NatsServer {
     this.folder ??= await mkdtemp(join(tmpdir(), 'stratum-nats-'));
     this.dataDir ??= this.options.dataDir ?? join(this.folder, 'data');
     await mkdir(this.dataDir, { recursive: true });
+    await endStaleServer(this.pidFile());
     const ports = join(this.folder, 'ports');
     await rm(ports, { recursive: true, force: true });
     await mkdir(ports);
@@ -118,6 +119,10 @@ class ChildNatsServer implements NatsServer {
     this.folder = undefined;
   }
 
+  private pidFile(): string {
+    return join(this.dataDir ?? '', 'nats-server.pid');
+  }
+
   private configuration(portsDir: string): string {
     const host = this.options.host ?? '127.0.0.1';
     const client = this.url === '' ? (this.options.port ?? 0) : Number(new URL(this.url).port);
@@ -127,6 +132,7 @@ class ChildNatsServer implements NatsServer {
       `host: ${JSON.stringify(host)}`,
       `port: ${client === 0 ? -1 : client}`,
       `http: ${JSON.stringify(`${host}:${monitor === 0 ? -1 : monitor}`)}`,
+      `pid_file: ${JSON.stringify(this.pidFile())}`,
       `ports_file_dir: ${JSON.stringify(portsDir)}`,
       'jetstream {',
       `  store_dir: ${JSON.stringify(this.dataDir)}`,
@@ -179,6 +185,19 @@ class ChildNatsServer implements NatsServer {
       '',
     );
   }
+}
+
+/** A run that was killed can leave its server behind, and with it the lock on the data. */
+async function endStaleServer(pidFile: string): Promise<void> {
+  const pid = (await readFile(pidFile, 'utf8').catch(() => '')).trim();
+  if (!/^\d+$/.test(pid)) return;
+  // The number may belong to another program by now.
+  const isServer = async (): Promise<boolean> =>
+    (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes('nats-server');
+  if (await isServer()) process.kill(Number(pid), 'SIGTERM');
+  const deadline = Date.now() + STOP_GRACE_MS;
+  while ((await isServer()) && Date.now() < deadline) await delay(POLL_MS);
+  await rm(pidFile, { force: true });
 }
 
 async function readPorts(folder: string): Promise<{ client: string; monitor: string } | undefined> {

@@ -5,14 +5,11 @@ import { requireToken, type Priority } from '../wire/names.js';
 import { resolveRetryPolicy, type RetryOptions, type RetryPolicy } from './retry-policy.js';
 
 export interface TaskLimits {
-  /** After this `ctx.signal` aborts with `SoftTimeLimitExceeded`, in milliseconds. Default 540,000. */
+  /** After this `ctx.signal` aborts with `SoftTimeLimitExceeded`, in milliseconds. Default: the worker's. */
   softTimeLimitMs?: number;
-  /** After this the execution is given up for good, in milliseconds. Default 600,000. */
+  /** After this the execution is given up for good, in milliseconds. Default: the worker's. */
   timeLimitMs?: number;
 }
-
-export const DEFAULT_SOFT_TIME_LIMIT_MS = 540_000;
-export const DEFAULT_TIME_LIMIT_MS = 600_000;
 
 export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> {
   /** One token, unique in the system, for example `sync_campaign_data`. */
@@ -40,7 +37,7 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   readonly output: Output;
   readonly priority: Priority;
   readonly retry: RetryPolicy;
-  readonly limits: Readonly<Required<TaskLimits>>;
+  readonly limits: Readonly<TaskLimits>;
   tenantOf(payload: z.output<Input>): string | undefined;
 }
 
@@ -84,17 +81,14 @@ export function parsePayload<Input extends z.ZodType>(
   );
 }
 
-function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<Required<TaskLimits>> {
-  const timeLimitMs = limits.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS;
-  const softTimeLimitMs = limits.softTimeLimitMs ?? Math.min(DEFAULT_SOFT_TIME_LIMIT_MS, timeLimitMs);
-  if (!(timeLimitMs > 0) || !(softTimeLimitMs > 0) || softTimeLimitMs > timeLimitMs) {
-    throw new JobsError(
-      'invalid_options',
-      `Task "${task}": limits must be positive milliseconds and softTimeLimitMs (${softTimeLimitMs}) must not be above timeLimitMs (${timeLimitMs}).`,
-      { details: { task } },
-    );
-  }
-  return Object.freeze({ softTimeLimitMs, timeLimitMs });
+function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<TaskLimits> {
+  const { softTimeLimitMs = 1, timeLimitMs = Infinity } = limits;
+  if (softTimeLimitMs > 0 && softTimeLimitMs <= timeLimitMs) return Object.freeze({ ...limits });
+  throw new JobsError(
+    'invalid_options',
+    `Task "${task}": limits must be positive milliseconds, and softTimeLimitMs not above timeLimitMs.`,
+    { details: { task } },
+  );
 }
 
 function tenantIdOf(payload: unknown): string | number | undefined {

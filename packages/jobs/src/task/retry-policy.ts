@@ -23,9 +23,9 @@ export interface ExponentialBackoff {
 export type Backoff = FixedBackoff | ExponentialBackoff;
 
 export interface RetryOptions {
-  /** Retries after the first attempt. Default 3. */
+  /** Retries after the first attempt. Default: the worker's, 3. */
   maxRetries?: number;
-  /** Default: fixed, 60 s. */
+  /** Default: the worker's, 60 s fixed. */
   backoff?: Backoff;
   /** Retry only errors for which this holds. Default: every error. */
   retryOn?: (error: unknown) => boolean;
@@ -34,30 +34,25 @@ export interface RetryOptions {
 }
 
 export interface RetryPolicy {
-  readonly maxRetries: number;
-  readonly backoff: Readonly<Backoff>;
+  /** `undefined` where the contract leaves it to the worker. */
+  readonly maxRetries: number | undefined;
+  readonly backoff: Readonly<Backoff> | undefined;
   readonly retryOn: (error: unknown) => boolean;
   readonly neverOn: (error: unknown) => boolean;
 }
 
-export const DEFAULT_MAX_RETRIES = 3;
-export const DEFAULT_RETRY_DELAY_MS = 60_000;
-export const DEFAULT_MAX_RETRY_DELAY_MS = 600_000;
-
-/** Fills in the defaults; throws `invalid_options` for numbers that make no sense. */
+/** Throws `invalid_options` for numbers that make no sense. */
 export function resolveRetryPolicy(task: string, options: RetryOptions = {}): RetryPolicy {
-  const maxRetries = options.maxRetries ?? DEFAULT_MAX_RETRIES;
-  if (!Number.isInteger(maxRetries) || maxRetries < 0) {
+  const { maxRetries, backoff } = options;
+  if (maxRetries !== undefined && (!Number.isInteger(maxRetries) || maxRetries < 0)) {
     throw invalid(task, `retry.maxRetries is ${maxRetries}; it must be a whole number from 0`);
   }
-  const backoff = options.backoff ?? { kind: 'fixed', delayMs: DEFAULT_RETRY_DELAY_MS };
-  const waits = backoff.kind === 'fixed' ? [backoff.delayMs] : [backoff.initialMs, backoff.maxMs];
-  if (waits.some((wait) => !Number.isFinite(wait) || wait < 0)) {
+  if (backoff !== undefined && !waitsOf(backoff).every((wait) => Number.isFinite(wait) && wait >= 0)) {
     throw invalid(task, 'the waits of retry.backoff must be milliseconds from 0');
   }
   return Object.freeze({
     maxRetries,
-    backoff: Object.freeze({ ...backoff }),
+    backoff: backoff === undefined ? undefined : Object.freeze({ ...backoff }),
     retryOn: options.retryOn ?? (() => true),
     neverOn: options.neverOn ?? (() => false),
   });
@@ -95,6 +90,10 @@ export function isRetryable(policy: RetryPolicy, error: unknown): boolean {
   const { retryable } = retryAdvice(error);
   if (retryable !== undefined) return retryable;
   return !policy.neverOn(error) && policy.retryOn(error);
+}
+
+function waitsOf(backoff: Backoff): number[] {
+  return backoff.kind === 'fixed' ? [backoff.delayMs] : [backoff.initialMs, backoff.maxMs];
 }
 
 function invalid(task: string, problem: string): JobsError {

@@ -8,6 +8,7 @@ import {
   WorkerShutdownError,
 } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
+import type { TaskDefaults } from '../task/task-defaults.js';
 import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.js';
 import { isFinal, type TaskProgress } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
@@ -20,6 +21,7 @@ export interface ExecutionParts {
   registry: ReadonlyMap<string, TaskHandler>;
   lookup: TaskLookup;
   producer: Producer;
+  defaults: TaskDefaults;
 }
 
 export interface ExecutionEvents {
@@ -87,8 +89,12 @@ export class Execution {
   private runWithin(contract: TaskContract, prepared: PreparedRun): Promise<Outcome> {
     const { attempt, parts, events } = this;
     const { headers } = attempt.delivery;
-    this.hardDeadline = attempt.startedAt + (headers.timeLimitMs ?? contract.limits.timeLimitMs);
-    this.softDeadline = attempt.startedAt + (headers.softTimeLimitMs ?? contract.limits.softTimeLimitMs);
+    const { limits } = contract;
+    const { defaults } = parts;
+    this.hardDeadline =
+      attempt.startedAt + (headers.timeLimitMs ?? limits.timeLimitMs ?? defaults.timeLimitMs);
+    this.softDeadline =
+      attempt.startedAt + (headers.softTimeLimitMs ?? limits.softTimeLimitMs ?? defaults.softTimeLimitMs);
     const context = new AttemptContext(attempt, parts.producer, events.onProgress);
     return new Promise<Outcome>((resolve) => {
       // A promise settles once: whichever comes first of the handler's end, the hard limit and the hand-back.
@@ -120,11 +126,13 @@ export class Execution {
     if (!asked && !isRetryable(contract.retry, error))
       return { kind: 'dead', reason: 'not_retryable', error };
     const reported = asked && error.cause !== undefined ? error.cause : error;
-    if (headers.retries >= (headers.maxRetries ?? contract.retry.maxRetries)) {
+    const { defaults } = this.parts;
+    if (headers.retries >= (headers.maxRetries ?? contract.retry.maxRetries ?? defaults.maxRetries)) {
       return { kind: 'dead', reason: 'max_retries', error: reported };
     }
     const delayMs =
-      retryAdvice(error).retryAfterMs ?? backoffDelayMs(contract.retry.backoff, headers.retries + 1);
+      retryAdvice(error).retryAfterMs ??
+      backoffDelayMs(contract.retry.backoff ?? defaults.backoff, headers.retries + 1);
     return { kind: 'retry', error: reported, delayMs };
   }
 

@@ -9,6 +9,10 @@ export type Handler<Input extends z.ZodType, Output extends z.ZodType> = (
   context: TaskContext,
 ) => Promise<z.input<Output>> | z.input<Output>;
 
+/** The handler of a contract: `HandlerFor<typeof sendMail>`. */
+export type HandlerFor<Contract> =
+  Contract extends TaskContract<infer Input, infer Output> ? Handler<Input, Output> : never;
+
 /** A contract with its handler, types settled: what a worker holds. */
 export interface TaskHandler {
   readonly contract: TaskContract;

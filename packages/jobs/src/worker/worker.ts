@@ -9,6 +9,7 @@ import { TaskLookup } from '../client/lookup.js';
 import { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { JobsError } from '../errors.js';
 import { EventPublisher } from '../events/event-publisher.js';
+import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { Topology } from '../topology/define.js';
 import { Attempt } from './attempt.js';
 import { readDelivery, type Delivery } from './delivery.js';
@@ -34,6 +35,8 @@ export interface WorkerOptions {
   shutdownGraceMs?: number;
   /** One token, unique among the workers. Default: host, process id and a random end. */
   name?: string;
+  /** What holds for tasks whose contract does not say. */
+  defaults?: Partial<TaskDefaults>;
   logger?: Logger;
 }
 
@@ -93,6 +96,7 @@ class TaskWorker implements Worker {
       registry: buildRegistry(options.handlers, options.queues),
       producer: createProducer(connection, topology, this.publisher),
       lookup: new TaskLookup(connection, topology),
+      defaults: { ...TASK_DEFAULTS, ...options.defaults },
     };
     this.events = new EventPublisher(connection, topology.names, this.logger);
     this.records = new RecordStore(

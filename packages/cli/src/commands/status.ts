@@ -1,0 +1,45 @@
+import { Command } from 'commander';
+import { withClient } from '../environment.js';
+import { printJson, printTable, styled } from '../output.js';
+import { readRunFile } from '../stack/run-file.js';
+import { printQueues } from './queues.js';
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('Show what runs, where it listens, and what the queues hold.')
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const run = await readRunFile();
+      if (run === undefined && !process.env['NATS_URL']) {
+        if (json) printJson({ running: false });
+        else
+          console.log(
+            'Nothing runs here. Start everything with `npm start`, or name a NATS server in NATS_URL.',
+          );
+        process.exitCode = 1;
+        return;
+      }
+      const queues = await withClient(({ client }) => client.queues());
+      if (json) {
+        printJson({ running: run !== undefined, ...run, queues });
+        return;
+      }
+      if (run !== undefined) {
+        const { pid, ...addresses } = run;
+        console.log(`The local stack runs (${styled('bold', `process ${pid}`)}).\n`);
+        const known = Object.entries(addresses).filter(
+          (entry): entry is [string, string] => entry[1] !== null,
+        );
+        printTable(
+          ['part', 'address'],
+          known.map(([part, url]) => [part, hidePassword(url)]),
+        );
+      }
+      printQueues(queues);
+    });
+}
+
+/** On a screen others may look at; `--json` has the whole address. */
+export function hidePassword(url: string): string {
+  return url.replace(/:[^:@/]*@/, ':…@');
+}

@@ -1,0 +1,134 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { describeError, printTable, styled } from '../output.js';
+import { runFirstSync, type SyncedPlatform } from '../stack/first-sync.js';
+import { readRunFile, type Addresses } from '../stack/run-file.js';
+import { startStack } from '../stack/stack.js';
+import { hidePassword } from './status.js';
+
+interface UpOptions {
+  once?: boolean;
+  natsPort: number;
+  natsMonitorPort: number;
+  databasePort: number;
+  sandboxPort: number;
+}
+
+function progress(message: string): void {
+  console.log(`${styled('dim', '·')} ${message}`);
+}
+
+export function upCommand(): Command {
+  return new Command('up')
+    .description('Run the whole platform on this machine, and sync the demonstration tenant once.')
+    .option('--once', 'stop after the first sync')
+    .option('--nats-port <port>', 'port of the NATS server; 0: any free one', parsePort, 4222)
+    .option(
+      '--nats-monitor-port <port>',
+      "port of the NATS server's monitoring; 0: any free one",
+      parsePort,
+      8222,
+    )
+    .option('--database-port <port>', 'port of PostgreSQL; 0: any free one', parsePort, 54_320)
+    .option('--sandbox-port <port>', 'port of the sandbox; 0: any free one', parsePort, 8100)
+    .addHelpText(
+      'after',
+      '\nNATS_URL and DATABASE_URL name servers of your own; the embedded one is then not started.\nData are kept under .stratum/ (STRATUM_HOME moves it).',
+    )
+    .action(up);
+}
+
+/** Why the platform stops. */
+type End = { failure: string } | { signal: NodeJS.Signals };
+
+async function up(options: UpOptions): Promise<void> {
+  const other = await readRunFile();
+  if (other !== undefined) {
+    throw new Error(
+      `It is already running (process ${other.pid}, NATS at ${other.nats}). Stop it with Ctrl-C where it runs, or: kill ${other.pid}`,
+    );
+  }
+  const ended = endOfRun();
+  const starting = startStack({
+    ...options,
+    onProgress: progress,
+    onFailure: (failure) => ended.finish({ failure }),
+  });
+  // A stop while it starts waits for the start: so nothing that is just being started is left behind.
+  const stack = await starting;
+  let end: End | undefined;
+  try {
+    const synced = await Promise.race([ended.promise, runFirstSync(stack.environment, progress)]);
+    if (Array.isArray(synced)) {
+      report(synced, stack.addresses);
+      if (synced.some(({ state }) => state !== 'SUCCESS')) process.exitCode = 1;
+      if (!options.once) {
+        console.log(styled('dim', '\nCtrl-C stops everything.'));
+        end = await ended.promise;
+      }
+    } else {
+      end = synced;
+    }
+  } catch (error) {
+    end = { failure: describeError(error, false) };
+  }
+  if (end !== undefined && 'failure' in end) {
+    console.error(styled('red', `\n${end.failure}`));
+    process.exitCode = 1;
+  }
+  console.log('\nStopping …');
+  await stack.stop();
+  console.log('Stopped.');
+  process.exit();
+}
+
+function ignore(): void {}
+
+/** The first signal, or the first part that fails, ends the run. A second signal ends it at once. */
+function endOfRun(): { promise: Promise<End>; finish: (end: End) => void } {
+  let finish: (end: End) => void = ignore;
+  const promise = new Promise<End>((resolve) => {
+    finish = resolve;
+  });
+  let signals = 0;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (++signals > 1) process.exit(130);
+      finish({ signal });
+    });
+  }
+  return { promise, finish };
+}
+
+function report(synced: readonly SyncedPlatform[], addresses: Addresses): void {
+  console.log(`\n${styled('bold', 'Campaigns of the demonstration tenant')}`);
+  printTable(
+    ['platform', 'campaigns', 'days', 'daily rows', 'new or changed', 'seconds', ''],
+    synced.map((each) => [
+      each.platform,
+      each.campaigns,
+      each.days,
+      each.rows,
+      each.changed,
+      each.seconds,
+      each.error ?? 'ok',
+    ]),
+  );
+  console.log(`\n${styled('bold', 'Where to look')}`);
+  printTable(
+    ['part', 'address'],
+    Object.entries(addresses)
+      .filter((entry): entry is [string, string] => entry[1] !== null)
+      .map(([part, url]) => [part.replace('_', ' '), hidePassword(url)]),
+  );
+  console.log(`
+Next:
+  npx stratum status                 what runs and what the queues hold
+  npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait
+  psql "$(npx stratum status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new InvalidArgumentError('Give a port from 0 to 65535.');
+}

@@ -1,0 +1,19 @@
+/** Durations as people type them. */
+import { InvalidArgumentError } from 'commander';
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** `90s`, `5m`, `2h`, `1d`, `500ms`; a bare number is seconds. In milliseconds. */
+export function parseDuration(text: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
+  const unitMs = UNITS_MS[unit];
+  if (amount === undefined || unitMs === undefined)
+    throw new InvalidArgumentError('Give a duration such as 500ms, 90s, 5m, 2h or 1d.');
+  return Number(amount) * unitMs;
+}

@@ -1,0 +1,53 @@
+/** Fills in what the environment does not say from the local stack that runs, if one does. */
+import { connectToNats, createClient, type JobsClient, type Topology } from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { loadConfiguration, platformTopology } from '@stratum/shared';
+import { endpointsAt } from '@stratum/sandbox';
+import { endpointVariables } from '@stratum/shared';
+import { readCredentialsKey } from './stack/credentials-key.js';
+import { readRunFile } from './stack/run-file.js';
+
+/** The environment variables as a service of the local stack would see them. What is set wins. */
+export async function localEnvironment(): Promise<NodeJS.ProcessEnv> {
+  const run = await readRunFile();
+  if (run === undefined) return process.env;
+  const key = await readCredentialsKey();
+  return {
+    NATS_URL: run.nats,
+    DATABASE_URL: run.database,
+    ...(run.sandbox === null ? {} : endpointVariables(endpointsAt(run.sandbox))),
+    ...(key === undefined ? {} : { STRATUM_CREDENTIALS_KEY: key }),
+    ...withoutEmpty(process.env),
+  };
+}
+
+function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+}
+
+export interface Session {
+  connection: NatsConnection;
+  topology: Topology;
+  client: JobsClient;
+}
+
+/** Runs `work` with a client of the platform's queues, and closes everything afterwards. */
+export async function withClient<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  const configuration = loadConfiguration(
+    ['NATS_URL', 'NATS_CREDS', 'STRATUM_PREFIX', 'STRATUM_REPLICAS', 'RESULT_EXPIRES'],
+    await localEnvironment(),
+  );
+  const connection = await connectToNats({
+    servers: configuration.NATS_URL,
+    name: 'stratum-cli',
+    ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
+  });
+  const topology = platformTopology(configuration);
+  const client = createClient({ connection, topology });
+  try {
+    return await work({ connection, topology, client });
+  } finally {
+    await client.close();
+    await connection.close();
+  }
+}

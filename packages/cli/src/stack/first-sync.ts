@@ -1,0 +1,70 @@
+/** One sync of each platform of the demonstration tenant, through the queue like any other. */
+import { connectToNats, createClient, type TaskRecord } from '@stratum/jobs';
+import { DEMO_TENANT_ID, loadConfiguration, platformTopology, syncCampaignData } from '@stratum/shared';
+import { PLATFORM_NAMES, type PlatformName } from '@stratum/shared/platforms';
+import { z } from 'zod';
+
+const SYNC_TIMEOUT_MS = 120_000;
+
+const windowSchema = z.object({ window: z.object({ since: z.string(), until: z.string() }).nullable() });
+
+export interface SyncedPlatform {
+  platform: PlatformName;
+  state: TaskRecord['state'];
+  campaigns: number;
+  days: number;
+  rows: number;
+  changed: number;
+  seconds: number;
+  error: string | null;
+}
+
+/** Resolves when all have ended, in order of the platforms. */
+export async function runFirstSync(
+  environment: NodeJS.ProcessEnv,
+  onProgress: (message: string) => void,
+): Promise<SyncedPlatform[]> {
+  const configuration = loadConfiguration(
+    ['NATS_URL', 'NATS_CREDS', 'STRATUM_PREFIX', 'STRATUM_REPLICAS', 'RESULT_EXPIRES'],
+    environment,
+  );
+  const connection = await connectToNats({
+    servers: configuration.NATS_URL,
+    name: 'stratum-up',
+    ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
+  });
+  const client = createClient({ connection, topology: platformTopology(configuration) });
+  try {
+    let done = 0;
+    return await Promise.all(
+      PLATFORM_NAMES.map(async (platform) => {
+        const { id } = await client.enqueue(syncCampaignData, { tenant_id: DEMO_TENANT_ID, platform });
+        const record = await client.result(id, { timeoutMs: SYNC_TIMEOUT_MS });
+        onProgress(`synced ${platform} (${++done} of ${PLATFORM_NAMES.length})`);
+        return summarise(platform, record);
+      }),
+    );
+  } finally {
+    await client.close();
+    await connection.close();
+  }
+}
+
+function summarise(platform: PlatformName, record: TaskRecord): SyncedPlatform {
+  const result = syncCampaignData.output.safeParse(record.result).data;
+  const window = windowSchema.safeParse(record.result).data?.window;
+  return {
+    platform,
+    state: record.state,
+    campaigns: result?.campaigns_read ?? 0,
+    days: window ? daysIn(window) : 0,
+    rows: result?.metric_rows_read ?? 0,
+    changed: result?.metric_rows_written ?? 0,
+    seconds: Math.round((record.runtime_ms ?? 0) / 10) / 100,
+    error: record.error?.message ?? null,
+  };
+}
+
+function daysIn({ since, until }: { since: string; until: string }): number {
+  return Math.round((Date.parse(until) - Date.parse(since)) / 86_400_000) + 1;
+}

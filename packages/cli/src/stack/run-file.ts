@@ -1,0 +1,64 @@
+/** `.stratum/run.json`: where everything of the running local stack listens. */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+/** The repository's root: this file lies four folders below it, in the sources and in the build. */
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+
+const addressesSchema = z.object({
+  nats: z.string(),
+  nats_monitor: z.string().nullable(),
+  database: z.string(),
+  api: z.string().nullable(),
+  dashboard: z.string().nullable(),
+  sandbox: z.string().nullable(),
+});
+/** URLs; `null` for what does not run. */
+export type Addresses = z.infer<typeof addressesSchema>;
+
+const runFileSchema = addressesSchema.extend({ pid: z.int().positive() });
+export type RunFile = z.infer<typeof runFileSchema>;
+
+/** Where the local stack keeps its data. `STRATUM_HOME` moves it. */
+export function homeFolder(): string {
+  return process.env['STRATUM_HOME'] || join(ROOT, '.stratum');
+}
+
+const runFile = (): string => join(homeFolder(), 'run.json');
+
+/** The running stack, or `undefined`; a file left by a killed one does not count. */
+export async function readRunFile(): Promise<RunFile | undefined> {
+  try {
+    const found = runFileSchema.parse(JSON.parse(await readFile(runFile(), 'utf8')));
+    return isAlive(found.pid) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Written beside and renamed: readers see all of it or nothing. The file holds the database's password: it is the owner's alone. */
+export async function writeRunFile(addresses: Addresses): Promise<void> {
+  const path = runFile();
+  await mkdir(dirname(path), { recursive: true });
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify({ ...addresses, pid: process.pid }, undefined, 2)}\n`, {
+    mode: 0o600,
+  });
+  await rename(draft, path);
+}
+
+export async function removeRunFile(): Promise<void> {
+  await rm(runFile(), { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is alive, too.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

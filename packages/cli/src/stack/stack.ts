@@ -1,0 +1,182 @@
+/** The whole platform on one machine: servers, schema, sandbox, services. */
+import { join } from 'node:path';
+import { connectToNats, reconcileTopology } from '@stratum/jobs';
+import { findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
+import { endpointsAt } from '@stratum/sandbox';
+import {
+  endpointVariables,
+  loadConfiguration,
+  migrate,
+  openDatabase,
+  parseKeyRing,
+  platformTopology,
+  seed,
+} from '@stratum/shared';
+import { startPostgres } from '@stratum/shared/embedded';
+import { startChildService, type ChildService } from './child-service.js';
+import { ensureCredentialsKey } from './credentials-key.js';
+import { requireFreePorts } from './ports.js';
+import { homeFolder, removeRunFile, writeRunFile, type Addresses } from './run-file.js';
+
+export interface StackOptions {
+  natsPort: number;
+  natsMonitorPort: number;
+  databasePort: number;
+  sandboxPort: number;
+  /** Told of each step. */
+  onProgress: (message: string) => void;
+  /** A part has ended by itself. */
+  onFailure: (reason: string) => void;
+}
+
+export interface Stack {
+  readonly addresses: Addresses;
+  /** The environment that the services run in. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** Services first, then servers. Idempotent. */
+  stop(options?: { graceMs?: number }): Promise<void>;
+}
+
+const STOP_GRACE_MS = 8_000;
+
+/** Rejects with the reason when a part does not start; what had started is stopped by then. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const starter = new StackStarter(options);
+  try {
+    return await starter.start();
+  } catch (error) {
+    await starter.stop();
+    throw error;
+  }
+}
+
+class StackStarter {
+  private readonly services: ChildService[] = [];
+  private readonly servers: { stop(): Promise<void> }[] = [];
+  private stopping: Promise<void> | undefined;
+
+  constructor(private readonly options: StackOptions) {}
+
+  async start(): Promise<Stack> {
+    const { onProgress } = this.options;
+    await this.checkPorts();
+    const [nats, database] = await Promise.all([this.startNats(), this.startDatabase()]);
+    const environment = await this.prepare(nats.url, database);
+    onProgress('starting the sandbox');
+    const sandbox = await this.startService('sandbox', '@stratum/sandbox/main', {
+      ...environment,
+      SANDBOX_PORT: String(this.options.sandboxPort),
+    });
+    const withPlatforms = { ...environment, ...endpointVariables(endpointsAt(sandbox.url ?? '')) };
+    onProgress('starting the services');
+    await this.startService('sync-worker', '@stratum/sync-worker/main', withPlatforms);
+    const addresses: Addresses = {
+      nats: nats.url,
+      nats_monitor: nats.monitorUrl,
+      database,
+      api: null,
+      dashboard: null,
+      sandbox: sandbox.url ?? null,
+    };
+    await writeRunFile(addresses);
+    return { addresses, environment: withPlatforms, stop: (stopOptions) => this.stop(stopOptions?.graceMs) };
+  }
+
+  stop(graceMs: number = STOP_GRACE_MS): Promise<void> {
+    this.stopping ??= this.shutDown(graceMs);
+    return this.stopping;
+  }
+
+  private async shutDown(graceMs: number): Promise<void> {
+    await Promise.all(this.services.map((service) => service.stop(graceMs)));
+    await Promise.all(this.servers.map((server) => server.stop()));
+    await removeRunFile();
+  }
+
+  private async checkPorts(): Promise<void> {
+    const { natsPort, natsMonitorPort, databasePort, sandboxPort } = this.options;
+    const wanted = [{ part: 'the sandbox', port: sandboxPort, flag: '--sandbox-port' }];
+    if (!process.env['NATS_URL']) {
+      wanted.push({ part: 'the NATS server', port: natsPort, flag: '--nats-port' });
+      wanted.push({
+        part: "the NATS server's monitoring",
+        port: natsMonitorPort,
+        flag: '--nats-monitor-port',
+      });
+    }
+    if (!process.env['DATABASE_URL'])
+      wanted.push({ part: 'PostgreSQL', port: databasePort, flag: '--database-port' });
+    await requireFreePorts(wanted);
+  }
+
+  private async startNats(): Promise<{ url: string; monitorUrl: string | null }> {
+    const given = process.env['NATS_URL'];
+    if (given) return { url: given, monitorUrl: null };
+    const { natsPort, natsMonitorPort, onProgress, onFailure } = this.options;
+    const binary = await findNatsServer({ cacheDir: homeFolder(), onProgress });
+    onProgress(`starting NATS ${binary.version}`);
+    const server = await startNatsServer({
+      binary: binary.path,
+      dataDir: join(homeFolder(), 'nats'),
+      port: natsPort,
+      monitorPort: natsMonitorPort,
+      onExit: onFailure,
+    });
+    this.servers.push(server);
+    return { url: server.url, monitorUrl: server.monitorUrl };
+  }
+
+  private async startDatabase(): Promise<string> {
+    const given = process.env['DATABASE_URL'];
+    if (given) return given;
+    const { databasePort, onProgress, onFailure } = this.options;
+    onProgress('starting PostgreSQL');
+    const dataDir = join(homeFolder(), 'postgres');
+    const server = await startPostgres({ dataDir, port: databasePort, onProgress, onExit: onFailure });
+    this.servers.push(server);
+    return server.url;
+  }
+
+  /** Schema, streams, demonstration data; returns the environment of the services. */
+  private async prepare(natsUrl: string, databaseUrl: string): Promise<NodeJS.ProcessEnv> {
+    const { onProgress } = this.options;
+    const key = process.env['STRATUM_CREDENTIALS_KEY'] || (await ensureCredentialsKey());
+    const environment = {
+      ...process.env,
+      NATS_URL: natsUrl,
+      DATABASE_URL: databaseUrl,
+      STRATUM_CREDENTIALS_KEY: key,
+    };
+    onProgress('bringing the database up to date');
+    await migrate({ databaseUrl });
+    const pool = openDatabase({ url: databaseUrl, name: 'stratum-up' });
+    try {
+      const added = await seed(pool, parseKeyRing(key));
+      if (added > 0) onProgress('added the demonstration tenants');
+    } finally {
+      await pool.end();
+    }
+    const configuration = loadConfiguration(
+      ['NATS_CREDS', 'STRATUM_PREFIX', 'STRATUM_REPLICAS', 'RESULT_EXPIRES'],
+      environment,
+    );
+    const connection = await connectToNats({
+      servers: natsUrl,
+      name: 'stratum-up',
+      ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
+    });
+    try {
+      await reconcileTopology(connection, platformTopology(configuration));
+    } finally {
+      await connection.close();
+    }
+    return environment;
+  }
+
+  private async startService(name: string, module: string, env: NodeJS.ProcessEnv): Promise<ChildService> {
+    const logFolder = join(homeFolder(), 'logs');
+    const service = await startChildService({ name, module, env, logFolder, onExit: this.options.onFailure });
+    this.services.push(service);
+    return service;
+  }
+}

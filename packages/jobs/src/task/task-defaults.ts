@@ -1,0 +1,20 @@
+/** What holds for tasks whose contract does not say. */
+import type { Backoff } from './retry-policy.js';
+
+export interface TaskDefaults {
+  /** Retries after the first attempt. Default 3. */
+  maxRetries: number;
+  /** Default: fixed, 60 s. */
+  backoff: Backoff;
+  /** In milliseconds. Default 540,000. */
+  softTimeLimitMs: number;
+  /** In milliseconds. Default 600,000. */
+  timeLimitMs: number;
+}
+
+export const TASK_DEFAULTS: Readonly<TaskDefaults> = Object.freeze<TaskDefaults>({
+  maxRetries: 3,
+  backoff: { kind: 'fixed', delayMs: 60_000 },
+  softTimeLimitMs: 540_000,
+  timeLimitMs: 600_000,
+});

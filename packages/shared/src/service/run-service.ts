@@ -1,0 +1,86 @@
+/** The frame of every service: settings, logger, connections, a clean end. */
+import { connectToNats } from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { pino, type Logger } from 'pino';
+import {
+  loadConfiguration,
+  type Configuration,
+  type ConfigurationKey,
+} from '../configuration/configuration.js';
+
+/** Something that has been started. */
+export interface Running {
+  stop(): Promise<void>;
+}
+
+export interface ServiceContext<Key extends ConfigurationKey> {
+  configuration: Pick<Configuration, Key | BaseKey>;
+  logger: Logger;
+  connection: NatsConnection;
+}
+
+export interface ServiceOptions<Key extends ConfigurationKey> {
+  name: string;
+  /** Settings that this service needs besides the frame's own. */
+  settings: readonly Key[];
+  start: (context: ServiceContext<Key>) => Promise<Running>;
+}
+
+const BASE_KEYS = ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL'] as const satisfies readonly ConfigurationKey[];
+type BaseKey = (typeof BASE_KEYS)[number];
+
+/** Names of fields that never reach a log, wherever they stand. */
+const SECRET_FIELDS = [
+  'accessToken',
+  'refreshToken',
+  'clientSecret',
+  'developerToken',
+  'password',
+  'authorization',
+];
+const REDACT = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
+
+/**
+ * Starts a service and keeps it until SIGTERM, SIGINT, or the end of the program that started it. A failure to start is
+ * one log line and exit code 1. Tells a parent process `{ type: 'ready' }` when it is up.
+ */
+export async function runService<Key extends ConfigurationKey>(options: ServiceOptions<Key>): Promise<void> {
+  const logger = pino({ name: options.name, level: process.env['LOG_LEVEL'] || 'info', redact: REDACT });
+  try {
+    const configuration = loadConfiguration<Key | BaseKey>([...BASE_KEYS, ...options.settings]);
+    const connection = await connectToNats({
+      servers: configuration.NATS_URL,
+      name: options.name,
+      ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
+    });
+    const running = await options.start({ configuration, logger, connection });
+    stopOnSignal(logger, async () => {
+      await running.stop();
+      await connection.drain();
+    });
+    process.send?.({ type: 'ready' });
+    logger.info('ready');
+  } catch (error) {
+    logger.fatal({ err: error }, error instanceof Error ? error.message : 'the service could not start');
+    process.exit(1);
+  }
+}
+
+function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
+  let stopping = false;
+  const end = (reason: string): void => {
+    if (stopping) return;
+    stopping = true;
+    logger.info({ reason }, 'stopping');
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ err: error }, 'did not stop cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  process.on('disconnect', () => end('the parent process ended'));
+}

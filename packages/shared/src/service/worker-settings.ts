@@ -1,0 +1,54 @@
+/** What the workers of all queues have in common. */
+import { createWorker, reconcileTopology, type TaskHandler, type Worker } from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
+import { platformTopology, type QueueName } from '../queues.js';
+
+export const WORKER_SETTINGS = [
+  'STRATUM_PREFIX',
+  'STRATUM_REPLICAS',
+  'RESULT_EXPIRES',
+  'WORKER_CONCURRENCY',
+  'WORKER_PREFETCH_MULTIPLIER',
+  'WORKER_SHUTDOWN_GRACE',
+  'TASK_MAX_RETRIES',
+  'TASK_RETRY_DELAY',
+  'TASK_TIME_LIMIT',
+  'TASK_SOFT_TIME_LIMIT',
+] as const satisfies readonly ConfigurationKey[];
+
+export interface PlatformWorkerOptions {
+  configuration: Pick<Configuration, (typeof WORKER_SETTINGS)[number]>;
+  connection: NatsConnection;
+  logger: Logger;
+  queues: readonly QueueName[];
+  handlers: readonly TaskHandler[];
+  /** Default: as configured. */
+  concurrency?: number;
+}
+
+/** A worker of the platform's queues, started, as configured. Streams and consumers are brought into being first. */
+export async function startPlatformWorker(options: PlatformWorkerOptions): Promise<Worker> {
+  const { configuration, connection, logger, queues, handlers } = options;
+  const topology = platformTopology(configuration);
+  await reconcileTopology(connection, topology);
+  const worker = createWorker({
+    connection,
+    topology,
+    queues,
+    handlers,
+    logger,
+    concurrency: options.concurrency ?? configuration.WORKER_CONCURRENCY,
+    prefetchMultiplier: configuration.WORKER_PREFETCH_MULTIPLIER,
+    shutdownGraceMs: configuration.WORKER_SHUTDOWN_GRACE,
+    defaults: {
+      maxRetries: configuration.TASK_MAX_RETRIES,
+      backoff: { kind: 'fixed', delayMs: configuration.TASK_RETRY_DELAY },
+      timeLimitMs: configuration.TASK_TIME_LIMIT,
+      softTimeLimitMs: configuration.TASK_SOFT_TIME_LIMIT,
+    },
+  });
+  worker.start();
+  return worker;
+}

@@ -1,0 +1,52 @@
+/**
+ * `npm test`: install, build, and run every check: types, lint, format, unused code, all tests that need no container.
+ * Arguments go to vitest; with any, only the tests run.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fail, prepare, ROOT, run } from './bootstrap.mjs';
+
+const bin = (name) => join(ROOT, 'node_modules', '.bin', name);
+/** @type {[label: string, program: string, args: string[]][]} */
+const CHECKS = [
+  ['types of the tests', 'tsc', ['-p', 'tsconfig.tests.json']],
+  ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
+  ['format', 'prettier', ['--check', '--log-level=warn', '.']],
+  ['unused code and dependencies', 'knip', []],
+];
+
+await prepare();
+const filters = process.argv.slice(2);
+if (filters.length === 0) {
+  for (const [label, program, args] of CHECKS) {
+    console.log(`\n# ${label}`);
+    if ((await run(bin(program), args)) !== 0) fail(`The check "${label}" failed.`);
+  }
+}
+console.log('\n# tests');
+const folder = mkdtempSync(join(tmpdir(), 'stratum-test-'));
+const report = join(folder, 'report.json');
+const code = await run(bin('vitest'), [
+  'run',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+  ...filters,
+]);
+printSummary(report);
+rmSync(folder, { recursive: true, force: true });
+process.exitCode = code;
+
+function printSummary(file) {
+  try {
+    const {
+      numPassedTests: passed,
+      numFailedTests: failed,
+      numPendingTests: skipped,
+    } = JSON.parse(readFileSync(file, 'utf8'));
+    console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  } catch {
+    console.log('\nThe tests ended without a report.');
+  }
+}

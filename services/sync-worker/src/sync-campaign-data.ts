@@ -1,0 +1,120 @@
+/**
+ * `sync_campaign_data`: brings one tenant's campaigns and daily metrics of one platform into the database.
+ *
+ * For each account: list the campaigns page by page, then the metrics of the window page by page; every page is
+ * upserted in a short transaction of its own, and none stays open while the platform is asked. A crash in the middle leaves
+ * whole pages behind, and the next attempt writes the rest.
+ */
+import { TaskError, type HandlerFor } from '@stratum/jobs';
+import { LOCKED, withAdvisoryLock, withTenant, type syncCampaignData } from '@stratum/shared';
+import { PlatformError, type DateWindow, type PlatformName } from '@stratum/shared/platforms';
+import {
+  loadAccounts,
+  markAccountFailed,
+  markAccountSynced,
+  openConnector,
+  type SyncAccount,
+} from './accounts.js';
+import type { SyncDependencies } from './handlers.js';
+import { emptyCounts, finishRun, startRun, type SyncCounts } from './sync-run.js';
+import { syncWindow } from './sync-window.js';
+import { CampaignWriter } from './campaign-writer.js';
+
+/** Another sync of the same tenant and platform is at it: look again after this time, in milliseconds. */
+const BUSY_RETRY_MS = 15_000;
+
+export function syncCampaignDataHandler(dependencies: SyncDependencies): HandlerFor<typeof syncCampaignData> {
+  return async ({ tenant_id: tenantId, platform }, context) => {
+    const lock = `sync/${tenantId}/${platform}`;
+    const outcome = await withAdvisoryLock(dependencies.pool, lock, context.signal, (signal) =>
+      syncTenant(dependencies, {
+        tenantId,
+        platform,
+        taskId: context.id,
+        signal,
+        onProgress: context.progress.bind(context),
+      }),
+    );
+    if (outcome !== LOCKED) return { tenant_id: tenantId, platform, ...outcome };
+    throw new TaskError(`Another sync of tenant ${tenantId} on ${platform} is running.`, {
+      retryable: true,
+      retryAfterMs: BUSY_RETRY_MS,
+    });
+  };
+}
+
+interface SyncJob {
+  tenantId: number;
+  platform: PlatformName;
+  taskId: string;
+  signal: AbortSignal;
+  onProgress: (done: number, total: number, note?: string) => void;
+}
+
+type SyncSummary = SyncCounts & { accounts: number; window: DateWindow | null };
+
+async function syncTenant(dependencies: SyncDependencies, job: SyncJob): Promise<SyncSummary> {
+  const accounts = await withTenant(dependencies.pool, job.tenantId, (client) =>
+    loadAccounts(client, job.platform),
+  );
+  const summary: SyncSummary = { accounts: accounts.length, window: null, ...emptyCounts() };
+  for (const [index, account] of accounts.entries()) {
+    job.onProgress(index, accounts.length, `account ${account.externalId}`);
+    const window = syncWindow(account, dependencies.now?.() ?? new Date());
+    const counts = await syncAccount(dependencies, job, account, window);
+    add(summary, counts);
+    summary.window = widest(summary.window, window);
+  }
+  return summary;
+}
+
+async function syncAccount(
+  dependencies: SyncDependencies,
+  job: SyncJob,
+  account: SyncAccount,
+  window: DateWindow,
+): Promise<SyncCounts> {
+  const { pool } = dependencies;
+  const { tenantId, signal } = job;
+  const startedAt = new Date();
+  const counts = emptyCounts();
+  const run = await withTenant(pool, tenantId, (client) => startRun(client, job, account.id, window));
+  try {
+    const connector = openConnector(dependencies, tenantId, account);
+    const writer = new CampaignWriter(pool, tenantId, account, startedAt);
+    for await (const campaigns of connector.listCampaigns({ signal })) {
+      counts.campaigns_read += campaigns.length;
+      counts.campaigns_updated += await writer.writeCampaigns(campaigns);
+    }
+    // Only a listing that came to its end tells what is gone.
+    counts.campaigns_removed = await writer.markRemoved();
+    for await (const metrics of connector.dailyMetrics(window, { signal })) {
+      counts.metric_rows_read += metrics.length;
+      counts.metric_rows_written += await writer.writeMetrics(metrics);
+    }
+    await withTenant(pool, tenantId, async (client) => {
+      await markAccountSynced(client, account.id, startedAt);
+      await finishRun(client, run, counts, undefined);
+    });
+    return counts;
+  } catch (error) {
+    await withTenant(pool, tenantId, async (client) => {
+      if (error instanceof PlatformError) await markAccountFailed(client, account.id, error);
+      await finishRun(client, run, counts, error);
+    });
+    throw error;
+  }
+}
+
+function add(sum: SyncCounts, counts: SyncCounts): void {
+  sum.campaigns_read += counts.campaigns_read;
+  sum.campaigns_updated += counts.campaigns_updated;
+  sum.campaigns_removed += counts.campaigns_removed;
+  sum.metric_rows_read += counts.metric_rows_read;
+  sum.metric_rows_written += counts.metric_rows_written;
+}
+
+function widest(a: DateWindow | null, b: DateWindow): DateWindow {
+  if (a === null) return b;
+  return { since: a.since < b.since ? a.since : b.since, until: a.until > b.until ? a.until : b.until };
+}
