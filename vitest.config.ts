@@ -8,7 +8,8 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'services/*/src/**/*.test.ts', 'test/src/**/*.test.ts'],
-    testTimeout: 30_000,
+    globalSetup: ['test/src/harness/global-setup.ts'],
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 });

@@ -1,0 +1,59 @@
+/** The servers that the tests run against: plain processes, or containers where an engine and the images are at hand. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { startNatsServer } from '@stratum/jobs/embedded';
+import { startPostgres } from '@stratum/shared/embedded';
+import { startContainers } from './containers.js';
+
+export interface Backend {
+  description: string;
+  natsUrl: string;
+  adminDatabaseUrl: string;
+  stop(): Promise<void>;
+}
+
+export interface BackendOptions {
+  /** For data; removed by the caller. */
+  folder: string;
+  natsBinary: string;
+}
+
+export const IMAGES = { nats: 'nats:2.12', postgres: 'postgres:18' } as const;
+const PROBE_TIMEOUT_MS = 5_000;
+
+/** `STRATUM_TEST_BACKEND`: `process`, `docker`, or `auto` (the default): containers when both images are there. */
+export async function startBackend(options: BackendOptions): Promise<Backend> {
+  const wanted = process.env['STRATUM_TEST_BACKEND'] || 'auto';
+  if (!['process', 'docker', 'auto'].includes(wanted)) {
+    throw new Error(`STRATUM_TEST_BACKEND is "${wanted}"; it must be process, docker or auto.`);
+  }
+  const containers = wanted === 'docker' || (wanted === 'auto' && (await imagesArePresent()));
+  return containers ? startContainers(IMAGES) : startProcesses(options);
+}
+
+async function startProcesses({ folder, natsBinary }: BackendOptions): Promise<Backend> {
+  const [nats, postgres] = await Promise.all([
+    startNatsServer({ binary: natsBinary, dataDir: join(folder, 'nats') }),
+    startPostgres({ dataDir: join(folder, 'postgres'), durable: false }),
+  ]);
+  return {
+    description: 'processes (embedded NATS and PostgreSQL)',
+    natsUrl: nats.url,
+    adminDatabaseUrl: postgres.url,
+    stop: async () => {
+      await Promise.all([nats.stop(), postgres.stop()]);
+    },
+  };
+}
+
+async function imagesArePresent(): Promise<boolean> {
+  try {
+    await promisify(execFile)('docker', ['image', 'inspect', ...Object.values(IMAGES)], {
+      timeout: PROBE_TIMEOUT_MS,
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,76 @@
+/** What a test file takes for itself. Everything is given back when the test ends. */
+import { randomBytes } from 'node:crypto';
+import { connectToNats } from '@stratum/jobs';
+import { migrate, openDatabase, parseKeyRing, type KeyRing } from '@stratum/shared';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { Client, escapeIdentifier, type Pool } from 'pg';
+import { inject, onTestFinished } from 'vitest';
+
+/** A prefix that nobody else uses; its streams are removed when the test ends. */
+export async function testNamespace(): Promise<{
+  connection: NatsConnection;
+  prefix: string;
+  natsUrl: string;
+}> {
+  const natsUrl = inject('natsUrl');
+  const prefix = `t${randomBytes(5).toString('hex')}`;
+  const connection = await connectToNats({ servers: natsUrl, name: prefix });
+  onTestFinished(async () => {
+    const manager = await jetstreamManager(connection);
+    for await (const name of manager.streams.names()) {
+      if (name.includes(`${prefix}_`)) await manager.streams.delete(name);
+    }
+    await connection.close();
+  });
+  return { connection, prefix, natsUrl };
+}
+
+/** An empty database. */
+export async function emptyDatabase(): Promise<string> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await asAdmin(`CREATE DATABASE ${escapeIdentifier(name)}`);
+  onTestFinished(() => asAdmin(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`));
+  const url = new URL(inject('adminDatabaseUrl'));
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+export interface TestDatabase {
+  url: string;
+  /** As the owner. */
+  owner: Pool;
+  /** With the rights of the sync worker. */
+  syncWorker: Pool;
+}
+
+/** A database with the current schema. */
+export async function testDatabase(): Promise<TestDatabase> {
+  const url = await emptyDatabase();
+  await migrate({ databaseUrl: url });
+  const owner = openDatabase({ url, name: 'test-owner' });
+  const syncWorker = openDatabase({ url, name: 'test-worker', role: 'stratum_sync_worker' });
+  onTestFinished(async () => {
+    await Promise.all([owner.end(), syncWorker.end()]);
+  });
+  return { url, owner, syncWorker };
+}
+
+/** Text of a key ring that only this test knows. */
+export function testKeyText(id = 'test'): string {
+  return `${id}:${randomBytes(32).toString('base64')}`;
+}
+
+export function testKeys(): KeyRing {
+  return parseKeyRing(testKeyText());
+}
+
+async function asAdmin(statement: string): Promise<void> {
+  const client = new Client({ connectionString: inject('adminDatabaseUrl') });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

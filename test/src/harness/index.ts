@@ -1,0 +1,10 @@
+export {
+  emptyDatabase,
+  testDatabase,
+  testKeys,
+  testKeyText,
+  testNamespace,
+  type TestDatabase,
+} from './fixtures.js';
+export { spawnProgram, type SpawnedProgram } from './spawned-program.js';
+export { waitFor } from './wait-for.js';

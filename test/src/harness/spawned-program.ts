@@ -1,0 +1,62 @@
+/** A real program of the repository as a child process: for tests that kill it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { waitFor } from './wait-for.js';
+
+export interface SpawnedProgram {
+  readonly pid: number;
+  /** Everything it has printed. */
+  output(): string;
+  /** Resolves once it has told that it is ready. */
+  ready(): Promise<void>;
+  /** Sends the signal and waits for the end; resolves with the exit code, `null` when the signal ended it. */
+  kill(signal: NodeJS.Signals): Promise<number | null>;
+  /** Resolves with the exit code. */
+  exited(): Promise<number | null>;
+}
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** @param path from the repository's root, for example `services/sync-worker/dist/main.js` */
+export function spawnProgram(
+  path: string,
+  env: NodeJS.ProcessEnv,
+  args: readonly string[] = [],
+): SpawnedProgram {
+  const child = spawn(process.execPath, [`${ROOT}/${path}`, ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let output = '';
+  let ready = false;
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+  child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+  child.on('message', () => (ready = true));
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  const exited = async (): Promise<number | null> => {
+    if (!ended()) await once(child, 'exit');
+    return child.exitCode;
+  };
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exited();
+  });
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    exited,
+    ready: async () => {
+      await waitFor(`${path} to be ready`, () => {
+        if (ended()) throw new Error(`${path} ended: ${output}`);
+        return ready;
+      });
+    },
+    kill: async (signal) => {
+      child.kill(signal);
+      return exited();
+    },
+  };
+}

@@ -1,0 +1,271 @@
+/** Every connector against the sandbox: the same cases for all, and every fault. */
+import {
+  SANDBOX_CREDENTIALS,
+  startSandbox,
+  type Fault,
+  type Sandbox,
+  type SandboxOptions,
+} from '@stratum/sandbox';
+import {
+  createConnector,
+  PLATFORM_NAMES,
+  PlatformError,
+  type CampaignRecord,
+  type DailyMetricRecord,
+  type PlatformConnector,
+  type PlatformCredentials,
+  type PlatformErrorKind,
+  type PlatformName,
+} from '@stratum/shared/platforms';
+import { describe, expect, onTestFinished, test } from 'vitest';
+
+const OAUTH = {
+  clientId: SANDBOX_CREDENTIALS.clientId,
+  clientSecret: SANDBOX_CREDENTIALS.clientSecret,
+  refreshToken: SANDBOX_CREDENTIALS.refreshToken,
+};
+const CREDENTIALS: Readonly<Record<PlatformName, PlatformCredentials>> = {
+  meta: { platform: 'meta', accessToken: SANDBOX_CREDENTIALS.metaAccessToken },
+  google: { platform: 'google', developerToken: SANDBOX_CREDENTIALS.googleDeveloperToken, ...OAUTH },
+  tiktok: { platform: 'tiktok', accessToken: SANDBOX_CREDENTIALS.tiktokAccessToken },
+  snapchat: { platform: 'snapchat', ...OAUTH },
+};
+const SECRETS = Object.values(SANDBOX_CREDENTIALS).filter((value) => value !== SANDBOX_CREDENTIALS.clientId);
+const WINDOW = { since: '2026-09-15', until: '2026-11-20' };
+const RETRY_AFTER_MS = 120_000;
+
+/** Which platforms say how long to wait: TikTok does not. */
+const TELLS_WAIT: Readonly<Record<PlatformName, boolean>> = {
+  meta: true,
+  google: true,
+  tiktok: false,
+  snapchat: true,
+};
+/** Whose access tokens are short-lived and refreshed by the connector. */
+const REFRESHES: Readonly<Record<PlatformName, boolean>> = {
+  meta: false,
+  google: true,
+  tiktok: false,
+  snapchat: true,
+};
+
+function accountId(platform: PlatformName, lastDigit = '1'): string {
+  const digits = `200000000${lastDigit}`;
+  return platform === 'snapchat' ? `7d2c1a52-7c1e-4b7a-9d55-00${digits}` : digits;
+}
+
+interface Subject {
+  sandbox: Sandbox;
+  connector: PlatformConnector;
+  account: string;
+}
+
+async function open(
+  platform: PlatformName,
+  options: SandboxOptions = {},
+  lastDigit?: string,
+): Promise<Subject> {
+  const sandbox = await startSandbox({
+    now: () => new Date('2026-11-20T12:00:00Z'),
+    pageSizeLimit: 7,
+    ...options,
+  });
+  onTestFinished(() => sandbox.stop());
+  const account = accountId(platform, lastDigit);
+  const { currency } = sandbox.truth(platform, account, WINDOW.until, WINDOW.until);
+  const connector = createConnector({
+    accountId: account,
+    currency,
+    timeZone: 'UTC',
+    credentials: CREDENTIALS[platform],
+    endpoints: sandbox.endpoints,
+    timeoutMs: 400,
+  });
+  return { sandbox, connector, account };
+}
+
+async function readCampaigns(
+  connector: PlatformConnector,
+  signal = new AbortController().signal,
+): Promise<CampaignRecord[]> {
+  const all: CampaignRecord[] = [];
+  for await (const page of connector.listCampaigns({ signal })) all.push(...page);
+  return all;
+}
+
+async function readMetrics(connector: PlatformConnector, window = WINDOW): Promise<DailyMetricRecord[]> {
+  const all: DailyMetricRecord[] = [];
+  for await (const page of connector.dailyMetrics(window, { signal: new AbortController().signal }))
+    all.push(...page);
+  return all;
+}
+
+async function failureOf(work: Promise<unknown>): Promise<PlatformError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(PlatformError);
+  if (!(error instanceof PlatformError)) throw new Error('The reading was expected to fail.');
+  return error;
+}
+
+/** `"206.000000"` and `"206.00"` are the same amount. */
+function amount(decimal: string | null): string | null {
+  return decimal === null || !decimal.includes('.') ? decimal : decimal.replace(/\.?0+$/, '');
+}
+
+describe.each(PLATFORM_NAMES)('%s', (platform) => {
+  test('reads every campaign, over all pages', async () => {
+    const { sandbox, connector, account } = await open(platform, { campaignsPerAccount: 60 });
+    const campaigns = await readCampaigns(connector);
+    const truth = sandbox.truth(platform, account, WINDOW.since, WINDOW.until).campaigns;
+    const byId = (a: { id: string }, b: { id: string }): number => a.id.localeCompare(b.id);
+    expect(campaigns.map(({ externalId, name }) => ({ id: externalId, name })).toSorted(byId)).toEqual(
+      truth.toSorted(byId),
+    );
+    expect(truth.length).toBeGreaterThan(50);
+  });
+
+  test.each([
+    ['two decimals', '1'],
+    ['three decimals', '7'],
+    ['no decimals', '9'],
+  ])('reads every daily metric exactly, in a currency with %s', async (_label, lastDigit) => {
+    const { sandbox, connector, account } = await open(platform, {}, lastDigit);
+    const truth = sandbox.truth(platform, account, WINDOW.since, WINDOW.until).metrics;
+    const expected = truth.map((row) => ({
+      ...row,
+      spend: amount(row.spend),
+      revenue: amount(row.revenue),
+      conversions: String(row.conversions),
+    }));
+    const actual = (await readMetrics(connector)).map((row) => ({
+      campaignId: row.campaignExternalId,
+      date: row.date,
+      impressions: row.impressions,
+      clicks: row.clicks,
+      spend: amount(row.spend),
+      conversions: row.conversions,
+      revenue: amount(row.revenue),
+    }));
+    const key = (row: { campaignId: string; date: string }): string => `${row.campaignId} ${row.date}`;
+    const byKey = (
+      a: { campaignId: string; date: string },
+      b: { campaignId: string; date: string },
+    ): number => key(a).localeCompare(key(b));
+    expect(expected.length).toBeGreaterThan(200);
+    expect(actual.toSorted(byKey)).toEqual(expected.toSorted(byKey));
+  });
+
+  test('keeps to the window', async () => {
+    const { connector } = await open(platform);
+    const dates = new Set(
+      (await readMetrics(connector, { since: '2026-11-03', until: '2026-11-05' })).map(({ date }) => date),
+    );
+    expect([...dates].toSorted()).toEqual(['2026-11-03', '2026-11-04', '2026-11-05']);
+  });
+
+  test('does not list a campaign that was removed', async () => {
+    const { sandbox, connector, account } = await open(platform);
+    const [first] = sandbox.truth(platform, account, WINDOW.since, WINDOW.until).campaigns;
+    const worldId =
+      platform === 'snapchat' ? String(Number.parseInt(first?.id.slice(-12) ?? '', 16)) : (first?.id ?? '');
+    sandbox.removeCampaign(platform, account, worldId);
+    const listed = await readCampaigns(connector);
+    expect(listed.map(({ externalId }) => externalId)).not.toContain(first?.id);
+    expect(listed).not.toHaveLength(0);
+  });
+
+  const failures: [Fault['kind'], PlatformErrorKind][] = [
+    ['rate_limit', 'rate_limited'],
+    ['server_error', 'transient'],
+    ['slow', 'transient'],
+    ['broken_json', 'transient'],
+    ['page_failure', 'transient'],
+    ['permission', 'permission'],
+    ['disconnect', 'transient'],
+  ];
+  test.each(failures)('fault %s is an error of kind %s, and gone when it is over', async (kind, expected) => {
+    const { sandbox, connector } = await open(platform);
+    const before = await readCampaigns(connector);
+    sandbox.inject({ platform, kind, retryAfterMs: RETRY_AFTER_MS, delayMs: 1_000 });
+    const error = await failureOf(readCampaigns(connector));
+    expect(error.kind).toBe(expected);
+    expect(error.retryable).toBe(expected !== 'permission');
+    if (kind === 'rate_limit')
+      expect(error.retryAfterMs).toBe(TELLS_WAIT[platform] ? RETRY_AFTER_MS : undefined);
+    expect(await readCampaigns(connector)).toEqual(before);
+  });
+
+  test('a page that fails halfway never looks like a short listing', async () => {
+    const { sandbox, connector } = await open(platform, { campaignsPerAccount: 30 });
+    sandbox.inject({ platform, kind: 'page_failure', afterRequests: 1 });
+    await failureOf(readCampaigns(connector));
+    sandbox.clearFaults();
+    expect(await readCampaigns(connector)).toHaveLength(30);
+  });
+
+  test('an expired token is refreshed, or reported where it cannot be', async () => {
+    const { sandbox, connector } = await open(platform);
+    const before = await readCampaigns(connector);
+    sandbox.inject({ platform, kind: 'expired_token' });
+    if (REFRESHES[platform]) {
+      expect(await readCampaigns(connector)).toEqual(before);
+    } else {
+      const error = await failureOf(readCampaigns(connector));
+      expect(error).toMatchObject({ kind: 'auth_expired', retryable: false });
+    }
+  });
+
+  test('a token that stays refused is reported', async () => {
+    const { sandbox, connector } = await open(platform);
+    sandbox.inject({ platform, kind: 'expired_token', times: null });
+    expect(await failureOf(readCampaigns(connector))).toMatchObject({
+      kind: 'auth_expired',
+      retryable: false,
+    });
+  });
+
+  test('wrong credentials are reported, and no error tells a secret', async () => {
+    const { sandbox } = await open(platform);
+    const wrong = JSON.parse(
+      JSON.stringify(CREDENTIALS[platform]).replaceAll(
+        /sandbox-(meta-token|tiktok-token|refresh-token)/g,
+        'wrong-$1',
+      ),
+    ) as PlatformCredentials;
+    const connector = createConnector({
+      accountId: accountId(platform),
+      currency: 'USD',
+      timeZone: 'UTC',
+      credentials: wrong,
+      endpoints: sandbox.endpoints,
+    });
+    const error = await failureOf(readCampaigns(connector));
+    expect(error.kind).toBe('auth_expired');
+    const told = JSON.stringify({
+      ...error,
+      message: error.message,
+      stack: error.stack,
+      cause: String(error.cause),
+    });
+    for (const secret of [...SECRETS, 'wrong-']) expect(told).not.toContain(secret);
+  });
+
+  test('an aborted reading ends with the reason', async () => {
+    const { sandbox, connector } = await open(platform);
+    sandbox.inject({ platform, kind: 'slow', times: null, delayMs: 300 });
+    const controller = new AbortController();
+    const reading = readCampaigns(connector, controller.signal);
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(reading).rejects.toBe(reason);
+  });
+
+  test('nobody there is a transient error', async () => {
+    const { sandbox, connector } = await open(platform);
+    await sandbox.stop();
+    expect(await failureOf(readCampaigns(connector))).toMatchObject({ kind: 'transient', retryable: true });
+  });
+});
