@@ -1,0 +1,65 @@
+/** The broker goes away and comes back. */
+import { connectToNats, createClient, createWorker, defineTopology, reconcileTopology } from '@stratum/jobs';
+import { startNatsServer, type NatsServer } from '@stratum/jobs/embedded';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { waitFor } from '../harness/index.js';
+import { add, addHandler } from './fixture.js';
+
+async function ownServer(): Promise<NatsServer> {
+  const server = await startNatsServer({ binary: inject('natsBinary') });
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+test('a broker killed under load: producers and workers resume by themselves, and nothing is lost', async () => {
+  const server = await ownServer();
+  const topology = defineTopology({ prefix: 'loss', queues: [{ name: 'work' }], ackWaitMs: 2_000 });
+  const connection = await connectToNats({ servers: server.url, name: 'loss' });
+  await reconcileTopology(connection, topology);
+  const client = createClient({ connection, topology, publishing: { ackTimeoutMs: 500 } });
+  const worker = createWorker({
+    connection,
+    topology,
+    queues: ['work'],
+    handlers: [addHandler],
+    concurrency: 8,
+  });
+  worker.start();
+  onTestFinished(async () => {
+    await worker.stop();
+    await client.close();
+    await connection.close();
+  });
+  const enqueued: Promise<{ id: string }>[] = [];
+  for (let round = 0; round < 2; round++) {
+    for (let n = 0; n < 300; n++) enqueued.push(client.enqueue(add, { a: n, b: round }));
+    await Promise.race(enqueued.slice(round * 300));
+    await server.kill();
+    for (let n = 0; n < 50; n++) enqueued.push(client.enqueue(add, { a: n, b: round }));
+    await server.restart();
+  }
+  const ids = (await Promise.all(enqueued)).map(({ id }) => id);
+  const done = new Set<string>();
+  await waitFor(
+    'every task to succeed',
+    async () => {
+      for (const id of ids) {
+        if (done.has(id)) continue;
+        const record = await client.status(id);
+        if (record?.state !== 'SUCCESS') return false;
+        done.add(id);
+      }
+      return true;
+    },
+    40_000,
+  );
+  expect(done.size).toBe(700);
+});
+
+test('a server that is too old, or not there, is refused with a sentence', async () => {
+  const server = await ownServer();
+  await server.stop();
+  await expect(connectToNats({ servers: server.url, name: 'gone', timeoutMs: 500 })).rejects.toThrow(
+    /No connection to NATS at .*Is the server running/,
+  );
+});

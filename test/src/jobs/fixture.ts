@@ -1,0 +1,68 @@
+/** Tasks, a client and workers under a namespace of the test's own. */
+import {
+  createClient,
+  createWorker,
+  defineTask,
+  defineTopology,
+  handleTask,
+  reconcileTopology,
+  TaskError,
+  type JobsClient,
+  type TaskHandler,
+  type Topology,
+  type TopologyOptions,
+  type Worker,
+  type WorkerOptions,
+} from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { testNamespace } from '../harness/index.js';
+
+export const add = defineTask({
+  name: 'add',
+  queue: 'work',
+  input: z.object({ a: z.number(), b: z.number(), tenant_id: z.int().optional() }),
+  output: z.object({ sum: z.number() }),
+});
+
+export const flaky = defineTask({
+  name: 'flaky',
+  queue: 'work',
+  input: z.object({ failures: z.int() }),
+  output: z.object({ retries: z.int() }),
+  retry: { maxRetries: 2, backoff: { kind: 'fixed', delayMs: 20 } },
+});
+
+export const addHandler = handleTask(add, ({ a, b }) => ({ sum: a + b }));
+export const flakyHandler = handleTask(flaky, ({ failures }, { retries }) => {
+  if (retries < failures) throw new TaskError(`failure ${retries + 1}`);
+  return { retries };
+});
+
+export interface Jobs {
+  connection: NatsConnection;
+  topology: Topology;
+  client: JobsClient;
+  /** A started worker, stopped when the test ends. */
+  worker(handlers: readonly TaskHandler[], options?: Partial<WorkerOptions>): Worker;
+}
+
+export async function openJobs(options: Partial<TopologyOptions> = {}): Promise<Jobs> {
+  const { connection, prefix } = await testNamespace();
+  const topology = defineTopology({ prefix, queues: [{ name: 'work' }], ...options });
+  await reconcileTopology(connection, topology);
+  const client = createClient({ connection, topology });
+  onTestFinished(() => client.close());
+  return {
+    connection,
+    topology,
+    client,
+    worker: (handlers, workerOptions) => {
+      const worker = createWorker({ connection, topology, queues: ['work'], handlers, ...workerOptions });
+      worker.start();
+      onTestFinished(() => worker.stop());
+      return worker;
+    },
+  };
+}

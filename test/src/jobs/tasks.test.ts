@@ -1,0 +1,311 @@
+/** A task's way from a producer to its result. */
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import {
+  defineTask,
+  handleTask,
+  InvalidPayloadError,
+  JobsError,
+  ResultTimeoutError,
+  type TaskEvent,
+} from '@stratum/jobs';
+import { describe, expect, inject, test } from 'vitest';
+import { z } from 'zod';
+import { waitFor } from '../harness/index.js';
+import { add, addHandler, flaky, flakyHandler, openJobs, type Jobs } from './fixture.js';
+
+/** The dead letter of a task, once it is there. */
+async function deadLetter(
+  { connection, topology }: Jobs,
+  task: string,
+  id: string,
+): Promise<{ reason: string; body: string; subject: string }> {
+  const manager = await jetstreamManager(connection);
+  return waitFor(`the dead letter of ${id}`, async () => {
+    const stored = await manager.streams
+      .getMessage(topology.names.deadStream, { last_by_subj: topology.names.deadSubject('work', task, id) })
+      .catch(() => null);
+    if (stored === null) return undefined;
+    return {
+      reason: stored.header.get('Dead-Reason'),
+      subject: stored.header.get('Dead-Subject'),
+      body: new TextDecoder().decode(stored.data),
+    };
+  });
+}
+
+describe('a task', () => {
+  test('runs, and its record tells everything about it', async () => {
+    const { client, worker } = await openJobs();
+    const { name } = worker([addHandler]);
+    const { id, duplicate } = await client.enqueue(add, { a: 2, b: 40, tenant_id: 7 });
+    expect(duplicate).toBe(false);
+    expect(await client.result(id)).toMatchObject({
+      id,
+      task: 'add',
+      queue: 'work',
+      tenant: '7',
+      priority: 'normal',
+      state: 'SUCCESS',
+      retries: 0,
+      worker: name,
+      result: { sum: 42 },
+      error: null,
+      parent_id: null,
+      root_id: id,
+    });
+  });
+
+  test('published by a plain NATS client, with no header at all, runs', async () => {
+    const { client, topology, worker } = await openJobs();
+    worker([addHandler]);
+    const plain = await connect({ servers: inject('natsUrl') });
+    plain.publish(`${topology.names.prefix}.tasks.work.high.1.add.my-id-1`, '{"a":1,"b":1}');
+    await plain.drain();
+    expect(await client.result('my-id-1')).toMatchObject({
+      state: 'SUCCESS',
+      result: { sum: 2 },
+      tenant: '1',
+      priority: 'high',
+    });
+  });
+
+  test('that was enqueued before any worker started waits for one', async () => {
+    const { client, worker } = await openJobs();
+    const { id } = await client.enqueue(add, { a: 1, b: 2 });
+    expect(await client.status(id)).toMatchObject({ state: 'PENDING', task: 'add', worker: null });
+    worker([addHandler]);
+    expect(await client.result(id)).toMatchObject({ result: { sum: 3 } });
+  });
+
+  test('with a delay is scheduled first, and starts no earlier', async () => {
+    const { client, worker } = await openJobs();
+    worker([addHandler]);
+    const dueAt = Date.now() + 400;
+    const { id } = await client.enqueue(add, { a: 1, b: 1 }, { eta: new Date(dueAt) });
+    expect(await client.status(id)).toMatchObject({ state: 'SCHEDULED' });
+    const record = await client.result(id);
+    expect(Date.parse(record.started_at ?? '')).toBeGreaterThanOrEqual(dueAt);
+  });
+
+  test('that expires before it starts is never run', async () => {
+    const { client, worker } = await openJobs();
+    const { id } = await client.enqueue(add, { a: 1, b: 1 }, { expires: new Date(Date.now() - 1) });
+    worker([addHandler]);
+    expect(await client.result(id)).toMatchObject({ state: 'EXPIRED', result: null });
+  });
+
+  test('enqueued twice under one id runs once', async () => {
+    const { client, worker } = await openJobs();
+    let runs = 0;
+    await client.enqueue(add, { a: 1, b: 1 }, { id: 'once' });
+    expect(await client.enqueue(add, { a: 1, b: 1 }, { id: 'once' })).toEqual({
+      id: 'once',
+      duplicate: true,
+    });
+    worker([handleTask(add, ({ a, b }) => ({ sum: a + b + ++runs }))]);
+    expect(await client.result('once')).toMatchObject({ result: { sum: 3 } });
+    expect(await client.queues()).toMatchObject([{ normal: 0, running: 0 }]);
+  });
+
+  test('nobody has seen is unknown, not pending', async () => {
+    const { client } = await openJobs();
+    expect(await client.status('nobody')).toBeUndefined();
+    await expect(client.result('nobody', { timeoutMs: 30 })).rejects.toBeInstanceOf(ResultTimeoutError);
+  });
+
+  test('enqueued by a task points to its parent and to the first of the family', async () => {
+    const { client, worker } = await openJobs();
+    const parent = defineTask({
+      name: 'parent',
+      queue: 'work',
+      input: z.object({}),
+      output: z.object({ child: z.string() }),
+    });
+    worker([
+      addHandler,
+      handleTask(parent, async (_payload, context) => ({
+        child: (await context.enqueue(add, { a: 1, b: 1 })).id,
+      })),
+    ]);
+    const { id } = await client.enqueue(parent, {});
+    const { child } = parent.output.parse((await client.result(id)).result);
+    expect(await client.result(child)).toMatchObject({ parent_id: id, root_id: id });
+  });
+
+  test('tells how far it is', async () => {
+    const { client, worker } = await openJobs();
+    const long = defineTask({ name: 'long', queue: 'work', input: z.object({}), output: z.null() });
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    worker([
+      handleTask(long, async (_payload, context) => {
+        context.progress(1, 3, 'first of three');
+        await finished;
+        return null;
+      }),
+    ]);
+    const { id } = await client.enqueue(long, {});
+    const record = await waitFor('the progress', async () => {
+      const found = await client.status(id);
+      return found?.progress ? found : undefined;
+    });
+    expect(record).toMatchObject({
+      state: 'STARTED',
+      progress: { done: 1, total: 3, note: 'first of three' },
+    });
+    finish();
+    expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
+  });
+
+  test('publishes each change of its state', async () => {
+    const { client, connection, topology, worker } = await openJobs();
+    const states: string[] = [];
+    const subscription = connection.subscribe(topology.names.eventFilter, {
+      callback: (_error, message) => {
+        const event = message.json<TaskEvent>();
+        states.push(`${message.subject.split('.').at(-1)} ${event.retries}`);
+      },
+    });
+    worker([flakyHandler]);
+    await client.result((await client.enqueue(flaky, { failures: 1 })).id);
+    await waitFor('four events', () => states.length === 4);
+    subscription.unsubscribe();
+    expect(states).toEqual(['started 0', 'retry 1', 'started 1', 'success 1']);
+  });
+});
+
+describe('a bad payload', () => {
+  test('is refused when it is enqueued, naming the fields', async () => {
+    const { client } = await openJobs();
+    const refused = client.enqueue(add, JSON.parse('{"a":"one"}'));
+    await expect(refused).rejects.toBeInstanceOf(InvalidPayloadError);
+    await expect(refused).rejects.toThrow(/a: .*b: /);
+  });
+
+  test('in a batch enqueues none of it', async () => {
+    const { client } = await openJobs();
+    const items = [{ payload: { a: 1, b: 1 } }, { payload: JSON.parse('{}') }];
+    await expect(client.enqueueMany(add, items)).rejects.toBeInstanceOf(InvalidPayloadError);
+    expect(await client.queues()).toMatchObject([{ normal: 0 }]);
+  });
+
+  test.each([
+    ['that is no JSON', 'not json'],
+    ['that does not fit the schema', '{"a":1}'],
+  ])('%s, published past the client, becomes a dead letter as it was', async (_label, body) => {
+    const jobs = await openJobs();
+    jobs.worker([addHandler]);
+    const subject = `${jobs.topology.names.prefix}.tasks.work.normal._.add.bad-1`;
+    jobs.connection.publish(subject, body);
+    expect(await jobs.client.result('bad-1')).toMatchObject({
+      state: 'FAILURE',
+      error: { retryable: false },
+    });
+    expect(await deadLetter(jobs, 'add', 'bad-1')).toEqual({ reason: 'invalid_payload', body, subject });
+  });
+
+  test('larger than the server takes is refused with advice', async () => {
+    const { client } = await openJobs();
+    const refused = client.publish('work', 'add', { text: 'x'.repeat(2_000_000) });
+    await expect(refused).rejects.toMatchObject({ code: 'payload_too_large' });
+    await expect(refused).rejects.toThrow(/ids, not objects/);
+  });
+});
+
+describe('a failing task', () => {
+  test('is retried after its delay, as often as its policy allows', async () => {
+    const { client, worker } = await openJobs();
+    worker([flakyHandler]);
+    const { id } = await client.enqueue(flaky, { failures: 2 });
+    expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', retries: 2, result: { retries: 2 } });
+  });
+
+  test('that has used up its retries becomes a dead letter', async () => {
+    const jobs = await openJobs();
+    jobs.worker([flakyHandler]);
+    const { id } = await jobs.client.enqueue(flaky, { failures: 9 });
+    expect(await jobs.client.result(id)).toMatchObject({
+      state: 'FAILURE',
+      retries: 2,
+      error: { message: 'failure 3', retryable: true },
+    });
+    expect(await deadLetter(jobs, 'flaky', id)).toMatchObject({
+      reason: 'max_retries',
+      body: '{"failures":9}',
+    });
+    expect(await jobs.client.queues()).toMatchObject([{ normal: 0, delayed: 0, running: 0 }]);
+  });
+
+  test('obeys what the message says of retries', async () => {
+    const { client, worker } = await openJobs();
+    worker([flakyHandler]);
+    const { id } = await client.enqueue(flaky, { failures: 1 }, { maxRetries: 0 });
+    expect(await client.result(id)).toMatchObject({ state: 'FAILURE', retries: 0 });
+  });
+
+  test('whose error is not retryable fails at once', async () => {
+    const jobs = await openJobs();
+    jobs.worker([
+      handleTask(flaky, () => {
+        throw Object.assign(new Error('no such account'), { retryable: false });
+      }),
+    ]);
+    const { id } = await jobs.client.enqueue(flaky, { failures: 0 });
+    expect(await jobs.client.result(id)).toMatchObject({
+      state: 'FAILURE',
+      retries: 0,
+      error: { message: 'no such account' },
+    });
+    expect(await deadLetter(jobs, 'flaky', id)).toMatchObject({ reason: 'not_retryable' });
+  });
+
+  test('without a handler becomes a dead letter', async () => {
+    const jobs = await openJobs();
+    jobs.worker([addHandler]);
+    const { id } = await jobs.client.publish('work', 'nothing', {});
+    expect(await deadLetter(jobs, 'nothing', id)).toMatchObject({ reason: 'unknown_task' });
+  });
+
+  test('whose result breaks its contract becomes a dead letter', async () => {
+    const jobs = await openJobs();
+    jobs.worker([handleTask(add, () => JSON.parse('{"sum":"many"}'))]);
+    const { id } = await jobs.client.enqueue(add, { a: 1, b: 1 });
+    expect(await jobs.client.result(id)).toMatchObject({ state: 'FAILURE', result: null });
+    expect(await deadLetter(jobs, 'add', id)).toMatchObject({ reason: 'not_retryable' });
+  });
+
+  test('that runs past its hard limit is given up, its signal aborted', async () => {
+    const jobs = await openJobs();
+    const reasons: unknown[] = [];
+    jobs.worker([
+      handleTask(add, async (_payload, { signal }) => {
+        signal.addEventListener('abort', () => reasons.push(signal.reason));
+        await new Promise(() => undefined);
+        return { sum: 0 };
+      }),
+    ]);
+    const { id } = await jobs.client.enqueue(add, { a: 1, b: 1 }, { timeLimitMs: 100 });
+    expect(await jobs.client.result(id)).toMatchObject({
+      state: 'FAILURE',
+      error: { type: 'TimeLimitExceeded' },
+    });
+    expect(await deadLetter(jobs, 'add', id)).toMatchObject({ reason: 'time_limit' });
+    expect(reasons).toHaveLength(1);
+  });
+
+  test('may return what it has when its soft limit passes', async () => {
+    const { client, worker } = await openJobs();
+    worker([
+      handleTask(add, async (_payload, { signal }) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        return {
+          sum:
+            signal.reason instanceof JobsError && signal.reason.code === 'soft_time_limit_exceeded' ? 1 : 0,
+        };
+      }),
+    ]);
+    const { id } = await client.enqueue(add, { a: 1, b: 1 }, { softTimeLimitMs: 100 });
+    expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { sum: 1 } });
+  });
+});
