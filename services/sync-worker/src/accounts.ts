@@ -87,7 +87,7 @@ export async function markAccountSynced(
 ): Promise<void> {
   await client.query(
     `UPDATE platform_account SET last_synced_at = $2, last_error = NULL, rate_limited_until = NULL WHERE id = $1`,
-    [accountId, startedAt],
+    [accountId, syncedAt],
   );
 }
 

@@ -60,8 +60,9 @@ async function syncTenant(dependencies: SyncDependencies, job: SyncJob): Promise
   const summary: SyncSummary = { accounts: accounts.length, window: null, ...emptyCounts() };
   for (const [index, account] of accounts.entries()) {
     job.onProgress(index, accounts.length, `account ${account.externalId}`);
-    const window = syncWindow(account, dependencies.now?.() ?? new Date());
-    const counts = await syncAccount(dependencies, job, account, window);
+    const now = dependencies.now?.() ?? new Date();
+    const window = syncWindow(account, now);
+    const counts = await syncAccount(dependencies, job, account, { now, window });
     add(summary, counts);
     summary.window = widest(summary.window, window);
   }
@@ -72,7 +73,7 @@ async function syncAccount(
   dependencies: SyncDependencies,
   job: SyncJob,
   account: SyncAccount,
-  window: DateWindow,
+  { now, window }: { now: Date; window: DateWindow },
 ): Promise<SyncCounts> {
   const { pool } = dependencies;
   const { tenantId, signal } = job;
@@ -93,7 +94,7 @@ async function syncAccount(
       counts.metric_rows_written += await writer.writeMetrics(metrics);
     }
     await withTenant(pool, tenantId, async (client) => {
-      await markAccountSynced(client, account.id, startedAt);
+      await markAccountSynced(client, account.id, now);
       await finishRun(client, run, counts, undefined);
     });
     return counts;

@@ -2,6 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { Topology } from '@stratum/jobs';
 import { compare, inParallel, rate, type Comparison } from './measure.js';
 import { bareRecord, noop, type BareSetup, type Framework } from './subject.js';
 
@@ -28,22 +29,27 @@ async function drainWithWorker(
 ): Promise<number> {
   await inParallel(COUNT, IN_FLIGHT, (n) => client.enqueue(noop, { n }));
   const waiting = (await client.queues()).reduce((sum, queue) => sum + queue.normal, 0);
+  const instance = worker(CONCURRENCY);
+  return rate(waiting, async () => {
+    instance.start();
+    await drained(connection, topology, waiting);
+    // Stopping waits for everything that is under way, the events included: they count as work, too.
+    await instance.stop();
+  });
+}
+
+/** Resolves when so many results have been stored. */
+async function drained(connection: NatsConnection, topology: Topology, count: number): Promise<void> {
   const done = new EventEmitter();
+  const all = once(done, 'all');
   let stored = 0;
   const notices = connection.subscribe(topology.names.resultNoticeFilter, {
     callback: () => {
-      if (++stored === waiting) done.emit('all');
+      if (++stored === count) done.emit('all');
     },
   });
-  const instance = worker(CONCURRENCY);
-  const finished = once(done, 'all');
-  const perSecond = await rate(waiting, async () => {
-    instance.start();
-    await finished;
-  });
+  await all;
   notices.unsubscribe();
-  await instance.stop();
-  return perSecond;
 }
 
 let bareRound = 0;

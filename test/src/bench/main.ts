@@ -1,0 +1,67 @@
+/** `npm run bench [-- --json]`: the framework beside the bare client library in the same run, and a large campaign sync. */
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { connectToNats } from '@stratum/jobs';
+import { findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
+import { benchEnqueue } from './enqueue.js';
+import { benchLatency } from './latency.js';
+import type { Comparison } from './measure.js';
+import { openBare, openFramework } from './subject.js';
+import { benchSync } from './sync.js';
+import { benchTasks } from './tasks.js';
+
+const CACHE = fileURLToPath(new URL('../../../.stratum', import.meta.url));
+
+const { values: flags } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '3' },
+    'skip-sync': { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(flags.rounds);
+
+function say(message: string): void {
+  if (!flags.json) console.log(message);
+}
+
+function line(label: string, unit: string, { ours, bare, ratio }: Comparison, digits: number): void {
+  const format = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: digits });
+  say(
+    `${label.padEnd(26)} ${format(ours).padStart(10)} ${unit.padEnd(8)} bare ${format(bare).padStart(10)}   ratio ${ratio.toFixed(2)}`,
+  );
+}
+
+const binary = await findNatsServer({ cacheDir: CACHE, onProgress: say });
+const server = await startNatsServer({ binary: binary.path });
+try {
+  const connection = await connectToNats({ servers: server.url, name: 'bench' });
+  const framework = await openFramework(connection, 'bench');
+  const bare = await openBare(connection, 'bare');
+  say(
+    `NATS ${binary.version}, one node, sync interval 2 min; every message acknowledged, every result stored.`,
+  );
+  say('"Bare" is the client library by itself: publish, consume, publish of the result, ack.\n');
+  const enqueue = await benchEnqueue(framework, bare, rounds);
+  line('enqueue', 'tasks/s', enqueue, 0);
+  const tasks = await benchTasks(connection, framework, bare, rounds);
+  line('no-op tasks', 'tasks/s', tasks, 0);
+  const latency = await benchLatency(connection, framework, bare, rounds);
+  line('enqueue → result, median', 'ms', latency, 3);
+  say(`${''.padEnd(26)} ${latency.p99.toFixed(3).padStart(10)} ms       99th percentile`);
+  await framework.client.close();
+  const sync = flags['skip-sync'] ? undefined : await benchSync(connection, server.url);
+  if (sync) {
+    say(
+      `\nsync of ${sync.campaigns.toLocaleString('en')} campaigns: ${sync.rows.toLocaleString('en')} daily rows in ${sync.seconds.toFixed(1)} s, ` +
+        `${sync.rowsPerSecond.toLocaleString('en')} rows/s, peak memory of the worker ${sync.peakMemoryMiB ?? '?'} MiB`,
+    );
+  }
+  if (flags.json) {
+    const ratios = { enqueue: enqueue.ratio, tasks: tasks.ratio, latency: latency.ratio };
+    console.log(JSON.stringify({ ratios, enqueue, tasks, latency, sync: sync ?? null }, undefined, 2));
+  }
+  await connection.close();
+} finally {
+  await server.stop();
+}

@@ -1,0 +1,266 @@
+/** `sync_campaign_data` and `sync_all_campaigns` on the sandbox's data, through a real queue into a real database. */
+import { handleTask, createWorker } from '@stratum/jobs';
+import { syncAllCampaigns, syncCampaignData, withAdvisoryLock } from '@stratum/shared';
+import { PLATFORM_NAMES, type PlatformName } from '@stratum/shared/platforms';
+import { createSyncHandlers } from '@stratum/sync-worker';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { waitFor } from '../harness/index.js';
+import { openSync, TODAY, type SyncSetup } from './fixture.js';
+
+const FIRST_SINCE = '2026-10-23';
+
+/** Everything that a sync writes, without times. */
+async function stored({ database: { owner } }: SyncSetup, platform: PlatformName, tenantId = 1) {
+  const campaigns = await owner.query(
+    `SELECT campaign.external_id, name, campaign.status, campaign.currency, removed_at IS NOT NULL AS removed
+     FROM campaign JOIN platform_account AS account ON (account.tenant_id, account.id) = (campaign.tenant_id, campaign.account_id)
+     WHERE platform = $1 AND campaign.tenant_id = $2 ORDER BY 1`,
+    [platform, tenantId],
+  );
+  const metrics = await owner.query<{
+    external_id: string;
+    date: string;
+    spend: string;
+    impressions: string;
+    version: string;
+  }>(
+    `SELECT campaign.external_id, date::text, trim_scale(spend)::text AS spend, impressions, metric.xmin::text AS version
+     FROM campaign_metric_daily AS metric
+     JOIN campaign ON (campaign.tenant_id, campaign.id) = (metric.tenant_id, metric.campaign_id)
+     JOIN platform_account AS account ON (account.tenant_id, account.id) = (campaign.tenant_id, campaign.account_id)
+     WHERE platform = $1 AND campaign.tenant_id = $2 ORDER BY 1, 2`,
+    [platform, tenantId],
+  );
+  return { campaigns: campaigns.rows, metrics: metrics.rows };
+}
+
+async function accountOf({ database: { owner } }: SyncSetup, platform: PlatformName): Promise<string> {
+  const { rows } = await owner.query<{ external_id: string }>(
+    'SELECT external_id FROM platform_account WHERE tenant_id = 1 AND platform = $1',
+    [platform],
+  );
+  return rows[0]?.external_id ?? '';
+}
+
+const plain = (decimal: string): string => (decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal);
+
+describe.each(PLATFORM_NAMES)('a sync of %s', (platform) => {
+  test('stores what the platform reports, to the last digit', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    const record = await setup.sync(platform);
+    const truth = setup.sandbox.truth(platform, await accountOf(setup, platform), FIRST_SINCE, TODAY);
+    expect(record).toMatchObject({
+      state: 'SUCCESS',
+      result: {
+        tenant_id: 1,
+        platform,
+        accounts: 1,
+        campaigns_read: truth.campaigns.length,
+        campaigns_updated: truth.campaigns.length,
+        campaigns_removed: 0,
+        metric_rows_read: truth.metrics.length,
+        metric_rows_written: truth.metrics.length,
+        window: { since: FIRST_SINCE, until: TODAY },
+      },
+    });
+    const key = (row: { id: string; date: string }): string => `${row.id} ${row.date}`;
+    const expected = truth.metrics.map((row) => ({
+      id: row.campaignId,
+      date: row.date,
+      spend: plain(row.spend),
+      impressions: String(row.impressions),
+    }));
+    const { metrics } = await stored(setup, platform);
+    const actual = metrics.map((row) => ({
+      id: row.external_id,
+      date: row.date,
+      spend: row.spend,
+      impressions: row.impressions,
+    }));
+    expect(actual.toSorted((a, b) => key(a).localeCompare(key(b)))).toEqual(
+      expected.toSorted((a, b) => key(a).localeCompare(key(b))),
+    );
+  });
+
+  test('that runs twice changes nothing the second time', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    await setup.sync(platform);
+    const before = await stored(setup, platform);
+    const record = await setup.sync(platform);
+    expect(record.result).toMatchObject({
+      campaigns_updated: 0,
+      campaigns_removed: 0,
+      metric_rows_written: 0,
+    });
+    expect(await stored(setup, platform)).toEqual(before);
+  });
+});
+
+describe('a sync', () => {
+  test('reads restated days again and takes over what has changed', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    await setup.sync('meta');
+    setup.sandbox.advance(1);
+    const record = await setup.sync('meta');
+    // From the last sync's day less the attribution lag of 7 days, until the new day.
+    expect(record.result).toMatchObject({ window: { since: '2026-11-13', until: '2026-11-21' } });
+    const truth = setup.sandbox.truth('meta', await accountOf(setup, 'meta'), '2026-11-13', '2026-11-21');
+    const { rows } = await setup.database.owner.query<{ conversions: string; revenue: string }>(
+      `SELECT trim_scale(sum(conversions))::text AS conversions, trim_scale(sum(revenue))::text AS revenue FROM campaign_metric_daily WHERE date >= '2026-11-13'`,
+    );
+    const cents = truth.metrics.reduce((sum, row) => sum + BigInt((row.revenue ?? '0').replace('.', '')), 0n);
+    expect(rows[0]).toEqual({
+      conversions: String(truth.metrics.reduce((sum, row) => sum + row.conversions, 0)),
+      revenue: plain(`${cents / 100n}.${String(cents % 100n).padStart(2, '0')}`),
+    });
+  });
+
+  test('marks a campaign that is gone, and takes it back when it shows again', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    await setup.sync('google');
+    const account = await accountOf(setup, 'google');
+    const [gone] = setup.sandbox.truth('google', account, TODAY, TODAY).campaigns;
+    setup.sandbox.removeCampaign('google', account, gone?.id ?? '');
+    expect((await setup.sync('google')).result).toMatchObject({ campaigns_removed: 1 });
+    const { campaigns } = await stored(setup, 'google');
+    expect(campaigns.filter(({ removed }) => removed)).toEqual([
+      expect.objectContaining({ external_id: gone?.id, status: 'removed' }),
+    ]);
+    await setup.database.owner.query(
+      `UPDATE campaign SET removed_at = now(), status = 'removed' WHERE removed_at IS NULL`,
+    );
+    expect((await setup.sync('google')).result).toMatchObject({ campaigns_updated: campaigns.length - 1 });
+  });
+
+  test('whose listing fails halfway marks nothing as gone, and says so in its run', async () => {
+    const setup = await openSync({ pageSizeLimit: 5 });
+    setup.startWorker();
+    await setup.sync('meta');
+    setup.sandbox.inject({ platform: 'meta', kind: 'page_failure', path: '/campaigns' });
+    expect(await setup.sync('meta')).toMatchObject({ state: 'FAILURE', error: { type: 'PlatformError' } });
+    const { campaigns } = await stored(setup, 'meta');
+    expect(campaigns.some(({ removed }) => removed)).toBe(false);
+    const { rows } = await setup.database.owner.query(
+      `SELECT outcome, error_kind, campaigns_read FROM sync_run ORDER BY id DESC LIMIT 1`,
+    );
+    expect(rows).toEqual([{ outcome: 'failed', error_kind: 'transient', campaigns_read: 5 }]);
+  });
+
+  test('waits as long as the platform asks, and leaves the wait on the account', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    setup.sandbox.inject({ platform: 'google', kind: 'rate_limit', retryAfterMs: 60_000 });
+    const before = Date.now();
+    const { id } = await setup.client.enqueue(syncCampaignData, { tenant_id: 1, platform: 'google' });
+    const record = await waitFor('the retry', async () => {
+      const found = await setup.client.status(id);
+      return found?.state === 'RETRY' ? found : undefined;
+    });
+    expect(record.error).toMatchObject({ type: 'PlatformError', retryable: true });
+    const { rows } = await setup.database.owner.query<{ rate_limited_until: Date }>(
+      `SELECT rate_limited_until FROM platform_account WHERE platform = 'google'`,
+    );
+    expect(rows[0]?.rate_limited_until.getTime()).toBeGreaterThanOrEqual(before + 60_000);
+  });
+
+  test('of an account whose access has ended asks for a new connection, and is not tried again', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    setup.sandbox.inject({ platform: 'tiktok', kind: 'expired_token' });
+    const { id } = await setup.client.enqueue(syncCampaignData, { tenant_id: 1, platform: 'tiktok' });
+    expect(await setup.client.result(id)).toMatchObject({ state: 'FAILURE', retries: 0 });
+    const { rows } = await setup.database.owner.query(
+      `SELECT status FROM platform_account WHERE platform = 'tiktok'`,
+    );
+    expect(rows).toEqual([{ status: 'needs_reconnect' }]);
+  });
+
+  test('excludes another one of the same tenant and platform', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    const record = await withAdvisoryLock(
+      setup.database.syncWorker,
+      'sync/1/meta',
+      new AbortController().signal,
+      () => setup.sync('meta'),
+    );
+    expect(record).toMatchObject({
+      state: 'FAILURE',
+      error: { message: /Another sync .* is running/, retryable: true },
+    });
+    expect(setup.sandbox.requestCount('meta')).toBe(0);
+    expect(await setup.sync('meta')).toMatchObject({ state: 'SUCCESS' });
+  });
+
+  test('never shows one tenant the other’s campaigns', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    await Promise.all([setup.sync('meta', 1), setup.sync('meta', 2)]);
+    const [first, second] = [await stored(setup, 'meta', 1), await stored(setup, 'meta', 2)];
+    expect(first.campaigns).toHaveLength(12);
+    expect(second.campaigns).toHaveLength(12);
+    const ids = new Set(first.campaigns.map((row: { external_id: string }) => row.external_id));
+    expect(second.campaigns.some((row: { external_id: string }) => ids.has(row.external_id))).toBe(false);
+  });
+
+  test('leaves no credential in results, events or dead letters', async () => {
+    const setup = await openSync();
+    const seen: string[] = [];
+    setup.connection.subscribe(`${setup.prefix}.>`, {
+      callback: (_error, message) => void seen.push(message.string()),
+    });
+    setup.startWorker();
+    setup.sandbox.inject({ platform: 'meta', kind: 'permission' });
+    await setup.sync('meta');
+    await setup.sync('google');
+    expect(seen.length).toBeGreaterThan(4);
+    for (const text of seen) expect(text).not.toMatch(/sandbox-(meta|refresh|access|developer|secret)/);
+  });
+});
+
+test('sync_all_campaigns enqueues one sync for each tenant and connected platform, once for each tick', async () => {
+  const setup = await openSync();
+  const synced: string[] = [];
+  const counting = handleTask(syncCampaignData, ({ tenant_id: tenantId, platform }) => {
+    synced.push(`${tenantId} ${platform}`);
+    return {
+      tenant_id: tenantId,
+      platform,
+      accounts: 0,
+      campaigns_read: 0,
+      campaigns_updated: 0,
+      campaigns_removed: 0,
+      metric_rows_read: 0,
+      metric_rows_written: 0,
+      window: null,
+    };
+  });
+  const [, fanOut] = createSyncHandlers({
+    pool: setup.database.syncWorker,
+    keys: { current: { id: 'unused', key: Buffer.alloc(32) }, key: () => undefined },
+    endpoints: setup.sandbox.endpoints,
+    requestTimeoutMs: 1_000,
+  });
+  const handlers = fanOut === undefined ? [counting] : [counting, fanOut];
+  const worker = createWorker({
+    connection: setup.connection,
+    topology: setup.topology,
+    queues: ['sync'],
+    handlers,
+  });
+  worker.start();
+  onTestFinished(() => worker.stop());
+  const scheduledBy = { entry: 'sync_all_campaigns', tick: new Date('2026-11-20T12:00:00Z') };
+  const results = [];
+  for (const id of ['tick-a', 'tick-b']) {
+    await setup.client.enqueue(syncAllCampaigns, {}, { id, scheduledBy });
+    results.push((await setup.client.result(id)).result);
+  }
+  expect(results).toEqual([{ enqueued: 5 }, { enqueued: 0 }]);
+  await waitFor('five syncs', () => synced.length === 5);
+  expect(synced.toSorted()).toEqual(['1 google', '1 meta', '1 snapchat', '1 tiktok', '2 meta']);
+});
