@@ -80,11 +80,7 @@ export function openConnector(
   });
 }
 
-export async function markAccountSynced(
-  client: Queryable,
-  accountId: string,
-  syncedAt: Date,
-): Promise<void> {
+export async function markAccountSynced(client: Queryable, accountId: string, syncedAt: Date): Promise<void> {
   await client.query(
     `UPDATE platform_account SET last_synced_at = $2, last_error = NULL, rate_limited_until = NULL WHERE id = $1`,
     [accountId, syncedAt],

@@ -19,7 +19,7 @@ export interface BackendOptions {
   natsBinary: string;
 }
 
-export const IMAGES = { nats: 'nats:2.12', postgres: 'postgres:18' } as const;
+const IMAGES = { nats: 'nats:2.12', postgres: 'postgres:18' } as const;
 const PROBE_TIMEOUT_MS = 5_000;
 
 /** `STRATUM_TEST_BACKEND`: `process`, `docker`, or `auto` (the default): containers when both images are there. */

@@ -6,5 +6,5 @@ export {
   testNamespace,
   type TestDatabase,
 } from './fixtures.js';
-export { spawnProgram, type SpawnedProgram } from './spawned-program.js';
+export { spawnProgram } from './spawned-program.js';
 export { waitFor } from './wait-for.js';

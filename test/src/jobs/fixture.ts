@@ -45,7 +45,7 @@ export interface Jobs {
   topology: Topology;
   client: JobsClient;
   /** A started worker, stopped when the test ends. */
-  worker(handlers: readonly TaskHandler[], options?: Partial<WorkerOptions>): Worker;
+  worker: (handlers: readonly TaskHandler[], options?: Partial<WorkerOptions>) => Worker;
 }
 
 export async function openJobs(options: Partial<TopologyOptions> = {}): Promise<Jobs> {

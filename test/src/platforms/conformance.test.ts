@@ -1,4 +1,5 @@
 /** Every connector against the sandbox: the same cases for all, and every fault. */
+import { inspect } from 'node:util';
 import {
   SANDBOX_CREDENTIALS,
   startSandbox,
@@ -9,6 +10,7 @@ import {
 import {
   createConnector,
   PLATFORM_NAMES,
+  platformCredentialsSchema,
   PlatformError,
   type CampaignRecord,
   type DailyMetricRecord,
@@ -229,12 +231,14 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
 
   test('wrong credentials are reported, and no error tells a secret', async () => {
     const { sandbox } = await open(platform);
-    const wrong = JSON.parse(
-      JSON.stringify(CREDENTIALS[platform]).replaceAll(
-        /sandbox-(meta-token|tiktok-token|refresh-token)/g,
-        'wrong-$1',
+    const wrong = platformCredentialsSchema.parse(
+      JSON.parse(
+        JSON.stringify(CREDENTIALS[platform]).replaceAll(
+          /sandbox-(meta-token|tiktok-token|refresh-token)/g,
+          'wrong-$1',
+        ),
       ),
-    ) as PlatformCredentials;
+    );
     const connector = createConnector({
       accountId: accountId(platform),
       currency: 'USD',
@@ -244,12 +248,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     });
     const error = await failureOf(readCampaigns(connector));
     expect(error.kind).toBe('auth_expired');
-    const told = JSON.stringify({
-      ...error,
-      message: error.message,
-      stack: error.stack,
-      cause: String(error.cause),
-    });
+    const told = inspect(error, { depth: null, showHidden: true });
     for (const secret of [...SECRETS, 'wrong-']) expect(told).not.toContain(secret);
   });
 

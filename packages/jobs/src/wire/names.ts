@@ -9,18 +9,18 @@
  */
 import { JobsError } from '../errors.js';
 
-export const DEFAULT_PREFIX = 'stratum';
+const DEFAULT_PREFIX = 'stratum';
 
 export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** Stands for "no tenant" in a subject. */
-export const NO_TENANT = '_';
+const NO_TENANT = '_';
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A token of a subject: task ids, task names, queue names, tenants and the prefix. */
-export function isToken(value: string): boolean {
+function isToken(value: string): boolean {
   return TOKEN.test(value);
 }
 
@@ -116,6 +116,6 @@ function parseTaskSubject(tasksPrefix: string, subject: string): TaskSubject | u
   return { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
 }
 
-export function isPriority(value: string | undefined): value is Priority {
+function isPriority(value: string | undefined): value is Priority {
   return value === 'high' || value === 'normal' || value === 'low';
 }

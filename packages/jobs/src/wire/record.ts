@@ -21,7 +21,7 @@ export function isFinal(state: TaskState): boolean {
   return FINAL_STATES.has(state);
 }
 
-export const taskErrorRecordSchema = z.object({
+const taskErrorRecordSchema = z.object({
   type: z.string(),
   message: z.string(),
   stack: z.string().nullable(),
@@ -29,7 +29,7 @@ export const taskErrorRecordSchema = z.object({
 });
 export type TaskErrorRecord = z.infer<typeof taskErrorRecordSchema>;
 
-export const taskProgressSchema = z.object({
+const taskProgressSchema = z.object({
   done: z.number(),
   total: z.number(),
   note: z.string().nullable(),

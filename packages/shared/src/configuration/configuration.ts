@@ -26,7 +26,7 @@ const httpUrl = (byDefault: string): z.ZodType<string> =>
     .default(byDefault)
     .transform((value) => value.replace(/\/+$/, ''));
 
-export const configurationSchema = z.object({
+const configurationSchema = z.object({
   /** Servers of the NATS cluster, comma-separated. */
   NATS_URL: url(/^(nats|tls|wss?):\/\//, 'nats://127.0.0.1:4222').default('nats://127.0.0.1:4222'),
   /** Path of a NATS credentials file. Default: none. */

@@ -10,9 +10,9 @@ const cachedToken = {
   accessTokenExpiresAt: z.int().optional(),
 };
 
-export const metaCredentialsSchema = z.object({ platform: z.literal('meta'), accessToken: secret });
+const metaCredentialsSchema = z.object({ platform: z.literal('meta'), accessToken: secret });
 
-export const googleCredentialsSchema = z.object({
+const googleCredentialsSchema = z.object({
   platform: z.literal('google'),
   developerToken: secret,
   clientId: secret,
@@ -23,9 +23,9 @@ export const googleCredentialsSchema = z.object({
   ...cachedToken,
 });
 
-export const tiktokCredentialsSchema = z.object({ platform: z.literal('tiktok'), accessToken: secret });
+const tiktokCredentialsSchema = z.object({ platform: z.literal('tiktok'), accessToken: secret });
 
-export const snapchatCredentialsSchema = z.object({
+const snapchatCredentialsSchema = z.object({
   platform: z.literal('snapchat'),
   clientId: secret,
   clientSecret: secret,

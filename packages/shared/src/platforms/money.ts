@@ -31,12 +31,12 @@ const MICRO_DIGITS = 6;
 const DECIMAL = /^-?\d+(\.\d+)?$/;
 
 /** Digits behind the point of a currency's smallest unit: 2 for USD, 0 for JPY, 3 for KWD. */
-export function minorDigits(currency: string): number {
+function minorDigits(currency: string): number {
   return MINOR_DIGITS[currency] ?? 2;
 }
 
 /** `decimalFromUnits(1435n, 2)` is `"14.35"`. */
-export function decimalFromUnits(units: bigint, digits: number): string {
+function decimalFromUnits(units: bigint, digits: number): string {
   const sign = units < 0n ? '-' : '';
   const text = (units < 0n ? -units : units).toString().padStart(digits + 1, '0');
   const whole = text.slice(0, text.length - digits);
