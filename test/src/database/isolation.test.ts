@@ -1,15 +1,8 @@
 /** What keeps tenants apart and the schema in order, whatever a program forgets. */
-import {
-  withTenant,
-  migrate,
-  openCredentials,
-  sealCredentials,
-  withAdvisoryLock,
-  LOCKED,
-} from '@stratum/shared';
+import { withTenant, migrate, withAdvisoryLock, LOCKED } from '@stratum/shared';
 import type { Pool } from 'pg';
 import { describe, expect, test } from 'vitest';
-import { emptyDatabase, testDatabase, testKeys } from '../harness/index.js';
+import { emptyDatabase, testDatabase, waitFor } from '../harness/index.js';
 
 async function addTenant(owner: Pool, id: number): Promise<void> {
   await withTenant(owner, id, async (client) => {
@@ -130,34 +123,9 @@ describe('an advisory lock', () => {
       await owner.query(
         `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
       );
-      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await waitFor('the signal to abort', () => signal.aborted);
       throw signal.reason;
     });
     await expect(work).rejects.toThrow(/The lock "one" was lost/);
-  });
-});
-
-describe('credentials at rest', () => {
-  const owner = { tenantId: 1, platform: 'meta', externalId: '101' };
-
-  test('decrypt for their own account alone', () => {
-    const keys = testKeys();
-    const sealed = sealCredentials(keys, owner, { accessToken: 'secret-token' });
-    expect(sealed.ciphertext.toString('latin1')).not.toContain('secret-token');
-    expect(openCredentials(keys, owner, sealed)).toEqual({ accessToken: 'secret-token' });
-    expect(() => openCredentials(keys, { ...owner, tenantId: 2 }, sealed)).toThrow(
-      /belong to another account/,
-    );
-  });
-
-  test('that were changed, or whose key is gone, say so', () => {
-    const keys = testKeys();
-    const sealed = sealCredentials(keys, owner, { accessToken: 'secret-token' });
-    const changed = Buffer.from(sealed.ciphertext);
-    changed.writeUInt8(changed.readUInt8(20) ^ 1, 20);
-    expect(() => openCredentials(keys, owner, { ...sealed, ciphertext: changed })).toThrow(/do not decrypt/);
-    expect(() => openCredentials(keys, owner, { ...sealed, keyId: 'old' })).toThrow(
-      /key "old", which STRATUM_CREDENTIALS_KEY does not hold/,
-    );
   });
 });

@@ -13,8 +13,9 @@ export interface SpawnedProgram {
   ready(): Promise<void>;
   /** Sends the signal and waits for the end; resolves with the exit code, `null` when the signal ended it. */
   kill(signal: NodeJS.Signals): Promise<number | null>;
-  /** Resolves with the exit code. */
+  /** Resolves with the exit code, once all its output has been read. */
   exited(): Promise<number | null>;
+  hasEnded(): boolean;
 }
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -30,6 +31,7 @@ export function spawnProgram(
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  const closed = once(child, 'close');
   let output = '';
   let ready = false;
   child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
@@ -37,7 +39,7 @@ export function spawnProgram(
   child.on('message', () => (ready = true));
   const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const exited = async (): Promise<number | null> => {
-    if (!ended()) await once(child, 'exit');
+    await closed;
     return child.exitCode;
   };
   onTestFinished(async () => {
@@ -48,6 +50,7 @@ export function spawnProgram(
     pid: child.pid ?? 0,
     output: () => output,
     exited,
+    hasEnded: ended,
     ready: async () => {
       await waitFor(`${path} to be ready`, () => {
         if (ended()) throw new Error(`${path} ended: ${output}`);

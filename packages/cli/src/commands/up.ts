@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { describeError, printTable, styled } from '../output.js';
 import { runFirstSync, type SyncedPlatform } from '../stack/first-sync.js';
-import { readRunFile, type Addresses } from '../stack/run-file.js';
+import { claimHome, type Addresses } from '../stack/run-file.js';
 import { startStack } from '../stack/stack.js';
 import { hidePassword } from './status.js';
 
@@ -41,20 +41,23 @@ export function upCommand(): Command {
 type End = { failure: string } | { signal: NodeJS.Signals };
 
 async function up(options: UpOptions): Promise<void> {
-  const other = await readRunFile();
-  if (other !== undefined) {
-    throw new Error(
-      `It is already running (process ${other.pid}, NATS at ${other.nats}). Stop it with Ctrl-C where it runs, or: kill ${other.pid}`,
-    );
-  }
+  await claimHome();
   const ended = endOfRun();
-  const starting = startStack({
+  const stack = await startStack({
     ...options,
     onProgress: progress,
+    signal: ended.signal,
     onFailure: (failure) => ended.finish({ failure }),
+  }).catch((error: unknown) => {
+    if (!ended.signal.aborted) throw error;
+    return undefined;
   });
-  // A stop while it starts waits for the start: so nothing that is just being started is left behind.
-  const stack = await starting;
+  if (stack === undefined) {
+    const end = await ended.promise;
+    if ('failure' in end) throw new Error(end.failure);
+    console.log('\nStopped.');
+    process.exit(130);
+  }
   let end: End | undefined;
   try {
     const synced = await Promise.race([ended.promise, runFirstSync(stack.environment, progress)]);
@@ -81,22 +84,18 @@ async function up(options: UpOptions): Promise<void> {
   process.exit();
 }
 
-function ignore(): void {}
-
-/** The first signal, or the first part that fails, ends the run. A second signal ends it at once. */
-function endOfRun(): { promise: Promise<End>; finish: (end: End) => void } {
-  let finish: (end: End) => void = ignore;
+/** The first signal, or the first part that fails, ends the run. Stopping takes seconds; further signals do not disturb it. */
+function endOfRun(): { promise: Promise<End>; signal: AbortSignal; finish: (end: End) => void } {
+  const controller = new AbortController();
+  let finish: (end: End) => void = () => undefined;
   const promise = new Promise<End>((resolve) => {
-    finish = resolve;
+    finish = (end) => {
+      resolve(end);
+      controller.abort();
+    };
   });
-  let signals = 0;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      if (++signals > 1) process.exit(130);
-      finish({ signal });
-    });
-  }
-  return { promise, finish };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => finish({ signal }));
+  return { promise, signal: controller.signal, finish };
 }
 
 function report(synced: readonly SyncedPlatform[], addresses: Addresses): void {

@@ -2,6 +2,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commandLineOf } from '@stratum/jobs/embedded';
 import { z } from 'zod';
 
 /** The repository's root: this file lies four folders below it, in the sources and in the build. */
@@ -27,12 +28,36 @@ export function homeFolder(): string {
 }
 
 const runFile = (): string => join(homeFolder(), 'run.json');
+const claimFile = (): string => join(homeFolder(), 'up.pid');
+
+/**
+ * Takes the folder for this process: two stacks on the same data would stop each other's servers.
+ * @throws Error naming the process that has it
+ */
+export async function claimHome(): Promise<void> {
+  await mkdir(homeFolder(), { recursive: true });
+  const owner = Number(await readFile(claimFile(), 'utf8').catch(() => '0'));
+  if (owner > 0 && owner !== process.pid && (await isStack(owner))) {
+    const run = await readRunFile();
+    throw new Error(
+      `It is already running (process ${owner}${run === undefined ? ', still starting' : `, NATS at ${run.nats}`}). ` +
+        `Stop it with Ctrl-C where it runs, or: kill ${owner}`,
+    );
+  }
+  await rm(claimFile(), { force: true });
+  // `wx`: of two that start at once, one succeeds.
+  await writeFile(claimFile(), String(process.pid), { flag: 'wx' });
+}
+
+export async function releaseHome(): Promise<void> {
+  await rm(claimFile(), { force: true });
+}
 
 /** The running stack, or `undefined`; a file left by a killed one does not count. */
 export async function readRunFile(): Promise<RunFile | undefined> {
   try {
     const found = runFileSchema.parse(JSON.parse(await readFile(runFile(), 'utf8')));
-    return isAlive(found.pid) ? found : undefined;
+    return (await isStack(found.pid)) ? found : undefined;
   } catch {
     return undefined;
   }
@@ -53,12 +78,7 @@ export async function removeRunFile(): Promise<void> {
   await rm(runFile(), { force: true });
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is alive, too.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+/** The number of a killed stack may belong to another program by now. */
+async function isStack(pid: number): Promise<boolean> {
+  return (await commandLineOf(pid)).includes('stratum');
 }

@@ -1,7 +1,7 @@
 /** The whole platform on one machine: servers, schema, sandbox, services. */
 import { join } from 'node:path';
 import { connectToNats, reconcileTopology } from '@stratum/jobs';
-import { findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
+import { endStaleNatsServer, findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
 import { endpointsAt } from '@stratum/sandbox';
 import {
   endpointVariables,
@@ -12,11 +12,11 @@ import {
   platformTopology,
   seed,
 } from '@stratum/shared';
-import { startPostgres } from '@stratum/shared/embedded';
+import { endStalePostgres, startPostgres } from '@stratum/shared/embedded';
 import { startChildService, type ChildService } from './child-service.js';
 import { ensureCredentialsKey } from './credentials-key.js';
 import { requireFreePorts } from './ports.js';
-import { homeFolder, removeRunFile, writeRunFile, type Addresses } from './run-file.js';
+import { homeFolder, releaseHome, removeRunFile, writeRunFile, type Addresses } from './run-file.js';
 
 export interface StackOptions {
   natsPort: number;
@@ -25,6 +25,8 @@ export interface StackOptions {
   sandboxPort: number;
   /** Told of each step. */
   onProgress: (message: string) => void;
+  /** Ends the start at its next step; what had started is stopped. */
+  signal: AbortSignal;
   /** A part has ended by itself. */
   onFailure: (reason: string) => void;
 }
@@ -38,8 +40,10 @@ export interface Stack {
 }
 
 const STOP_GRACE_MS = 8_000;
+const natsFolder = (): string => join(homeFolder(), 'nats');
+const databaseFolder = (): string => join(homeFolder(), 'postgres');
 
-/** Rejects with the reason when a part does not start; what had started is stopped by then. */
+/** Rejects with the reason when a part does not start, or the signal aborts; what had started is stopped by then. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const starter = new StackStarter(options);
   try {
@@ -58,10 +62,11 @@ class StackStarter {
   constructor(private readonly options: StackOptions) {}
 
   async start(): Promise<Stack> {
-    const { onProgress } = this.options;
+    const { onProgress, signal } = this.options;
     await this.checkPorts();
-    const [nats, database] = await Promise.all([this.startNats(), this.startDatabase()]);
+    const [nats, database] = await this.startServers();
     const environment = await this.prepare(nats.url, database);
+    signal.throwIfAborted();
     onProgress('starting the sandbox');
     const sandbox = await this.startService('sandbox', '@stratum/sandbox/main', {
       ...environment,
@@ -70,6 +75,7 @@ class StackStarter {
     const withPlatforms = { ...environment, ...endpointVariables(endpointsAt(sandbox.url ?? '')) };
     onProgress('starting the services');
     await this.startService('sync-worker', '@stratum/sync-worker/main', withPlatforms);
+    signal.throwIfAborted();
     const addresses: Addresses = {
       nats: nats.url,
       nats_monitor: nats.monitorUrl,
@@ -91,10 +97,13 @@ class StackStarter {
     await Promise.all(this.services.map((service) => service.stop(graceMs)));
     await Promise.all(this.servers.map((server) => server.stop()));
     await removeRunFile();
+    await releaseHome();
   }
 
   private async checkPorts(): Promise<void> {
     const { natsPort, natsMonitorPort, databasePort, sandboxPort } = this.options;
+    // A run that was killed leaves its servers on these ports.
+    await Promise.all([endStaleNatsServer(natsFolder()), endStalePostgres(databaseFolder())]);
     const wanted = [{ part: 'the sandbox', port: sandboxPort, flag: '--sandbox-port' }];
     if (!process.env['NATS_URL']) {
       wanted.push({ part: 'the NATS server', port: natsPort, flag: '--nats-port' });
@@ -109,6 +118,15 @@ class StackStarter {
     await requireFreePorts(wanted);
   }
 
+  /** Waits for both also when one fails: a server that starts afterwards would be left behind. */
+  private async startServers(): Promise<[{ url: string; monitorUrl: string | null }, string]> {
+    const [nats, database] = await Promise.allSettled([this.startNats(), this.startDatabase()]);
+    this.options.signal.throwIfAborted();
+    if (nats.status === 'rejected') throw nats.reason;
+    if (database.status === 'rejected') throw database.reason;
+    return [nats.value, database.value];
+  }
+
   private async startNats(): Promise<{ url: string; monitorUrl: string | null }> {
     const given = process.env['NATS_URL'];
     if (given) return { url: given, monitorUrl: null };
@@ -117,7 +135,7 @@ class StackStarter {
     onProgress(`starting NATS ${binary.version}`);
     const server = await startNatsServer({
       binary: binary.path,
-      dataDir: join(homeFolder(), 'nats'),
+      dataDir: natsFolder(),
       port: natsPort,
       monitorPort: natsMonitorPort,
       onExit: onFailure,
@@ -131,7 +149,7 @@ class StackStarter {
     if (given) return given;
     const { databasePort, onProgress, onFailure } = this.options;
     onProgress('starting PostgreSQL');
-    const dataDir = join(homeFolder(), 'postgres');
+    const dataDir = databaseFolder();
     const server = await startPostgres({ dataDir, port: databasePort, onProgress, onExit: onFailure });
     this.servers.push(server);
     return server.url;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
+import { endStaleProcess } from './stale-process.js';
 
 export interface NatsServerOptions {
   /** Path of the nats-server program. */
@@ -78,7 +79,7 @@ class ChildNatsServer implements NatsServer {
     this.folder ??= await mkdtemp(join(tmpdir(), 'stratum-nats-'));
     this.dataDir ??= this.options.dataDir ?? join(this.folder, 'data');
     await mkdir(this.dataDir, { recursive: true });
-    await endStaleServer(this.pidFile());
+    await endStaleNatsServer(this.dataDir);
     const ports = join(this.folder, 'ports');
     await rm(ports, { recursive: true, force: true });
     await mkdir(ports);
@@ -119,10 +120,6 @@ class ChildNatsServer implements NatsServer {
     this.folder = undefined;
   }
 
-  private pidFile(): string {
-    return join(this.dataDir ?? '', 'nats-server.pid');
-  }
-
   private configuration(portsDir: string): string {
     const host = this.options.host ?? '127.0.0.1';
     const client = this.url === '' ? (this.options.port ?? 0) : Number(new URL(this.url).port);
@@ -132,7 +129,7 @@ class ChildNatsServer implements NatsServer {
       `host: ${JSON.stringify(host)}`,
       `port: ${client === 0 ? -1 : client}`,
       `http: ${JSON.stringify(`${host}:${monitor === 0 ? -1 : monitor}`)}`,
-      `pid_file: ${JSON.stringify(this.pidFile())}`,
+      `pid_file: ${JSON.stringify(pidFileIn(this.dataDir ?? ''))}`,
       `ports_file_dir: ${JSON.stringify(portsDir)}`,
       'jetstream {',
       `  store_dir: ${JSON.stringify(this.dataDir)}`,
@@ -187,17 +184,18 @@ class ChildNatsServer implements NatsServer {
   }
 }
 
-/** A run that was killed can leave its server behind, and with it the lock on the data. */
-async function endStaleServer(pidFile: string): Promise<void> {
-  const pid = (await readFile(pidFile, 'utf8').catch(() => '')).trim();
-  if (!/^\d+$/.test(pid)) return;
-  // The number may belong to another program by now.
-  const isServer = async (): Promise<boolean> =>
-    (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes('nats-server');
-  if (await isServer()) process.kill(Number(pid), 'SIGTERM');
-  const deadline = Date.now() + STOP_GRACE_MS;
-  while ((await isServer()) && Date.now() < deadline) await delay(POLL_MS);
+/** A run that was killed can leave its server behind, and with it the lock on the data and the ports. */
+export async function endStaleNatsServer(dataDir: string): Promise<void> {
+  const pidFile = pidFileIn(dataDir);
+  const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim());
+  if (Number.isInteger(pid) && pid > 0) {
+    await endStaleProcess(pid, (line) => line.includes('nats-server'), 'SIGTERM', STOP_GRACE_MS);
+  }
   await rm(pidFile, { force: true });
+}
+
+function pidFileIn(dataDir: string): string {
+  return join(dataDir, 'nats-server.pid');
 }
 
 async function readPorts(folder: string): Promise<{ client: string; monitor: string } | undefined> {

@@ -1,2 +1,2 @@
 /** A real PostgreSQL for development and tests, from npm's packages. Not meant for production. */
-export { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres.js';
+export { startPostgres, endStalePostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres.js';

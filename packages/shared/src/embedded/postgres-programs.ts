@@ -60,6 +60,8 @@ export function unprivileged(command: Command): Command {
       '--clear-groups',
       `--inh-caps=${capabilities}`,
       `--ambient-caps=${capabilities}`,
+      // access(2), which PostgreSQL asks for its own programs, would leave the capabilities out of account.
+      '--securebits=+no_setuid_fixup',
       command.program,
       ...command.args,
     ],

@@ -8,6 +8,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { endStaleProcess } from '@stratum/jobs/embedded';
 import { Client, escapeIdentifier } from 'pg';
 import {
   findPostgresPrograms,
@@ -50,9 +51,9 @@ const POLL_MS = 50;
 /** Resolves once the server accepts connections. Rejects with its own last words when it does not start. */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
   const programs = await findPostgresPrograms();
-  const cluster = join(options.dataDir, 'cluster');
+  const cluster = clusterIn(options.dataDir);
   const password = await ensureCluster(options, programs, cluster);
-  await endStaleServer(cluster);
+  await endStalePostgres(options.dataDir);
   const server = new ChildPostgres(options, programs, cluster, password);
   await server.start();
   return server;
@@ -95,18 +96,18 @@ async function ensureCluster(
   return password;
 }
 
-/** A run that was killed can leave its server behind. */
-async function endStaleServer(cluster: string): Promise<void> {
+/** A run that was killed can leave its server behind, and with it the lock on the data and the port. */
+export async function endStalePostgres(dataDir: string): Promise<void> {
+  const cluster = clusterIn(dataDir);
   const pidFile = join(cluster, 'postmaster.pid');
   const [pid] = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n');
   if (!pid || !/^\d+$/.test(pid)) return;
-  // The number may belong to another program by now; only a postgres of this very cluster is ended.
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  if (commandLine.includes(cluster)) {
-    process.kill(Number(pid), 'SIGINT');
-    while (existsSync(pidFile) && existsSync(`/proc/${pid}`)) await delay(POLL_MS);
-  }
+  await endStaleProcess(Number(pid), (line) => line.includes(cluster), 'SIGINT', STOP_GRACE_MS);
   await rm(pidFile, { force: true });
+}
+
+function clusterIn(dataDir: string): string {
+  return join(dataDir, 'cluster');
 }
 
 class ChildPostgres implements EmbeddedPostgres {
@@ -165,7 +166,12 @@ class ChildPostgres implements EmbeddedPostgres {
         this.options.onExit?.(`PostgreSQL ended (${signal ?? code}): ${this.lastWords()}`);
     });
     await this.ready(child);
-    await this.ensureDatabase(DATABASE);
+    try {
+      await this.ensureDatabase(DATABASE);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async createDatabase(name: string): Promise<string> {

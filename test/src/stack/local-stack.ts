@@ -1,0 +1,76 @@
+/** The local stack as a person runs it: the `stratum` program, a home folder and ports of its own. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { spawnProgram, waitFor } from '../harness/index.js';
+
+const START_TIMEOUT_MS = 60_000;
+const STRATUM = 'packages/cli/bin/stratum.js';
+const ANY_PORTS = ['nats', 'nats-monitor', 'database', 'sandbox'].flatMap((part) => [`--${part}-port`, '0']);
+
+const addressesSchema = z.object({
+  nats: z.string(),
+  nats_monitor: z.string(),
+  database: z.string(),
+  sandbox: z.string(),
+  pid: z.int(),
+});
+export type RunningAddresses = z.infer<typeof addressesSchema>;
+
+export type StratumProgram = ReturnType<typeof spawnProgram>;
+
+export class LocalStack {
+  private constructor(readonly home: string) {}
+
+  static async create(): Promise<LocalStack> {
+    const home = await mkdtemp(join(tmpdir(), 'stratum-home-'));
+    const stack = new LocalStack(home);
+    onTestFinished(async () => {
+      // What a failed test has left running.
+      for (const pid of await stack.processes()) process.kill(pid, 'SIGKILL');
+      await waitFor('the processes to end', async () => (await stack.processes()).length === 0);
+      await rm(home, { recursive: true, force: true });
+    });
+    return stack;
+  }
+
+  get environment(): NodeJS.ProcessEnv {
+    return { STRATUM_HOME: this.home, NATS_SERVER_BIN: inject('natsBinary') };
+  }
+
+  /** Runs `stratum <args>`. */
+  run(args: readonly string[], env: NodeJS.ProcessEnv = {}): StratumProgram {
+    return spawnProgram(STRATUM, { ...this.environment, ...env }, args);
+  }
+
+  /** Runs `stratum up`, by default on any free ports. */
+  up(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): StratumProgram {
+    return this.run(['up', ...ANY_PORTS, ...args], env);
+  }
+
+  /** Resolves once the first sync is done and the table printed. */
+  async started(program: StratumProgram): Promise<RunningAddresses> {
+    await waitFor(
+      'the stack to be up',
+      () => {
+        if (program.hasEnded()) throw new Error(`It ended: ${program.output()}`);
+        return program.output().includes('Ctrl-C stops everything');
+      },
+      START_TIMEOUT_MS,
+    );
+    return addressesSchema.parse(JSON.parse(await readFile(join(this.home, 'run.json'), 'utf8')));
+  }
+
+  /** Every process that was started with this home folder, from the kernel's own list. */
+  async processes(): Promise<number[]> {
+    const found: number[] = [];
+    for (const entry of await readdir('/proc')) {
+      if (!/^\d+$/.test(entry)) continue;
+      const environment = await readFile(`/proc/${entry}/environ`, 'utf8').catch(() => '');
+      if (environment.includes(`STRATUM_HOME=${this.home}\0`)) found.push(Number(entry));
+    }
+    return found;
+  }
+}
