@@ -1,7 +1,7 @@
 /** What a test file takes for itself. Everything is given back when the test ends. */
 import { randomBytes } from 'node:crypto';
 import { connectToNats } from '@stratum/jobs';
-import { migrate, openDatabase, parseKeyRing, type KeyRing } from '@stratum/shared';
+import { migrate, openDatabase } from '@stratum/shared';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Client, escapeIdentifier, type Pool } from 'pg';
@@ -59,10 +59,6 @@ export async function testDatabase(): Promise<TestDatabase> {
 /** Text of a key ring that only this test knows. */
 export function testKeyText(id = 'test'): string {
   return `${id}:${randomBytes(32).toString('base64')}`;
-}
-
-export function testKeys(): KeyRing {
-  return parseKeyRing(testKeyText());
 }
 
 async function asAdmin(statement: string): Promise<void> {

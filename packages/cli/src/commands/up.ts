@@ -87,13 +87,12 @@ async function up(options: UpOptions): Promise<void> {
 /** The first signal, or the first part that fails, ends the run. Stopping takes seconds; further signals do not disturb it. */
 function endOfRun(): { promise: Promise<End>; signal: AbortSignal; finish: (end: End) => void } {
   const controller = new AbortController();
-  let finish: (end: End) => void = () => undefined;
-  const promise = new Promise<End>((resolve) => {
-    finish = (end) => {
-      resolve(end);
-      controller.abort();
-    };
-  });
+  let resolveEnd: (end: End) => void;
+  const promise = new Promise<End>((resolve) => (resolveEnd = resolve));
+  const finish = (end: End): void => {
+    resolveEnd(end);
+    controller.abort();
+  };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => finish({ signal }));
   return { promise, signal: controller.signal, finish };
 }
