@@ -10,6 +10,7 @@ export type JobsErrorCode =
   | 'publish_failed'
   | 'publish_conflict'
   | 'closed'
+  | 'lookup_failed'
   | 'result_timeout'
   | 'topology_conflict'
   | 'unknown_task'

@@ -2,8 +2,8 @@
 import { connectToNats, createClient, createWorker, defineTopology, reconcileTopology } from '@stratum/jobs';
 import { startNatsServer, type NatsServer } from '@stratum/jobs/embedded';
 import { expect, inject, onTestFinished, test } from 'vitest';
-import { waitFor } from '../harness/index.js';
-import { add, addHandler } from './fixture.js';
+import { tcpProxy, waitFor } from '../harness/index.js';
+import { add, addHandler, openJobs } from './fixture.js';
 
 async function ownServer(): Promise<NatsServer> {
   const server = await startNatsServer({ binary: inject('natsBinary') });
@@ -54,6 +54,24 @@ test('a broker killed under load: producers and workers resume by themselves, an
     40_000,
   );
   expect(done.size).toBe(700);
+});
+
+test('who waits for a result hears of it after a cut of the network, though it was stored meanwhile', async () => {
+  const { topology, worker, natsUrl, client: producer } = await openJobs();
+  const proxy = await tcpProxy(natsUrl);
+  const connection = await connectToNats({ servers: proxy.url, name: 'behind the cut' });
+  const client = createClient({ connection, topology });
+  onTestFinished(async () => {
+    await client.close();
+    await connection.close();
+  });
+  const { id } = await client.enqueue(add, { a: 1, b: 2 });
+  const waiting = client.result(id, { timeoutMs: 50_000 });
+  proxy.cut();
+  worker([addHandler]);
+  await producer.result(id);
+  proxy.heal();
+  expect(await waiting).toMatchObject({ state: 'SUCCESS', result: { sum: 3 } });
 });
 
 test('a server that is too old, or not there, is refused with a sentence', async () => {

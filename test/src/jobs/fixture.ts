@@ -42,6 +42,7 @@ export const flakyHandler = handleTask(flaky, ({ failures }, { retries }) => {
 
 export interface Jobs {
   connection: NatsConnection;
+  natsUrl: string;
   topology: Topology;
   client: JobsClient;
   /** A started worker, stopped when the test ends. */
@@ -49,13 +50,14 @@ export interface Jobs {
 }
 
 export async function openJobs(options: Partial<TopologyOptions> = {}): Promise<Jobs> {
-  const { connection, prefix } = await testNamespace();
+  const { connection, prefix, natsUrl } = await testNamespace();
   const topology = defineTopology({ prefix, queues: [{ name: 'work' }], ...options });
   await reconcileTopology(connection, topology);
   const client = createClient({ connection, topology });
   onTestFinished(() => client.close());
   return {
     connection,
+    natsUrl,
     topology,
     client,
     worker: (handlers, workerOptions) => {

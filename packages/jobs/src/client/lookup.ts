@@ -3,16 +3,23 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { readTaskHeaders, ServerHeader } from '../wire/headers.js';
 import type { TaskSubject } from '../wire/names.js';
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
-import { ResultTimeoutError } from '../errors.js';
+import { JobsError, ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
 
 const REQUEST_TIMEOUT_MS = 5_000;
+const LOOK_AGAIN_MS = 250;
+const NOT_FOUND = 404;
 
 export class TaskLookup {
+  /** Callers that wait for a result, to look again after a reconnect: a notice sent meanwhile has not reached them. */
+  private readonly waiting = new Set<() => void>();
+
   constructor(
     private readonly connection: NatsConnection,
     private readonly topology: Topology,
-  ) {}
+  ) {
+    void this.followConnection();
+  }
 
   /** The stored record, or `undefined` when no attempt has stored one. */
   async record(id: string): Promise<TaskRecord | undefined> {
@@ -36,6 +43,7 @@ export class TaskLookup {
     return new Promise<TaskRecord>((resolve, reject) => {
       const finish = (settle: () => void): void => {
         clearTimeout(timer);
+        this.waiting.delete(look);
         if (!subscription.isClosed()) subscription.unsubscribe();
         settle();
       };
@@ -49,8 +57,22 @@ export class TaskLookup {
           if (error === null) accept(taskRecordSchema.safeParse(message.json()).data);
         },
       });
-      this.record(id).then(accept, (error: unknown) => finish(() => reject(error)));
+      const look = (): void => {
+        this.record(id).then(accept, (error: unknown) => {
+          if (this.connection.isClosed()) finish(() => reject(error));
+          // The broker is away or not ready yet: there is time left to ask again.
+          else if (this.waiting.has(look)) setTimeout(look, LOOK_AGAIN_MS).unref();
+        });
+      };
+      this.waiting.add(look);
+      look();
     });
+  }
+
+  private async followConnection(): Promise<void> {
+    for await (const { type } of this.connection.status()) {
+      if (type === 'reconnect') for (const look of this.waiting) look();
+    }
   }
 
   private async queued(queue: string, id: string): Promise<TaskRecord | undefined> {
@@ -68,7 +90,16 @@ export class TaskLookup {
     const reply = await this.connection.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), {
       timeout: REQUEST_TIMEOUT_MS,
     });
-    return reply.headers?.code ? undefined : reply;
+    const code = reply.headers?.code ?? 0;
+    if (code === 0) return reply;
+    if (code === NOT_FOUND) return undefined;
+    throw new JobsError(
+      'lookup_failed',
+      `The stream ${stream} could not be read: ${reply.headers?.description}.`,
+      {
+        details: { stream, code },
+      },
+    );
   }
 }
 
