@@ -48,15 +48,8 @@ function installed() {
 async function install() {
   const { packageManager } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   console.log('Installing packages (the first time takes a moment) …');
-  const reporter = process.stdout.isTTY ? 'default' : 'append-only';
-  const code = await run('npx', [
-    '--yes',
-    packageManager,
-    'install',
-    '--frozen-lockfile',
-    `--reporter=${reporter}`,
-    '--loglevel=warn',
-  ]);
+  const output = process.stdout.isTTY ? ['--reporter=default'] : ['--reporter=append-only', '--loglevel=warn'];
+  const code = await run('npx', ['--yes', packageManager, 'install', '--frozen-lockfile', ...output]);
   if (code !== 0) {
     fail(
       'The packages could not be installed; the reason is above. Without a network connection, connect and try again; ' +

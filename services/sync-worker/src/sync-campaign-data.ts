@@ -59,12 +59,12 @@ async function syncTenant(dependencies: SyncDependencies, job: SyncJob): Promise
   );
   const summary: SyncSummary = { accounts: accounts.length, window: null, ...emptyCounts() };
   for (const [index, account] of accounts.entries()) {
-    job.onProgress(index, accounts.length, `account ${account.externalId}`);
     const now = dependencies.now?.() ?? new Date();
     const window = syncWindow(account, now);
     const counts = await syncAccount(dependencies, job, account, { now, window });
     add(summary, counts);
     summary.window = widest(summary.window, window);
+    job.onProgress(index + 1, accounts.length, `account ${account.externalId} is done`);
   }
   return summary;
 }

@@ -32,8 +32,9 @@ export function statusCommand(): Command {
         );
         printTable(
           ['part', 'address'],
-          known.map(([part, url]) => [part, hidePassword(url)]),
+          known.map(([part, url]) => [part.replace('_', ' '), hidePassword(url)]),
         );
+        console.log();
       }
       printQueues(queues);
     });
