@@ -48,7 +48,9 @@ function installed() {
 async function install() {
   const { packageManager } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   console.log('Installing packages (the first time takes a moment) …');
-  const output = process.stdout.isTTY ? ['--reporter=default'] : ['--reporter=append-only', '--loglevel=warn'];
+  const output = process.stdout.isTTY
+    ? ['--reporter=default']
+    : ['--reporter=append-only', '--loglevel=warn'];
   const code = await run('npx', ['--yes', packageManager, 'install', '--frozen-lockfile', ...output]);
   if (code !== 0) {
     fail(
