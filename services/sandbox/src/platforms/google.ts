@@ -112,11 +112,9 @@ export class GoogleAdapter implements PlatformAdapter {
     const rows: Row[] =
       since === undefined || until === undefined
         ? campaigns.map((campaign) => ({ account, campaign, day: undefined }))
-        : [...this.options.world.metrics(account, since, until)].map((day) => ({
-            account,
-            campaign: day.campaign,
-            day,
-          }));
+        : this.options.world
+            .metricRows(account, since, until)
+            .map((day) => ({ account, campaign: day.campaign, day }));
     const start = pageToken === undefined ? 0 : Number(Buffer.from(pageToken, 'base64url').toString());
     const page = pageOf(rows, start, Math.min(PAGE_SIZE, this.options.pageSizeLimit));
     return reply.send({

@@ -44,7 +44,7 @@ export class MetaAdapter implements PlatformAdapter {
       const range = parseRange(query.parse(request.query).time_range);
       if (range === undefined)
         return sendError(reply, 400, { code: 100, message: '(#100) time_range is not valid' });
-      const rows = [...this.options.world.metrics(account, range.since, range.until)];
+      const rows = this.options.world.metricRows(account, range.since, range.until);
       return this.listing(request, rows, (row) => insightFields(account, row));
     });
   }

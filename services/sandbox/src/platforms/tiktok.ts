@@ -75,8 +75,9 @@ export class TikTokAdapter implements PlatformAdapter {
       if (daysBetween(since, until) >= MAX_DAYS)
         return sendError(reply, 40002, `The date range exceeds ${MAX_DAYS} days`);
       const account = this.options.world.account('tiktok', advertiser);
-      const auction = this.options.world.campaigns(account).filter((each) => buyingType(each) === 'AUCTION');
-      const rows = [...this.options.world.metrics(account, since, until, auction)];
+      const rows = this.options.world
+        .metricRows(account, since, until)
+        .filter(({ campaign }) => buyingType(campaign) === 'AUCTION');
       return this.send(reply, query.data, rows, (row) => reportFields(account, row));
     });
   }

@@ -37,9 +37,12 @@ const REGIONS = ['DACH', 'UK', 'US', 'Nordics', 'GCC', 'France'] as const;
 /** The world's first day: campaigns start in the two years behind it and later. */
 const EPOCH = '2024-01-01';
 
+const LISTINGS_KEPT = 8;
+
 export class World {
   private readonly campaignsByAccount = new Map<string, WorldCampaign[]>();
   private readonly removed = new Set<string>();
+  private readonly listings = new Map<string, readonly MetricRow[]>();
   private aheadMs = 0;
 
   constructor(private readonly options: WorldOptions) {}
@@ -91,6 +94,19 @@ export class World {
         if (metric !== undefined) yield { campaign, date, metric };
       }
     }
+  }
+
+  /** All of `metrics` at once. Kept for the requests for further pages, which follow within the hour. */
+  metricRows(account: Account, since: string, until: string): readonly MetricRow[] {
+    const hour = this.now().toISOString().slice(0, 13);
+    const key = [account.platform, account.id, since, until, hour, this.removed.size].join('/');
+    let rows = this.listings.get(key);
+    if (rows === undefined) {
+      rows = [...this.metrics(account, since, until)];
+      if (this.listings.size >= LISTINGS_KEPT) this.listings.clear();
+      this.listings.set(key, rows);
+    }
+    return rows;
   }
 
   private all(account: Account): WorldCampaign[] {
