@@ -11,12 +11,14 @@ export type JobsErrorCode =
   | 'publish_conflict'
   | 'closed'
   | 'lookup_failed'
+  | 'unknown_dead_letter'
   | 'result_timeout'
   | 'topology_conflict'
   | 'unknown_task'
   | 'soft_time_limit_exceeded'
   | 'time_limit_exceeded'
   | 'retry_requested'
+  | 'snooze_requested'
   | 'shutdown'
   | 'task_failed';
 
@@ -117,6 +119,13 @@ export class RetryRequestedError extends JobsError {
   constructor(delayMs: number | undefined, cause: unknown) {
     super('retry_requested', 'The task asked to be retried.', { cause });
     this.retryAfterMs = delayMs;
+  }
+}
+
+/** Thrown by `ctx.snooze()`: run this task later; nothing has failed. */
+export class SnoozeRequestedError extends JobsError {
+  constructor(readonly delayMs: number) {
+    super('snooze_requested', `The task asked to run again in ${delayMs} ms.`);
   }
 }
 

@@ -9,6 +9,12 @@ export type { EnqueueOptions } from './client/compose.js';
 export type { QueueDepth } from './client/queue-depth.js';
 export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './connection/connect.js';
+export type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetters,
+  ReplayOptions,
+} from './dead-letters/dead-letters.js';
 export {
   InvalidPayloadError,
   JobsError,
@@ -41,6 +47,8 @@ export {
   type TopologyOptions,
 } from './topology/define.js';
 export { reconcileTopology, type TopologyReport } from './topology/reconcile.js';
+export { DEAD_REASONS, type DeadReason } from './wire/dead-reason.js';
+export type { FailedAttempt } from './wire/history.js';
 export { DeadHeader, TaskHeader, type ScheduledBy } from './wire/headers.js';
 export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
 export {
@@ -55,4 +63,5 @@ export {
 } from './wire/record.js';
 export type { TaskContext } from './worker/context.js';
 export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
+export { createReaper, type Reaper, type ReaperOptions } from './reaper/reaper.js';
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';

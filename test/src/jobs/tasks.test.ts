@@ -308,4 +308,54 @@ describe('a failing task', () => {
     const { id } = await client.enqueue(add, { a: 1, b: 1 }, { softTimeLimitMs: 100 });
     expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { sum: 1 } });
   });
+
+  test('may ask to wait, which is no retry', async () => {
+    const { client, worker } = await openJobs();
+    const report = defineTask({
+      name: 'report',
+      queue: 'work',
+      input: z.object({}),
+      output: z.object({ looks: z.int(), retries: z.int() }),
+      retry: { maxRetries: 0 },
+    });
+    let looks = 0;
+    worker([
+      handleTask(report, (_payload, context) => {
+        if (++looks < 4) context.snooze(30);
+        return { looks, retries: context.retries };
+      }),
+    ]);
+    const { id } = await client.enqueue(report, {});
+    expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { looks: 4, retries: 0 } });
+  });
+
+  test('that has succeeded is skipped when somebody enqueues its id again, however much later', async () => {
+    const { client, worker, connection, topology } = await openJobs();
+    let runs = 0;
+    worker([
+      handleTask(add, ({ a, b }) => {
+        runs++;
+        return { sum: a + b };
+      }),
+    ]);
+    await client.enqueue(add, { a: 1, b: 2 }, { id: 'order-7' });
+    await client.result('order-7');
+    const events = connection.subscribe(topology.names.eventSubject('work', 'add', 'skipped'), { max: 1 });
+    // A bare message, so that the broker's own window of de-duplication does not catch it.
+    const subject = {
+      queue: 'work',
+      priority: 'normal',
+      tenant: undefined,
+      task: 'add',
+      id: 'order-7',
+    } as const;
+    connection.publish(topology.names.taskSubject(subject), '{"a":5,"b":5}');
+    for await (const event of events)
+      expect(event.json()).toMatchObject({
+        id: 'order-7',
+        result: { status: 'skipped', reason: 'already_processed' },
+      });
+    expect(runs).toBe(1);
+    expect(await client.status('order-7')).toMatchObject({ state: 'SUCCESS', result: { sum: 3 } });
+  });
 });

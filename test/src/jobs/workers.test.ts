@@ -154,7 +154,7 @@ describe('the topology', () => {
     expect(reports.flatMap(({ updated }) => updated)).toEqual([]);
     const again = await reconcileTopology(connection, topology);
     expect(again).toMatchObject({ created: [], updated: [] });
-    expect(again.unchanged).toHaveLength(11);
+    expect(again.unchanged).toHaveLength(13);
   });
 
   test('is updated when its settings change', async () => {
@@ -162,9 +162,10 @@ describe('the topology', () => {
     const queues = [{ name: 'one' }];
     await reconcileTopology(connection, defineTopology({ prefix, queues }));
     const report = await reconcileTopology(connection, defineTopology({ prefix, queues, ackWaitMs: 5_000 }));
-    expect(report.updated).toEqual(
-      ['high', 'normal', 'low'].map((lane) => `${prefix}_QUEUE_ONE/one-${lane}`),
-    );
+    expect(report.updated).toEqual([
+      ...['high', 'normal', 'low'].map((lane) => `${prefix}_QUEUE_ONE/one-${lane}`),
+      `${prefix}_ADVISORIES/reaper`,
+    ]);
   });
 
   test('reports what cannot be changed, instead of ignoring it', async () => {

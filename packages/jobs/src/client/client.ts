@@ -2,6 +2,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { z } from 'zod';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../connection/ack-multiplexer.js';
+import { deadLettersOf, type DeadLetters } from '../dead-letters/dead-letters.js';
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
@@ -49,6 +50,7 @@ export interface JobsClient {
   status(id: string): Promise<TaskRecord | undefined>;
   /** Waits for the final record, without polling. Throws ResultTimeoutError. */
   result(id: string, options?: { timeoutMs?: number }): Promise<TaskRecord>;
+  readonly deadLetters: DeadLetters;
   /** How much each queue holds. */
   queues(): Promise<QueueDepth[]>;
   /** Waits for what is being stored. The connection stays open: it is the caller's. */
@@ -105,6 +107,7 @@ export function createProducer(
     status: (id) => lookup.status(requireToken(id, 'id')),
     result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
       lookup.result(requireToken(id, 'id'), timeoutMs),
+    deadLetters: deadLettersOf(connection, topology, publisher),
     queues: () => readQueueDepths(connection, topology),
   };
 }

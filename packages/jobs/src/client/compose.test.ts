@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TaskHeader } from '../wire/headers.js';
 import { namesFor } from '../wire/names.js';
-import { composeRetry, composeTask, type EnqueueOptions } from './compose.js';
+import { composeNextAttempt, composeTask, type EnqueueOptions } from './compose.js';
 
 const names = namesFor();
 const target = { queue: 'sync', task: 'pull', priority: 'normal', tenant: '7' } as const;
@@ -61,8 +61,18 @@ describe('a task that runs later', () => {
 test('a retry counts itself, keeps its headers, and is the same message when published twice', () => {
   const { headers } = compose({ id: 'one', maxRetries: 5 });
   const subject = { queue: 'sync', priority: 'normal', tenant: '7', task: 'pull', id: 'one' } as const;
-  const attempt = { retries: 2, startAt: now, enqueuedAt: now.toISOString(), headers };
-  const [first, second] = [composeRetry(names, subject, attempt), composeRetry(names, subject, attempt)];
+  const attempt = {
+    retries: 2,
+    snoozes: 0,
+    history: undefined,
+    startAt: now,
+    enqueuedAt: now.toISOString(),
+    headers,
+  };
+  const [first, second] = [
+    composeNextAttempt(names, subject, attempt),
+    composeNextAttempt(names, subject, attempt),
+  ];
   expect(first.headers.get(TaskHeader.Retries)).toBe('2');
   expect(first.headers.get(TaskHeader.MaxRetries)).toBe('5');
   expect(first.headers.get('Nats-Msg-Id')).toBe(second.headers.get('Nats-Msg-Id'));

@@ -73,6 +73,7 @@ export function composeTask(
   };
   const headers = newHeaders();
   headers.set(ServerHeader.MsgId, id);
+  if (options.id === undefined) headers.set(TaskHeader.FreshId, '1');
   setOptions(headers, options);
   const body = JSON.stringify(payload);
   const startAt = startTime(options, now);
@@ -83,17 +84,31 @@ export function composeTask(
   return { id, body, ...scheduleAt(names, subject, startAt, headers) };
 }
 
-/** The next attempt of a task: its own headers, the number of retries so far, a start time. */
-export function composeRetry(
+/** A task that is to run again: what it carried, and what changes. */
+export interface NextAttempt {
+  retries: number;
+  snoozes: number;
+  startAt: Date;
+  enqueuedAt: string;
+  headers: MsgHdrs | undefined;
+  history: string | undefined;
+}
+
+/** The next attempt of a task: its own headers, the numbers of retries and snoozes so far, a start time. */
+export function composeNextAttempt(
   names: Names,
   subject: TaskSubject,
-  attempt: { retries: number; startAt: Date; enqueuedAt: string; headers: MsgHdrs | undefined },
+  attempt: NextAttempt,
 ): { subject: string; headers: MsgHdrs } {
   const headers = carryHeaders(attempt.headers);
   headers.set(TaskHeader.Retries, String(attempt.retries));
   headers.set(TaskHeader.EnqueuedAt, attempt.enqueuedAt);
   // The same id for the same attempt: a worker that dies between this publish and its ack repeats nothing.
-  headers.set(ServerHeader.MsgId, `${subject.id}.retry-${attempt.retries}`);
+  // The time it was enqueued is part of it: a replayed task begins to count anew.
+  const life = `${subject.id}.${attempt.enqueuedAt}`;
+  headers.set(ServerHeader.MsgId, `${life}.next-${attempt.retries}-${attempt.snoozes}`);
+  if (attempt.snoozes > 0) headers.set(TaskHeader.Snoozes, String(attempt.snoozes));
+  if (attempt.history !== undefined) headers.set(TaskHeader.History, attempt.history);
   return scheduleAt(names, subject, attempt.startAt, headers);
 }
 

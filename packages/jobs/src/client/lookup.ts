@@ -3,28 +3,29 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { readTaskHeaders, ServerHeader } from '../wire/headers.js';
 import type { TaskSubject } from '../wire/names.js';
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
-import { JobsError, ResultTimeoutError } from '../errors.js';
+import { ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
+import { StreamAccess, storedSubject } from '../topology/stream-access.js';
 
-const REQUEST_TIMEOUT_MS = 5_000;
 const LOOK_AGAIN_MS = 250;
-const NOT_FOUND = 404;
 
 export class TaskLookup {
   /** Callers that wait for a result, to look again after a reconnect: a notice sent meanwhile has not reached them. */
   private readonly waiting = new Set<() => void>();
+  private readonly streams: StreamAccess;
 
   constructor(
     private readonly connection: NatsConnection,
     private readonly topology: Topology,
   ) {
+    this.streams = new StreamAccess(connection);
     void this.followConnection();
   }
 
   /** The stored record, or `undefined` when no attempt has stored one. */
   async record(id: string): Promise<TaskRecord | undefined> {
     const { names } = this.topology;
-    const message = await this.directGet(names.resultStream, { last_by_subj: names.resultKey(id) });
+    const message = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(id) });
     return message === undefined ? undefined : taskRecordSchema.parse(message.json());
   }
 
@@ -78,28 +79,12 @@ export class TaskLookup {
   private async queued(queue: string, id: string): Promise<TaskRecord | undefined> {
     const { names } = this.topology;
     const stream = names.queueStream(queue);
-    const waiting = await this.directGet(stream, { seq: 1, next_by_subj: names.taskById(queue, id) });
-    const subject = waiting && names.parseTaskSubject(waiting.headers?.get(ServerHeader.Subject) ?? '');
+    const waiting = await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) });
+    const subject = waiting && names.parseTaskSubject(storedSubject(waiting));
     if (waiting && subject) return waitingRecord(subject, waiting, 'PENDING');
-    const delayed = await this.directGet(stream, { last_by_subj: names.delayedSubject(queue, id) });
+    const delayed = await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
     const target = delayed && names.parseTaskSubject(delayed.headers?.get(ServerHeader.ScheduleTarget) ?? '');
     return delayed && target ? waitingRecord(target, delayed, 'SCHEDULED') : undefined;
-  }
-
-  private async directGet(stream: string, query: Record<string, unknown>): Promise<Msg | undefined> {
-    const reply = await this.connection.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), {
-      timeout: REQUEST_TIMEOUT_MS,
-    });
-    const code = reply.headers?.code ?? 0;
-    if (code === 0) return reply;
-    if (code === NOT_FOUND) return undefined;
-    throw new JobsError(
-      'lookup_failed',
-      `The stream ${stream} could not be read: ${reply.headers?.description}.`,
-      {
-        details: { stream, code },
-      },
-    );
   }
 }
 

@@ -37,6 +37,15 @@ export class EventPublisher {
     });
   }
 
+  /** Another message of an id that has succeeded: it changes no state, but somebody may wonder what became of it. */
+  emitSkipped(record: TaskRecord): void {
+    const subject = this.names.eventSubject(record.queue, record.task, 'skipped');
+    const event = { ...eventOf(record), result: { status: 'skipped', reason: 'already_processed' } };
+    this.publisher.publishInBackground(subject, JSON.stringify(event), (error) => {
+      this.logger.error({ err: error, id: record.id, task: record.task }, 'event lost');
+    });
+  }
+
   /** Waits for the events under way. */
   close(): Promise<void> {
     return this.publisher.close();

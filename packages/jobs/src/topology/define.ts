@@ -59,6 +59,9 @@ export interface StreamDeclaration {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** The durable consumer that reapers share. */
+export const REAPER_CONSUMER = 'reaper';
+
 /** Publishes with the same `Nats-Msg-Id` inside this window are stored once. */
 const DUPLICATE_WINDOW_MS = 2 * 60_000;
 /** Idle workers wait with one pull request per lane; this many may wait at once. */
@@ -89,6 +92,11 @@ export function defineTopology(options: TopologyOptions): Topology {
     maxDeliver,
     streams: Object.freeze([
       ...queues.map(({ name }) => queueStream(names, name, { ...shared, ackWaitMs, maxDeliver })),
+      advisoryStream(
+        names,
+        queues.map(({ name }) => name),
+        { ...shared, ackWaitMs },
+      ),
       logStream(names.deadStream, names.deadFilter, options.deadLettersExpireMs ?? 30 * DAY_MS, shared),
       logStream(names.eventStream, names.eventFilter, options.eventsExpireMs ?? 7 * DAY_MS, shared),
       resultBucket(names, options.resultExpiresMs ?? DAY_MS, shared),
@@ -139,6 +147,34 @@ function queueStream(
       max_ack_pending: -1,
       max_waiting: MAX_WAITING_PULLS,
     })),
+  };
+}
+
+/** Each advisory is worked through once, by one of the reapers. */
+function advisoryStream(
+  names: Names,
+  queues: readonly string[],
+  { ackWaitMs, ...shared }: Shared & { ackWaitMs: number },
+): StreamDeclaration {
+  return {
+    config: {
+      ...shared,
+      name: names.advisoryStream,
+      description: 'Messages that lost their workers too often',
+      subjects: queues.map((queue) => names.advisoryFilter(queue)),
+      retention: RetentionPolicy.Workqueue,
+      allow_direct: true,
+    },
+    consumers: [
+      {
+        durable_name: REAPER_CONSUMER,
+        deliver_policy: DeliverPolicy.All,
+        replay_policy: ReplayPolicy.Instant,
+        ack_policy: AckPolicy.Explicit,
+        ack_wait: nanos(ackWaitMs),
+        max_ack_pending: -1,
+      },
+    ],
   };
 }
 

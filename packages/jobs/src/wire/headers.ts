@@ -12,6 +12,18 @@ export const TaskHeader = {
   RootId: 'Task-Root-Id',
   Workflow: 'Task-Workflow',
   ScheduledBy: 'Task-Scheduled-By',
+  /** How often the task has asked to wait without having failed. */
+  Snoozes: 'Task-Snoozes',
+  /** The failed attempts so far, as JSON; see `history.ts`. */
+  History: 'Task-History',
+  /** The sequence of the dead letter that this task was replayed from. */
+  ReplayOf: 'Task-Replay-Of',
+  /** The client made the id up, so no task of that id can have run before. */
+  FreshId: 'Task-Fresh-Id',
+  /** Milliseconds since 1970: a worker that receives the task earlier keeps it until then. */
+  NotBefore: 'Task-Not-Before',
+  /** The unique key that this task holds until it ends. */
+  UniqueKey: 'Task-Unique-Key',
   TraceParent: 'traceparent',
   TraceState: 'tracestate',
 } as const;
@@ -28,11 +40,14 @@ export const DeadHeader = {
 /** Headers that JetStream itself reads. */
 export const ServerHeader = {
   MsgId: 'Nats-Msg-Id',
+  /** How long a message is kept. */
+  Ttl: 'Nats-TTL',
   ExpectedLastSubjectSequence: 'Nats-Expected-Last-Subject-Sequence',
   Schedule: 'Nats-Schedule',
   ScheduleTarget: 'Nats-Schedule-Target',
   TimeStamp: 'Nats-Time-Stamp',
   Subject: 'Nats-Subject',
+  Sequence: 'Nats-Sequence',
 } as const;
 
 const SERVER_PREFIX = 'nats-';
@@ -48,6 +63,13 @@ export interface TaskHeaders {
   parentId: string | undefined;
   rootId: string | undefined;
   scheduledBy: ScheduledBy | undefined;
+  snoozes: number;
+  history: string | undefined;
+  replayOf: number | undefined;
+  freshId: boolean;
+  /** Milliseconds since 1970; 0 when the task may start at once. */
+  notBefore: number;
+  uniqueKey: string | undefined;
 }
 
 /** Which schedule entry asked for a task, and for which of its times. On the wire: `<entry> <RFC 3339 time>`. */
@@ -66,6 +88,12 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   parentId: undefined,
   rootId: undefined,
   scheduledBy: undefined,
+  snoozes: 0,
+  history: undefined,
+  replayOf: undefined,
+  freshId: false,
+  notBefore: 0,
+  uniqueKey: undefined,
 });
 
 /** Reads a message's headers. A value that does not parse counts as absent: a foreign producer's slip must not lose the task. */
@@ -81,6 +109,12 @@ export function readTaskHeaders(headers: MsgHdrs | undefined): Readonly<TaskHead
     parentId: headers.get(TaskHeader.ParentId) || undefined,
     rootId: headers.get(TaskHeader.RootId) || undefined,
     scheduledBy: scheduledBy(headers.get(TaskHeader.ScheduledBy)),
+    snoozes: wholeNumber(headers.get(TaskHeader.Snoozes)) ?? 0,
+    history: headers.get(TaskHeader.History) || undefined,
+    replayOf: wholeNumber(headers.get(TaskHeader.ReplayOf)),
+    freshId: headers.get(TaskHeader.FreshId) !== '',
+    notBefore: wholeNumber(headers.get(TaskHeader.NotBefore)) ?? 0,
+    uniqueKey: headers.get(TaskHeader.UniqueKey) || undefined,
   };
 }
 
@@ -111,7 +145,7 @@ export function headerText(text: string, maxLength = 1000): string {
 }
 
 function wholeNumber(text: string): number | undefined {
-  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 function secondsToMs(text: string): number | undefined {

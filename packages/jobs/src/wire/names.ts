@@ -60,6 +60,11 @@ export interface Names {
   readonly deadStream: string;
   readonly deadFilter: string;
   deadSubject(queue: string, task: string, id: string): string;
+  /** Matches the newest dead letter of a task, whatever its queue and name. */
+  deadById(id: string): string;
+  /** Catches the server's notices of messages that nobody could finish. */
+  readonly advisoryStream: string;
+  advisoryFilter(queue: string): string;
   readonly eventStream: string;
   readonly eventFilter: string;
   eventSubject(queue: string, task: string, state: string): string;
@@ -96,6 +101,10 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     deadStream: `${scope}DEAD_LETTERS`,
     deadFilter: `${prefix}.dead.>`,
     deadSubject: (queue, task, id) => `${prefix}.dead.${queue}.${task}.${id}`,
+    deadById: (id) => `${prefix}.dead.*.*.${id}`,
+    advisoryStream: `${scope}ADVISORIES`,
+    advisoryFilter: (queue) =>
+      `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${scope}QUEUE_${queue.toUpperCase()}.*`,
     eventStream: `${scope}TASK_EVENTS`,
     eventFilter: `${prefix}.events.>`,
     eventSubject: (queue, task, state) => `${prefix}.events.${queue}.${task}.${state.toLowerCase()}`,

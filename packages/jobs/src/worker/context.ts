@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { BatchItem, Enqueued, JobsClient } from '../client/client.js';
 import type { EnqueueOptions } from '../client/compose.js';
-import { RetryRequestedError } from '../errors.js';
+import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { ScheduledBy } from '../wire/headers.js';
 import type { Priority } from '../wire/names.js';
@@ -33,6 +33,11 @@ export interface TaskContext {
   progress(done: number, total: number, note?: string): void;
   /** Ends this attempt and tries again after the delay (default: the contract's back-off), while retries are left. */
   retry(options?: { delayMs?: number; cause?: unknown }): never;
+  /**
+   * Ends this attempt and runs the task again after the delay, in milliseconds. That is no failure and no retry: for work that has to
+   * wait for something, such as a report that a platform is still preparing.
+   */
+  snooze(delayMs: number): never;
   /** Enqueues a child: its record points to this task, and to the first of the family. */
   enqueue<Input extends z.ZodType>(
     contract: TaskContract<Input>,
@@ -102,6 +107,10 @@ export class AttemptContext implements TaskContext {
 
   retry({ delayMs, cause }: { delayMs?: number; cause?: unknown } = {}): never {
     throw new RetryRequestedError(delayMs, cause);
+  }
+
+  snooze(delayMs: number): never {
+    throw new SnoozeRequestedError(delayMs);
   }
 
   enqueue<Input extends z.ZodType>(

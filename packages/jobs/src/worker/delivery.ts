@@ -9,6 +9,8 @@ export interface Delivery {
   readonly message: Msg;
   /** How often the server has handed this message out, 1 the first time: above 1 a worker was lost or gave it back. */
   readonly deliveries: number;
+  /** Of the message in its queue's stream. */
+  readonly streamSequence: number;
   /** When the task was first accepted. */
   readonly enqueuedAt: string;
   /** When this worker received it. */
@@ -32,16 +34,21 @@ export function readDelivery(connection: NatsConnection, names: Names, message: 
   const meta = reply === undefined ? undefined : parseAckReply(reply);
   if (subject === undefined || reply === undefined || meta === undefined) return undefined;
   const headers = readTaskHeaders(message.headers);
+  const answer = (text: string): void => {
+    // Without a connection the server hears nothing, and delivers the message again.
+    if (!connection.isClosed()) connection.publish(reply, text);
+  };
   return {
     subject,
     headers,
     message,
     deliveries: meta.deliveries,
+    streamSequence: meta.streamSequence,
     enqueuedAt: headers.enqueuedAt ?? new Date(meta.storedAtMs).toISOString(),
     receivedAt: Date.now(),
-    ack: () => connection.publish(reply, ACK),
-    handBack: () => connection.publish(reply, NAK),
-    extend: () => connection.publish(reply, WORK_IN_PROGRESS),
+    ack: () => answer(ACK),
+    handBack: () => answer(NAK),
+    extend: () => answer(WORK_IN_PROGRESS),
   };
 }
 
@@ -49,11 +56,17 @@ export function readDelivery(connection: NatsConnection, names: Names, message: 
  * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<timestamp ns>.<pending>`, and the newer form
  * with a domain and an account hash in front and a random token behind.
  */
-function parseAckReply(reply: string): { deliveries: number; storedAtMs: number } | undefined {
+function parseAckReply(
+  reply: string,
+): { deliveries: number; streamSequence: number; storedAtMs: number } | undefined {
   const tokens = reply.split('.');
   const first = tokens.length >= 11 ? 6 : 4;
   const deliveries = Number(tokens[first]);
   const nanoseconds = tokens[first + 3];
   if (!Number.isInteger(deliveries) || nanoseconds === undefined) return undefined;
-  return { deliveries, storedAtMs: Number(nanoseconds.slice(0, -6)) };
+  return {
+    deliveries,
+    streamSequence: Number(tokens[first + 1]),
+    storedAtMs: Number(nanoseconds.slice(0, -6)),
+  };
 }

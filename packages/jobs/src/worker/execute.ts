@@ -1,8 +1,8 @@
 /** Runs one attempt and returns how it ended. Nothing here acknowledges or stores: that is `settle`. */
-import type { TaskLookup } from '../client/lookup.js';
 import {
   JobsError,
   RetryRequestedError,
+  SnoozeRequestedError,
   SoftTimeLimitExceeded,
   TimeLimitExceeded,
   WorkerShutdownError,
@@ -10,16 +10,17 @@ import {
 import type { TaskContract } from '../task/define-task.js';
 import type { TaskDefaults } from '../task/task-defaults.js';
 import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.js';
-import { isFinal, type TaskProgress } from '../wire/record.js';
+import type { TaskProgress } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
 import { AttemptContext, type Producer, type TaskContext } from './context.js';
 import type { Delivery } from './delivery.js';
 import type { Outcome } from './outcome.js';
+import type { Recovery } from './recovery.js';
 import type { TaskHandler } from './registry.js';
 
 export interface ExecutionParts {
   registry: ReadonlyMap<string, TaskHandler>;
-  lookup: TaskLookup;
+  recovery: Recovery;
   producer: Producer;
   defaults: TaskDefaults;
 }
@@ -56,13 +57,15 @@ export class Execution {
       return { kind: 'dead', reason: 'unknown_task', error };
     }
     if (headers.expires !== undefined && headers.expires.getTime() <= Date.now()) return { kind: 'expired' };
-    if (delivery.deliveries > 1 && (await this.endedEarlier())) return { kind: 'already_settled' };
+    const earlier = await this.parts.recovery.earlierOutcome(this.attempt);
+    if (earlier !== undefined) return earlier;
     let prepared: PreparedRun;
     try {
       prepared = handler.prepare(parseJson(delivery));
     } catch (error) {
       return { kind: 'dead', reason: 'invalid_payload', error };
     }
+    await this.parts.recovery.removeReplayed(delivery);
     this.events.onStart();
     return this.runWithin(handler.contract, prepared);
   }
@@ -122,6 +125,7 @@ export class Execution {
 
   private failed(contract: TaskContract, error: unknown): Outcome {
     const { headers } = this.attempt.delivery;
+    if (error instanceof SnoozeRequestedError) return { kind: 'snoozed', delayMs: error.delayMs };
     const asked = error instanceof RetryRequestedError;
     if (!asked && !isRetryable(contract.retry, error))
       return { kind: 'dead', reason: 'not_retryable', error };
@@ -134,20 +138,6 @@ export class Execution {
       retryAdvice(error).retryAfterMs ??
       backoffDelayMs(contract.retry.backoff ?? defaults.backoff, headers.retries + 1);
     return { kind: 'retry', error: reported, delayMs };
-  }
-
-  /** A worker was lost after it settled and before its acknowledgement arrived. */
-  private async endedEarlier(): Promise<boolean> {
-    const { delivery, logger } = this.attempt;
-    try {
-      const record = await this.parts.lookup.record(delivery.subject.id);
-      if (record === undefined) return false;
-      return isFinal(record.state) || (record.state === 'RETRY' && record.retries > delivery.headers.retries);
-    } catch (error) {
-      // Running twice is what "at least once" allows; not running is not.
-      logger.warn({ err: error }, 'the record of a redelivered task could not be read');
-      return false;
-    }
   }
 }
 

@@ -1,15 +1,17 @@
 /** How an attempt ended. Execution returns one of these; only `settle` acts on it. */
 
-/** Why a task went to the dead letters, as in the header `Dead-Reason`. */
-export type DeadReason =
-  'max_retries' | 'not_retryable' | 'invalid_payload' | 'unknown_task' | 'worker_lost' | 'time_limit';
+import type { DeadReason } from '../wire/dead-reason.js';
 
 export type Outcome =
   | { kind: 'succeeded'; result: unknown }
   | { kind: 'retry'; error: unknown; delayMs: number }
   | { kind: 'dead'; reason: DeadReason; error: unknown }
   | { kind: 'expired' }
-  /** Ended in an earlier delivery whose acknowledgement was lost. */
-  | { kind: 'already_settled' }
+  /** Asked to wait, without having failed. */
+  | { kind: 'snoozed'; delayMs: number }
+  /** Ended in an earlier delivery whose acknowledgement was lost, or (`duplicate`) as another message of the same id. */
+  | { kind: 'already_settled'; duplicate: boolean }
+  /** Its dead letter exists, but nobody got to say so. */
+  | { kind: 'already_buried'; error: string }
   /** The worker stops: another one runs it. */
   | { kind: 'handed_back' };

@@ -4,17 +4,21 @@
  *
  *     succeeded, expired   store the record → ack
  *     retry                publish the delayed next attempt → store the record → ack
+ *     snoozed              publish the delayed next attempt → store the record → ack
  *     dead                 publish the dead letter → store the record → ack
  *     handed back          store the record → nak
  */
-import { composeRetry } from '../client/compose.js';
+import { composeNextAttempt } from '../client/compose.js';
 import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { composeDeadLetter } from '../dead-letters/compose.js';
 import type { EventPublisher } from '../events/event-publisher.js';
-import { carryHeaders, DeadHeader, headerText, ServerHeader, TaskHeader } from '../wire/headers.js';
+import type { DeadReason } from '../wire/dead-reason.js';
+import { TaskHeader } from '../wire/headers.js';
+import { appendHistory } from '../wire/history.js';
 import type { Names } from '../wire/names.js';
-import type { TaskErrorRecord, TaskState } from '../wire/record.js';
+import { isFinal, type TaskErrorRecord, type TaskState } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
-import type { DeadReason, Outcome } from './outcome.js';
+import type { Outcome } from './outcome.js';
 import type { RecordStore } from './record-store.js';
 
 export interface SettlerOptions {
@@ -41,8 +45,11 @@ export class Settler {
         attempt.logger.warn('task expired before it started');
         return this.close(attempt, 'EXPIRED');
       case 'already_settled':
-        attempt.logger.info({ reason: 'already_processed' }, 'task skipped');
-        return attempt.delivery.ack();
+        return this.skip(attempt, outcome.duplicate);
+      case 'already_buried':
+        return this.confirmBurial(attempt, outcome.error);
+      case 'snoozed':
+        return this.snooze(attempt, outcome.delayMs);
       case 'handed_back':
         return this.handBack(attempt);
     }
@@ -63,37 +70,78 @@ export class Settler {
   private async retry(attempt: Attempt, error: unknown, delayMs: number): Promise<void> {
     const { delivery, record } = attempt;
     const retries = delivery.headers.retries + 1;
-    const next = composeRetry(this.options.names, delivery.subject, {
-      retries,
-      startAt: new Date(Date.now() + delayMs),
-      enqueuedAt: delivery.enqueuedAt,
-      headers: delivery.message.headers,
-    });
-    await this.options.publisher.publish(next.subject, delivery.message.data, { headers: next.headers });
-    record.retries = retries;
     record.error = errorRecord(error, true);
+    await this.publishNext(attempt, {
+      retries,
+      snoozes: delivery.headers.snoozes,
+      delayMs,
+      history: this.historyOf(attempt),
+    });
+    record.retries = retries;
     await this.close(attempt, 'RETRY');
     attempt.logger.warn({ err: error, retries, delayMs }, 'task failed and will be retried');
   }
 
+  private async snooze(attempt: Attempt, delayMs: number): Promise<void> {
+    const { retries, snoozes, history } = attempt.delivery.headers;
+    await this.publishNext(attempt, { retries, snoozes: snoozes + 1, delayMs, history });
+    await this.close(attempt, 'SCHEDULED');
+    attempt.logger.info({ delayMs }, 'task snoozed');
+  }
+
+  private async publishNext(
+    { delivery }: Attempt,
+    next: { retries: number; snoozes: number; delayMs: number; history: string | undefined },
+  ): Promise<void> {
+    const { subject, headers } = composeNextAttempt(this.options.names, delivery.subject, {
+      ...next,
+      startAt: new Date(Date.now() + next.delayMs),
+      enqueuedAt: delivery.enqueuedAt,
+      headers: delivery.message.headers,
+    });
+    await this.options.publisher.publish(subject, delivery.message.data, { headers });
+  }
+
   private async bury(attempt: Attempt, reason: DeadReason, error: unknown): Promise<void> {
     const { delivery, record } = attempt;
-    const { names, publisher, worker } = this.options;
-    const { queue, task, id } = delivery.subject;
-    const headers = carryHeaders(delivery.message.headers);
     record.error = errorRecord(error, reason === 'max_retries');
-    headers.set(TaskHeader.EnqueuedAt, delivery.enqueuedAt);
-    headers.set(DeadHeader.Reason, reason);
-    headers.set(DeadHeader.Error, headerText(`${record.error.type}: ${record.error.message}`));
-    headers.set(DeadHeader.At, new Date().toISOString());
-    headers.set(DeadHeader.Attempts, String(delivery.headers.retries + 1));
-    headers.set(DeadHeader.Worker, worker);
-    headers.set(DeadHeader.Subject, delivery.message.subject);
-    // The same id for the same attempt: settled twice, it is buried once.
-    headers.set(ServerHeader.MsgId, `${id}.dead-${delivery.enqueuedAt}-${delivery.headers.retries}`);
-    await publisher.publish(names.deadSubject(queue, task, id), delivery.message.data, { headers });
+    const letter = composeDeadLetter(
+      this.options.names,
+      {
+        subject: delivery.subject,
+        replayTo: delivery.message.subject,
+        headers: delivery.message.headers,
+        retries: delivery.headers.retries,
+        enqueuedAt: delivery.enqueuedAt,
+      },
+      { reason, error: errorLine(record.error), worker: this.options.worker },
+    );
+    letter.headers.set(TaskHeader.History, this.historyOf(attempt));
+    await this.options.publisher.publish(letter.subject, delivery.message.data, { headers: letter.headers });
     await this.close(attempt, 'FAILURE');
     attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
+  }
+
+  /** Says what an earlier worker did not get to say. */
+  private async confirmBurial(attempt: Attempt, error: string): Promise<void> {
+    attempt.record.error = { type: 'Error', message: error, stack: null, retryable: false };
+    await this.close(attempt, 'FAILURE');
+    attempt.logger.info('task is a dead letter already');
+  }
+
+  private historyOf({ delivery, record, startedAt }: Attempt): string {
+    return appendHistory(delivery.headers.history, {
+      attempt: delivery.headers.retries + 1,
+      at: new Date(startedAt).toISOString(),
+      worker: this.options.worker,
+      error: record.error === null ? '' : errorLine(record.error),
+    });
+  }
+
+  private skip(attempt: Attempt, duplicate: boolean): void {
+    attempt.logger.info({ reason: 'already_processed', duplicate }, 'task skipped');
+    attempt.delivery.ack();
+    if (duplicate) this.options.events.emitSkipped(attempt.record);
   }
 
   private async handBack(attempt: Attempt): Promise<void> {
@@ -110,7 +158,7 @@ export class Settler {
     const now = Date.now();
     record.state = state;
     record.runtime_ms = now - startedAt;
-    record.finished_at = state === 'RETRY' ? null : new Date(now).toISOString();
+    record.finished_at = isFinal(state) ? new Date(now).toISOString() : null;
     await this.options.records.put(record);
     delivery.ack();
     this.options.events.emit(record);
@@ -121,6 +169,10 @@ export class Settler {
 function isUnstorable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || !('code' in error)) return false;
   return error.code === 'invalid_result' || error.code === 'payload_too_large';
+}
+
+function errorLine({ type, message }: TaskErrorRecord): string {
+  return `${type}: ${message}`;
 }
 
 function errorRecord(error: unknown, retryable: boolean): TaskErrorRecord {

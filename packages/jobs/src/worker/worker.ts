@@ -11,6 +11,7 @@ import { JobsError } from '../errors.js';
 import { EventPublisher } from '../events/event-publisher.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { Topology } from '../topology/define.js';
+import { StreamAccess } from '../topology/stream-access.js';
 import { Attempt } from './attempt.js';
 import { readDelivery, type Delivery } from './delivery.js';
 import { Execution, type ExecutionParts } from './execute.js';
@@ -18,6 +19,7 @@ import { Fetcher } from './fetcher.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { Leases } from './leases.js';
 import { RecordStore, RunningRecord } from './record-store.js';
+import { Recovery } from './recovery.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
 
@@ -95,7 +97,11 @@ class TaskWorker implements Worker {
     this.parts = {
       registry: buildRegistry(options.handlers, options.queues),
       producer: createProducer(connection, topology, this.publisher),
-      lookup: new TaskLookup(connection, topology),
+      recovery: new Recovery(
+        new StreamAccess(connection),
+        topology.names,
+        new TaskLookup(connection, topology),
+      ),
       defaults: { ...TASK_DEFAULTS, ...options.defaults },
     };
     this.events = new EventPublisher(connection, topology.names, this.logger);

@@ -1,0 +1,44 @@
+/** The message of a dead letter. */
+import type { MsgHdrs } from '@nats-io/nats-core';
+import { carryHeaders, DeadHeader, headerText, ServerHeader, TaskHeader } from '../wire/headers.js';
+import type { Names, TaskSubject } from '../wire/names.js';
+import type { DeadReason } from '../wire/dead-reason.js';
+
+export interface DeadTask {
+  subject: TaskSubject;
+  /** The full subject, to replay to. */
+  replayTo: string;
+  headers: MsgHdrs | undefined;
+  retries: number;
+  enqueuedAt: string;
+}
+
+export interface Verdict {
+  reason: DeadReason;
+  /** One line: the error's type and message. */
+  error: string;
+  worker: string | null;
+}
+
+export function composeDeadLetter(
+  names: Names,
+  task: DeadTask,
+  { reason, error, worker }: Verdict,
+): { subject: string; headers: MsgHdrs } {
+  const { queue, task: name, id } = task.subject;
+  const headers = carryHeaders(task.headers);
+  headers.set(TaskHeader.EnqueuedAt, task.enqueuedAt);
+  headers.set(DeadHeader.Reason, reason);
+  headers.set(DeadHeader.Error, headerText(error));
+  headers.set(DeadHeader.At, new Date().toISOString());
+  headers.set(DeadHeader.Attempts, String(task.retries + 1));
+  if (worker !== null) headers.set(DeadHeader.Worker, worker);
+  headers.set(DeadHeader.Subject, task.replayTo);
+  headers.set(ServerHeader.MsgId, deadLetterId(id, task.enqueuedAt, task.retries));
+  return { subject: names.deadSubject(queue, name, id), headers };
+}
+
+/** The same for the same attempt, whoever buries it and however often: so it is buried once. */
+export function deadLetterId(id: string, enqueuedAt: string, retries: number): string {
+  return `${id}.dead-${enqueuedAt}-${retries}`;
+}
