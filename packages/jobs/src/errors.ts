@@ -20,6 +20,7 @@ export type JobsErrorCode =
   | 'retry_requested'
   | 'snooze_requested'
   | 'shutdown'
+  | 'revoked'
   | 'task_failed';
 
 export interface JobsErrorOptions {
@@ -109,6 +110,15 @@ export class TimeLimitExceeded extends JobsError {
 export class WorkerShutdownError extends JobsError {
   constructor() {
     super('shutdown', 'The worker is shutting down; the task is handed back and runs on another worker.');
+  }
+}
+
+/** Reason of `ctx.signal` when somebody has revoked the task. */
+export class TaskRevokedError extends JobsError {
+  readonly retryable = false;
+
+  constructor(id: string) {
+    super('revoked', `The task "${id}" was revoked.`, { details: { id } });
   }
 }
 

@@ -5,6 +5,15 @@ export {
   type Enqueued,
   type JobsClient,
 } from './client/client.js';
+export type { AskOptions, Control, WorkerReply, WorkerView } from './client/control.js';
+export type { RevokeOptions, RevokeResult } from './client/revoke.js';
+export type { HeartBeat, RateLimit, TaskFilter } from './control/entries.js';
+export {
+  INSPECT_VERBS,
+  type ActiveTask,
+  type HeldTask,
+  type InspectVerb,
+} from './worker/worker-endpoints.js';
 export type { EnqueueOptions } from './client/compose.js';
 export type { QueueDepth } from './client/queue-depth.js';
 export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';
@@ -22,6 +31,7 @@ export {
   ResultTimeoutError,
   SoftTimeLimitExceeded,
   TaskError,
+  TaskRevokedError,
   TimeLimitExceeded,
   TopologyConflictError,
   WorkerShutdownError,

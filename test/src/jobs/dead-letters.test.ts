@@ -219,7 +219,7 @@ describe('a task that keeps losing its workers', () => {
 
 /** Everything that a task's fate depends on: results, dead letters, delayed tasks, acknowledgements, removals. */
 const isStep = (subject: string): boolean =>
-  /^\$KV\.|\.dead\.|\.delayed\.|^\$JS\.ACK|\.tasks\.|STREAM\.MSG\.DELETE/.test(subject);
+  /^\$KV\.(?!.*task_control)|\.dead\.|\.delayed\.|^\$JS\.ACK|\.tasks\.|STREAM\.MSG\.DELETE/.test(subject);
 
 describe.each([0, 1, 2, 3])('a process that dies after %i of its steps', (steps) => {
   test('as a worker that buries, leaves the task in one place', async () => {

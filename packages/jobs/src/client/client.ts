@@ -2,6 +2,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { z } from 'zod';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../connection/ack-multiplexer.js';
+import type { TaskFilter } from '../control/entries.js';
 import { deadLettersOf, type DeadLetters } from '../dead-letters/dead-letters.js';
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
@@ -9,8 +10,10 @@ import type { Topology } from '../topology/define.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import { composeTask, type EnqueueOptions, type TaskTarget } from './compose.js';
+import { controlOf, type Control } from './control.js';
 import { TaskLookup } from './lookup.js';
 import { readQueueDepths, type QueueDepth } from './queue-depth.js';
+import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 
 export interface ClientOptions {
   connection: NatsConnection;
@@ -50,6 +53,13 @@ export interface JobsClient {
   status(id: string): Promise<TaskRecord | undefined>;
   /** Waits for the final record, without polling. Throws ResultTimeoutError. */
   result(id: string, options?: { timeoutMs?: number }): Promise<TaskRecord>;
+  /** Takes a task back, wherever it is; it stays revoked whatever restarts. */
+  revoke(id: string, options?: RevokeOptions): Promise<RevokeResult>;
+  /** Takes back every task that matches, and was enqueued before now; returns how many were waiting. */
+  revokeAll(filter: TaskFilter, options?: RevokeOptions): Promise<number>;
+  /** Removes what waits in a queue, delayed tasks included; what runs goes on. Returns how many. */
+  purge(queue: string): Promise<number>;
+  readonly control: Control;
   readonly deadLetters: DeadLetters;
   /** How much each queue holds. */
   queues(): Promise<QueueDepth[]>;
@@ -73,6 +83,7 @@ export function createProducer(
   publisher: AckMultiplexer,
 ): Omit<JobsClient, 'close'> {
   const lookup = new TaskLookup(connection, topology);
+  const revoker = new Revoker(connection, topology, publisher, lookup);
 
   const send = async (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
     const message = composeTask(topology.names, target, payload, options);
@@ -107,6 +118,10 @@ export function createProducer(
     status: (id) => lookup.status(requireToken(id, 'id')),
     result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
       lookup.result(requireToken(id, 'id'), timeoutMs),
+    revoke: (id, revokeOptions) => revoker.revoke(requireToken(id, 'id'), revokeOptions),
+    revokeAll: (filter, revokeOptions) => revoker.revokeAll(filter, revokeOptions),
+    purge: (queue) => revoker.purge(queue),
+    control: controlOf(connection, topology, publisher),
     deadLetters: deadLettersOf(connection, topology, publisher),
     queues: () => readQueueDepths(connection, topology),
   };

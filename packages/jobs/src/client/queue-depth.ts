@@ -14,6 +14,8 @@ export interface QueueDepth {
   delayed: number;
   /** Tasks that workers hold. */
   running: number;
+  /** Nothing is handed out until somebody resumes it. */
+  paused: boolean;
 }
 
 /** Reads the server's own figures. Meant for people and dashboards, not for a hot path. */
@@ -24,15 +26,18 @@ export async function readQueueDepths(connection: NatsConnection, topology: Topo
 
 async function readQueue(manager: JetStreamManager, { names }: Topology, queue: string): Promise<QueueDepth> {
   const stream = names.queueStream(queue);
-  const readLane = async (priority: Priority): Promise<{ waiting: number; running: number }> => {
+  const readLane = async (
+    priority: Priority,
+  ): Promise<{ waiting: number; running: number; paused: boolean }> => {
     const info = await manager.consumers.info(stream, names.laneConsumer(queue, priority));
-    return { waiting: info.num_pending, running: info.num_ack_pending };
+    return { waiting: info.num_pending, running: info.num_ack_pending, paused: info.paused === true };
   };
   const [info, ...lanes] = await Promise.all([manager.streams.info(stream), ...PRIORITIES.map(readLane)]);
   const [high, normal, low] = lanes.map((lane) => lane.waiting);
   const running = lanes.reduce((sum, lane) => sum + lane.running, 0);
+  const paused = lanes.every((lane) => lane.paused);
   const waiting = (high ?? 0) + (normal ?? 0) + (low ?? 0);
   // What the lanes do not account for is scheduled; the figures are read one after another, hence the floor.
   const delayed = Math.max(0, info.state.messages - waiting - running);
-  return { queue, high: high ?? 0, normal: normal ?? 0, low: low ?? 0, delayed, running };
+  return { queue, high: high ?? 0, normal: normal ?? 0, low: low ?? 0, delayed, running, paused };
 }

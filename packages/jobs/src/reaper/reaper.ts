@@ -80,7 +80,7 @@ class AdvisoryReaper implements Reaper {
     this.fetcher = new Fetcher({
       connection,
       lanes: [lane],
-      capacity: CONCURRENCY,
+      capacity: () => CONCURRENCY,
       room: () => CONCURRENCY - this.busy.size,
       onMessage: (message) => this.accept(message),
       logger: this.logger,

@@ -100,6 +100,7 @@ export function defineTopology(options: TopologyOptions): Topology {
       logStream(names.deadStream, names.deadFilter, options.deadLettersExpireMs ?? 30 * DAY_MS, shared),
       logStream(names.eventStream, names.eventFilter, options.eventsExpireMs ?? 7 * DAY_MS, shared),
       resultBucket(names, options.resultExpiresMs ?? DAY_MS, shared),
+      controlBucket(names, shared),
     ]),
     queue: (name: string) => {
       const queue = byName.get(name);
@@ -212,6 +213,25 @@ function resultBucket(names: Names, expiresMs: number, shared: Shared): StreamDe
       duplicate_window: nanos(Math.min(DUPLICATE_WINDOW_MS, expiresMs)),
       // Whoever waits for a result hears of it once it is stored, without polling and without a consumer.
       republish: { src: names.resultKeyFilter, dest: names.resultNoticeFilter },
+    },
+    consumers: [],
+  };
+}
+
+/** A key-value bucket, too. Entries that are not meant to last carry a time to live of their own. */
+function controlBucket(names: Names, shared: Shared): StreamDeclaration {
+  return {
+    config: {
+      ...shared,
+      name: names.controlStream,
+      subjects: [names.controlKeyFilter],
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      allow_rollup_hdrs: true,
+      allow_msg_ttl: true,
+      deny_delete: true,
     },
     consumers: [],
   };

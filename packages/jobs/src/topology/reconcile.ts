@@ -84,7 +84,16 @@ async function reconcileConsumer(
   if (current === undefined) return attempt('created', () => manager.consumers.add(stream, config));
   const changes = difference<ConsumerConfig>(config, current.config);
   if (changes.length === 0) return 'unchanged';
-  return attempt('updated', () => manager.consumers.update(stream, config.durable_name, config), changes);
+  return attempt(
+    'updated',
+    // A paused lane stays paused.
+    () => manager.consumers.update(stream, config.durable_name, { ...config, ...pausedAs(current.config) }),
+    changes,
+  );
+}
+
+function pausedAs({ pause_until }: ConsumerConfig): Partial<ConsumerConfig> {
+  return pause_until === undefined ? {} : { pause_until };
 }
 
 async function unlessMissing<T>(read: () => Promise<T>, missing: JetStreamApiCodes): Promise<T | undefined> {

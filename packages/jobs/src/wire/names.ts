@@ -53,7 +53,8 @@ export interface Names {
   laneFilter(queue: string, priority: Priority): string;
   tasksFilter(queue: string): string;
   delayedFilter(queue: string): string;
-  taskSubject(subject: TaskSubject): string;
+  /** `*` in a field matches all. */
+  taskSubject(subject: Omit<TaskSubject, 'priority'> & { priority: Priority | '*' }): string;
   /** Matches the queued message of one task, wherever it stands in its queue. */
   taskById(queue: string, id: string): string;
   delayedSubject(queue: string, id: string): string;
@@ -68,6 +69,15 @@ export interface Names {
   readonly eventStream: string;
   readonly eventFilter: string;
   eventSubject(queue: string, task: string, state: string): string;
+  /** Revocations, rate limits and the heart-beats of workers. */
+  readonly controlBucket: string;
+  readonly controlStream: string;
+  readonly controlKeyFilter: string;
+  controlKey(key: string): string;
+  /** What one worker is asked, or all of them. */
+  workerSubject(worker: string, verb: string): string;
+  /** The service name under which workers are discovered. */
+  readonly workerService: string;
   readonly resultBucket: string;
   readonly resultStream: string;
   readonly resultKeyFilter: string;
@@ -85,6 +95,7 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
   requireToken(prefix, 'prefix');
   const scope = prefix === DEFAULT_PREFIX ? '' : `${prefix}_`;
   const resultBucket = `${scope}task_results`;
+  const controlBucket = `${scope}task_control`;
   const resultKeyPrefix = `$KV.${resultBucket}.`;
   const tasksPrefix = `${prefix}.tasks.`;
   return {
@@ -108,6 +119,12 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     eventStream: `${scope}TASK_EVENTS`,
     eventFilter: `${prefix}.events.>`,
     eventSubject: (queue, task, state) => `${prefix}.events.${queue}.${task}.${state.toLowerCase()}`,
+    controlBucket,
+    controlStream: `KV_${controlBucket}`,
+    controlKeyFilter: `$KV.${controlBucket}.>`,
+    controlKey: (key) => `$KV.${controlBucket}.${key}`,
+    workerSubject: (worker, verb) => `${prefix}.workers.${worker}.${verb}`,
+    workerService: `${prefix}-worker`,
     resultBucket,
     resultStream: `KV_${resultBucket}`,
     resultKeyFilter: `${resultKeyPrefix}>`,

@@ -4,6 +4,7 @@ import {
   RetryRequestedError,
   SnoozeRequestedError,
   SoftTimeLimitExceeded,
+  TaskRevokedError,
   TimeLimitExceeded,
   WorkerShutdownError,
 } from '../errors.js';
@@ -35,14 +36,28 @@ type PreparedRun = (context: TaskContext) => Promise<unknown>;
 
 export class Execution {
   private end: ((outcome: Outcome) => void) | undefined;
+  private onEnd: (() => void) | undefined;
   private softDeadline = Infinity;
   private hardDeadline = Infinity;
+  private revoked = false;
+  private overdue = false;
 
   constructor(
     private readonly attempt: Attempt,
     private readonly parts: ExecutionParts,
     private readonly events: ExecutionEvents,
   ) {}
+
+  /** The handler goes on although its attempt has ended: `onEnd` is called when it is through. */
+  abandonedUntil(onEnd: () => void): boolean {
+    if (!this.overdue) return false;
+    this.onEnd = onEnd;
+    return true;
+  }
+
+  get earliestDeadline(): number {
+    return this.hardDeadline;
+  }
 
   /** Never rejects: every failure is an outcome. */
   async run(): Promise<Outcome> {
@@ -70,6 +85,13 @@ export class Execution {
     return this.runWithin(handler.contract, prepared);
   }
 
+  /** Somebody has revoked the task: its signal aborts, and with `terminate` the attempt ends here and now. */
+  revoke(terminate: boolean): void {
+    if (!this.revoked) this.attempt.abort(new TaskRevokedError(this.attempt.delivery.subject.id));
+    this.revoked = true;
+    if (terminate) this.end?.({ kind: 'revoked' });
+  }
+
   /** The worker gives this attempt up; another one will run the task again. */
   handBack(): void {
     this.attempt.abort(new WorkerShutdownError());
@@ -85,6 +107,8 @@ export class Execution {
     if (now >= this.hardDeadline) {
       const error = new TimeLimitExceeded(this.hardDeadline - this.attempt.startedAt);
       this.attempt.abort(error);
+      this.hardDeadline = Infinity;
+      this.overdue = true;
       this.end?.({ kind: 'dead', reason: 'time_limit', error });
     }
   }
@@ -102,7 +126,10 @@ export class Execution {
     return new Promise<Outcome>((resolve) => {
       // A promise settles once: whichever comes first of the handler's end, the hard limit and the hand-back.
       this.end = resolve;
-      prepared(context).then(
+      const ended = prepared(context);
+      // Past its hard limit a handler that does not listen to its signal goes on, unheard, until it ends by itself.
+      void ended.catch(() => undefined).finally(() => this.onEnd?.());
+      ended.then(
         (result) => resolve(this.succeeded(contract, result)),
         (error: unknown) => resolve(this.failed(contract, error)),
       );
@@ -125,6 +152,7 @@ export class Execution {
 
   private failed(contract: TaskContract, error: unknown): Outcome {
     const { headers } = this.attempt.delivery;
+    if (this.revoked) return { kind: 'revoked' };
     if (error instanceof SnoozeRequestedError) return { kind: 'snoozed', delayMs: error.delayMs };
     const asked = error instanceof RetryRequestedError;
     if (!asked && !isRetryable(contract.retry, error))

@@ -15,7 +15,7 @@ export interface FetcherOptions {
   connection: NatsConnection;
   lanes: readonly Lane[];
   /** How many messages the worker holds when it is full. */
-  capacity: number;
+  capacity: () => number;
   /** How many more it can hold now. */
   room: () => number;
   onMessage: (message: Msg, lane: Lane) => void;
@@ -82,7 +82,7 @@ export class Fetcher {
 
   private async fill(puller: LanePuller): Promise<void> {
     // Lets tasks that finish together free their slots together, so that one request refills them.
-    if (this.options.room() < this.options.capacity / 2) await immediate();
+    if (this.options.room() < this.options.capacity() / 2) await immediate();
     const room = this.options.room();
     if (!this.running || room <= 0) return;
     const end = await puller.grab(room);

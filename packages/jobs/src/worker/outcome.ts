@@ -7,6 +7,7 @@ export type Outcome =
   | { kind: 'retry'; error: unknown; delayMs: number }
   | { kind: 'dead'; reason: DeadReason; error: unknown }
   | { kind: 'expired' }
+  | { kind: 'revoked' }
   /** Asked to wait, without having failed. */
   | { kind: 'snoozed'; delayMs: number }
   /** Ended in an earlier delivery whose acknowledgement was lost, or (`duplicate`) as another message of the same id. */

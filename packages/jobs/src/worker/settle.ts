@@ -2,7 +2,8 @@
  * Acts on an outcome. The order is always the same: make the outcome durable, then acknowledge; so whenever the worker
  * dies, the task is either still in its queue or already where it belongs.
  *
- *     succeeded, expired   store the record → ack
+ *     succeeded, expired,
+ *     revoked              store the record → ack
  *     retry                publish the delayed next attempt → store the record → ack
  *     snoozed              publish the delayed next attempt → store the record → ack
  *     dead                 publish the dead letter → store the record → ack
@@ -44,6 +45,9 @@ export class Settler {
       case 'expired':
         attempt.logger.warn('task expired before it started');
         return this.close(attempt, 'EXPIRED');
+      case 'revoked':
+        attempt.logger.warn('task revoked');
+        return this.close(attempt, 'REVOKED');
       case 'already_settled':
         return this.skip(attempt, outcome.duplicate);
       case 'already_buried':

@@ -3,25 +3,37 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { pino, type Logger } from 'pino';
-import Fifo from 'yocto-queue';
 import { createProducer } from '../client/client.js';
 import { TaskLookup } from '../client/lookup.js';
 import { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { ControlWatch } from '../control/control-watch.js';
+import type { HeartBeat } from '../control/entries.js';
+import { NatsService } from '../control/service-protocol.js';
 import { JobsError } from '../errors.js';
 import { EventPublisher } from '../events/event-publisher.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { Topology } from '../topology/define.js';
 import { StreamAccess } from '../topology/stream-access.js';
 import { Attempt } from './attempt.js';
+import { Backlog } from './backlog.js';
 import { readDelivery, type Delivery } from './delivery.js';
 import { Execution, type ExecutionParts } from './execute.js';
 import { Fetcher } from './fetcher.js';
+import { HeartBeats } from './heart-beat.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { Leases } from './leases.js';
+import { RateLimiter } from './rate-limiter.js';
 import { RecordStore, RunningRecord } from './record-store.js';
 import { Recovery } from './recovery.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
+import {
+  describeHeld,
+  describeRunning,
+  workerEndpoints,
+  type ActiveTask,
+  type HeldTask,
+} from './worker-endpoints.js';
 
 export interface WorkerOptions {
   connection: NatsConnection;
@@ -40,32 +52,53 @@ export interface WorkerOptions {
   /** What holds for tasks whose contract does not say. */
   defaults?: Partial<TaskDefaults>;
   logger?: Logger;
+  /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */
+  onShutdownRequest?: () => void;
 }
 
 export interface Worker {
   readonly name: string;
   /** Tasks being executed now. */
   readonly runningCount: number;
+  /** Tasks at once; can be changed at any time. */
+  concurrency: number;
+  active(): ActiveTask[];
+  /** Held for a free slot. */
+  reserved(): HeldTask[];
+  /** Held for their time. */
+  scheduled(): HeldTask[];
+  /** Names of the tasks it can run. */
+  registered(): string[];
+  stats(): HeartBeat;
   /** Starts fetching. Idempotent. */
   start(): void;
   /** Stops fetching, hands back what has not started, lets running tasks finish inside the grace time. Idempotent. */
   stop(): Promise<void>;
 }
 
+const VERSION = '0.1.0';
 const DEFAULT_CONCURRENCY = 4;
 const DEFAULT_SHUTDOWN_GRACE_MS = 30_000;
 /** How exactly time limits are kept. */
 const TICK_MS = 25;
+/** A rate-limited task whose turn is further away than this goes back to the broker. */
+const HOLD_AT_MOST_MS = 2_000;
 
 /** @throws JobsError `invalid_options` for handlers or numbers that cannot work */
 export function createWorker(options: WorkerOptions): Worker {
   return new TaskWorker(options);
 }
 
+interface Running {
+  attempt: Attempt;
+  execution: Execution;
+  record: RunningRecord;
+}
+
 class TaskWorker implements Worker {
   readonly name: string;
-  private readonly concurrency: number;
-  private readonly capacity: number;
+  private slots: number;
+  private readonly prefetchMultiplier: number;
   private readonly shutdownGraceMs: number;
   private readonly logger: Logger;
   private readonly publisher: AckMultiplexer;
@@ -75,43 +108,41 @@ class TaskWorker implements Worker {
   private readonly settler: Settler;
   private readonly fetcher: Fetcher;
   private readonly leases: Leases;
-  /** Held, not started: one line per lane, the heaviest first. */
-  private readonly ready: readonly { lane: Lane; deliveries: Fifo<Delivery> }[];
-  private readyCount = 0;
-  private readonly running = new Map<Delivery, { execution: Execution; record: RunningRecord }>();
+  private readonly backlog: Backlog;
+  private readonly control: ControlWatch;
+  private readonly service: NatsService;
+  private readonly heartBeats: HeartBeats;
+  private readonly rateLimiter = new RateLimiter();
+  private readonly running = new Map<Delivery, Running>();
+  private readonly counts = { succeeded: 0, failed: 0, retried: 0, abandoned: 0 };
+  private readonly startedAt = new Date().toISOString();
   private ticker: NodeJS.Timeout | undefined;
   private whenIdle: (() => void) | undefined;
+  private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   private accepting = false;
 
   constructor(private readonly options: WorkerOptions) {
     const { connection, topology } = options;
+    const { names } = topology;
     this.name =
       options.name ??
       `${hostname().replaceAll(/[^A-Za-z0-9_-]/g, '-')}-${process.pid}-${randomBytes(3).toString('hex')}`;
-    this.concurrency = wholeNumber('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
-    this.capacity = this.concurrency * wholeNumber('prefetchMultiplier', options.prefetchMultiplier ?? 1);
+    this.slots = wholeNumber('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
+    this.prefetchMultiplier = wholeNumber('prefetchMultiplier', options.prefetchMultiplier ?? 1);
     this.shutdownGraceMs = options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS;
     this.logger = (options.logger ?? pino({ level: 'silent' })).child({ worker: this.name });
     this.publisher = new AckMultiplexer(connection);
     this.parts = {
       registry: buildRegistry(options.handlers, options.queues),
       producer: createProducer(connection, topology, this.publisher),
-      recovery: new Recovery(
-        new StreamAccess(connection),
-        topology.names,
-        new TaskLookup(connection, topology),
-      ),
+      recovery: new Recovery(new StreamAccess(connection), names, new TaskLookup(connection, topology)),
       defaults: { ...TASK_DEFAULTS, ...options.defaults },
     };
-    this.events = new EventPublisher(connection, topology.names, this.logger);
-    this.records = new RecordStore(
-      this.publisher,
-      topology.names,
-      () => connection.info?.max_payload ?? Infinity,
-    );
+    this.events = new EventPublisher(connection, names, this.logger);
+    this.records = new RecordStore(this.publisher, names, () => connection.info?.max_payload ?? Infinity);
     this.settler = new Settler({
-      names: topology.names,
+      names,
       publisher: this.publisher,
       records: this.records,
       events: this.events,
@@ -119,16 +150,26 @@ class TaskWorker implements Worker {
     });
     this.leases = new Leases(topology.ackWaitMs);
     const lanes = lanesOf(topology, options.queues);
-    this.ready = lanes
-      .toSorted((a, b) => b.weight - a.weight)
-      .map((lane) => ({ lane, deliveries: new Fifo<Delivery>() }));
+    this.backlog = new Backlog(lanes, () => this.startReady());
     this.fetcher = new Fetcher({
       connection,
       lanes,
-      capacity: this.capacity,
+      capacity: () => this.capacity,
       room: () => this.room(),
       onMessage: (message, lane) => this.receive(message, lane),
       logger: this.logger,
+    });
+    this.control = new ControlWatch(connection, names, this.logger, () => this.revokeRunning());
+    this.heartBeats = new HeartBeats(this.publisher, names, this.name, this.logger, (lag) =>
+      this.describe(lag),
+    );
+    this.service = new NatsService(connection, {
+      name: names.workerService,
+      id: this.name,
+      version: VERSION,
+      description: 'Runs background tasks',
+      metadata: { queues: options.queues.join(',') },
+      endpoints: workerEndpoints(names, this, () => this.shutDownOnRequest()),
     });
   }
 
@@ -136,13 +177,47 @@ class TaskWorker implements Worker {
     return this.running.size;
   }
 
+  get concurrency(): number {
+    return this.slots;
+  }
+
+  set concurrency(value: number) {
+    this.slots = wholeNumber('concurrency', value);
+    this.logger.info({ concurrency: value }, 'concurrency changed');
+    this.startReady();
+    this.fetcher.wake();
+  }
+
+  active(): ActiveTask[] {
+    return [...this.running.values()].map(({ attempt }) => describeRunning(attempt));
+  }
+
+  reserved(): HeldTask[] {
+    return this.backlog.held().ready.map(describeHeld);
+  }
+
+  scheduled(): HeldTask[] {
+    return this.backlog.held().waiting.map(describeHeld);
+  }
+
+  registered(): string[] {
+    return [...this.parts.registry.keys()].toSorted();
+  }
+
+  stats(): HeartBeat {
+    return this.describe(0);
+  }
+
   start(): void {
     if (this.accepting || this.stopping !== undefined) return;
     this.accepting = true;
     this.leases.start();
     this.ticker = setInterval(() => this.tick(), TICK_MS);
-    this.fetcher.start();
-    this.logger.info({ queues: this.options.queues, concurrency: this.concurrency }, 'worker started');
+    this.service.start();
+    this.heartBeats.start();
+    // What has been revoked has to be known before the first task is taken.
+    this.starting = this.beginFetching();
+    this.logger.info({ queues: this.options.queues, concurrency: this.slots }, 'worker started');
   }
 
   stop(): Promise<void> {
@@ -150,17 +225,24 @@ class TaskWorker implements Worker {
     return this.stopping;
   }
 
+  private async beginFetching(): Promise<void> {
+    await this.control.start();
+    if (this.accepting) this.fetcher.start();
+  }
+
   private async shutDown(): Promise<void> {
     this.logger.info({ running: this.runningCount }, 'worker stopping');
     this.accepting = false;
+    const wasStarted = this.starting !== undefined;
+    if (wasStarted) this.heartBeats.beat();
     await this.fetcher.stop();
-    for (const { deliveries } of this.ready) {
-      for (const delivery of deliveries.drain()) this.giveBack(delivery);
-    }
-    this.readyCount = 0;
+    for (const delivery of this.backlog.drain()) this.giveBack(delivery);
     if (this.running.size > 0) await this.finishOrHandBack();
+    await this.control.stop();
+    this.service.stop();
     this.leases.stop();
     clearInterval(this.ticker);
+    if (wasStarted) await this.heartBeats.stop();
     await Promise.all([this.events.close(), this.publisher.close()]);
     this.logger.info('worker stopped');
   }
@@ -176,9 +258,18 @@ class TaskWorker implements Worker {
     clearTimeout(grace);
   }
 
+  private shutDownOnRequest(): void {
+    this.logger.info('asked to shut down');
+    void this.stop().finally(() => this.options.onShutdownRequest?.());
+  }
+
+  private get capacity(): number {
+    return this.slots * this.prefetchMultiplier;
+  }
+
   private room(): number {
     if (!this.accepting || this.events.congested) return 0;
-    return this.capacity - this.running.size - this.readyCount;
+    return this.capacity - this.running.size - this.backlog.size;
   }
 
   private receive(message: Msg, lane: Lane): void {
@@ -195,32 +286,49 @@ class TaskWorker implements Worker {
       return;
     }
     this.leases.hold(delivery);
-    this.ready.find((line) => line.lane === lane)?.deliveries.enqueue(delivery);
-    this.readyCount++;
+    this.backlog.add(delivery, lane, delivery.headers.notBefore);
     this.startReady();
   }
 
   private startReady(): void {
-    while (this.accepting && this.running.size < this.concurrency) {
-      const delivery = this.ready.find(({ deliveries }) => deliveries.size > 0)?.deliveries.dequeue();
-      if (delivery === undefined) return;
-      this.readyCount--;
-      void this.process(delivery);
+    while (this.accepting && this.running.size < this.slots) {
+      const next = this.backlog.next();
+      if (next === undefined) return;
+      const { delivery, lane } = next;
+      const wait = this.waitForRate(delivery);
+      if (wait === 0) void this.process(delivery, undefined);
+      else if (wait <= HOLD_AT_MOST_MS) this.backlog.add(delivery, lane, Date.now() + wait);
+      else void this.process(delivery, wait);
     }
+    // A slot that is taken by nothing but waiting may have become room.
+    if (this.accepting && this.running.size < this.slots) this.fetcher.wake();
   }
 
-  private async process(delivery: Delivery): Promise<void> {
+  private waitForRate({ subject }: Delivery): number {
+    const limit = this.control.rateLimitOf(subject.task);
+    if (limit === undefined) return 0;
+    return this.rateLimiter.take(subject.task, limit, this.control.workersOf(subject.queue));
+  }
+
+  /** @param postponeMs put it off by so long instead of running it */
+  private async process(delivery: Delivery, postponeMs: number | undefined): Promise<void> {
     const attempt = new Attempt(delivery, this.name, this.logger);
     const record = new RunningRecord(attempt, this.records);
     const execution = new Execution(attempt, this.parts, {
       onStart: () => this.events.emit(attempt.record),
       onProgress: (progress) => record.progress(progress),
     });
-    this.running.set(delivery, { execution, record });
+    this.running.set(delivery, { attempt, execution, record });
     try {
-      const outcome = await execution.run();
+      const revoked = this.control.revocationOf(revocable(delivery)) !== undefined;
+      const outcome = revoked
+        ? ({ kind: 'revoked' } as const)
+        : postponeMs === undefined
+          ? await execution.run()
+          : ({ kind: 'snoozed', delayMs: postponeMs } as const);
       await record.close();
       await this.settler.settle(attempt, outcome);
+      this.count(attempt, execution);
     } catch (error) {
       attempt.logger.error(
         { err: error },
@@ -232,6 +340,28 @@ class TaskWorker implements Worker {
       this.startReady();
       this.fetcher.wake();
       if (this.running.size === 0) this.whenIdle?.();
+    }
+  }
+
+  private count({ record, logger }: Attempt, execution: Execution): void {
+    if (record.state === 'SUCCESS') this.counts.succeeded++;
+    else if (record.state === 'FAILURE') this.counts.failed++;
+    else if (record.state === 'RETRY') this.counts.retried++;
+    const abandoned = execution.abandonedUntil(() => {
+      this.counts.abandoned--;
+      logger.info('an abandoned handler has ended');
+    });
+    if (!abandoned) return;
+    this.counts.abandoned++;
+    logger.warn(
+      'a handler goes on beyond its hard limit and does not listen to its signal; isolate the task',
+    );
+  }
+
+  private revokeRunning(): void {
+    for (const [delivery, { execution }] of this.running) {
+      const revocation = this.control.revocationOf(revocable(delivery));
+      if (revocation !== undefined) execution.revoke(revocation.terminate);
     }
   }
 
@@ -247,6 +377,31 @@ class TaskWorker implements Worker {
     this.leases.release(delivery);
     delivery.handBack();
   }
+
+  private describe(loopLagMs: number): HeartBeat {
+    return {
+      name: this.name,
+      host: hostname(),
+      pid: process.pid,
+      queues: [...this.options.queues],
+      state: this.accepting ? 'running' : 'draining',
+      concurrency: this.slots,
+      running: this.running.size,
+      reserved: this.backlog.readyCount,
+      scheduled: this.backlog.waitingCount,
+      abandoned: this.counts.abandoned,
+      succeeded: this.counts.succeeded,
+      failed: this.counts.failed,
+      retried: this.counts.retried,
+      loop_lag_ms: loopLagMs,
+      started_at: this.startedAt,
+      at: new Date().toISOString(),
+    };
+  }
+}
+
+function revocable({ subject, enqueuedAt }: Delivery): Parameters<ControlWatch['revocationOf']>[0] {
+  return { id: subject.id, queue: subject.queue, task: subject.task, tenant: subject.tenant, enqueuedAt };
 }
 
 function wholeNumber(field: string, value: number): number {

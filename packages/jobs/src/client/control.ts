@@ -1,0 +1,185 @@
+/** Looks at workers and steers them: what `stratum inspect` and `stratum control` do. */
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import {
+  controlKeys,
+  heartBeatSchema,
+  OFFLINE_AFTER_MS,
+  rateLimitSchema,
+  type HeartBeat,
+  type RateLimit,
+} from '../control/entries.js';
+import { JobsError } from '../errors.js';
+import type { Topology } from '../topology/define.js';
+import { scanStream } from '../topology/scan.js';
+import { headers as newHeaders } from '@nats-io/nats-core';
+import { PRIORITIES, requireToken } from '../wire/names.js';
+import { ALL_WORKERS, type InspectVerb } from '../worker/worker-endpoints.js';
+
+export interface WorkerView extends HeartBeat {
+  /**
+   * `offline`: no heart-beat for 12 s, so it is dead, cut off, or its event loop hangs. `busy`: every slot is taken. `draining`: it is
+   * stopping. `ready`: it has free slots.
+   */
+  condition: 'ready' | 'busy' | 'draining' | 'offline';
+}
+
+export interface WorkerReply {
+  worker: string;
+  /** What the worker answered, or its error. */
+  reply: unknown;
+}
+
+export interface Control {
+  /** Every worker that has been heard of in the last 24 hours and has not signed off. */
+  workers(): Promise<WorkerView[]>;
+  /** Asks one worker or all; those that do not answer in time are missing. */
+  inspect(verb: InspectVerb, options?: AskOptions): Promise<WorkerReply[]>;
+  /** Stops handing out the tasks of a queue, to all workers, until `resume`; survives restarts. */
+  pause(queue: string): Promise<void>;
+  resume(queue: string): Promise<void>;
+  setConcurrency(concurrency: number, options?: AskOptions): Promise<WorkerReply[]>;
+  /** Lets so many executions of a task start in a time, over all workers together; `undefined` lifts the limit. */
+  setRateLimit(task: string, limit: Omit<RateLimit, 'task'> | undefined): Promise<void>;
+  rateLimits(): Promise<RateLimit[]>;
+  /** Lets workers finish what they have and stop. */
+  shutdown(options?: AskOptions): Promise<WorkerReply[]>;
+}
+
+export interface AskOptions {
+  /** Default: all. */
+  worker?: string;
+  /** How long to wait for answers, in milliseconds. Default 1,000. */
+  timeoutMs?: number;
+}
+
+/** A pause has to end some time, says the protocol: in a hundred years. */
+const PAUSE_MS = 100 * 365 * 86_400_000;
+const ASK_TIMEOUT_MS = 1_000;
+
+export function controlOf(
+  connection: NatsConnection,
+  topology: Topology,
+  publisher: AckMultiplexer,
+): Control {
+  return new ControlDesk(connection, topology, publisher);
+}
+
+class ControlDesk implements Control {
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly topology: Topology,
+    private readonly publisher: AckMultiplexer,
+  ) {}
+
+  async workers(): Promise<WorkerView[]> {
+    const views: WorkerView[] = [];
+    for await (const entry of this.entries('worker.*')) {
+      const beat = heartBeatSchema.safeParse(entry.value).data;
+      if (beat !== undefined) views.push({ ...beat, condition: conditionOf(beat, entry.at) });
+    }
+    return views.toSorted((a, b) => a.name.localeCompare(b.name));
+  }
+
+  inspect(verb: InspectVerb, options: AskOptions = {}): Promise<WorkerReply[]> {
+    return this.ask(verb, {}, options);
+  }
+
+  setConcurrency(concurrency: number, options: AskOptions = {}): Promise<WorkerReply[]> {
+    return this.ask('concurrency', { concurrency }, options);
+  }
+
+  shutdown(options: AskOptions = {}): Promise<WorkerReply[]> {
+    return this.ask('shutdown', {}, options);
+  }
+
+  async pause(queue: string): Promise<void> {
+    await this.eachLane(queue, (manager, stream, consumer) =>
+      manager.consumers.pause(stream, consumer, new Date(Date.now() + PAUSE_MS)),
+    );
+  }
+
+  async resume(queue: string): Promise<void> {
+    await this.eachLane(queue, (manager, stream, consumer) => manager.consumers.resume(stream, consumer));
+  }
+
+  async setRateLimit(task: string, limit: Omit<RateLimit, 'task'> | undefined): Promise<void> {
+    const key = this.topology.names.controlKey(controlKeys.rate(requireToken(task, 'task')));
+    if (limit === undefined) {
+      const headers = newHeaders();
+      headers.set('KV-Operation', 'DEL');
+      await this.publisher.publish(key, '', { headers });
+      return;
+    }
+    const parsed = rateLimitSchema.safeParse({ task, ...limit });
+    if (!parsed.success) throw new JobsError('invalid_options', 'limit and perMs must be numbers above 0.');
+    await this.publisher.publish(key, JSON.stringify(parsed.data));
+  }
+
+  async rateLimits(): Promise<RateLimit[]> {
+    const limits: RateLimit[] = [];
+    for await (const { value } of this.entries('rate.*')) {
+      const limit = rateLimitSchema.safeParse(value).data;
+      if (limit !== undefined) limits.push(limit);
+    }
+    return limits;
+  }
+
+  private async *entries(pattern: string): AsyncGenerator<{ value: unknown; at: Date }> {
+    const { names } = this.topology;
+    for await (const message of scanStream(this.connection, names.controlStream, names.controlKey(pattern))) {
+      if (message.data.length > 0) yield { value: message.json(), at: message.time };
+    }
+  }
+
+  private async ask(
+    verb: string,
+    request: object,
+    { worker, timeoutMs = ASK_TIMEOUT_MS }: AskOptions,
+  ): Promise<WorkerReply[]> {
+    const subject = this.topology.names.workerSubject(
+      worker === undefined ? ALL_WORKERS : requireToken(worker, 'worker'),
+      verb,
+    );
+    const expected =
+      worker === undefined ? (await this.workers()).filter((each) => each.condition !== 'offline').length : 1;
+    if (expected === 0) return [];
+    const replies: WorkerReply[] = [];
+    const answers = await this.connection.requestMany(subject, JSON.stringify(request), {
+      strategy: 'count',
+      maxMessages: expected,
+      maxWait: timeoutMs,
+    });
+    try {
+      for await (const answer of answers) replies.push(answer.json<WorkerReply>());
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'NoRespondersError')) throw error;
+    }
+    return replies;
+  }
+
+  private async eachLane(
+    queue: string,
+    change: (
+      manager: Awaited<ReturnType<typeof jetstreamManager>>,
+      stream: string,
+      consumer: string,
+    ) => Promise<unknown>,
+  ): Promise<void> {
+    const { names } = this.topology;
+    const { name } = this.topology.queue(queue);
+    const manager = await jetstreamManager(this.connection, { checkAPI: false });
+    await Promise.all(
+      PRIORITIES.map((priority) =>
+        change(manager, names.queueStream(name), names.laneConsumer(name, priority)),
+      ),
+    );
+  }
+}
+
+function conditionOf(beat: HeartBeat, heardAt: Date): WorkerView['condition'] {
+  if (Date.now() - heardAt.getTime() > OFFLINE_AFTER_MS) return 'offline';
+  if (beat.state === 'draining') return 'draining';
+  return beat.running >= beat.concurrency ? 'busy' : 'ready';
+}

@@ -1,0 +1,197 @@
+/**
+ * Takes tasks back. First a note in the control bucket, which every worker follows and no restart forgets; then what has not been
+ * handed to a worker is removed from its stream. What a worker holds is left to the worker, which has read the note, or to the
+ * next one, if that worker is lost.
+ */
+import { randomUUID } from 'node:crypto';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
+import { controlKeys, type TaskFilter } from '../control/entries.js';
+import { matchesFilter } from '../control/control-watch.js';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { JobsError, PublishError } from '../errors.js';
+import { eventOf } from '../events/event-publisher.js';
+import type { Topology } from '../topology/define.js';
+import { scanStream } from '../topology/scan.js';
+import { StreamAccess, storedSequence } from '../topology/stream-access.js';
+import { ServerHeader } from '../wire/headers.js';
+import { PRIORITIES, type TaskSubject } from '../wire/names.js';
+import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { waitingRecord, type TaskLookup } from './lookup.js';
+
+export interface RevokeOptions {
+  /** End a running attempt at once, instead of aborting its signal and letting it end by itself. Default false. */
+  terminate?: boolean;
+}
+
+/** `revoked`: it was waiting and is gone. `signalled`: a worker has it and is told. `ended`: too late. `unknown`: nobody has seen it. */
+export type RevokeResult = 'revoked' | 'signalled' | 'ended' | 'unknown';
+
+const DAY_SECONDS = 86_400;
+const PARALLEL = 64;
+
+interface Waiting {
+  stream: string;
+  sequence: number;
+  subject: TaskSubject;
+  record: TaskRecord;
+}
+
+export class Revoker {
+  private readonly streams: StreamAccess;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly topology: Topology,
+    private readonly publisher: AckMultiplexer,
+    private readonly lookup: TaskLookup,
+  ) {
+    this.streams = new StreamAccess(connection);
+  }
+
+  async revoke(id: string, { terminate = false }: RevokeOptions = {}): Promise<RevokeResult> {
+    const found = await this.lookup.status(id);
+    if (found === undefined) return 'unknown';
+    if (isFinal(found.state)) return 'ended';
+    await this.note(controlKeys.revokeTask(id), { id, terminate });
+    const waiting = await this.waitingTask(found.queue, id);
+    if (waiting === undefined) return 'signalled';
+    return (await this.remove(waiting)) ? 'revoked' : 'signalled';
+  }
+
+  /** Every task that matches and was enqueued before now. Returns how many were waiting; running ones are signalled besides. */
+  async revokeAll(filter: TaskFilter, { terminate = false }: RevokeOptions = {}): Promise<number> {
+    if (filter.queue === undefined && filter.task === undefined && filter.tenant === undefined) {
+      throw new JobsError(
+        'invalid_options',
+        'Name a queue, a task or a tenant: revoking everything at once is not offered.',
+      );
+    }
+    if (filter.queue !== undefined) this.topology.queue(filter.queue);
+    await this.note(controlKeys.revokeAll(randomUUID()), { ...filter, terminate });
+    return this.removeWaiting(filter);
+  }
+
+  /** Removes what waits in a queue, now or for later, without a note: what workers hold goes on. */
+  async purge(queue: string): Promise<number> {
+    return this.removeWaiting({ queue: this.topology.queue(queue).name });
+  }
+
+  private async removeWaiting(filter: TaskFilter): Promise<number> {
+    const queues = this.topology.queues.filter(
+      ({ name }) => filter.queue === undefined || filter.queue === name,
+    );
+    let removed = 0;
+    const work = new Set<Promise<void>>();
+    for (const { name } of queues) {
+      for await (const waiting of this.waitingTasks(name, filter)) {
+        const removing = async (): Promise<void> => {
+          if (await this.remove(waiting)) removed++;
+          work.delete(job);
+        };
+        const job = removing();
+        work.add(job);
+        if (work.size >= PARALLEL) await Promise.race(work);
+      }
+    }
+    await Promise.all(work);
+    return removed;
+  }
+
+  /** Messages that no worker has been given. */
+  private async *waitingTasks(queue: string, filter: TaskFilter): AsyncGenerator<Waiting> {
+    const { names } = this.topology;
+    const stream = names.queueStream(queue);
+    const delivered = await this.deliveredSequences(queue);
+    const pattern = names.taskSubject({
+      queue,
+      priority: '*',
+      tenant: filter.tenant ?? '*',
+      task: filter.task ?? '*',
+      id: '*',
+    });
+    for await (const message of scanStream(this.connection, stream, pattern)) {
+      const subject = names.parseTaskSubject(message.subject);
+      if (subject === undefined || message.seq <= delivered[subject.priority]) continue;
+      yield {
+        stream,
+        sequence: message.seq,
+        subject,
+        record: waitingRecord(subject, message.header, message.time),
+      };
+    }
+    for await (const message of scanStream(this.connection, stream, names.delayedFilter(queue))) {
+      const subject = names.parseTaskSubject(message.header.get(ServerHeader.ScheduleTarget));
+      if (subject === undefined || !matchesFilter(filter, subject)) continue;
+      yield {
+        stream,
+        sequence: message.seq,
+        subject,
+        record: waitingRecord(subject, message.header, message.time),
+      };
+    }
+  }
+
+  private async waitingTask(queue: string, id: string): Promise<Waiting | undefined> {
+    const { names } = this.topology;
+    const stream = names.queueStream(queue);
+    const delayed = await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
+    const message =
+      delayed ?? (await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) }));
+    if (message?.headers === undefined) return undefined;
+    const text = delayed ? ServerHeader.ScheduleTarget : ServerHeader.Subject;
+    const subject = names.parseTaskSubject(message.headers.get(text));
+    if (subject === undefined) return undefined;
+    const sequence = storedSequence(message);
+    if (!delayed && sequence <= (await this.deliveredSequences(queue))[subject.priority]) return undefined;
+    const time = new Date(message.headers.get(ServerHeader.TimeStamp));
+    return { stream, sequence, subject, record: waitingRecord(subject, message.headers, time) };
+  }
+
+  /** Up to which sequence each lane has handed its messages out. */
+  private async deliveredSequences(queue: string): Promise<Record<TaskSubject['priority'], number>> {
+    const { names } = this.topology;
+    const manager = await jetstreamManager(this.connection, { checkAPI: false });
+    const [high = 0, normal = 0, low = 0] = await Promise.all(
+      PRIORITIES.map(async (priority) => {
+        const info = await manager.consumers.info(
+          names.queueStream(queue),
+          names.laneConsumer(queue, priority),
+        );
+        return info.delivered.stream_seq;
+      }),
+    );
+    return { high, normal, low };
+  }
+
+  /** `false` when somebody was faster. */
+  private async remove({ stream, sequence, record }: Waiting): Promise<boolean> {
+    const { names } = this.topology;
+    const stored = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(record.id) });
+    if (!(await this.streams.delete(stream, sequence))) return false;
+    const earlier = stored && taskRecordSchema.safeParse(stored.json()).data;
+    const final: TaskRecord = {
+      ...(earlier ?? record),
+      state: 'REVOKED',
+      finished_at: new Date().toISOString(),
+    };
+    const headers = newHeaders();
+    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(stored ? storedSequence(stored) : 0));
+    try {
+      await this.publisher.publish(names.resultKey(record.id), JSON.stringify(final), { headers });
+    } catch (error) {
+      // A worker that was given the message in this very moment has written its own record.
+      if (error instanceof PublishError && error.code === 'publish_conflict') return false;
+      throw error;
+    }
+    const subject = names.eventSubject(final.queue, final.task, final.state);
+    await this.publisher.publish(subject, JSON.stringify(eventOf(final)));
+    return true;
+  }
+
+  private async note(key: string, entry: object): Promise<void> {
+    const headers = newHeaders();
+    headers.set(ServerHeader.Ttl, `${DAY_SECONDS}s`);
+    await this.publisher.publish(this.topology.names.controlKey(key), JSON.stringify(entry), { headers });
+  }
+}

@@ -1,0 +1,38 @@
+/** Reads through the messages of a stream, a batch at a time. */
+import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+
+const BATCH = 256;
+
+/** Every message whose subject matches, the oldest first, from a sequence on. */
+export async function* scanStream(
+  connection: NatsConnection,
+  stream: string,
+  subject: string,
+  from = 1,
+): AsyncGenerator<StoredMsg> {
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  for (let sequence = from; ;) {
+    let count = 0;
+    try {
+      const batch = await manager.direct.getBatch(stream, {
+        seq: sequence,
+        next_by_subj: subject,
+        batch: BATCH,
+      });
+      for await (const message of batch) {
+        yield message;
+        sequence = message.seq + 1;
+        count++;
+      }
+    } catch (error) {
+      if (!isEmpty(error)) throw error;
+    }
+    if (count < BATCH) return;
+  }
+}
+
+/** The client library reports "nothing (more) matches" as an error. */
+function isEmpty(error: unknown): boolean {
+  return error instanceof Error && /message not found|no messages/i.test(error.message);
+}

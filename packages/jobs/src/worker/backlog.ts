@@ -1,0 +1,86 @@
+/** What a worker holds and has not started: tasks that wait for a slot, and tasks whose time has not come. */
+import Fifo from 'yocto-queue';
+import type { Delivery } from './delivery.js';
+import type { Lane } from './lanes.js';
+
+/** So many tasks that wait for their time take no room from others. */
+const FREE_WAITERS = 1_024;
+
+export class Backlog {
+  /** One line per lane, the heaviest first. */
+  private readonly lines: readonly { lane: Lane; deliveries: Fifo<Delivery> }[];
+  private readonly waiters = new Map<Delivery, NodeJS.Timeout>();
+  private ready = 0;
+
+  constructor(
+    lanes: readonly Lane[],
+    private readonly onReady: () => void,
+  ) {
+    this.lines = lanes
+      .toSorted((a, b) => b.weight - a.weight)
+      .map((lane) => ({ lane, deliveries: new Fifo<Delivery>() }));
+  }
+
+  /** Tasks that could start now. */
+  get readyCount(): number {
+    return this.ready;
+  }
+
+  /** Tasks that wait for their time. */
+  get waitingCount(): number {
+    return this.waiters.size;
+  }
+
+  /** Slots that the backlog takes up. */
+  get size(): number {
+    return this.ready + Math.max(0, this.waiters.size - FREE_WAITERS);
+  }
+
+  add(delivery: Delivery, lane: Lane, notBefore: number): void {
+    const wait = notBefore - Date.now();
+    if (wait <= 0) {
+      this.line(lane)?.enqueue(delivery);
+      this.ready++;
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.waiters.delete(delivery);
+      this.line(lane)?.enqueue(delivery);
+      this.ready++;
+      this.onReady();
+    }, wait);
+    this.waiters.set(delivery, timer);
+  }
+
+  /** The next to start, of the heaviest lane that has one. */
+  next(): { delivery: Delivery; lane: Lane } | undefined {
+    for (const { lane, deliveries } of this.lines) {
+      const delivery = deliveries.dequeue();
+      if (delivery === undefined) continue;
+      this.ready--;
+      return { delivery, lane };
+    }
+    return undefined;
+  }
+
+  held(): { ready: Delivery[]; waiting: Delivery[] } {
+    return {
+      ready: this.lines.flatMap(({ deliveries }) => [...deliveries]),
+      waiting: [...this.waiters.keys()],
+    };
+  }
+
+  /** Empties it. */
+  drain(): Delivery[] {
+    const { ready, waiting } = this.held();
+    for (const timer of this.waiters.values()) clearTimeout(timer);
+    for (const { deliveries } of this.lines) deliveries.clear();
+    this.waiters.clear();
+    this.ready = 0;
+    return [...ready, ...waiting];
+  }
+
+  private line(lane: Lane): Fifo<Delivery> | undefined {
+    return this.lines.find((line) => line.lane === lane)?.deliveries;
+  }
+}

@@ -1,0 +1,58 @@
+/** Tells everybody, every few seconds, that this worker lives and what it does. */
+import { headers as newHeaders } from '@nats-io/nats-core';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { controlKeys, HEART_BEAT_MS, type HeartBeat } from '../control/entries.js';
+import { ServerHeader } from '../wire/headers.js';
+import type { Names } from '../wire/names.js';
+
+/** A worker that died stays to be seen for a day. */
+const KEPT = '24h';
+const NANOS_PER_MS = 1e6;
+const LOOP_RESOLUTION_MS = 20;
+
+export class HeartBeats {
+  private readonly loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  private readonly key: string;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly publisher: AckMultiplexer,
+    names: Names,
+    worker: string,
+    private readonly logger: Logger,
+    private readonly read: (loopLagMs: number) => HeartBeat,
+  ) {
+    this.key = names.controlKey(controlKeys.worker(worker));
+  }
+
+  start(): void {
+    this.loop.enable();
+    this.beat();
+    this.timer = setInterval(() => this.beat(), HEART_BEAT_MS);
+  }
+
+  /** Sends one now. */
+  beat(): void {
+    const lag = Math.max(0, this.loop.max / NANOS_PER_MS - LOOP_RESOLUTION_MS);
+    this.loop.reset();
+    const headers = newHeaders();
+    headers.set(ServerHeader.Ttl, KEPT);
+    this.publisher
+      .publish(this.key, JSON.stringify(this.read(Math.round(lag))), { headers, deadlineMs: HEART_BEAT_MS })
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'the heart-beat was not heard'));
+  }
+
+  /** Leaves: a worker that has stopped is not an offline one. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.loop.disable();
+    const headers = newHeaders();
+    headers.set('KV-Operation', 'DEL');
+    headers.set(ServerHeader.Ttl, KEPT);
+    await this.publisher
+      .publish(this.key, '', { headers, deadlineMs: HEART_BEAT_MS })
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'the worker could not sign off'));
+  }
+}

@@ -1,0 +1,99 @@
+/** What a worker answers over NATS, each under its own name and under `all`. */
+import { z } from 'zod';
+import type { HeartBeat } from '../control/entries.js';
+import type { ServiceEndpoint } from '../control/service-protocol.js';
+import type { Names, Priority } from '../wire/names.js';
+import type { TaskProgress } from '../wire/record.js';
+import type { Attempt } from './attempt.js';
+import type { Delivery } from './delivery.js';
+
+export interface HeldTask {
+  id: string;
+  task: string;
+  queue: string;
+  tenant: string | null;
+  priority: Priority;
+  retries: number;
+  /** RFC 3339; `null` when it may start at once. */
+  not_before: string | null;
+}
+
+export interface ActiveTask extends Omit<HeldTask, 'not_before'> {
+  started_at: string;
+  runtime_ms: number;
+  progress: TaskProgress | null;
+}
+
+export interface InspectableWorker {
+  readonly name: string;
+  concurrency: number;
+  active(): ActiveTask[];
+  reserved(): HeldTask[];
+  scheduled(): HeldTask[];
+  registered(): string[];
+  stats(): HeartBeat;
+}
+
+/** Stands for every worker in a subject. */
+export const ALL_WORKERS = '_all';
+
+export const INSPECT_VERBS = ['ping', 'stats', 'active', 'reserved', 'scheduled', 'registered'] as const;
+export type InspectVerb = (typeof INSPECT_VERBS)[number];
+
+const concurrencySchema = z.strictObject({ concurrency: z.int().min(1).max(10_000) });
+
+export function workerEndpoints(
+  names: Names,
+  worker: InspectableWorker,
+  shutDown: () => void,
+): ServiceEndpoint[] {
+  const endpoint = (name: string, handle: (request: unknown) => unknown): ServiceEndpoint => ({
+    name,
+    subjects: [names.workerSubject(worker.name, name), names.workerSubject(ALL_WORKERS, name)],
+    handle,
+  });
+  return [
+    endpoint('ping', () => ({ state: worker.stats().state, at: new Date().toISOString() })),
+    endpoint('stats', () => worker.stats()),
+    endpoint('active', () => worker.active()),
+    endpoint('reserved', () => worker.reserved()),
+    endpoint('scheduled', () => worker.scheduled()),
+    endpoint('registered', () => worker.registered()),
+    endpoint('concurrency', (request) => {
+      const { concurrency } = concurrencySchema.parse(request);
+      worker.concurrency = concurrency;
+      return { concurrency };
+    }),
+    endpoint('shutdown', () => {
+      shutDown();
+      return { state: 'draining' };
+    }),
+  ];
+}
+
+export function describeHeld({ subject, headers }: Delivery): HeldTask {
+  return {
+    id: subject.id,
+    task: subject.task,
+    queue: subject.queue,
+    tenant: subject.tenant ?? null,
+    priority: subject.priority,
+    retries: headers.retries,
+    not_before: headers.notBefore === 0 ? null : new Date(headers.notBefore).toISOString(),
+  };
+}
+
+export function describeRunning({ record, startedAt }: Attempt): ActiveTask {
+  const { id, task, queue, tenant, priority, retries, progress } = record;
+  return {
+    id,
+    task,
+    queue,
+    tenant,
+    priority,
+    retries,
+    started_at: new Date(startedAt).toISOString(),
+    runtime_ms: Date.now() - startedAt,
+    progress,
+  };
+}

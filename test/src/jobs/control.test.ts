@@ -1,0 +1,179 @@
+/** Workers as others see and steer them. */
+import { connectToNats, createWorker, defineTask, handleTask, reconcileTopology } from '@stratum/jobs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { waitFor } from '../harness/index.js';
+import { add, addHandler, flakyHandler, openJobs, type Jobs } from './fixture.js';
+
+const gated = defineTask({ name: 'gated', queue: 'work', input: z.object({}), output: z.null() });
+
+function gate(): { handler: ReturnType<typeof handleTask>; open: () => void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return {
+    open: () => open(),
+    handler: handleTask(gated, async (_payload, context) => {
+      context.progress(1, 2, 'at the gate');
+      await opened;
+      return null;
+    }),
+  };
+}
+
+const seen = ({ client }: Jobs, count: number): Promise<unknown> =>
+  waitFor('the workers', async () => (await client.control.workers()).length === count);
+
+describe('a worker', () => {
+  test('tells what it does', async () => {
+    const jobs = await openJobs();
+    const { client, worker } = jobs;
+    const { handler, open } = gate();
+    const { name } = worker([handler, addHandler], { concurrency: 1, prefetchMultiplier: 2 });
+    const { id } = await client.enqueue(gated, {});
+    const { id: next } = await client.enqueue(add, { a: 1, b: 1 });
+    await seen(jobs, 1);
+    const ask = async (verb: Parameters<typeof client.control.inspect>[0]): Promise<unknown> =>
+      (await client.control.inspect(verb, { worker: name }))[0]?.reply;
+    await waitFor('both tasks', async () => z.array(z.unknown()).parse(await ask('reserved')).length === 1);
+    expect(await ask('active')).toEqual([
+      expect.objectContaining({ id, task: 'gated', progress: { done: 1, total: 2, note: 'at the gate' } }),
+    ]);
+    expect(await ask('reserved')).toEqual([expect.objectContaining({ id: next, task: 'add' })]);
+    expect(await ask('registered')).toEqual(['add', 'gated']);
+    expect(await ask('stats')).toMatchObject({ name, concurrency: 1, running: 1, queues: ['work'] });
+    expect(await ask('ping')).toMatchObject({ state: 'running' });
+    open();
+    await client.result(next);
+    expect(await ask('stats')).toMatchObject({ succeeded: 2, running: 0 });
+  });
+
+  test('is found by any NATS tool', async () => {
+    const { connection, topology, worker } = await openJobs();
+    const { name } = worker([addHandler]);
+    const info = await connection.request(`$SRV.INFO.${topology.names.workerService}.${name}`);
+    expect(info.json()).toMatchObject({
+      type: 'io.nats.micro.v1.info_response',
+      name: topology.names.workerService,
+      id: name,
+      metadata: { queues: 'work' },
+      endpoints: expect.arrayContaining([expect.objectContaining({ name: 'stats' })]),
+    });
+    const ping = await connection.request(`$SRV.PING.${topology.names.workerService}`);
+    expect(ping.json()).toMatchObject({ type: 'io.nats.micro.v1.ping_response', id: name });
+  });
+
+  test('takes another concurrency at once', async () => {
+    const jobs = await openJobs();
+    const { client, worker } = jobs;
+    const { handler, open } = gate();
+    const busy = worker([handler], { concurrency: 1 });
+    await client.enqueueMany(
+      gated,
+      Array.from({ length: 5 }, () => ({ payload: {} })),
+    );
+    await waitFor('the first', () => busy.runningCount === 1);
+    await seen(jobs, 1);
+    expect(await client.control.setConcurrency(4)).toEqual([
+      { worker: busy.name, reply: { concurrency: 4 } },
+    ]);
+    await waitFor('four at once', () => busy.runningCount === 4);
+    expect((await client.control.setConcurrency(0))[0]?.reply).toHaveProperty('error');
+    open();
+  });
+
+  test('shuts down when asked to, after finishing what it has', async () => {
+    const jobs = await openJobs();
+    const { client, worker } = jobs;
+    const { handler, open } = gate();
+    let stopped = false;
+    const { name } = worker([handler], { onShutdownRequest: () => (stopped = true) });
+    const { id } = await client.enqueue(gated, {});
+    await waitFor('the task', async () => (await client.status(id))?.state === 'STARTED');
+    expect(await client.control.shutdown({ worker: name })).toEqual([
+      { worker: name, reply: { state: 'draining' } },
+    ]);
+    await waitFor(
+      'its last words',
+      async () => (await client.control.workers())[0]?.condition === 'draining',
+    );
+    open();
+    await waitFor('its end', () => stopped);
+    expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
+    expect(await client.control.workers()).toEqual([]);
+  });
+
+  test('that dies is offline within 30 seconds', async () => {
+    const jobs = await openJobs();
+    const { client, natsUrl, topology } = jobs;
+    const connection = await connectToNats({ servers: natsUrl, name: 'dying' });
+    const dying = createWorker({ connection, topology, queues: ['work'], handlers: [addHandler] });
+    dying.start();
+    onTestFinished(() => dying.stop());
+    await seen(jobs, 1);
+    expect(await client.control.workers()).toMatchObject([{ name: dying.name, condition: 'ready' }]);
+    await connection.close();
+    await waitFor(
+      'the verdict',
+      async () => (await client.control.workers())[0]?.condition === 'offline',
+      30_000,
+    );
+    expect(await client.control.inspect('ping')).toEqual([]);
+  });
+});
+
+describe('a paused queue', () => {
+  test('hands out nothing, survives a reconciliation, and goes on where it was', async () => {
+    const { client, worker, connection, topology } = await openJobs();
+    await client.control.pause('work');
+    worker([addHandler]);
+    const { id } = await client.enqueue(add, { a: 1, b: 1 });
+    await reconcileTopology(connection, topology);
+    expect(await client.queues()).toMatchObject([{ queue: 'work', paused: true, normal: 1 }]);
+    await expect(client.result(id, { timeoutMs: 500 })).rejects.toThrow(/has not ended/);
+    await client.control.resume('work');
+    expect(await client.queues()).toMatchObject([{ paused: false }]);
+    expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
+  });
+
+  test('that workers were already waiting on is paused for them, too', async () => {
+    const { client, worker } = await openJobs();
+    worker([addHandler]);
+    const { id: first } = await client.enqueue(add, { a: 1, b: 1 });
+    await client.result(first);
+    await client.control.pause('work');
+    const { id } = await client.enqueue(add, { a: 1, b: 1 });
+    await expect(client.result(id, { timeoutMs: 500 })).rejects.toThrow(/has not ended/);
+    await client.control.resume('work');
+    expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
+  });
+});
+
+describe('a rate limit', () => {
+  test('holds over all workers, for its task alone, until it is lifted', async () => {
+    const jobs = await openJobs();
+    const { client, worker } = jobs;
+    const starts: number[] = [];
+    const limited = handleTask(gated, () => {
+      starts.push(Date.now());
+      return null;
+    });
+    await client.control.setRateLimit('gated', { limit: 20, perMs: 1_000 });
+    expect(await client.control.rateLimits()).toEqual([{ task: 'gated', limit: 20, perMs: 1_000 }]);
+    worker([limited, addHandler, flakyHandler], { concurrency: 8 });
+    worker([limited, addHandler, flakyHandler], { concurrency: 8 });
+    await seen(jobs, 2);
+    const tasks = await client.enqueueMany(
+      gated,
+      Array.from({ length: 24 }, () => ({ payload: {} })),
+    );
+    const { id: free } = await client.enqueue(add, { a: 1, b: 1 });
+    await client.result(free);
+    expect(starts.length).toBeLessThan(24);
+    for (const { id } of tasks) await client.result(id);
+    const took = (starts.at(-1) ?? 0) - (starts[0] ?? 0);
+    // 24 starts at 20 a second, of which each worker has one in hand at the beginning.
+    expect(took).toBeGreaterThan(900);
+    await client.control.setRateLimit('gated', undefined);
+    expect(await client.control.rateLimits()).toEqual([]);
+  });
+});
