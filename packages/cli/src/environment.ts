@@ -1,7 +1,7 @@
 /** Fills in what the environment does not say from the local stack that runs, if one does. */
 import { connectToNats, createClient, type JobsClient, type Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { loadConfiguration, platformTopology } from '@stratum/shared';
+import { loadConfiguration, platformTopology, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { endpointsAt } from '@stratum/sandbox';
 import { endpointVariables } from '@stratum/shared';
 import { readCredentialsKey } from './stack/credentials-key.js';
@@ -34,7 +34,7 @@ export interface Session {
 /** Runs `work` with a client of the platform's queues, and closes everything afterwards. */
 export async function withClient<T>(work: (session: Session) => Promise<T>): Promise<T> {
   const configuration = loadConfiguration(
-    ['NATS_URL', 'NATS_CREDS', 'STRATUM_PREFIX', 'STRATUM_REPLICAS', 'RESULT_EXPIRES'],
+    ['NATS_URL', 'NATS_CREDS', ...TOPOLOGY_SETTINGS],
     await localEnvironment(),
   );
   const connection = await connectToNats({

@@ -2,6 +2,12 @@
 import { Command } from 'commander';
 import { callCommand } from './commands/call.js';
 import { migrateCommand, seedCommand } from './commands/database.js';
+import { controlCommand } from './commands/control.js';
+import { deadCommand } from './commands/dead.js';
+import { eventsCommand } from './commands/events.js';
+import { inspectCommand } from './commands/inspect.js';
+import { purgeCommand } from './commands/purge.js';
+import { revokeCommand } from './commands/revoke.js';
 import { queuesCommand } from './commands/queues.js';
 import { resultCommand } from './commands/result.js';
 import { statusCommand } from './commands/status.js';
@@ -18,7 +24,13 @@ const program = new Command('stratum')
   .addCommand(statusCommand())
   .addCommand(callCommand())
   .addCommand(resultCommand())
+  .addCommand(revokeCommand())
   .addCommand(queuesCommand())
+  .addCommand(purgeCommand())
+  .addCommand(deadCommand())
+  .addCommand(inspectCommand())
+  .addCommand(controlCommand())
+  .addCommand(eventsCommand())
   .addCommand(workerCommand())
   .addCommand(migrateCommand())
   .addCommand(seedCommand());

@@ -2,7 +2,7 @@
 import type { TaskRecord, TaskState } from '@stratum/jobs';
 import { styled } from './output.js';
 
-const COLOURS = {
+export const STATE_COLOURS = {
   PENDING: 'cyan',
   SCHEDULED: 'cyan',
   STARTED: 'cyan',
@@ -14,7 +14,7 @@ const COLOURS = {
 } as const satisfies Record<TaskState, string>;
 
 export function printRecord(record: TaskRecord): void {
-  console.log(`${styled(COLOURS[record.state], record.state)}  ${record.task}  ${record.id}`);
+  console.log(`${styled(STATE_COLOURS[record.state], record.state)}  ${record.task}  ${record.id}`);
   const { progress, error } = record;
   const facts: [string, string | number | null][] = [
     ['queue', `${record.queue} (${record.priority})`],

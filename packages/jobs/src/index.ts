@@ -63,6 +63,7 @@ export { DeadHeader, TaskHeader, type ScheduledBy } from './wire/headers.js';
 export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
 export {
   isFinal,
+  taskEventSchema,
   taskRecordSchema,
   TASK_STATES,
   type TaskErrorRecord,

@@ -17,9 +17,10 @@ export {
   type DatabaseOptions,
   type Queryable,
 } from './database/database.js';
+export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
 export { DEMO_TENANT_ID, seed } from './database/seed.js';
-export { platformTopology, QUEUES, type QueueName } from './queues.js';
+export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
 export { runService, type Running, type ServiceContext, type ServiceOptions } from './service/run-service.js';
 export { startPlatformWorker, WORKER_SETTINGS } from './service/worker-settings.js';
 export { TASKS } from './tasks/catalogue.js';

@@ -1,6 +1,6 @@
 /** The six queues of the platform. */
 import { defineTopology, type QueueOptions, type Topology } from '@stratum/jobs';
-import type { Configuration } from './configuration/configuration.js';
+import type { Configuration, ConfigurationKey } from './configuration/configuration.js';
 
 export const QUEUES = [
   { name: 'default', weight: 'normal' },
@@ -13,14 +13,24 @@ export const QUEUES = [
 
 export type QueueName = (typeof QUEUES)[number]['name'];
 
+export const TOPOLOGY_SETTINGS = [
+  'STRATUM_PREFIX',
+  'STRATUM_REPLICAS',
+  'RESULT_EXPIRES',
+  'TASK_MAX_PAYLOAD',
+  'TASK_MAX_RESULT',
+] as const satisfies readonly ConfigurationKey[];
+
 /** Streams, consumers and buckets of the platform, as configured. */
 export function platformTopology(
-  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'RESULT_EXPIRES'>,
+  configuration: Pick<Configuration, (typeof TOPOLOGY_SETTINGS)[number]>,
 ): Topology {
   return defineTopology({
     prefix: configuration.STRATUM_PREFIX,
     replicas: configuration.STRATUM_REPLICAS,
     resultExpiresMs: configuration.RESULT_EXPIRES,
+    maxPayloadBytes: configuration.TASK_MAX_PAYLOAD,
+    maxResultBytes: configuration.TASK_MAX_RESULT,
     queues: QUEUES,
   });
 }

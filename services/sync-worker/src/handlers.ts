@@ -13,6 +13,8 @@ export interface SyncDependencies {
   endpoints: PlatformEndpoints;
   /** For each request to a platform, in milliseconds. */
   requestTimeoutMs: number;
+  /** How long a sync waits that meets another one of the same tenant and platform, in milliseconds. Default 15,000. */
+  busyWaitMs?: number;
   /** Default: the real time. */
   now?: () => Date;
 }

@@ -5,7 +5,7 @@
  * upserted in a short transaction of its own, and none stays open while the platform is asked. A crash in the middle leaves
  * whole pages behind, and the next attempt writes the rest.
  */
-import { TaskError, type HandlerFor } from '@stratum/jobs';
+import type { HandlerFor } from '@stratum/jobs';
 import { LOCKED, withAdvisoryLock, withTenant, type syncCampaignData } from '@stratum/shared';
 import { PlatformError, type DateWindow, type PlatformName } from '@stratum/shared/platforms';
 import {
@@ -20,8 +20,7 @@ import { emptyCounts, finishRun, startRun, type SyncCounts } from './sync-run.js
 import { syncWindow } from './sync-window.js';
 import { CampaignWriter } from './campaign-writer.js';
 
-/** Another sync of the same tenant and platform is at it: look again after this time, in milliseconds. */
-const BUSY_RETRY_MS = 15_000;
+const DEFAULT_BUSY_WAIT_MS = 15_000;
 
 export function syncCampaignDataHandler(dependencies: SyncDependencies): HandlerFor<typeof syncCampaignData> {
   return async ({ tenant_id: tenantId, platform }, context) => {
@@ -36,10 +35,8 @@ export function syncCampaignDataHandler(dependencies: SyncDependencies): Handler
       }),
     );
     if (outcome !== LOCKED) return { tenant_id: tenantId, platform, ...outcome };
-    throw new TaskError(`Another sync of tenant ${tenantId} on ${platform} is running.`, {
-      retryable: true,
-      retryAfterMs: BUSY_RETRY_MS,
-    });
+    context.logger.info('another sync of this tenant and platform is running');
+    return context.snooze(dependencies.busyWaitMs ?? DEFAULT_BUSY_WAIT_MS);
   };
 }
 

@@ -13,6 +13,7 @@ import {
   openDatabase,
   parseKeyRing,
   platformTopology,
+  TOPOLOGY_SETTINGS,
   seed,
   syncCampaignData,
 } from '@stratum/shared';
@@ -58,9 +59,7 @@ export async function benchSync(connection: NatsConnection, natsUrl: string): Pr
       ...endpointVariables(endpointsAt(sandbox.url ?? '')),
     };
     const worker = await start(children, '@stratum/sync-worker/main', environment);
-    const topology = platformTopology(
-      loadConfiguration(['STRATUM_PREFIX', 'STRATUM_REPLICAS', 'RESULT_EXPIRES'], environment),
-    );
+    const topology = platformTopology(loadConfiguration([...TOPOLOGY_SETTINGS], environment));
     await reconcileTopology(connection, topology);
     const client = createClient({ connection, topology });
     const { id } = await client.enqueue(syncCampaignData, { tenant_id: 1, platform: 'google' });

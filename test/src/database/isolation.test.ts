@@ -1,6 +1,6 @@
 /** What keeps tenants apart and the schema in order, whatever a program forgets. */
-import { withTenant, migrate, withAdvisoryLock, LOCKED } from '@stratum/shared';
-import type { Pool } from 'pg';
+import { LOCKED, migrate, once, withAdvisoryLock, withTenant } from '@stratum/shared';
+import type { Pool, PoolClient } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { emptyDatabase, testDatabase, waitFor } from '../harness/index.js';
 
@@ -94,14 +94,14 @@ describe('migrations', () => {
   test('run once when several processes start at the same time', async () => {
     const databaseUrl = await emptyDatabase();
     const runs = await Promise.all(Array.from({ length: 4 }, () => migrate({ databaseUrl })));
-    expect(runs.flat()).toEqual(['0001_foundation']);
+    expect(runs.flat()).toEqual(['0001_foundation', '0002_once']);
     expect(await migrate({ databaseUrl })).toEqual([]);
   });
 
   test('of several databases on one server do not get into each other’s way', async () => {
     const urls = await Promise.all(Array.from({ length: 4 }, () => emptyDatabase()));
     const runs = await Promise.all(urls.map((databaseUrl) => migrate({ databaseUrl })));
-    expect(runs).toEqual(urls.map(() => ['0001_foundation']));
+    expect(runs).toEqual(urls.map(() => ['0001_foundation', '0002_once']));
   });
 });
 
@@ -127,5 +127,51 @@ describe('an advisory lock', () => {
       throw signal.reason;
     });
     await expect(work).rejects.toThrow(/The lock "one" was lost/);
+  });
+});
+
+describe('what must happen once', () => {
+  const count = async (pool: Pool): Promise<number> =>
+    withTenant(pool, 1, async (client) => {
+      const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM campaign');
+      return Number(rows[0]?.count);
+    });
+  const addCampaign = async (client: PoolClient): Promise<string> => {
+    await client.query(
+      `INSERT INTO campaign (tenant_id, account_id, external_id, name, status, platform_status, currency)
+       SELECT 1, id, gen_random_uuid()::text, 'Once', 'active', 'ACTIVE', 'USD' FROM platform_account`,
+    );
+    return 'done';
+  };
+
+  test('happens once, of many at the same time', async () => {
+    const { owner, syncWorker } = await testDatabase();
+    await addTenant(owner, 1);
+    const runs = await Promise.all(
+      Array.from({ length: 8 }, () => once(syncWorker, { tenantId: 1, key: 'a' }, addCampaign)),
+    );
+    expect(runs.filter((run) => run === 'done')).toHaveLength(1);
+    expect(runs).toContainEqual({ status: 'skipped', reason: 'already_processed' });
+    expect(await count(syncWorker)).toBe(1);
+  });
+
+  test('is not done when it fails, and may be tried again', async () => {
+    const { owner, syncWorker } = await testDatabase();
+    await addTenant(owner, 1);
+    const failing = once(syncWorker, { tenantId: 1, key: 'a' }, async (client) => {
+      await addCampaign(client);
+      throw new Error('after the work');
+    });
+    await expect(failing).rejects.toThrow('after the work');
+    expect(await count(syncWorker)).toBe(0);
+    expect(await once(syncWorker, { tenantId: 1, key: 'a' }, addCampaign)).toBe('done');
+  });
+
+  test('is a matter of each tenant', async () => {
+    const { owner, syncWorker } = await testDatabase();
+    await addTenant(owner, 1);
+    await addTenant(owner, 2);
+    const runs = [1, 2].map((tenantId) => once(syncWorker, { tenantId, key: 'a' }, async () => tenantId));
+    expect(await Promise.all(runs)).toEqual([1, 2]);
   });
 });

@@ -1,6 +1,8 @@
 /** The `stratum` command against a running stack. */
+import { connectToNats } from '@stratum/jobs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { waitFor } from '../harness/index.js';
 import { LocalStack } from './local-stack.js';
 
 const recordSchema = z.looseObject({ id: z.string(), state: z.string(), task: z.string() });
@@ -56,6 +58,64 @@ test('a person can follow a task from call to result', async () => {
   const migrated = await stratum(['migrate']);
   const seeded = await stratum(['seed']);
   expect([migrated.code, seeded.code]).toEqual([0, 0]);
+  expect(await up.kill('SIGINT')).toBe(0);
+});
+
+test('a person can steer queues and workers, and take tasks back', async () => {
+  const stack = await LocalStack.create();
+  const up = stack.up();
+  await stack.started(up);
+  const stratum = async (...args: string[]): Promise<{ code: number | null; output: string }> => {
+    const program = stack.run(args);
+    return { code: await program.exited(), output: program.output() };
+  };
+  const payload = '{"tenant_id":1,"platform":"meta"}';
+
+  const tail = stack.run(['events', '--queue', 'sync', '--json']);
+  expect((await stratum('inspect', 'registered')).output).toContain('sync_campaign_data');
+  const ping = await stratum('inspect', 'ping', '--json');
+  expect(JSON.parse(ping.output)).toMatchObject([{ reply: { state: 'running' } }]);
+  expect((await stratum('status')).output).toMatch(/ready/);
+
+  expect(await stratum('control', 'pause', 'sync')).toMatchObject({ code: 0 });
+  await stratum('call', 'sync_campaign_data', payload, '--id', 'held');
+  await stratum('call', 'sync_campaign_data', payload, '--id', 'held-too');
+  expect((await stratum('queues')).output).toContain('paused');
+  expect((await stratum('revoke', 'held')).output).toContain('Revoked');
+  expect((await stratum('result', 'held')).output).toContain('REVOKED');
+  expect(await stratum('revoke', 'never-seen')).toMatchObject({ code: 1 });
+  expect(await stratum('revoke')).toMatchObject({ code: 1 });
+  expect(await stratum('purge', 'sync')).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('--force'),
+  });
+  expect((await stratum('purge', 'sync', '--force')).output).toContain('Purged 1');
+  await stratum('control', 'resume', 'sync');
+
+  expect((await stratum('control', 'concurrency', '7')).output).toContain('7');
+  expect((await stratum('inspect', 'stats', '--json')).output).toContain('"concurrency": 7');
+  expect(await stratum('control', 'rate-limit', 'sync_campaign_data', '100/m')).toMatchObject({ code: 0 });
+  expect(await stratum('control', 'rate-limit', 'sync_campaign_data', 'often')).toMatchObject({ code: 1 });
+  expect(await stratum('control', 'rate-limit', 'sync_campaign_data', 'none')).toMatchObject({ code: 0 });
+
+  const addresses = await stack.started(up);
+  const foreign = await connectToNats({ servers: addresses.nats, name: 'foreign' });
+  foreign.publish('stratum.tasks.sync.normal._.sync_campaign_data.broken', '{"tenant_id":1}');
+  await foreign.drain();
+  await waitFor('the dead letter', async () => (await stratum('dead', 'show', 'broken')).code === 0);
+  const listed = await stratum('dead', 'list');
+  expect(listed.output).toContain('invalid_payload');
+  expect(await stratum('dead', 'replay', 'broken', '--payload', '{"tenant_id":1}')).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('platform'),
+  });
+  expect((await stratum('dead', 'replay', 'broken', '--payload', payload)).output).toContain('Replayed 1');
+  await waitFor('its success', async () => (await stratum('result', 'broken')).output.includes('SUCCESS'));
+  expect((await stratum('dead', 'list')).output).toContain('no dead letters');
+  expect(await stratum('dead', 'discard', 'broken')).toMatchObject({ code: 1 });
+
+  await waitFor('the tail to tell it', () => tail.output().includes('"state":"SUCCESS"'));
+  expect(await tail.kill('SIGINT')).toBe(0);
   expect(await up.kill('SIGINT')).toBe(0);
 });
 

@@ -48,6 +48,7 @@ export async function openSync(options: SandboxOptions = {}): Promise<SyncSetup>
     keys,
     endpoints: sandbox.endpoints,
     requestTimeoutMs: 5_000,
+    busyWaitMs: 500,
     now: () => new Date(`${sandbox.today()}T12:00:00Z`),
   };
   return {

@@ -12,6 +12,8 @@ interface CallOptions {
   tenant?: string;
   id?: string;
   maxRetries?: number;
+  uniqueKey?: string;
+  expires?: number;
   wait?: number | true;
   json?: boolean;
 }
@@ -28,6 +30,8 @@ export function callCommand(): Command {
     .option('--tenant <id>', 'whose task it is; default: taken from the payload')
     .option('--id <id>', 'id of the task; default: a new one')
     .option('--max-retries <count>', 'retries after the first attempt', Number)
+    .option('--unique-key <text>', 'refuse while another one with this key is queued or running')
+    .option('--expires <duration>', 'do not start it later than this from now', parseDuration)
     .option('--wait [duration]', 'wait for the result, 60s unless told', parseDuration)
     .option('--json', 'print JSON')
     .addHelpText(
@@ -40,11 +44,12 @@ export function callCommand(): Command {
 async function call(name: string, payload: object, options: CallOptions): Promise<void> {
   const contract = findTask(name);
   parsePayload(contract, payload);
-  const { delay, wait, json, ...rest } = options;
+  const { delay, expires, wait, json, ...rest } = options;
   await withClient(async ({ client }) => {
     const enqueued = await client.enqueue(contract, payload, {
       ...rest,
       ...(delay === undefined ? {} : { delayMs: delay }),
+      ...(expires === undefined ? {} : { expires: new Date(Date.now() + expires) }),
     });
     if (wait === undefined) {
       if (json) printJson(enqueued);

@@ -16,14 +16,15 @@ export function queuesCommand(): Command {
 
 export function printQueues(depths: readonly QueueDepth[]): void {
   printTable(
-    ['queue', 'high', 'normal', 'low', 'delayed', 'running'],
-    depths.map(({ queue, high, normal, low, delayed, running }) => [
+    ['queue', 'high', 'normal', 'low', 'delayed', 'running', ''],
+    depths.map(({ queue, high, normal, low, delayed, running, paused }) => [
       queue,
       high,
       normal,
       low,
       delayed,
       running,
+      paused ? 'paused' : '',
     ]),
   );
 }

@@ -1,3 +1,4 @@
+import type { WorkerView } from '@stratum/jobs';
 import { Command } from 'commander';
 import { withClient } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
@@ -19,9 +20,12 @@ export function statusCommand(): Command {
         process.exitCode = 1;
         return;
       }
-      const queues = await withClient(({ client }) => client.queues());
+      const { queues, workers } = await withClient(async ({ client }) => ({
+        queues: await client.queues(),
+        workers: await client.control.workers(),
+      }));
       if (json) {
-        printJson({ running: run !== undefined, ...run, queues });
+        printJson({ running: run !== undefined, ...run, queues, workers });
         return;
       }
       if (run !== undefined) {
@@ -37,7 +41,30 @@ export function statusCommand(): Command {
         console.log();
       }
       printQueues(queues);
+      printWorkers(workers);
     });
+}
+
+function printWorkers(workers: readonly WorkerView[]): void {
+  if (workers.length === 0) {
+    console.log('\nNo worker runs.');
+    return;
+  }
+  console.log();
+  printTable(
+    ['worker', 'condition', 'queues', 'running', 'of', 'done', 'failed', 'retried', 'last heard of'],
+    workers.map((worker) => [
+      worker.name,
+      worker.condition,
+      worker.queues.join(', '),
+      worker.running,
+      worker.concurrency,
+      worker.succeeded,
+      worker.failed,
+      worker.retried,
+      worker.at,
+    ]),
+  );
 }
 
 /** On a screen others may look at; `--json` has the whole address. */

@@ -1,6 +1,12 @@
 /** One sync of each platform of the demonstration tenant, through the queue like any other. */
 import { connectToNats, createClient, type TaskRecord } from '@stratum/jobs';
-import { DEMO_TENANT_ID, loadConfiguration, platformTopology, syncCampaignData } from '@stratum/shared';
+import {
+  DEMO_TENANT_ID,
+  loadConfiguration,
+  platformTopology,
+  TOPOLOGY_SETTINGS,
+  syncCampaignData,
+} from '@stratum/shared';
 import { PLATFORM_NAMES, type PlatformName } from '@stratum/shared/platforms';
 import { z } from 'zod';
 
@@ -24,10 +30,7 @@ export async function runFirstSync(
   environment: NodeJS.ProcessEnv,
   onProgress: (message: string) => void,
 ): Promise<SyncedPlatform[]> {
-  const configuration = loadConfiguration(
-    ['NATS_URL', 'NATS_CREDS', 'STRATUM_PREFIX', 'STRATUM_REPLICAS', 'RESULT_EXPIRES'],
-    environment,
-  );
+  const configuration = loadConfiguration(['NATS_URL', 'NATS_CREDS', ...TOPOLOGY_SETTINGS], environment);
   const connection = await connectToNats({
     servers: configuration.NATS_URL,
     name: 'stratum-up',

@@ -10,6 +10,7 @@ import {
   openDatabase,
   parseKeyRing,
   platformTopology,
+  TOPOLOGY_SETTINGS,
   seed,
 } from '@stratum/shared';
 import { endStalePostgres, startPostgres } from '@stratum/shared/embedded';
@@ -74,6 +75,7 @@ class StackStarter {
     });
     const withPlatforms = { ...environment, ...endpointVariables(endpointsAt(sandbox.url ?? '')) };
     onProgress('starting the services');
+    await this.startService('scheduler', '@stratum/scheduler/main', environment);
     await this.startService('sync-worker', '@stratum/sync-worker/main', withPlatforms);
     signal.throwIfAborted();
     const addresses: Addresses = {
@@ -174,10 +176,7 @@ class StackStarter {
     } finally {
       await pool.end();
     }
-    const configuration = loadConfiguration(
-      ['NATS_CREDS', 'STRATUM_PREFIX', 'STRATUM_REPLICAS', 'RESULT_EXPIRES'],
-      environment,
-    );
+    const configuration = loadConfiguration(['NATS_CREDS', ...TOPOLOGY_SETTINGS], environment);
     const connection = await connectToNats({
       servers: natsUrl,
       name: 'stratum-up',

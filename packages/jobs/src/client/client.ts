@@ -1,4 +1,5 @@
 /** The producer's side: put tasks in, look at them, wait for them. */
+import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { z } from 'zod';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../connection/ack-multiplexer.js';
@@ -7,12 +8,14 @@ import { deadLettersOf, type DeadLetters } from '../dead-letters/dead-letters.js
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
+import { StreamAccess } from '../topology/stream-access.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
-import { composeTask, type EnqueueOptions, type TaskTarget } from './compose.js';
+import { composeTask, type ComposedMessage, type EnqueueOptions, type TaskTarget } from './compose.js';
 import { controlOf, type Control } from './control.js';
 import { TaskLookup } from './lookup.js';
 import { readQueueDepths, type QueueDepth } from './queue-depth.js';
+import { UniqueLocks, uniqueToken } from './unique-locks.js';
 import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 
 export interface ClientOptions {
@@ -53,6 +56,8 @@ export interface JobsClient {
   status(id: string): Promise<TaskRecord | undefined>;
   /** Waits for the final record, without polling. Throws ResultTimeoutError. */
   result(id: string, options?: { timeoutMs?: number }): Promise<TaskRecord>;
+  /** Every change of a task's record, progress included, until its final one. */
+  watch(id: string): AsyncGenerator<TaskRecord>;
   /** Takes a task back, wherever it is; it stays revoked whatever restarts. */
   revoke(id: string, options?: RevokeOptions): Promise<RevokeResult>;
   /** Takes back every task that matches, and was enqueued before now; returns how many were waiting. */
@@ -85,13 +90,40 @@ export function createProducer(
   const lookup = new TaskLookup(connection, topology);
   const revoker = new Revoker(connection, topology, publisher, lookup);
 
+  const locks = new UniqueLocks(new StreamAccess(connection), topology.names, publisher);
+
   const send = async (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
-    const message = composeTask(topology.names, target, payload, options);
-    const limit = connection.info?.max_payload;
-    if (limit !== undefined && Buffer.byteLength(message.body) > limit) {
+    const { uniqueKey } = options;
+    if (uniqueKey === undefined)
+      return publish(composeTask(topology.names, target, payload, options), target);
+    // The lock names the task that holds it, so the id has to be known before.
+    const id = options.id ?? randomUUID();
+    const lock = uniqueToken(target.task, uniqueKey);
+    const until = uniqueUntil(options);
+    const holder = await locks.take({ key: lock, id, until }, (other) => lookup.status(other));
+    if (holder !== id) return { id: holder, duplicate: true };
+    try {
+      const composed = composeTask(
+        topology.names,
+        target,
+        payload,
+        { ...options, id },
+        { lock: until === undefined ? lock : undefined },
+      );
+      return await publish(composed, target);
+    } catch (error) {
+      await locks.release(lock, id).catch(() => undefined);
+      throw error;
+    }
+  };
+
+  const publish = async (message: ComposedMessage, target: TaskTarget): Promise<Enqueued> => {
+    const limit = Math.min(topology.maxPayloadBytes, connection.info?.max_payload ?? Infinity);
+    // A string has at most three UTF-8 bytes per unit, so most payloads need no count.
+    if (message.body.length * 3 > limit && Buffer.byteLength(message.body) > limit) {
       throw new JobsError(
         'payload_too_large',
-        `The payload of task "${target.task}" is larger than the server's limit of ${limit} bytes. Pass ids, not objects, and load the data in the task.`,
+        `The payload of task "${target.task}" is larger than the limit of ${limit} bytes. Pass ids, not objects, and load the data in the task.`,
         { details: { task: target.task, limit } },
       );
     }
@@ -118,6 +150,7 @@ export function createProducer(
     status: (id) => lookup.status(requireToken(id, 'id')),
     result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
       lookup.result(requireToken(id, 'id'), timeoutMs),
+    watch: (id) => lookup.watch(requireToken(id, 'id')),
     revoke: (id, revokeOptions) => revoker.revoke(requireToken(id, 'id'), revokeOptions),
     revokeAll: (filter, revokeOptions) => revoker.revokeAll(filter, revokeOptions),
     purge: (queue) => revoker.purge(queue),
@@ -139,4 +172,10 @@ function targetOf<Input extends z.ZodType>(
     priority: contract.priority,
     tenant: contract.tenantOf(parsed),
   };
+}
+
+function uniqueUntil({ uniqueForMs }: EnqueueOptions): number | undefined {
+  if (uniqueForMs === undefined) return undefined;
+  if (Number.isFinite(uniqueForMs) && uniqueForMs > 0) return Date.now() + uniqueForMs;
+  throw new JobsError('invalid_options', `uniqueForMs is ${uniqueForMs}; it must be milliseconds above 0.`);
 }

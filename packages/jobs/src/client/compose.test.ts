@@ -7,7 +7,7 @@ const names = namesFor();
 const target = { queue: 'sync', task: 'pull', priority: 'normal', tenant: '7' } as const;
 const now = new Date('2026-11-24T12:00:00.000Z');
 const compose = (options: EnqueueOptions): ReturnType<typeof composeTask> =>
-  composeTask(names, target, { a: 1 }, options, now);
+  composeTask(names, target, { a: 1 }, options, { now });
 
 describe('a task that runs now', () => {
   test('is its payload on its subject', () => {
@@ -48,8 +48,16 @@ describe('a task that runs later', () => {
   ])('waits on its delayed subject: %s', (_label, options) => {
     const { subject, headers } = compose({ id: 'one', ...options });
     expect(subject).toBe('stratum.delayed.sync.one');
-    expect(headers.get('Nats-Schedule')).toBe('@at 2026-11-24T12:01:00.000Z');
+    expect(headers.get('Nats-Schedule')).toBe('@at 2026-11-24T12:00:59.700Z');
     expect(headers.get('Nats-Schedule-Target')).toBe('stratum.tasks.sync.normal.7.pull.one');
+  });
+
+  test('is handed over a little early, for the worker to keep until its very time', () => {
+    const { headers } = compose({ delayMs: 60_000 });
+    expect(headers.get(TaskHeader.NotBefore)).toBe(String(now.getTime() + 60_000));
+    const soon = compose({ delayMs: 100 });
+    expect(soon.subject).toContain('stratum.tasks.');
+    expect(soon.headers.get(TaskHeader.NotBefore)).toBe(String(now.getTime() + 100));
   });
 
   test('a time that has passed is now', () => {

@@ -12,6 +12,12 @@ import {
 } from '../wire/headers.js';
 import { requireToken, type Names, type Priority, type TaskSubject } from '../wire/names.js';
 
+/**
+ * The broker hands delayed tasks over this much early, and the worker keeps them until their very time: with many due at once the
+ * broker itself is late by up to a quarter of a second.
+ */
+const HAND_OVER_EARLY_MS = 300;
+
 /** How one task is enqueued. Everything has a default. */
 export interface EnqueueOptions {
   /** Task id, one token of up to 64 characters. Default: a random UUID. The same id within two minutes is stored once. */
@@ -34,6 +40,12 @@ export interface EnqueueOptions {
   timeLimitMs?: number;
   /** Refuse when a task of the same id is still queued or running, however long ago it was enqueued. Default false. */
   unique?: boolean;
+  /**
+   * Refuse while another task of the same kind with this key is queued or running; `enqueue` then returns that task's id. Any text.
+   */
+  uniqueKey?: string;
+  /** Hold the unique key for this long, in milliseconds, however soon the task ends, instead of until it ends. */
+  uniqueForMs?: number;
   /** The task that enqueues this one, and the first of the family. */
   parentId?: string;
   rootId?: string;
@@ -61,7 +73,7 @@ export function composeTask(
   target: TaskTarget,
   payload: unknown,
   options: EnqueueOptions,
-  now: Date = new Date(),
+  { now = new Date(), lock }: { now?: Date; lock?: string | undefined } = {},
 ): ComposedMessage {
   const id = options.id === undefined ? randomUUID() : requireToken(options.id, 'id');
   const subject: TaskSubject = {
@@ -78,10 +90,11 @@ export function composeTask(
   const body = JSON.stringify(payload);
   const startAt = startTime(options, now);
   if (options.unique === true) headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
+  if (lock !== undefined) headers.set(TaskHeader.UniqueKey, lock);
   // The server's own time stamp says when a task that runs at once was accepted.
   if (startAt === undefined) return { id, subject: names.taskSubject(subject), body, headers };
   headers.set(TaskHeader.EnqueuedAt, now.toISOString());
-  return { id, body, ...scheduleAt(names, subject, startAt, headers) };
+  return { id, body, ...scheduleAt(names, subject, startAt, headers, now) };
 }
 
 /** A task that is to run again: what it carried, and what changes. */
@@ -109,7 +122,7 @@ export function composeNextAttempt(
   headers.set(ServerHeader.MsgId, `${life}.next-${attempt.retries}-${attempt.snoozes}`);
   if (attempt.snoozes > 0) headers.set(TaskHeader.Snoozes, String(attempt.snoozes));
   if (attempt.history !== undefined) headers.set(TaskHeader.History, attempt.history);
-  return scheduleAt(names, subject, attempt.startAt, headers);
+  return scheduleAt(names, subject, attempt.startAt, headers, new Date());
 }
 
 function scheduleAt(
@@ -117,8 +130,12 @@ function scheduleAt(
   subject: TaskSubject,
   startAt: Date,
   headers: MsgHdrs,
+  now: Date,
 ): { subject: string; headers: MsgHdrs } {
-  headers.set(ServerHeader.Schedule, `@at ${startAt.toISOString()}`);
+  headers.set(TaskHeader.NotBefore, String(startAt.getTime()));
+  const handOverAt = new Date(startAt.getTime() - HAND_OVER_EARLY_MS);
+  if (handOverAt <= now) return { subject: names.taskSubject(subject), headers };
+  headers.set(ServerHeader.Schedule, `@at ${handOverAt.toISOString()}`);
   headers.set(ServerHeader.ScheduleTarget, names.taskSubject(subject));
   return { subject: names.delayedSubject(subject.queue, subject.id), headers };
 }

@@ -10,7 +10,7 @@ import { StreamAccess, storedSubject } from '../topology/stream-access.js';
 const LOOK_AGAIN_MS = 250;
 
 export class TaskLookup {
-  /** Callers that wait for a result, to look again after a reconnect: a notice sent meanwhile has not reached them. */
+  /** Callers that wait, to look again after a reconnect: a notice sent meanwhile has not reached them. */
   private readonly waiting = new Set<() => void>();
   private readonly streams: StreamAccess;
 
@@ -74,6 +74,30 @@ export class TaskLookup {
     for await (const { type } of this.connection.status()) {
       if (type === 'reconnect') for (const look of this.waiting) look();
     }
+  }
+
+  /** Every stored change of a task's record until its final one. Ends by itself; leaving the loop ends it, too. */
+  async *watch(id: string): AsyncGenerator<TaskRecord> {
+    const { names } = this.topology;
+    const subscription = this.connection.subscribe(names.resultNotice(id));
+    const look = (): void => subscription.unsubscribe();
+    try {
+      const now = await this.status(id);
+      if (now !== undefined) yield now;
+      if (now !== undefined && isFinal(now.state)) return;
+      // After a reconnect the loop ends and is begun anew, because notices may have been missed.
+      this.waiting.add(look);
+      for await (const message of subscription) {
+        const record = taskRecordSchema.safeParse(message.json()).data;
+        if (record === undefined) continue;
+        yield record;
+        if (isFinal(record.state)) return;
+      }
+    } finally {
+      this.waiting.delete(look);
+      if (!subscription.isClosed()) subscription.unsubscribe();
+    }
+    if (!this.connection.isClosed()) yield* this.watch(id);
   }
 
   private async queued(queue: string, id: string): Promise<TaskRecord | undefined> {

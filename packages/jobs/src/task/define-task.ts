@@ -27,6 +27,10 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   tenant?: (payload: z.output<Input>) => string | number | undefined;
   retry?: RetryOptions;
   limits?: TaskLimits;
+  /** How long its final record is kept, in milliseconds. Default: as the topology says, 24 hours. */
+  resultExpiresMs?: number;
+  /** Nobody asks what it returned: a success leaves no record, which is faster. Failures are kept all the same. Default false. */
+  ignoreResult?: boolean;
 }
 
 export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> {
@@ -38,6 +42,8 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   readonly priority: Priority;
   readonly retry: RetryPolicy;
   readonly limits: Readonly<TaskLimits>;
+  readonly resultExpiresMs: number | undefined;
+  readonly ignoreResult: boolean;
   tenantOf(payload: z.output<Input>): string | undefined;
 }
 
@@ -61,6 +67,8 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
     priority: options.priority ?? 'normal',
     retry: resolveRetryPolicy(name, options.retry),
     limits,
+    resultExpiresMs: resolveExpiry(name, options.resultExpiresMs),
+    ignoreResult: options.ignoreResult ?? false,
     tenantOf: (payload: z.output<Input>) => {
       const value = tenant(payload);
       return value === undefined ? undefined : requireToken(String(value), `The tenant of task "${name}"`);
@@ -89,6 +97,14 @@ function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<TaskLimi
     `Task "${task}": limits must be positive milliseconds, and softTimeLimitMs not above timeLimitMs.`,
     { details: { task } },
   );
+}
+
+/** The broker keeps expiry in whole seconds. */
+function resolveExpiry(task: string, expiresMs: number | undefined): number | undefined {
+  if (expiresMs === undefined || expiresMs >= 1_000) return expiresMs;
+  throw new JobsError('invalid_options', `Task "${task}": resultExpiresMs must be at least 1,000.`, {
+    details: { task },
+  });
 }
 
 function tenantIdOf(payload: unknown): string | number | undefined {

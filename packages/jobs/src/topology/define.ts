@@ -30,6 +30,10 @@ export interface TopologyOptions {
   maxDeliver?: number;
   /** How long results are kept, in milliseconds. Default 24 hours. */
   resultExpiresMs?: number;
+  /** Larger payloads are refused, in bytes. Default 256 KiB: pass ids, not objects. */
+  maxPayloadBytes?: number;
+  /** Larger results are refused, in bytes. Default 256 KiB. */
+  maxResultBytes?: number;
   /** How long dead letters are kept, in milliseconds. Default 30 days. */
   deadLettersExpireMs?: number;
   /** How long events are kept, in milliseconds. Default 7 days. */
@@ -46,6 +50,8 @@ export interface Topology {
   readonly queues: readonly Queue[];
   readonly ackWaitMs: number;
   readonly maxDeliver: number;
+  readonly maxPayloadBytes: number;
+  readonly maxResultBytes: number;
   readonly streams: readonly StreamDeclaration[];
   /** The queue of that name; throws `invalid_options` with the known ones. */
   queue(name: string): Queue;
@@ -56,6 +62,7 @@ export interface StreamDeclaration {
   readonly consumers: readonly (Partial<ConsumerConfig> & { durable_name: string })[];
 }
 
+const DEFAULT_MAX_BYTES = 256 * 1024;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -90,6 +97,8 @@ export function defineTopology(options: TopologyOptions): Topology {
     queues: Object.freeze(queues),
     ackWaitMs,
     maxDeliver,
+    maxPayloadBytes: positive('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_BYTES),
+    maxResultBytes: positive('maxResultBytes', options.maxResultBytes ?? DEFAULT_MAX_BYTES),
     streams: Object.freeze([
       ...queues.map(({ name }) => queueStream(names, name, { ...shared, ackWaitMs, maxDeliver })),
       advisoryStream(
@@ -100,7 +109,8 @@ export function defineTopology(options: TopologyOptions): Topology {
       logStream(names.deadStream, names.deadFilter, options.deadLettersExpireMs ?? 30 * DAY_MS, shared),
       logStream(names.eventStream, names.eventFilter, options.eventsExpireMs ?? 7 * DAY_MS, shared),
       resultBucket(names, options.resultExpiresMs ?? DAY_MS, shared),
-      controlBucket(names, shared),
+      keyValueBucket(names.controlStream, names.controlKeyFilter, shared),
+      keyValueBucket(names.lockStream, names.lockKeyFilter, shared),
     ]),
     queue: (name: string) => {
       const queue = byName.get(name);
@@ -219,12 +229,12 @@ function resultBucket(names: Names, expiresMs: number, shared: Shared): StreamDe
 }
 
 /** A key-value bucket, too. Entries that are not meant to last carry a time to live of their own. */
-function controlBucket(names: Names, shared: Shared): StreamDeclaration {
+function keyValueBucket(stream: string, filter: string, shared: Shared): StreamDeclaration {
   return {
     config: {
       ...shared,
-      name: names.controlStream,
-      subjects: [names.controlKeyFilter],
+      name: stream,
+      subjects: [filter],
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.New,
       max_msgs_per_subject: 1,

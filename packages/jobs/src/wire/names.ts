@@ -69,6 +69,10 @@ export interface Names {
   readonly eventStream: string;
   readonly eventFilter: string;
   eventSubject(queue: string, task: string, state: string): string;
+  /** Who holds which unique key. */
+  readonly lockStream: string;
+  readonly lockKeyFilter: string;
+  lockKey(key: string): string;
   /** Revocations, rate limits and the heart-beats of workers. */
   readonly controlBucket: string;
   readonly controlStream: string;
@@ -95,6 +99,7 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
   requireToken(prefix, 'prefix');
   const scope = prefix === DEFAULT_PREFIX ? '' : `${prefix}_`;
   const resultBucket = `${scope}task_results`;
+  const lockBucket = `${scope}task_locks`;
   const controlBucket = `${scope}task_control`;
   const resultKeyPrefix = `$KV.${resultBucket}.`;
   const tasksPrefix = `${prefix}.tasks.`;
@@ -119,6 +124,9 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     eventStream: `${scope}TASK_EVENTS`,
     eventFilter: `${prefix}.events.>`,
     eventSubject: (queue, task, state) => `${prefix}.events.${queue}.${task}.${state.toLowerCase()}`,
+    lockStream: `KV_${lockBucket}`,
+    lockKeyFilter: `$KV.${lockBucket}.>`,
+    lockKey: (key) => `$KV.${lockBucket}.${key}`,
     controlBucket,
     controlStream: `KV_${controlBucket}`,
     controlKeyFilter: `$KV.${controlBucket}.>`,

@@ -59,4 +59,5 @@ export const taskRecordSchema = z.object({
 export type TaskRecord = z.infer<typeof taskRecordSchema>;
 
 /** What is published on `<prefix>.events.<queue>.<task>.<state>`: the record without its result. */
-export type TaskEvent = Omit<TaskRecord, 'result'> & { at: string };
+export const taskEventSchema = taskRecordSchema.omit({ result: true }).extend({ at: z.string() });
+export type TaskEvent = z.infer<typeof taskEventSchema>;

@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import type { TaskRecord } from '../wire/record.js';
 import type { Delivery } from './delivery.js';
 
+const KEEP = { ignoreResult: false, expiresMs: undefined };
+
 /**
  * Most attempts end within a moment, unwatched and unaborted; so what only some of them need (a logger, an abort signal) is
  * made when it is first asked for.
@@ -10,6 +12,10 @@ import type { Delivery } from './delivery.js';
 export class Attempt {
   readonly startedAt = Date.now();
   readonly record: TaskRecord;
+  /** The contract's word on its result; set once the contract is known. */
+  retention: { ignoreResult: boolean; expiresMs: number | undefined } = KEEP;
+  /** An earlier state of this task stands in the bucket. */
+  hasRecord = false;
   private controller: AbortController | undefined;
   private abortReason: Error | undefined;
   private ownLogger: Logger | undefined;

@@ -20,6 +20,8 @@ export interface TaskContext {
   readonly retries: number;
   /** How often this attempt was handed to a worker; above 1 an earlier worker was lost in the middle. */
   readonly deliveries: number;
+  /** When the task was first accepted, RFC 3339. */
+  readonly enqueuedAt: string;
   /** The schedule entry and tick that asked for this task. */
   readonly scheduledBy: ScheduledBy | undefined;
   /**
@@ -87,6 +89,10 @@ export class AttemptContext implements TaskContext {
 
   get deliveries(): number {
     return this.attempt.delivery.deliveries;
+  }
+
+  get enqueuedAt(): string {
+    return this.attempt.delivery.enqueuedAt;
   }
 
   get scheduledBy(): ScheduledBy | undefined {

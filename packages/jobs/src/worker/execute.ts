@@ -71,6 +71,9 @@ export class Execution {
       );
       return { kind: 'dead', reason: 'unknown_task', error };
     }
+    const { ignoreResult, resultExpiresMs } = handler.contract;
+    if (ignoreResult || resultExpiresMs !== undefined)
+      this.attempt.retention = { ignoreResult, expiresMs: resultExpiresMs };
     if (headers.expires !== undefined && headers.expires.getTime() <= Date.now()) return { kind: 'expired' };
     const earlier = await this.parts.recovery.earlierOutcome(this.attempt);
     if (earlier !== undefined) return earlier;

@@ -1,6 +1,8 @@
 /** Writes the records of attempts into the results bucket. */
 import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { headers as newHeaders } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
+import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import type { TaskProgress, TaskRecord } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
@@ -9,7 +11,7 @@ export class RecordStore {
   constructor(
     private readonly publisher: AckMultiplexer,
     private readonly names: Names,
-    /** Largest record that the server takes, in bytes. */
+    /** Largest record that is taken, in bytes. */
     private readonly maxBytes: () => number,
   ) {}
 
@@ -17,18 +19,25 @@ export class RecordStore {
    * Resolves once the record is stored.
    * @throws JobsError `invalid_result` when the result is not JSON, `payload_too_large` when it does not fit
    */
-  async put(record: TaskRecord): Promise<void> {
+  async put(record: TaskRecord, expiresMs?: number): Promise<void> {
     const body = encode(record);
     const limit = this.maxBytes();
     // A string has at most three UTF-8 bytes per unit, so most records need no count.
     if (body.length * 3 > limit && Buffer.byteLength(body) > limit) {
       throw new JobsError(
         'payload_too_large',
-        `The result of task "${record.task}" is larger than the server's limit of ${limit} bytes. Store the data and return its id.`,
+        `The result of task "${record.task}" is larger than the limit of ${limit} bytes. Store the data and return its id.`,
         { details: { task: record.task, limit } },
       );
     }
-    await this.publisher.publish(this.names.resultKey(record.id), body);
+    const subject = this.names.resultKey(record.id);
+    if (expiresMs === undefined) {
+      await this.publisher.publish(subject, body);
+      return;
+    }
+    const headers = newHeaders();
+    headers.set(ServerHeader.Ttl, `${Math.ceil(expiresMs / 1000)}s`);
+    await this.publisher.publish(subject, body, { headers });
   }
 }
 
@@ -49,6 +58,11 @@ export class RunningRecord {
     private readonly attempt: Attempt,
     private readonly store: RecordStore,
   ) {}
+
+  /** Something of this attempt stands in the bucket. */
+  get wasWritten(): boolean {
+    return this.written;
+  }
 
   tick(now: number): void {
     if (!this.written && now - this.attempt.startedAt >= WRITE_AFTER_MS) this.write();

@@ -10,6 +10,7 @@
  *     handed back          store the record → nak
  */
 import { composeNextAttempt } from '../client/compose.js';
+import type { UniqueLocks } from '../client/unique-locks.js';
 import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { composeDeadLetter } from '../dead-letters/compose.js';
 import type { EventPublisher } from '../events/event-publisher.js';
@@ -27,6 +28,7 @@ export interface SettlerOptions {
   publisher: AckMultiplexer;
   records: RecordStore;
   events: EventPublisher;
+  locks: UniqueLocks;
   worker: string;
 }
 
@@ -60,7 +62,17 @@ export class Settler {
   }
 
   private async succeed(attempt: Attempt, result: unknown): Promise<void> {
-    attempt.record.result = result;
+    const { delivery, retention } = attempt;
+    if (
+      retention.ignoreResult &&
+      !attempt.hasRecord &&
+      delivery.deliveries === 1 &&
+      delivery.headers.retries === 0
+    ) {
+      this.finish(attempt, 'SUCCESS');
+      return;
+    }
+    attempt.record.result = retention.ignoreResult ? null : result;
     try {
       await this.close(attempt, 'SUCCESS');
     } catch (error) {
@@ -158,14 +170,34 @@ export class Settler {
   }
 
   /** Stores the record, acknowledges, and tells of it. */
-  private async close({ delivery, record, startedAt }: Attempt, state: TaskState): Promise<void> {
+  private async close(attempt: Attempt, state: TaskState): Promise<void> {
+    this.stamp(attempt, state);
+    await this.options.records.put(attempt.record, isFinal(state) ? attempt.retention.expiresMs : undefined);
+    this.conclude(attempt);
+  }
+
+  /** The same without a record: nobody will ask. */
+  private finish(attempt: Attempt, state: TaskState): void {
+    this.stamp(attempt, state);
+    this.conclude(attempt);
+  }
+
+  private stamp({ record, startedAt }: Attempt, state: TaskState): void {
     const now = Date.now();
     record.state = state;
     record.runtime_ms = now - startedAt;
     record.finished_at = isFinal(state) ? new Date(now).toISOString() : null;
-    await this.options.records.put(record);
+  }
+
+  private conclude({ delivery, record, logger }: Attempt): void {
     delivery.ack();
     this.options.events.emit(record);
+    const { uniqueKey } = delivery.headers;
+    if (uniqueKey === undefined || !isFinal(record.state)) return;
+    // Not awaited: a key whose task has ended is free, whether or not somebody got to say so.
+    this.options.locks.release(uniqueKey, record.id).catch((error: unknown) => {
+      logger.warn({ err: error }, 'the unique key was not released; it is free all the same');
+    });
   }
 }
 

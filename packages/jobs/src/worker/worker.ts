@@ -5,6 +5,7 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { pino, type Logger } from 'pino';
 import { createProducer } from '../client/client.js';
 import { TaskLookup } from '../client/lookup.js';
+import { UniqueLocks } from '../client/unique-locks.js';
 import { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { ControlWatch } from '../control/control-watch.js';
 import type { HeartBeat } from '../control/entries.js';
@@ -140,12 +141,15 @@ class TaskWorker implements Worker {
       defaults: { ...TASK_DEFAULTS, ...options.defaults },
     };
     this.events = new EventPublisher(connection, names, this.logger);
-    this.records = new RecordStore(this.publisher, names, () => connection.info?.max_payload ?? Infinity);
+    this.records = new RecordStore(this.publisher, names, () =>
+      Math.min(topology.maxResultBytes, connection.info?.max_payload ?? Infinity),
+    );
     this.settler = new Settler({
       names,
       publisher: this.publisher,
       records: this.records,
       events: this.events,
+      locks: new UniqueLocks(new StreamAccess(connection), names, this.publisher),
       worker: this.name,
     });
     this.leases = new Leases(topology.ackWaitMs);
@@ -327,6 +331,7 @@ class TaskWorker implements Worker {
           ? await execution.run()
           : ({ kind: 'snoozed', delayMs: postponeMs } as const);
       await record.close();
+      attempt.hasRecord = record.wasWritten;
       await this.settler.settle(attempt, outcome);
       this.count(attempt, execution);
     } catch (error) {

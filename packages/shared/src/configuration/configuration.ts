@@ -69,6 +69,10 @@ const configurationSchema = z.object({
   TASK_RETRY_DELAY: seconds(60),
   /** How long results are kept, in seconds. Default 86,400. */
   RESULT_EXPIRES: seconds(86_400),
+  /** Larger payloads are refused, in bytes. Default 262,144. */
+  TASK_MAX_PAYLOAD: count(262_144, 67_108_864),
+  /** Larger results are refused, in bytes. Default 262,144. */
+  TASK_MAX_RESULT: count(262_144, 67_108_864),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** A request to an ad platform that takes longer is given up, in seconds. Default 30. */
   PLATFORM_REQUEST_TIMEOUT: seconds(30),

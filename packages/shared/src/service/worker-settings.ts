@@ -3,12 +3,10 @@ import { createWorker, reconcileTopology, type TaskHandler, type Worker } from '
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
-import { platformTopology, type QueueName } from '../queues.js';
+import { platformTopology, TOPOLOGY_SETTINGS, type QueueName } from '../queues.js';
 
 export const WORKER_SETTINGS = [
-  'STRATUM_PREFIX',
-  'STRATUM_REPLICAS',
-  'RESULT_EXPIRES',
+  ...TOPOLOGY_SETTINGS,
   'WORKER_CONCURRENCY',
   'WORKER_PREFETCH_MULTIPLIER',
   'WORKER_SHUTDOWN_GRACE',

@@ -1,0 +1,48 @@
+import { TASK_STATES, taskEventSchema, type TaskEvent } from '@stratum/jobs';
+import { Command, Option } from 'commander';
+import { once } from 'node:events';
+import { withClient } from '../environment.js';
+import { styled } from '../output.js';
+import { STATE_COLOURS } from '../record-view.js';
+
+interface EventOptions {
+  queue?: string;
+  task?: string;
+  state?: string;
+  json?: boolean;
+}
+
+export function eventsCommand(): Command {
+  return new Command('events')
+    .description('Show state changes as they happen, until Ctrl-C.')
+    .option('--queue <queue>', 'only of this queue')
+    .option('--task <name>', 'only of this kind')
+    .addOption(
+      new Option('--state <state>', 'only this state').choices(
+        TASK_STATES.map((state) => state.toLowerCase()),
+      ),
+    )
+    .option('--json', 'print a line of JSON for each')
+    .action(tail);
+}
+
+async function tail({ queue = '*', task = '*', state = '*', json }: EventOptions): Promise<void> {
+  await withClient(async ({ connection, topology }) => {
+    const subscription = connection.subscribe(topology.names.eventSubject(queue, task, state), {
+      callback: (error, message) => {
+        const event = error === null ? taskEventSchema.safeParse(message.json()).data : undefined;
+        if (event === undefined) return;
+        console.log(json ? JSON.stringify(event) : describe(event));
+      },
+    });
+    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), connection.closed()]);
+    subscription.unsubscribe();
+  });
+}
+
+function describe(event: TaskEvent): string {
+  const { state, error } = event;
+  const ran = event.runtime_ms === null ? '' : ` ${event.runtime_ms} ms`;
+  const reason = error === null ? '' : `  ${error.type}: ${error.message}`;
+  return `${event.at}  ${styled(STATE_COLOURS[state], state.padEnd(9))}  ${event.queue}  ${event.task}  ${event.id}${ran}${reason}`;
+}

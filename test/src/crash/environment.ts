@@ -1,0 +1,33 @@
+/** What the processes of a crash run are told. */
+import { connectToNats, defineTopology, type Topology } from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { z } from 'zod';
+import { ACK_WAIT_MS, MAX_DELIVER, QUEUES } from './plan.js';
+
+const environmentSchema = z.object({
+  NATS_URL: z.string(),
+  DATABASE_URL: z.string(),
+  CRASH_SEED: z.coerce.number(),
+  CRASH_TASKS: z.coerce.number(),
+  CRASH_JOURNAL: z.string(),
+});
+export type CrashEnvironment = z.infer<typeof environmentSchema>;
+
+export function readEnvironment(): CrashEnvironment {
+  return environmentSchema.parse(process.env);
+}
+
+export function crashTopology(): Topology {
+  return defineTopology({ prefix: 'crash', queues: QUEUES, ackWaitMs: ACK_WAIT_MS, maxDeliver: MAX_DELIVER });
+}
+
+/** The broker may be down at this very moment. */
+export async function connectPatiently(servers: string, name: string): Promise<NatsConnection> {
+  for (;;) {
+    try {
+      return await connectToNats({ servers, name, timeoutMs: 1_000 });
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
