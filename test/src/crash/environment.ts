@@ -10,6 +10,8 @@ const environmentSchema = z.object({
   CRASH_SEED: z.coerce.number(),
   CRASH_TASKS: z.coerce.number(),
   CRASH_JOURNAL: z.string(),
+  /** Tasks that the producer enqueues in a second. */
+  CRASH_RATE: z.coerce.number(),
 });
 export type CrashEnvironment = z.infer<typeof environmentSchema>;
 

@@ -105,7 +105,11 @@ describe('a task', () => {
     });
     worker([handleTask(add, ({ a, b }) => ({ sum: a + b + ++runs }))]);
     expect(await client.result('once')).toMatchObject({ result: { sum: 3 } });
-    expect(await client.queues()).toMatchObject([{ normal: 0, running: 0 }]);
+    await waitFor('the queue to be empty', async () => {
+      const [queue] = await client.queues();
+      return queue?.normal === 0 && queue.running === 0;
+    });
+    expect(runs).toBe(1);
   });
 
   test('nobody has seen is unknown, not pending', async () => {

@@ -2,23 +2,23 @@
  * Buries tasks that kept losing their workers. The server gives up such a message after max deliver, keeps it, and only
  * publishes an advisory; the reaper works through the stream that catches the advisories.
  *
- *     publish the dead letter → store the record → remove the message → acknowledge the advisory
+ *     store the record → publish the dead letter → remove the message → acknowledge the advisory
  *
  * Each step can be repeated, so a reaper may die anywhere and several may run.
  */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { pino, type Logger } from 'pino';
 import { z } from 'zod';
-import { TaskLookup } from '../client/lookup.js';
 import { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { composeDeadLetter, deadLetterId } from '../dead-letters/compose.js';
+import { JobsError } from '../errors.js';
 import { EventPublisher } from '../events/event-publisher.js';
 import { RecordStore } from '../worker/record-store.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
 import { StreamAccess, storedSubject } from '../topology/stream-access.js';
-import { readTaskHeaders, ServerHeader } from '../wire/headers.js';
+import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
 import type { TaskSubject } from '../wire/names.js';
-import type { TaskRecord } from '../wire/record.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
 import { Fetcher } from '../worker/fetcher.js';
 import type { Lane } from '../worker/lanes.js';
 
@@ -55,7 +55,6 @@ class AdvisoryReaper implements Reaper {
   private readonly publisher: AckMultiplexer;
   private readonly events: EventPublisher;
   private readonly records: RecordStore;
-  private readonly lookup: TaskLookup;
   private readonly streams: StreamAccess;
   private readonly fetcher: Fetcher;
   private readonly busy = new Set<Promise<void>>();
@@ -67,9 +66,8 @@ class AdvisoryReaper implements Reaper {
     this.logger = (options.logger ?? pino({ level: 'silent' })).child({ part: 'reaper' });
     this.publisher = new AckMultiplexer(connection);
     this.events = new EventPublisher(connection, names, this.logger);
-    this.records = new RecordStore(this.publisher, names, () => Infinity);
-    this.lookup = new TaskLookup(connection, topology);
     this.streams = new StreamAccess(connection);
+    this.records = new RecordStore(this.publisher, this.streams, names, () => Infinity);
     const lane: Lane = {
       queue: 'advisories',
       priority: 'normal',
@@ -132,61 +130,73 @@ class AdvisoryReaper implements Reaper {
     const enqueuedAt =
       headers.enqueuedAt ??
       new Date(message.headers?.get(ServerHeader.TimeStamp) ?? Date.now()).toISOString();
-    const record = await this.lookup.record(subject.id);
-    const ours =
-      record?.enqueued_at === enqueuedAt && record.retries === headers.retries ? record : undefined;
-    if (ours?.state !== 'SUCCESS') {
-      const error = `WorkerLost: The task lost its worker ${deliveries} times.`;
-      const task = {
-        subject,
-        replayTo: storedSubject(message),
-        headers: message.headers,
-        retries: headers.retries,
-        enqueuedAt,
-      };
-      const letter = composeDeadLetter(names, task, {
-        reason: 'worker_lost',
-        error,
-        worker: ours?.worker ?? null,
-      });
-      const buried = await this.isBuried(subject, deadLetterId(subject.id, enqueuedAt, headers.retries));
-      if (!buried) await this.publisher.publish(letter.subject, message.data, { headers: letter.headers });
-      const final = lostRecord(subject, ours, {
-        enqueuedAt,
-        retries: headers.retries,
-        deliveries,
-        parentId: headers.parentId,
-        rootId: headers.rootId,
-      });
-      await this.records.put(final);
+    const stored = await this.records.read(subject.id);
+    const isOurs = stored?.record.enqueued_at === enqueuedAt && stored.record.retries === headers.retries;
+    const ours = isOurs ? stored.record : undefined;
+    const lost = { enqueuedAt, deliveries, headers };
+    if (stored === undefined || !hasGoneOn(stored.record, enqueuedAt, headers.retries)) {
+      // Of the reaper and a worker that was only thought to be lost, the one that gets to write the record decides.
+      const final = lostRecord(subject, ours, lost);
+      if ((await this.records.replaceRecord(final, stored?.sequence ?? 0)) === undefined) {
+        throw new JobsError('publish_conflict', `The record of task "${subject.id}" changed meanwhile.`);
+      }
+      await this.publishLetter(message, subject, lost, ours?.worker ?? null);
       this.events.emit(final);
       this.logger.error(
         { ...subject, deliveries },
         'task lost its workers too often and is now a dead letter',
       );
+    } else if (ours?.error?.type === LOST) {
+      // Another reaper came no further than the record.
+      await this.publishLetter(message, subject, lost, ours.worker);
     }
     await this.streams.delete(stream, sequence);
   }
 
-  /** Beyond the server's window of de-duplication, too. */
-  private async isBuried({ queue, task, id }: TaskSubject, letterId: string): Promise<boolean> {
+  /** Once, beyond the server's window of de-duplication, too. */
+  private async publishLetter(
+    message: Msg,
+    subject: TaskSubject,
+    { enqueuedAt, deliveries, headers: { retries } }: LostTask,
+    worker: string | null,
+  ): Promise<void> {
     const { names } = this.options.topology;
+    const { queue, task, id } = subject;
     const last = await this.streams.get(names.deadStream, {
       last_by_subj: names.deadSubject(queue, task, id),
     });
-    return last?.headers?.get(ServerHeader.MsgId) === letterId;
+    if (last?.headers?.get(ServerHeader.MsgId) === deadLetterId(id, enqueuedAt, retries)) return;
+    const dead = { subject, replayTo: storedSubject(message), headers: message.headers, retries, enqueuedAt };
+    const error = `${LOST}: ${lostMessage(deliveries)}`;
+    const letter = composeDeadLetter(names, dead, { reason: 'worker_lost', error, worker });
+    await this.publisher.publish(letter.subject, message.data, { headers: letter.headers });
   }
+}
+
+/** It came to its end, or further, and only its acknowledgement was lost. */
+function hasGoneOn(record: TaskRecord, enqueuedAt: string, retries: number): boolean {
+  const life = record.enqueued_at ?? '';
+  if (record.state === 'SUCCESS' || life > enqueuedAt) return true;
+  return life === enqueuedAt && (isFinal(record.state) || record.retries > retries);
+}
+
+const LOST = 'WorkerLost';
+
+function lostMessage(deliveries: number): string {
+  return `The task lost its worker ${deliveries} times.`;
 }
 
 interface LostTask {
   enqueuedAt: string;
-  retries: number;
   deliveries: number;
-  parentId: string | undefined;
-  rootId: string | undefined;
+  headers: Readonly<TaskHeaders>;
 }
 
-function lostRecord(subject: TaskSubject, last: TaskRecord | undefined, lost: LostTask): TaskRecord {
+function lostRecord(
+  subject: TaskSubject,
+  last: TaskRecord | undefined,
+  { enqueuedAt, deliveries, headers }: LostTask,
+): TaskRecord {
   return {
     id: subject.id,
     task: subject.task,
@@ -194,21 +204,16 @@ function lostRecord(subject: TaskSubject, last: TaskRecord | undefined, lost: Lo
     tenant: subject.tenant ?? null,
     priority: subject.priority,
     state: 'FAILURE',
-    retries: lost.retries,
+    retries: headers.retries,
     worker: last?.worker ?? null,
     result: null,
-    error: {
-      type: 'WorkerLost',
-      message: `The task lost its worker ${lost.deliveries} times.`,
-      stack: null,
-      retryable: false,
-    },
+    error: { type: LOST, message: lostMessage(deliveries), stack: null, retryable: false },
     progress: last?.progress ?? null,
-    enqueued_at: lost.enqueuedAt,
+    enqueued_at: enqueuedAt,
     started_at: last?.started_at ?? null,
     finished_at: new Date().toISOString(),
     runtime_ms: null,
-    parent_id: lost.parentId ?? null,
-    root_id: lost.rootId ?? subject.id,
+    parent_id: headers.parentId ?? null,
+    root_id: headers.rootId ?? subject.id,
   };
 }

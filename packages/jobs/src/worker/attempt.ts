@@ -14,6 +14,8 @@ export class Attempt {
   readonly record: TaskRecord;
   /** The contract's word on its result; set once the contract is known. */
   retention: { ignoreResult: boolean; expiresMs: number | undefined } = KEEP;
+  /** Of the record that stands in the bucket, 0 when there is none; `undefined` when it has to be looked up. */
+  recordSequence: number | undefined;
   /** An earlier state of this task stands in the bucket. */
   hasRecord = false;
   private controller: AbortController | undefined;
@@ -26,6 +28,8 @@ export class Attempt {
     private readonly workerLogger: Logger,
   ) {
     const { subject, headers } = delivery;
+    const isFirst = delivery.deliveries === 1 && headers.retries === 0 && headers.snoozes === 0;
+    this.recordSequence = headers.freshId && isFirst && headers.replayOf === undefined ? 0 : undefined;
     this.record = {
       id: subject.id,
       task: subject.task,

@@ -1,26 +1,99 @@
 /** Writes the records of attempts into the results bucket. */
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { headers as newHeaders } from '@nats-io/nats-core';
-import { JobsError } from '../errors.js';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { JobsError, PublishError } from '../errors.js';
+import { storedSequence, type StreamAccess } from '../topology/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
-import type { TaskProgress, TaskRecord } from '../wire/record.js';
+import { isFinal, taskRecordSchema, type TaskProgress, type TaskRecord } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
 
+export interface StoredRecord {
+  record: TaskRecord;
+  sequence: number;
+}
+
+/** `superseded`: meanwhile the task has come to its end, or further, without this attempt. */
+export type Written = 'stored' | 'superseded';
+
+const TRIES = 8;
+
+/**
+ * Every write states the sequence of the record that it replaces. So a worker that was taken for lost and comes back cannot overwrite
+ * what the next one has made of the task.
+ */
 export class RecordStore {
   constructor(
     private readonly publisher: AckMultiplexer,
+    private readonly streams: StreamAccess,
     private readonly names: Names,
     /** Largest record that is taken, in bytes. */
     private readonly maxBytes: () => number,
   ) {}
 
+  async read(id: string): Promise<StoredRecord | undefined> {
+    const message = await this.streams.get(this.names.resultStream, {
+      last_by_subj: this.names.resultKey(id),
+    });
+    if (message === undefined) return undefined;
+    return { record: taskRecordSchema.parse(message.json()), sequence: storedSequence(message) };
+  }
+
+  /** Whether the task has gone on without this attempt. */
+  async isSuperseded(attempt: Attempt): Promise<boolean> {
+    const stored = await this.read(attempt.record.id);
+    attempt.recordSequence = stored?.sequence ?? 0;
+    return stored !== undefined && supersedes(stored.record, attempt);
+  }
+
   /**
-   * Resolves once the record is stored.
+   * Resolves once the attempt's record is stored, or found to be out of date.
    * @throws JobsError `invalid_result` when the result is not JSON, `payload_too_large` when it does not fit
    */
-  async put(record: TaskRecord, expiresMs?: number): Promise<void> {
-    const body = encode(record);
+  async write(attempt: Attempt, expiresMs?: number): Promise<Written> {
+    const body = this.encode(attempt.record);
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (attempt.recordSequence === undefined) {
+        const stored = await this.read(attempt.record.id);
+        attempt.recordSequence = stored?.sequence ?? 0;
+        // The write had arrived, only its confirmation had not.
+        if (stored !== undefined && JSON.stringify(stored.record) === body) return 'stored';
+        if (stored !== undefined && supersedes(stored.record, attempt)) return 'superseded';
+      }
+      const sequence = await this.replace(attempt.record.id, body, attempt.recordSequence, expiresMs);
+      attempt.recordSequence = sequence;
+      if (sequence !== undefined) return 'stored';
+    }
+    throw new PublishError(
+      'publish_conflict',
+      `The record of task "${attempt.record.id}" is being fought over.`,
+    );
+  }
+
+  /** Replaces the record of that sequence (0: none). Returns the new sequence, or `undefined` when another record stands there. */
+  replaceRecord(record: TaskRecord, expected: number): Promise<number | undefined> {
+    return this.replace(record.id, this.encode(record), expected);
+  }
+
+  private async replace(
+    id: string,
+    body: string,
+    expected: number,
+    expiresMs?: number,
+  ): Promise<number | undefined> {
+    const headers = newHeaders();
+    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(expected));
+    if (expiresMs !== undefined) headers.set(ServerHeader.Ttl, `${Math.ceil(expiresMs / 1000)}s`);
+    try {
+      return (await this.publisher.publish(this.names.resultKey(id), body, { headers })).sequence;
+    } catch (error) {
+      if (error instanceof PublishError && error.code === 'publish_conflict') return undefined;
+      throw error;
+    }
+  }
+
+  private encode(record: TaskRecord): string {
+    const body = toJson(record);
     const limit = this.maxBytes();
     // A string has at most three UTF-8 bytes per unit, so most records need no count.
     if (body.length * 3 > limit && Buffer.byteLength(body) > limit) {
@@ -30,14 +103,7 @@ export class RecordStore {
         { details: { task: record.task, limit } },
       );
     }
-    const subject = this.names.resultKey(record.id);
-    if (expiresMs === undefined) {
-      await this.publisher.publish(subject, body);
-      return;
-    }
-    const headers = newHeaders();
-    headers.set(ServerHeader.Ttl, `${Math.ceil(expiresMs / 1000)}s`);
-    await this.publisher.publish(subject, body, { headers });
+    return body;
   }
 }
 
@@ -84,7 +150,11 @@ export class RunningRecord {
     this.written = true;
     this.dirty = this.writing !== undefined;
     this.writing ??= this.store
-      .put(this.attempt.record)
+      .write(this.attempt)
+      .then((outcome) => {
+        if (outcome === 'superseded') this.closed = true;
+        return undefined;
+      })
       .catch((error: unknown) => {
         this.attempt.logger.warn({ err: error }, 'the record of a running task could not be stored');
       })
@@ -95,7 +165,14 @@ export class RunningRecord {
   }
 }
 
-function encode(record: TaskRecord): string {
+function supersedes(stored: TaskRecord, { delivery, record }: Attempt): boolean {
+  const storedLife = stored.enqueued_at ?? '';
+  const ownLife = record.enqueued_at ?? '';
+  if (storedLife !== ownLife) return storedLife > ownLife;
+  return isFinal(stored.state) || stored.retries > delivery.headers.retries;
+}
+
+function toJson(record: TaskRecord): string {
   try {
     return JSON.stringify(record);
   } catch (cause) {

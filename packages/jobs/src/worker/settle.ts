@@ -21,13 +21,15 @@ import type { Names } from '../wire/names.js';
 import { isFinal, type TaskErrorRecord, type TaskState } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
 import type { Outcome } from './outcome.js';
-import type { RecordStore } from './record-store.js';
+import type { StreamAccess } from '../topology/stream-access.js';
+import type { RecordStore, Written } from './record-store.js';
 
 export interface SettlerOptions {
   names: Names;
   publisher: AckMultiplexer;
   records: RecordStore;
   events: EventPublisher;
+  streams: StreamAccess;
   locks: UniqueLocks;
   worker: string;
 }
@@ -46,10 +48,12 @@ export class Settler {
         return this.bury(attempt, outcome.reason, outcome.error);
       case 'expired':
         attempt.logger.warn('task expired before it started');
-        return this.close(attempt, 'EXPIRED');
+        await this.close(attempt, 'EXPIRED');
+        return;
       case 'revoked':
         attempt.logger.warn('task revoked');
-        return this.close(attempt, 'REVOKED');
+        await this.close(attempt, 'REVOKED');
+        return;
       case 'already_settled':
         return this.skip(attempt, outcome.duplicate);
       case 'already_buried':
@@ -84,6 +88,7 @@ export class Settler {
   }
 
   private async retry(attempt: Attempt, error: unknown, delayMs: number): Promise<void> {
+    if (await this.supersededBefore(attempt)) return;
     const { delivery, record } = attempt;
     const retries = delivery.headers.retries + 1;
     record.error = errorRecord(error, true);
@@ -99,6 +104,7 @@ export class Settler {
   }
 
   private async snooze(attempt: Attempt, delayMs: number): Promise<void> {
+    if (await this.supersededBefore(attempt)) return;
     const { retries, snoozes, history } = attempt.delivery.headers;
     await this.publishNext(attempt, { retries, snoozes: snoozes + 1, delayMs, history });
     await this.close(attempt, 'SCHEDULED');
@@ -119,6 +125,7 @@ export class Settler {
   }
 
   private async bury(attempt: Attempt, reason: DeadReason, error: unknown): Promise<void> {
+    if (await this.supersededBefore(attempt)) return;
     const { delivery, record } = attempt;
     record.error = errorRecord(error, reason === 'max_retries');
     const letter = composeDeadLetter(
@@ -133,8 +140,15 @@ export class Settler {
       { reason, error: errorLine(record.error), worker: this.options.worker },
     );
     letter.headers.set(TaskHeader.History, this.historyOf(attempt));
-    await this.options.publisher.publish(letter.subject, delivery.message.data, { headers: letter.headers });
-    await this.close(attempt, 'FAILURE');
+    const { publisher, streams, names } = this.options;
+    const stored = await publisher.publish(letter.subject, delivery.message.data, {
+      headers: letter.headers,
+    });
+    if ((await this.close(attempt, 'FAILURE')) === 'superseded') {
+      // Another worker has brought the task to its end in this very moment.
+      await streams.delete(names.deadStream, stored.sequence);
+      return;
+    }
     attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
   }
 
@@ -163,23 +177,38 @@ export class Settler {
   private async handBack(attempt: Attempt): Promise<void> {
     const { delivery, record } = attempt;
     Object.assign(record, { state: 'PENDING', worker: null, started_at: null, progress: null });
-    await this.options.records.put(record);
+    await this.options.records.write(attempt);
     delivery.handBack();
     this.options.events.emit(record);
     attempt.logger.info('task handed back');
   }
 
   /** Stores the record, acknowledges, and tells of it. */
-  private async close(attempt: Attempt, state: TaskState): Promise<void> {
+  private async close(attempt: Attempt, state: TaskState): Promise<Written> {
     this.stamp(attempt, state);
-    await this.options.records.put(attempt.record, isFinal(state) ? attempt.retention.expiresMs : undefined);
-    this.conclude(attempt);
+    const expiresMs = isFinal(state) ? attempt.retention.expiresMs : undefined;
+    const written = await this.options.records.write(attempt, expiresMs);
+    if (written === 'stored') this.conclude(attempt);
+    else this.giveWay(attempt);
+    return written;
   }
 
   /** The same without a record: nobody will ask. */
   private finish(attempt: Attempt, state: TaskState): void {
     this.stamp(attempt, state);
     this.conclude(attempt);
+  }
+
+  /** A worker that was taken for lost must not send on what another one has already dealt with. */
+  private async supersededBefore(attempt: Attempt): Promise<boolean> {
+    if (!(await this.options.records.isSuperseded(attempt))) return false;
+    this.giveWay(attempt);
+    return true;
+  }
+
+  private giveWay({ delivery, logger }: Attempt): void {
+    logger.warn('the task has gone on without this attempt, which took too long to be heard of');
+    delivery.ack();
   }
 
   private stamp({ record, startedAt }: Attempt, state: TaskState): void {

@@ -140,8 +140,9 @@ class TaskWorker implements Worker {
       recovery: new Recovery(new StreamAccess(connection), names, new TaskLookup(connection, topology)),
       defaults: { ...TASK_DEFAULTS, ...options.defaults },
     };
+    const streams = new StreamAccess(connection);
     this.events = new EventPublisher(connection, names, this.logger);
-    this.records = new RecordStore(this.publisher, names, () =>
+    this.records = new RecordStore(this.publisher, streams, names, () =>
       Math.min(topology.maxResultBytes, connection.info?.max_payload ?? Infinity),
     );
     this.settler = new Settler({
@@ -149,7 +150,8 @@ class TaskWorker implements Worker {
       publisher: this.publisher,
       records: this.records,
       events: this.events,
-      locks: new UniqueLocks(new StreamAccess(connection), names, this.publisher),
+      streams,
+      locks: new UniqueLocks(streams, names, this.publisher),
       worker: this.name,
     });
     this.leases = new Leases(topology.ackWaitMs);
