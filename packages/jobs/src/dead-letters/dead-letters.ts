@@ -179,7 +179,7 @@ class DeadLetterDesk implements DeadLetters {
       TaskHeader.History,
     ])
       headers.delete(name);
-    const enqueuedAt = new Date().toISOString();
+    let enqueuedAt = new Date().toISOString();
     headers.set(TaskHeader.EnqueuedAt, enqueuedAt);
     headers.set(TaskHeader.ReplayOf, String(letter.sequence));
     headers.set(ServerHeader.MsgId, `${letter.id}.replay-${letter.sequence}`);
@@ -188,21 +188,24 @@ class DeadLetterDesk implements DeadLetters {
     try {
       await this.publisher.publish(subject, body, { headers });
     } catch (error) {
-      if (!(await this.isReplayed(error, letter))) throw error;
+      const earlier = await this.earlierReplay(error, letter);
+      if (earlier === undefined) throw error;
+      enqueuedAt = earlier;
     }
     if (record !== undefined) await this.resetRecord(letter.id, record, enqueuedAt);
     await this.streams.delete(names.deadStream, letter.sequence);
   }
 
-  /** An earlier replay of this very letter was cut short after its publish. */
-  private async isReplayed(error: unknown, letter: DeadLetter): Promise<boolean> {
-    if (!(error instanceof PublishError) || error.code !== 'publish_conflict') return false;
+  /** When an earlier replay of this very letter, cut short after its publish, enqueued the task. */
+  private async earlierReplay(error: unknown, letter: DeadLetter): Promise<string | undefined> {
+    if (!(error instanceof PublishError) || error.code !== 'publish_conflict') return undefined;
     const { names } = this.topology;
     const queued = await this.streams.get(names.queueStream(letter.queue), {
       seq: 1,
       next_by_subj: names.taskById(letter.queue, letter.id),
     });
-    return queued !== undefined && readTaskHeaders(queued.headers).replayOf === letter.sequence;
+    const headers = readTaskHeaders(queued?.headers);
+    return headers.replayOf === letter.sequence ? headers.enqueuedAt : undefined;
   }
 
   /** Unless the task has started meanwhile: then the record has changed, and the server refuses. */
