@@ -8,6 +8,8 @@ export interface TcpProxy {
   readonly url: string;
   /** From now on nothing passes, in either direction, and nobody is told: packets just vanish. */
   cut(): void;
+  /** From now on everything takes so much longer, in each direction, in milliseconds. */
+  slow(latencyMs: number): void;
   /** Lets new connections through. Those that were cut stay dead, as after a real cut with lost state. */
   heal(): void;
 }
@@ -21,13 +23,21 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
   };
+  let latencyMs = 0;
+  const forward = (from: Socket, to: Socket): void => {
+    from.on('data', (chunk: Buffer) => {
+      // Timers of the same length fire in the order they were set.
+      if (latencyMs === 0) to.write(chunk);
+      else setTimeout(() => open && !to.destroyed && to.write(chunk), latencyMs);
+    });
+  };
   const server = createServer((near) => {
     track(near);
     if (!open) return;
     const far = connect(Number(port), hostname);
     track(far);
-    near.pipe(far);
-    far.pipe(near);
+    forward(near, far);
+    forward(far, near);
     near.on('close', () => far.destroy());
     far.on('close', () => near.destroy());
   });
@@ -43,7 +53,10 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
     url: `${protocol}//127.0.0.1:${address.port}`,
     cut: () => {
       open = false;
-      for (const socket of sockets) socket.unpipe().pause();
+      for (const socket of sockets) socket.removeAllListeners('data').pause();
+    },
+    slow: (milliseconds) => {
+      latencyMs = milliseconds;
     },
     heal: () => {
       open = true;

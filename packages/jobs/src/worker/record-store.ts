@@ -42,8 +42,9 @@ export class RecordStore {
   /** Whether the task has gone on without this attempt. */
   async isSuperseded(attempt: Attempt): Promise<boolean> {
     const stored = await this.read(attempt.record.id);
+    if (stored !== undefined && supersedes(stored.record, attempt)) return true;
     attempt.recordSequence = stored?.sequence ?? 0;
-    return stored !== undefined && supersedes(stored.record, attempt);
+    return false;
   }
 
   /**
@@ -55,10 +56,11 @@ export class RecordStore {
     for (let tries = 0; tries < TRIES; tries++) {
       if (attempt.recordSequence === undefined) {
         const stored = await this.read(attempt.record.id);
-        attempt.recordSequence = stored?.sequence ?? 0;
         // The write had arrived, only its confirmation had not.
-        if (stored !== undefined && JSON.stringify(stored.record) === body) return 'stored';
-        if (stored !== undefined && supersedes(stored.record, attempt)) return 'superseded';
+        const isOwn = stored !== undefined && JSON.stringify(stored.record) === body;
+        if (stored !== undefined && !isOwn && supersedes(stored.record, attempt)) return 'superseded';
+        attempt.recordSequence = stored?.sequence ?? 0;
+        if (isOwn) return 'stored';
       }
       const sequence = await this.replace(attempt.record.id, body, attempt.recordSequence, expiresMs);
       attempt.recordSequence = sequence;
