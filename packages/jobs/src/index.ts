@@ -49,6 +49,7 @@ export {
 } from './task/define-task.js';
 export { TASK_DEFAULTS, type TaskDefaults } from './task/task-defaults.js';
 export type { Backoff, RetryOptions } from './task/retry-policy.js';
+export { collectQueueMetrics, JobsMetrics } from './telemetry/metrics.js';
 export {
   defineTopology,
   type Queue,

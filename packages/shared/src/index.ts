@@ -21,6 +21,7 @@ export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
 export { DEMO_TENANT_ID, seed } from './database/seed.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
+export { startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
 export { runService, type Running, type ServiceContext, type ServiceOptions } from './service/run-service.js';
 export { startPlatformWorker, WORKER_SETTINGS } from './service/worker-settings.js';
 export { TASKS } from './tasks/catalogue.js';

@@ -11,7 +11,7 @@ import { createSyncHandlers, SYNC_SETTINGS } from './handlers.js';
 await runService({
   name: 'sync-worker',
   settings: [...WORKER_SETTINGS, ...SYNC_SETTINGS],
-  start: async ({ configuration, connection, logger }) => {
+  start: async ({ configuration, connection, logger, metrics }) => {
     const pool = openDatabase({
       url: configuration.DATABASE_URL,
       name: 'sync-worker',
@@ -30,6 +30,7 @@ await runService({
       configuration,
       connection,
       logger,
+      metrics,
       queues: ['sync'],
       handlers,
     });

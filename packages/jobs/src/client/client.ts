@@ -1,6 +1,7 @@
 /** The producer's side: put tasks in, look at them, wait for them. */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { Tracer } from '@opentelemetry/api';
 import type { z } from 'zod';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../connection/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
@@ -8,6 +9,8 @@ import { deadLettersOf, type DeadLetters } from '../dead-letters/dead-letters.js
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
+import type { JobsMetrics } from '../telemetry/metrics.js';
+import { Tracing } from '../telemetry/tracing.js';
 import { StreamAccess } from '../topology/stream-access.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
@@ -22,6 +25,9 @@ export interface ClientOptions {
   connection: NatsConnection;
   topology: Topology;
   publishing?: AckMultiplexerOptions;
+  /** OpenTelemetry spans of what is enqueued. Default: none, at no cost. */
+  tracer?: Tracer;
+  metrics?: JobsMetrics;
 }
 
 export interface Enqueued {
@@ -75,8 +81,13 @@ export interface JobsClient {
 const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
 
 export function createClient(options: ClientOptions): JobsClient {
-  const publisher = new AckMultiplexer(options.connection, options.publishing);
-  return Object.assign(createProducer(options.connection, options.topology, publisher), {
+  const { connection, topology, metrics, tracer } = options;
+  const publisher = new AckMultiplexer(connection, {
+    ...options.publishing,
+    ...(metrics === undefined ? {} : { onConfirmed: (milliseconds) => metrics.confirmed(milliseconds) }),
+  });
+  const tracing = tracer === undefined ? undefined : new Tracing(tracer);
+  return Object.assign(createProducer(connection, topology, publisher, tracing), {
     close: () => publisher.close(),
   });
 }
@@ -86,16 +97,33 @@ export function createProducer(
   connection: NatsConnection,
   topology: Topology,
   publisher: AckMultiplexer,
+  tracing?: Tracing,
 ): Omit<JobsClient, 'close'> {
   const lookup = new TaskLookup(connection, topology);
   const revoker = new Revoker(connection, topology, publisher, lookup);
 
   const locks = new UniqueLocks(new StreamAccess(connection), topology.names, publisher);
 
-  const send = async (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
+  const send = (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
+    if (tracing === undefined) return store(target, payload, options);
+    const id = options.id ?? randomUUID();
+    const { traceParent, traceState } = options;
+    const parent = traceParent === undefined ? undefined : { traceParent, traceState };
+    return tracing.send({ ...target, id }, parent, (carried) =>
+      store(target, payload, { ...options, ...carried, id }, options.id === undefined),
+    );
+  };
+
+  /** @param fresh the id was made up here */
+  const store = async (
+    target: TaskTarget,
+    payload: unknown,
+    options: EnqueueOptions,
+    fresh = options.id === undefined,
+  ): Promise<Enqueued> => {
     const { uniqueKey } = options;
     if (uniqueKey === undefined)
-      return publish(composeTask(topology.names, target, payload, options), target);
+      return publish(composeTask(topology.names, target, payload, options, { fresh }), target);
     // The lock names the task that holds it, so the id has to be known before.
     const id = options.id ?? randomUUID();
     const lock = uniqueToken(target.task, uniqueKey);
@@ -108,7 +136,7 @@ export function createProducer(
         target,
         payload,
         { ...options, id },
-        { lock: until === undefined ? lock : undefined },
+        { fresh, lock: until === undefined ? lock : undefined },
       );
       return await publish(composed, target);
     } catch (error) {

@@ -49,6 +49,9 @@ export interface EnqueueOptions {
   /** The task that enqueues this one, and the first of the family. */
   parentId?: string;
   rootId?: string;
+  /** W3C trace context of who enqueues it, where no tracer does that. */
+  traceParent?: string;
+  traceState?: string | undefined;
   /** Which schedule entry and tick asked for it. */
   scheduledBy?: ScheduledBy;
 }
@@ -73,7 +76,11 @@ export function composeTask(
   target: TaskTarget,
   payload: unknown,
   options: EnqueueOptions,
-  { now = new Date(), lock }: { now?: Date; lock?: string | undefined } = {},
+  {
+    now = new Date(),
+    fresh = options.id === undefined,
+    lock,
+  }: { now?: Date; fresh?: boolean; lock?: string | undefined } = {},
 ): ComposedMessage {
   const id = options.id === undefined ? randomUUID() : requireToken(options.id, 'id');
   const subject: TaskSubject = {
@@ -85,7 +92,7 @@ export function composeTask(
   };
   const headers = newHeaders();
   headers.set(ServerHeader.MsgId, id);
-  if (options.id === undefined) headers.set(TaskHeader.FreshId, '1');
+  if (fresh) headers.set(TaskHeader.FreshId, '1');
   setOptions(headers, options);
   const body = JSON.stringify(payload);
   const startAt = startTime(options, now);
@@ -158,6 +165,8 @@ function setOptions(headers: MsgHdrs, options: EnqueueOptions): void {
   }
   if (options.parentId !== undefined) headers.set(TaskHeader.ParentId, options.parentId);
   if (options.rootId !== undefined) headers.set(TaskHeader.RootId, options.rootId);
+  if (options.traceParent !== undefined) headers.set(TaskHeader.TraceParent, options.traceParent);
+  if (options.traceState !== undefined) headers.set(TaskHeader.TraceState, options.traceState);
   if (options.scheduledBy !== undefined)
     headers.set(TaskHeader.ScheduledBy, formatScheduledBy(options.scheduledBy));
 }

@@ -2,6 +2,8 @@
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Topology } from '../topology/define.js';
+import { StreamAccess } from '../topology/stream-access.js';
+import { ServerHeader } from '../wire/headers.js';
 import { PRIORITIES, type Priority } from '../wire/names.js';
 
 export interface QueueDepth {
@@ -16,28 +18,61 @@ export interface QueueDepth {
   running: number;
   /** Nothing is handed out until somebody resumes it. */
   paused: boolean;
+  /** When the oldest task that could run was stored, RFC 3339; `null` when none waits. */
+  oldestWaitingAt: string | null;
+}
+
+interface LaneDepth {
+  waiting: number;
+  running: number;
+  paused: boolean;
+  oldestAt: string | null;
 }
 
 /** Reads the server's own figures. Meant for people and dashboards, not for a hot path. */
 export async function readQueueDepths(connection: NatsConnection, topology: Topology): Promise<QueueDepth[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  return Promise.all(topology.queues.map(({ name }) => readQueue(manager, topology, name)));
+  const streams = new StreamAccess(connection);
+  return Promise.all(topology.queues.map(({ name }) => readQueue(manager, streams, topology, name)));
 }
 
-async function readQueue(manager: JetStreamManager, { names }: Topology, queue: string): Promise<QueueDepth> {
+async function readQueue(
+  manager: JetStreamManager,
+  streams: StreamAccess,
+  { names }: Topology,
+  queue: string,
+): Promise<QueueDepth> {
   const stream = names.queueStream(queue);
-  const readLane = async (
-    priority: Priority,
-  ): Promise<{ waiting: number; running: number; paused: boolean }> => {
+  const readLane = async (priority: Priority): Promise<LaneDepth> => {
     const info = await manager.consumers.info(stream, names.laneConsumer(queue, priority));
-    return { waiting: info.num_pending, running: info.num_ack_pending, paused: info.paused === true };
+    const next =
+      info.num_pending === 0
+        ? undefined
+        : await streams.get(stream, {
+            seq: info.delivered.stream_seq + 1,
+            next_by_subj: names.laneFilter(queue, priority),
+          });
+    return {
+      waiting: info.num_pending,
+      running: info.num_ack_pending,
+      paused: info.paused === true,
+      oldestAt: next?.headers?.get(ServerHeader.TimeStamp) ?? null,
+    };
   };
   const [info, ...lanes] = await Promise.all([manager.streams.info(stream), ...PRIORITIES.map(readLane)]);
-  const [high, normal, low] = lanes.map((lane) => lane.waiting);
+  const [high = 0, normal = 0, low = 0] = lanes.map((lane) => lane.waiting);
   const running = lanes.reduce((sum, lane) => sum + lane.running, 0);
-  const paused = lanes.every((lane) => lane.paused);
-  const waiting = (high ?? 0) + (normal ?? 0) + (low ?? 0);
   // What the lanes do not account for is scheduled; the figures are read one after another, hence the floor.
-  const delayed = Math.max(0, info.state.messages - waiting - running);
-  return { queue, high: high ?? 0, normal: normal ?? 0, low: low ?? 0, delayed, running, paused };
+  const delayed = Math.max(0, info.state.messages - high - normal - low - running);
+  const oldest = lanes.flatMap(({ oldestAt }) => (oldestAt === null ? [] : [Date.parse(oldestAt)]));
+  return {
+    queue,
+    high,
+    normal,
+    low,
+    delayed,
+    running,
+    paused: lanes.every((lane) => lane.paused),
+    oldestWaitingAt: oldest.length === 0 ? null : new Date(Math.min(...oldest)).toISOString(),
+  };
 }

@@ -23,6 +23,8 @@ export interface AckMultiplexerOptions {
   ackTimeoutMs?: number;
   /** Give up after this time since `publish` was called, in milliseconds. Default 60,000. */
   deadlineMs?: number;
+  /** Told how long each confirmation took, in milliseconds. */
+  onConfirmed?: (milliseconds: number) => void;
 }
 
 /** The server's answer: where the message was stored, or that it already was. */
@@ -63,6 +65,7 @@ export class AckMultiplexer {
   private readonly windowSize: number;
   private readonly ackTimeoutMs: number;
   private readonly deadlineMs: number;
+  private readonly onConfirmed: ((milliseconds: number) => void) | undefined;
   private nextToken = 0;
   private whenIdle: (() => void)[] = [];
   private closed = false;
@@ -74,6 +77,7 @@ export class AckMultiplexer {
     this.windowSize = options.windowSize ?? 4096;
     this.ackTimeoutMs = options.ackTimeoutMs ?? 5_000;
     this.deadlineMs = options.deadlineMs ?? 60_000;
+    this.onConfirmed = options.onConfirmed;
     this.subscription = connection.subscribe(`${this.inbox}.*`, {
       callback: (error, message) => {
         if (error === null) this.settle(message);
@@ -162,6 +166,7 @@ export class AckMultiplexer {
     }
     const answer = parseAck(reply);
     if ('ack' in answer) {
+      this.onConfirmed?.(Date.now() - message.sentAt);
       this.finish(token, () => message.resolve(answer.ack));
     } else if (answer.transient) {
       this.sendAgainSoon(message);

@@ -14,6 +14,7 @@ import { composeDeadLetter, deadLetterId } from '../dead-letters/compose.js';
 import { JobsError } from '../errors.js';
 import { EventPublisher } from '../events/event-publisher.js';
 import { RecordStore } from '../worker/record-store.js';
+import type { JobsMetrics } from '../telemetry/metrics.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
 import { StreamAccess, storedSubject } from '../topology/stream-access.js';
 import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
@@ -26,6 +27,7 @@ export interface ReaperOptions {
   connection: NatsConnection;
   topology: Topology;
   logger?: Logger;
+  metrics?: JobsMetrics;
 }
 
 export interface Reaper {
@@ -142,6 +144,7 @@ class AdvisoryReaper implements Reaper {
       }
       await this.publishLetter(message, subject, lost, ours?.worker ?? null);
       this.events.emit(final);
+      this.options.metrics?.buried(subject.queue, subject.task, 'worker_lost');
       this.logger.error(
         { ...subject, deliveries },
         'task lost its workers too often and is now a dead letter',

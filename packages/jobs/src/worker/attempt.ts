@@ -1,5 +1,8 @@
 /** One attempt at a task, as the worker that makes it knows it. */
 import type { Logger } from 'pino';
+import { parseTraceContext, type TraceContext } from '../telemetry/trace-context.js';
+import type { AttemptSpan } from '../telemetry/tracing.js';
+import { TaskHeader } from '../wire/headers.js';
 import type { TaskRecord } from '../wire/record.js';
 import type { Delivery } from './delivery.js';
 
@@ -18,6 +21,8 @@ export class Attempt {
   recordSequence: number | undefined;
   /** An earlier state of this task stands in the bucket. */
   hasRecord = false;
+  /** Set while the attempt is traced. */
+  span: AttemptSpan | undefined;
   private controller: AbortController | undefined;
   private abortReason: Error | undefined;
   private ownLogger: Logger | undefined;
@@ -54,8 +59,22 @@ export class Attempt {
   /** Carries the ids of this attempt in every line. */
   get logger(): Logger {
     const { queue, task, id, tenant } = this.delivery.subject;
-    this.ownLogger ??= this.workerLogger.child({ queue, task, id, tenant, attempt: this.record.retries + 1 });
+    const attempt = this.record.retries + 1;
+    this.ownLogger ??= this.workerLogger.child({ queue, task, id, tenant, attempt, trace_id: this.traceId });
     return this.ownLogger;
+  }
+
+  /** The trace that this attempt belongs to: its own span's, else what its message carried. */
+  get traceContext(): TraceContext | undefined {
+    if (this.span !== undefined) return this.span.traceContext;
+    const { headers } = this.delivery.message;
+    const traceParent = headers?.get(TaskHeader.TraceParent);
+    if (!traceParent) return undefined;
+    return { traceParent, traceState: headers?.get(TaskHeader.TraceState) || undefined };
+  }
+
+  private get traceId(): string | undefined {
+    return parseTraceContext(this.traceContext)?.traceId;
   }
 
   get signal(): AbortSignal {

@@ -136,7 +136,7 @@ export class AttemptContext implements TaskContext {
     return this.producer.enqueueMany(contract, children);
   }
 
-  private family(): { parentId: string; rootId: string } {
-    return { parentId: this.id, rootId: this.attempt.record.root_id };
+  private family(): EnqueueOptions {
+    return { parentId: this.id, rootId: this.attempt.record.root_id, ...this.attempt.traceContext };
   }
 }

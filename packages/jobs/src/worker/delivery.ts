@@ -11,6 +11,8 @@ export interface Delivery {
   readonly deliveries: number;
   /** Of the message in its queue's stream. */
   readonly streamSequence: number;
+  /** When this message was stored, milliseconds since 1970. */
+  readonly storedAt: number;
   /** When the task was first accepted. */
   readonly enqueuedAt: string;
   /** When this worker received it. */
@@ -44,6 +46,7 @@ export function readDelivery(connection: NatsConnection, names: Names, message: 
     message,
     deliveries: meta.deliveries,
     streamSequence: meta.streamSequence,
+    storedAt: meta.storedAtMs,
     enqueuedAt: headers.enqueuedAt ?? new Date(meta.storedAtMs).toISOString(),
     receivedAt: Date.now(),
     ack: () => answer(ACK),

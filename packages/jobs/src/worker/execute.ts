@@ -39,6 +39,7 @@ export class Execution {
   private onEnd: (() => void) | undefined;
   private softDeadline = Infinity;
   private hardDeadline = Infinity;
+  private started = false;
   private revoked = false;
   private overdue = false;
 
@@ -53,6 +54,11 @@ export class Execution {
     if (!this.overdue) return false;
     this.onEnd = onEnd;
     return true;
+  }
+
+  /** The handler was reached. */
+  get hasStarted(): boolean {
+    return this.started;
   }
 
   get earliestDeadline(): number {
@@ -84,6 +90,7 @@ export class Execution {
       return { kind: 'dead', reason: 'invalid_payload', error };
     }
     await this.parts.recovery.removeReplayed(delivery);
+    this.started = true;
     this.events.onStart();
     return this.runWithin(handler.contract, prepared);
   }
@@ -129,7 +136,8 @@ export class Execution {
     return new Promise<Outcome>((resolve) => {
       // A promise settles once: whichever comes first of the handler's end, the hard limit and the hand-back.
       this.end = resolve;
-      const ended = prepared(context);
+      const { span } = attempt;
+      const ended = span === undefined ? prepared(context) : span.run(() => prepared(context));
       // Past its hard limit a handler that does not listen to its signal goes on, unheard, until it ends by itself.
       void ended.catch(() => undefined).finally(() => this.onEnd?.());
       ended.then(

@@ -21,6 +21,7 @@ import type { Names } from '../wire/names.js';
 import { isFinal, type TaskErrorRecord, type TaskState } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
 import type { Outcome } from './outcome.js';
+import type { JobsMetrics } from '../telemetry/metrics.js';
 import type { StreamAccess } from '../topology/stream-access.js';
 import type { RecordStore, Written } from './record-store.js';
 
@@ -32,6 +33,7 @@ export interface SettlerOptions {
   streams: StreamAccess;
   locks: UniqueLocks;
   worker: string;
+  metrics: JobsMetrics | undefined;
 }
 
 export class Settler {
@@ -149,6 +151,7 @@ export class Settler {
       await streams.delete(names.deadStream, stored.sequence);
       return;
     }
+    this.options.metrics?.buried(delivery.subject.queue, delivery.subject.task, reason);
     attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
   }
 

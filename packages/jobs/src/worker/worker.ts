@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { Tracer } from '@opentelemetry/api';
 import { pino, type Logger } from 'pino';
 import { createProducer } from '../client/client.js';
 import { TaskLookup } from '../client/lookup.js';
@@ -13,6 +14,8 @@ import { NatsService } from '../control/service-protocol.js';
 import { JobsError } from '../errors.js';
 import { EventPublisher } from '../events/event-publisher.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
+import type { JobsMetrics } from '../telemetry/metrics.js';
+import { Tracing } from '../telemetry/tracing.js';
 import type { Topology } from '../topology/define.js';
 import { StreamAccess } from '../topology/stream-access.js';
 import { Attempt } from './attempt.js';
@@ -53,6 +56,9 @@ export interface WorkerOptions {
   /** What holds for tasks whose contract does not say. */
   defaults?: Partial<TaskDefaults>;
   logger?: Logger;
+  /** OpenTelemetry spans of attempts and of what they enqueue. Default: none, at no cost. */
+  tracer?: Tracer;
+  metrics?: JobsMetrics;
   /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */
   onShutdownRequest?: () => void;
 }
@@ -103,6 +109,7 @@ class TaskWorker implements Worker {
   private readonly shutdownGraceMs: number;
   private readonly logger: Logger;
   private readonly publisher: AckMultiplexer;
+  private readonly tracing: Tracing | undefined;
   private readonly parts: ExecutionParts;
   private readonly events: EventPublisher;
   private readonly records: RecordStore;
@@ -133,10 +140,15 @@ class TaskWorker implements Worker {
     this.prefetchMultiplier = wholeNumber('prefetchMultiplier', options.prefetchMultiplier ?? 1);
     this.shutdownGraceMs = options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS;
     this.logger = (options.logger ?? pino({ level: 'silent' })).child({ worker: this.name });
-    this.publisher = new AckMultiplexer(connection);
+    const { metrics, tracer } = options;
+    this.publisher = new AckMultiplexer(
+      connection,
+      metrics === undefined ? {} : { onConfirmed: (milliseconds) => metrics.confirmed(milliseconds) },
+    );
+    this.tracing = tracer === undefined ? undefined : new Tracing(tracer);
     this.parts = {
       registry: buildRegistry(options.handlers, options.queues),
-      producer: createProducer(connection, topology, this.publisher),
+      producer: createProducer(connection, topology, this.publisher, this.tracing),
       recovery: new Recovery(new StreamAccess(connection), names, new TaskLookup(connection, topology)),
       defaults: { ...TASK_DEFAULTS, ...options.defaults },
     };
@@ -153,6 +165,7 @@ class TaskWorker implements Worker {
       streams,
       locks: new UniqueLocks(streams, names, this.publisher),
       worker: this.name,
+      metrics: options.metrics,
     });
     this.leases = new Leases(topology.ackWaitMs);
     const lanes = lanesOf(topology, options.queues);
@@ -321,10 +334,11 @@ class TaskWorker implements Worker {
     const attempt = new Attempt(delivery, this.name, this.logger);
     const record = new RunningRecord(attempt, this.records);
     const execution = new Execution(attempt, this.parts, {
-      onStart: () => this.events.emit(attempt.record),
+      onStart: () => this.announce(attempt),
       onProgress: (progress) => record.progress(progress),
     });
     this.running.set(delivery, { attempt, execution, record });
+    attempt.span = this.tracing?.startAttempt(attempt.record, attempt.traceContext);
     try {
       const revoked = this.control.revocationOf(revocable(delivery)) !== undefined;
       const outcome = revoked
@@ -344,10 +358,18 @@ class TaskWorker implements Worker {
     } finally {
       this.leases.release(delivery);
       this.running.delete(delivery);
+      attempt.span?.end(attempt.record);
+      if (execution.hasStarted) this.options.metrics?.finished(attempt.record);
       this.startReady();
       this.fetcher.wake();
       if (this.running.size === 0) this.whenIdle?.();
     }
+  }
+
+  private announce({ record, delivery }: Attempt): void {
+    this.events.emit(record);
+    const couldStartAt = Math.max(delivery.headers.notBefore, delivery.storedAt);
+    this.options.metrics?.started(record, couldStartAt, delivery.deliveries);
   }
 
   private count({ record, logger }: Attempt, execution: Execution): void {

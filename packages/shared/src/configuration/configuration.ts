@@ -73,6 +73,8 @@ const configurationSchema = z.object({
   TASK_MAX_PAYLOAD: count(262_144, 67_108_864),
   /** Larger results are refused, in bytes. Default 262,144. */
   TASK_MAX_RESULT: count(262_144, 67_108_864),
+  /** Where a service shows its metrics and health over HTTP. Default: nowhere. */
+  METRICS_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** A request to an ad platform that takes longer is given up, in seconds. Default 30. */
   PLATFORM_REQUEST_TIMEOUT: seconds(30),

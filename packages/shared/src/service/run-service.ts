@@ -1,7 +1,9 @@
 /** The frame of every service: settings, logger, connections, a clean end. */
-import { connectToNats } from '@stratum/jobs';
+import { connectToNats, JobsMetrics } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino, type Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { startMonitoring } from './monitoring-server.js';
 import {
   loadConfiguration,
   type Configuration,
@@ -17,6 +19,9 @@ export interface ServiceContext<Key extends ConfigurationKey> {
   configuration: Pick<Configuration, Key | BaseKey>;
   logger: Logger;
   connection: NatsConnection;
+  /** What the service's metrics are registered in. */
+  registry: Registry;
+  metrics: JobsMetrics;
 }
 
 export interface ServiceOptions<Key extends ConfigurationKey> {
@@ -26,7 +31,12 @@ export interface ServiceOptions<Key extends ConfigurationKey> {
   start: (context: ServiceContext<Key>) => Promise<Running>;
 }
 
-const BASE_KEYS = ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL'] as const satisfies readonly ConfigurationKey[];
+const BASE_KEYS = [
+  'NATS_URL',
+  'NATS_CREDS',
+  'LOG_LEVEL',
+  'METRICS_PORT',
+] as const satisfies readonly ConfigurationKey[];
 type BaseKey = (typeof BASE_KEYS)[number];
 
 /** Names of fields that never reach a log, wherever they stand. */
@@ -53,9 +63,15 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       name: options.name,
       ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
     });
-    const running = await options.start({ configuration, logger, connection });
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    const metrics = new JobsMetrics(registry);
+    const running = await options.start({ configuration, logger, connection, registry, metrics });
+    const port = configuration.METRICS_PORT;
+    const monitoring = port === undefined ? undefined : await startMonitoring(port, registry, connection);
     stopOnSignal(logger, async () => {
       await running.stop();
+      await monitoring?.stop();
       await connection.drain();
     });
     process.send?.({ type: 'ready' });

@@ -1,5 +1,11 @@
 /** What the workers of all queues have in common. */
-import { createWorker, reconcileTopology, type TaskHandler, type Worker } from '@stratum/jobs';
+import {
+  createWorker,
+  reconcileTopology,
+  type JobsMetrics,
+  type TaskHandler,
+  type Worker,
+} from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
@@ -22,6 +28,7 @@ export interface PlatformWorkerOptions {
   logger: Logger;
   queues: readonly QueueName[];
   handlers: readonly TaskHandler[];
+  metrics?: JobsMetrics;
   /** Default: as configured. */
   concurrency?: number;
 }
@@ -37,6 +44,7 @@ export async function startPlatformWorker(options: PlatformWorkerOptions): Promi
     queues,
     handlers,
     logger,
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     concurrency: options.concurrency ?? configuration.WORKER_CONCURRENCY,
     prefetchMultiplier: configuration.WORKER_PREFETCH_MULTIPLIER,
     shutdownGraceMs: configuration.WORKER_SHUTDOWN_GRACE,

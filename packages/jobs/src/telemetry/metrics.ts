@@ -1,0 +1,138 @@
+/** Prometheus metrics. Labels are queues, tasks, states and reasons: their number is bounded by what the program declares. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { JobsClient } from '../client/client.js';
+import type { DeadReason } from '../wire/dead-reason.js';
+import { PRIORITIES } from '../wire/names.js';
+import type { TaskRecord } from '../wire/record.js';
+
+const WAIT_BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600];
+const RUN_BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 120, 300, 600];
+const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5];
+
+/** Pass one to every worker, client and reaper of a process. */
+export class JobsMetrics {
+  private readonly wait: Histogram<'queue' | 'task'>;
+  private readonly run: Histogram<'queue' | 'task' | 'state'>;
+  private readonly inFlight: Gauge<'queue' | 'task'>;
+  private readonly ended: Counter<'queue' | 'task' | 'state'>;
+  private readonly dead: Counter<'queue' | 'task' | 'reason'>;
+  private readonly lost: Counter<'queue' | 'task'>;
+  private readonly ack: Histogram;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const task = ['queue', 'task'] as const;
+    this.wait = new Histogram({
+      name: 'stratum_task_wait_seconds',
+      help: 'From the time a task could start to the start of its attempt',
+      labelNames: task,
+      buckets: WAIT_BUCKETS,
+      registers,
+    });
+    this.run = new Histogram({
+      name: 'stratum_task_run_seconds',
+      help: 'How long attempts took, by how they ended',
+      labelNames: [...task, 'state'],
+      buckets: RUN_BUCKETS,
+      registers,
+    });
+    this.inFlight = new Gauge({
+      name: 'stratum_tasks_in_flight',
+      help: 'Attempts under way in this process',
+      labelNames: task,
+      registers,
+    });
+    this.ended = new Counter({
+      name: 'stratum_task_attempts_total',
+      help: 'Attempts that have ended, by how: success, failure, retry, scheduled, revoked, expired',
+      labelNames: [...task, 'state'],
+      registers,
+    });
+    this.dead = new Counter({
+      name: 'stratum_dead_letters_total',
+      help: 'Tasks that failed for good, by reason',
+      labelNames: [...task, 'reason'],
+      registers,
+    });
+    this.lost = new Counter({
+      name: 'stratum_redeliveries_total',
+      help: 'Tasks delivered again because a worker was lost or gave them back',
+      labelNames: task,
+      registers,
+    });
+    this.ack = new Histogram({
+      name: 'stratum_publish_ack_seconds',
+      help: 'How long JetStream took to confirm a message',
+      buckets: ACK_BUCKETS,
+      registers,
+    });
+  }
+
+  /** @param couldStartAt milliseconds since 1970 */
+  started({ queue, task }: TaskRecord, couldStartAt: number, deliveries: number): void {
+    this.wait.observe({ queue, task }, Math.max(0, (Date.now() - couldStartAt) / 1000));
+    this.inFlight.inc({ queue, task });
+    if (deliveries > 1) this.lost.inc({ queue, task });
+  }
+
+  finished({ queue, task, state, runtime_ms: runtime }: TaskRecord): void {
+    this.inFlight.dec({ queue, task });
+    // Handed back, or unsettled: the attempt has come to nothing.
+    if (state === 'PENDING' || state === 'STARTED') return;
+    const labels = { queue, task, state: state.toLowerCase() };
+    this.ended.inc(labels);
+    this.run.observe(labels, (runtime ?? 0) / 1000);
+  }
+
+  buried(queue: string, task: string, reason: DeadReason): void {
+    this.dead.inc({ queue, task, reason });
+  }
+
+  confirmed(milliseconds: number): void {
+    this.ack.observe(milliseconds / 1000);
+  }
+}
+
+/** Figures of the whole system, read when they are asked for. One process of the system is enough to show them. */
+export function collectQueueMetrics(client: JobsClient, registry: Registry): void {
+  const registers = [registry];
+  const paused = new Gauge({
+    name: 'stratum_queue_paused',
+    help: '1 while nothing of the queue is handed out',
+    labelNames: ['queue'],
+    registers,
+  });
+  const oldest = new Gauge({
+    name: 'stratum_queue_oldest_seconds',
+    help: 'How long the oldest task that could run has been waiting; 0 when none is',
+    labelNames: ['queue'],
+    registers,
+  });
+  const tasks = new Gauge({
+    name: 'stratum_queue_tasks',
+    help: 'Tasks in a queue: waiting by priority, delayed, running',
+    labelNames: ['queue', 'state'],
+    registers,
+    collect: async () => {
+      for (const depth of await client.queues()) {
+        const { queue } = depth;
+        for (const state of [...PRIORITIES, 'delayed', 'running'] as const)
+          tasks.set({ queue, state }, depth[state]);
+        paused.set({ queue }, depth.paused ? 1 : 0);
+        const since = depth.oldestWaitingAt === null ? Date.now() : Date.parse(depth.oldestWaitingAt);
+        oldest.set({ queue }, Math.max(0, (Date.now() - since) / 1000));
+      }
+    },
+  });
+  const workers = new Gauge({
+    name: 'stratum_workers',
+    help: 'Workers by condition: ready, busy, draining, offline',
+    labelNames: ['condition'],
+    registers,
+    collect: async () => {
+      const counts = { ready: 0, busy: 0, draining: 0, offline: 0 };
+      for (const { condition } of await client.control.workers()) counts[condition]++;
+      for (const [condition, count] of Object.entries(counts)) workers.set({ condition }, count);
+    },
+  });
+}

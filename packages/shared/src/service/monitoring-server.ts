@@ -1,0 +1,61 @@
+/** What a service shows to its surroundings over HTTP: `/metrics`, `/healthz`, `/readyz`. */
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Registry } from 'prom-client';
+
+export interface MonitoringServer {
+  /** The port it listens on. */
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+const PROBE_TIMEOUT_MS = 2_000;
+
+/** @param port 0 for any free one */
+export async function startMonitoring(
+  port: number,
+  registry: Registry,
+  connection: NatsConnection,
+): Promise<MonitoringServer> {
+  const answer = async (path: string, response: ServerResponse): Promise<void> => {
+    if (path === '/metrics') {
+      response.setHeader('content-type', registry.contentType).end(await registry.metrics());
+    } else if (path === '/healthz') {
+      // That this is answered at all says that the event loop runs.
+      response.end('ok\n');
+    } else if (path === '/readyz') {
+      const ready = await reaches(connection);
+      response.writeHead(ready ? 200 : 503).end(ready ? 'ready\n' : 'NATS does not answer\n');
+    } else {
+      response.writeHead(404).end('There are /metrics, /healthz and /readyz.\n');
+    }
+  };
+  const server = createServer((request, response) => {
+    answer(new URL(request.url ?? '/', 'http://localhost').pathname, response).catch((error: unknown) => {
+      response.writeHead(500).end(`${error instanceof Error ? error.message : String(error)}\n`);
+    });
+  });
+  server.listen(port);
+  await once(server, 'listening');
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    stop: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function reaches(connection: NatsConnection): Promise<boolean> {
+  const timeout = new Promise<false>((resolve) => {
+    setTimeout(() => resolve(false), PROBE_TIMEOUT_MS).unref();
+  });
+  const answered = connection.flush().then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([answered, timeout]);
+}
