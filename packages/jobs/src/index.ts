@@ -75,5 +75,6 @@ export {
 } from './wire/record.js';
 export type { TaskContext } from './worker/context.js';
 export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
+export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
 export { createReaper, type Reaper, type ReaperOptions } from './reaper/reaper.js';
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';

@@ -25,6 +25,7 @@ export class Attempt {
   span: AttemptSpan | undefined;
   private controller: AbortController | undefined;
   private abortReason: Error | undefined;
+  private ending: AbortController | undefined;
   private ownLogger: Logger | undefined;
 
   constructor(
@@ -88,5 +89,16 @@ export class Attempt {
   abort(reason: Error): void {
     this.abortReason ??= reason;
     this.controller?.abort(this.abortReason);
+  }
+
+  /** Aborts when the attempt is over although its handler is not. */
+  get ended(): AbortSignal {
+    this.ending ??= new AbortController();
+    return this.ending.signal;
+  }
+
+  /** Nobody waits for the handler any more. */
+  end(): void {
+    this.ending?.abort();
   }
 }

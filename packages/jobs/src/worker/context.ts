@@ -53,10 +53,16 @@ export interface TaskContext {
   ): Promise<Enqueued[]>;
 }
 
+/** What a `TaskHandler` is given: also how it learns that nobody waits for it any more. */
+export interface RunContext extends TaskContext {
+  /** Aborts when the attempt ends from outside: at the hard limit, by termination, by the hand-back of a worker that stops. */
+  readonly ended: AbortSignal;
+}
+
 export type Producer = Pick<JobsClient, 'enqueue' | 'enqueueMany'>;
 
 /** The context of a running attempt. */
-export class AttemptContext implements TaskContext {
+export class AttemptContext implements RunContext {
   constructor(
     private readonly attempt: Attempt,
     private readonly producer: Producer,
@@ -101,6 +107,10 @@ export class AttemptContext implements TaskContext {
 
   get signal(): AbortSignal {
     return this.attempt.signal;
+  }
+
+  get ended(): AbortSignal {
+    return this.attempt.ended;
   }
 
   get logger(): Logger {

@@ -13,7 +13,7 @@ import type { TaskDefaults } from '../task/task-defaults.js';
 import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.js';
 import type { TaskProgress } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
-import { AttemptContext, type Producer, type TaskContext } from './context.js';
+import { AttemptContext, type Producer, type RunContext } from './context.js';
 import type { Delivery } from './delivery.js';
 import type { Outcome } from './outcome.js';
 import type { Recovery } from './recovery.js';
@@ -32,7 +32,7 @@ export interface ExecutionEvents {
   onProgress: (progress: TaskProgress) => void;
 }
 
-type PreparedRun = (context: TaskContext) => Promise<unknown>;
+type PreparedRun = (context: RunContext) => Promise<unknown>;
 
 export class Execution {
   private end: ((outcome: Outcome) => void) | undefined;
@@ -42,6 +42,7 @@ export class Execution {
   private started = false;
   private revoked = false;
   private overdue = false;
+  private handlerEnded = false;
 
   constructor(
     private readonly attempt: Attempt,
@@ -51,7 +52,7 @@ export class Execution {
 
   /** The handler goes on although its attempt has ended: `onEnd` is called when it is through. */
   abandonedUntil(onEnd: () => void): boolean {
-    if (!this.overdue) return false;
+    if (!this.overdue || this.handlerEnded) return false;
     this.onEnd = onEnd;
     return true;
   }
@@ -90,8 +91,6 @@ export class Execution {
       return { kind: 'dead', reason: 'invalid_payload', error };
     }
     await this.parts.recovery.removeReplayed(delivery);
-    this.started = true;
-    this.events.onStart();
     return this.runWithin(handler.contract, prepared);
   }
 
@@ -99,13 +98,13 @@ export class Execution {
   revoke(terminate: boolean): void {
     if (!this.revoked) this.attempt.abort(new TaskRevokedError(this.attempt.delivery.subject.id));
     this.revoked = true;
-    if (terminate) this.end?.({ kind: 'revoked' });
+    if (terminate) this.endNow({ kind: 'revoked' });
   }
 
   /** The worker gives this attempt up; another one will run the task again. */
   handBack(): void {
     this.attempt.abort(new WorkerShutdownError());
-    this.end?.({ kind: 'handed_back' });
+    this.endNow({ kind: 'handed_back' });
   }
 
   /** Enforces the time limits; called every few dozen milliseconds, which is cheaper than timers of its own for each task. */
@@ -119,8 +118,13 @@ export class Execution {
       this.attempt.abort(error);
       this.hardDeadline = Infinity;
       this.overdue = true;
-      this.end?.({ kind: 'dead', reason: 'time_limit', error });
+      this.endNow({ kind: 'dead', reason: 'time_limit', error });
     }
+  }
+
+  private endNow(outcome: Outcome): void {
+    this.end?.(outcome);
+    this.attempt.end();
   }
 
   private runWithin(contract: TaskContract, prepared: PreparedRun): Promise<Outcome> {
@@ -132,19 +136,31 @@ export class Execution {
       attempt.startedAt + (headers.timeLimitMs ?? limits.timeLimitMs ?? defaults.timeLimitMs);
     this.softDeadline =
       attempt.startedAt + (headers.softTimeLimitMs ?? limits.softTimeLimitMs ?? defaults.softTimeLimitMs);
+    this.started = true;
+    events.onStart();
     const context = new AttemptContext(attempt, parts.producer, events.onProgress);
     return new Promise<Outcome>((resolve) => {
       // A promise settles once: whichever comes first of the handler's end, the hard limit and the hand-back.
       this.end = resolve;
       const { span } = attempt;
       const ended = span === undefined ? prepared(context) : span.run(() => prepared(context));
-      // Past its hard limit a handler that does not listen to its signal goes on, unheard, until it ends by itself.
-      void ended.catch(() => undefined).finally(() => this.onEnd?.());
       ended.then(
-        (result) => resolve(this.succeeded(contract, result)),
-        (error: unknown) => resolve(this.failed(contract, error)),
+        (result) => {
+          this.handlerIsThrough();
+          return resolve(this.succeeded(contract, result));
+        },
+        (error: unknown) => {
+          this.handlerIsThrough();
+          resolve(this.failed(contract, error));
+        },
       );
     });
+  }
+
+  /** Past its hard limit a handler that does not listen to its signal goes on, unheard, until it ends by itself. */
+  private handlerIsThrough(): void {
+    this.handlerEnded = true;
+    this.onEnd?.();
   }
 
   private succeeded(contract: TaskContract, result: unknown): Outcome {

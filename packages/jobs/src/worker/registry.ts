@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
-import type { TaskContext } from './context.js';
+import type { RunContext, TaskContext } from './context.js';
 
 export type Handler<Input extends z.ZodType, Output extends z.ZodType> = (
   payload: z.output<Input>,
@@ -17,7 +17,9 @@ export type HandlerFor<Contract> =
 export interface TaskHandler {
   readonly contract: TaskContract;
   /** Checks a payload and returns the attempt that is ready to run with it. Throws `InvalidPayloadError`. */
-  readonly prepare: (payload: unknown) => (context: TaskContext) => Promise<unknown>;
+  readonly prepare: (payload: unknown) => (context: RunContext) => Promise<unknown>;
+  /** Gives up what it holds between tasks; called when a worker stops. */
+  readonly close?: () => Promise<void>;
 }
 
 /** Binds a handler to a contract. */

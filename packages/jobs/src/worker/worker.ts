@@ -31,6 +31,7 @@ import { RecordStore, RunningRecord } from './record-store.js';
 import { Recovery } from './recovery.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
+import { Watchdog } from './watchdog.js';
 import {
   describeHeld,
   describeRunning,
@@ -59,6 +60,8 @@ export interface WorkerOptions {
   /** OpenTelemetry spans of attempts and of what they enqueue. Default: none, at no cost. */
   tracer?: Tracer;
   metrics?: JobsMetrics;
+  /** Ends the process (SIGKILL) when a handler blocks the event loop beyond its hard limit. Default true. */
+  watchdog?: boolean;
   /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */
   onShutdownRequest?: () => void;
 }
@@ -125,6 +128,7 @@ class TaskWorker implements Worker {
   private readonly counts = { succeeded: 0, failed: 0, retried: 0, abandoned: 0 };
   private readonly startedAt = new Date().toISOString();
   private ticker: NodeJS.Timeout | undefined;
+  private watchdog: Watchdog | undefined;
   private whenIdle: (() => void) | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -231,6 +235,7 @@ class TaskWorker implements Worker {
     if (this.accepting || this.stopping !== undefined) return;
     this.accepting = true;
     this.leases.start();
+    if (this.options.watchdog !== false) this.watchdog = new Watchdog(this.name);
     this.ticker = setInterval(() => this.tick(), TICK_MS);
     this.service.start();
     this.heartBeats.start();
@@ -261,6 +266,8 @@ class TaskWorker implements Worker {
     this.service.stop();
     this.leases.stop();
     clearInterval(this.ticker);
+    await this.watchdog?.stop();
+    await Promise.all([...this.parts.registry.values()].map(async (handler) => handler.close?.()));
     if (wasStarted) await this.heartBeats.stop();
     await Promise.all([this.events.close(), this.publisher.close()]);
     this.logger.info('worker stopped');
@@ -334,7 +341,7 @@ class TaskWorker implements Worker {
     const attempt = new Attempt(delivery, this.name, this.logger);
     const record = new RunningRecord(attempt, this.records);
     const execution = new Execution(attempt, this.parts, {
-      onStart: () => this.announce(attempt),
+      onStart: () => this.announce(attempt, execution),
       onProgress: (progress) => record.progress(progress),
     });
     this.running.set(delivery, { attempt, execution, record });
@@ -366,7 +373,8 @@ class TaskWorker implements Worker {
     }
   }
 
-  private announce({ record, delivery }: Attempt): void {
+  private announce({ record, delivery }: Attempt, { earliestDeadline }: Execution): void {
+    this.watchdog?.expect(earliestDeadline);
     this.events.emit(record);
     const couldStartAt = Math.max(delivery.headers.notBefore, delivery.storedAt);
     this.options.metrics?.started(record, couldStartAt, delivery.deliveries);
@@ -396,10 +404,13 @@ class TaskWorker implements Worker {
 
   private tick(): void {
     const now = Date.now();
+    let deadline = Infinity;
     for (const { execution, record } of this.running.values()) {
       execution.tick(now);
       record.tick(now);
+      deadline = Math.min(deadline, execution.earliestDeadline);
     }
+    this.watchdog?.beat(now, deadline);
   }
 
   private giveBack(delivery: Delivery): void {

@@ -1,0 +1,51 @@
+/** Handlers that run in threads of their own, so that they can be ended. */
+import { MessageChannel } from 'node:worker_threads';
+import type { z } from 'zod';
+import { parsePayload, type TaskContract } from '../task/define-task.js';
+import type { RunContext } from '../worker/context.js';
+import type { TaskHandler } from '../worker/registry.js';
+import { ThreadLink } from './thread-link.js';
+import { Threads, type ThreadOptions } from './threads.js';
+
+export interface IsolationOptions extends ThreadOptions {
+  /** The JavaScript module that exports the handler: `new URL('./handler.js', import.meta.url)`. */
+  module: URL;
+  /** Which export is the handler. Default `default`. */
+  export?: string;
+}
+
+/**
+ * Binds a handler in a module of its own to a contract. It runs in a worker thread, which is terminated when the attempt is ended
+ * from outside, whatever it is doing. Payload and result are cloned.
+ * @throws JobsError `invalid_options`
+ */
+export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(
+  contract: TaskContract<Input, Output>,
+  { module, export: exportName = 'default', ...options }: IsolationOptions,
+): TaskHandler {
+  const threads = new Threads(options);
+  const runInThread = async (payload: unknown, context: RunContext): Promise<unknown> => {
+    const { port1, port2 } = new MessageChannel();
+    const link = new ThreadLink(port1, context);
+    const { id, task, queue, priority, tenant, retries, deliveries, enqueuedAt, scheduledBy } = context;
+    const facts = { id, task, queue, priority, tenant, retries, deliveries, enqueuedAt, scheduledBy };
+    const logLevel = context.logger.level;
+    try {
+      await threads.run(
+        { module: module.href, exportName, payload, facts, logLevel, port: port2 },
+        context.ended,
+      );
+      return link.result();
+    } finally {
+      link.close();
+    }
+  };
+  return Object.freeze({
+    contract,
+    prepare: (raw: unknown) => {
+      const payload = parsePayload(contract, raw);
+      return (context: RunContext) => runInThread(payload, context);
+    },
+    close: () => threads.close(),
+  });
+}

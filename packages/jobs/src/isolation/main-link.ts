@@ -1,0 +1,69 @@
+/** The thread's end of the line to the main thread, for one attempt. */
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import type { Enqueued } from '../client/client.js';
+import type { EnqueueOptions } from '../client/compose.js';
+import { TaskError } from '../errors.js';
+import type { FromThread, ToThread } from './protocol.js';
+import { packThrown, unpackThrown } from './thrown.js';
+
+interface Call {
+  resolve: (enqueued: Enqueued) => void;
+  reject: (reason: unknown) => void;
+}
+
+export class MainLink {
+  private readonly controller = new AbortController();
+  private readonly calls = new Map<number, Call>();
+  private lastCall = 0;
+
+  constructor(private readonly port: MessagePort) {
+    port.on('message', (message: ToThread) => this.receive(message));
+  }
+
+  get signal(): AbortSignal {
+    // Whoever computes without ever awaiting receives no events, but still learns of the abort when it asks.
+    for (let next = this.next(); next !== undefined; next = this.next()) this.receive(next);
+    return this.controller.signal;
+  }
+
+  send(message: FromThread): void {
+    this.port.postMessage(message);
+  }
+
+  enqueue(queue: string, task: string, payload: unknown, options: EnqueueOptions): Promise<Enqueued> {
+    const call = ++this.lastCall;
+    return new Promise<Enqueued>((resolve, reject) => {
+      this.calls.set(call, { resolve, reject });
+      this.send({ kind: 'enqueue', call, queue, task, payload, options });
+    });
+  }
+
+  returned(result: unknown): void {
+    try {
+      this.send({ kind: 'returned', result });
+    } catch (cause) {
+      const { message } = cause instanceof Error ? cause : new Error(String(cause));
+      throw new TaskError(`The result cannot leave its thread: ${message}`, { cause, retryable: false });
+    }
+  }
+
+  threw(error: unknown): void {
+    this.send({ kind: 'threw', thrown: packThrown(error) });
+  }
+
+  private next(): ToThread | undefined {
+    const received: { message: ToThread } | undefined = receiveMessageOnPort(this.port);
+    return received?.message;
+  }
+
+  private receive(message: ToThread): void {
+    if (message.kind === 'abort') {
+      this.controller.abort(unpackThrown(message.reason));
+      return;
+    }
+    const call = this.calls.get(message.call);
+    this.calls.delete(message.call);
+    if (message.kind === 'enqueued') call?.resolve(message.enqueued);
+    else call?.reject(unpackThrown(message.thrown));
+  }
+}

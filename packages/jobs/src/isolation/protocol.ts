@@ -1,0 +1,37 @@
+/** What an isolated attempt and the main thread tell each other. Everything here can be cloned. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Enqueued } from '../client/client.js';
+import type { EnqueueOptions } from '../client/compose.js';
+import type { TaskContext } from '../worker/context.js';
+import type { Thrown } from './thrown.js';
+
+/** The part of the context that does not change. */
+export type AttemptFacts = Pick<
+  TaskContext,
+  'id' | 'task' | 'queue' | 'priority' | 'tenant' | 'retries' | 'deliveries' | 'enqueuedAt' | 'scheduledBy'
+>;
+
+export interface Job {
+  /** Address of the module, and the export that is the handler. */
+  module: string;
+  exportName: string;
+  payload: unknown;
+  facts: AttemptFacts;
+  logLevel: string;
+  port: MessagePort;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export type FromThread =
+  | { kind: 'progress'; done: number; total: number; note: string | undefined }
+  /** A line of the attempt's log, as JSON. */
+  | { kind: 'log'; line: string }
+  | { kind: 'enqueue'; call: number; queue: string; task: string; payload: unknown; options: EnqueueOptions }
+  | { kind: 'returned'; result: unknown }
+  | { kind: 'threw'; thrown: Thrown };
+
+export type ToThread =
+  | { kind: 'abort'; reason: Thrown }
+  | { kind: 'enqueued'; call: number; enqueued: Enqueued }
+  | { kind: 'refused'; call: number; thrown: Thrown };

@@ -1,0 +1,54 @@
+/** The context of an attempt inside a thread: the same interface, kept by messages to the main thread. */
+import { pino, type Logger } from 'pino';
+import type { z } from 'zod';
+import type { Enqueued } from '../client/client.js';
+import type { EnqueueOptions } from '../client/compose.js';
+import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
+import { parsePayload, type TaskContract } from '../task/define-task.js';
+import type { TaskContext } from '../worker/context.js';
+import type { MainLink } from './main-link.js';
+import type { AttemptFacts } from './protocol.js';
+
+export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: string): TaskContext {
+  return {
+    ...facts,
+    get signal() {
+      return link.signal;
+    },
+    logger: threadLogger(link, logLevel),
+    progress: (done, total, note) => link.send({ kind: 'progress', done, total, note }),
+    retry: ({ delayMs, cause } = {}) => {
+      throw new RetryRequestedError(delayMs, cause);
+    },
+    snooze: (delayMs) => {
+      throw new SnoozeRequestedError(delayMs);
+    },
+    enqueue: async (contract, payload, options) => composeChild(link, contract, payload, options)(),
+    enqueueMany: async (contract, items) => {
+      const children = items.map(({ payload, options }) => composeChild(link, contract, payload, options));
+      return Promise.all(children.map((enqueue) => enqueue()));
+    },
+  };
+}
+
+/** Checks a child against its contract, which cannot leave the thread; what it says of the child goes along as options. */
+function composeChild<Input extends z.ZodType>(
+  link: MainLink,
+  contract: TaskContract<Input>,
+  payload: z.input<Input>,
+  options: EnqueueOptions = {},
+): () => Promise<Enqueued> {
+  const tenant = contract.tenantOf(parsePayload(contract, payload));
+  const known = { priority: contract.priority, ...(tenant === undefined ? {} : { tenant }), ...options };
+  // Cloning would lose what `toJSON` methods say.
+  const plain: unknown = JSON.parse(JSON.stringify(payload));
+  return () => link.enqueue(contract.queue, contract.name, plain, known);
+}
+
+/** The main thread's logger adds time, process and ids. */
+function threadLogger(link: MainLink, level: string): Logger {
+  return pino(
+    { level, base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } },
+    { write: (line: string) => link.send({ kind: 'log', line }) },
+  );
+}

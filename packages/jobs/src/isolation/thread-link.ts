@@ -1,0 +1,82 @@
+/** The main thread's end of the line to a thread, for one attempt: does for the thread what only the main thread can. */
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { z } from 'zod';
+import { defineTask } from '../task/define-task.js';
+import type { RunContext } from '../worker/context.js';
+import type { FromThread, LogLevel, ToThread } from './protocol.js';
+import { packThrown, unpackThrown } from './thrown.js';
+
+type Reply = Extract<FromThread, { kind: 'returned' | 'threw' }>;
+type EnqueueCall = Extract<FromThread, { kind: 'enqueue' }>;
+type LogLine = { level: LogLevel; msg?: string } & Record<string, unknown>;
+
+export class ThreadLink {
+  private reply: Reply | undefined;
+
+  constructor(
+    private readonly port: MessagePort,
+    private readonly context: RunContext,
+  ) {
+    port.on('message', (message: FromThread) => this.receive(message));
+    const { signal } = context;
+    const abort = (): void => this.send({ kind: 'abort', reason: packThrown(signal.reason) });
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  }
+
+  /** What the handler returned, or throws what it threw; to be called once the thread is through. */
+  result(): unknown {
+    for (let next = this.next(); next !== undefined; next = this.next()) this.receive(next);
+    if (this.reply?.kind === 'returned') return this.reply.result;
+    throw this.reply === undefined
+      ? new Error('The thread ended without an answer.')
+      : unpackThrown(this.reply.thrown);
+  }
+
+  close(): void {
+    this.port.close();
+  }
+
+  private next(): FromThread | undefined {
+    const received: { message: FromThread } | undefined = receiveMessageOnPort(this.port);
+    return received?.message;
+  }
+
+  private send(message: ToThread): void {
+    this.port.postMessage(message);
+  }
+
+  private receive(message: FromThread): void {
+    switch (message.kind) {
+      case 'progress':
+        this.context.progress(message.done, message.total, message.note);
+        break;
+      case 'log':
+        this.log(message.line);
+        break;
+      case 'enqueue':
+        void this.enqueue(message);
+        break;
+      case 'returned':
+      case 'threw':
+        this.reply = message;
+        break;
+    }
+  }
+
+  private log(line: string): void {
+    const { level, msg, ...fields }: LogLine = JSON.parse(line);
+    this.context.logger[level](fields, msg);
+  }
+
+  private async enqueue({ call, queue, task, payload, options }: EnqueueCall): Promise<void> {
+    try {
+      // The thread has checked the payload against the real contract.
+      const contract = defineTask({ name: task, queue, input: z.unknown(), output: z.unknown() });
+      const enqueued = await this.context.enqueue(contract, payload, options);
+      this.send({ kind: 'enqueued', call, enqueued });
+    } catch (error) {
+      this.send({ kind: 'refused', call, thrown: packThrown(error) });
+    }
+  }
+}

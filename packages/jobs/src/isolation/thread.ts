@@ -1,0 +1,29 @@
+/** Loaded by the pool's threads: runs one attempt after the other. */
+import { TaskError } from '../errors.js';
+import type { TaskContext } from '../worker/context.js';
+import { MainLink } from './main-link.js';
+import type { Job } from './protocol.js';
+import { threadContext } from './thread-context.js';
+
+type ThreadHandler = (payload: unknown, context: TaskContext) => unknown;
+
+export async function run({ module, exportName, payload, facts, logLevel, port }: Job): Promise<void> {
+  const link = new MainLink(port);
+  try {
+    const handler = await handlerOf(module, exportName);
+    link.returned(await handler(payload, threadContext(facts, link, logLevel)));
+  } catch (error) {
+    link.threw(error);
+  }
+}
+
+async function handlerOf(module: string, exportName: string): Promise<ThreadHandler> {
+  const exported: unknown = await import(module);
+  const handler: unknown = Reflect.get(Object(exported), exportName);
+  if (isHandler(handler)) return handler;
+  throw new TaskError(`The module ${module} exports no function "${exportName}".`, { retryable: false });
+}
+
+function isHandler(value: unknown): value is ThreadHandler {
+  return typeof value === 'function';
+}

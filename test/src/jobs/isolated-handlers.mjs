@@ -1,0 +1,23 @@
+/** Handlers that run in threads: plain JavaScript, because a thread loads no sources. */
+
+/** Does as its payload says. */
+export async function isolated({ act, value }, context) {
+  switch (act) {
+    case 'return':
+      context.progress(1, 2, 'in the thread');
+      context.logger.info({ value }, 'from the thread');
+      return { value, retries: context.retries, id: context.id };
+    case 'fail':
+      throw Object.assign(new TypeError('not like this'), { retryable: false, code: 'own_code' });
+    case 'retry':
+      if (context.retries === 0) context.retry({ delayMs: 10 });
+      return { value, retries: context.retries, id: context.id };
+    case 'partial':
+      await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+      return { value: context.signal.reason.name, retries: 0, id: context.id };
+    case 'block':
+      for (;;);
+    default:
+      throw new Error(`unknown act ${act}`);
+  }
+}

@@ -1,0 +1,88 @@
+/** Work that cannot be asked to stop: threads that are terminated, and a watchdog for those who block the event loop. */
+import { defineTask, isolateTask } from '@stratum/jobs';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { spawnProgram, waitFor } from '../harness/index.js';
+import { addHandler, add, openJobs } from './fixture.js';
+
+const MODULE = new URL('isolated-handlers.mjs', import.meta.url);
+
+const heavy = defineTask({
+  name: 'heavy',
+  queue: 'work',
+  input: z.object({
+    act: z.enum(['return', 'fail', 'retry', 'partial', 'block']),
+    value: z.string().default(''),
+  }),
+  output: z.object({ value: z.string(), retries: z.int(), id: z.string() }),
+});
+
+describe('an isolated task', () => {
+  test('runs like any other: result, progress, retries, errors', async () => {
+    const { client, worker } = await openJobs();
+    worker([isolateTask(heavy, { module: MODULE, export: 'isolated' })]);
+    const { id } = await client.enqueue(heavy, { act: 'return', value: 'x' });
+    expect(await client.result(id)).toMatchObject({
+      state: 'SUCCESS',
+      result: { value: 'x', retries: 0, id },
+      progress: { done: 1, total: 2, note: 'in the thread' },
+    });
+    const { id: retried } = await client.enqueue(heavy, { act: 'retry' });
+    expect(await client.result(retried)).toMatchObject({ state: 'SUCCESS', result: { retries: 1 } });
+    const { id: failed } = await client.enqueue(heavy, { act: 'fail' });
+    expect(await client.result(failed)).toMatchObject({
+      state: 'FAILURE',
+      error: { type: 'TypeError', message: 'not like this' },
+    });
+    expect(await client.deadLetters.get(failed)).toMatchObject({ reason: 'not_retryable' });
+  });
+
+  test('that loops for ever is ended by its hard limit, and its slot is free again', async () => {
+    const { client, worker } = await openJobs();
+    const busy = worker([isolateTask(heavy, { module: MODULE, export: 'isolated', maxThreads: 1 })], {
+      concurrency: 1,
+    });
+    const { id } = await client.enqueue(heavy, { act: 'block' }, { softTimeLimitMs: 150, timeLimitMs: 300 });
+    const { id: next } = await client.enqueue(heavy, { act: 'return', value: 'next' });
+    expect(await client.result(id)).toMatchObject({ state: 'FAILURE', error: { type: 'TimeLimitExceeded' } });
+    expect(await client.result(next)).toMatchObject({ state: 'SUCCESS', result: { value: 'next' } });
+    expect(busy.stats().abandoned).toBe(0);
+  });
+
+  test('that loops for ever ends when it is revoked with terminate', async () => {
+    const { client, worker } = await openJobs();
+    worker([isolateTask(heavy, { module: MODULE, export: 'isolated' })]);
+    const { id } = await client.enqueue(heavy, { act: 'block' });
+    await waitFor('it to start', async () => (await client.status(id))?.state === 'STARTED');
+    await client.revoke(id, { terminate: true });
+    expect(await client.result(id)).toMatchObject({ state: 'REVOKED' });
+  });
+
+  test('may return what it has when its soft limit passes', async () => {
+    const { client, worker } = await openJobs();
+    worker([isolateTask(heavy, { module: MODULE, export: 'isolated' })]);
+    const { id } = await client.enqueue(
+      heavy,
+      { act: 'partial' },
+      { softTimeLimitMs: 500, timeLimitMs: 60_000 },
+    );
+    expect(await client.result(id)).toMatchObject({
+      state: 'SUCCESS',
+      result: { value: 'SoftTimeLimitExceeded' },
+    });
+  });
+});
+
+test('a process whose event loop is blocked beyond a hard limit is ended, and its task runs elsewhere', async () => {
+  const { client, worker, natsUrl, topology } = await openJobs({ ackWaitMs: 1_000 });
+  const blocking = spawnProgram('test/src/jobs/blocking-worker.mjs', {
+    NATS_URL: natsUrl,
+    PREFIX: topology.names.prefix,
+  });
+  await blocking.ready();
+  const { id } = await client.enqueue(add, { a: 1, b: 2 });
+  expect(await blocking.exited()).toBeNull();
+  expect(blocking.output()).toContain('has blocked its event loop');
+  worker([addHandler]);
+  expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { sum: 3 } });
+});
