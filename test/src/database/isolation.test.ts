@@ -138,8 +138,8 @@ describe('what must happen once', () => {
     });
   const addCampaign = async (client: PoolClient): Promise<string> => {
     await client.query(
-      `INSERT INTO campaign (tenant_id, account_id, external_id, name, status, platform_status, currency)
-       SELECT 1, id, gen_random_uuid()::text, 'Once', 'active', 'ACTIVE', 'USD' FROM platform_account`,
+      `INSERT INTO campaign (tenant_id, account_id, external_id, name, status, platform_status, currency, last_synced_at)
+       SELECT 1, id, gen_random_uuid()::text, 'Once', 'active', 'ACTIVE', 'USD', now() FROM platform_account`,
     );
     return 'done';
   };

@@ -55,6 +55,34 @@ describe('delayed tasks', () => {
   });
 });
 
+test('thousands of tasks that wait for their retry hold up nobody', async () => {
+  const { client, worker } = await openJobs();
+  const failing = defineTask({
+    name: 'failing',
+    queue: 'work',
+    input: z.object({}),
+    output: z.null(),
+    retry: { maxRetries: 1, backoff: { kind: 'fixed', delayMs: 3_600_000 } },
+  });
+  worker(
+    [
+      addHandler,
+      handleTask(failing, () => {
+        throw new Error('try again in an hour');
+      }),
+    ],
+    { concurrency: 32 },
+  );
+  await client.enqueueMany(
+    failing,
+    Array.from({ length: 10_000 }, () => ({ payload: {} })),
+  );
+  await waitFor('all to wait', async () => (await client.queues())[0]?.delayed === 10_000, 50_000);
+  const { id } = await client.enqueue(add, { a: 1, b: 2 });
+  expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
+  expect((await client.queues())[0]).toMatchObject({ normal: 0, delayed: 10_000 });
+});
+
 describe('a unique key', () => {
   const slow = { delayMs: 3_600_000, uniqueKey: 'acme/2026-11' };
 

@@ -1,5 +1,6 @@
 /** `sync_campaign_data` and `sync_all_campaigns` on the sandbox's data, through a real queue into a real database. */
 import { handleTask, createWorker } from '@stratum/jobs';
+import { assertEnqueued, assertSucceeded, runTask } from '@stratum/jobs/testing';
 import { syncAllCampaigns, syncCampaignData, withAdvisoryLock } from '@stratum/shared';
 import { PLATFORM_NAMES, type PlatformName } from '@stratum/shared/platforms';
 import { createSyncHandlers } from '@stratum/sync-worker';
@@ -262,4 +263,23 @@ test('sync_all_campaigns enqueues one sync for each tenant and connected platfor
   expect(results).toEqual([{ enqueued: 5 }, { enqueued: 0 }]);
   await waitFor('five syncs', () => synced.length === 5);
   expect(synced.toSorted()).toEqual(['1 google', '1 meta', '1 snapchat', '1 tiktok', '2 meta']);
+});
+
+test('sync_all_campaigns names its children by the tick, so that a repeated tick repeats none', async () => {
+  const { database, sandbox } = await openSync();
+  const [, fanOut] = createSyncHandlers({
+    pool: database.syncWorker,
+    keys: { current: { id: 'unused', key: Buffer.alloc(32) }, key: () => undefined },
+    endpoints: sandbox.endpoints,
+    requestTimeoutMs: 1_000,
+  });
+  if (fanOut === undefined) throw new Error('There is no handler of sync_all_campaigns.');
+  const scheduledBy = { entry: 'sync_all_campaigns', tick: new Date('2026-11-20T12:00:00Z') };
+  const runs = [await runTask(fanOut, {}, { scheduledBy }), await runTask(fanOut, {}, { scheduledBy })];
+  for (const run of runs) {
+    expect(assertSucceeded(run, syncAllCampaigns)).toEqual({ enqueued: 5 });
+    assertEnqueued(run, syncCampaignData, { tenant_id: 2, platform: 'meta' });
+  }
+  const [first, second] = runs.map((run) => run.enqueued.map(({ options }) => options.id));
+  expect(second).toEqual(first);
 });

@@ -21,7 +21,7 @@ import type { TaskHandler } from './registry.js';
 
 export interface ExecutionParts {
   registry: ReadonlyMap<string, TaskHandler>;
-  recovery: Recovery;
+  recovery: Pick<Recovery, 'earlierOutcome' | 'removeReplayed'>;
   producer: Producer;
   defaults: TaskDefaults;
 }

@@ -1,0 +1,60 @@
+/** A message that came from nowhere. */
+import { headers as newHeaders, type Msg, type MsgHdrs } from '@nats-io/nats-core';
+import { formatScheduledBy, readTaskHeaders, TaskHeader, type ScheduledBy } from '../wire/headers.js';
+import type { Priority, TaskSubject } from '../wire/names.js';
+import type { Delivery } from '../worker/delivery.js';
+
+export interface FakeDeliveryOptions {
+  id: string;
+  task: string;
+  queue: string;
+  tenant: string | undefined;
+  priority: Priority;
+  retries: number;
+  snoozes: number;
+  deliveries: number;
+  maxRetries: number | undefined;
+  scheduledBy: ScheduledBy | undefined;
+  enqueuedAt: Date;
+  payload: unknown;
+}
+
+export function fakeDelivery(options: FakeDeliveryOptions): Delivery {
+  const { id, task, queue, tenant, priority, enqueuedAt } = options;
+  const subject: TaskSubject = { queue, priority, tenant, task, id };
+  const headers = newHeaders();
+  headers.set(TaskHeader.Retries, String(options.retries));
+  headers.set(TaskHeader.Snoozes, String(options.snoozes));
+  headers.set(TaskHeader.EnqueuedAt, enqueuedAt.toISOString());
+  if (options.maxRetries !== undefined) headers.set(TaskHeader.MaxRetries, String(options.maxRetries));
+  if (options.scheduledBy !== undefined)
+    headers.set(TaskHeader.ScheduledBy, formatScheduledBy(options.scheduledBy));
+  return {
+    subject,
+    headers: readTaskHeaders(headers),
+    message: fakeMessage(JSON.stringify(options.payload), headers),
+    deliveries: options.deliveries,
+    streamSequence: 1,
+    storedAt: enqueuedAt.getTime(),
+    enqueuedAt: enqueuedAt.toISOString(),
+    receivedAt: Date.now(),
+    ack: nothing,
+    handBack: nothing,
+    extend: nothing,
+  };
+}
+
+function nothing(): void {}
+
+function fakeMessage(body: string, headers: MsgHdrs): Msg {
+  return {
+    subject: 'test',
+    sid: 0,
+    headers,
+    data: Buffer.from(body),
+    respond: () => false,
+    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the interface of the client library
+    json: <T>(): T => JSON.parse(body),
+    string: () => body,
+  };
+}

@@ -1,0 +1,194 @@
+/** Runs a task in this process, without a broker, by the very code that a worker runs it by. */
+import { randomUUID } from 'node:crypto';
+import { pino, type Logger } from 'pino';
+import type { z } from 'zod';
+import type { BatchItem, Enqueued } from '../client/client.js';
+import type { EnqueueOptions } from '../client/compose.js';
+import { parsePayload, type TaskContract } from '../task/define-task.js';
+import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
+import type { DeadReason } from '../wire/dead-reason.js';
+import type { ScheduledBy } from '../wire/headers.js';
+import type { Priority } from '../wire/names.js';
+import type { TaskProgress } from '../wire/record.js';
+import { Attempt } from '../worker/attempt.js';
+import type { Producer } from '../worker/context.js';
+import { Execution } from '../worker/execute.js';
+import type { Outcome } from '../worker/outcome.js';
+import type { TaskHandler } from '../worker/registry.js';
+import type { TestClock } from './clock.js';
+import { fakeDelivery } from './fake-delivery.js';
+
+export interface RunTaskOptions {
+  id?: string;
+  /** Retries so far. Default 0. */
+  retries?: number;
+  /** Deliveries of this attempt; above 1 an earlier worker was lost. Default 1. */
+  deliveries?: number;
+  tenant?: string;
+  priority?: Priority;
+  maxRetries?: number;
+  scheduledBy?: ScheduledBy;
+  defaults?: Partial<TaskDefaults>;
+  /** Soft and hard limits fire when it is advanced past them. Default: they never fire. */
+  clock?: TestClock;
+  /** Follow retries and snoozes to the end, without waiting. Default: one attempt. */
+  untilDone?: boolean;
+}
+
+export interface EnqueuedChild {
+  task: string;
+  queue: string;
+  payload: unknown;
+  options: EnqueueOptions;
+}
+
+export interface TaskRun {
+  /** How the (last) attempt ended. `failed`: for good. */
+  outcome: 'succeeded' | 'retry' | 'snoozed' | 'failed';
+  result: unknown;
+  error: unknown;
+  /** Why it failed for good. */
+  reason: DeadReason | undefined;
+  /** Until the next attempt, in milliseconds. */
+  delayMs: number | undefined;
+  /** Attempts made, snoozes included. */
+  attempts: number;
+  progress: TaskProgress[];
+  enqueued: EnqueuedChild[];
+  /** Log lines, as objects. */
+  logs: Record<string, unknown>[];
+}
+
+/** A task that snoozes for ever would never be done. */
+const MAX_ATTEMPTS = 10_000;
+
+export async function runTask(
+  handler: TaskHandler,
+  payload: unknown,
+  options: RunTaskOptions = {},
+): Promise<TaskRun> {
+  const { contract } = handler;
+  const run: TaskRun = {
+    outcome: 'failed',
+    result: undefined,
+    error: undefined,
+    reason: undefined,
+    delayMs: undefined,
+    attempts: 0,
+    progress: [],
+    enqueued: [],
+    logs: [],
+  };
+  const facts = {
+    id: options.id ?? randomUUID(),
+    task: contract.name,
+    queue: contract.queue,
+    tenant: options.tenant,
+    priority: options.priority ?? contract.priority,
+    deliveries: options.deliveries ?? 1,
+    maxRetries: options.maxRetries,
+    scheduledBy: options.scheduledBy,
+    enqueuedAt: options.clock?.now() ?? new Date(),
+    payload,
+  };
+  let retries = options.retries ?? 0;
+  let snoozes = 0;
+  do {
+    if (run.attempts >= MAX_ATTEMPTS)
+      throw new Error(`The task was not done after ${MAX_ATTEMPTS} attempts.`);
+    const outcome = await attemptOnce(
+      handler,
+      new Attempt(fakeDelivery({ ...facts, retries, snoozes }), 'test', logger(run)),
+      options,
+      run,
+    );
+    apply(run, outcome);
+    if (outcome.kind === 'retry') retries++;
+    if (outcome.kind === 'snoozed') snoozes++;
+  } while (options.untilDone === true && (run.outcome === 'retry' || run.outcome === 'snoozed'));
+  return run;
+}
+
+async function attemptOnce(
+  handler: TaskHandler,
+  attempt: Attempt,
+  { defaults, clock }: RunTaskOptions,
+  run: TaskRun,
+): Promise<Outcome> {
+  const execution = new Execution(
+    attempt,
+    {
+      registry: new Map([[handler.contract.name, handler]]),
+      recovery: { earlierOutcome: async () => undefined, removeReplayed: async () => undefined },
+      producer: recordingProducer(run),
+      defaults: { ...TASK_DEFAULTS, ...defaults },
+    },
+    { onStart: () => undefined, onProgress: (progress) => void run.progress.push(progress) },
+  );
+  const startedAt = clock?.now().getTime() ?? 0;
+  const end = clock?.onAdvance(() => execution.tick(attempt.startedAt + clock.now().getTime() - startedAt));
+  try {
+    return await execution.run();
+  } finally {
+    end?.();
+  }
+}
+
+function apply(run: TaskRun, outcome: Outcome): void {
+  run.attempts++;
+  run.delayMs = undefined;
+  run.error = undefined;
+  switch (outcome.kind) {
+    case 'succeeded':
+      run.outcome = 'succeeded';
+      run.result = outcome.result;
+      return;
+    case 'retry':
+      run.outcome = 'retry';
+      run.error = outcome.error;
+      run.delayMs = outcome.delayMs;
+      return;
+    case 'snoozed':
+      run.outcome = 'snoozed';
+      run.delayMs = outcome.delayMs;
+      return;
+    case 'dead':
+      run.outcome = 'failed';
+      run.error = outcome.error;
+      run.reason = outcome.reason;
+      return;
+    case 'expired':
+    case 'revoked':
+    case 'already_settled':
+    case 'already_buried':
+    case 'handed_back':
+      throw new Error(`A task run in a test does not end as "${outcome.kind}".`);
+  }
+}
+
+/** Checks children as the real one does, and keeps them. */
+function recordingProducer(run: TaskRun): Producer {
+  const add = <Input extends z.ZodType>(
+    contract: TaskContract<Input>,
+    payload: z.input<Input>,
+    options: EnqueueOptions = {},
+  ): Enqueued => {
+    parsePayload(contract, payload);
+    run.enqueued.push({ task: contract.name, queue: contract.queue, payload, options });
+    return { id: options.id ?? randomUUID(), duplicate: false };
+  };
+  return {
+    enqueue: async (contract, payload, options) => add(contract, payload, options),
+    enqueueMany: async <Input extends z.ZodType>(
+      contract: TaskContract<Input>,
+      items: readonly BatchItem<z.input<Input>>[],
+    ) => {
+      for (const { payload } of items) parsePayload(contract, payload);
+      return items.map(({ payload, options }) => add(contract, payload, options));
+    },
+  };
+}
+
+function logger(run: TaskRun): Logger {
+  return pino({ level: 'trace' }, { write: (line: string) => void run.logs.push(JSON.parse(line)) });
+}
