@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connectToNats } from '@stratum/jobs';
 import { findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
+import { benchDelays } from './delays.js';
 import { benchEnqueue } from './enqueue.js';
 import { benchLatency } from './latency.js';
 import type { Comparison } from './measure.js';
@@ -49,6 +50,11 @@ try {
   const latency = await benchLatency(connection, framework, bare, rounds);
   line('enqueue → result, median', 'ms', latency, 3);
   say(`${''.padEnd(26)} ${latency.p99.toFixed(3).padStart(10)} ms       99th percentile`);
+  const delays = await benchDelays(connection, framework);
+  say(
+    `delayed tasks start        ${delays.ours.median} ms late at the median, ${delays.ours.p99} ms at the 99th percentile ` +
+      `(by the server's schedule alone: ${delays.bare.median} and ${delays.bare.p99} ms), ${delays.tasks.toLocaleString('en')} due in 2 s`,
+  );
   await framework.client.close();
   const sync = flags['skip-sync'] ? undefined : await benchSync(connection, server.url);
   if (sync) {
@@ -59,7 +65,9 @@ try {
   }
   if (flags.json) {
     const ratios = { enqueue: enqueue.ratio, tasks: tasks.ratio, latency: latency.ratio };
-    console.log(JSON.stringify({ ratios, enqueue, tasks, latency, sync: sync ?? null }, undefined, 2));
+    console.log(
+      JSON.stringify({ ratios, enqueue, tasks, latency, delays, sync: sync ?? null }, undefined, 2),
+    );
   }
   await connection.close();
 } finally {
