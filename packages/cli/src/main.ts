@@ -10,6 +10,8 @@ import { purgeCommand } from './commands/purge.js';
 import { revokeCommand } from './commands/revoke.js';
 import { queuesCommand } from './commands/queues.js';
 import { resultCommand } from './commands/result.js';
+import { schedulerCommand } from './commands/scheduler.js';
+import { schedulesCommand } from './commands/schedules.js';
 import { statusCommand } from './commands/status.js';
 import { upCommand } from './commands/up.js';
 import { workerCommand } from './commands/worker.js';
@@ -31,7 +33,9 @@ const program = new Command('stratum')
   .addCommand(inspectCommand())
   .addCommand(controlCommand())
   .addCommand(eventsCommand())
+  .addCommand(schedulesCommand())
   .addCommand(workerCommand())
+  .addCommand(schedulerCommand())
   .addCommand(migrateCommand())
   .addCommand(seedCommand());
 

@@ -15,6 +15,7 @@ export type JobsErrorCode =
   | 'result_timeout'
   | 'topology_conflict'
   | 'unknown_task'
+  | 'unknown_entry'
   | 'soft_time_limit_exceeded'
   | 'time_limit_exceeded'
   | 'retry_requested'

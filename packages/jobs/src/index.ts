@@ -78,3 +78,19 @@ export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './w
 export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
 export { createReaper, type Reaper, type ReaperOptions } from './reaper/reaper.js';
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';
+export { fastClock, type ScheduleClock } from './schedule/clock.js';
+export {
+  CATCH_UP_POLICIES,
+  OVERLAP_POLICIES,
+  type EntryState,
+  type ScheduleEntryOptions,
+  type StoredEntry,
+} from './schedule/entry.js';
+export { createScheduler, type Scheduler, type SchedulerOptions } from './schedule/scheduler.js';
+export {
+  openSchedules,
+  type Schedules,
+  type SchedulersView,
+  type SchedulesOptions,
+  type ScheduleView,
+} from './schedule/schedules.js';

@@ -20,6 +20,7 @@ export {
 export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
 export { DEMO_TENANT_ID, seed } from './database/seed.js';
+export { derivedTaskId, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
 export { startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
 export { runService, type Running, type ServiceContext, type ServiceOptions } from './service/run-service.js';

@@ -1,6 +1,6 @@
 /** `sync_all_campaigns`: one sync for each tenant and connected platform. */
 import type { HandlerFor } from '@stratum/jobs';
-import { syncCampaignData, type syncAllCampaigns } from '@stratum/shared';
+import { derivedTaskId, slotOf, syncCampaignData, type syncAllCampaigns } from '@stratum/shared';
 import { PLATFORM_NAMES, type PlatformName } from '@stratum/shared/platforms';
 import type { SyncDependencies } from './handlers.js';
 
@@ -19,22 +19,16 @@ export function syncAllCampaignsHandler({
     const { rows } = await pool.query<ConnectedPlatform>(
       'SELECT tenant_id, platform FROM connected_platforms()',
     );
-    const tick = context.scheduledBy === undefined ? context.id : String(context.scheduledBy.tick.getTime());
+    const slot = slotOf(context);
     const items = rows
       .filter((row): row is ConnectedPlatform & { platform: PlatformName } => isPlatform(row.platform))
       .map(({ tenant_id: tenantId, platform }) => ({
         payload: { tenant_id: Number(tenantId), platform },
-        options: { id: syncId(tick, tenantId, platform) },
+        options: { id: derivedTaskId('sync', slot, tenantId, platform) },
       }));
     const enqueued = await context.enqueueMany(syncCampaignData, items);
     return { enqueued: enqueued.filter(({ duplicate }) => !duplicate).length };
   };
-}
-
-/** A task id has 64 characters at most: a long tick keeps its end, where ids differ. */
-function syncId(tick: string, tenantId: string, platform: string): string {
-  const suffix = `-${tenantId}-${platform}`;
-  return `sync-${tick.slice(-(64 - 'sync-'.length - suffix.length))}${suffix}`;
 }
 
 function isPlatform(name: string): name is PlatformName {

@@ -1,4 +1,5 @@
-import type { WorkerView } from '@stratum/jobs';
+import { openSchedules, type SchedulersView, type WorkerView } from '@stratum/jobs';
+import { TASKS } from '@stratum/shared';
 import { Command } from 'commander';
 import { withClient } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
@@ -20,12 +21,20 @@ export function statusCommand(): Command {
         process.exitCode = 1;
         return;
       }
-      const { queues, workers } = await withClient(async ({ client }) => ({
-        queues: await client.queues(),
-        workers: await client.control.workers(),
-      }));
+      const { queues, workers, schedulers } = await withClient(async ({ client, connection, topology }) => {
+        const schedules = openSchedules({ connection, topology, contracts: TASKS });
+        try {
+          return {
+            queues: await client.queues(),
+            workers: await client.control.workers(),
+            schedulers: await schedules.schedulers(),
+          };
+        } finally {
+          await schedules.close();
+        }
+      });
       if (json) {
-        printJson({ running: run !== undefined, ...run, queues, workers });
+        printJson({ running: run !== undefined, ...run, queues, workers, schedulers });
         return;
       }
       if (run !== undefined) {
@@ -42,6 +51,7 @@ export function statusCommand(): Command {
       }
       printQueues(queues);
       printWorkers(workers);
+      printSchedulers(schedulers);
     });
 }
 
@@ -64,6 +74,20 @@ function printWorkers(workers: readonly WorkerView[]): void {
       worker.retried,
       worker.at,
     ]),
+  );
+}
+
+function printSchedulers({ leader, members }: SchedulersView): void {
+  if (members.length === 0) {
+    console.log('\nNo scheduler runs.');
+    return;
+  }
+  console.log();
+  printTable(
+    ['scheduler', 'role', 'since'],
+    members.map(({ name, started_at: startedAt }) =>
+      name === leader?.name ? [name, 'leads', leader.since] : [name, 'stands by', startedAt],
+    ),
   );
 }
 

@@ -18,6 +18,7 @@ export class JobsMetrics {
   private readonly dead: Counter<'queue' | 'task' | 'reason'>;
   private readonly lost: Counter<'queue' | 'task'>;
   private readonly ack: Histogram;
+  private readonly scheduled: Counter<'outcome'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -66,6 +67,12 @@ export class JobsMetrics {
       buckets: ACK_BUCKETS,
       registers,
     });
+    this.scheduled = new Counter({
+      name: 'stratum_schedule_ticks_total',
+      help: 'Ticks of the schedule: fired, missed_down (too old when a scheduler came), missed_overlap (an earlier run went on)',
+      labelNames: ['outcome'],
+      registers,
+    });
   }
 
   /** @param couldStartAt milliseconds since 1970 */
@@ -86,6 +93,10 @@ export class JobsMetrics {
 
   buried(queue: string, task: string, reason: DeadReason): void {
     this.dead.inc({ queue, task, reason });
+  }
+
+  ticks(outcome: string, count: number): void {
+    this.scheduled.inc({ outcome }, count);
   }
 
   confirmed(milliseconds: number): void {

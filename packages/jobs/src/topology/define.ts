@@ -111,6 +111,7 @@ export function defineTopology(options: TopologyOptions): Topology {
       resultBucket(names, options.resultExpiresMs ?? DAY_MS, shared),
       keyValueBucket(names.controlStream, names.controlKeyFilter, shared),
       keyValueBucket(names.lockStream, names.lockKeyFilter, shared),
+      keyValueBucket(names.scheduleStream, names.scheduleKeyFilter, shared),
     ]),
     queue: (name: string) => {
       const queue = byName.get(name);

@@ -78,6 +78,10 @@ export interface Names {
   readonly controlStream: string;
   readonly controlKeyFilter: string;
   controlKey(key: string): string;
+  /** Schedule entries, their states, and who leads the schedulers. */
+  readonly scheduleStream: string;
+  readonly scheduleKeyFilter: string;
+  scheduleKey(key: string): string;
   /** What one worker is asked, or all of them. */
   workerSubject(worker: string, verb: string): string;
   /** The service name under which workers are discovered. */
@@ -101,6 +105,7 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
   const resultBucket = `${scope}task_results`;
   const lockBucket = `${scope}task_locks`;
   const controlBucket = `${scope}task_control`;
+  const scheduleBucket = `${scope}task_schedules`;
   const resultKeyPrefix = `$KV.${resultBucket}.`;
   const tasksPrefix = `${prefix}.tasks.`;
   return {
@@ -131,6 +136,9 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     controlStream: `KV_${controlBucket}`,
     controlKeyFilter: `$KV.${controlBucket}.>`,
     controlKey: (key) => `$KV.${controlBucket}.${key}`,
+    scheduleStream: `KV_${scheduleBucket}`,
+    scheduleKeyFilter: `$KV.${scheduleBucket}.>`,
+    scheduleKey: (key) => `$KV.${scheduleBucket}.${key}`,
     workerSubject: (worker, verb) => `${prefix}.workers.${worker}.${verb}`,
     workerService: `${prefix}-worker`,
     resultBucket,

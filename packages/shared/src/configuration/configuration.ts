@@ -84,6 +84,13 @@ const configurationSchema = z.object({
   TIKTOK_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.tiktok),
   SNAPCHAT_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.snapchat),
   SNAPCHAT_OAUTH_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.snapchatOauth),
+  /** The schedule starts at this time, RFC 3339, instead of now; for watching a past day. Default: now. */
+  SCHEDULE_CLOCK_FROM: z.iso
+    .datetime({ offset: true })
+    .transform((value) => new Date(value))
+    .optional(),
+  /** How fast the schedule's clock runs until it has caught up with the real time. Default 1. */
+  SCHEDULE_CLOCK_SPEED: z.coerce.number().min(1).max(100_000).default(1),
   /** Where the local stand-in for the platforms listens. Default 8100. */
   SANDBOX_PORT: port(8100),
 });

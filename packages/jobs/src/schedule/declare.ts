@@ -1,0 +1,89 @@
+/** Brings the entries of the code into the bucket, and gives every entry what its task's contract says. */
+import { JobsError } from '../errors.js';
+import { parsePayload, type TaskContract } from '../task/define-task.js';
+import type { Topology } from '../topology/define.js';
+import type { ScheduleBook } from './book.js';
+import type { ScheduleBucket } from './bucket.js';
+import { parseEntry, type ScheduleEntryOptions, type StoredEntry } from './entry.js';
+
+export interface Declaration {
+  topology: Topology;
+  contracts: readonly TaskContract[];
+  entries: readonly ScheduleEntryOptions[];
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+/** Pauses survive; an entry whose times have not changed keeps its place in time. */
+export async function declareEntries(
+  bucket: ScheduleBucket,
+  book: ScheduleBook,
+  { topology, contracts, entries, now }: Declaration,
+): Promise<void> {
+  const declared = entries.map((options) =>
+    resolveEntry(options, { topology, contracts, source: 'code', now }),
+  );
+  const names = new Set(declared.map(({ name }) => name));
+  if (names.size !== declared.length) {
+    throw new JobsError('invalid_options', 'Two schedule entries of the code have the same name.');
+  }
+  for (const entry of declared) {
+    const known = book.entries.get(entry.name);
+    const next = known === undefined ? entry : keepPlace(entry, known.entry);
+    if (known !== undefined && JSON.stringify(next) === JSON.stringify(known.entry)) continue;
+    await bucket.put(`entry.${entry.name}`, next, {
+      expected: known?.entrySequence ?? (await lastSequence(bucket, entry.name)),
+    });
+  }
+  for (const { name, entry, entrySequence } of book.entries.values()) {
+    if (entry.source === 'code' && !names.has(name)) {
+      await bucket.delete(`entry.${name}`, { expected: entrySequence });
+    }
+  }
+}
+
+/** Of the marker that a removed entry leaves. */
+async function lastSequence(bucket: ScheduleBucket, name: string): Promise<number> {
+  return (await bucket.get(`entry.${name}`))?.sequence ?? 0;
+}
+
+/** @throws JobsError `unknown_task`, InvalidPayloadError, or `invalid_options` */
+export function resolveEntry(
+  options: unknown,
+  {
+    topology,
+    contracts,
+    source,
+    now,
+  }: Pick<Declaration, 'topology' | 'contracts' | 'now'> & { source: StoredEntry['source'] },
+): StoredEntry {
+  const entry = parseEntry(options);
+  const contract = contracts.find(({ name }) => name === entry.task);
+  if (contract === undefined) {
+    throw new JobsError(
+      'unknown_task',
+      `Schedule entry "${entry.name}": task: there is no task "${entry.task}". The tasks are: ${contracts
+        .map(({ name }) => name)
+        .toSorted()
+        .join(', ')}.`,
+      { details: { entry: entry.name, task: entry.task } },
+    );
+  }
+  const tenant = contract.tenantOf(parsePayload(contract, entry.payload));
+  return {
+    ...entry,
+    priority: entry.priority ?? contract.priority,
+    queue: topology.queue(contract.queue).name,
+    tenant: tenant ?? null,
+    source,
+    active_since: new Date(now).toISOString(),
+    paused: null,
+  };
+}
+
+/** What an edit leaves as it was. */
+export function keepPlace(entry: StoredEntry, before: StoredEntry): StoredEntry {
+  const sameTimes =
+    entry.cron === before.cron && entry.every_ms === before.every_ms && entry.time_zone === before.time_zone;
+  return { ...entry, paused: before.paused, ...(sameTimes ? { active_since: before.active_since } : {}) };
+}

@@ -1,0 +1,128 @@
+/**
+ * One of the schedulers leads. The leader's key expires in the broker unless its holder renews it, so no clock of any
+ * scheduler has to be right; the holder itself stops acting well before the key can expire.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { ScheduleBucket } from './bucket.js';
+
+const LEADER_KEY = 'leader';
+const LEASE_SECONDS = 5;
+const RENEW_MS = 1_000;
+/** Acting ends this long after the last renewal was sent. */
+const TRUSTED_MS = 3_500;
+const MEMBER_SECONDS = 15;
+const MEMBER_EVERY_MS = 5_000;
+
+export const leaderSchema = z.object({ name: z.string(), since: z.string() });
+export const memberSchema = z.object({ name: z.string(), started_at: z.string() });
+
+/** Leadership that is held. */
+export interface Lease {
+  /** Aborts when it is lost, or given up. */
+  readonly signal: AbortSignal;
+  /** `false` as soon as another scheduler might lead. Ask before each act. */
+  isHeld(): boolean;
+  /** Lets the next one lead at once. */
+  release(): Promise<void>;
+}
+
+export class Leadership {
+  private memberUntil = 0;
+  private readonly startedAt = new Date().toISOString();
+
+  constructor(
+    private readonly bucket: ScheduleBucket,
+    private readonly name: string,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Waits until this scheduler leads; `undefined` when the signal aborts first. */
+  async acquire(signal: AbortSignal): Promise<Lease | undefined> {
+    while (!signal.aborted) {
+      try {
+        await this.signIn();
+        const sentAt = performance.now();
+        const sequence = await this.take();
+        if (sequence !== undefined) return this.hold(sequence, sentAt, signal);
+      } catch (error) {
+        this.logger.warn({ err: error }, 'the leader of the schedulers cannot be looked up, trying again');
+      }
+      await delay(RENEW_MS, undefined, { signal }).catch(() => undefined);
+    }
+    return undefined;
+  }
+
+  /** Leaves the list of schedulers. */
+  async signOut(): Promise<void> {
+    await this.bucket
+      .delete(`member.${this.name}`, { ttlSeconds: 1, deadlineMs: RENEW_MS })
+      .catch(() => undefined);
+  }
+
+  private async take(): Promise<number | undefined> {
+    const current = await this.bucket.get(LEADER_KEY);
+    if (current?.value !== undefined) return undefined;
+    return this.write(current?.sequence ?? 0, new Date().toISOString());
+  }
+
+  private write(expected: number, since: string): Promise<number | undefined> {
+    return this.bucket.put(
+      LEADER_KEY,
+      { name: this.name, since },
+      { expected, ttlSeconds: LEASE_SECONDS, deadlineMs: TRUSTED_MS },
+    );
+  }
+
+  private hold(first: number, sentAt: number, outer: AbortSignal): Lease {
+    const since = new Date().toISOString();
+    const ended = new AbortController();
+    let sequence = first;
+    let renewedAt = sentAt;
+    const isHeld = (): boolean => !ended.signal.aborted && performance.now() - renewedAt < TRUSTED_MS;
+    const renewing = (async () => {
+      while (!ended.signal.aborted) {
+        await delay(RENEW_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+        if (ended.signal.aborted) return;
+        const startedAt = performance.now();
+        try {
+          const next = await this.write(sequence, since);
+          if (next === undefined) throw new Error('another scheduler leads');
+          sequence = next;
+          renewedAt = startedAt;
+          await this.signIn();
+        } catch (error) {
+          if (isHeld()) continue;
+          this.logger.warn({ err: error }, 'leadership is lost');
+          ended.abort();
+        }
+      }
+    })();
+    const onOuter = (): void => ended.abort();
+    outer.addEventListener('abort', onOuter, { once: true });
+    return {
+      signal: ended.signal,
+      isHeld,
+      release: async () => {
+        outer.removeEventListener('abort', onOuter);
+        ended.abort();
+        await renewing;
+        // A broker that is away lets the key expire instead.
+        await this.bucket
+          .delete(LEADER_KEY, { expected: sequence, ttlSeconds: 1, deadlineMs: RENEW_MS })
+          .catch(() => undefined);
+      },
+    };
+  }
+
+  private async signIn(): Promise<void> {
+    if (performance.now() < this.memberUntil) return;
+    this.memberUntil = performance.now() + MEMBER_EVERY_MS;
+    await this.bucket.put(
+      `member.${this.name}`,
+      { name: this.name, started_at: this.startedAt },
+      { ttlSeconds: MEMBER_SECONDS, deadlineMs: RENEW_MS },
+    );
+  }
+}

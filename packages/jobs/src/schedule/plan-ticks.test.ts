@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { cadenceOf } from './cadence.js';
+import { jitterOf, planTicks, type TickPolicy } from './plan-ticks.js';
+
+const MINUTE = 60_000;
+const START = Date.parse('2026-03-01T00:00:00Z');
+const everyMinutes = (minutes: number): ReturnType<typeof cadenceOf> =>
+  cadenceOf({ name: 'e', every_ms: minutes * MINUTE, time_zone: 'UTC' });
+
+const policies = fc.record({
+  starting_deadline_ms: fc.integer({ min: 1_000, max: 30 * MINUTE }),
+  catch_up: fc.constantFrom('skip', 'latest', 'all'),
+  catch_up_window_ms: fc.integer({ min: 0, max: 600 * MINUTE }),
+}) satisfies fc.Arbitrary<TickPolicy>;
+
+describe('ticks that have come', () => {
+  test('are what the policy says, and none is left out of the account', () => {
+    fc.assert(
+      fc.property(
+        policies,
+        fc.integer({ min: 1, max: 90 }),
+        fc.integer({ min: 0, max: 3_000 * MINUTE }),
+        fc.integer({ min: 0, max: 40 * MINUTE }),
+        (policy, minutes, elapsed, offset) => {
+          const since = START + offset;
+          const now = since + elapsed;
+          const plan = planTicks(everyMinutes(minutes), policy, since, now);
+          const all: number[] = [];
+          for (
+            let tick = Math.floor(since / (minutes * MINUTE) + 1) * minutes * MINUTE;
+            tick <= now;
+            tick += minutes * MINUTE
+          )
+            all.push(tick);
+          const age = (tick: number): number => now - tick;
+          const onTime = all.filter((tick) => age(tick) <= policy.starting_deadline_ms);
+          const inWindow = all.filter((tick) => age(tick) <= policy.catch_up_window_ms);
+          const expected = {
+            skip: onTime,
+            latest: onTime.length > 0 ? onTime : inWindow.slice(-1),
+            all: all.filter((tick) => onTime.includes(tick) || inWindow.includes(tick)),
+          }[policy.catch_up];
+          expect(plan.due).toEqual(expected);
+          expect(plan.last).toBe(all.at(-1));
+          const missed = all.filter((tick) => !expected.includes(tick));
+          expect(plan.missed?.since).toBe(missed[0]);
+          expect(plan.missed?.until).toBe(missed.at(-1));
+          expect(plan.missed?.count ?? 0).toBe(Math.min(100, missed.length));
+        },
+      ),
+    );
+  });
+
+  test('a year of absence of an entry that runs every second is settled at once', () => {
+    const cadence = cadenceOf({ name: 'e', every_ms: 1_000, time_zone: 'UTC' });
+    const policy = {
+      starting_deadline_ms: MINUTE,
+      catch_up: 'latest',
+      catch_up_window_ms: 24 * 60 * MINUTE,
+    } as const;
+    const plan = planTicks(cadence, policy, START, START + 365 * 24 * 60 * MINUTE);
+    expect(plan.due).toHaveLength(61);
+    expect(plan.last).toBe(START + 365 * 24 * 60 * MINUTE);
+  });
+});
+
+test('jitter stays inside its bound and is the same for the same tick', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.integer(), fc.integer({ min: 1, max: 100_000 }), (entry, tick, bound) => {
+      const jitter = jitterOf(entry, tick, bound);
+      expect(jitter).toBeGreaterThanOrEqual(0);
+      expect(jitter).toBeLessThan(bound);
+      expect(jitterOf(entry, tick, bound)).toBe(jitter);
+    }),
+  );
+});

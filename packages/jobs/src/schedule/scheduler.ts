@@ -1,0 +1,226 @@
+/**
+ * Puts scheduled tasks into their queues. Several may run: one leads, the others wait, and take over within seconds.
+ *
+ *     lead: read the bucket → declare the code's entries → { run what is due → look after open runs → wait } …
+ *
+ * A tick is published before it is noted. A leader that dies in between leaves it to the next one, which publishes it again
+ * under the same task id, and that is one task.
+ */
+import { hostname } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { pino, type Logger } from 'pino';
+import { setTimeout as delay } from 'node:timers/promises';
+import TinyQueue from 'tinyqueue';
+import { createProducer } from '../client/client.js';
+import { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { TaskContract } from '../task/define-task.js';
+import type { JobsMetrics } from '../telemetry/metrics.js';
+import type { Topology } from '../topology/define.js';
+import { ScheduleBook, type BookedEntry } from './book.js';
+import { ScheduleBucket } from './bucket.js';
+import { REAL_CLOCK, type ScheduleClock } from './clock.js';
+import { declareEntries } from './declare.js';
+import type { ScheduleEntryOptions } from './entry.js';
+import { Leadership, type Lease } from './leadership.js';
+import { isOpen, lastDealtWith, TickRunner } from './tick-runner.js';
+
+export interface SchedulerOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  /** Of the tasks that may be scheduled. */
+  contracts: readonly TaskContract[];
+  /** Entries of the code. Those of an earlier version of the code that are not among them are removed. */
+  entries?: readonly ScheduleEntryOptions[];
+  /** One token; tells schedulers apart. Default: made from the host's name and the process. */
+  name?: string;
+  /** Default: the real time. */
+  clock?: ScheduleClock;
+  logger?: Logger;
+  metrics?: JobsMetrics;
+}
+
+export interface Scheduler {
+  readonly name: string;
+  readonly leading: boolean;
+  /** Idempotent. */
+  start(): void;
+  /** Lets the next scheduler lead at once. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** How often open runs are looked after, and leadership is asked for again after a failure. */
+const POLL_MS = 1_000;
+/** Requests to the broker at once. */
+const CONCURRENCY = 256;
+/** Runs looked after in one round. */
+const MAX_FOLLOWED = 2_000;
+
+/** @throws JobsError `invalid_options` for an entry that is not valid, `unknown_task` for one whose task has no contract */
+export function createScheduler(options: SchedulerOptions): Scheduler {
+  return new BeatScheduler(options);
+}
+
+interface DueAt {
+  at: number;
+  name: string;
+}
+
+class BeatScheduler implements Scheduler {
+  readonly name: string;
+  private readonly logger: Logger;
+  private readonly clock: ScheduleClock;
+  private readonly publisher: AckMultiplexer;
+  private readonly bucket: ScheduleBucket;
+  private readonly leadership: Leadership;
+  private readonly stopped = new AbortController();
+  private running: Promise<void> | undefined;
+  private lease: Lease | undefined;
+
+  constructor(private readonly options: SchedulerOptions) {
+    const { connection, topology } = options;
+    this.name =
+      options.name ??
+      `${hostname()
+        .replaceAll(/[^A-Za-z0-9_-]/g, '-')
+        .slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`;
+    this.logger = (options.logger ?? pino({ level: 'silent' })).child({ part: 'scheduler' });
+    this.clock = options.clock ?? REAL_CLOCK;
+    this.publisher = new AckMultiplexer(connection);
+    this.bucket = new ScheduleBucket(connection, topology.names, this.publisher);
+    this.leadership = new Leadership(this.bucket, this.name, this.logger);
+  }
+
+  get leading(): boolean {
+    return this.lease?.isHeld() ?? false;
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    await this.running;
+    await this.publisher.close();
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopped;
+    while (!signal.aborted) {
+      this.lease = await this.leadership.acquire(signal);
+      if (this.lease === undefined) break;
+      try {
+        this.logger.info({ scheduler: this.name }, 'leads the schedulers');
+        await this.lead(this.lease);
+      } catch (error) {
+        this.logger.error({ err: error }, 'leading has failed, trying again');
+        await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+      } finally {
+        await this.lease.release();
+      }
+    }
+    await this.leadership.signOut();
+  }
+
+  private async lead(lease: Lease): Promise<void> {
+    const { connection, topology, contracts, entries, metrics } = this.options;
+    const book = new ScheduleBook(this.bucket, this.logger);
+    const client = createProducer(connection, topology, this.publisher);
+    const runner = new TickRunner({
+      client,
+      bucket: this.bucket,
+      book,
+      logger: this.logger,
+      isLeading: () => lease.isHeld(),
+      onTicks: (outcome, count) => metrics?.ticks(outcome, count),
+    });
+    try {
+      await book.open();
+      if (entries !== undefined) {
+        await declareEntries(this.bucket, book, { topology, contracts, entries, now: this.clock.now() });
+      }
+      await this.beat(lease, book, runner);
+    } finally {
+      await book.close();
+    }
+  }
+
+  private async beat(lease: Lease, book: ScheduleBook, runner: TickRunner): Promise<void> {
+    const queue = new TinyQueue<DueAt>([], (a, b) => a.at - b.at);
+    const dueAt = new Map<string, number>();
+    const open = new Set<string>([...book.entries.values()].filter(isOpen).map(({ name }) => name));
+    const enter = (booked: BookedEntry): void => {
+      if (isOpen(booked)) open.add(booked.name);
+      if (booked.entry.paused !== null) return void dueAt.delete(booked.name);
+      const at = booked.cadence.next(Math.min(lastDealtWith(booked), this.clock.now()));
+      if (dueAt.get(booked.name) === at) return;
+      dueAt.set(booked.name, at);
+      queue.push({ at, name: booked.name });
+    };
+    let followedAt = -Infinity;
+    while (lease.isHeld()) {
+      for (const name of book.changed) {
+        const booked = book.entries.get(name);
+        if (booked === undefined) dueAt.delete(name);
+        else enter(booked);
+      }
+      book.changed.clear();
+      const now = this.clock.now();
+      const due = takeDue(queue, dueAt, now).flatMap((name) => book.entries.get(name) ?? []);
+      await eachLimited(due, async (booked) => {
+        await runner.runDue(booked, now);
+        enter(booked);
+      });
+      if (performance.now() - followedAt >= POLL_MS) {
+        followedAt = performance.now();
+        for (const { name } of [...book.entries.values()].filter(({ backfill }) => backfill !== undefined))
+          open.add(name);
+        await this.followOpen(book, runner, open);
+      }
+      await this.pause(lease, book, queue.peek()?.at);
+    }
+  }
+
+  /** Those that were not looked after are first the next time. */
+  private async followOpen(book: ScheduleBook, runner: TickRunner, open: Set<string>): Promise<void> {
+    const names = [...open].slice(0, MAX_FOLLOWED);
+    for (const name of names) open.delete(name);
+    await eachLimited(names, async (name) => {
+      const booked = book.entries.get(name);
+      if (booked === undefined) return;
+      await runner.followUp(booked);
+      if (isOpen(booked)) open.add(name);
+    });
+  }
+
+  /** Until the next tick, the next round, or a change. */
+  private async pause(lease: Lease, book: ScheduleBook, nextAt: number | undefined): Promise<void> {
+    const round = new AbortController();
+    const signal = AbortSignal.any([lease.signal, round.signal]);
+    const waits = [delay(POLL_MS, undefined, { signal }).catch(() => undefined), book.nextChange()];
+    if (nextAt !== undefined) waits.push(this.clock.wait(Math.max(0, nextAt - this.clock.now()), signal));
+    await Promise.race(waits);
+    round.abort();
+  }
+}
+
+/** Names whose time has come; what was put off or taken out since it was queued is passed over. */
+function takeDue(queue: TinyQueue<DueAt>, dueAt: Map<string, number>, now: number): string[] {
+  const names: string[] = [];
+  for (let head = queue.peek(); head !== undefined && head.at <= now; head = queue.peek()) {
+    queue.pop();
+    if (dueAt.get(head.name) !== head.at) continue;
+    dueAt.delete(head.name);
+    names.push(head.name);
+  }
+  return names;
+}
+
+async function eachLimited<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lanes = Array.from({ length: Math.min(CONCURRENCY, items.length) }, async () => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  });
+  await Promise.all(lanes);
+}

@@ -1,0 +1,290 @@
+/** What people and programs do with the schedule: look, add, change, pause, run, backfill. */
+import { randomUUID } from 'node:crypto';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { createProducer, type Enqueued } from '../client/client.js';
+import { controlOf } from '../client/control.js';
+import { JobsError } from '../errors.js';
+import type { TaskContract } from '../task/define-task.js';
+import type { Topology } from '../topology/define.js';
+import { ScheduleBucket } from './bucket.js';
+import { cadenceOf } from './cadence.js';
+import { keepPlace, resolveEntry } from './declare.js';
+import {
+  entryStateSchema,
+  NEW_STATE,
+  storedEntrySchema,
+  type EntryState,
+  type ScheduleEntryOptions,
+  type StoredEntry,
+} from './entry.js';
+import { leaderSchema, memberSchema } from './leadership.js';
+import type { Backfill } from './book.js';
+
+export interface SchedulesOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  contracts: readonly TaskContract[];
+}
+
+/** An entry with what became of it. */
+export interface ScheduleView extends StoredEntry {
+  state: EntryState;
+  /** RFC 3339; `null` while it is paused. */
+  next: string | null;
+  /** Why it may not do what it says. */
+  warnings: string[];
+}
+
+export interface SchedulersView {
+  leader: { name: string; since: string } | null;
+  members: { name: string; started_at: string }[];
+}
+
+export interface Schedules {
+  list(): Promise<ScheduleView[]>;
+  /** @throws JobsError `unknown_entry` */
+  get(name: string): Promise<ScheduleView>;
+  /** @throws JobsError when there is one of that name, its task has no contract, or a field is wrong */
+  add(entry: ScheduleEntryOptions): Promise<ScheduleView>;
+  /** Changes the fields that are given; `null` takes one back to its default. Entries of the code are refused. */
+  edit(name: string, changes: Record<string, unknown>): Promise<ScheduleView>;
+  remove(name: string): Promise<void>;
+  /** Ticks until it is resumed do not happen, and are not caught up. */
+  pause(name: string, reason?: string): Promise<ScheduleView>;
+  resume(name: string): Promise<ScheduleView>;
+  /** Runs it now, besides its ticks. */
+  run(name: string): Promise<Enqueued>;
+  /** Runs the ticks in (from, to]; returns them. Ticks that have succeeded within the time results are kept are not repeated. */
+  backfill(name: string, range: { from: Date; to: Date; oneByOne?: boolean }): Promise<Date[]>;
+  /** Its next times. */
+  upcoming(name: string, count: number): Promise<Date[]>;
+  schedulers(): Promise<SchedulersView>;
+  close(): Promise<void>;
+}
+
+const MAX_BACKFILL = 5_000;
+const ATTEMPTS = 5;
+
+export function openSchedules(options: SchedulesOptions): Schedules {
+  return new ScheduleDesk(options);
+}
+
+class ScheduleDesk implements Schedules {
+  private readonly publisher: AckMultiplexer;
+  private readonly bucket: ScheduleBucket;
+
+  constructor(private readonly options: SchedulesOptions) {
+    this.publisher = new AckMultiplexer(options.connection);
+    this.bucket = new ScheduleBucket(options.connection, options.topology.names, this.publisher);
+  }
+
+  async list(): Promise<ScheduleView[]> {
+    const [served, states] = await Promise.all([this.servedQueues(), this.states()]);
+    const views: ScheduleView[] = [];
+    for await (const { value } of this.bucket.list('entry.*')) {
+      const entry = storedEntrySchema.safeParse(value).data;
+      if (entry !== undefined) views.push(this.view(entry, states.get(entry.name) ?? NEW_STATE, served));
+    }
+    return views.toSorted((a, b) => a.name.localeCompare(b.name));
+  }
+
+  async get(name: string): Promise<ScheduleView> {
+    const [{ entry }, state, served] = await Promise.all([
+      this.read(name),
+      this.bucket.get(`state.${name}`),
+      this.servedQueues(),
+    ]);
+    return this.view(entry, entryStateSchema.safeParse(state?.value).data ?? NEW_STATE, served);
+  }
+
+  async add(options: ScheduleEntryOptions): Promise<ScheduleView> {
+    const entry = this.resolve(options);
+    const current = await this.bucket.get(`entry.${entry.name}`);
+    const taken = new JobsError(
+      'invalid_options',
+      `Schedule entry "${entry.name}": name: there is one of that name; edit it, or choose another name.`,
+      {
+        details: { entry: entry.name },
+      },
+    );
+    if (current?.value !== undefined) throw taken;
+    const written = await this.bucket.put(`entry.${entry.name}`, entry, { expected: current?.sequence ?? 0 });
+    if (written === undefined) throw taken;
+    return this.get(entry.name);
+  }
+
+  async edit(name: string, changes: Record<string, unknown>): Promise<ScheduleView> {
+    await this.update(name, (before) => {
+      requireRuntime(before, 'edited');
+      const {
+        queue: _queue,
+        tenant: _tenant,
+        source: _source,
+        active_since: _since,
+        paused: _paused,
+        ...fields
+      } = before;
+      const merged = { ...fields, ...changes, name };
+      const wanted = Object.entries(merged).filter(([, value]) => value !== null && value !== undefined);
+      return keepPlace(this.resolve(Object.fromEntries(wanted)), before);
+    });
+    return this.get(name);
+  }
+
+  async remove(name: string): Promise<void> {
+    const { entry, sequence } = await this.read(name);
+    requireRuntime(entry, 'removed');
+    await this.bucket.delete(`entry.${name}`, { expected: sequence });
+    await Promise.all([this.bucket.delete(`state.${name}`), this.bucket.delete(`backfill.${name}`)]);
+  }
+
+  async pause(name: string, reason = 'by hand'): Promise<ScheduleView> {
+    await this.update(name, (entry) => ({
+      ...entry,
+      paused: entry.paused ?? { at: new Date().toISOString(), reason },
+    }));
+    return this.get(name);
+  }
+
+  async resume(name: string): Promise<ScheduleView> {
+    await this.update(name, (entry) =>
+      entry.paused === null ? entry : { ...entry, paused: null, active_since: new Date().toISOString() },
+    );
+    return this.get(name);
+  }
+
+  async run(name: string): Promise<Enqueued> {
+    const { entry } = await this.read(name);
+    const { connection, topology } = this.options;
+    return createProducer(connection, topology, this.publisher).publish(
+      entry.queue,
+      entry.task,
+      entry.payload,
+      {
+        id: `run-${entry.name.slice(0, 23)}-${randomUUID()}`,
+        scheduledBy: { entry: entry.name, tick: new Date() },
+        ...(entry.priority === undefined ? {} : { priority: entry.priority }),
+        ...(entry.tenant === null ? {} : { tenant: entry.tenant }),
+      },
+    );
+  }
+
+  async backfill(
+    name: string,
+    { from, to, oneByOne = true }: { from: Date; to: Date; oneByOne?: boolean },
+  ): Promise<Date[]> {
+    const { entry } = await this.read(name);
+    const cadence = cadenceOf(entry);
+    const end = Math.min(to.getTime(), Date.now());
+    const ticks: Date[] = [];
+    for (let tick = cadence.next(from.getTime()); tick <= end; tick = cadence.next(tick)) {
+      ticks.push(new Date(tick));
+      if (ticks.length > MAX_BACKFILL) {
+        throw new JobsError(
+          'invalid_options',
+          `The range holds more than ${MAX_BACKFILL} ticks of "${name}"; backfill it in parts.`,
+        );
+      }
+    }
+    if (ticks.length === 0) return ticks;
+    const current = await this.bucket.get(`backfill.${name}`);
+    const value: Backfill = { ticks: ticks.map((tick) => tick.toISOString()), one_by_one: oneByOne };
+    const expected = { expected: current?.sequence ?? 0 };
+    const isFree = current?.value === undefined;
+    if (!isFree || (await this.bucket.put(`backfill.${name}`, value, expected)) === undefined) {
+      throw new JobsError(
+        'invalid_options',
+        `A backfill of "${name}" is still under way; wait until it is done.`,
+      );
+    }
+    return ticks;
+  }
+
+  async upcoming(name: string, count: number): Promise<Date[]> {
+    const cadence = cadenceOf((await this.read(name)).entry);
+    const times: Date[] = [];
+    for (let tick = cadence.next(Date.now()); times.length < count; tick = cadence.next(tick))
+      times.push(new Date(tick));
+    return times;
+  }
+
+  async schedulers(): Promise<SchedulersView> {
+    const members: SchedulersView['members'] = [];
+    for await (const { value } of this.bucket.list('member.*')) {
+      const member = memberSchema.safeParse(value).data;
+      if (member !== undefined) members.push(member);
+    }
+    const leader = leaderSchema.safeParse((await this.bucket.get('leader'))?.value).data ?? null;
+    return { leader, members: members.toSorted((a, b) => a.name.localeCompare(b.name)) };
+  }
+
+  close(): Promise<void> {
+    return this.publisher.close();
+  }
+
+  private resolve(options: unknown): StoredEntry {
+    const { topology, contracts } = this.options;
+    return resolveEntry(options, { topology, contracts, source: 'runtime', now: Date.now() });
+  }
+
+  private async read(name: string): Promise<{ entry: StoredEntry; sequence: number }> {
+    const stored = /^[A-Za-z0-9_-]+$/.test(name) ? await this.bucket.get(`entry.${name}`) : undefined;
+    if (stored?.value !== undefined)
+      return { entry: storedEntrySchema.parse(stored.value), sequence: stored.sequence };
+    throw new JobsError('unknown_entry', `There is no schedule entry "${name}".`, {
+      details: { entry: name },
+    });
+  }
+
+  /** Of two changes at the same time both happen, one after the other. */
+  private async update(name: string, change: (entry: StoredEntry) => StoredEntry): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { entry, sequence } = await this.read(name);
+      if ((await this.bucket.put(`entry.${name}`, change(entry), { expected: sequence })) !== undefined)
+        return;
+    }
+    throw new JobsError(
+      'publish_conflict',
+      `The schedule entry "${name}" is being changed by others; try again.`,
+    );
+  }
+
+  private view(entry: StoredEntry, state: EntryState, served: ReadonlySet<string>): ScheduleView {
+    const warnings: string[] = [];
+    if (!this.options.contracts.some(({ name }) => name === entry.task)) {
+      warnings.push(`there is no task "${entry.task}"`);
+    }
+    if (!served.has(entry.queue)) warnings.push(`no worker serves the queue "${entry.queue}"`);
+    const next = entry.paused === null ? new Date(cadenceOf(entry).next(Date.now())).toISOString() : null;
+    return { ...entry, state, next, warnings };
+  }
+
+  private async states(): Promise<Map<string, EntryState>> {
+    const states = new Map<string, EntryState>();
+    for await (const { key, value } of this.bucket.list('state.*')) {
+      const state = entryStateSchema.safeParse(value).data;
+      if (state !== undefined) states.set(key.slice('state.'.length), state);
+    }
+    return states;
+  }
+
+  private async servedQueues(): Promise<Set<string>> {
+    const { connection, topology } = this.options;
+    const workers = await controlOf(connection, topology, this.publisher).workers();
+    return new Set(
+      workers.filter(({ condition }) => condition !== 'offline').flatMap(({ queues }) => queues),
+    );
+  }
+}
+
+function requireRuntime({ name, source }: StoredEntry, done: string): void {
+  if (source === 'runtime') return;
+  throw new JobsError(
+    'invalid_options',
+    `Schedule entry "${name}" stands in the code and cannot be ${done}; it can be paused, and run.`,
+    {
+      details: { entry: name },
+    },
+  );
+}

@@ -1,0 +1,23 @@
+/** What a job that only enqueues others needs: ids that come from the tick, so that a repeated tick repeats nothing. */
+import type { TaskContext } from '@stratum/jobs';
+
+/** What tells this run of a scheduled job from its others: its tick, or its own id when somebody called it by hand. */
+export function slotOf(context: Pick<TaskContext, 'id' | 'scheduledBy'>): string {
+  return context.scheduledBy === undefined ? context.id : String(context.scheduledBy.tick.getTime());
+}
+
+/** The time that a scheduled job is about: its tick, however late it runs. */
+export function tickTime(
+  context: Pick<TaskContext, 'scheduledBy'>,
+  now: () => Date = () => new Date(),
+): Date {
+  return context.scheduledBy?.tick ?? now();
+}
+
+const MAX_ID = 64;
+
+/** `<name>-<slot>-<scope>`, cut to the 64 characters of a task id: a long slot keeps its end, where slots differ. */
+export function derivedTaskId(name: string, slot: string, ...scope: readonly (string | number)[]): string {
+  const suffix = scope.map((part) => `-${part}`).join('');
+  return `${name}-${slot.slice(-(MAX_ID - name.length - 1 - suffix.length))}${suffix}`;
+}

@@ -1,0 +1,340 @@
+/** The scheduler: each tick once, whoever leads, and what people do with entries. */
+import {
+  connectToNats,
+  createScheduler,
+  defineTask,
+  handleTask,
+  openSchedules,
+  TaskError,
+  type ScheduleEntryOptions,
+  type Schedules,
+  type SchedulerOptions,
+} from '@stratum/jobs';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { waitFor } from '../harness/index.js';
+import { openJobs, type Jobs } from './fixture.js';
+import { ManualClock } from './manual-clock.js';
+
+const tick = defineTask({
+  name: 'tick',
+  queue: 'work',
+  input: z.object({ fail: z.boolean().optional(), tenant_id: z.int().optional() }),
+  output: z.object({}),
+  retry: { maxRetries: 0 },
+});
+
+const START = new Date('2026-11-20T00:00:30Z');
+const MINUTE = 60_000;
+
+interface RunningScheduler {
+  crash: () => Promise<void>;
+  stop: () => Promise<void>;
+  leads: () => boolean;
+}
+
+interface Beat extends Jobs {
+  schedules: Schedules;
+  clock: ManualClock;
+  /** A scheduler over a connection of its own. `crash` cuts that connection. */
+  scheduler(
+    options?: Partial<SchedulerOptions>,
+  ): Promise<{ crash(): Promise<void>; stop(): Promise<void>; leads(): boolean }>;
+  /** Ids in the queue and those done, each as often as it was stored. */
+  ids: () => Promise<string[]>;
+}
+
+async function openBeat(): Promise<Beat> {
+  const jobs = await openJobs();
+  const { connection, topology } = jobs;
+  const schedules = openSchedules({ connection, topology, contracts: [tick] });
+  onTestFinished(() => schedules.close());
+  const clock = new ManualClock(START);
+  return {
+    ...jobs,
+    schedules,
+    clock,
+    scheduler: async (options = {}) => {
+      const own = await connectToNats({ servers: jobs.natsUrl, name: 'scheduler' });
+      const scheduler = createScheduler({ connection: own, topology, contracts: [tick], clock, ...options });
+      scheduler.start();
+      let open = true;
+      const close = async (): Promise<void> => {
+        if (!open) return;
+        open = false;
+        await own.close();
+      };
+      const stop = async (): Promise<void> => {
+        if (open) await scheduler.stop();
+        await close();
+      };
+      onTestFinished(stop);
+      return { stop, crash: close, leads: () => scheduler.leading };
+    },
+    ids: async () => {
+      const manager = await jetstreamManager(connection);
+      const stream = topology.names.queueStream('work');
+      const { state } = await manager.streams.info(stream, { subjects_filter: '>' });
+      return Object.entries(state.subjects ?? {}).flatMap(([subject, count]) =>
+        Array.from({ length: count }, () => subject.split('.').at(-1) ?? ''),
+      );
+    },
+  };
+}
+
+const everyMinute = (more: Partial<ScheduleEntryOptions> = {}): ScheduleEntryOptions => ({
+  name: 'minutely',
+  task: 'tick',
+  cron: '* * * * *',
+  ...more,
+});
+
+test('ticks become tasks that know their entry and tick, with ids that come from both', async () => {
+  const { scheduler, clock, ids, worker, client, schedules } = await openBeat();
+  const seen: unknown[] = [];
+  worker([
+    handleTask(tick, (_payload, { scheduledBy }) => {
+      seen.push(scheduledBy);
+      return {};
+    }),
+  ]);
+  await scheduler({ entries: [everyMinute()] });
+  await waitFor('the entry to be declared', async () => (await schedules.list()).length === 1);
+  clock.advance(MINUTE);
+  const id = 'beat-minutely-20261120T000100Z';
+  await waitFor('the tick', async () => (await client.status(id))?.state === 'SUCCESS');
+  expect(seen).toEqual([{ entry: 'minutely', tick: new Date('2026-11-20T00:01:00Z') }]);
+  await waitFor(
+    'its outcome',
+    async () => (await schedules.get('minutely')).state.last_run?.outcome === 'SUCCESS',
+  );
+  expect(await schedules.get('minutely')).toMatchObject({
+    state: { fired: 1, missed: 0 },
+    source: 'code',
+    warnings: [],
+  });
+  expect(await ids()).toEqual([]);
+});
+
+test('over hours, with leaders that come, go and die, no tick is missed and none doubled', async () => {
+  const { scheduler, clock, ids, schedules } = await openBeat();
+  const entries = [
+    everyMinute({ overlap: 'allow', catch_up: 'all' }),
+    everyMinute({
+      name: 'seventh',
+      cron: '*/7 * * * *',
+      overlap: 'allow',
+      catch_up: 'all',
+      time_zone: 'Asia/Kolkata',
+    }),
+  ];
+  const first = await scheduler({ entries });
+  const second = await scheduler({ entries });
+  await waitFor('a leader', () => first.leads() || second.leads());
+  await waitFor('the entries', async () => (await schedules.list()).length === 2);
+  let [leader, other] = first.leads() ? [first, second] : [second, first];
+  for (let minute = 0; minute < 240; minute++) {
+    clock.advance(MINUTE);
+    if (minute % 8 === 0)
+      await waitFor('the clock to be followed', async () => (await ids()).length > minute / 2);
+    if (minute === 80) await leader.stop();
+    if (minute === 160) await leader.crash();
+    if (minute === 80 || minute === 160) {
+      const heir = other;
+      await waitFor('another to lead', () => heir.leads(), 10_000);
+      [leader, other] = [heir, await scheduler({ entries })];
+    }
+  }
+  // In Kolkata these are 05:30 to 09:30, and the minutes 0, 7, … 56 of each hour.
+  const expected = 240 + (4 + 9 + 9 + 9 + 5);
+  await waitFor(`${expected} ticks`, async () => (await ids()).length >= expected);
+  const all = await ids();
+  expect(all).toHaveLength(expected);
+  expect(new Set(all).size).toBe(expected);
+  expect((await schedules.get('minutely')).state).toMatchObject({ fired: 240, missed: 0 });
+}, 60_000);
+
+describe('after down time', () => {
+  test.each([
+    { catch_up: 'skip', ran: 1, missed: 179 },
+    { catch_up: 'latest', ran: 1, missed: 179 },
+    { catch_up: 'all', ran: 180, missed: 0 },
+  ] as const)('$catch_up runs $ran of 180 ticks', async ({ catch_up: catchUp, ran, missed }) => {
+    const { scheduler, clock, ids, schedules } = await openBeat();
+    const entries = [everyMinute({ overlap: 'allow', catch_up: catchUp })];
+    const before = await scheduler({ entries });
+    await waitFor('the entry', async () => (await schedules.list()).length === 1);
+    await before.stop();
+    clock.advance(180 * MINUTE);
+    await scheduler({ entries });
+    await waitFor('the ticks', async () => (await schedules.get('minutely')).state.last_tick !== null);
+    expect(await ids()).toHaveLength(ran);
+    const { state } = await schedules.get('minutely');
+    expect(state.last_tick).toBe('2026-11-20T03:00:00.000Z');
+    expect(state).toMatchObject(missed === 0 ? { missed } : { last_missed: { reason: 'down' } });
+  });
+});
+
+describe('while an earlier run goes on', () => {
+  async function threeTicks(
+    overlap: ScheduleEntryOptions['overlap'],
+  ): Promise<Beat & { ended: () => Promise<void> }> {
+    const beat = await openBeat();
+    await beat.scheduler({ entries: [everyMinute({ overlap })] });
+    await waitFor('the entry', async () => (await beat.schedules.list()).length === 1);
+    for (let count = 1; count <= 3; count++) {
+      beat.clock.advance(MINUTE);
+      const last = `2026-11-20T00:0${count}:00.000Z`;
+      await waitFor(last, async () => (await beat.schedules.get('minutely')).state.last_tick === last);
+    }
+    return {
+      ...beat,
+      ended: async () => {
+        beat.worker([handleTask(tick, () => ({}))]);
+        await waitFor('all to be done', async () => {
+          const { state } = await beat.schedules.get('minutely');
+          return state.buffered.length === 0 && state.last_run?.outcome === 'SUCCESS';
+        });
+      },
+    };
+  }
+
+  test('skip leaves ticks out and says so', async () => {
+    const { schedules, ids } = await threeTicks('skip');
+    expect(await ids()).toEqual(['beat-minutely-20261120T000100Z']);
+    expect((await schedules.get('minutely')).state).toMatchObject({
+      fired: 1,
+      missed: 2,
+      last_missed: { reason: 'overlap' },
+    });
+  });
+
+  test('buffer_one keeps one, which runs when the earlier one has ended', async () => {
+    const { schedules, ended } = await threeTicks('buffer_one');
+    expect((await schedules.get('minutely')).state).toMatchObject({ fired: 1, missed: 1 });
+    await ended();
+    expect((await schedules.get('minutely')).state).toMatchObject({
+      fired: 2,
+      last_run: { tick: '2026-11-20T00:02:00.000Z' },
+    });
+  });
+
+  test('buffer_all keeps all, in order', async () => {
+    const { schedules, ended } = await threeTicks('buffer_all');
+    await ended();
+    expect((await schedules.get('minutely')).state).toMatchObject({
+      fired: 3,
+      missed: 0,
+      last_run: { tick: '2026-11-20T00:03:00.000Z' },
+    });
+  });
+
+  test('cancel_other revokes it', async () => {
+    const { schedules, client, ids } = await threeTicks('cancel_other');
+    expect(await client.status('beat-minutely-20261120T000200Z')).toMatchObject({ state: 'REVOKED' });
+    expect(await ids()).toEqual(['beat-minutely-20261120T000300Z']);
+    expect((await schedules.get('minutely')).state.fired).toBe(3);
+  });
+
+  test('allow runs them side by side', async () => {
+    const { ids } = await threeTicks('allow');
+    expect(await ids()).toHaveLength(3);
+  });
+});
+
+describe('people', () => {
+  test('add, change, pause, resume and remove entries while the scheduler runs', async () => {
+    const { scheduler, clock, schedules, ids } = await openBeat();
+    const { leads } = await scheduler();
+    await waitFor('a leader', leads);
+    await schedules.add({
+      name: 'hourly',
+      task: 'tick',
+      cron: '0 * * * *',
+      payload: { tenant_id: 7 },
+      overlap: 'allow',
+    });
+    const edited = await schedules.edit('hourly', { cron: null, every_ms: 30 * MINUTE });
+    expect(edited).toMatchObject({ every_ms: 30 * MINUTE, tenant: '7', overlap: 'allow', source: 'runtime' });
+    expect(edited.cron).toBeUndefined();
+    expect(edited.warnings).toEqual(['no worker serves the queue "work"']);
+    clock.set(new Date(Date.now() + 31 * MINUTE));
+    await waitFor('a run', async () => (await ids()).length > 0);
+    await schedules.pause('hourly', 'not today');
+    expect(await schedules.get('hourly')).toMatchObject({ paused: { reason: 'not today' }, next: null });
+    await schedules.resume('hourly');
+    expect((await schedules.get('hourly')).next).not.toBeNull();
+    await schedules.remove('hourly');
+    expect(await schedules.list()).toEqual([]);
+    await expect(schedules.get('hourly')).rejects.toMatchObject({ code: 'unknown_entry' });
+  });
+
+  test('run an entry at once, and backfill the past in order', async () => {
+    const { scheduler, schedules, worker, client } = await openBeat();
+    const ticks: string[] = [];
+    worker([
+      handleTask(tick, (_payload, { scheduledBy }) => {
+        ticks.push(scheduledBy?.tick.toISOString() ?? 'none');
+        return {};
+      }),
+    ]);
+    await scheduler({ clock: new ManualClock(new Date()) });
+    await schedules.add({ name: 'daily', task: 'tick', cron: '0 3 * * *' });
+    const { id } = await schedules.run('daily');
+    expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
+    ticks.length = 0;
+    const from = new Date('2026-11-01T00:00:00Z');
+    const filled = await schedules.backfill('daily', { from, to: new Date('2026-11-04T03:00:00Z') });
+    await expect(schedules.backfill('daily', { from, to: new Date('2026-11-02T12:00:00Z') })).rejects.toThrow(
+      'still under way',
+    );
+    await waitFor('the backfill', () => ticks.length === filled.length);
+    expect(ticks).toEqual(['01', '02', '03', '04'].map((day) => `2026-11-${day}T03:00:00.000Z`));
+  }, 30_000);
+
+  test.each([
+    [{ name: 'a', task: 'nobody', cron: '* * * * *' }, 'there is no task "nobody"'],
+    [{ name: 'a b', task: 'tick', cron: '* * * * *' }, 'name: must be 1 to 42'],
+    [{ name: 'a', task: 'tick' }, 'give either cron or every_ms'],
+    [{ name: 'a', task: 'tick', every_ms: 10 }, 'every_ms: must be at least 1000'],
+    [{ name: 'a', task: 'tick', cron: '* * * * *', payload: { fail: 1 } }, 'fail'],
+    [{ name: 'a', task: 'tick', cron: 'x' }, 'cron: "x"'],
+  ])('are told what is wrong with %o', async (entry, message) => {
+    const { schedules } = await openBeat();
+    await expect(schedules.add(entry)).rejects.toThrow(message);
+    expect(await schedules.list()).toEqual([]);
+  });
+
+  test('cannot edit or remove what stands in the code, and a pause of it outlives the next start', async () => {
+    const { scheduler, schedules } = await openBeat();
+    const first = await scheduler({ entries: [everyMinute()] });
+    await waitFor('the entry', async () => (await schedules.list()).length === 1);
+    await expect(schedules.edit('minutely', { cron: '0 * * * *' })).rejects.toThrow('stands in the code');
+    await expect(schedules.remove('minutely')).rejects.toThrow('stands in the code');
+    await schedules.pause('minutely');
+    await first.stop();
+    await scheduler({ entries: [everyMinute({ cron: '*/5 * * * *' }), everyMinute({ name: 'another' })] });
+    await waitFor('the new entries', async () => (await schedules.list()).length === 2);
+    expect(await schedules.get('minutely')).toMatchObject({
+      cron: '*/5 * * * *',
+      paused: { reason: 'by hand' },
+    });
+  });
+});
+
+test('an entry with pause on failure stops when a run has failed', async () => {
+  const { scheduler, clock, schedules, worker } = await openBeat();
+  worker([
+    handleTask(tick, () => {
+      throw new TaskError('no', { retryable: false });
+    }),
+  ]);
+  await scheduler({ entries: [everyMinute({ pause_on_failure: true })] });
+  await waitFor('the entry', async () => (await schedules.list()).length === 1);
+  clock.advance(MINUTE);
+  await waitFor('the pause', async () => (await schedules.get('minutely')).paused !== null);
+  const { paused, state } = await schedules.get('minutely');
+  expect(paused?.reason).toContain('beat-minutely-20261120T000100Z has failed');
+  expect(state.last_run?.outcome).toBe('FAILURE');
+});
