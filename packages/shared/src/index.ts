@@ -1,4 +1,18 @@
-export { ConfigurationError, loadConfiguration, type Configuration } from './configuration/configuration.js';
+export { closeAlert, openAlert, type AlertOptions } from './alerts/alerts.js';
+export { appendAuditEvents, findBrokenLink } from './audit/audit-chain.js';
+export {
+  auditEventSchema,
+  auditNames,
+  ensureAuditStream,
+  publishAudit,
+  type AuditEvent,
+} from './audit/audit-stream.js';
+export {
+  ConfigurationError,
+  loadConfiguration,
+  type Configuration,
+  type ConfigurationKey,
+} from './configuration/configuration.js';
 export { ENDPOINT_SETTINGS, endpointsFrom, endpointVariables } from './configuration/platform-endpoints.js';
 export {
   CredentialsError,
@@ -11,19 +25,50 @@ export { parseKeyRing, type KeyRing } from './credentials/key-ring.js';
 export {
   LOCKED,
   openDatabase,
+  SERVICE_ROLES,
   transaction,
   withAdvisoryLock,
   withTenant,
   type DatabaseOptions,
   type Queryable,
+  type ServiceRole,
 } from './database/database.js';
+export { activeTenants } from './database/tenants.js';
 export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
 export { DEMO_TENANT_ID, seed } from './database/seed.js';
-export { derivedTaskId, slotOf, tickTime } from './fan-out/fan-out.js';
+export { derivedTaskId, fanOut, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
 export { startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
-export { runService, type Running, type ServiceContext, type ServiceOptions } from './service/run-service.js';
-export { startPlatformWorker, WORKER_SETTINGS } from './service/worker-settings.js';
+export { runService, type Running } from './service/run-service.js';
+export {
+  runQueueService,
+  settingsOf,
+  startQueueService,
+  type HandlerResources,
+  type QueueService,
+} from './service/queue-service.js';
 export { TASKS } from './tasks/catalogue.js';
 export { syncAllCampaigns, syncCampaignData } from './tasks/sync.js';
+export {
+  allocateTenantCosts,
+  calculateCostAllocation,
+  calculateDailyScores,
+  calculateFatigueScores,
+  calculateTenantFatigue,
+  calculateTenantScores,
+  calculateUsageRollup,
+  checkPipelineHealth,
+  checkTenantPipeline,
+  processAuditLogs,
+  rollUpTenantUsage,
+} from './tasks/default.js';
+export { PLAN_LIMITS, planLimits } from './plans.js';
+export {
+  computeAllCdpFunnels,
+  computeAllCdpSegments,
+  computeCdpFunnel,
+  computeCdpRfm,
+  computeCdpSegment,
+} from './tasks/cdp.js';
+export { recordDomainEvent, type DomainEventType } from './domain-events/domain-events.js';

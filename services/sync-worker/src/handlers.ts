@@ -1,6 +1,13 @@
 /** The handlers of the sync queue, with what they need. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
-import { ENDPOINT_SETTINGS, syncAllCampaigns, syncCampaignData, type KeyRing } from '@stratum/shared';
+import {
+  ENDPOINT_SETTINGS,
+  endpointsFrom,
+  syncAllCampaigns,
+  syncCampaignData,
+  type KeyRing,
+  type QueueService,
+} from '@stratum/shared';
 import type { PlatformEndpoints } from '@stratum/shared/platforms';
 import type { Pool } from 'pg';
 import { syncAllCampaignsHandler } from './sync-all-campaigns.js';
@@ -19,19 +26,26 @@ export interface SyncDependencies {
   now?: () => Date;
 }
 
-/** Settings that the dependencies are made from. */
-export const SYNC_SETTINGS = [
-  'DATABASE_URL',
-  'DATABASE_POOL_SIZE',
-  'DATABASE_STATEMENT_TIMEOUT',
-  'STRATUM_CREDENTIALS_KEY',
-  'PLATFORM_REQUEST_TIMEOUT',
-  ...ENDPOINT_SETTINGS,
-] as const;
-
 export function createSyncHandlers(dependencies: SyncDependencies): TaskHandler[] {
   return [
     handleTask(syncCampaignData, syncCampaignDataHandler(dependencies)),
     handleTask(syncAllCampaigns, syncAllCampaignsHandler(dependencies)),
   ];
 }
+
+const SETTINGS = ['STRATUM_CREDENTIALS_KEY', 'PLATFORM_REQUEST_TIMEOUT', ...ENDPOINT_SETTINGS] as const;
+
+export const syncService: QueueService<(typeof SETTINGS)[number]> = {
+  queue: 'sync',
+  role: 'stratum_sync_worker',
+  settings: SETTINGS,
+  // Each running sync holds one for its lock and uses one more at a time.
+  connectionsPerTask: 2,
+  createHandlers: ({ pool, configuration }) =>
+    createSyncHandlers({
+      pool,
+      keys: configuration.STRATUM_CREDENTIALS_KEY,
+      endpoints: endpointsFrom(configuration),
+      requestTimeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
+    }),
+};

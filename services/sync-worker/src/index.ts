@@ -1,1 +1,1 @@
-export { createSyncHandlers, SYNC_SETTINGS, type SyncDependencies } from './handlers.js';
+export { createSyncHandlers, syncService, type SyncDependencies } from './handlers.js';

@@ -1,7 +1,7 @@
 /** What a test file takes for itself. Everything is given back when the test ends. */
 import { randomBytes } from 'node:crypto';
 import { connectToNats } from '@stratum/jobs';
-import { migrate, openDatabase } from '@stratum/shared';
+import { migrate, openDatabase, type ServiceRole } from '@stratum/shared';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Client, escapeIdentifier, type Pool } from 'pg';
@@ -42,6 +42,8 @@ export interface TestDatabase {
   owner: Pool;
   /** With the rights of the sync worker. */
   syncWorker: Pool;
+  /** With the rights of a service. */
+  as: (role: ServiceRole) => Pool;
 }
 
 /** A database with the current schema. */
@@ -49,11 +51,16 @@ export async function testDatabase(): Promise<TestDatabase> {
   const url = await emptyDatabase();
   await migrate({ databaseUrl: url });
   const owner = openDatabase({ url, name: 'test-owner' });
-  const syncWorker = openDatabase({ url, name: 'test-worker', role: 'stratum_sync_worker' });
+  const pools = new Map<ServiceRole, Pool>();
+  const as = (role: ServiceRole): Pool => {
+    const pool = pools.get(role) ?? openDatabase({ url, name: 'test-service', role });
+    pools.set(role, pool);
+    return pool;
+  };
   onTestFinished(async () => {
-    await Promise.all([owner.end(), syncWorker.end()]);
+    await Promise.all([owner.end(), ...[...pools.values()].map((pool) => pool.end())]);
   });
-  return { url, owner, syncWorker };
+  return { url, owner, syncWorker: as('stratum_sync_worker'), as };
 }
 
 /** Text of a key ring that only this test knows. */

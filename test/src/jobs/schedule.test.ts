@@ -38,9 +38,7 @@ interface Beat extends Jobs {
   schedules: Schedules;
   clock: ManualClock;
   /** A scheduler over a connection of its own. `crash` cuts that connection. */
-  scheduler(
-    options?: Partial<SchedulerOptions>,
-  ): Promise<{ crash(): Promise<void>; stop(): Promise<void>; leads(): boolean }>;
+  scheduler: (options?: Partial<SchedulerOptions>) => Promise<RunningScheduler>;
   /** Ids in the queue and those done, each as often as it was stored. */
   ids: () => Promise<string[]>;
 }

@@ -1,18 +1,23 @@
 import { once } from 'node:events';
+import { cdpService } from '@stratum/cdp-worker';
+import { defaultService } from '@stratum/default-worker';
 import { connectToNats } from '@stratum/jobs';
 import {
-  endpointsFrom,
   loadConfiguration,
-  openDatabase,
   QUEUES,
-  startPlatformWorker,
-  WORKER_SETTINGS,
+  settingsOf,
+  startQueueService,
+  type ConfigurationKey,
   type QueueName,
+  type QueueService,
+  type Running,
 } from '@stratum/shared';
-import { createSyncHandlers, SYNC_SETTINGS } from '@stratum/sync-worker';
+import { syncService } from '@stratum/sync-worker';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
+
+const SERVICES: readonly QueueService[] = [syncService, defaultService, cdpService];
 
 export function workerCommand(): Command {
   return new Command('worker')
@@ -24,8 +29,9 @@ export function workerCommand(): Command {
 }
 
 async function runWorker(options: { queues: QueueName[]; concurrency?: number }): Promise<void> {
-  const configuration = loadConfiguration(
-    ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', ...WORKER_SETTINGS, ...SYNC_SETTINGS],
+  const services = SERVICES.filter(({ queue }) => options.queues.includes(queue));
+  const configuration = loadConfiguration<ConfigurationKey>(
+    ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
     await localEnvironment(),
   );
   const logger = pino({ name: 'worker', level: configuration.LOG_LEVEL });
@@ -34,33 +40,21 @@ async function runWorker(options: { queues: QueueName[]; concurrency?: number })
     name: 'stratum-worker',
     ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
   });
-  const concurrency = options.concurrency ?? configuration.WORKER_CONCURRENCY;
-  const pool = openDatabase({
-    url: configuration.DATABASE_URL,
-    name: 'stratum-worker',
-    role: 'stratum_sync_worker',
-    poolSize: Math.max(configuration.DATABASE_POOL_SIZE, 2 * concurrency),
-    statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
-  });
+  const { concurrency } = options;
+  const running: Running[] = [];
   try {
-    const handlers = createSyncHandlers({
-      pool,
-      keys: configuration.STRATUM_CREDENTIALS_KEY,
-      endpoints: endpointsFrom(configuration),
-      requestTimeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
-    });
-    const worker = await startPlatformWorker({
-      configuration,
-      connection,
-      logger,
-      queues: options.queues,
-      handlers,
-      concurrency,
-    });
+    for (const service of services) {
+      const context = {
+        configuration,
+        connection,
+        logger,
+        ...(concurrency === undefined ? {} : { concurrency }),
+      };
+      running.push(await startQueueService<ConfigurationKey>(service, context));
+    }
     await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-    await worker.stop();
   } finally {
-    await pool.end();
+    await Promise.all(running.map((each) => each.stop()));
     await connection.drain();
   }
 }

@@ -1,12 +1,23 @@
 /** Access to PostgreSQL: a pool under a service's role, transactions, the tenant's context, advisory locks. */
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 
+export const SERVICE_ROLES = [
+  'stratum_sync_worker',
+  'stratum_default_worker',
+  'stratum_rules_worker',
+  'stratum_intel_worker',
+  'stratum_ml_worker',
+  'stratum_cdp_worker',
+] as const;
+/** A role of the database that owns nothing and has the rights that one service needs. */
+export type ServiceRole = (typeof SERVICE_ROLES)[number];
+
 export interface DatabaseOptions {
   url: string;
   /** Shown in pg_stat_activity. */
   name: string;
   /** The role whose rights the sessions have. The login user must be a member of it. Default: the login user itself. */
-  role?: 'stratum_sync_worker';
+  role?: ServiceRole;
   /** Connections at most. Default 10. */
   poolSize?: number;
   /** A statement that takes longer is ended, in milliseconds. Default 30,000. */

@@ -1,5 +1,6 @@
 /** What a job that only enqueues others needs: ids that come from the tick, so that a repeated tick repeats nothing. */
-import type { TaskContext } from '@stratum/jobs';
+import type { TaskContext, TaskContract } from '@stratum/jobs';
+import type { z } from 'zod';
 
 /** What tells this run of a scheduled job from its others: its tick, or its own id when somebody called it by hand. */
 export function slotOf(context: Pick<TaskContext, 'id' | 'scheduledBy'>): string {
@@ -20,4 +21,21 @@ const MAX_ID = 64;
 export function derivedTaskId(name: string, slot: string, ...scope: readonly (string | number)[]): string {
   const suffix = scope.map((part) => `-${part}`).join('');
   return `${name}-${slot.slice(-(MAX_ID - name.length - 1 - suffix.length))}${suffix}`;
+}
+
+/** One task for each scope, with ids that come from the slot. Returns how many are new. */
+export async function fanOut<Input extends z.ZodType>(
+  context: Pick<TaskContext, 'id' | 'scheduledBy' | 'enqueueMany'>,
+  contract: TaskContract<Input>,
+  items: readonly { scope: string | number; payload: z.input<Input> }[],
+): Promise<number> {
+  const slot = slotOf(context);
+  const enqueued = await context.enqueueMany(
+    contract,
+    items.map(({ scope, payload }) => ({
+      payload,
+      options: { id: derivedTaskId(contract.name, slot, scope) },
+    })),
+  );
+  return enqueued.filter(({ duplicate }) => !duplicate).length;
 }

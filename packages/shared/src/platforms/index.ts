@@ -12,3 +12,4 @@ export { platformCredentialsSchema, type PlatformCredentials } from './credentia
 export { addDays, localDate } from './date-window.js';
 export { DEFAULT_PLATFORM_ENDPOINTS, type PlatformEndpoints } from './endpoints.js';
 export { PlatformError, type PlatformErrorKind } from './errors.js';
+export { decimalFromUnits, minorDigits, unitsFromDecimal } from './money.js';

@@ -31,17 +31,27 @@ const MICRO_DIGITS = 6;
 const DECIMAL = /^-?\d+(\.\d+)?$/;
 
 /** Digits behind the point of a currency's smallest unit: 2 for USD, 0 for JPY, 3 for KWD. */
-function minorDigits(currency: string): number {
+export function minorDigits(currency: string): number {
   return MINOR_DIGITS[currency] ?? 2;
 }
 
 /** `decimalFromUnits(1435n, 2)` is `"14.35"`. */
-function decimalFromUnits(units: bigint, digits: number): string {
+export function decimalFromUnits(units: bigint, digits: number): string {
   const sign = units < 0n ? '-' : '';
   const text = (units < 0n ? -units : units).toString().padStart(digits + 1, '0');
   const whole = text.slice(0, text.length - digits);
   const fraction = text.slice(text.length - digits);
   return fraction === '' ? `${sign}${whole}` : `${sign}${whole}.${fraction}`;
+}
+
+/** `unitsFromDecimal('14.35', 2)` is `1435n`. Throws when the decimal has more digits than that, or is none. */
+export function unitsFromDecimal(decimal: string, digits: number): bigint {
+  const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(decimal) ?? [];
+  const kept = fraction.replace(/0+$/, '');
+  if (whole === '' || kept.length > digits)
+    throw new RangeError(`"${decimal}" is no decimal of ${digits} digits`);
+  const units = BigInt(whole + kept.padEnd(digits, '0'));
+  return sign === '-' ? -units : units;
 }
 
 /** Millionths of the major unit, as Google and Snapchat report money. */

@@ -1,5 +1,7 @@
 /** Every task of the platform. */
 import type { TaskContract } from '@stratum/jobs';
-import { syncAllCampaigns, syncCampaignData } from './sync.js';
+import { CDP_TASKS } from './cdp.js';
+import { DEFAULT_TASKS } from './default.js';
+import { SYNC_TASKS } from './sync.js';
 
-export const TASKS: readonly TaskContract[] = Object.freeze([syncCampaignData, syncAllCampaigns]);
+export const TASKS: readonly TaskContract[] = Object.freeze([...SYNC_TASKS, ...DEFAULT_TASKS, ...CDP_TASKS]);

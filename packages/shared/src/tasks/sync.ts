@@ -1,5 +1,5 @@
 /** Contracts of the sync queue. */
-import { defineTask } from '@stratum/jobs';
+import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
 import { PLATFORM_NAMES } from '../platforms/connector.js';
 
@@ -37,3 +37,5 @@ export const syncAllCampaigns = defineTask({
   retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
   limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
 });
+
+export const SYNC_TASKS: readonly TaskContract[] = [syncCampaignData, syncAllCampaigns];

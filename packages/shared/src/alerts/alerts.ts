@@ -1,0 +1,43 @@
+/** Alerts open once and close once: a condition that lasts is told when it begins and when it ends, not at every look. */
+import type { Queryable } from '../database/database.js';
+
+export interface AlertOptions {
+  tenantId: number;
+  /** What the alert is about, the same at every look: for example `fatigue/17`. */
+  key: string;
+  kind: string;
+  severity: 'info' | 'warning' | 'critical';
+  title: string;
+  message: string;
+  details?: Record<string, unknown>;
+  at: Date;
+}
+
+/** Returns whether it is new: an open one of the same key stays as it is. */
+export async function openAlert(client: Queryable, alert: AlertOptions): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `INSERT INTO alert (tenant_id, key, kind, severity, title, message, details, opened_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (tenant_id, key) WHERE closed_at IS NULL DO NOTHING`,
+    [
+      alert.tenantId,
+      alert.key,
+      alert.kind,
+      alert.severity,
+      alert.title,
+      alert.message,
+      JSON.stringify(alert.details ?? {}),
+      alert.at,
+    ],
+  );
+  return rowCount === 1;
+}
+
+/** Returns whether one was open. */
+export async function closeAlert(client: Queryable, key: string, reason: string, at: Date): Promise<boolean> {
+  const { rowCount } = await client.query(
+    'UPDATE alert SET closed_at = $2, close_reason = $3 WHERE key = $1 AND closed_at IS NULL',
+    [key, at, reason],
+  );
+  return rowCount === 1;
+}

@@ -1,0 +1,95 @@
+/** The stream of audit events: whoever changes something tells it here, and a job writes it down for good. */
+import {
+  AckPolicy,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type ConsumerConfig,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { z } from 'zod';
+import type { Configuration } from '../configuration/configuration.js';
+
+export const auditEventSchema = z.object({
+  /** Unique; an event that is told twice is written once. */
+  id: z.string().min(1).max(200),
+  tenant_id: z.int().positive(),
+  /** Who did it: a user, a key, a rule, a job. */
+  actor: z.string().min(1),
+  /** For example `campaign.paused`. */
+  action: z.string().min(1),
+  /** To what, for example `campaign/17`. */
+  subject: z.string(),
+  /** What was changed: never secrets. */
+  details: z.record(z.string(), z.unknown()),
+  occurred_at: z.iso.datetime({ offset: true }),
+});
+export type AuditEvent = z.infer<typeof auditEventSchema>;
+
+export interface AuditNames {
+  stream: string;
+  subject: (tenantId: number) => string;
+  filter: string;
+  consumer: string;
+}
+
+const DUPLICATE_WINDOW_NS = 120e9;
+const ACK_WAIT_NS = 60e9;
+const PUBLISH_TIMEOUT_MS = 5_000;
+
+export function auditNames(prefix: string): AuditNames {
+  return {
+    stream: prefix === 'stratum' ? 'AUDIT' : `${prefix}_AUDIT`,
+    subject: (tenantId) => `${prefix}.audit.${tenantId}`,
+    filter: `${prefix}.audit.>`,
+    consumer: 'process-audit-logs',
+  };
+}
+
+/** Creates the stream and its consumer unless they are there. */
+export async function ensureAuditStream(
+  connection: NatsConnection,
+  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS'>,
+): Promise<void> {
+  const names = auditNames(configuration.STRATUM_PREFIX);
+  const manager = await jetstreamManager(connection);
+  const stream: Partial<StreamConfig> & { name: string } = {
+    name: names.stream,
+    description: 'Audit events on their way to the database',
+    subjects: [names.filter],
+    // Kept until they are written down.
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    num_replicas: configuration.STRATUM_REPLICAS,
+    duplicate_window: DUPLICATE_WINDOW_NS,
+  };
+  await manager.streams.add(stream);
+  const consumer: Partial<ConsumerConfig> = {
+    durable_name: names.consumer,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: ACK_WAIT_NS,
+    max_ack_pending: -1,
+  };
+  await manager.consumers.add(names.stream, consumer);
+}
+
+/** Resolves once the broker has stored it. */
+export async function publishAudit(
+  connection: NatsConnection,
+  prefix: string,
+  event: AuditEvent,
+): Promise<void> {
+  const headers = newHeaders();
+  headers.set('Nats-Msg-Id', event.id);
+  const { subject } = auditNames(prefix);
+  await jetstream(connection).publish(
+    subject(event.tenant_id),
+    JSON.stringify(auditEventSchema.parse(event)),
+    {
+      headers,
+      timeout: PUBLISH_TIMEOUT_MS,
+    },
+  );
+}

@@ -1,0 +1,15 @@
+/** The languages of segments and funnels. */
+export {
+  DATE_TEXT,
+  dependenciesOf,
+  OPERATORS,
+  parseField,
+  segmentTreeSchema,
+  type EventFilter,
+  type FieldKind,
+  type Operator,
+  type SegmentCondition,
+  type SegmentTree,
+} from './segment-tree.js';
+export { saveSegment, SegmentCycleError } from './save-segment.js';
+export { funnelSchema, type Funnel, type FunnelStep } from './funnel.js';

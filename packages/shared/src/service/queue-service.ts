@@ -1,0 +1,116 @@
+/** A worker of one queue as a service: what differs between them is the handlers and what those need. */
+import type { JobsClient, TaskHandler, Topology } from '@stratum/jobs';
+import { createClient } from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import type { Pool } from 'pg';
+import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
+import { openDatabase, type ServiceRole } from '../database/database.js';
+import { platformTopology, type QueueName } from '../queues.js';
+import { runService, type Running } from './run-service.js';
+import { startPlatformWorker, WORKER_SETTINGS } from './worker-settings.js';
+import type { JobsMetrics } from '@stratum/jobs';
+
+const QUEUE_SETTINGS = [
+  ...WORKER_SETTINGS,
+  'DATABASE_URL',
+  'DATABASE_POOL_SIZE',
+  'DATABASE_STATEMENT_TIMEOUT',
+] as const satisfies readonly ConfigurationKey[];
+type QueueSetting = (typeof QUEUE_SETTINGS)[number];
+
+/** What handlers are made from. */
+export interface HandlerResources<Key extends ConfigurationKey> {
+  /** Connected with the service's role. */
+  pool: Pool;
+  connection: NatsConnection;
+  client: JobsClient;
+  topology: Topology;
+  configuration: Pick<Configuration, Key | QueueSetting>;
+  logger: Logger;
+}
+
+export interface QueueService<Key extends ConfigurationKey = ConfigurationKey> {
+  queue: QueueName;
+  /** The database role whose rights the handlers have. */
+  role: ServiceRole;
+  /** Settings that the handlers need besides a worker's own. */
+  settings: readonly Key[];
+  /** Database connections that one running task may hold at once. Default 1. */
+  connectionsPerTask?: number;
+  createHandlers: (
+    resources: HandlerResources<Key>,
+  ) => readonly TaskHandler[] | Promise<readonly TaskHandler[]>;
+}
+
+export interface QueueServiceContext {
+  configuration: Configuration;
+  connection: NatsConnection;
+  logger: Logger;
+  metrics?: JobsMetrics;
+  /** Default: as configured. */
+  concurrency?: number;
+}
+
+/** Settings that the worker of this queue reads. */
+export function settingsOf<Key extends ConfigurationKey>(service: QueueService<Key>): (Key | QueueSetting)[] {
+  return [...QUEUE_SETTINGS, ...service.settings];
+}
+
+export async function startQueueService<Key extends ConfigurationKey>(
+  service: QueueService<Key>,
+  context: Omit<QueueServiceContext, 'configuration'> & {
+    configuration: Pick<Configuration, Key | QueueSetting>;
+  },
+): Promise<Running> {
+  const { configuration, connection, logger } = context;
+  const concurrency = context.concurrency ?? configuration.WORKER_CONCURRENCY;
+  const pool = openDatabase({
+    url: configuration.DATABASE_URL,
+    name: `${service.queue}-worker`,
+    role: service.role,
+    poolSize: Math.max(configuration.DATABASE_POOL_SIZE, (service.connectionsPerTask ?? 1) * concurrency),
+    statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
+  });
+  const topology = platformTopology(configuration);
+  const client = createClient({ connection, topology });
+  try {
+    const handlers = await service.createHandlers({
+      pool,
+      connection,
+      client,
+      topology,
+      configuration,
+      logger,
+    });
+    const worker = await startPlatformWorker({
+      configuration,
+      connection,
+      logger,
+      ...(context.metrics === undefined ? {} : { metrics: context.metrics }),
+      queues: [service.queue],
+      handlers,
+      concurrency,
+    });
+    return {
+      stop: async () => {
+        await worker.stop();
+        await client.close();
+        await pool.end();
+      },
+    };
+  } catch (error) {
+    await client.close();
+    await pool.end();
+    throw error;
+  }
+}
+
+/** The service as a process of its own. */
+export function runQueueService<Key extends ConfigurationKey>(service: QueueService<Key>): Promise<void> {
+  return runService({
+    name: `${service.queue}-worker`,
+    settings: settingsOf(service),
+    start: (context) => startQueueService(service, context),
+  });
+}

@@ -1,0 +1,71 @@
+/** Contracts of the cdp queue. */
+import { defineTask, type TaskContract } from '@stratum/jobs';
+import { z } from 'zod';
+
+const id = z.int().positive();
+const fannedOut = z.object({ enqueued: z.int() });
+const fanOut = {
+  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
+  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
+} as const;
+const work = { retry: { backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 300_000 } } } as const;
+
+export const computeCdpSegment = defineTask({
+  name: 'compute_cdp_segment',
+  queue: 'cdp',
+  description: 'Finds the members of a segment, and notes who entered and who left.',
+  input: z.object({
+    segment_id: id,
+    /** The round of the hourly job: when the segment is done, those that wait for it follow. */
+    slot: z.string().max(64).optional(),
+    tenant_id: id.optional(),
+  }),
+  output: z.object({ segment_id: z.int(), profile_count: z.int(), entered: z.int(), exited: z.int() }),
+  ...work,
+});
+
+export const computeAllCdpSegments = defineTask({
+  name: 'compute_all_cdp_segments',
+  queue: 'cdp',
+  description:
+    'Enqueues every segment that depends on no other, and the RFM scores of each tenant; the others follow those they depend on.',
+  input: z.object({}),
+  output: fannedOut,
+  ...fanOut,
+});
+
+export const computeCdpRfm = defineTask({
+  name: 'compute_cdp_rfm',
+  queue: 'cdp',
+  description:
+    "Puts a tenant's buyers into quintiles of recency, frequency and money, then starts the segments of the round.",
+  input: z.object({ tenant_id: id, slot: z.string().max(64).optional() }),
+  output: z.object({ tenant_id: z.int(), scored: z.int(), changed: z.int(), enqueued: z.int() }),
+  ...work,
+});
+
+export const computeCdpFunnel = defineTask({
+  name: 'compute_cdp_funnel',
+  queue: 'cdp',
+  description: 'Counts how far profiles came on the steps of a funnel, in order and within its window.',
+  input: z.object({ funnel_id: id, tenant_id: id.optional() }),
+  output: z.object({ funnel_id: z.int(), entered: z.int(), completed: z.int() }),
+  ...work,
+});
+
+export const computeAllCdpFunnels = defineTask({
+  name: 'compute_all_cdp_funnels',
+  queue: 'cdp',
+  description: 'Enqueues every funnel.',
+  input: z.object({}),
+  output: fannedOut,
+  ...fanOut,
+});
+
+export const CDP_TASKS: readonly TaskContract[] = [
+  computeCdpSegment,
+  computeAllCdpSegments,
+  computeCdpRfm,
+  computeCdpFunnel,
+  computeAllCdpFunnels,
+];

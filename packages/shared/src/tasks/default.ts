@@ -1,0 +1,137 @@
+/** Contracts of the default queue. */
+import { defineTask, type TaskContract } from '@stratum/jobs';
+import { z } from 'zod';
+
+const tenantId = z.int().positive();
+const date = z.iso.date();
+const fannedOut = z.object({ enqueued: z.int() });
+
+/** A scheduled job that only enqueues one task per tenant. */
+const fanOutTask = (name: string, description: string) =>
+  defineTask({
+    name,
+    queue: 'default',
+    description,
+    input: z.object({}),
+    output: fannedOut,
+    retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
+    limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
+  });
+
+const perTenant = { retry: { backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 300_000 } } } as const;
+
+export const calculateFatigueScores = fanOutTask(
+  'calculate_fatigue_scores',
+  'Enqueues the creative fatigue of yesterday for each tenant.',
+);
+export const calculateTenantFatigue = defineTask({
+  name: 'calculate_tenant_fatigue',
+  queue: 'default',
+  description: "Compares each active creative's day with its own seven days before.",
+  input: z.object({ tenant_id: tenantId, date }),
+  output: z.object({
+    tenant_id: z.int(),
+    date,
+    scored: z.int(),
+    refresh: z.int(),
+    watch: z.int(),
+    not_enough_data: z.int(),
+  }),
+  ...perTenant,
+});
+
+export const calculateDailyScores = fanOutTask(
+  'calculate_daily_scores',
+  'Enqueues the scores of yesterday for each tenant.',
+);
+export const calculateTenantScores = defineTask({
+  name: 'calculate_tenant_scores',
+  queue: 'default',
+  description: 'Tells for each campaign whether to scale, watch or fix it, and why.',
+  input: z.object({ tenant_id: tenantId, date }),
+  output: z.object({
+    tenant_id: z.int(),
+    date,
+    scored: z.int(),
+    scale: z.int(),
+    watch: z.int(),
+    fix: z.int(),
+    not_enough_data: z.int(),
+  }),
+  ...perTenant,
+});
+
+export const calculateCostAllocation = fanOutTask(
+  'calculate_cost_allocation',
+  "Enqueues the allocation of yesterday's costs for each tenant.",
+);
+export const allocateTenantCosts = defineTask({
+  name: 'allocate_tenant_costs',
+  queue: 'default',
+  description:
+    "Spreads a day's spend and shared costs over platforms, campaigns, labels and cost centres, to the cent.",
+  input: z.object({ tenant_id: tenantId, date }),
+  output: z.object({ tenant_id: z.int(), date, rows: z.int(), totals: z.record(z.string(), z.string()) }),
+  ...perTenant,
+});
+
+const queueUse = z.object({ runs: z.int(), failures: z.int(), seconds: z.number() });
+export const calculateUsageRollup = fanOutTask(
+  'calculate_usage_rollup',
+  "Enqueues the roll-up of yesterday's usage for each tenant.",
+);
+export const rollUpTenantUsage = defineTask({
+  name: 'roll_up_tenant_usage',
+  queue: 'default',
+  description: 'Sums up what a tenant has used on a day.',
+  input: z.object({ tenant_id: tenantId, date, task_runs: z.record(z.string(), queueUse).default({}) }),
+  output: z.object({ tenant_id: z.int(), date, active_campaigns: z.int(), synced_rows: z.int() }),
+  ...perTenant,
+});
+
+const queueState = z.object({ queue: z.string(), waiting: z.int(), oldest_seconds: z.number() });
+export const checkPipelineHealth = fanOutTask(
+  'check_pipeline_health',
+  "Enqueues a look at each tenant's data pipeline.",
+);
+export const checkTenantPipeline = defineTask({
+  name: 'check_tenant_pipeline',
+  queue: 'default',
+  description: 'Looks at freshness, success, gaps, tokens, queues and dead letters; tells changes once.',
+  input: z.object({
+    tenant_id: tenantId,
+    checked_at: z.iso.datetime(),
+    queues: z.array(queueState).default([]),
+    dead_letters: z.int().default(0),
+  }),
+  output: z.object({
+    tenant_id: z.int(),
+    status: z.enum(['healthy', 'degraded', 'critical']),
+    findings: z.array(z.string()),
+  }),
+  ...perTenant,
+});
+
+export const processAuditLogs = defineTask({
+  name: 'process_audit_logs',
+  queue: 'default',
+  description: 'Writes the audit events that have arrived into the database.',
+  input: z.object({}),
+  output: z.object({ written: z.int(), repeated: z.int(), refused: z.int() }),
+  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 30_000 } },
+  limits: { softTimeLimitMs: 45_000, timeLimitMs: 55_000 },
+});
+
+export const DEFAULT_TASKS: readonly TaskContract[] = [
+  calculateFatigueScores,
+  calculateTenantFatigue,
+  calculateDailyScores,
+  calculateTenantScores,
+  calculateCostAllocation,
+  allocateTenantCosts,
+  calculateUsageRollup,
+  rollUpTenantUsage,
+  checkPipelineHealth,
+  checkTenantPipeline,
+  processAuditLogs,
+];

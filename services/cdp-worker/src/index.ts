@@ -1,0 +1,1 @@
+export { cdpService, createCdpHandlers, type CdpDependencies } from './handlers.js';

@@ -1,0 +1,5 @@
+/** The worker of the cdp queue as a service. */
+import { runQueueService } from '@stratum/shared';
+import { cdpService } from './handlers.js';
+
+await runQueueService(cdpService);

@@ -1,0 +1,114 @@
+/** Conditions on a value of a JSON object: a trait, or a property of an event. */
+import { DATE_TEXT, type Operator } from '@stratum/shared/customer-data';
+import type { Statement } from '../sql.js';
+
+export interface JsonCondition {
+  operator: Operator;
+  value?: unknown;
+}
+
+/** @param object SQL of the jsonb object; @param now SQL of the time */
+export function jsonCondition(
+  statement: Statement,
+  object: string,
+  name: string,
+  { operator, value }: JsonCondition,
+  now: string,
+): string {
+  const key = statement.place(name, 'text');
+  const json = `(${object} -> ${key})`;
+  const text = `CASE WHEN jsonb_typeof(${json}) = 'string' THEN ${object} ->> ${key} END`;
+  const number = `CASE WHEN jsonb_typeof(${json}) = 'number' THEN (${object} ->> ${key})::numeric END`;
+  const one = (each: unknown): string => `${statement.place(JSON.stringify(each), 'jsonb')}`;
+  switch (operator) {
+    case 'is_null':
+      return `coalesce(${json}, 'null') = 'null'`;
+    case 'is_not_null':
+      return `coalesce(${json}, 'null') <> 'null'`;
+    case 'equals':
+      return isTrue(`${json} = ${one(value)}`);
+    case 'not_equals':
+      return isNotTrue(`${json} = ${one(value)}`);
+    case 'in':
+      return isTrue(`${json} = ANY(${statement.place(jsonTexts(value), 'jsonb[]')})`);
+    case 'not_in':
+      return isNotTrue(`${json} = ANY(${statement.place(jsonTexts(value), 'jsonb[]')})`);
+    case 'contains':
+      return isTrue(containsText(statement, json, text, value));
+    case 'not_contains':
+      return isNotTrue(containsText(statement, json, text, value));
+    case 'starts_with':
+      return isTrue(`starts_with(${text}, ${statement.place(value, 'text')})`);
+    case 'ends_with':
+      return isTrue(endsWith(statement, text, value));
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+    case 'between':
+      return isTrue(compareNumber(statement, number, operator, value));
+    case 'before':
+    case 'after':
+    case 'within_last':
+      return isTrue(compareTime(statement, asTime(text), operator, value, now));
+  }
+}
+
+const SIGNS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
+
+export function compareNumber(
+  statement: Statement,
+  number: string,
+  operator: 'gt' | 'gte' | 'lt' | 'lte' | 'between',
+  value: unknown,
+): string {
+  if (operator === 'between') {
+    const [low, high]: unknown[] = Array.isArray(value) ? value : [];
+    return `${number} BETWEEN ${statement.place(low, 'numeric')} AND ${statement.place(high, 'numeric')}`;
+  }
+  return `${number} ${SIGNS[operator]} ${statement.place(value, 'numeric')}`;
+}
+
+export function compareTime(
+  statement: Statement,
+  time: string,
+  operator: 'before' | 'after' | 'within_last',
+  value: unknown,
+  now: string,
+): string {
+  if (operator === 'within_last') {
+    const days = statement.place(value, 'float8');
+    return `(${time} > ${now} - ${days} * interval '1 day' AND ${time} <= ${now})`;
+  }
+  const date = statement.place(new Date(String(value)), 'timestamptz');
+  return `${time} ${operator === 'before' ? '<' : '>'} ${date}`;
+}
+
+export function endsWith(statement: Statement, text: string, value: unknown): string {
+  const ending = statement.place(value, 'text');
+  return `right(${text}, length(${ending})) = ${ending}`;
+}
+
+/** A text contains a part; a list contains an element. */
+function containsText(statement: Statement, json: string, text: string, value: unknown): string {
+  const part = statement.place(value, 'text');
+  return `CASE WHEN jsonb_typeof(${json}) = 'array' THEN ${json} @> to_jsonb(ARRAY[${part}]) ELSE position(${part} in ${text}) > 0 END`;
+}
+
+/** Texts that are no dates have no time. */
+function asTime(text: string): string {
+  const value = `(${text})`;
+  return `CASE WHEN ${value} ~ '${DATE_TEXT.source}' AND pg_input_is_valid(${value}, 'timestamptz') THEN ${value}::timestamptz END`;
+}
+
+export function isTrue(condition: string): string {
+  return `(${condition}) IS TRUE`;
+}
+
+export function isNotTrue(condition: string): string {
+  return `(${condition}) IS NOT TRUE`;
+}
+
+function jsonTexts(value: unknown): string[] {
+  return Array.isArray(value) ? value.map((each) => JSON.stringify(each)) : [];
+}

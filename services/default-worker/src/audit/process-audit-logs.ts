@@ -1,0 +1,82 @@
+/**
+ * `process_audit_logs`: drains the audit stream into the database. A message is acknowledged after its event is committed; one that comes
+ * again is known by its id.
+ */
+import { jetstream, type JsMsg } from '@nats-io/jetstream';
+import type { HandlerFor } from '@stratum/jobs';
+import {
+  appendAuditEvents,
+  auditEventSchema,
+  auditNames,
+  withTenant,
+  type AuditEvent,
+  type processAuditLogs,
+} from '@stratum/shared';
+import type { DefaultDependencies } from '../handlers.js';
+
+const BATCH = 500;
+const BATCH_EXPIRES_MS = 1_000;
+/** An event whose tenant cannot take it now waits so long. */
+const AGAIN_AFTER_MS = 60_000;
+
+interface Received {
+  event: AuditEvent;
+  message: JsMsg;
+}
+
+export function processAuditLogsHandler({
+  pool,
+  connection,
+  prefix,
+}: Pick<DefaultDependencies, 'pool' | 'connection' | 'prefix'>): HandlerFor<typeof processAuditLogs> {
+  return async (_payload, context) => {
+    const names = auditNames(prefix);
+    const consumer = await jetstream(connection).consumers.get(names.stream, names.consumer);
+    const sum = { written: 0, repeated: 0, refused: 0 };
+    for (let count = BATCH; count === BATCH && !context.signal.aborted;) {
+      count = 0;
+      const byTenant = new Map<number, Received[]>();
+      for await (const message of await consumer.fetch({ max_messages: BATCH, expires: BATCH_EXPIRES_MS })) {
+        count++;
+        const event = eventOf(message);
+        if (event === undefined) {
+          context.logger.error(
+            { subject: message.subject, sequence: message.seq },
+            'an audit event of unknown form is dropped',
+          );
+          message.term('unknown form');
+          sum.refused++;
+        } else {
+          byTenant.set(event.tenant_id, [...(byTenant.get(event.tenant_id) ?? []), { event, message }]);
+        }
+      }
+      for (const [tenantId, received] of byTenant) {
+        try {
+          const events = received.map(({ event }) => event);
+          const written = await withTenant(pool, tenantId, (client) =>
+            appendAuditEvents(client, tenantId, events),
+          );
+          for (const { message } of received) message.ack();
+          sum.written += written;
+          sum.repeated += received.length - written;
+        } catch (error) {
+          context.logger.error(
+            { err: error, tenantId, events: received.length },
+            'audit events of a tenant wait',
+          );
+          for (const { message } of received) message.nak(AGAIN_AFTER_MS);
+          sum.refused += received.length;
+        }
+      }
+    }
+    return sum;
+  };
+}
+
+function eventOf(message: JsMsg): AuditEvent | undefined {
+  try {
+    return auditEventSchema.safeParse(message.json()).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,1 @@
+export { createDefaultHandlers, defaultService, type DefaultDependencies } from './handlers.js';

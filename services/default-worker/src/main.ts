@@ -1,0 +1,5 @@
+/** The worker of the default queue as a service. */
+import { runQueueService } from '@stratum/shared';
+import { defaultService } from './handlers.js';
+
+await runQueueService(defaultService);
