@@ -119,6 +119,30 @@ CREATE TABLE domain_event (
 );
 CREATE INDEX domain_event_unpublished ON domain_event (id) WHERE published_at IS NULL;
 
+-- The relay of domain events reads what is to be published, of all tenants, and marks what was.
+CREATE FUNCTION unpublished_domain_events(most integer) RETURNS TABLE (id bigint, tenant_id bigint, type text, data jsonb, occurred_at timestamptz)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT event.id, event.tenant_id, event.type, event.data, event.occurred_at FROM public.domain_event AS event
+  WHERE event.published_at IS NULL ORDER BY event.id LIMIT most
+$$;
+
+CREATE FUNCTION mark_domain_events_published(ids bigint[]) RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ UPDATE public.domain_event SET published_at = now() WHERE id = ANY(ids) AND published_at IS NULL $$;
+
+DO $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('stratum.roles'));
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stratum_scheduler') THEN
+    CREATE ROLE stratum_scheduler NOLOGIN NOBYPASSRLS;
+  END IF;
+  GRANT USAGE ON SCHEMA public TO stratum_scheduler;
+END
+$$;
+REVOKE ALL ON FUNCTION unpublished_domain_events(integer), mark_domain_events_published(bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION unpublished_domain_events(integer), mark_domain_events_published(bigint[]) TO stratum_scheduler;
+
 CREATE FUNCTION ensure_event_partition(month date) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -72,3 +72,5 @@ export {
   computeCdpSegment,
 } from './tasks/cdp.js';
 export { recordDomainEvent, type DomainEventType } from './domain-events/domain-events.js';
+export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from './domain-events/relay.js';
+export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';

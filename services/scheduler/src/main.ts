@@ -1,4 +1,4 @@
-/** The scheduler as a service. Several may run: one leads, all of them bury lost tasks. */
+/** The scheduler as a service. Several may run: one leads, all of them bury lost tasks and publish domain events. */
 import {
   collectQueueMetrics,
   createClient,
@@ -7,15 +7,24 @@ import {
   fastClock,
   reconcileTopology,
 } from '@stratum/jobs';
-import { platformTopology, runService, TASKS, TOPOLOGY_SETTINGS } from '@stratum/shared';
+import {
+  createDomainEventRelay,
+  ensureDomainEventStream,
+  openDatabase,
+  platformTopology,
+  runService,
+  TASKS,
+  TOPOLOGY_SETTINGS,
+} from '@stratum/shared';
 import { SCHEDULE } from './schedule.js';
 
 await runService({
   name: 'scheduler',
-  settings: [...TOPOLOGY_SETTINGS, 'SCHEDULE_CLOCK_FROM', 'SCHEDULE_CLOCK_SPEED'],
+  settings: [...TOPOLOGY_SETTINGS, 'DATABASE_URL', 'SCHEDULE_CLOCK_FROM', 'SCHEDULE_CLOCK_SPEED'],
   start: async ({ configuration, connection, logger, metrics, registry }) => {
     const topology = platformTopology(configuration);
     await reconcileTopology(connection, topology);
+    await ensureDomainEventStream(connection, configuration);
     const client = createClient({ connection, topology, metrics });
     // One process shows the figures of the whole system.
     collectQueueMetrics(client, registry);
@@ -32,10 +41,19 @@ await runService({
       ...(from === undefined ? {} : { clock: fastClock(from, configuration.SCHEDULE_CLOCK_SPEED) }),
     });
     scheduler.start();
+    const pool = openDatabase({
+      url: configuration.DATABASE_URL,
+      name: 'scheduler',
+      role: 'stratum_scheduler',
+      poolSize: 2,
+    });
+    const relay = createDomainEventRelay({ pool, connection, prefix: configuration.STRATUM_PREFIX, logger });
+    relay.start();
     return {
       stop: async () => {
-        await Promise.all([scheduler.stop(), reaper.stop()]);
+        await Promise.all([scheduler.stop(), reaper.stop(), relay.stop()]);
         await client.close();
+        await pool.end();
       },
     };
   },

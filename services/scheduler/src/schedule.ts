@@ -3,6 +3,8 @@ import type { ScheduleEntryOptions } from '@stratum/jobs';
 
 export const SCHEDULE: readonly ScheduleEntryOptions[] = [
   entry('sync_all_campaigns', '0 * * * *'),
+  entry('generate_daily_forecasts', '0 6 * * *'),
+  entry('run_all_predictions', '*/30 * * * *'),
   entry('calculate_fatigue_scores', '0 3 * * *'),
   entry('process_audit_logs', '* * * * *'),
   entry('calculate_cost_allocation', '0 2 * * *'),

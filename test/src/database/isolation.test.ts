@@ -4,7 +4,13 @@ import type { Pool, PoolClient } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { emptyDatabase, testDatabase, waitFor } from '../harness/index.js';
 
-const MIGRATIONS = ['0001_foundation', '0002_once', '0003_daily_jobs', '0004_customer_data'];
+const MIGRATIONS = [
+  '0001_foundation',
+  '0002_once',
+  '0003_daily_jobs',
+  '0004_customer_data',
+  '0005_forecasts',
+];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {
   await withTenant(owner, id, async (client) => {

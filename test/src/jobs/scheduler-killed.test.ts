@@ -3,11 +3,12 @@ import { openSchedules } from '@stratum/jobs';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { platformTopology, loadConfiguration, TASKS, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { expect, onTestFinished, test } from 'vitest';
-import { spawnProgram, testNamespace, waitFor } from '../harness/index.js';
+import { spawnProgram, testDatabase, testNamespace, waitFor } from '../harness/index.js';
 
 test('when the leader is killed the other goes on within ten seconds, and no tick is missed or doubled', async () => {
   const { connection, prefix, natsUrl } = await testNamespace();
-  const env = { NATS_URL: natsUrl, STRATUM_PREFIX: prefix };
+  const { url } = await testDatabase();
+  const env = { NATS_URL: natsUrl, STRATUM_PREFIX: prefix, DATABASE_URL: url };
   const processes = [1, 2].map(() => spawnProgram('services/scheduler/dist/main.js', env));
   await Promise.all(processes.map((each) => each.ready()));
   const topology = platformTopology(loadConfiguration(TOPOLOGY_SETTINGS, env));

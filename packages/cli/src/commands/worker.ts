@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { cdpService } from '@stratum/cdp-worker';
 import { defaultService } from '@stratum/default-worker';
 import { connectToNats } from '@stratum/jobs';
+import { mlService } from '@stratum/ml-worker';
 import {
   loadConfiguration,
   QUEUES,
@@ -17,7 +18,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
 
-const SERVICES: readonly QueueService[] = [syncService, defaultService, cdpService];
+const SERVICES: readonly QueueService[] = [syncService, defaultService, cdpService, mlService];
 
 export function workerCommand(): Command {
   return new Command('worker')

@@ -12,6 +12,8 @@ export interface IsolationOptions extends ThreadOptions {
   module: URL;
   /** Which export is the handler. Default `default`. */
   export?: string;
+  /** Given to the handler as its third argument, cloned: addresses and settings that a thread cannot share otherwise. */
+  data?: unknown;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface IsolationOptions extends ThreadOptions {
  */
 export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(
   contract: TaskContract<Input, Output>,
-  { module, export: exportName = 'default', ...options }: IsolationOptions,
+  { module, export: exportName = 'default', data, ...options }: IsolationOptions,
 ): TaskHandler {
   const threads = new Threads(options);
   const runInThread = async (payload: unknown, context: RunContext): Promise<unknown> => {
@@ -32,7 +34,7 @@ export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(
     const logLevel = context.logger.level;
     try {
       await threads.run(
-        { module: module.href, exportName, payload, facts, logLevel, port: port2 },
+        { module: module.href, exportName, payload, data, facts, logLevel, port: port2 },
         context.ended,
       );
       return link.result();

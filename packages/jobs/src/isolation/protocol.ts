@@ -16,6 +16,8 @@ export interface Job {
   module: string;
   exportName: string;
   payload: unknown;
+  /** What the handler was bound with. */
+  data: unknown;
   facts: AttemptFacts;
   logLevel: string;
   port: MessagePort;

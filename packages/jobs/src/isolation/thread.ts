@@ -5,13 +5,13 @@ import { MainLink } from './main-link.js';
 import type { Job } from './protocol.js';
 import { threadContext } from './thread-context.js';
 
-type ThreadHandler = (payload: unknown, context: TaskContext) => unknown;
+type ThreadHandler = (payload: unknown, context: TaskContext, data: unknown) => unknown;
 
-export async function run({ module, exportName, payload, facts, logLevel, port }: Job): Promise<void> {
+export async function run({ module, exportName, payload, data, facts, logLevel, port }: Job): Promise<void> {
   const link = new MainLink(port);
   try {
     const handler = await handlerOf(module, exportName);
-    link.returned(await handler(payload, threadContext(facts, link, logLevel)));
+    link.returned(await handler(payload, threadContext(facts, link, logLevel), data));
   } catch (error) {
     link.threw(error);
   }

@@ -11,5 +11,5 @@ export {
   type SegmentCondition,
   type SegmentTree,
 } from './segment-tree.js';
-export { saveSegment, SegmentCycleError } from './save-segment.js';
+export { saveSegment, SegmentCycleError, SegmentDefinitionError } from './save-segment.js';
 export { funnelSchema, type Funnel, type FunnelStep } from './funnel.js';

@@ -13,15 +13,32 @@ export class SegmentCycleError extends Error {
   }
 }
 
+/** A definition that means nothing; the message names each field. */
+export class SegmentDefinitionError extends Error {
+  readonly code = 'invalid_definition';
+  readonly retryable = false;
+
+  constructor(problems: readonly string[]) {
+    super(`The segment's definition is not valid: ${problems.join('; ')}.`);
+    this.name = 'SegmentDefinitionError';
+  }
+}
+
 /**
  * Inside the caller's transaction, as the tenant; creates the segment, or replaces the definition of the one of that name. Returns its id.
- * @throws ZodError that names the field; SegmentCycleError
+ * @throws SegmentDefinitionError; SegmentCycleError
  */
 export async function saveSegment(
   client: PoolClient,
   { name, definition }: { name: string; definition: unknown },
 ): Promise<number> {
-  const tree = segmentTreeSchema.parse(definition);
+  const parsed = segmentTreeSchema.safeParse(definition);
+  if (!parsed.success) {
+    throw new SegmentDefinitionError(
+      parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`),
+    );
+  }
+  const tree = parsed.data;
   const dependencies = dependenciesOf(tree);
   // One at a time: two changes that are harmless alone could close a circle together.
   await client.query(`SELECT pg_advisory_xact_lock(hashtext('stratum.segments'), current_tenant()::int)`);

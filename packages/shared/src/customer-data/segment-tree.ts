@@ -231,12 +231,19 @@ function conditionProblem(condition: {
 /** Dates as people and programs write them, in UTC. */
 export const DATE_TEXT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z)?$/;
 
+/** A day that the calendar has: 31 February would be read as 3 March. */
+function isDate(text: string): boolean {
+  const time = DATE_TEXT.test(text) ? new Date(text) : new Date(NaN);
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 10));
+}
+
+const isNumber = (each: unknown): boolean => typeof each === 'number';
+
 function valueProblem(
   operator: Operator,
   given: unknown,
   { numeric }: { numeric: boolean },
 ): string | undefined {
-  const isNumber = (each: unknown): boolean => typeof each === 'number';
   switch (operator) {
     case 'is_null':
     case 'is_not_null':
@@ -256,7 +263,7 @@ function valueProblem(
         : 'must be a number of days';
     case 'before':
     case 'after':
-      return typeof given === 'string' && DATE_TEXT.test(given) && !Number.isNaN(Date.parse(given))
+      return typeof given === 'string' && isDate(given)
         ? undefined
         : 'must be a date such as 2026-11-20 or 2026-11-20T10:00:00Z';
     case 'in':

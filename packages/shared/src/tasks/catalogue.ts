@@ -2,6 +2,12 @@
 import type { TaskContract } from '@stratum/jobs';
 import { CDP_TASKS } from './cdp.js';
 import { DEFAULT_TASKS } from './default.js';
+import { ML_TASKS } from './ml.js';
 import { SYNC_TASKS } from './sync.js';
 
-export const TASKS: readonly TaskContract[] = Object.freeze([...SYNC_TASKS, ...DEFAULT_TASKS, ...CDP_TASKS]);
+export const TASKS: readonly TaskContract[] = Object.freeze([
+  ...SYNC_TASKS,
+  ...DEFAULT_TASKS,
+  ...CDP_TASKS,
+  ...ML_TASKS,
+]);

@@ -43,7 +43,7 @@ export function reportOf(events: readonly string[], counts: readonly StepCount[]
 const Z = 1.959963984540054;
 
 /** The score interval of a proportion (Wilson 1927), at 95 %. */
-export function wilson(hits: number, trials: number): { low: number; high: number } {
+function wilson(hits: number, trials: number): { low: number; high: number } {
   const share = hits / trials;
   const square = Z * Z;
   const centre = share + square / (2 * trials);

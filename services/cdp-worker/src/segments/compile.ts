@@ -193,18 +193,30 @@ function countCondition(statement: Statement, event: string, condition: SegmentC
     ? [Number(value[0]), Number(value[1])]
     : [Number(value), Number(value)];
   const zeroHolds = holdsForCount(operator, low, high, 0);
-  const test = {
-    equals: () => `count(*) = ${place(low)}`,
-    not_equals: () => `count(*) <> ${place(low)}`,
-    gt: () => `count(*) > ${place(low)}`,
-    gte: () => `count(*) >= ${place(low)}`,
-    lt: () => `count(*) < ${place(low)}`,
-    lte: () => `count(*) <= ${place(low)}`,
-    between: () => `count(*) BETWEEN ${place(low)} AND ${place(high)}`,
-  };
-  if (!(operator in test)) throw new RangeError(`a count has no operator ${operator}`);
-  const holds = test[operator as keyof typeof test]();
+  const holds =
+    operator === 'between'
+      ? `count(*) BETWEEN ${place(low)} AND ${place(high)}`
+      : `count(*) ${countSign(operator)} ${place(low)}`;
   return zeroHolds ? `NOT (${having(`NOT (${holds})`)})` : having(holds);
+}
+
+function countSign(operator: SegmentCondition['operator']): string {
+  switch (operator) {
+    case 'equals':
+      return '=';
+    case 'not_equals':
+      return '<>';
+    case 'gt':
+      return '>';
+    case 'gte':
+      return '>=';
+    case 'lt':
+      return '<';
+    case 'lte':
+      return '<=';
+    default:
+      throw new RangeError(`a count has no operator ${operator}`);
+  }
 }
 
 function holdsForCount(

@@ -80,6 +80,8 @@ async function replaceMembers(
      ), entered AS (
        INSERT INTO cdp_segment_membership (tenant_id, segment_id, profile_id, entered_at)
        SELECT $1::bigint, ${segment}, id, $2::timestamptz FROM wanted WHERE id NOT IN (SELECT profile_id FROM present)
+       -- Left and came back at the very same time, because the definition has changed: it never left.
+       ON CONFLICT (tenant_id, segment_id, profile_id, entered_at) DO UPDATE SET exited_at = NULL
        RETURNING profile_id
      ), changes AS (
        SELECT 'segment.entered' AS type, profile_id, row_number() OVER (ORDER BY profile_id) AS place FROM entered

@@ -19,7 +19,7 @@ export function jsonCondition(
   const json = `(${object} -> ${key})`;
   const text = `CASE WHEN jsonb_typeof(${json}) = 'string' THEN ${object} ->> ${key} END`;
   const number = `CASE WHEN jsonb_typeof(${json}) = 'number' THEN (${object} ->> ${key})::numeric END`;
-  const one = (each: unknown): string => `${statement.place(JSON.stringify(each), 'jsonb')}`;
+  const one = (each: unknown): string => statement.place(JSON.stringify(each), 'jsonb');
   switch (operator) {
     case 'is_null':
       return `coalesce(${json}, 'null') = 'null'`;

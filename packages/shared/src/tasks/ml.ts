@@ -1,0 +1,61 @@
+/** Contracts of the ml queue. */
+import { defineTask, type TaskContract } from '@stratum/jobs';
+import { z } from 'zod';
+
+const id = z.int().positive();
+const fanOut = {
+  input: z.object({}),
+  output: z.object({ enqueued: z.int() }),
+  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
+  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
+} as const;
+const work = { retry: { backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 300_000 } } } as const;
+
+export const generateForecast = defineTask({
+  name: 'generate_forecast',
+  queue: 'ml',
+  description: 'Forecasts 30 days of spend, revenue and conversions for each campaign and for the total.',
+  input: z.object({ tenant_id: id, campaign_ids: z.array(id).min(1).max(10_000).optional() }),
+  output: z.object({
+    tenant_id: z.int(),
+    made_on: z.iso.date(),
+    series: z.int(),
+    /** How many series each model won. */
+    models: z.record(z.string(), z.int()),
+    /** Mean over the series that were long enough to be tested. */
+    mase: z.number().nullable(),
+    naive_mase: z.number().nullable(),
+  }),
+  ...work,
+});
+
+export const generateDailyForecasts = defineTask({
+  name: 'generate_daily_forecasts',
+  queue: 'ml',
+  description: 'Enqueues the forecast of each tenant.',
+  ...fanOut,
+});
+
+export const runPredictions = defineTask({
+  name: 'run_predictions',
+  queue: 'ml',
+  description:
+    'Tells for each active campaign where its month ends, what other budgets would bring, and what is unusual.',
+  input: z.object({ tenant_id: id }),
+  output: z.object({ tenant_id: z.int(), predicted: z.int(), anomalies: z.int(), shifted: z.int() }),
+  ...work,
+});
+
+export const runAllPredictions = defineTask({
+  name: 'run_all_predictions',
+  queue: 'ml',
+  description: 'Enqueues the predictions of each tenant.',
+  ...fanOut,
+});
+
+export const ML_TASKS: readonly TaskContract[] = [
+  generateForecast,
+  generateDailyForecasts,
+  runPredictions,
+  runAllPredictions,
+];

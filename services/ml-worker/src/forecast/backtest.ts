@@ -1,0 +1,96 @@
+/**
+ * Rolling-origin evaluation (Tashman 2000): each model forecasts days of the past from several earlier days, knowing only what was known
+ * then. What it was off by decides which model is used, and how wide its intervals are.
+ */
+import { MODELS, SEASON, type Model, type ModelName } from './models.js';
+
+export interface Backtest {
+  model: ModelName;
+  /** Mean absolute scaled error (Hyndman and Koehler 2006): against the mean step from week to week. `null`: the series never changes. */
+  mase: number | null;
+  naiveMase: number | null;
+  /** What it was off by: actual − forecast, a row for each origin, a column for each day ahead. */
+  errors: number[][];
+}
+
+const MAX_ORIGINS = 8;
+/** So much history must stand before the earliest origin. */
+const MIN_TRAINING = 3 * SEASON;
+const MAX_TEST_DAYS = 28;
+/** Against the winner's curse: a model has to be better than the naive one by this much. */
+const MARGIN = 0.98;
+
+/** `undefined` where the history is too short to test anything. */
+export function backtest(history: readonly number[]): Backtest | undefined {
+  const room = history.length - MIN_TRAINING;
+  if (room < SEASON) return undefined;
+  const days = Math.min(MAX_TEST_DAYS, Math.max(SEASON, Math.floor(room / 2)));
+  const origins = originsOf(history.length, days);
+  const scale = naiveScale(history);
+  let best: { name: ModelName; loss: number; errors: number[][] } | undefined;
+  let naiveLoss = Infinity;
+  for (const [name, model] of entries()) {
+    const errors = errorsOf(model, history, origins, days);
+    if (errors === undefined) continue;
+    const loss = meanAbsolute(errors);
+    if (name === 'seasonal_naive') naiveLoss = loss;
+    const isBetter = best === undefined || loss < best.loss * (best.name === 'seasonal_naive' ? MARGIN : 1);
+    if (isBetter) best = { name, loss, errors };
+  }
+  if (best === undefined) return undefined;
+  return {
+    model: best.name,
+    mase: scale === 0 ? null : best.loss / scale,
+    naiveMase: scale === 0 ? null : naiveLoss / scale,
+    errors: best.errors,
+  };
+}
+
+function* entries(): Generator<[ModelName, Model]> {
+  yield ['seasonal_naive', MODELS.seasonal_naive];
+  yield ['weekday_mean', MODELS.weekday_mean];
+  yield ['theta', MODELS.theta];
+  yield ['mstl_ets', MODELS.mstl_ets];
+  yield ['tsb', MODELS.tsb];
+  yield ['combination', MODELS.combination];
+}
+
+/** Evenly spread, the latest as late as its days allow. */
+function originsOf(length: number, days: number): number[] {
+  const last = length - days;
+  const span = last - MIN_TRAINING;
+  const count = Math.min(MAX_ORIGINS, span + 1);
+  return Array.from(
+    { length: count },
+    (_, index) => last - Math.floor((span * index) / Math.max(1, count - 1) || 0),
+  );
+}
+
+function errorsOf(
+  model: Model,
+  history: readonly number[],
+  origins: readonly number[],
+  days: number,
+): number[][] | undefined {
+  const errors: number[][] = [];
+  for (const origin of origins) {
+    const forecast = model(history.slice(0, origin), days);
+    if (forecast === undefined) return undefined;
+    errors.push(forecast.map((value, day) => (history[origin + day] ?? 0) - Math.max(0, value)));
+  }
+  return errors;
+}
+
+function meanAbsolute(errors: readonly (readonly number[])[]): number {
+  const all = errors.flat();
+  return all.reduce((sum, error) => sum + Math.abs(error), 0) / all.length;
+}
+
+/** The mean absolute change from one week to the next. */
+export function naiveScale(history: readonly number[]): number {
+  if (history.length <= SEASON) return 0;
+  let sum = 0;
+  for (let day = SEASON; day < history.length; day++)
+    sum += Math.abs((history[day] ?? 0) - (history[day - SEASON] ?? 0));
+  return sum / (history.length - SEASON);
+}

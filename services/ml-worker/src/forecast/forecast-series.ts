@@ -1,0 +1,75 @@
+/** The forecast of one daily series: the model that was best on its past, with intervals from its past mistakes. */
+import { backtest } from './backtest.js';
+import { coverageOf, spreadOf } from './intervals.js';
+import { MODELS, seasonalNaive, SEASON, type ModelName } from './models.js';
+
+export interface ForecastDay {
+  mean: number;
+  lower80: number;
+  upper80: number;
+  lower95: number;
+  upper95: number;
+}
+
+export interface SeriesForecast {
+  model: ModelName;
+  /** `null` where the history was too short for a test. */
+  mase: number | null;
+  naiveMase: number | null;
+  coverage95: number | null;
+  origins: number;
+  days: ForecastDay[];
+  /** Actual − forecast on the past, a row for each origin; empty where nothing was tested. */
+  errors: number[][];
+}
+
+/** @param history a value for each day, the oldest first, without gaps; none below zero */
+export function forecastSeries(history: readonly number[], horizon: number): SeriesForecast {
+  const tested = backtest(history);
+  const model = tested?.model ?? 'seasonal_naive';
+  const points =
+    MODELS[model](history, horizon) ??
+    seasonalNaive(history, horizon) ??
+    Array.from({ length: horizon }, () => 0);
+  const errors = tested?.errors ?? weeklySteps(history);
+  const days = withIntervals(points, errors, horizon);
+  return {
+    model,
+    mase: tested?.mase ?? null,
+    naiveMase: tested?.naiveMase ?? null,
+    coverage95: tested === undefined ? null : coverageOf(errors, spreadOf(errors, horizon)),
+    origins: tested?.errors.length ?? 0,
+    days,
+    errors: tested?.errors ?? [],
+  };
+}
+
+/** Nothing that is forecast here can be below zero. */
+export function withIntervals(
+  points: readonly number[],
+  errors: readonly (readonly number[])[],
+  horizon: number,
+): ForecastDay[] {
+  const { sigma, at80, at95 } = spreadOf(errors, horizon);
+  return points.map((point, day) => {
+    const mean = Math.max(0, point);
+    const width = sigma[day] ?? 0;
+    return {
+      mean,
+      lower80: Math.max(0, mean - at80 * width),
+      upper80: mean + at80 * width,
+      lower95: Math.max(0, mean - at95 * width),
+      upper95: mean + at95 * width,
+    };
+  });
+}
+
+/** Of a history too short for a test: how far the same weekday of the next week was off. */
+function weeklySteps(history: readonly number[]): number[][] {
+  if (history.length <= SEASON) return [[rootMeanSquare(history)]];
+  return history.slice(SEASON).map((value, day) => [value - (history[day] ?? 0)]);
+}
+
+function rootMeanSquare(values: readonly number[]): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / Math.max(1, values.length));
+}

@@ -1,0 +1,54 @@
+/** Intervals from what a model was off by in the past, further ahead wider. */
+
+/** Two-sided Student quantiles at 80 % and 95 %; few origins know their spread badly. */
+const STUDENT: readonly [degrees: number, at80: number, at95: number][] = [
+  [2, 1.886, 4.303],
+  [3, 1.638, 3.182],
+  [4, 1.533, 2.776],
+  [6, 1.44, 2.447],
+  [8, 1.397, 2.306],
+  [12, 1.356, 2.179],
+  [20, 1.325, 2.086],
+  [40, 1.303, 2.021],
+  [Infinity, 1.282, 1.96],
+];
+/** Errors of neighbouring days ahead are taken together. */
+const NEIGHBOURS = 4;
+/** Errors of one origin resemble each other: a week of them counts for so many independent ones. */
+const INDEPENDENT_PER_ORIGIN = 3;
+
+export interface Spread {
+  /** Standard deviation by day ahead. */
+  sigma: number[];
+  at80: number;
+  at95: number;
+}
+
+/** @param errors a row for each origin, a column for each day ahead; at least one of each */
+export function spreadOf(errors: readonly (readonly number[])[], horizon: number): Spread {
+  const days = errors[0]?.length ?? 0;
+  const known = Array.from({ length: days }, (_, day) =>
+    rootMeanSquare(errors.flatMap((row) => row.slice(Math.max(0, day - NEIGHBOURS), day + NEIGHBOURS + 1))),
+  );
+  const sigma: number[] = [];
+  let widest = 0;
+  for (let day = 0; day < horizon; day++) {
+    // Beyond what was tested the spread grows like that of a random walk.
+    const value = day < days ? (known[day] ?? 0) : (known.at(-1) ?? 0) * Math.sqrt((day + 1) / days);
+    widest = Math.max(widest, value);
+    sigma.push(widest);
+  }
+  const degrees = errors.length * INDEPENDENT_PER_ORIGIN;
+  const [, at80, at95] = STUDENT.find(([up]) => degrees <= up) ?? [Infinity, 1.282, 1.96];
+  return { sigma, at80, at95 };
+}
+
+/** The share of the past's days that the 95 % interval held. */
+export function coverageOf(errors: readonly (readonly number[])[], { sigma, at95 }: Spread): number {
+  const all = errors.flatMap((row) => row.map((error, day) => Math.abs(error) <= at95 * (sigma[day] ?? 0)));
+  return all.filter(Boolean).length / all.length;
+}
+
+function rootMeanSquare(values: readonly number[]): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / Math.max(1, values.length));
+}

@@ -1,0 +1,5 @@
+/** The worker of the ml queue as a service. */
+import { runQueueService } from '@stratum/shared';
+import { mlService } from './handlers.js';
+
+await runQueueService(mlService);

@@ -1,0 +1,80 @@
+/** Days that do not fit what a campaign usually does. */
+
+export interface Anomaly {
+  value: number;
+  expected: number;
+  robustZ: number;
+  /** Of a value as unusual by chance. */
+  probability: number;
+}
+
+const WEEK = 7;
+const MIN_DAYS = 14;
+const RECENT_DAYS = 56;
+const THRESHOLD = 3.5;
+/** Makes the median deviation an estimate of the standard deviation. */
+const MAD_TO_SIGMA = 0.6745;
+/** A series that hardly moves would make every small change unusual. */
+const LEAST_SPREAD = 0.01;
+
+/**
+ * The last day against the days before: its distance from the median, after the usual difference of its weekday, in median absolute
+ * deviations (Iglewicz and Hoaglin 1993: unusual beyond 3.5). `undefined` with fewer than 14 days, or where the day has no value.
+ */
+export function testLastDay(values: readonly (number | null)[]): Anomaly | undefined {
+  const value = values.at(-1);
+  const before = values
+    .slice(-RECENT_DAYS - 1, -1)
+    .map((each, index, all) => ({ each, weekday: (all.length - index) % WEEK }));
+  const known = before.filter((day): day is { each: number; weekday: number } => day.each !== null);
+  if (value === null || value === undefined || known.length < MIN_DAYS) return undefined;
+  const overall = median(known.map(({ each }) => each));
+  const effects = Array.from({ length: WEEK }, (_, weekday) => {
+    const same = known.filter((day) => day.weekday === weekday).map(({ each }) => each);
+    return same.length === 0 ? 0 : median(same) - overall;
+  });
+  const residuals = known.map(({ each, weekday }) => each - overall - (effects[weekday] ?? 0));
+  const centre = median(residuals);
+  const expected = overall + (effects[0] ?? 0) + centre;
+  const deviation = median(residuals.map((residual) => Math.abs(residual - centre)));
+  const spread = Math.max(deviation, LEAST_SPREAD * Math.abs(overall));
+  if (spread === 0) return undefined;
+  const robustZ = (MAD_TO_SIGMA * (value - expected)) / spread;
+  return { value, expected, robustZ, probability: twoSided(robustZ) };
+}
+
+/**
+ * Which of many tests stand when no more than 5 % of those that are told may be chance (Benjamini and Hochberg 1995), and that are
+ * beyond the threshold by themselves.
+ */
+export function controlled<T extends Anomaly>(tests: readonly T[], rate = 0.05): T[] {
+  const sorted = tests.toSorted((a, b) => a.probability - b.probability);
+  let last = -1;
+  for (const [index, { probability }] of sorted.entries())
+    if (probability <= ((index + 1) / sorted.length) * rate) last = index;
+  return sorted.slice(0, last + 1).filter(({ robustZ }) => Math.abs(robustZ) > THRESHOLD);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}
+
+/** Two-sided tail of the normal distribution. */
+function twoSided(z: number): number {
+  return 2 * (1 - normalCumulative(Math.abs(z)));
+}
+
+/** Abramowitz and Stegun 7.1.26, to 1.5e-7. */
+export function normalCumulative(z: number): number {
+  const x = Math.abs(z) / Math.SQRT2;
+  const t = 1 / (1 + 0.3275911 * x);
+  const error =
+    1 -
+    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) *
+      t *
+      Math.exp(-x * x);
+  return z >= 0 ? (1 + error) / 2 : (1 - error) / 2;
+}

@@ -1,0 +1,239 @@
+/** `run_predictions`: where each active campaign's month ends, what other budgets would bring, what is unusual. */
+import { closeAlert, openAlert, recordDomainEvent, withTenant } from '@stratum/shared';
+import type { Pool, PoolClient } from 'pg';
+import { forecastSeries, type SeriesForecast } from '../forecast/forecast-series.js';
+import { readHistories, type CampaignHistory } from '../history.js';
+import { controlled, normalCumulative, testLastDay, type Anomaly } from './anomalies.js';
+import { bestBudgets, fitResponses, roasAt, type ResponseCurve } from './response.js';
+
+export interface PredictionJob {
+  tenantId: number;
+  at: Date;
+  signal: AbortSignal;
+}
+
+export interface PredictionSummary {
+  tenant_id: number;
+  predicted: number;
+  anomalies: number;
+  shifted: number;
+}
+
+/** A campaign misses its month when it spends less than this share of its budget. */
+const FULL_DELIVERY = 0.9;
+const BUDGET_STEPS = [0.5, 0.8, 1, 1.2, 1.5, 2] as const;
+/** Smaller shifts are not worth a change. */
+const WORTH_SHIFTING = 0.05;
+const AT_95 = 1.96;
+
+type AnomalyMetric = 'spend' | 'cpa' | 'roas';
+
+interface FoundAnomaly extends Anomaly {
+  campaign: CampaignHistory;
+  metric: AnomalyMetric;
+}
+
+export async function predictTenant(
+  pool: Pool,
+  { tenantId, at, signal }: PredictionJob,
+): Promise<PredictionSummary> {
+  const campaigns = await readHistories(pool, { tenantId, at });
+  const curves = new Map(fitResponses(campaigns).map((curve) => [curve.campaignId, curve]));
+  const budgets = suggestedBudgets(campaigns, curves);
+  const rows = campaigns.map((campaign) => {
+    signal.throwIfAborted();
+    return predictionOf(campaign, at, curves.get(campaign.campaignId), budgets.get(campaign.campaignId));
+  });
+  const found = controlled(campaigns.flatMap(testsOf));
+  await withTenant(pool, tenantId, async (client) => {
+    await writePredictions(client, at, rows);
+    await writeAnomalies(client, { tenantId, at, campaigns, found });
+  });
+  return {
+    tenant_id: tenantId,
+    predicted: rows.length,
+    anomalies: found.length,
+    shifted: rows.filter(({ suggested_budget: budget }) => budget !== null).length,
+  };
+}
+
+function suggestedBudgets(
+  campaigns: readonly CampaignHistory[],
+  curves: ReadonlyMap<number, ResponseCurve>,
+): Map<number, number> {
+  const suggestions = new Map<number, number>();
+  for (const currency of new Set(campaigns.map((campaign) => campaign.currency))) {
+    const own = campaigns
+      .filter((campaign) => campaign.currency === currency)
+      .flatMap(({ campaignId }) => curves.get(campaignId) ?? []);
+    for (const [campaignId, budget] of bestBudgets(own)) suggestions.set(campaignId, budget);
+  }
+  return suggestions;
+}
+
+function predictionOf(
+  campaign: CampaignHistory,
+  at: Date,
+  curve: ResponseCurve | undefined,
+  suggested: number | undefined,
+) {
+  const month = at.toISOString().slice(0, 7);
+  const [year = 0, number = 0] = month.split('-').map(Number);
+  const daysInMonth = new Date(Date.UTC(year, number, 0)).getUTCDate();
+  const daysLeft = daysInMonth - at.getUTCDate() + 1;
+  const spent = campaign.spend.reduce(
+    (sum, value, day) => (campaign.dates[day]?.startsWith(month) ? sum + value : sum),
+    0,
+  );
+  const { mean, sigma } = sumOfDays(forecastSeries(campaign.spend, daysLeft));
+  const end = spent + mean;
+  const budget = campaign.dailyBudget === null ? null : campaign.dailyBudget * daysInMonth;
+  const isWorth =
+    curve !== undefined &&
+    suggested !== undefined &&
+    Math.abs(suggested / curve.current - 1) >= WORTH_SHIFTING;
+  return {
+    campaign_id: campaign.campaignId,
+    currency: campaign.currency,
+    spent: spent.toFixed(6),
+    month_end_spend: end,
+    month_end_lower: Math.max(spent, end - AT_95 * sigma),
+    month_end_upper: end + AT_95 * sigma,
+    month_budget: budget === null ? null : budget.toFixed(6),
+    pacing: budget === null || budget === 0 ? null : end / budget,
+    miss_probability: budget === null ? null : shortfallProbability(FULL_DELIVERY * budget, end, sigma),
+    elasticity: curve?.elasticity ?? null,
+    roas_at:
+      curve === undefined || curve.current === 0
+        ? {}
+        : Object.fromEntries(BUDGET_STEPS.map((step) => [String(step), roasAt(curve, curve.current * step)])),
+    suggested_budget: isWorth ? suggested : null,
+    explanation: explain(end, budget, isWorth ? { now: curve.current, suggested } : undefined),
+  };
+}
+
+type PredictionRow = ReturnType<typeof predictionOf>;
+
+/** The spread of a sum comes from sums on the past: days that are off are mostly off in the same direction. */
+function sumOfDays({ days, errors }: SeriesForecast): { mean: number; sigma: number } {
+  const mean = days.reduce((sum, day) => sum + day.mean, 0);
+  const tested = Math.min(days.length, errors[0]?.length ?? 0);
+  if (tested === 0) {
+    const square = days.reduce(
+      (sum, { mean: middle, upper95 }) => sum + ((upper95 - middle) / AT_95) ** 2,
+      0,
+    );
+    return { mean, sigma: Math.sqrt(square) };
+  }
+  const sums = errors.map((row) => row.slice(0, tested).reduce((a, b) => a + b, 0));
+  const spread = Math.sqrt(sums.reduce((total, each) => total + each * each, 0) / sums.length);
+  return { mean, sigma: spread * (days.length / tested) };
+}
+
+function shortfallProbability(target: number, expected: number, sigma: number): number {
+  if (sigma === 0) return expected < target ? 1 : 0;
+  return normalCumulative((target - expected) / sigma);
+}
+
+function explain(
+  end: number,
+  budget: number | null,
+  shift: { now: number; suggested: number } | undefined,
+): string {
+  const parts = [
+    budget === null || budget === 0
+      ? `The month is expected to end at ${end.toFixed(2)}; the campaign has no daily budget to compare with.`
+      : `The month is expected to end at ${end.toFixed(2)}, ${Math.round((end / budget) * 100)} % of its budget.`,
+  ];
+  if (shift !== undefined) {
+    parts.push(
+      `Moving its daily spend from ${shift.now.toFixed(2)} to ${shift.suggested.toFixed(2)} is part of the split that brings the most revenue.`,
+    );
+  }
+  return parts.join(' ');
+}
+
+function testsOf(campaign: CampaignHistory): FoundAnomaly[] {
+  const { spend, revenue, conversions } = campaign;
+  const ratio = (above: readonly number[], below: readonly number[]): (number | null)[] =>
+    above.map((value, day) => ((below[day] ?? 0) > 0 ? value / (below[day] ?? 1) : null));
+  const series: Record<AnomalyMetric, (number | null)[]> = {
+    spend: [...spend],
+    cpa: ratio(spend, conversions),
+    roas: ratio(revenue, spend),
+  };
+  return (['spend', 'cpa', 'roas'] as const).flatMap((metric) => {
+    const tested = testLastDay(series[metric]);
+    return tested === undefined ? [] : [{ ...tested, campaign, metric }];
+  });
+}
+
+async function writePredictions(client: PoolClient, at: Date, rows: readonly PredictionRow[]): Promise<void> {
+  await client.query(
+    `INSERT INTO prediction AS p (tenant_id, made_at, campaign_id, currency, spent, month_end_spend, month_end_lower, month_end_upper, month_budget,
+       pacing, miss_probability, elasticity, roas_at, suggested_budget, explanation)
+     SELECT current_tenant(), $1, row.* FROM jsonb_to_recordset($2::jsonb) AS row (campaign_id bigint, currency text, spent numeric,
+       month_end_spend float8, month_end_lower float8, month_end_upper float8, month_budget numeric, pacing float8, miss_probability float8,
+       elasticity float8, roas_at jsonb, suggested_budget float8, explanation text)
+     ON CONFLICT (tenant_id, campaign_id) DO UPDATE SET made_at = excluded.made_at, currency = excluded.currency, spent = excluded.spent,
+       month_end_spend = excluded.month_end_spend, month_end_lower = excluded.month_end_lower, month_end_upper = excluded.month_end_upper,
+       month_budget = excluded.month_budget, pacing = excluded.pacing, miss_probability = excluded.miss_probability,
+       elasticity = excluded.elasticity, roas_at = excluded.roas_at, suggested_budget = excluded.suggested_budget, explanation = excluded.explanation
+     WHERE p.made_at <= excluded.made_at`,
+    [at, JSON.stringify(rows)],
+  );
+}
+
+async function writeAnomalies(
+  client: PoolClient,
+  {
+    tenantId,
+    at,
+    campaigns,
+    found,
+  }: { tenantId: number; at: Date; campaigns: readonly CampaignHistory[]; found: readonly FoundAnomaly[] },
+): Promise<void> {
+  const open = new Set<string>();
+  for (const { campaign, metric, value, expected, robustZ, probability } of found) {
+    const key = `anomaly/${metric}/${campaign.campaignId}`;
+    open.add(key);
+    const date = campaign.dates.at(-1) ?? '';
+    const explanation = `The ${WORDS[metric]} of “${campaign.name}” on ${date} was ${value.toFixed(2)}; for this weekday about ${expected.toFixed(2)} is usual.`;
+    await client.query(
+      `INSERT INTO anomaly (tenant_id, campaign_id, metric, date, value, expected, robust_z, confidence, explanation)
+       VALUES (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)
+       ON CONFLICT (tenant_id, campaign_id, metric, date) DO UPDATE SET value = excluded.value, expected = excluded.expected,
+         robust_z = excluded.robust_z, confidence = excluded.confidence, explanation = excluded.explanation`,
+      [campaign.campaignId, metric, date, value, expected, robustZ, 1 - probability, explanation],
+    );
+    const isNew = await openAlert(client, {
+      tenantId,
+      key,
+      kind: 'anomaly',
+      severity: 'warning',
+      title: `Unusual ${WORDS[metric]} of “${campaign.name}”`,
+      message: explanation,
+      details: { campaign_id: campaign.campaignId, metric, date },
+      at,
+    });
+    if (isNew) {
+      await recordDomainEvent(client, {
+        type: 'anomaly.detected',
+        data: { campaign_id: campaign.campaignId, metric, date, value, expected },
+        at,
+      });
+    }
+  }
+  for (const { campaignId } of campaigns) {
+    for (const metric of ['spend', 'cpa', 'roas'] as const) {
+      const key = `anomaly/${metric}/${campaignId}`;
+      if (!open.has(key)) await closeAlert(client, key, 'back to usual', at);
+    }
+  }
+}
+
+const WORDS: Readonly<Record<AnomalyMetric, string>> = {
+  spend: 'spend',
+  cpa: 'cost per conversion',
+  roas: 'return on ad spend',
+};
