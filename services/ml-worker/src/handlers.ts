@@ -15,7 +15,7 @@ import type { ThreadData } from './thread-handlers.js';
 /** Threads load JavaScript only, so the built module serves where this one runs from its source, too. */
 const MODULE = new URL('../dist/thread-handlers.js', import.meta.url);
 
-export function createMlHandlers({ pool, data }: { pool: Pool; data: ThreadData }): TaskHandler[] {
+function createMlHandlers({ pool, data }: { pool: Pool; data: ThreadData }): TaskHandler[] {
   const eachTenant = async (): Promise<{ scope: number; payload: { tenant_id: number } }[]> =>
     (await activeTenants(pool)).map((tenantId) => ({ scope: tenantId, payload: { tenant_id: tenantId } }));
   return [

@@ -1,3 +1,3 @@
-export { createMlHandlers, mlService } from './handlers.js';
+export { mlService } from './handlers.js';
 export { forecastSeries, type SeriesForecast } from './forecast/forecast-series.js';
 export { loadModels } from './forecast/mstl.js';

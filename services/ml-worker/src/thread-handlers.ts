@@ -1,6 +1,6 @@
 /** What runs in the threads of the ml worker. Each thread has a small pool of connections of its own. */
 import type { TaskContext } from '@stratum/jobs';
-import { generateForecast, openDatabase, runPredictions, tickTime } from '@stratum/shared';
+import { openDatabase, tickTime, type generateForecast, type runPredictions } from '@stratum/shared';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { forecastTenant } from './forecast/forecast-tenant.js';

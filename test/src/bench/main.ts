@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connectToNats } from '@stratum/jobs';
 import { findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
+import { benchCustomerData } from './customer-data.js';
 import { benchDelays } from './delays.js';
 import { benchEnqueue } from './enqueue.js';
+import { benchForecast, type ForecastFigures } from './forecast.js';
 import { benchLatency } from './latency.js';
 import type { Comparison } from './measure.js';
 import { openBare, openFramework } from './subject.js';
@@ -18,6 +20,9 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     'skip-sync': { type: 'boolean', default: false },
+    forecast: { type: 'boolean', default: false },
+    cdp: { type: 'boolean', default: false },
+    profiles: { type: 'string', default: '1000000' },
   },
 });
 const rounds = Number(flags.rounds);
@@ -26,11 +31,41 @@ function say(message: string): void {
   if (!flags.json) console.log(message);
 }
 
+function reportForecast(figures: ForecastFigures): void {
+  if (flags.json) {
+    console.log(JSON.stringify(figures, undefined, 2));
+    return;
+  }
+  say(
+    `${figures.series} generated series of 120 days, 30 days ahead; MASE: smaller is better, 1 is the step from week to week.\n`,
+  );
+  const row = (name: string, mase: number, naive: number, coverage: number): void =>
+    say(
+      `${name.padEnd(20)} MASE ${mase.toFixed(3)}   seasonal naive ${naive.toFixed(3)}   ratio ${(mase / naive).toFixed(2)}   95 % interval held ${(100 * coverage).toFixed(1)} %`,
+    );
+  for (const [kind, each] of Object.entries(figures.byKind))
+    row(kind, each.mase, each.naiveMase, each.coverage95);
+  row('all', figures.mase, figures.naiveMase, figures.coverage95);
+  say(
+    `80 % interval held ${(100 * figures.coverage80).toFixed(1)} %; ${Math.round(figures.campaignsPerMinute)} campaigns of three metrics a minute on one core`,
+  );
+}
+
 function line(label: string, unit: string, { ours, bare, ratio }: Comparison, digits: number): void {
   const format = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: digits });
   say(
     `${label.padEnd(26)} ${format(ours).padStart(10)} ${unit.padEnd(8)} bare ${format(bare).padStart(10)}   ratio ${ratio.toFixed(2)}`,
   );
+}
+
+if (flags.forecast) {
+  reportForecast(await benchForecast());
+  process.exit();
+}
+if (flags.cdp) {
+  const figures = await benchCustomerData(Number(flags.profiles), say);
+  if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
+  process.exit();
 }
 
 const binary = await findNatsServer({ cacheDir: CACHE, onProgress: say });

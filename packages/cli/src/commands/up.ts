@@ -11,7 +11,12 @@ interface UpOptions {
   natsMonitorPort: number;
   databasePort: number;
   sandboxPort: number;
+  fastClock?: number | true;
 }
+
+/** A day in four minutes. */
+const FAST_SPEED = 360;
+const DAY_MS = 86_400_000;
 
 function progress(message: string): void {
   console.log(`${styled('dim', '·')} ${message}`);
@@ -30,6 +35,11 @@ export function upCommand(): Command {
     )
     .option('--database-port <port>', 'port of PostgreSQL; 0: any free one', parsePort, 54_320)
     .option('--sandbox-port <port>', 'port of the sandbox; 0: any free one', parsePort, 8100)
+    .option(
+      '--fast-clock [speed]',
+      `show the last day of the schedule first, so many times as fast; default: ${FAST_SPEED}`,
+      parseSpeed,
+    )
     .addHelpText(
       'after',
       '\nNATS_URL and DATABASE_URL name servers of your own; the embedded one is then not started.\nData are kept under .stratum/ (STRATUM_HOME moves it).',
@@ -45,6 +55,7 @@ async function up(options: UpOptions): Promise<void> {
   const ended = endOfRun();
   const stack = await startStack({
     ...options,
+    schedulerSettings: schedulerSettings(options.fastClock),
     onProgress: progress,
     signal: ended.signal,
     onFailure: (failure) => ended.finish({ failure }),
@@ -123,6 +134,20 @@ Next:
   npx stratum status                 what runs and what the queues hold
   npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait
   psql "$(npx stratum status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
+}
+
+function schedulerSettings(fastClock: number | true | undefined): NodeJS.ProcessEnv {
+  if (fastClock === undefined) return {};
+  return {
+    SCHEDULE_CLOCK_FROM: new Date(Date.now() - DAY_MS).toISOString(),
+    SCHEDULE_CLOCK_SPEED: String(fastClock === true ? FAST_SPEED : fastClock),
+  };
+}
+
+function parseSpeed(text: string): number {
+  const speed = Number(text);
+  if (speed >= 1 && speed <= 100_000) return speed;
+  throw new InvalidArgumentError('Give a speed from 1 to 100000.');
 }
 
 function parsePort(text: string): number {

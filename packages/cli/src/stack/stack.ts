@@ -24,6 +24,8 @@ export interface StackOptions {
   natsMonitorPort: number;
   databasePort: number;
   sandboxPort: number;
+  /** Settings of the scheduler alone. */
+  schedulerSettings: NodeJS.ProcessEnv;
   /** Told of each step. */
   onProgress: (message: string) => void;
   /** Ends the start at its next step; what had started is stopped. */
@@ -40,6 +42,7 @@ export interface Stack {
   stop(options?: { graceMs?: number }): Promise<void>;
 }
 
+const WORKERS = ['sync-worker', 'default-worker', 'cdp-worker', 'ml-worker'] as const;
 const STOP_GRACE_MS = 8_000;
 const natsFolder = (): string => join(homeFolder(), 'nats');
 const databaseFolder = (): string => join(homeFolder(), 'postgres');
@@ -75,8 +78,7 @@ class StackStarter {
     });
     const withPlatforms = { ...environment, ...endpointVariables(endpointsAt(sandbox.url ?? '')) };
     onProgress('starting the services');
-    await this.startService('scheduler', '@stratum/scheduler/main', environment);
-    await this.startService('sync-worker', '@stratum/sync-worker/main', withPlatforms);
+    await this.startServices(withPlatforms);
     signal.throwIfAborted();
     const addresses: Addresses = {
       nats: nats.url,
@@ -188,6 +190,18 @@ class StackStarter {
       await connection.close();
     }
     return environment;
+  }
+
+  /** Side by side; the scheduler last, so that its first ticks meet workers. Waits for all also when one fails. */
+  private async startServices(environment: NodeJS.ProcessEnv): Promise<void> {
+    const started = await Promise.allSettled(
+      WORKERS.map((name) => this.startService(name, `@stratum/${name}/main`, environment)),
+    );
+    for (const each of started) if (each.status === 'rejected') throw each.reason;
+    await this.startService('scheduler', '@stratum/scheduler/main', {
+      ...environment,
+      ...this.options.schedulerSettings,
+    });
   }
 
   private async startService(name: string, module: string, env: NodeJS.ProcessEnv): Promise<ChildService> {

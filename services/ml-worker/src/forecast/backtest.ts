@@ -87,7 +87,7 @@ function meanAbsolute(errors: readonly (readonly number[])[]): number {
 }
 
 /** The mean absolute change from one week to the next. */
-export function naiveScale(history: readonly number[]): number {
+function naiveScale(history: readonly number[]): number {
   if (history.length <= SEASON) return 0;
   let sum = 0;
   for (let day = SEASON; day < history.length; day++)

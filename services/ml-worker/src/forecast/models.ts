@@ -15,7 +15,7 @@ export const seasonalNaive: Model = (history, horizon) => {
 
 /** The mean of each weekday over the last weeks: steadier than one week. */
 const WEEKS = 4;
-export const weekdayMean: Model = (history, horizon) => {
+const weekdayMean: Model = (history, horizon) => {
   if (history.length < 2 * SEASON) return undefined;
   const recent = history.slice(-WEEKS * SEASON);
   return Array.from({ length: horizon }, (_, day) => {
@@ -24,7 +24,7 @@ export const weekdayMean: Model = (history, horizon) => {
   });
 };
 
-export const mstlEts: Model = (history, horizon) =>
+const mstlEts: Model = (history, horizon) =>
   history.length < 3 * SEASON ? undefined : mstlForecast(history, SEASON, horizon);
 
 const ALPHAS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9];
@@ -33,7 +33,7 @@ const ALPHAS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9];
  * Theta (Assimakopoulos and Nikolopoulos 2000, as simple exponential smoothing with half the trend as drift: Hyndman and Billah 2003), on
  * figures from which the week's pattern has been taken out. The drift is damped: campaigns do not grow for ever.
  */
-export const theta: Model = (history, horizon) => {
+const theta: Model = (history, horizon) => {
   if (history.length < 2 * SEASON) return undefined;
   const pattern = weekPattern(history);
   const level = history.map((value, index) => value - (pattern[index % SEASON] ?? 0));
@@ -56,7 +56,7 @@ const DAMPING = 0.95;
  * Teunter, Syntetos and Babai (2011): for series that are mostly zero, the probability of something and its size are smoothed
  * each for itself.
  */
-export const tsb: Model = (history, horizon) => {
+const tsb: Model = (history, horizon) => {
   if (history.length < SEASON) return undefined;
   const sizes = history.filter((value) => value > 0);
   if (sizes.length === 0) return Array.from({ length: horizon }, () => 0);
@@ -73,7 +73,7 @@ const TSB_PROBABILITY = 0.05;
 const TSB_SIZE = 0.1;
 
 /** Different mistakes cancel out: the mean of several forecasts is hard to beat. */
-export const combination: Model = (history, horizon) => {
+const combination: Model = (history, horizon) => {
   const parts = [mstlEts, theta, weekdayMean].flatMap((model) => {
     const forecast = model(history, horizon);
     return forecast === undefined ? [] : [forecast];

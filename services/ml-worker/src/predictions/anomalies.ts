@@ -55,7 +55,7 @@ export function controlled<T extends Anomaly>(tests: readonly T[], rate = 0.05):
   return sorted.slice(0, last + 1).filter(({ robustZ }) => Math.abs(robustZ) > THRESHOLD);
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? 0;

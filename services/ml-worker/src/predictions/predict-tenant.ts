@@ -155,17 +155,20 @@ function explain(
 
 function testsOf(campaign: CampaignHistory): FoundAnomaly[] {
   const { spend, revenue, conversions } = campaign;
-  const ratio = (above: readonly number[], below: readonly number[]): (number | null)[] =>
-    above.map((value, day) => ((below[day] ?? 0) > 0 ? value / (below[day] ?? 1) : null));
   const series: Record<AnomalyMetric, (number | null)[]> = {
     spend: [...spend],
-    cpa: ratio(spend, conversions),
-    roas: ratio(revenue, spend),
+    cpa: ratios(spend, conversions),
+    roas: ratios(revenue, spend),
   };
   return (['spend', 'cpa', 'roas'] as const).flatMap((metric) => {
     const tested = testLastDay(series[metric]);
     return tested === undefined ? [] : [{ ...tested, campaign, metric }];
   });
+}
+
+/** A day without anything below the line has no ratio. */
+function ratios(above: readonly number[], below: readonly number[]): (number | null)[] {
+  return above.map((value, day) => ((below[day] ?? 0) > 0 ? value / (below[day] ?? 1) : null));
 }
 
 async function writePredictions(client: PoolClient, at: Date, rows: readonly PredictionRow[]): Promise<void> {
