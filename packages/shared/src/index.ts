@@ -74,3 +74,4 @@ export {
 export { recordDomainEvent, type DomainEventType } from './domain-events/domain-events.js';
 export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from './domain-events/relay.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
+export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';

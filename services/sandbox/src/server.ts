@@ -48,6 +48,8 @@ export interface Sandbox {
   /** Requests that reached a platform so far. */
   requestCount(platform: SandboxPlatform): number;
   truth(platform: SandboxPlatform, accountId: string, since: string, until: string): AccountTruth;
+  /** How often a campaign was changed over the platform's API; its number, also on Snapchat. */
+  changeCount(platform: SandboxPlatform, accountId: string, campaignId: string): number;
   /** Deletes a campaign, as an advertiser would on the platform. */
   removeCampaign(platform: SandboxPlatform, accountId: string, campaignId: string): void;
   /** Lets days pass. */
@@ -101,6 +103,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     truth: (platform, accountId, since, until) => truthOf(world, platform, accountId, since, until),
     removeCampaign: (platform, accountId, campaignId) =>
       world.remove(world.account(platform, accountId), campaignId),
+    changeCount: (platform, accountId, campaignId) =>
+      world.changeCount(world.account(platform, accountId), campaignId),
     advance: (days) => world.advance(days),
     today: () => world.today(),
     stop: () => app.close(),

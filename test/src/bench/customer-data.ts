@@ -124,7 +124,7 @@ async function generate(owner: Pool, profiles: number, say: (message: string) =>
          (ARRAY['Product Viewed', 'Product Added', 'Order Completed', 'Page Opened', 'Page Opened', 'Email Opened', 'Product Viewed', 'Page Opened', 'Searched', 'Unsubscribed'])
            [1 + CASE WHEN e = 9 AND n % 50 <> 0 THEN 3 WHEN e = 2 AND n % 3 <> 0 THEN 4 ELSE e END],
          jsonb_build_object('value', (n * 31 + e) % 200),
-         timestamptz '2026-11-20Z' - ((n * 48271 + e * 1009) % 7776000) * interval '1 second' + e * interval '7 minutes'
+         timestamptz '2026-11-20Z' - (86400 + (n * 48271) % 7603200) * interval '1 second' + e * interval '7 minutes'
        FROM generate_series($1::bigint, $2::bigint) n, generate_series(0, $3::int - 1) e`,
       [from, to, EVENTS_PER_PROFILE],
     );

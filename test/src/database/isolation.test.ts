@@ -10,6 +10,7 @@ const MIGRATIONS = [
   '0003_daily_jobs',
   '0004_customer_data',
   '0005_forecasts',
+  '0006_rules',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

@@ -3,6 +3,7 @@ import { cdpService } from '@stratum/cdp-worker';
 import { defaultService } from '@stratum/default-worker';
 import { connectToNats } from '@stratum/jobs';
 import { mlService } from '@stratum/ml-worker';
+import { rulesService } from '@stratum/rules-worker';
 import {
   loadConfiguration,
   QUEUES,
@@ -18,7 +19,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
 
-const SERVICES: readonly QueueService[] = [syncService, defaultService, cdpService, mlService];
+const SERVICES: readonly QueueService[] = [syncService, defaultService, cdpService, mlService, rulesService];
 
 export function workerCommand(): Command {
   return new Command('worker')

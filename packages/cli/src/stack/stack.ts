@@ -42,7 +42,7 @@ export interface Stack {
   stop(options?: { graceMs?: number }): Promise<void>;
 }
 
-const WORKERS = ['sync-worker', 'default-worker', 'cdp-worker', 'ml-worker'] as const;
+const WORKERS = ['sync-worker', 'default-worker', 'cdp-worker', 'ml-worker', 'rules-worker'] as const;
 const STOP_GRACE_MS = 8_000;
 const natsFolder = (): string => join(homeFolder(), 'nats');
 const databaseFolder = (): string => join(homeFolder(), 'postgres');

@@ -43,6 +43,13 @@ export interface ReadOptions {
   signal: AbortSignal;
 }
 
+/** What a campaign is to be from now on: targets, never steps, so that telling the platform twice changes nothing more. */
+export interface CampaignChange {
+  status?: 'active' | 'paused';
+  /** A decimal string in major units of the account's currency. */
+  dailyBudget?: string;
+}
+
 /**
  * Reads one account, page by page: everything, or a `PlatformError`; a listing that ended early never looks complete.
  */
@@ -52,4 +59,6 @@ export interface PlatformConnector {
   listCampaigns(options: ReadOptions): AsyncIterable<CampaignRecord[]>;
   /** One row for each campaign and day on which something happened. */
   dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]>;
+  /** Resolves when the platform has taken the change. After a `transient` error it may have, or not: ask again. */
+  updateCampaign(externalId: string, change: CampaignChange, options: ReadOptions): Promise<void>;
 }

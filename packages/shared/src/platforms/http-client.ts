@@ -3,7 +3,7 @@ import type { PlatformName } from './connector.js';
 import { PlatformError } from './errors.js';
 
 export interface HttpRequest {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'PUT';
   url: URL;
   headers?: Record<string, string>;
   body?: string;

@@ -1,5 +1,6 @@
 export {
   PLATFORM_NAMES,
+  type CampaignChange,
   type CampaignRecord,
   type CampaignStatus,
   type DailyMetricRecord,

@@ -3,6 +3,7 @@ import type { TaskContract } from '@stratum/jobs';
 import { CDP_TASKS } from './cdp.js';
 import { DEFAULT_TASKS } from './default.js';
 import { ML_TASKS } from './ml.js';
+import { RULES_TASKS } from './rules.js';
 import { SYNC_TASKS } from './sync.js';
 
 export const TASKS: readonly TaskContract[] = Object.freeze([
@@ -10,4 +11,5 @@ export const TASKS: readonly TaskContract[] = Object.freeze([
   ...DEFAULT_TASKS,
   ...CDP_TASKS,
   ...ML_TASKS,
+  ...RULES_TASKS,
 ]);

@@ -12,11 +12,28 @@ const searchBody = z.looseObject({ query: z.string(), pageToken: z.string().opti
 const QUERY = /^\s*SELECT\s+([\w.,\s]+?)\s+FROM\s+campaign(?:\s+WHERE\s+(.+?))?\s*$/is;
 const BETWEEN = /segments\.date\s+BETWEEN\s+'(\d{4}-\d\d-\d\d)'\s+AND\s+'(\d{4}-\d\d-\d\d)'/i;
 
+const CAMPAIGN_ID = /campaign\.id\s*=\s*(\d+)/i;
+const mutateBody = z.object({
+  operations: z
+    .array(
+      z.object({
+        updateMask: z.enum(['status', 'amountMicros']),
+        update: z.object({
+          resourceName: z.string(),
+          status: z.enum(['ENABLED', 'PAUSED']).optional(),
+          amountMicros: z.string().regex(/^\d+$/).optional(),
+        }),
+      }),
+    )
+    .min(1),
+});
+const RESOURCE = /^customers\/(\d{10})\/(?:campaigns|campaignBudgets)\/(\d+)$/;
+
 const STATUSES = { active: 'ENABLED', paused: 'PAUSED', archived: 'PAUSED' } as const;
 
 /** Only what has a name here can be selected. */
 type Row = { account: Account; campaign: WorldCampaign; day: MetricRow | undefined };
-const FIELDS: Readonly<Record<string, (row: Row) => string | number | undefined>> = {
+const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | undefined>> = {
   'campaign.id': ({ campaign }) => campaign.id,
   'campaign.name': ({ campaign }) => campaign.name,
   'campaign.status': ({ campaign }) => STATUSES[campaign.status],
@@ -25,6 +42,10 @@ const FIELDS: Readonly<Record<string, (row: Row) => string | number | undefined>
   'campaign.start_date': ({ campaign }) => campaign.startedOn,
   'campaign_budget.amount_micros': ({ account, campaign }) =>
     String(micros(campaign.dailyBudgetMinor, account.minorDigits)),
+  // A budget bears its campaign's number.
+  'campaign_budget.resource_name': ({ account, campaign }) =>
+    `customers/${account.id}/campaignBudgets/${campaign.id}`,
+  'campaign_budget.explicitly_shared': () => false,
   'customer.currency_code': ({ account }) => account.currency,
   'segments.date': ({ day }) => day?.date,
   'metrics.impressions': ({ day }) => unlessZero(day?.metric.impressions, String),
@@ -46,6 +67,11 @@ export class GoogleAdapter implements PlatformAdapter {
 
   register(app: FastifyInstance): void {
     app.post('/google-oauth/token', async (request, reply) => this.tokens.issue(request, reply));
+    for (const resource of ['campaigns', 'campaignBudgets']) {
+      app.post(`${this.prefix}/v26/customers/:customer/${resource}::mutate`, async (request, reply) =>
+        this.mutate(request, reply),
+      );
+    }
     // The colon of `googleAds:search` is escaped for the router by doubling it.
     app.post<{ Params: { customer: string } }>(
       `${this.prefix}/v26/customers/:customer/googleAds::search`,
@@ -63,6 +89,26 @@ export class GoogleAdapter implements PlatformAdapter {
         return this.search(this.options.world.account('google', request.params.customer), body, reply);
       },
     );
+  }
+
+  private mutate(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+    const body = mutateBody.safeParse(request.body).data;
+    if (body === undefined) return badRequest(reply, 'INVALID_ARGUMENT');
+    for (const { update } of body.operations) {
+      const [, customer = '', campaignId = ''] = RESOURCE.exec(update.resourceName) ?? [];
+      const account = this.options.world.account('google', customer);
+      const found = this.options.world.update(account, campaignId, {
+        ...(update.status === undefined ? {} : { status: update.status === 'ENABLED' ? 'active' : 'paused' }),
+        ...(update.amountMicros === undefined
+          ? {}
+          : { dailyBudgetMinor: Math.round(Number(update.amountMicros) / 10 ** (6 - account.minorDigits)) }),
+      });
+      if (!found) return badRequest(reply, 'RESOURCE_NOT_FOUND');
+    }
+    return reply.send({
+      results: body.operations.map(({ update }) => ({ resourceName: update.resourceName })),
+    });
   }
 
   isLaterPage(request: FastifyRequest): boolean {
@@ -104,7 +150,10 @@ export class GoogleAdapter implements PlatformAdapter {
     if (selected === undefined || fields.some((field) => FIELDS[field] === undefined)) {
       return badRequest(reply, 'UNRECOGNIZED_FIELD');
     }
-    const campaigns = this.options.world.campaigns(account);
+    const wanted = CAMPAIGN_ID.exec(where)?.[1];
+    const campaigns = this.options.world
+      .campaigns(account)
+      .filter(({ id }) => wanted === undefined || id === wanted);
     const [, since, until] = BETWEEN.exec(where) ?? [];
     const segmented = fields.includes('segments.date') || since !== undefined;
     if (segmented && (since === undefined || until === undefined))

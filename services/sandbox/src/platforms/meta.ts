@@ -17,6 +17,10 @@ const query = z.object({
   after: z.string().optional(),
   time_range: z.string().optional(),
 });
+const changeBody = z.object({
+  status: z.enum(['ACTIVE', 'PAUSED']).optional(),
+  daily_budget: z.coerce.number().int().positive().optional(),
+});
 const timeRange = z.object({ since: z.iso.date(), until: z.iso.date() });
 
 const STATUSES = { active: 'ACTIVE', paused: 'PAUSED', archived: 'ARCHIVED' } as const;
@@ -29,13 +33,18 @@ const OBJECTIVES = {
 export class MetaAdapter implements PlatformAdapter {
   readonly prefix = '/meta/v26.0';
 
+  /** A change names the campaign alone: which account it is in, its listing has told. */
+  private readonly owners = new Map<string, Account>();
+
   constructor(private readonly options: AdapterOptions) {}
 
   register(app: FastifyInstance): void {
+    this.registerUpdate(app);
     app.get<{ Params: { account: string } }>(`${this.prefix}/:account/campaigns`, async (request, reply) => {
       const account = this.enter(request, reply);
       if (account === undefined) return reply;
       const campaigns = this.options.world.campaigns(account);
+      for (const { id } of campaigns) this.owners.set(id, account);
       return this.listing(request, campaigns, (campaign) => campaignFields(campaign));
     });
     app.get<{ Params: { account: string } }>(`${this.prefix}/:account/insights`, async (request, reply) => {
@@ -46,6 +55,24 @@ export class MetaAdapter implements PlatformAdapter {
         return sendError(reply, 400, { code: 100, message: '(#100) time_range is not valid' });
       const rows = this.options.world.metricRows(account, range.since, range.until);
       return this.listing(request, rows, (row) => insightFields(account, row));
+    });
+  }
+
+  private registerUpdate(app: FastifyInstance): void {
+    app.post<{ Params: { campaign: string } }>(`${this.prefix}/:campaign`, async (request, reply) => {
+      if (request.headers.authorization !== `Bearer ${SANDBOX_CREDENTIALS.metaAccessToken}`) {
+        return sendError(reply, 401, { code: 190, message: 'Invalid OAuth access token.' });
+      }
+      const change = changeBody.safeParse(request.body).data;
+      const account = this.owners.get(request.params.campaign);
+      if (change === undefined || account === undefined) {
+        return sendError(reply, 400, { code: 100, message: 'Invalid parameter' });
+      }
+      this.options.world.update(account, request.params.campaign, {
+        ...(change.status === undefined ? {} : { status: change.status === 'ACTIVE' ? 'active' : 'paused' }),
+        ...(change.daily_budget === undefined ? {} : { dailyBudgetMinor: change.daily_budget }),
+      });
+      return { success: true };
     });
   }
 

@@ -16,6 +16,19 @@ const statsQuery = z.object({
   end_time: z.iso.datetime({ offset: true }),
 });
 
+const replaceBody = z.object({
+  campaigns: z
+    .array(
+      z.looseObject({
+        id: z.string(),
+        name: z.string(),
+        status: z.enum(['ACTIVE', 'PAUSED']),
+        daily_budget_micro: z.number().int().positive(),
+      }),
+    )
+    .min(1),
+});
+
 const STATUSES = { active: 'ACTIVE', paused: 'PAUSED', archived: 'PAUSED' } as const;
 const OBJECTIVES = { sales: 'WEB_CONVERSION', traffic: 'WEB_VIEW', awareness: 'BRAND_AWARENESS' } as const;
 const DAY_MS = 86_400_000;
@@ -31,6 +44,7 @@ export class SnapchatAdapter implements PlatformAdapter {
   }
 
   register(app: FastifyInstance): void {
+    this.registerUpdates(app);
     app.post('/snapchat-oauth/login/oauth2/access_token', async (request, reply) =>
       this.tokens.issue(request, reply),
     );
@@ -59,6 +73,43 @@ export class SnapchatAdapter implements PlatformAdapter {
         return reply.send(this.stats(request.params.campaign, owner, query));
       },
     );
+  }
+
+  /** A change replaces the campaign: what is left out is refused. */
+  private registerUpdates(app: FastifyInstance): void {
+    app.get<{ Params: { campaign: string } }>(
+      `${this.prefix}/v1/campaigns/:campaign`,
+      async (request, reply) => {
+        if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+        const owner = this.owners.get(request.params.campaign);
+        if (owner === undefined) return sendError(reply, 404, 'Resource can not be found');
+        return reply.send({
+          request_status: 'SUCCESS',
+          request_id: 'sandbox',
+          campaigns: [
+            { sub_request_status: 'SUCCESS', campaign: campaignFields(owner.account, owner.campaign) },
+          ],
+        });
+      },
+    );
+    app.put(`${this.prefix}/v1/adaccounts/:account/campaigns`, async (request, reply) => {
+      if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+      const body = replaceBody.safeParse(request.body).data;
+      if (body === undefined) return sendError(reply, 400, 'Invalid campaign');
+      for (const { id, status, daily_budget_micro: budget } of body.campaigns) {
+        const owner = this.owners.get(id);
+        if (owner === undefined) return sendError(reply, 404, 'Resource can not be found');
+        this.options.world.update(owner.account, owner.campaign.id, {
+          status: status === 'ACTIVE' ? 'active' : 'paused',
+          dailyBudgetMinor: Math.round(budget / 10 ** (6 - owner.account.minorDigits)),
+        });
+      }
+      return reply.send({
+        request_status: 'SUCCESS',
+        request_id: 'sandbox',
+        campaigns: body.campaigns.map((campaign) => ({ sub_request_status: 'SUCCESS', campaign })),
+      });
+    });
   }
 
   isLaterPage(request: FastifyRequest): boolean {
@@ -103,14 +154,7 @@ export class SnapchatAdapter implements PlatformAdapter {
       paging: page.next === undefined ? {} : { next_link: next.href },
       campaigns: page.items.map((campaign) => ({
         sub_request_status: 'SUCCESS',
-        campaign: {
-          id: uuidOf(account, campaign),
-          name: campaign.name,
-          status: STATUSES[campaign.status],
-          objective: OBJECTIVES[campaign.objective],
-          daily_budget_micro: micros(campaign.dailyBudgetMinor, account.minorDigits),
-          start_time: `${campaign.startedOn}T00:00:00.000Z`,
-        },
+        campaign: campaignFields(account, campaign),
       })),
     });
   }
@@ -140,6 +184,17 @@ export class SnapchatAdapter implements PlatformAdapter {
       ],
     };
   }
+}
+
+function campaignFields(account: Account, campaign: WorldCampaign): object {
+  return {
+    id: uuidOf(account, campaign),
+    name: campaign.name,
+    status: STATUSES[campaign.status],
+    objective: OBJECTIVES[campaign.objective],
+    daily_budget_micro: micros(campaign.dailyBudgetMinor, account.minorDigits),
+    start_time: `${campaign.startedOn}T00:00:00.000Z`,
+  };
 }
 
 /** The campaign's number in the form of a UUID, different in every account. */

@@ -47,6 +47,17 @@ const reportQuery = z.object({
   end_date: z.iso.date(),
 });
 
+const statusBody = z.object({
+  advertiser_id: z.string(),
+  campaign_ids: z.array(z.string()).min(1),
+  operation_status: z.enum(['ENABLE', 'DISABLE']),
+});
+const updateBody = z.object({
+  advertiser_id: z.string(),
+  campaign_id: z.string(),
+  budget: z.number().positive(),
+});
+
 const STATUSES = { active: 'ENABLE', paused: 'DISABLE', archived: 'DISABLE' } as const;
 const OBJECTIVES = { sales: 'PRODUCT_SALES', traffic: 'TRAFFIC', awareness: 'REACH' } as const;
 
@@ -56,6 +67,7 @@ export class TikTokAdapter implements PlatformAdapter {
   constructor(private readonly options: AdapterOptions) {}
 
   register(app: FastifyInstance): void {
+    this.registerUpdates(app);
     app.get(`${this.prefix}/campaign/get/`, async (request, reply) => {
       const query = campaignQuery.safeParse(request.query);
       const refusal = this.refuse(request, reply, query.error);
@@ -79,6 +91,31 @@ export class TikTokAdapter implements PlatformAdapter {
         .metricRows(account, since, until)
         .filter(({ campaign }) => buyingType(campaign) === 'AUCTION');
       return this.send(reply, query.data, rows, (row) => reportFields(account, row));
+    });
+  }
+
+  private registerUpdates(app: FastifyInstance): void {
+    app.post(`${this.prefix}/campaign/status/update/`, async (request, reply) => {
+      const body = statusBody.safeParse(request.body);
+      const refusal = this.refuse(request, reply, body.error);
+      if (refusal !== undefined || body.data === undefined) return refusal;
+      const account = this.options.world.account('tiktok', body.data.advertiser_id);
+      const status = body.data.operation_status === 'ENABLE' ? 'active' : 'paused';
+      const found = body.data.campaign_ids.every((id) => this.options.world.update(account, id, { status }));
+      return found
+        ? sendOk(reply, { campaign_ids: body.data.campaign_ids })
+        : sendError(reply, 40002, 'campaign_ids: not found');
+    });
+    app.post(`${this.prefix}/campaign/update/`, async (request, reply) => {
+      const body = updateBody.safeParse(request.body);
+      const refusal = this.refuse(request, reply, body.error);
+      if (refusal !== undefined || body.data === undefined) return refusal;
+      const account = this.options.world.account('tiktok', body.data.advertiser_id);
+      const dailyBudgetMinor = Math.round(body.data.budget * 10 ** account.minorDigits);
+      const found = this.options.world.update(account, body.data.campaign_id, { dailyBudgetMinor });
+      return found
+        ? sendOk(reply, { campaign_id: body.data.campaign_id })
+        : sendError(reply, 40002, 'campaign_id: not found');
     });
   }
 
@@ -168,6 +205,10 @@ function reportFields(account: Account, { campaign, date, metric }: MetricRow): 
       reach: String(metric.reach),
     },
   };
+}
+
+function sendOk(reply: FastifyReply, data: object): FastifyReply {
+  return reply.send({ code: 0, message: 'OK', request_id: 'sandbox', data });
 }
 
 function sendError(reply: FastifyReply, code: number, message: string): FastifyReply {

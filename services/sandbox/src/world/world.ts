@@ -42,6 +42,7 @@ const LISTINGS_KEPT = 8;
 export class World {
   private readonly campaignsByAccount = new Map<string, WorldCampaign[]>();
   private readonly removed = new Set<string>();
+  private readonly changes = new Map<string, number>();
   private readonly listings = new Map<string, readonly MetricRow[]>();
   private aheadMs = 0;
 
@@ -72,6 +73,30 @@ export class World {
     return this.all(account).filter(
       (campaign) => campaign.startedOn <= today && !this.removed.has(keyOf(account, campaign.id)),
     );
+  }
+
+  /** Changes a campaign as its advertiser would; `false` when there is none of that id. */
+  update(
+    account: Account,
+    campaignId: string,
+    change: { status?: 'active' | 'paused'; dailyBudgetMinor?: number },
+  ): boolean {
+    const campaign = this.campaigns(account).find(({ id }) => id === campaignId);
+    if (campaign === undefined) return false;
+    if (change.dailyBudgetMinor !== undefined) campaign.dailyBudgetMinor = change.dailyBudgetMinor;
+    if (change.status !== undefined) {
+      campaign.status = change.status;
+      campaign.endedOn = change.status === 'active' ? undefined : this.today();
+    }
+    const key = keyOf(account, campaignId);
+    this.changes.set(key, (this.changes.get(key) ?? 0) + 1);
+    this.listings.clear();
+    return true;
+  }
+
+  /** How often a campaign was changed. */
+  changeCount(account: Account, campaignId: string): number {
+    return this.changes.get(keyOf(account, campaignId)) ?? 0;
   }
 
   /** Takes a campaign out of every listing. */

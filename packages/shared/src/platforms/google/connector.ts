@@ -1,6 +1,7 @@
 /** Google Ads API over REST: campaigns and daily metrics of one customer. */
 import { z } from 'zod';
 import type {
+  CampaignChange,
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
@@ -12,7 +13,7 @@ import type { CredentialsOf } from '../credentials.js';
 import { PlatformError } from '../errors.js';
 import { bigInteger, wholeNumber } from '../fields.js';
 import type { HttpClient, HttpReply } from '../http-client.js';
-import { decimalFromCount, decimalFromMicros } from '../money.js';
+import { decimalFromCount, decimalFromMicros, unitsFromDecimal } from '../money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import { googleError } from './errors.js';
@@ -62,6 +63,12 @@ const metricPage = pageSchema(
         conversionsValue: z.number().default(0),
       })
       .prefault({}),
+  }),
+);
+
+const budgetPage = pageSchema(
+  z.object({
+    campaignBudget: z.object({ resourceName: z.string(), explicitlyShared: z.boolean().default(false) }),
   }),
 );
 
@@ -115,6 +122,43 @@ export class GoogleConnector implements PlatformConnector {
     }
   }
 
+  async updateCampaign(
+    externalId: string,
+    { status, dailyBudget }: CampaignChange,
+    { signal }: ReadOptions,
+  ): Promise<void> {
+    const customer = `customers/${this.options.accountId}`;
+    if (status !== undefined) {
+      const update = {
+        resourceName: `${customer}/campaigns/${externalId}`,
+        status: status === 'active' ? 'ENABLED' : 'PAUSED',
+      };
+      await this.post('campaigns:mutate', { operations: [{ updateMask: 'status', update }] }, signal);
+    }
+    if (dailyBudget === undefined) return;
+    const amountMicros = String(unitsFromDecimal(dailyBudget, 6));
+    const update = { resourceName: await this.ownBudget(externalId, signal), amountMicros };
+    await this.post(
+      'campaignBudgets:mutate',
+      { operations: [{ updateMask: 'amountMicros', update }] },
+      signal,
+    );
+  }
+
+  /** A budget that campaigns share is not changed for one of them. */
+  private async ownBudget(externalId: string, signal: AbortSignal): Promise<string> {
+    if (!/^\d+$/.test(externalId))
+      throw new PlatformError('google', 'permanent', 'a campaign id has digits only');
+    const query = `SELECT campaign.id, campaign_budget.resource_name, campaign_budget.explicitly_shared FROM campaign WHERE campaign.id = ${externalId}`;
+    for await (const [row] of this.search(query, budgetPage, signal)) {
+      if (row === undefined) continue;
+      if (row.campaignBudget.explicitlyShared)
+        throw new PlatformError('google', 'permanent', 'the budget is shared with other campaigns');
+      return row.campaignBudget.resourceName;
+    }
+    throw new PlatformError('google', 'permanent', 'the campaign is not there');
+  }
+
   private async *search<Item>(
     query: string,
     schema: z.ZodType<{ results: Item[]; nextPageToken?: string | undefined }>,
@@ -122,7 +166,11 @@ export class GoogleConnector implements PlatformConnector {
   ): AsyncIterable<Item[]> {
     let pageToken: string | undefined;
     do {
-      const reply = await this.post({ query, ...(pageToken === undefined ? {} : { pageToken }) }, signal);
+      const reply = await this.post(
+        'googleAds:search',
+        { query, ...(pageToken === undefined ? {} : { pageToken }) },
+        signal,
+      );
       const page = parseReply('google', schema, reply.body);
       yield page.results;
       if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
@@ -133,23 +181,23 @@ export class GoogleConnector implements PlatformConnector {
   }
 
   /** One request; a refused token is replaced once. */
-  private async post(body: object, signal: AbortSignal): Promise<HttpReply> {
+  private async post(method: string, body: object, signal: AbortSignal): Promise<HttpReply> {
     const token = await this.token.get(signal);
-    const reply = await this.send(token, body, signal);
+    const reply = await this.send(method, token, body, signal);
     const error = googleError(reply);
     if (error === undefined) return reply;
     if (error.kind !== 'auth_expired') throw error;
-    const second = await this.send(await this.token.replace(token, signal), body, signal);
+    const second = await this.send(method, await this.token.replace(token, signal), body, signal);
     const secondError = googleError(second);
     if (secondError !== undefined) throw secondError;
     return second;
   }
 
-  private send(token: string, body: object, signal: AbortSignal): Promise<HttpReply> {
+  private send(method: string, token: string, body: object, signal: AbortSignal): Promise<HttpReply> {
     const { http, baseUrl, accountId, credentials } = this.options;
     return http.send({
       method: 'POST',
-      url: new URL(`${baseUrl}/customers/${accountId}/googleAds:search`),
+      url: new URL(`${baseUrl}/customers/${accountId}/${method}`),
       headers: {
         authorization: `Bearer ${token}`,
         'developer-token': credentials.developerToken,

@@ -1,6 +1,7 @@
 /** Meta Marketing API: campaigns and insights of one ad account. */
 import { z } from 'zod';
 import type {
+  CampaignChange,
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
@@ -12,7 +13,7 @@ import type { CredentialsOf } from '../credentials.js';
 import { PlatformError } from '../errors.js';
 import { bigInteger, decimalText, wholeNumber } from '../fields.js';
 import type { HttpClient } from '../http-client.js';
-import { decimalFromMinor } from '../money.js';
+import { decimalFromMinor, minorDigits, unitsFromDecimal } from '../money.js';
 import { parseReply } from '../parse-reply.js';
 import { metaError, quotaWaitMs } from './errors.js';
 
@@ -128,6 +129,31 @@ export class MetaConnector implements PlatformConnector {
         revenue: purchases(insight.action_values) ?? '0',
       }));
     }
+  }
+
+  async updateCampaign(
+    externalId: string,
+    { status, dailyBudget }: CampaignChange,
+    { signal }: ReadOptions,
+  ): Promise<void> {
+    const { baseUrl, currency, credentials, http } = this.options;
+    const form = new URLSearchParams();
+    if (status !== undefined) form.set('status', status === 'active' ? 'ACTIVE' : 'PAUSED');
+    if (dailyBudget !== undefined)
+      form.set('daily_budget', String(unitsFromDecimal(dailyBudget, minorDigits(currency))));
+    const reply = await http.send({
+      method: 'POST',
+      url: new URL(`${baseUrl}/${encodeURIComponent(externalId)}`),
+      headers: {
+        authorization: `Bearer ${credentials.accessToken}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: form.toString(),
+      signal,
+    });
+    const error = metaError(reply);
+    if (error !== undefined) throw error;
+    parseReply('meta', z.object({ success: z.literal(true) }), reply.body);
   }
 
   private async *pages<Item>(

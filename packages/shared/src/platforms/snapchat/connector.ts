@@ -1,6 +1,7 @@
 /** Snapchat Marketing API: campaigns of one ad account, and the daily statistics of each. */
 import { z } from 'zod';
 import type {
+  CampaignChange,
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
@@ -12,8 +13,8 @@ import type { CredentialsOf } from '../credentials.js';
 import { addDays, localDate, sliceWindow, startOfLocalDay } from '../date-window.js';
 import { PlatformError, type PlatformErrorKind } from '../errors.js';
 import { bigInteger, decimalText, wholeNumber } from '../fields.js';
-import { retryAfterMs, type HttpClient, type HttpReply } from '../http-client.js';
-import { decimalFromMicros } from '../money.js';
+import { retryAfterMs, type HttpClient, type HttpReply, type HttpRequest } from '../http-client.js';
+import { decimalFromMicros, unitsFromDecimal } from '../money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 
@@ -54,6 +55,14 @@ const campaignPage = z.object({
       }),
     }),
   ),
+});
+
+/** As it came, because a change has to send all of it back. */
+const wholeCampaign = z.object({
+  request_status: success,
+  campaigns: z
+    .array(z.object({ sub_request_status: success, campaign: z.looseObject({ id: z.string() }) }))
+    .min(1),
 });
 
 const statsReply = z.object({
@@ -106,7 +115,7 @@ export class SnapchatConnector implements PlatformConnector {
       const page: z.infer<typeof campaignPage> = parseReply(
         'snapchat',
         campaignPage,
-        (await this.get(url, signal)).body,
+        (await this.request({ url, signal })).body,
       );
       yield page.campaigns.map(({ campaign }) => ({
         externalId: campaign.id,
@@ -135,6 +144,34 @@ export class SnapchatConnector implements PlatformConnector {
     }
   }
 
+  /** A campaign is replaced as a whole, so what it is comes first. */
+  async updateCampaign(
+    externalId: string,
+    { status, dailyBudget }: CampaignChange,
+    { signal }: ReadOptions,
+  ): Promise<void> {
+    const { baseUrl, accountId } = this.options;
+    const address = new URL(`${baseUrl}/campaigns/${encodeURIComponent(externalId)}`);
+    const [current] = parseReply(
+      'snapchat',
+      wholeCampaign,
+      (await this.request({ url: address, signal })).body,
+    ).campaigns;
+    const campaign = {
+      ...current?.campaign,
+      ...(status === undefined ? {} : { status: status === 'active' ? 'ACTIVE' : 'PAUSED' }),
+      ...(dailyBudget === undefined ? {} : { daily_budget_micro: Number(unitsFromDecimal(dailyBudget, 6)) }),
+    };
+    const reply = await this.request({
+      method: 'PUT',
+      url: new URL(`${baseUrl}/adaccounts/${accountId}/campaigns`),
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ campaigns: [campaign] }),
+      signal,
+    });
+    parseReply('snapchat', wholeCampaign, reply.body);
+  }
+
   private async stats(
     campaignId: string,
     { since, until }: DateWindow,
@@ -148,7 +185,7 @@ export class SnapchatConnector implements PlatformConnector {
       end_time: startOfLocalDay(addDays(until, 1), timeZone).toISOString(),
       fields: STATS_FIELDS,
     }).toString();
-    const reply = parseReply('snapchat', statsReply, (await this.get(url, signal)).body);
+    const reply = parseReply('snapchat', statsReply, (await this.request({ url, signal })).body);
     return reply.timeseries_stats
       .flatMap(({ timeseries_stat: { timeseries } }) => timeseries)
       .filter(({ stats }) => stats.impressions > 0 || stats.spend > 0n || stats.conversion_purchases !== '0')
@@ -178,20 +215,22 @@ export class SnapchatConnector implements PlatformConnector {
   }
 
   /** One request; a refused token is replaced once. */
-  private async get(url: URL, signal: AbortSignal): Promise<HttpReply> {
+  private async request(request: HttpRequest): Promise<HttpReply> {
+    const { signal } = request;
     const token = await this.token.get(signal);
-    const reply = await this.send(url, token, signal);
+    const reply = await this.send(request, token);
     const error = snapchatError(reply);
     if (error === undefined) return reply;
     if (error.kind !== 'auth_expired') throw error;
-    const second = await this.send(url, await this.token.replace(token, signal), signal);
+    const second = await this.send(request, await this.token.replace(token, signal));
     const secondError = snapchatError(second);
     if (secondError !== undefined) throw secondError;
     return second;
   }
 
-  private send(url: URL, token: string, signal: AbortSignal): Promise<HttpReply> {
-    return this.options.http.send({ url, headers: { authorization: `Bearer ${token}` }, signal });
+  private send(request: HttpRequest, token: string): Promise<HttpReply> {
+    const headers = { ...request.headers, authorization: `Bearer ${token}` };
+    return this.options.http.send({ ...request, headers });
   }
 }
 

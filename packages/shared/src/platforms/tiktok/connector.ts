@@ -1,6 +1,7 @@
 /** TikTok Business API: campaigns and daily reports of one advertiser. Errors come as HTTP 200 with a code in the body. */
 import { z } from 'zod';
 import type {
+  CampaignChange,
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
@@ -153,6 +154,41 @@ export class TikTokConnector implements PlatformConnector {
         }));
       }
     }
+  }
+
+  async updateCampaign(
+    externalId: string,
+    { status, dailyBudget }: CampaignChange,
+    { signal }: ReadOptions,
+  ): Promise<void> {
+    const { accountId } = this.options;
+    if (status !== undefined) {
+      const operation = status === 'active' ? 'ENABLE' : 'DISABLE';
+      await this.post(
+        '/campaign/status/update/',
+        { advertiser_id: accountId, campaign_ids: [externalId], operation_status: operation },
+        signal,
+      );
+    }
+    if (dailyBudget !== undefined) {
+      await this.post(
+        '/campaign/update/',
+        { advertiser_id: accountId, campaign_id: externalId, budget: Number(dailyBudget) },
+        signal,
+      );
+    }
+  }
+
+  private async post(path: string, body: object, signal: AbortSignal): Promise<void> {
+    const { http, baseUrl, credentials } = this.options;
+    const reply = await http.send({
+      method: 'POST',
+      url: new URL(`${baseUrl}${path}`),
+      headers: { 'access-token': credentials.accessToken, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal,
+    });
+    dataOf(reply);
   }
 
   private async *pages<Item>(

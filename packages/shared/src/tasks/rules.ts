@@ -1,0 +1,47 @@
+/** Contracts of the rules queue. */
+import { defineTask, type TaskContract } from '@stratum/jobs';
+import { z } from 'zod';
+
+const id = z.int().positive();
+
+export const evaluateRules = defineTask({
+  name: 'evaluate_rules',
+  queue: 'rules',
+  description:
+    'Evaluates all active rules of a tenant against all its campaigns, and starts what they ask for.',
+  input: z.object({ tenant_id: id }),
+  output: z.object({
+    tenant_id: z.int(),
+    rules: z.int(),
+    campaigns: z.int(),
+    matched: z.int(),
+    fired: z.int(),
+    held: z.int(),
+    conflicts: z.int(),
+    actions: z.int(),
+    /** Rules whose definition cannot be read. */
+    invalid: z.int(),
+  }),
+  retry: { backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 120_000 } },
+});
+
+export const evaluateAllRules = defineTask({
+  name: 'evaluate_all_rules',
+  queue: 'rules',
+  description: 'Enqueues the evaluation of each tenant.',
+  input: z.object({}),
+  output: z.object({ enqueued: z.int() }),
+  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
+  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
+});
+
+export const applyPlatformAction = defineTask({
+  name: 'apply_platform_action',
+  queue: 'rules',
+  description: 'Asks a platform for one change of a campaign, once.',
+  input: z.object({ tenant_id: id, action_id: id }),
+  output: z.object({ action_id: z.int(), outcome: z.enum(['applied', 'already_done']) }),
+  retry: { maxRetries: 6, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },
+});
+
+export const RULES_TASKS: readonly TaskContract[] = [evaluateRules, evaluateAllRules, applyPlatformAction];

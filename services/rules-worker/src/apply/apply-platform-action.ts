@@ -1,0 +1,184 @@
+/**
+ * `apply_platform_action`: claim → ask the platform → note what it said. The claim is a token, so only its holder writes the end. The
+ * wish is a target, so a task that died in the middle, or does not know whether the platform heard it, asks again without harm.
+ */
+import { randomUUID } from 'node:crypto';
+import type { HandlerFor } from '@stratum/jobs';
+import {
+  openCredentials,
+  recordDomainEvent,
+  sealCredentials,
+  withTenant,
+  type applyPlatformAction,
+  type AuditEvent,
+} from '@stratum/shared';
+import {
+  createConnector,
+  PLATFORM_NAMES,
+  platformCredentialsSchema,
+  PlatformError,
+  type CampaignChange,
+  type PlatformConnector,
+} from '@stratum/shared/platforms';
+import type { RulesDependencies } from '../handlers.js';
+
+interface ClaimedAction {
+  kind: 'status' | 'daily_budget';
+  target: string;
+  before: string | null;
+  rule_id: string;
+  campaign_id: string;
+  campaign: string;
+  campaign_external_id: string;
+  account_id: string;
+  platform: string;
+  external_id: string;
+  currency: string;
+  time_zone: string;
+  credentials_ciphertext: Buffer;
+  credentials_key_id: string;
+}
+
+export function applyPlatformActionHandler(
+  dependencies: RulesDependencies,
+): HandlerFor<typeof applyPlatformAction> {
+  const { pool, audit } = dependencies;
+  return async ({ tenant_id: tenantId, action_id: actionId }, context) => {
+    const claim = randomUUID();
+    const action = await claimAction(dependencies, {
+      tenantId,
+      actionId,
+      claim,
+      // The worker that had this task was lost, and its claim with it.
+      takeOver: context.deliveries > 1,
+    });
+    if (action === undefined) return { action_id: actionId, outcome: 'already_done' };
+    try {
+      await openConnector(dependencies, tenantId, action).updateCampaign(
+        action.campaign_external_id,
+        changeOf(action),
+        {
+          signal: context.signal,
+        },
+      );
+    } catch (error) {
+      await release(dependencies, { tenantId, actionId, claim, error });
+      throw error;
+    }
+    const at = new Date();
+    await withTenant(pool, tenantId, async (client) => {
+      const { rowCount } = await client.query(
+        `UPDATE platform_action SET state = 'applied', applied_at = $3, error = NULL WHERE id = $1 AND claim = $2`,
+        [actionId, claim, at],
+      );
+      if (rowCount === 0) return;
+      if (action.kind === 'status')
+        await client.query('UPDATE campaign SET status = $2 WHERE id = $1', [
+          action.campaign_id,
+          action.target,
+        ]);
+      else
+        await client.query('UPDATE campaign SET daily_budget = $2 WHERE id = $1', [
+          action.campaign_id,
+          action.target,
+        ]);
+      const type =
+        action.kind === 'status' && action.target === 'paused' ? 'campaign.paused' : 'campaign.updated';
+      const data = {
+        campaign_id: Number(action.campaign_id),
+        rule_id: Number(action.rule_id),
+        [action.kind]: action.target,
+        before: action.before,
+      };
+      await recordDomainEvent(client, { type, data, at });
+    });
+    await audit(auditEvent(tenantId, actionId, action, at));
+    return { action_id: actionId, outcome: 'applied' };
+  };
+}
+
+/** `undefined` when it is done, or another task is at it. A claim is good for as long as a task may run. */
+async function claimAction(
+  { pool }: RulesDependencies,
+  {
+    tenantId,
+    actionId,
+    claim,
+    takeOver,
+  }: { tenantId: number; actionId: number; claim: string; takeOver: boolean },
+): Promise<ClaimedAction | undefined> {
+  return withTenant(pool, tenantId, async (client) => {
+    const { rows } = await client.query<ClaimedAction>(
+      `UPDATE platform_action p SET state = 'applying', claim = $2, claimed_at = now()
+       FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
+       WHERE p.id = $1 AND c.tenant_id = p.tenant_id AND c.id = p.campaign_id
+         AND (p.state = 'proposed' OR (p.state = 'applying' AND (p.claimed_at < now() - interval '15 minutes' OR $3)))
+       RETURNING p.kind, p.target, p.before, p.rule_id, p.campaign_id, c.name AS campaign, c.external_id AS campaign_external_id, a.id AS account_id,
+         a.platform, a.external_id, a.currency, a.time_zone, a.credentials_ciphertext, a.credentials_key_id`,
+      [actionId, claim, takeOver],
+    );
+    return rows[0];
+  });
+}
+
+/** Back to the queue, or given up. */
+async function release(
+  { pool }: RulesDependencies,
+  { tenantId, actionId, claim, error }: { tenantId: number; actionId: number; claim: string; error: unknown },
+): Promise<void> {
+  const isFinal = error instanceof PlatformError && !error.retryable;
+  const reason = error instanceof Error ? error.message : 'unknown';
+  await withTenant(pool, tenantId, (client) =>
+    client.query('UPDATE platform_action SET state = $3, error = $4 WHERE id = $1 AND claim = $2', [
+      actionId,
+      claim,
+      isFinal ? 'failed' : 'proposed',
+      reason,
+    ]),
+  );
+}
+
+function openConnector(
+  { pool, keys, endpoints, requestTimeoutMs }: RulesDependencies,
+  tenantId: number,
+  action: ClaimedAction,
+): PlatformConnector {
+  const platform = PLATFORM_NAMES.find((name) => name === action.platform);
+  if (platform === undefined) throw new Error(`there is no connector for ${action.platform}`);
+  const owner = { tenantId, platform, externalId: action.external_id };
+  const sealed = { keyId: action.credentials_key_id, ciphertext: action.credentials_ciphertext };
+  return createConnector({
+    accountId: action.external_id,
+    currency: action.currency,
+    timeZone: action.time_zone,
+    credentials: platformCredentialsSchema.parse(openCredentials(keys, owner, sealed)),
+    endpoints,
+    timeoutMs: requestTimeoutMs,
+    onCredentialsRefreshed: async (credentials) => {
+      const { ciphertext, keyId } = sealCredentials(keys, owner, credentials);
+      await withTenant(pool, tenantId, (client) =>
+        client.query(
+          'UPDATE platform_account SET credentials_ciphertext = $2, credentials_key_id = $3 WHERE id = $1',
+          [action.account_id, ciphertext, keyId],
+        ),
+      );
+    },
+  });
+}
+
+function changeOf({ kind, target }: ClaimedAction): CampaignChange {
+  if (kind === 'daily_budget') return { dailyBudget: target };
+  return { status: target === 'paused' ? 'paused' : 'active' };
+}
+
+function auditEvent(tenantId: number, actionId: number, action: ClaimedAction, at: Date): AuditEvent {
+  return {
+    id: `platform-action-${tenantId}-${actionId}`,
+    tenant_id: tenantId,
+    actor: `rule/${action.rule_id}`,
+    action: `campaign.${action.kind}`,
+    subject: `campaign/${action.campaign_id}`,
+    details: { before: action.before, after: action.target, platform: action.platform },
+    occurred_at: at.toISOString(),
+  };
+}

@@ -1,0 +1,37 @@
+/** The daily budget that a rule asks for, as an absolute amount: a step that is repeated would compound. */
+import type { RuleAction } from '@stratum/shared/rules';
+import { decimalFromUnits, minorDigits, unitsFromDecimal } from '@stratum/shared/platforms';
+
+export interface BudgetState {
+  currency: string;
+  /** Decimal text in major units. */
+  now: string;
+  /** What it was a day ago, before any rule moved it. */
+  dayAgo: string;
+}
+
+/** A decimal text; the same as now when the bounds leave no room. */
+export function targetBudget(
+  action: Extract<RuleAction, { kind: 'adjust_budget' }>,
+  { currency, now, dayAgo }: BudgetState,
+): string {
+  const digits = minorDigits(currency);
+  const minor = (value: number): number => Math.round(value * 10 ** digits);
+  const present = Number(unitsFromDecimal(now, 6)) / 10 ** (6 - digits);
+  const before = Number(unitsFromDecimal(dayAgo, 6)) / 10 ** (6 - digits);
+  const wanted =
+    action.amount === undefined ? present * (1 + (action.percent ?? 0) / 100) : minor(action.amount);
+  const reach = action.max_daily_percent / 100;
+  const highest = Math.min(
+    Math.floor(before * (1 + reach) + 1e-6),
+    action.ceiling === undefined ? Infinity : minor(action.ceiling),
+  );
+  const lowest = Math.max(
+    Math.ceil(before * (1 - reach) - 1e-6),
+    action.floor === undefined ? 1 : minor(action.floor),
+  );
+  // Where floor and largest step leave no room, the budget stays.
+  if (lowest > highest) return now;
+  const target = Math.min(highest, Math.max(lowest, Math.round(wanted)));
+  return decimalFromUnits(BigInt(target), digits);
+}

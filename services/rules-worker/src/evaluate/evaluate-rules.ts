@@ -1,0 +1,125 @@
+/**
+ * `evaluate_rules`: reads what all rules look at, decides, and writes decisions and wished changes in one transaction; then one
+ * task for each change. A run that dies before its tasks are enqueued leaves the wishes to the next one.
+ */
+import type { HandlerFor } from '@stratum/jobs';
+import { applyPlatformAction, tickTime, withTenant, type evaluateRules } from '@stratum/shared';
+import { ruleDefinitionSchema, type RuleDefinition } from '@stratum/shared/rules';
+import { localDate } from '@stratum/shared/platforms';
+import type { PoolClient } from 'pg';
+import type { RulesDependencies } from '../handlers.js';
+import { decide, type Decision, type Rule } from './decide.js';
+import { readCampaigns, readFigures } from './figures.js';
+import { writeDecisions } from './write-decisions.js';
+
+export function evaluateRulesHandler({
+  pool,
+}: Pick<RulesDependencies, 'pool'>): HandlerFor<typeof evaluateRules> {
+  return async ({ tenant_id: tenantId }, context) => {
+    const now = tickTime(context);
+    const { open, ...summary } = await withTenant(pool, tenantId, async (client) => {
+      // Of two evaluations of a tenant the second waits, and sees what the first has decided.
+      await client.query(`SELECT pg_advisory_xact_lock(hashtext('stratum.rules'), $1::int)`, [tenantId]);
+      const { rules, invalid } = await readRules(client);
+      for (const name of invalid)
+        context.logger.error({ rule: name }, 'a rule has a definition that cannot be read');
+      const today = localDate(now, await timeZoneOf(client));
+      const campaigns = await readCampaigns(client);
+      const figures = await readFigures(
+        client,
+        rules.map(({ definition }) => definition),
+        today,
+      );
+      const decisions = decide(rules, campaigns, figures, {
+        now,
+        gate: await readGate(client, now),
+        ...(await readHistory(client, now)),
+      });
+      const actions = await writeDecisions(client, { tenantId, now, rules, decisions });
+      const { rows } = await client.query<{ id: string }>(
+        `SELECT id FROM platform_action WHERE state = 'proposed' OR (state = 'applying' AND claimed_at < now() - interval '15 minutes') ORDER BY id`,
+      );
+      const count = (outcome: Decision['outcome']): number =>
+        decisions.filter((decision) => decision.outcome === outcome).length;
+      return {
+        tenant_id: tenantId,
+        rules: rules.length,
+        campaigns: campaigns.length,
+        matched: decisions.length,
+        fired: count('fired'),
+        held: count('held'),
+        conflicts: count('conflict'),
+        actions,
+        invalid: invalid.length,
+        open: rows.map(({ id }) => Number(id)),
+      };
+    });
+    await context.enqueueMany(
+      applyPlatformAction,
+      open.map((id) => ({
+        payload: { tenant_id: tenantId, action_id: id },
+        options: { id: `apply-${tenantId}-${id}` },
+      })),
+    );
+    return summary;
+  };
+}
+
+async function readRules(client: PoolClient): Promise<{ rules: Rule[]; invalid: string[] }> {
+  const { rows } = await client.query<{ id: string; name: string; priority: number; definition: unknown }>(
+    `SELECT id, name, priority, definition FROM rule WHERE status = 'active' ORDER BY priority DESC, id`,
+  );
+  const rules: Rule[] = [];
+  const invalid: string[] = [];
+  for (const { id, name, priority, definition } of rows) {
+    const parsed: RuleDefinition | undefined = ruleDefinitionSchema.safeParse(definition).data;
+    if (parsed === undefined) invalid.push(name);
+    else rules.push({ id: Number(id), name, priority, definition: parsed });
+  }
+  return { rules, invalid };
+}
+
+async function timeZoneOf(client: PoolClient): Promise<string> {
+  const { rows } = await client.query<{ time_zone: string }>('SELECT time_zone FROM tenant');
+  return rows[0]?.time_zone ?? 'UTC';
+}
+
+const CHECK_VALID_MS = 3 * 3_600_000;
+
+/** Why nothing is to be changed now; `undefined` when the data can be trusted. What was never measured is not trusted. */
+async function readGate(client: PoolClient, now: Date): Promise<string | undefined> {
+  const { rows } = await client.query<{ status: string; checked_at: Date }>(
+    'SELECT status, checked_at FROM pipeline_check WHERE checked_at <= $1 ORDER BY checked_at DESC LIMIT 1',
+    [now],
+  );
+  const [check] = rows;
+  if (check === undefined || now.getTime() - check.checked_at.getTime() > CHECK_VALID_MS) {
+    return 'the health of the data pipeline was not checked within three hours';
+  }
+  return check.status === 'critical' ? 'the data pipeline is critical' : undefined;
+}
+
+interface History {
+  /** When a rule last did something to a campaign, by `<rule>/<campaign>`; milliseconds since 1970. */
+  lastFired: Map<string, number>;
+  /** What a campaign's budget was a day ago, for those that a rule has moved since. */
+  budgetDayAgo: Map<number, string>;
+}
+
+async function readHistory(client: PoolClient, now: Date): Promise<History> {
+  const fired = await client.query<{ rule_id: string; campaign_id: string; at: Date }>(
+    `SELECT rule_id, campaign_id, max(evaluated_at) AS at FROM rule_execution
+     WHERE outcome IN ('fired', 'dry_run') AND evaluated_at > $1::timestamptz - interval '168 hours' AND evaluated_at <= $1 GROUP BY rule_id, campaign_id`,
+    [now],
+  );
+  const budgets = await client.query<{ campaign_id: string; before: string }>(
+    `SELECT DISTINCT ON (campaign_id) campaign_id, before FROM platform_action
+     WHERE kind = 'daily_budget' AND state <> 'failed' AND before IS NOT NULL AND proposed_at > $1::timestamptz - interval '1 day' AND proposed_at <= $1
+     ORDER BY campaign_id, proposed_at, id`,
+    [now],
+  );
+  return {
+    lastFired: new Map(fired.rows.map((row) => [`${row.rule_id}/${row.campaign_id}`, row.at.getTime()])),
+    budgetDayAgo: new Map(budgets.rows.map((row) => [Number(row.campaign_id), row.before])),
+  };
+}

@@ -1,0 +1,61 @@
+/** The handlers of the rules queue, with what they need. */
+import { handleTask, type TaskHandler } from '@stratum/jobs';
+import {
+  activeTenants,
+  applyPlatformAction,
+  ENDPOINT_SETTINGS,
+  endpointsFrom,
+  ensureAuditStream,
+  evaluateAllRules,
+  evaluateRules,
+  fanOut,
+  publishAudit,
+  type AuditEvent,
+  type KeyRing,
+  type QueueService,
+} from '@stratum/shared';
+import type { PlatformEndpoints } from '@stratum/shared/platforms';
+import type { Pool } from 'pg';
+import { applyPlatformActionHandler } from './apply/apply-platform-action.js';
+import { evaluateRulesHandler } from './evaluate/evaluate-rules.js';
+
+export interface RulesDependencies {
+  /** Connected as `stratum_rules_worker`. */
+  pool: Pool;
+  keys: KeyRing;
+  endpoints: PlatformEndpoints;
+  /** For each request to a platform, in milliseconds. */
+  requestTimeoutMs: number;
+  audit: (event: AuditEvent) => Promise<void>;
+}
+
+export function createRulesHandlers(dependencies: RulesDependencies): TaskHandler[] {
+  const { pool } = dependencies;
+  return [
+    handleTask(evaluateRules, evaluateRulesHandler(dependencies)),
+    handleTask(applyPlatformAction, applyPlatformActionHandler(dependencies)),
+    handleTask(evaluateAllRules, async (_payload, context) => {
+      const tenants = await activeTenants(pool);
+      const items = tenants.map((tenantId) => ({ scope: tenantId, payload: { tenant_id: tenantId } }));
+      return { enqueued: await fanOut(context, evaluateRules, items) };
+    }),
+  ];
+}
+
+const SETTINGS = ['STRATUM_CREDENTIALS_KEY', 'PLATFORM_REQUEST_TIMEOUT', ...ENDPOINT_SETTINGS] as const;
+
+export const rulesService: QueueService<(typeof SETTINGS)[number]> = {
+  queue: 'rules',
+  role: 'stratum_rules_worker',
+  settings: SETTINGS,
+  createHandlers: async ({ pool, configuration, connection }) => {
+    await ensureAuditStream(connection, configuration);
+    return createRulesHandlers({
+      pool,
+      keys: configuration.STRATUM_CREDENTIALS_KEY,
+      endpoints: endpointsFrom(configuration),
+      requestTimeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
+      audit: (event) => publishAudit(connection, configuration.STRATUM_PREFIX, event),
+    });
+  },
+};

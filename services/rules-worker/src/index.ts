@@ -1,0 +1,1 @@
+export { createRulesHandlers, rulesService, type RulesDependencies } from './handlers.js';

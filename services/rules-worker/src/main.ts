@@ -1,0 +1,5 @@
+/** The worker of the rules queue as a service. */
+import { runQueueService } from '@stratum/shared';
+import { rulesService } from './handlers.js';
+
+await runQueueService(rulesService);
