@@ -2,9 +2,8 @@
 import { connectToNats, createClient, type JobsClient, type Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { loadConfiguration, platformTopology, TOPOLOGY_SETTINGS } from '@stratum/shared';
-import { endpointsAt } from '@stratum/sandbox';
-import { endpointVariables } from '@stratum/shared';
 import { readCredentialsKey } from './stack/credentials-key.js';
+import { sandboxVariables } from './stack/sandbox-variables.js';
 import { readRunFile } from './stack/run-file.js';
 
 /** The environment variables as a service of the local stack would see them. What is set wins. */
@@ -15,7 +14,7 @@ export async function localEnvironment(): Promise<NodeJS.ProcessEnv> {
   return {
     NATS_URL: run.nats,
     DATABASE_URL: run.database,
-    ...(run.sandbox === null ? {} : endpointVariables(endpointsAt(run.sandbox))),
+    ...(run.sandbox === null ? {} : sandboxVariables(run.sandbox)),
     ...(key === undefined ? {} : { STRATUM_CREDENTIALS_KEY: key }),
     ...withoutEmpty(process.env),
   };

@@ -75,3 +75,4 @@ export { recordDomainEvent, type DomainEventType } from './domain-events/domain-
 export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from './domain-events/relay.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
 export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';
+export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';

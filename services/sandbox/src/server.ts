@@ -7,6 +7,7 @@ import { registerControlRoutes } from './control-routes.js';
 import { GoogleAdapter } from './platforms/google.js';
 import { MetaAdapter } from './platforms/meta.js';
 import { SnapchatAdapter } from './platforms/snapchat.js';
+import { registerSites } from './sites.js';
 import { TikTokAdapter } from './platforms/tiktok.js';
 import { truthOf, type AccountTruth } from './truth.js';
 import type { SandboxPlatform } from './world/model.js';
@@ -92,6 +93,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   });
   app.addHook('preHandler', faultHook(faults, adapters));
   for (const adapter of adapters.values()) adapter.register(app);
+  registerSites(app, world);
   registerControlRoutes(app, world, faults);
   const url = await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
   return {

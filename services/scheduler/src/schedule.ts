@@ -4,6 +4,7 @@ import type { ScheduleEntryOptions } from '@stratum/jobs';
 export const SCHEDULE: readonly ScheduleEntryOptions[] = [
   entry('evaluate_all_rules', '*/15 * * * *'),
   entry('sync_all_campaigns', '0 * * * *'),
+  entry('refresh_all_competitors', '0 */6 * * *'),
   entry('generate_daily_forecasts', '0 6 * * *'),
   entry('run_all_predictions', '*/30 * * * *'),
   entry('calculate_fatigue_scores', '0 3 * * *'),

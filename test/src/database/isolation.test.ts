@@ -11,6 +11,7 @@ const MIGRATIONS = [
   '0004_customer_data',
   '0005_forecasts',
   '0006_rules',
+  '0007_competitors',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

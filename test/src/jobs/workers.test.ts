@@ -154,7 +154,7 @@ describe('the topology', () => {
     expect(reports.flatMap(({ updated }) => updated)).toEqual([]);
     const again = await reconcileTopology(connection, topology);
     expect(again).toMatchObject({ created: [], updated: [] });
-    expect(again.unchanged).toHaveLength(15);
+    expect(again.unchanged).toHaveLength(16);
   });
 
   test('is updated when its settings change', async () => {

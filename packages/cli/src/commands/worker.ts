@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { cdpService } from '@stratum/cdp-worker';
 import { defaultService } from '@stratum/default-worker';
+import { intelService } from '@stratum/intel-worker';
 import { connectToNats } from '@stratum/jobs';
 import { mlService } from '@stratum/ml-worker';
 import { rulesService } from '@stratum/rules-worker';
@@ -19,7 +20,14 @@ import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
 
-const SERVICES: readonly QueueService[] = [syncService, defaultService, cdpService, mlService, rulesService];
+const SERVICES: readonly QueueService[] = [
+  syncService,
+  defaultService,
+  cdpService,
+  mlService,
+  rulesService,
+  intelService,
+];
 
 export function workerCommand(): Command {
   return new Command('worker')

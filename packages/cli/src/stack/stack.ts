@@ -2,9 +2,8 @@
 import { join } from 'node:path';
 import { connectToNats, reconcileTopology } from '@stratum/jobs';
 import { endStaleNatsServer, findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
-import { endpointsAt } from '@stratum/sandbox';
+
 import {
-  endpointVariables,
   loadConfiguration,
   migrate,
   openDatabase,
@@ -14,6 +13,7 @@ import {
   seed,
 } from '@stratum/shared';
 import { endStalePostgres, startPostgres } from '@stratum/shared/embedded';
+import { sandboxVariables } from './sandbox-variables.js';
 import { startChildService, type ChildService } from './child-service.js';
 import { ensureCredentialsKey } from './credentials-key.js';
 import { requireFreePorts } from './ports.js';
@@ -42,7 +42,14 @@ export interface Stack {
   stop(options?: { graceMs?: number }): Promise<void>;
 }
 
-const WORKERS = ['sync-worker', 'default-worker', 'cdp-worker', 'ml-worker', 'rules-worker'] as const;
+const WORKERS = [
+  'sync-worker',
+  'default-worker',
+  'cdp-worker',
+  'ml-worker',
+  'rules-worker',
+  'intel-worker',
+] as const;
 const STOP_GRACE_MS = 8_000;
 const natsFolder = (): string => join(homeFolder(), 'nats');
 const databaseFolder = (): string => join(homeFolder(), 'postgres');
@@ -76,7 +83,7 @@ class StackStarter {
       ...environment,
       SANDBOX_PORT: String(this.options.sandboxPort),
     });
-    const withPlatforms = { ...environment, ...endpointVariables(endpointsAt(sandbox.url ?? '')) };
+    const withPlatforms = { ...environment, ...sandboxVariables(sandbox.url ?? '') };
     onProgress('starting the services');
     await this.startServices(withPlatforms);
     signal.throwIfAborted();

@@ -84,6 +84,21 @@ const configurationSchema = z.object({
   TIKTOK_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.tiktok),
   SNAPCHAT_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.snapchat),
   SNAPCHAT_OAUTH_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.snapchatOauth),
+  /** Access to Meta's Ad Library; without it the ads of competitors stay unknown. Default: none. */
+  META_AD_LIBRARY_TOKEN: z.string().min(1).optional(),
+  /**
+   * Hosts with their ports, comma-separated, that the site scanner may visit although they are not public: for tests and the local
+   * stack. Default: none.
+   */
+  SCANNER_ALLOWED_HOSTS: z
+    .string()
+    .default('')
+    .transform((value) =>
+      value
+        .split(',')
+        .map((host) => host.trim())
+        .filter((host) => host !== ''),
+    ),
   /** The schedule starts at this time, RFC 3339, instead of now; for watching a past day. Default: now. */
   SCHEDULE_CLOCK_FROM: z.iso
     .datetime({ offset: true })

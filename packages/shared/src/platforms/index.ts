@@ -14,3 +14,4 @@ export { addDays, localDate } from './date-window.js';
 export { DEFAULT_PLATFORM_ENDPOINTS, type PlatformEndpoints } from './endpoints.js';
 export { PlatformError, type PlatformErrorKind } from './errors.js';
 export { decimalFromUnits, minorDigits, unitsFromDecimal } from './money.js';
+export { AdLibrary, type AdLibraryAd, type AdLibraryQuery } from './meta/ad-library.js';

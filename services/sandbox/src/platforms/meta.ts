@@ -1,6 +1,7 @@
 /** Meta Marketing API. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { activeAds, type ArchiveAd } from '../world/ad-archive.js';
 import type { Account, WorldCampaign } from '../world/model.js';
 import type { MetricRow } from '../world/world.js';
 import {
@@ -16,6 +17,10 @@ const query = z.object({
   limit: z.coerce.number().int().positive().default(25),
   after: z.string().optional(),
   time_range: z.string().optional(),
+});
+const archiveQuery = z.object({
+  search_page_ids: z.string().regex(/^\d+$/),
+  ad_reached_countries: z.string().min(4),
 });
 const changeBody = z.object({
   status: z.enum(['ACTIVE', 'PAUSED']).optional(),
@@ -40,6 +45,7 @@ export class MetaAdapter implements PlatformAdapter {
 
   register(app: FastifyInstance): void {
     this.registerUpdate(app);
+    this.registerAdLibrary(app);
     app.get<{ Params: { account: string } }>(`${this.prefix}/:account/campaigns`, async (request, reply) => {
       const account = this.enter(request, reply);
       if (account === undefined) return reply;
@@ -55,6 +61,19 @@ export class MetaAdapter implements PlatformAdapter {
         return sendError(reply, 400, { code: 100, message: '(#100) time_range is not valid' });
       const rows = this.options.world.metricRows(account, range.since, range.until);
       return this.listing(request, rows, (row) => insightFields(account, row));
+    });
+  }
+
+  private registerAdLibrary(app: FastifyInstance): void {
+    app.get(`${this.prefix}/ads_archive`, async (request, reply) => {
+      if (request.headers.authorization !== `Bearer ${SANDBOX_CREDENTIALS.metaAccessToken}`) {
+        return sendError(reply, 401, { code: 190, message: 'Invalid OAuth access token.' });
+      }
+      const asked = archiveQuery.safeParse(request.query).data;
+      if (asked === undefined)
+        return sendError(reply, 400, { code: 100, message: '(#100) ad_reached_countries is required' });
+      const ads = activeAds(asked.search_page_ids, this.options.world.today());
+      return this.listing(request, ads, (ad) => adFields(ad));
     });
   }
 
@@ -169,6 +188,18 @@ function campaignFields(campaign: WorldCampaign): object {
     effective_status: STATUSES[campaign.status],
     daily_budget: String(campaign.dailyBudgetMinor),
     start_time: `${campaign.startedOn}T00:00:00+0000`,
+  };
+}
+
+/** As on the real platform the address of a snapshot holds a token: nobody should keep it. */
+function adFields(ad: ArchiveAd): object {
+  return {
+    id: ad.id,
+    ad_creative_bodies: [ad.text],
+    ad_creative_link_titles: [ad.title],
+    publisher_platforms: ad.platforms,
+    ad_delivery_start_time: ad.startedOn,
+    ad_snapshot_url: `https://www.facebook.com/ads/archive/render_ad/?id=${ad.id}&access_token=${SANDBOX_CREDENTIALS.metaAccessToken}`,
   };
 }
 

@@ -1,0 +1,35 @@
+/** Contracts of the intel queue. */
+import { defineTask, type TaskContract } from '@stratum/jobs';
+import { z } from 'zod';
+
+const id = z.int().positive();
+
+export const fetchCompetitorData = defineTask({
+  name: 'fetch_competitor_data',
+  queue: 'intel',
+  description: "Looks at a competitor's site and ads, and tells what has changed since the last look.",
+  input: z.object({ tenant_id: id, competitor_id: id }),
+  output: z.object({
+    competitor_id: z.int(),
+    taken_at: z.iso.datetime(),
+    /** `null` where the source did not answer. */
+    active_ads: z.int().nullable(),
+    new_ads: z.int().nullable(),
+    stopped_ads: z.int().nullable(),
+    changes: z.array(z.string()),
+  }),
+  retry: { backoff: { kind: 'exponential', initialMs: 30_000, maxMs: 600_000 } },
+  limits: { softTimeLimitMs: 110_000, timeLimitMs: 120_000 },
+});
+
+export const refreshAllCompetitors = defineTask({
+  name: 'refresh_all_competitors',
+  queue: 'intel',
+  description: 'Enqueues a look at each competitor.',
+  input: z.object({}),
+  output: z.object({ enqueued: z.int() }),
+  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
+  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
+});
+
+export const INTEL_TASKS: readonly TaskContract[] = [fetchCompetitorData, refreshAllCompetitors];

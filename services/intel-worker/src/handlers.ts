@@ -1,0 +1,60 @@
+/** The handlers of the intel queue, with what they need. */
+import { handleTask, type TaskHandler } from '@stratum/jobs';
+import { fanOut, fetchCompetitorData, refreshAllCompetitors, type QueueService } from '@stratum/shared';
+import { AdLibrary } from '@stratum/shared/platforms';
+import type { Pool } from 'pg';
+import { fetchCompetitorDataHandler } from './fetch-competitor-data.js';
+import { SafeFetch } from './site/safe-fetch.js';
+
+export interface IntelDependencies {
+  /** Connected as `stratum_intel_worker`. */
+  pool: Pool;
+  site: SafeFetch;
+  /** `undefined` where nobody has given access to it. */
+  adLibrary: AdLibrary | undefined;
+}
+
+export function createIntelHandlers(dependencies: IntelDependencies): TaskHandler[] {
+  const { pool } = dependencies;
+  return [
+    handleTask(fetchCompetitorData, fetchCompetitorDataHandler(dependencies)),
+    handleTask(refreshAllCompetitors, async (_payload, context) => {
+      const { rows } = await pool.query<{ tenant_id: string; competitor_id: string }>(
+        'SELECT tenant_id, competitor_id FROM active_competitors()',
+      );
+      const items = rows.map(({ tenant_id: tenantId, competitor_id: competitorId }) => ({
+        scope: `${tenantId}-${competitorId}`,
+        payload: { tenant_id: Number(tenantId), competitor_id: Number(competitorId) },
+      }));
+      return { enqueued: await fanOut(context, fetchCompetitorData, items) };
+    }),
+  ];
+}
+
+const SETTINGS = [
+  'META_BASE_URL',
+  'META_AD_LIBRARY_TOKEN',
+  'PLATFORM_REQUEST_TIMEOUT',
+  'SCANNER_ALLOWED_HOSTS',
+] as const;
+
+export const intelService: QueueService<(typeof SETTINGS)[number]> = {
+  queue: 'intel',
+  role: 'stratum_intel_worker',
+  settings: SETTINGS,
+  createHandlers: ({ pool, configuration }) => {
+    const accessToken = configuration.META_AD_LIBRARY_TOKEN;
+    return createIntelHandlers({
+      pool,
+      site: new SafeFetch({ allowedHosts: configuration.SCANNER_ALLOWED_HOSTS }),
+      adLibrary:
+        accessToken === undefined
+          ? undefined
+          : new AdLibrary({
+              baseUrl: configuration.META_BASE_URL,
+              accessToken,
+              timeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
+            }),
+    });
+  },
+};

@@ -1,0 +1,5 @@
+/** The worker of the intel queue as a service. */
+import { runQueueService } from '@stratum/shared';
+import { intelService } from './handlers.js';
+
+await runQueueService(intelService);

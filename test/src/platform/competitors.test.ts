@@ -1,0 +1,253 @@
+/** Looks at competitors, and what the scanner refuses to touch. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { LookupFunction } from 'node:net';
+import { createIntelHandlers, SafeFetch } from '@stratum/intel-worker';
+import { SANDBOX_CREDENTIALS, startSandbox, type Sandbox } from '@stratum/sandbox';
+import { fetchCompetitorData, refreshAllCompetitors } from '@stratum/shared';
+import { AdLibrary } from '@stratum/shared/platforms';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openPlatform, OTHER_TENANT, TENANT, type Platform } from './fixture.js';
+
+const signal = new AbortController().signal;
+
+describe('the scanner', () => {
+  test.each([
+    'http://127.0.0.1/',
+    'http://localhost/',
+    'http://2130706433/',
+    'http://0x7f000001/',
+    'http://0177.0.0.1/',
+    'http://127.1/',
+    'http://0/',
+    'http://10.1.2.3/',
+    'http://172.16.0.1/',
+    'http://192.168.1.1/',
+    'http://169.254.169.254/latest/meta-data/',
+    'http://100.64.0.1/',
+    'http://198.18.0.1/',
+    'http://224.0.0.1/',
+    'http://255.255.255.255/',
+    'http://[::1]/',
+    'http://[::]/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://[::ffff:7f00:1]/',
+    'http://[fe80::1]/',
+    'http://[fc00::1]/',
+    'http://[fd12:3456::1]/',
+    'http://[64:ff9b::7f00:1]/',
+    'http://[2002:7f00:1::]/',
+    'http://[2001:0:7f00:1::]/',
+  ])('does not go to %s', async (address) => {
+    await expect(new SafeFetch().page(address, signal)).rejects.toThrow('not on the public internet');
+  });
+
+  test.each([
+    ['ftp://example.com/', 'only http and https'],
+    ['file:///etc/passwd', 'only http and https'],
+    ['http://user:secret@example.com/', 'user name'],
+    ['http://example.com:6379/', 'ports 80 and 443'],
+    ['nonsense', 'not a URL'],
+  ])('does not go to %s', async (address, message) => {
+    await expect(new SafeFetch().page(address, signal)).rejects.toThrow(message);
+  });
+
+  test('does not follow a name to an address inside, nor one that changes between question and connection', async () => {
+    const asked: string[] = [];
+    const answers = [['93.184.216.34'], ['127.0.0.1'], ['93.184.216.34', '10.0.0.1']];
+    const resolve: LookupFunction = (hostname, _options, callback) => {
+      asked.push(hostname);
+      callback(
+        null,
+        (answers[asked.length - 1] ?? []).map((address) => ({ address, family: 4 })),
+      );
+    };
+    const fetcher = new SafeFetch({ resolve, timeoutMs: 2_000 });
+    // The first answer is public, whoever is there; the name is not asked again for that page.
+    await fetcher.page('http://rebinding.test/', signal).catch(() => undefined);
+    expect(asked).toEqual(['rebinding.test']);
+    await expect(fetcher.page('http://inside.test/', signal)).rejects.toThrow('not on the public internet');
+    await expect(fetcher.page('http://both.test/', signal)).rejects.toThrow('not on the public internet');
+  });
+
+  async function serve(
+    handler: (request: IncomingMessage, response: ServerResponse) => void,
+  ): Promise<{ url: string; host: string }> {
+    const server = createServer(handler);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const address = server.address();
+    const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+    return { url: `http://${host}/`, host };
+  }
+
+  test('does not follow a redirect inside, nor for ever', async () => {
+    const { url, host } = await serve((request, response) => {
+      const target =
+        request.url === '/inside'
+          ? 'http://169.254.169.254/latest'
+          : request.url === '/names'
+            ? 'http://localhost:1/'
+            : '/again';
+      response.writeHead(302, { location: target }).end();
+    });
+    const fetcher = new SafeFetch({ allowedHosts: [host] });
+    await expect(fetcher.page(`${url}inside`, signal)).rejects.toThrow('not on the public internet');
+    await expect(fetcher.page(`${url}names`, signal)).rejects.toThrow('ports 80 and 443');
+    await expect(fetcher.page(`${url}again`, signal)).rejects.toThrow('more than 5 redirects');
+  });
+
+  test('does not read for ever, nor without bound', async () => {
+    const { url, host } = await serve((request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' });
+      if (request.url === '/slow') return;
+      const chunk = Buffer.alloc(64 * 1024, 'x');
+      const more = (): void => {
+        while (!response.destroyed && response.write(chunk));
+      };
+      response.on('drain', more);
+      more();
+    });
+    await expect(
+      new SafeFetch({ allowedHosts: [host], timeoutMs: 300 }).page(`${url}slow`, signal),
+    ).rejects.toThrow('no answer in time');
+    await expect(
+      new SafeFetch({ allowedHosts: [host], maxBytes: 100_000 }).page(`${url}large`, signal),
+    ).rejects.toThrow('larger than 100000 bytes');
+  });
+});
+
+interface Intel extends Platform {
+  sandbox: Sandbox;
+  addCompetitor: (website: string, tenantId?: number) => Promise<number>;
+}
+
+async function openIntel(options: { adLibrary?: boolean } = {}): Promise<Intel> {
+  const platform = await openPlatform();
+  const sandbox = await startSandbox({ now: () => new Date('2026-11-20T12:00:00Z') });
+  onTestFinished(() => sandbox.stop());
+  const adLibrary = new AdLibrary({
+    baseUrl: sandbox.endpoints.meta,
+    accessToken: SANDBOX_CREDENTIALS.metaAccessToken,
+    timeoutMs: 5_000,
+  });
+  const handlers = createIntelHandlers({
+    pool: platform.database.as('stratum_intel_worker'),
+    site: new SafeFetch({ allowedHosts: [new URL(sandbox.url).host] }),
+    adLibrary: options.adLibrary === false ? undefined : adLibrary,
+  });
+  platform.startWorker('intel', handlers);
+  return {
+    ...platform,
+    sandbox,
+    addCompetitor: async (website, tenantId = TENANT) => {
+      const [row] = await platform.query<{ id: string }>(
+        `INSERT INTO competitor (tenant_id, name, website, page_id) VALUES ($1, 'Fjell & Co', $2, '4242') RETURNING id`,
+        [tenantId, website],
+      );
+      return Number(row?.id);
+    },
+  };
+}
+
+const at = (day: number): { scheduledBy: { entry: string; tick: Date } } => ({
+  scheduledBy: { entry: 'test', tick: new Date(Date.parse('2026-11-20T12:00:00Z') + day * 86_400_000) },
+});
+
+describe('a look at a competitor', () => {
+  test('notes what site and ads say, and the next one what is different', async () => {
+    const { run, query, sandbox, addCompetitor } = await openIntel();
+    const id = await addCompetitor(`${sandbox.url}/sites/fjell-and-co/`);
+    const payload = { tenant_id: TENANT, competitor_id: id };
+    const first = await run(fetchCompetitorData, payload, at(0));
+    expect(first).toMatchObject({ competitor_id: id, new_ads: 0, stopped_ads: 0, changes: [] });
+    expect(first.active_ads).toBeGreaterThan(3);
+    expect(await query('SELECT site, site_problem, ads_problem FROM competitor_snapshot')).toEqual([
+      {
+        site: {
+          url: `${sandbox.url}/sites/fjell-and-co/`,
+          title: expect.stringContaining('fjell and co – '),
+          description: expect.stringContaining('fjell and co: '),
+          keywords: ['outdoor', 'boots', 'fjell and co'],
+          social: {
+            instagram: 'https://www.instagram.com/fjell-and-co',
+            linkedin: 'https://www.linkedin.com/company/fjell-and-co',
+          },
+          technology: ['Sandbox', 'Shopify'],
+        },
+        site_problem: null,
+        ads_problem: null,
+      },
+    ]);
+    const stored = JSON.stringify(await query('SELECT * FROM competitor_ad'));
+    expect(stored).not.toContain(SANDBOX_CREDENTIALS.metaAccessToken);
+    const before = await query<{ external_id: string }>('SELECT external_id FROM competitor_ad');
+    sandbox.advance(9);
+    const second = await run(fetchCompetitorData, payload, at(9));
+    const now = await query<{ external_id: string; gone: boolean }>(
+      'SELECT external_id, gone_at IS NOT NULL AS gone FROM competitor_ad',
+    );
+    // A new ad every three days.
+    expect(second.new_ads).toBe(3);
+    expect(now.length - before.length).toBe(3);
+    expect(second.stopped_ads).toBe(now.filter(({ gone }) => gone).length);
+    expect(second.changes.some((change) => change.startsWith('title: “fjell and co – '))).toBe(true);
+    expect(await run(fetchCompetitorData, payload, { ...at(9), id: 'again' })).toEqual(second);
+    expect(await query('SELECT FROM competitor_snapshot')).toHaveLength(2);
+  });
+
+  test('tells of a surge of new ads', async () => {
+    const { run, query, sandbox, addCompetitor } = await openIntel();
+    const id = await addCompetitor(`${sandbox.url}/sites/fjell/`);
+    const payload = { tenant_id: TENANT, competitor_id: id };
+    await run(fetchCompetitorData, payload, at(0));
+    sandbox.advance(21);
+    // Seven began in three weeks, one of them has ended; looks before found none.
+    expect(await run(fetchCompetitorData, payload, at(21))).toMatchObject({ new_ads: 6 });
+    expect(await query('SELECT kind, title FROM alert')).toEqual([
+      { kind: 'competitor_surge', title: 'Fjell & Co runs many new ads' },
+    ]);
+  });
+
+  test('leaves unknown what it may not or cannot read', async () => {
+    const { run, query, sandbox, addCompetitor } = await openIntel({ adLibrary: false });
+    const id = await addCompetitor(`${sandbox.url}/sites/private/`);
+    expect(await run(fetchCompetitorData, { tenant_id: TENANT, competitor_id: id }, at(0))).toMatchObject({
+      active_ads: null,
+      new_ads: null,
+    });
+    expect(await query('SELECT site, site_problem, ads_problem FROM competitor_snapshot')).toEqual([
+      {
+        site: null,
+        site_problem: 'its robots.txt does not want the page to be read',
+        ads_problem: 'no access to the ad library',
+      },
+    ]);
+    await query(`UPDATE competitor SET website = 'http://169.254.169.254/'`);
+    await run(fetchCompetitorData, { tenant_id: TENANT, competitor_id: id }, at(1));
+    const problems = await query(
+      'SELECT site_problem FROM competitor_snapshot ORDER BY taken_at DESC LIMIT 1',
+    );
+    expect(problems).toEqual([{ site_problem: 'the address is not on the public internet' }]);
+  });
+
+  test('is asked for each competitor of each tenant', async () => {
+    const { run, client, addCompetitor, sandbox } = await openIntel();
+    await addCompetitor(`${sandbox.url}/sites/a/`);
+    const theirs = await addCompetitor(`${sandbox.url}/sites/b/`, OTHER_TENANT);
+    expect(await run(refreshAllCompetitors, {}, at(0))).toEqual({ enqueued: 2 });
+    const slot = Date.parse('2026-11-20T12:00:00Z');
+    expect(await client.result(`fetch_competitor_data-${slot}-${OTHER_TENANT}-${theirs}`)).toMatchObject({
+      state: 'SUCCESS',
+    });
+    const stranger = await client.enqueue(fetchCompetitorData, { tenant_id: TENANT, competitor_id: theirs });
+    expect(await client.result(stranger.id)).toMatchObject({
+      state: 'FAILURE',
+      error: { message: `There is no competitor ${theirs}.` },
+    });
+  });
+});
