@@ -61,6 +61,10 @@ export {
   checkPipelineHealth,
   checkTenantPipeline,
   processAuditLogs,
+  processScheduledWhatsapp,
+  publishCmsPost,
+  publishScheduledCmsPosts,
+  sendWhatsappMessage,
   rollUpTenantUsage,
 } from './tasks/default.js';
 export { PLAN_LIMITS, planLimits } from './plans.js';
@@ -76,3 +80,5 @@ export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } fro
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
 export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';
 export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';
+
+export { applyDeliveryState, DELIVERY_STATES, type DeliveryState } from './messages/delivery-state.js';

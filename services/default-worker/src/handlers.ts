@@ -12,11 +12,22 @@ import {
   checkTenantPipeline,
   ensureAuditStream,
   processAuditLogs,
+  processScheduledWhatsapp,
+  publishCmsPost,
+  publishScheduledCmsPosts,
+  sendWhatsappMessage,
+  type KeyRing,
   rollUpTenantUsage,
   type QueueService,
 } from '@stratum/shared';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
+import { SafeFetch } from '@stratum/shared/outside';
+import { publishCmsPostHandler } from './cms/publish-cms-post.js';
+import { publishScheduledCmsPostsHandler } from './cms/publish-scheduled-cms-posts.js';
+import { processScheduledWhatsappHandler } from './whatsapp/process-scheduled-whatsapp.js';
+import { sendWhatsappMessageHandler } from './whatsapp/send-whatsapp-message.js';
+import { WhatsAppClient } from './whatsapp/whatsapp-client.js';
 import { processAuditLogsHandler } from './audit/process-audit-logs.js';
 import { allocateTenantCostsHandler } from './costs/allocate-tenant-costs.js';
 import { calculateTenantFatigueHandler } from './fatigue/calculate-tenant-fatigue.js';
@@ -33,6 +44,10 @@ export interface DefaultDependencies {
   connection: NatsConnection;
   topology: Topology;
   client: Pick<JobsClient, 'queues' | 'deadLetters'>;
+  keys: KeyRing;
+  whatsapp: WhatsAppClient;
+  /** For sites whose addresses users typed. */
+  site: SafeFetch;
   /** First token of every subject. */
   prefix: string;
 }
@@ -50,13 +65,24 @@ export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHa
     handleTask(checkPipelineHealth, checkPipelineHealthHandler(dependencies)),
     handleTask(checkTenantPipeline, checkTenantPipelineHandler(dependencies)),
     handleTask(processAuditLogs, processAuditLogsHandler(dependencies)),
+    handleTask(processScheduledWhatsapp, processScheduledWhatsappHandler(dependencies)),
+    handleTask(sendWhatsappMessage, sendWhatsappMessageHandler(dependencies)),
+    handleTask(publishScheduledCmsPosts, publishScheduledCmsPostsHandler(dependencies)),
+    handleTask(publishCmsPost, publishCmsPostHandler(dependencies)),
   ];
 }
 
-export const defaultService: QueueService<never> = {
+const SETTINGS = [
+  'STRATUM_CREDENTIALS_KEY',
+  'PLATFORM_REQUEST_TIMEOUT',
+  'WHATSAPP_BASE_URL',
+  'SCANNER_ALLOWED_HOSTS',
+] as const;
+
+export const defaultService: QueueService<(typeof SETTINGS)[number]> = {
   queue: 'default',
   role: 'stratum_default_worker',
-  settings: [],
+  settings: SETTINGS,
   createHandlers: async ({ pool, connection, topology, client, configuration }) => {
     await ensureAuditStream(connection, configuration);
     return createDefaultHandlers({
@@ -65,6 +91,15 @@ export const defaultService: QueueService<never> = {
       topology,
       client,
       prefix: configuration.STRATUM_PREFIX,
+      keys: configuration.STRATUM_CREDENTIALS_KEY,
+      whatsapp: new WhatsAppClient({
+        baseUrl: configuration.WHATSAPP_BASE_URL,
+        timeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
+      }),
+      site: new SafeFetch({
+        allowedHosts: configuration.SCANNER_ALLOWED_HOSTS,
+        timeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
+      }),
     });
   },
 };

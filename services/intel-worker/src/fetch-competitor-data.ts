@@ -8,7 +8,7 @@ import { PlatformError, type AdLibraryAd } from '@stratum/shared/platforms';
 import type { PoolClient } from 'pg';
 import type { IntelDependencies } from './handlers.js';
 import { readSite, type SiteFacts } from './site/read-site.js';
-import { SiteError } from './site/safe-fetch.js';
+import { SiteError } from '@stratum/shared/outside';
 
 interface Competitor {
   name: string;

@@ -4,7 +4,7 @@ import { fanOut, fetchCompetitorData, refreshAllCompetitors, type QueueService }
 import { AdLibrary } from '@stratum/shared/platforms';
 import type { Pool } from 'pg';
 import { fetchCompetitorDataHandler } from './fetch-competitor-data.js';
-import { SafeFetch } from './site/safe-fetch.js';
+import { SafeFetch } from '@stratum/shared/outside';
 
 export interface IntelDependencies {
   /** Connected as `stratum_intel_worker`. */

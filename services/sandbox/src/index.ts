@@ -9,3 +9,4 @@ export {
 } from './server.js';
 export type { AccountTruth } from './truth.js';
 export { SANDBOX_PLATFORMS, type SandboxPlatform } from './world/model.js';
+export { WORDPRESS_USER } from './wordpress.js';

@@ -7,10 +7,12 @@ import { registerControlRoutes } from './control-routes.js';
 import { GoogleAdapter } from './platforms/google.js';
 import { MetaAdapter } from './platforms/meta.js';
 import { SnapchatAdapter } from './platforms/snapchat.js';
+import { Messages, type SentMessage } from './messages.js';
 import { registerSites } from './sites.js';
 import { TikTokAdapter } from './platforms/tiktok.js';
 import { truthOf, type AccountTruth } from './truth.js';
 import type { SandboxPlatform } from './world/model.js';
+import { WordPressSite, type SandboxPost } from './wordpress.js';
 import { World } from './world/world.js';
 import type { PlatformAdapter } from './platforms/adapter.js';
 
@@ -51,6 +53,10 @@ export interface Sandbox {
   truth(platform: SandboxPlatform, accountId: string, since: string, until: string): AccountTruth;
   /** How often a campaign was changed over the platform's API; its number, also on Snapchat. */
   changeCount(platform: SandboxPlatform, accountId: string, campaignId: string): number;
+  /** WhatsApp messages that went out. */
+  sentMessages(): readonly SentMessage[];
+  /** Of the WordPress site. */
+  posts(): readonly SandboxPost[];
   /** Deletes a campaign, as an advertiser would on the platform. */
   removeCampaign(platform: SandboxPlatform, accountId: string, campaignId: string): void;
   /** Lets days pass. */
@@ -93,6 +99,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   });
   app.addHook('preHandler', faultHook(faults, adapters));
   for (const adapter of adapters.values()) adapter.register(app);
+  const messages = new Messages();
+  messages.register(app);
+  const wordpress = new WordPressSite();
+  wordpress.register(app);
   registerSites(app, world);
   registerControlRoutes(app, world, faults);
   const url = await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
@@ -107,6 +117,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       world.remove(world.account(platform, accountId), campaignId),
     changeCount: (platform, accountId, campaignId) =>
       world.changeCount(world.account(platform, accountId), campaignId),
+    sentMessages: () => messages.sent,
+    posts: () => wordpress.posts,
     advance: (days) => world.advance(days),
     today: () => world.today(),
     stop: () => app.close(),

@@ -13,6 +13,8 @@ export const SCHEDULE: readonly ScheduleEntryOptions[] = [
   entry('calculate_usage_rollup', '0 1 * * *'),
   entry('check_pipeline_health', '30 * * * *'),
   entry('calculate_daily_scores', '0 4 * * *'),
+  entry('process_scheduled_whatsapp', '* * * * *'),
+  entry('publish_scheduled_cms_posts', '* * * * *'),
   entry('compute_all_cdp_segments', '0 * * * *'),
   entry('compute_all_cdp_funnels', '0 */2 * * *'),
 ];

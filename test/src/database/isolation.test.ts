@@ -12,6 +12,7 @@ const MIGRATIONS = [
   '0005_forecasts',
   '0006_rules',
   '0007_competitors',
+  '0008_messages_and_posts',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

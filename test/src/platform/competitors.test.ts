@@ -2,9 +2,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { LookupFunction } from 'node:net';
-import { createIntelHandlers, SafeFetch } from '@stratum/intel-worker';
+import { createIntelHandlers } from '@stratum/intel-worker';
 import { SANDBOX_CREDENTIALS, startSandbox, type Sandbox } from '@stratum/sandbox';
 import { fetchCompetitorData, refreshAllCompetitors } from '@stratum/shared';
+import { SafeFetch } from '@stratum/shared/outside';
 import { AdLibrary } from '@stratum/shared/platforms';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openPlatform, OTHER_TENANT, TENANT, type Platform } from './fixture.js';

@@ -1,5 +1,5 @@
 /** The jobs of the default queue, each against an example worked out on paper. */
-import { createDefaultHandlers } from '@stratum/default-worker';
+import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
 import {
   allocateTenantCosts,
   appendAuditEvents,
@@ -11,13 +11,15 @@ import {
   checkTenantPipeline,
   ensureAuditStream,
   findBrokenLink,
+  parseKeyRing,
   processAuditLogs,
   publishAudit,
   withTenant,
   type AuditEvent,
 } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
-import { waitFor } from '../harness/index.js';
+import { SafeFetch } from '@stratum/shared/outside';
+import { testKeyText, waitFor } from '../harness/index.js';
 import {
   addCampaign,
   addDays,
@@ -37,7 +39,17 @@ async function openDefault(): Promise<Platform> {
   const { database, connection, topology, client, prefix, startWorker } = platform;
   await ensureAuditStream(connection, { STRATUM_PREFIX: prefix, STRATUM_REPLICAS: 1 });
   const pool = database.as('stratum_default_worker');
-  startWorker('default', createDefaultHandlers({ pool, connection, topology, client, prefix }));
+  const handlers = createDefaultHandlers({
+    pool,
+    connection,
+    topology,
+    client,
+    prefix,
+    keys: parseKeyRing(testKeyText()),
+    whatsapp: new WhatsAppClient({ baseUrl: 'http://127.0.0.1:1', timeoutMs: 1_000 }),
+    site: new SafeFetch(),
+  });
+  startWorker('default', handlers);
   return platform;
 }
 

@@ -6,6 +6,7 @@ export function sandboxVariables(url: string): NodeJS.ProcessEnv {
   return {
     ...endpointVariables(endpointsAt(url)),
     META_AD_LIBRARY_TOKEN: SANDBOX_CREDENTIALS.metaAccessToken,
+    WHATSAPP_BASE_URL: `${url}/whatsapp/v26.0`,
     SCANNER_ALLOWED_HOSTS: url === '' ? '' : new URL(url).host,
   };
 }

@@ -78,6 +78,8 @@ const configurationSchema = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** A request to an ad platform that takes longer is given up, in seconds. Default 30. */
   PLATFORM_REQUEST_TIMEOUT: seconds(30),
+  /** WhatsApp Cloud API. */
+  WHATSAPP_BASE_URL: httpUrl('https://graph.facebook.com/v26.0'),
   META_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.meta),
   GOOGLE_ADS_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.google),
   GOOGLE_OAUTH_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.googleOauth),

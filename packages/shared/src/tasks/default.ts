@@ -122,6 +122,38 @@ export const processAuditLogs = defineTask({
   limits: { softTimeLimitMs: 45_000, timeLimitMs: 55_000 },
 });
 
+export const processScheduledWhatsapp = fanOutTask(
+  'process_scheduled_whatsapp',
+  'Claims the WhatsApp messages that are due, and enqueues the sending of each.',
+);
+export const sendWhatsappMessage = defineTask({
+  name: 'send_whatsapp_message',
+  queue: 'default',
+  description: 'Sends one message, once, if it may be sent at this moment.',
+  input: z.object({ tenant_id: tenantId, message_id: z.int().positive() }),
+  output: z.object({ message_id: z.int(), state: z.string(), provider_id: z.string().nullable() }),
+  retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 300_000 } },
+  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
+});
+
+export const publishScheduledCmsPosts = fanOutTask(
+  'publish_scheduled_cms_posts',
+  'Enqueues the publishing and unpublishing of posts that are due.',
+);
+export const publishCmsPost = defineTask({
+  name: 'publish_cms_post',
+  queue: 'default',
+  description: 'Publishes or unpublishes one post, here and on the connected site.',
+  input: z.object({
+    tenant_id: tenantId,
+    post_id: z.int().positive(),
+    action: z.enum(['publish', 'unpublish']),
+  }),
+  output: z.object({ post_id: z.int(), status: z.string(), slug: z.string(), url: z.string().nullable() }),
+  retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 300_000 } },
+  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
+});
+
 export const DEFAULT_TASKS: readonly TaskContract[] = [
   calculateFatigueScores,
   calculateTenantFatigue,
@@ -134,4 +166,8 @@ export const DEFAULT_TASKS: readonly TaskContract[] = [
   checkPipelineHealth,
   checkTenantPipeline,
   processAuditLogs,
+  processScheduledWhatsapp,
+  sendWhatsappMessage,
+  publishScheduledCmsPosts,
+  publishCmsPost,
 ];

@@ -1,7 +1,7 @@
 /** What a competitor's front page says of itself. What it does not say is null. */
 import { load } from 'cheerio';
 import robotsParser from 'robots-parser';
-import { SiteError, USER_AGENT, type SafeFetch } from './safe-fetch.js';
+import { SiteError, USER_AGENT, type SafeFetch } from '@stratum/shared/outside';
 
 export interface SiteFacts {
   url: string;

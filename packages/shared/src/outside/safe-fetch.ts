@@ -27,6 +27,12 @@ export interface FetchedPage {
   body: string;
 }
 
+export interface SendOptions {
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  headers?: Record<string, string>;
+  body?: string;
+}
+
 /** Why a page could not be had; safe to show. */
 export class SiteError extends Error {
   readonly code = 'site_error';
@@ -68,25 +74,43 @@ export class SafeFetch {
     this.open = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
   }
 
-  /** @throws SiteError; the signal's reason when it aborts */
-  async page(address: string | URL, signal: AbortSignal): Promise<FetchedPage> {
+  /** A page, over redirects. @throws SiteError; the signal's reason when it aborts */
+  page(address: string | URL, signal: AbortSignal): Promise<FetchedPage> {
+    return this.fetch(address, signal, {
+      headers: { accept: 'text/html,text/plain;q=0.9,*/*;q=0.1', 'accept-encoding': 'identity' },
+    });
+  }
+
+  /** One request that may carry secrets, so redirects are answers, not followed. @throws SiteError; the signal's reason when it aborts */
+  send(address: string | URL, options: SendOptions, signal: AbortSignal): Promise<FetchedPage> {
+    return this.fetch(address, signal, { ...options, redirects: 0 });
+  }
+
+  private async fetch(
+    address: string | URL,
+    signal: AbortSignal,
+    {
+      method = 'GET',
+      headers: asked,
+      body: sent,
+      redirects = MAX_REDIRECTS,
+    }: SendOptions & { redirects?: number },
+  ): Promise<FetchedPage> {
     const timeout = AbortSignal.timeout(this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     let url = parse(address);
     try {
-      for (let count = 0; count <= MAX_REDIRECTS; count++) {
+      for (let count = 0; count <= redirects; count++) {
         const isOpen = this.allowed.has(url.host);
         if (!isOpen) refuseAddress(url);
         const { statusCode, headers, body } = await request(url, {
           dispatcher: isOpen ? this.open : this.guarded,
-          headers: {
-            'user-agent': USER_AGENT,
-            accept: 'text/html,text/plain;q=0.9,*/*;q=0.1',
-            'accept-encoding': 'identity',
-          },
+          method,
+          headers: { 'user-agent': USER_AGENT, ...asked },
+          ...(sent === undefined ? {} : { body: sent }),
           signal: AbortSignal.any([signal, timeout]),
         });
         const location = headers['location'];
-        if (!REDIRECTS.has(statusCode) || typeof location !== 'string') {
+        if (redirects === 0 || !REDIRECTS.has(statusCode) || typeof location !== 'string') {
           return { url, status: statusCode, headers: plain(headers), body: await this.read(body) };
         }
         await body.dump();

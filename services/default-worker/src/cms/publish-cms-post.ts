@@ -1,0 +1,138 @@
+/** `publish_cms_post`: claim the post by its state → tell the site → note version, address and state. */
+import { randomUUID } from 'node:crypto';
+import { TaskError, type HandlerFor } from '@stratum/jobs';
+import { openCredentials, withTenant, type KeyRing, type publishCmsPost } from '@stratum/shared';
+import type { SafeFetch } from '@stratum/shared/outside';
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { WordPress, type RemotePost } from './wordpress.js';
+
+interface PostRow {
+  slug: string;
+  title: string;
+  content: string;
+  excerpt: string;
+  status: string;
+  remote_id: string | null;
+  remote_url: string | null;
+  site_id: string | null;
+  base_url: string | null;
+  user_name: string | null;
+  secret: Buffer | null;
+  secret_key_id: string | null;
+}
+
+type Action = 'publish' | 'unpublish';
+const FROM: Readonly<Record<Action, string>> = { publish: 'scheduled', unpublish: 'published' };
+const secretSchema = z.object({ application_password: z.string() });
+
+export function publishCmsPostHandler({
+  pool,
+  keys,
+  site,
+}: {
+  pool: Pool;
+  keys: KeyRing;
+  site: SafeFetch;
+}): HandlerFor<typeof publishCmsPost> {
+  return async ({ tenant_id: tenantId, post_id: postId, action }, context) => {
+    const claim = randomUUID();
+    // A worker that was lost, or an attempt that failed, has left its claim.
+    const takeOver = context.deliveries > 1 || context.retries > 0;
+    const post = await claimPost(pool, { tenantId, postId, action, claim, takeOver });
+    if ('done' in post)
+      return { post_id: postId, status: post.done.status, slug: post.done.slug, url: post.done.remote_url };
+    const remoteId = post.remote_id === null ? null : Number(post.remote_id);
+    let remote: RemotePost | undefined;
+    try {
+      const wordpress = connect(post, tenantId, keys, site, context.signal);
+      if (wordpress !== undefined && action === 'publish') remote = await wordpress.publish(post, remoteId);
+      if (wordpress !== undefined && action === 'unpublish' && remoteId !== null)
+        await wordpress.unpublish(remoteId);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      await withTenant(pool, tenantId, (client) =>
+        client.query('UPDATE cms_post SET error = $3 WHERE id = $1 AND claim = $2', [postId, claim, reason]),
+      );
+      throw error;
+    }
+    return finish(pool, { tenantId, postId, action, claim, post, remote });
+  };
+}
+
+async function claimPost(
+  pool: Pool,
+  {
+    tenantId,
+    postId,
+    action,
+    claim,
+    takeOver,
+  }: { tenantId: number; postId: number; action: Action; claim: string; takeOver: boolean },
+): Promise<PostRow | { done: PostRow }> {
+  return withTenant(pool, tenantId, async (client) => {
+    const { rows } = await client.query<PostRow>(
+      `SELECT p.slug, p.title, p.content, p.excerpt, p.status, p.remote_id, p.remote_url, p.site_id, s.base_url, s.user_name, s.secret, s.secret_key_id
+       FROM cms_post p LEFT JOIN cms_site s ON s.tenant_id = p.tenant_id AND s.id = p.site_id WHERE p.id = $1`,
+      [postId],
+    );
+    const [post] = rows;
+    if (post === undefined) throw new TaskError(`There is no post ${postId}.`, { retryable: false });
+    const { rowCount } = await client.query(
+      `UPDATE cms_post SET claim = $2, claimed_at = now(), error = NULL
+       WHERE id = $1 AND status = $3 AND (claim IS NULL OR $4 OR claimed_at < now() - interval '10 minutes')`,
+      [postId, claim, FROM[action], takeOver],
+    );
+    return rowCount === 1 ? post : { done: post };
+  });
+}
+
+function connect(
+  post: PostRow,
+  tenantId: number,
+  keys: KeyRing,
+  fetcher: SafeFetch,
+  signal: AbortSignal,
+): WordPress | undefined {
+  const { base_url: baseUrl, user_name: userName, secret, secret_key_id: keyId, site_id: siteId } = post;
+  if (baseUrl === null || userName === null || secret === null || keyId === null || siteId === null)
+    return undefined;
+  const owner = { tenantId, platform: 'wordpress', externalId: baseUrl };
+  const { application_password: applicationPassword } = secretSchema.parse(
+    openCredentials(keys, owner, { keyId, ciphertext: secret }),
+  );
+  return new WordPress({ baseUrl, userName, applicationPassword }, fetcher, signal);
+}
+
+async function finish(
+  pool: Pool,
+  job: {
+    tenantId: number;
+    postId: number;
+    action: Action;
+    claim: string;
+    post: PostRow;
+    remote: RemotePost | undefined;
+  },
+): Promise<{ post_id: number; status: string; slug: string; url: string | null }> {
+  const { tenantId, postId, action, claim, post, remote } = job;
+  const slug = remote?.slug ?? post.slug;
+  const url = remote?.url ?? post.remote_url;
+  const status = action === 'publish' ? 'published' : 'unpublished';
+  await withTenant(pool, tenantId, async (client) => {
+    const { rows } = await client.query<{ version: number; published_at: Date }>(
+      `UPDATE cms_post SET status = $3, slug = $4, remote_id = coalesce($5, remote_id), remote_url = $6, claim = NULL, claimed_at = NULL,
+         published_at = CASE WHEN $7 THEN now() ELSE published_at END, version = version + CASE WHEN $7 THEN 1 ELSE 0 END
+       WHERE id = $1 AND claim = $2 RETURNING version, published_at`,
+      [postId, claim, status, slug, remote?.id ?? null, url, action === 'publish'],
+    );
+    const [written] = rows;
+    if (written === undefined || action === 'unpublish') return;
+    await client.query(
+      `INSERT INTO cms_post_version (tenant_id, post_id, version, slug, title, content, excerpt, published_at)
+       VALUES (current_tenant(), $1, $2, $3, $4, $5, $6, $7)`,
+      [postId, written.version, slug, post.title, post.content, post.excerpt, written.published_at],
+    );
+  });
+  return { post_id: postId, status, slug, url };
+}

@@ -1,0 +1,122 @@
+/** WordPress over its REST API. It has no idempotency either: what is there is looked up before anything is made. */
+import { TaskError } from '@stratum/jobs';
+import { SiteError, type FetchedPage, type SafeFetch } from '@stratum/shared/outside';
+import { z } from 'zod';
+
+export interface WordPressSite {
+  baseUrl: string;
+  userName: string;
+  applicationPassword: string;
+}
+
+export interface PostContent {
+  slug: string;
+  title: string;
+  content: string;
+  excerpt: string;
+}
+
+export interface RemotePost {
+  id: number;
+  url: string;
+  slug: string;
+}
+
+const remoteSchema = z.object({
+  id: z.int(),
+  link: z.string(),
+  slug: z.string(),
+  title: z.object({ raw: z.string().optional(), rendered: z.string() }),
+});
+const errorSchema = z.object({ code: z.string(), message: z.string() });
+const TOO_MANY = 429;
+const SERVER_ERROR = 500;
+const MAX_SLUGS = 20;
+
+export class WordPress {
+  constructor(
+    private readonly site: WordPressSite,
+    private readonly fetcher: SafeFetch,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Makes the post, or takes the one that an earlier try has made; under another slug where a different post has it. */
+  async publish(post: PostContent, remoteId: number | null): Promise<RemotePost> {
+    if (remoteId !== null) return this.save(post, remoteId);
+    for (let number = 1; number <= MAX_SLUGS; number++) {
+      const slug = number === 1 ? post.slug : `${post.slug}-${number}`;
+      const existing = await this.find(slug);
+      if (existing === undefined) return this.save({ ...post, slug }, undefined);
+      if ((existing.title.raw ?? existing.title.rendered) === post.title)
+        return this.save({ ...post, slug }, existing.id);
+    }
+    throw new TaskError(
+      `The slug "${post.slug}" and ${MAX_SLUGS - 1} like it are taken on the site. Choose another one.`,
+      { retryable: false },
+    );
+  }
+
+  /** Back to a draft; a post that is gone is not there either. */
+  async unpublish(remoteId: number): Promise<void> {
+    const reply = await this.request('POST', `/posts/${remoteId}`, { status: 'draft' });
+    if (reply.status !== 404) this.accept(reply);
+  }
+
+  private async find(slug: string): Promise<z.output<typeof remoteSchema> | undefined> {
+    const reply = await this.request(
+      'GET',
+      `/posts?slug=${encodeURIComponent(slug)}&status=any&context=edit`,
+    );
+    return z.array(remoteSchema).parse(this.accept(reply))[0];
+  }
+
+  private async save(post: PostContent, id: number | undefined): Promise<RemotePost> {
+    const reply = await this.request('POST', id === undefined ? '/posts' : `/posts/${id}`, {
+      ...post,
+      status: 'publish',
+    });
+    const saved = remoteSchema.parse(this.accept(reply));
+    return { id: saved.id, url: saved.link, slug: saved.slug };
+  }
+
+  private async request(method: 'GET' | 'POST', path: string, body?: object): Promise<FetchedPage> {
+    const { baseUrl, userName, applicationPassword } = this.site;
+    const credentials = Buffer.from(`${userName}:${applicationPassword}`).toString('base64');
+    try {
+      return await this.fetcher.send(
+        `${baseUrl.replace(/\/+$/, '')}/wp-json/wp/v2${path}`,
+        {
+          method,
+          headers: {
+            authorization: `Basic ${credentials}`,
+            accept: 'application/json',
+            'content-type': 'application/json',
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        },
+        this.signal,
+      );
+    } catch (error) {
+      if (error instanceof SiteError)
+        throw new TaskError(`The site could not be asked: ${error.message}.`, { retryable: error.passing });
+      throw error;
+    }
+  }
+
+  private accept({ status, body }: FetchedPage): unknown {
+    if (status >= 200 && status < 300) return JSON.parse(body);
+    const code = errorCode(body);
+    const retryable = status === TOO_MANY || status >= SERVER_ERROR;
+    throw new TaskError(`The site refuses (HTTP ${status}${code === undefined ? '' : `, ${code}`}).`, {
+      retryable,
+    });
+  }
+}
+
+function errorCode(body: string): string | undefined {
+  try {
+    return errorSchema.safeParse(JSON.parse(body)).data?.code;
+  } catch {
+    return undefined;
+  }
+}

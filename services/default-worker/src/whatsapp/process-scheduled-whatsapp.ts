@@ -1,0 +1,31 @@
+/** `process_scheduled_whatsapp`: claims what is due and enqueues one sending each. What is claimed and not enqueued is claimed again later. */
+import type { HandlerFor } from '@stratum/jobs';
+import { sendWhatsappMessage, tickTime, type processScheduledWhatsapp } from '@stratum/shared';
+import type { Pool } from 'pg';
+
+const BATCH = 1_000;
+
+export function processScheduledWhatsappHandler({
+  pool,
+}: {
+  pool: Pool;
+}): HandlerFor<typeof processScheduledWhatsapp> {
+  return async (_payload, context) => {
+    let enqueued = 0;
+    for (let count = BATCH; count === BATCH && !context.signal.aborted;) {
+      const { rows } = await pool.query<{ tenant_id: string; message_id: string }>(
+        'SELECT * FROM claim_due_messages($1, $2)',
+        [tickTime(context), BATCH],
+      );
+      const items = rows.map(({ tenant_id: tenantId, message_id: messageId }) => ({
+        payload: { tenant_id: Number(tenantId), message_id: Number(messageId) },
+        // A message put off by quiet hours comes again, so its id carries the claim's tick.
+        options: { id: `whatsapp-${messageId}-${tickTime(context).getTime()}` },
+      }));
+      const results = await context.enqueueMany(sendWhatsappMessage, items);
+      enqueued += results.filter(({ duplicate }) => !duplicate).length;
+      count = rows.length;
+    }
+    return { enqueued };
+  };
+}

@@ -1,0 +1,216 @@
+/**
+ * `send_whatsapp_message`: check again at this very moment → note that sending begins → send → note what came of it.
+ *
+ * The provider knows no idempotency, so a message whose sending has begun and whose end nobody knows is never sent again: it becomes
+ * `unknown`, and the provider's report settles it.
+ */
+import { TaskError, type HandlerFor } from '@stratum/jobs';
+import {
+  openAlert,
+  openCredentials,
+  withTenant,
+  type KeyRing,
+  type sendWhatsappMessage,
+} from '@stratum/shared';
+import type { Pool, PoolClient } from 'pg';
+import { z } from 'zod';
+import type { OutgoingMessage, SendResult, WhatsAppClient } from './whatsapp-client.js';
+
+interface MessageRow {
+  state: string;
+  provider_id: string | null;
+  parameters: string[];
+  body: string | null;
+  phone_number_id: string;
+  secret: Buffer;
+  secret_key_id: string;
+  account_id: string;
+  account_status: string;
+  per_minute: number;
+  contact_id: string;
+  phone: Buffer;
+  phone_key_id: string;
+  phone_hash: Buffer;
+  opted_in_at: Date | null;
+  opted_out_at: Date | null;
+  last_inbound_at: Date | null;
+  template: string | null;
+  language: string | null;
+  template_status: string | null;
+  template_parameters: number | null;
+}
+
+const READ = `
+  SELECT m.state, m.provider_id, m.parameters, m.body, a.phone_number_id, a.secret, a.secret_key_id, a.id AS account_id, a.status AS account_status,
+    a.per_minute, c.id AS contact_id, c.phone, c.phone_key_id, c.phone_hash, c.opted_in_at, c.opted_out_at, c.last_inbound_at,
+    t.name AS template, t.language, t.status AS template_status, t.parameters AS template_parameters
+  FROM whatsapp_message m
+  JOIN whatsapp_account a ON a.tenant_id = m.tenant_id AND a.id = m.account_id
+  JOIN whatsapp_contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
+  LEFT JOIN whatsapp_template t ON t.tenant_id = m.tenant_id AND t.id = m.template_id
+  WHERE m.id = $1 FOR UPDATE OF m`;
+
+const WINDOW_MS = 24 * 3_600_000;
+const MINUTE_MS = 60_000;
+const PAUSED_RETRY_MS = 15 * MINUTE_MS;
+
+/** What is to happen before anything is sent. */
+type Start =
+  | { kind: 'send'; row: MessageRow }
+  | { kind: 'done'; state: string; providerId: string | null }
+  | { kind: 'wait'; ms: number };
+
+export function sendWhatsappMessageHandler({
+  pool,
+  keys,
+  whatsapp,
+}: {
+  pool: Pool;
+  keys: KeyRing;
+  whatsapp: WhatsAppClient;
+}): HandlerFor<typeof sendWhatsappMessage> {
+  return async ({ tenant_id: tenantId, message_id: messageId }, context) => {
+    const start = await withTenant(pool, tenantId, (client) => begin(client, messageId));
+    if (start.kind === 'wait') return context.snooze(start.ms);
+    if (start.kind === 'done')
+      return { message_id: messageId, state: start.state, provider_id: start.providerId };
+    const result = await whatsapp.send(compose(keys, tenantId, messageId, start.row), context.signal);
+    const state = await withTenant(pool, tenantId, (client) =>
+      settle(client, { tenantId, messageId, row: start.row, result }),
+    );
+    if (result.outcome === 'later')
+      context.retry({ ...(result.afterMs === undefined ? {} : { delayMs: result.afterMs }) });
+    return {
+      message_id: messageId,
+      state,
+      provider_id: result.outcome === 'accepted' ? result.providerId : null,
+    };
+  };
+}
+
+async function begin(client: PoolClient, messageId: number): Promise<Start> {
+  const { rows } = await client.query<MessageRow>(READ, [messageId]);
+  const [row] = rows;
+  if (row === undefined) throw new TaskError(`There is no message ${messageId}.`, { retryable: false });
+  const set = async (state: string, error: string): Promise<Start> => {
+    await client.query('UPDATE whatsapp_message SET state = $2, error = $3 WHERE id = $1', [
+      messageId,
+      state,
+      error,
+    ]);
+    return { kind: 'done', state, providerId: null };
+  };
+  // Begun by a worker that was lost: it may be out.
+  if (row.state === 'sending') return set('unknown', 'the worker was lost while it was sending');
+  if (row.state !== 'claimed') return { kind: 'done', state: row.state, providerId: row.provider_id };
+  if (row.account_status !== 'active') return { kind: 'wait', ms: PAUSED_RETRY_MS };
+  if (row.opted_out_at !== null) return set('suppressed', 'the contact has opted out');
+  if (row.opted_in_at === null) return set('suppressed', 'the contact has not opted in');
+  const isOpen = row.last_inbound_at !== null && Date.now() - row.last_inbound_at.getTime() < WINDOW_MS;
+  if (row.template === null && !isOpen)
+    return set('failed', 'a free text needs a message of the contact within 24 hours; use a template');
+  if (row.template !== null && row.template_status !== 'approved')
+    return set('failed', `the template “${row.template}” is not approved`);
+  if (row.template !== null && row.template_parameters !== row.parameters.length) {
+    return set(
+      'failed',
+      `the template “${row.template}” takes ${row.template_parameters} parameters, not ${row.parameters.length}`,
+    );
+  }
+  const wait = await waitForTurn(client, row);
+  if (wait > 0) return { kind: 'wait', ms: wait };
+  await client.query(
+    `UPDATE whatsapp_message SET state = 'sending', sent_at = now(), error = NULL WHERE id = $1`,
+    [messageId],
+  );
+  return { kind: 'send', row };
+}
+
+/** Milliseconds until the number may send again. Whoever asks waits for those before. */
+async function waitForTurn(
+  client: PoolClient,
+  { account_id: accountId, per_minute: limit }: MessageRow,
+): Promise<number> {
+  await client.query(`SELECT pg_advisory_xact_lock(hashtext('stratum.whatsapp'), $1::int)`, [accountId]);
+  const { rows } = await client.query<{ sent_at: Date }>(
+    `SELECT sent_at FROM whatsapp_message WHERE account_id = $1 AND sent_at > now() - interval '1 minute' ORDER BY sent_at DESC OFFSET $2 LIMIT 1`,
+    [accountId, limit - 1],
+  );
+  const [oldest] = rows;
+  return oldest === undefined ? 0 : Math.max(1_000, oldest.sent_at.getTime() + MINUTE_MS - Date.now());
+}
+
+const secretSchema = z.object({ access_token: z.string() });
+
+function compose(keys: KeyRing, tenantId: number, messageId: number, row: MessageRow): OutgoingMessage {
+  const account = { tenantId, platform: 'whatsapp', externalId: row.phone_number_id };
+  const contact = { tenantId, platform: 'whatsapp_contact', externalId: row.phone_hash.toString('hex') };
+  const secret = secretSchema.parse(
+    openCredentials(keys, account, { keyId: row.secret_key_id, ciphertext: row.secret }),
+  );
+  return {
+    phoneNumberId: row.phone_number_id,
+    accessToken: secret.access_token,
+    to: z.string().parse(openCredentials(keys, contact, { keyId: row.phone_key_id, ciphertext: row.phone })),
+    reference: String(messageId),
+    content:
+      row.template === null || row.language === null
+        ? { kind: 'text', body: row.body ?? '' }
+        : { kind: 'template', name: row.template, language: row.language, parameters: row.parameters },
+  };
+}
+
+async function settle(
+  client: PoolClient,
+  {
+    tenantId,
+    messageId,
+    row,
+    result,
+  }: { tenantId: number; messageId: number; row: MessageRow; result: SendResult },
+): Promise<string> {
+  // A report of the provider may have been faster: only what still stands at "sending" is ours to change.
+  const set = async (
+    state: string,
+    error: string | null,
+    providerId: string | null = null,
+  ): Promise<string> => {
+    await client.query(
+      `UPDATE whatsapp_message SET state = $2, error = $3, provider_id = coalesce(provider_id, $4) WHERE id = $1 AND state = 'sending'`,
+      [messageId, state, error, providerId],
+    );
+    return state;
+  };
+  switch (result.outcome) {
+    case 'accepted':
+      return set('accepted', null, result.providerId);
+    case 'unknown':
+      return set('unknown', result.reason);
+    case 'failed':
+      return set('failed', result.reason);
+    case 'later':
+      return set('claimed', result.reason);
+    case 'opted_out':
+      await client.query(
+        'UPDATE whatsapp_contact SET opted_out_at = coalesce(opted_out_at, now()) WHERE id = $1',
+        [row.contact_id],
+      );
+      return set('suppressed', result.reason);
+    case 'account_paused': {
+      await client.query(`UPDATE whatsapp_account SET status = 'paused', status_reason = $2 WHERE id = $1`, [
+        row.account_id,
+        result.reason,
+      ]);
+      await openAlert(client, {
+        tenantId,
+        key: `whatsapp/${row.account_id}`,
+        kind: 'whatsapp_paused',
+        severity: 'critical',
+        title: 'A WhatsApp number can send no more',
+        message: `The provider refuses it (${result.reason}). Look at the account, then set it active again.`,
+        at: new Date(),
+      });
+      return set('claimed', result.reason);
+    }
+  }
+}

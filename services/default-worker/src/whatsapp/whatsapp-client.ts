@@ -1,0 +1,115 @@
+/** WhatsApp Cloud API: one message. What it answers is sorted by its code, never by its text or HTTP status. */
+import { z } from 'zod';
+
+export interface OutgoingMessage {
+  phoneNumberId: string;
+  accessToken: string;
+  /** Digits, with the country's code. */
+  to: string;
+  /** Comes back in the delivery reports. */
+  reference: string;
+  content:
+    | { kind: 'template'; name: string; language: string; parameters: readonly string[] }
+    | { kind: 'text'; body: string };
+}
+
+/** `unknown`: the provider may have it, or not. */
+export type SendResult =
+  | { outcome: 'accepted'; providerId: string }
+  | { outcome: 'unknown'; reason: string }
+  | { outcome: 'later'; reason: string; afterMs: number | undefined }
+  | { outcome: 'account_paused'; reason: string }
+  | { outcome: 'opted_out'; reason: string }
+  | { outcome: 'failed'; reason: string };
+
+const acceptedSchema = z.object({ messages: z.array(z.object({ id: z.string() })).min(1) });
+const errorSchema = z.object({
+  error: z.object({ code: z.int(), error_data: z.object({ details: z.string() }).optional() }),
+});
+
+const LATER = new Set([4, 80007, 130429, 131056, 133016]);
+const ACCOUNT_PAUSED = new Set([0, 190, 3, 10, 368, 131031, 131042, 131048]);
+const OPTED_OUT = 131050;
+/** The provider failed in the middle of its work. */
+const UNKNOWN = new Set([1, 2, 131000]);
+const SERVER_ERROR = 500;
+const TOO_MANY = 429;
+
+export class WhatsAppClient {
+  constructor(private readonly options: { baseUrl: string; timeoutMs: number }) {}
+
+  async send(message: OutgoingMessage, signal: AbortSignal): Promise<SendResult> {
+    const { baseUrl, timeoutMs } = this.options;
+    let response: Response;
+    let body: unknown;
+    try {
+      response = await fetch(`${baseUrl}/${message.phoneNumberId}/messages`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${message.accessToken}`, 'content-type': 'application/json' },
+        body: JSON.stringify(payloadOf(message)),
+        redirect: 'error',
+        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      });
+      body = await response.json();
+    } catch (error) {
+      return neverLeft(error)
+        ? { outcome: 'later', reason: 'no connection', afterMs: undefined }
+        : { outcome: 'unknown', reason: 'no answer' };
+    }
+    const accepted = acceptedSchema.safeParse(body).data;
+    const [first] = accepted?.messages ?? [];
+    if (response.ok && first !== undefined) return { outcome: 'accepted', providerId: first.id };
+    return refusal(response, body);
+  }
+}
+
+function payloadOf({ to, content, reference }: OutgoingMessage): object {
+  const envelope = {
+    messaging_product: 'whatsapp',
+    recipient_type: 'individual',
+    to,
+    biz_opaque_callback_data: reference,
+  };
+  if (content.kind === 'text')
+    return { ...envelope, type: 'text', text: { body: content.body, preview_url: false } };
+  const parameters = content.parameters.map((text) => ({ type: 'text', text }));
+  return {
+    ...envelope,
+    type: 'template',
+    template: {
+      name: content.name,
+      language: { code: content.language },
+      components: parameters.length === 0 ? [] : [{ type: 'body', parameters }],
+    },
+  };
+}
+
+function refusal(response: Response, body: unknown): SendResult {
+  const error = errorSchema.safeParse(body).data?.error;
+  if (error === undefined) {
+    if (response.status === TOO_MANY)
+      return { outcome: 'later', reason: 'HTTP 429', afterMs: retryAfter(response) };
+    return response.status >= SERVER_ERROR || response.ok
+      ? { outcome: 'unknown', reason: `HTTP ${response.status}` }
+      : { outcome: 'failed', reason: `HTTP ${response.status}` };
+  }
+  const { code } = error;
+  const reason = `code ${code}`;
+  if (LATER.has(code)) return { outcome: 'later', reason, afterMs: retryAfter(response) };
+  if (ACCOUNT_PAUSED.has(code) || (code >= 200 && code <= 299)) return { outcome: 'account_paused', reason };
+  if (code === OPTED_OUT) return { outcome: 'opted_out', reason };
+  if (UNKNOWN.has(code) || response.status >= SERVER_ERROR) return { outcome: 'unknown', reason };
+  return { outcome: 'failed', reason };
+}
+
+function retryAfter(response: Response): number | undefined {
+  const seconds = Number(response.headers.get('retry-after') ?? NaN);
+  return Number.isFinite(seconds) ? seconds * 1000 : undefined;
+}
+
+/** The connection was never there, so nothing was sent. */
+function neverLeft(error: unknown): boolean {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
+  return ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(code);
+}
