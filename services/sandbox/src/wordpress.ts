@@ -80,13 +80,11 @@ function isEditor(request: FastifyRequest): boolean {
 }
 
 function refuse(reply: FastifyReply): FastifyReply {
-  return reply
-    .code(NOT_LOGGED_IN)
-    .send({
-      code: 'rest_cannot_create',
-      message: 'Sorry, you are not allowed.',
-      data: { status: NOT_LOGGED_IN },
-    });
+  return reply.code(NOT_LOGGED_IN).send({
+    code: 'rest_cannot_create',
+    message: 'Sorry, you are not allowed.',
+    data: { status: NOT_LOGGED_IN },
+  });
 }
 
 function view(request: FastifyRequest, { id, slug, title, status }: SandboxPost): object {

@@ -79,7 +79,7 @@ export function sendWhatsappMessageHandler({
       settle(client, { tenantId, messageId, row: start.row, result }),
     );
     if (result.outcome === 'later')
-      context.retry({ ...(result.afterMs === undefined ? {} : { delayMs: result.afterMs }) });
+      context.retry(result.afterMs === undefined ? {} : { delayMs: result.afterMs });
     return {
       message_id: messageId,
       state,

@@ -1,0 +1,1 @@
+export { SCHEDULE } from './schedule.js';

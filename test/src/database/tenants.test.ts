@@ -1,0 +1,86 @@
+/** Every table that belongs to tenants, as every service's role: another tenant's rows are neither seen nor touched. */
+import { SERVICE_ROLES, withTenant } from '@stratum/shared';
+import type { Pool } from 'pg';
+import { expect, test } from 'vitest';
+import { testDatabase } from '../harness/index.js';
+
+async function tenantTables(owner: Pool): Promise<string[]> {
+  const { rows } = await owner.query<{ name: string }>(
+    `SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attname = 'tenant_id' ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** The same rows for two tenants, in a table of each kind of data; the rest is covered by the policies' own test. */
+const ROWS = `
+  INSERT INTO tenant (id, name, currency) VALUES ($1, 'Tenant ' || $1, 'USD');`;
+
+test('all of them have row-level security, forced, with the tenant’s policy', async () => {
+  const { owner } = await testDatabase();
+  const tables = await tenantTables(owner);
+  expect(tables.length).toBeGreaterThan(40);
+  const { rows } = await owner.query<{ name: string; secured: boolean; policies: string[] }>(
+    `SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS secured,
+       ARRAY(SELECT pg_get_expr(polqual, polrelid) || '/' || pg_get_expr(polwithcheck, polrelid) FROM pg_policy WHERE polrelid = c.oid AND polname = 'tenant_isolation') AS policies
+     FROM pg_class c WHERE c.relname = ANY($1) AND c.relnamespace = 'public'::regnamespace ORDER BY 1`,
+    [tables],
+  );
+  for (const { name, secured, policies } of rows) {
+    expect(secured, name).toBe(true);
+    expect(policies, name).toEqual(['(tenant_id = current_tenant())/(tenant_id = current_tenant())']);
+  }
+});
+
+test('no role owns, bypasses or escapes anything', async () => {
+  const { owner } = await testDatabase();
+  const { rows } = await owner.query<{ rolname: string; free: boolean; owns: string }>(
+    `SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolcanlogin AS free,
+       (SELECT count(*) FROM pg_class WHERE relowner = r.oid) AS owns FROM pg_roles r WHERE rolname = ANY($1)`,
+    [[...SERVICE_ROLES]],
+  );
+  expect(rows).toHaveLength(SERVICE_ROLES.length);
+  for (const { rolname, free, owns } of rows)
+    expect({ free, owns }, rolname).toEqual({ free: false, owns: '0' });
+});
+
+test.each(SERVICE_ROLES)(
+  '%s sees nothing without a tenant and only its own rows with one, in every table it may read',
+  async (role) => {
+    const { owner, as } = await testDatabase();
+    for (const id of [1, 2]) await owner.query(ROWS.replaceAll('$1', String(id)));
+    const pool = as(role);
+    const { rows: readable } = await owner.query<{ name: string; columns: string }>(
+      `SELECT c.relname AS name, a.attname AS columns FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+     WHERE c.relname = ANY($1) AND c.relnamespace = 'public'::regnamespace AND has_column_privilege($2, c.oid, 'tenant_id', 'SELECT')`,
+      [await tenantTables(owner), role],
+    );
+    for (const { name } of readable) {
+      await fillFrom(owner, name);
+      const without = await pool.query<{ count: string }>(`SELECT count(tenant_id) FROM "${name}"`);
+      expect(without.rows, name).toEqual([{ count: '0' }]);
+      const others = await withTenant(pool, 1, (client) =>
+        client.query<{ count: string }>(`SELECT count(tenant_id) FROM "${name}" WHERE tenant_id <> 1`),
+      );
+      expect(others.rows, name).toEqual([{ count: '0' }]);
+    }
+    // A writer cannot leave a row with somebody else.
+    const { rows: writable } = await owner.query<{ name: string }>(
+      `SELECT c.relname AS name FROM pg_class c WHERE c.relname = ANY($1) AND c.relnamespace = 'public'::regnamespace AND has_table_privilege($2, c.oid, 'INSERT')`,
+      [await tenantTables(owner), role],
+    );
+    for (const { name } of writable) {
+      const intrusion = withTenant(pool, 1, (client) =>
+        client.query(
+          `INSERT INTO "${name}" SELECT (jsonb_populate_record(NULL::"${name}", '{"tenant_id": 2}')).*`,
+        ),
+      );
+      await expect(intrusion, name).rejects.toThrow(/row-level security|null value|permission denied/);
+    }
+  },
+);
+
+/** A row of the second tenant, as far as the table takes one without knowing more. */
+async function fillFrom(owner: Pool, table: string): Promise<void> {
+  await owner.query(`INSERT INTO "${table}" (tenant_id) VALUES (2)`).catch(() => undefined);
+}

@@ -1,0 +1,377 @@
+/** Messages that are sent once and posts that are published once, whatever dies on the way. */
+import { createHash } from 'node:crypto';
+import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
+import { runTask, type TaskRun } from '@stratum/jobs/testing';
+import { SANDBOX_CREDENTIALS, startSandbox, WORDPRESS_USER, type Sandbox } from '@stratum/sandbox';
+import {
+  applyDeliveryState,
+  parseKeyRing,
+  processScheduledWhatsapp,
+  publishCmsPost,
+  publishScheduledCmsPosts,
+  sealCredentials,
+  sendWhatsappMessage,
+  withTenant,
+  type DeliveryState,
+} from '@stratum/shared';
+import { SafeFetch } from '@stratum/shared/outside';
+import fc from 'fast-check';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { testKeyText, waitFor } from '../harness/index.js';
+import { openPlatform, OTHER_TENANT, TENANT, type Platform } from './fixture.js';
+
+const PHONE_NUMBER_ID = '100200300';
+
+interface Outbox extends Platform {
+  sandbox: Sandbox;
+  /** Runs a handler without the broker. */
+  attempt: (
+    task: string,
+    payload: unknown,
+    options?: { deliveries?: number; retries?: number },
+  ) => Promise<TaskRun>;
+  start: () => void;
+  addContact: (
+    phone: string,
+    more?: { optedOut?: boolean; optedIn?: boolean; inbound?: string },
+  ) => Promise<number>;
+  addMessage: (
+    contactId: number,
+    more?: { body?: string; parameters?: string[]; scheduledAt?: string; state?: string },
+  ) => Promise<number>;
+  message: (id: number) => Promise<Record<string, unknown>>;
+  addPost: (
+    slug: string,
+    more?: { title?: string; publishAt?: string; unpublishAt?: string; site?: boolean },
+  ) => Promise<number>;
+  post: (id: number) => Promise<Record<string, unknown>>;
+}
+
+const PAST = '2026-11-20T10:00:00Z';
+
+async function openOutbox({ perMinute = 60 }: { perMinute?: number } = {}): Promise<Outbox> {
+  const platform = await openPlatform();
+  const { database, query, connection, topology, client, prefix, startWorker } = platform;
+  const sandbox = await startSandbox({ now: () => new Date('2026-11-20T12:00:00Z') });
+  onTestFinished(() => sandbox.stop());
+  const keys = parseKeyRing(testKeyText());
+  const handlers = createDefaultHandlers({
+    pool: database.as('stratum_default_worker'),
+    connection,
+    topology,
+    client,
+    prefix,
+    keys,
+    whatsapp: new WhatsAppClient({ baseUrl: `${sandbox.url}/whatsapp/v26.0`, timeoutMs: 2_000 }),
+    site: new SafeFetch({ allowedHosts: [new URL(sandbox.url).host] }),
+  });
+  const account = sealCredentials(
+    keys,
+    { tenantId: TENANT, platform: 'whatsapp', externalId: PHONE_NUMBER_ID },
+    { access_token: SANDBOX_CREDENTIALS.metaAccessToken },
+  );
+  await query(
+    `INSERT INTO whatsapp_account (tenant_id, id, phone_number_id, secret, secret_key_id, per_minute) VALUES (1, 1, $1, $2, $3, $4)`,
+    [PHONE_NUMBER_ID, account.ciphertext, account.keyId, perMinute],
+  );
+  await query(
+    `INSERT INTO whatsapp_template (tenant_id, id, name, language, status, parameters) VALUES (1, 1, 'winter_sale', 'en', 'approved', 1)`,
+  );
+  const baseUrl = `${sandbox.url}/wordpress`;
+  const site = sealCredentials(
+    keys,
+    { tenantId: TENANT, platform: 'wordpress', externalId: baseUrl },
+    { application_password: WORDPRESS_USER.applicationPassword },
+  );
+  await query(
+    `INSERT INTO cms_site (tenant_id, id, base_url, user_name, secret, secret_key_id) VALUES (1, 1, $1, $2, $3, $4)`,
+    [baseUrl, WORDPRESS_USER.name, site.ciphertext, site.keyId],
+  );
+  const idOf = async (sql: string, values: unknown[]): Promise<number> =>
+    Number((await query<{ id: string }>(`${sql} RETURNING id`, values))[0]?.id);
+  const one = async (sql: string, id: number): Promise<Record<string, unknown>> =>
+    (await query<Record<string, unknown>>(sql, [id]))[0] ?? {};
+  return {
+    ...platform,
+    sandbox,
+    start: () => startWorker('default', handlers),
+    attempt: async (task, payload, options) => {
+      const handler = handlers.find(({ contract }) => contract.name === task);
+      if (handler === undefined) throw new Error(task);
+      return runTask(handler, payload, options);
+    },
+    addContact: async (phone, { optedOut = false, optedIn = true, inbound } = {}) => {
+      const hash = createHash('sha256').update(phone).digest();
+      const sealed = sealCredentials(
+        keys,
+        { tenantId: TENANT, platform: 'whatsapp_contact', externalId: hash.toString('hex') },
+        phone,
+      );
+      return idOf(
+        `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, opted_in_at, opted_out_at, last_inbound_at) VALUES (1, $1, $2, $3, $4, $5, $6)`,
+        [
+          hash,
+          sealed.ciphertext,
+          sealed.keyId,
+          optedIn ? PAST : null,
+          optedOut ? PAST : null,
+          inbound ?? null,
+        ],
+      );
+    },
+    addMessage: (contactId, { body, parameters = ['20 %'], scheduledAt = PAST, state = 'scheduled' } = {}) =>
+      idOf(
+        `INSERT INTO whatsapp_message (tenant_id, account_id, contact_id, template_id, parameters, body, scheduled_at, state) VALUES (1, 1, $1, $2, $3, $4, $5, $6)`,
+        [
+          contactId,
+          body === undefined ? 1 : null,
+          body === undefined ? parameters : [],
+          body ?? null,
+          scheduledAt,
+          state,
+        ],
+      ),
+    message: (id) => one('SELECT state, provider_id, error FROM whatsapp_message WHERE id = $1', id),
+    addPost: (
+      slug,
+      { title = `About ${slug}`, publishAt = PAST, unpublishAt, site: connected = true } = {},
+    ) =>
+      idOf(
+        `INSERT INTO cms_post (tenant_id, site_id, slug, title, content, status, publish_at, unpublish_at) VALUES (1, $1, $2, $3, 'Text', 'scheduled', $4, $5)`,
+        [connected ? 1 : null, slug, title, publishAt, unpublishAt ?? null],
+      ),
+    post: (id) =>
+      one('SELECT status, slug, version, remote_url, claim, error FROM cms_post WHERE id = $1', id),
+  };
+}
+
+const TICK = { scheduledBy: { entry: 'test', tick: new Date('2026-11-20T12:00:00Z') } };
+const send = (id: number): unknown => ({ tenant_id: TENANT, message_id: id });
+
+describe('a WhatsApp message', () => {
+  test('that is due goes out once, with our reference, and no other one does', async () => {
+    const outbox = await openOutbox();
+    const contact = await outbox.addContact('491510000001');
+    const due = await outbox.addMessage(contact);
+    const later = await outbox.addMessage(contact, { scheduledAt: '2026-11-21T10:00:00Z' });
+    outbox.start();
+    expect(await outbox.run(processScheduledWhatsapp, {}, TICK)).toEqual({ enqueued: 1 });
+    await waitFor('it to be accepted', async () => (await outbox.message(due))['state'] === 'accepted');
+    expect(outbox.sandbox.sentMessages()).toEqual([
+      { id: 'wamid.1', from: PHONE_NUMBER_ID, to: '491510000001', reference: String(due) },
+    ]);
+    expect(await outbox.message(due)).toEqual({ state: 'accepted', provider_id: 'wamid.1', error: null });
+    expect(await outbox.message(later)).toMatchObject({ state: 'scheduled' });
+    expect(await outbox.run(processScheduledWhatsapp, {}, { ...TICK, id: 'again' })).toEqual({ enqueued: 0 });
+    expect((await outbox.attempt(sendWhatsappMessage.name, send(due))).result).toMatchObject({
+      state: 'accepted',
+      provider_id: 'wamid.1',
+    });
+    expect(outbox.sandbox.sentMessages()).toHaveLength(1);
+  });
+
+  test.each([
+    ['to somebody who has opted out', { optedOut: true }, {}, 'suppressed', 'the contact has opted out'],
+    [
+      'to somebody who has not opted in',
+      { optedIn: false },
+      {},
+      'suppressed',
+      'the contact has not opted in',
+    ],
+    [
+      'of free text outside of the day’s window',
+      { inbound: '2026-01-01T00:00:00Z' },
+      { body: 'Hello' },
+      'failed',
+      'use a template',
+    ],
+    ['with the wrong number of parameters', {}, { parameters: [] }, 'failed', 'takes 1 parameters, not 0'],
+  ])('%s is not sent', async (_name, contact, message, state, error) => {
+    const outbox = await openOutbox();
+    const id = await outbox.addMessage(await outbox.addContact('491510000001', contact), {
+      ...message,
+      state: 'claimed',
+    });
+    await outbox.attempt(sendWhatsappMessage.name, send(id));
+    expect(await outbox.message(id)).toEqual({
+      state,
+      provider_id: null,
+      error: expect.stringContaining(error),
+    });
+    expect(outbox.sandbox.sentMessages()).toEqual([]);
+  });
+
+  test('of free text is sent within a day of the contact’s own', async () => {
+    const outbox = await openOutbox();
+    const contact = await outbox.addContact('491510000001', {
+      inbound: new Date(Date.now() - 3_600_000).toISOString(),
+    });
+    const id = await outbox.addMessage(contact, { body: 'Hello', state: 'claimed' });
+    expect((await outbox.attempt(sendWhatsappMessage.name, send(id))).result).toMatchObject({
+      state: 'accepted',
+    });
+  });
+
+  test('whose end is unknown is not sent again; the provider’s report settles it', async () => {
+    const outbox = await openOutbox();
+    const { database, sandbox } = outbox;
+    const lost = await outbox.addMessage(await outbox.addContact('491510000500'), { state: 'claimed' });
+    await outbox.attempt(sendWhatsappMessage.name, send(lost));
+    expect(await outbox.message(lost)).toEqual({ state: 'unknown', provider_id: null, error: 'code 131000' });
+    await outbox.attempt(sendWhatsappMessage.name, send(lost), { deliveries: 2 });
+    expect(sandbox.sentMessages()).toHaveLength(1);
+    // A worker that died after it had begun.
+    const begun = await outbox.addMessage(await outbox.addContact('491510000001'), { state: 'sending' });
+    await outbox.attempt(sendWhatsappMessage.name, send(begun), { deliveries: 2 });
+    expect(await outbox.message(begun)).toMatchObject({ state: 'unknown' });
+    expect(sandbox.sentMessages()).toHaveLength(1);
+    const settled = await withTenant(database.owner, TENANT, (client) =>
+      applyDeliveryState(client, { providerId: 'wamid.1', messageId: lost, state: 'delivered' }),
+    );
+    expect(settled).toBe(true);
+    expect(await outbox.message(lost)).toEqual({ state: 'delivered', provider_id: 'wamid.1', error: null });
+  });
+
+  test.each([
+    ['491510000026', 'failed', 'succeeded'],
+    ['491510000050', 'suppressed', 'succeeded'],
+    ['491510000190', 'claimed', 'succeeded'],
+    ['491510000429', 'claimed', 'retry'],
+  ])('to %s ends as %s', async (phone, state, outcome) => {
+    const outbox = await openOutbox();
+    const contact = await outbox.addContact(phone);
+    const id = await outbox.addMessage(contact, { state: 'claimed' });
+    expect(await outbox.attempt(sendWhatsappMessage.name, send(id))).toMatchObject({ outcome });
+    expect(await outbox.message(id)).toMatchObject({ state });
+    const [account] = await outbox.query<{ status: string }>('SELECT status FROM whatsapp_account');
+    expect(account?.status).toBe(phone.endsWith('0190') ? 'paused' : 'active');
+    const [optedOut] = await outbox.query<{ out: boolean }>(
+      'SELECT opted_out_at IS NOT NULL AS out FROM whatsapp_contact',
+    );
+    expect(optedOut?.out).toBe(phone.endsWith('0050'));
+    if (outcome === 'retry') {
+      expect((await outbox.attempt(sendWhatsappMessage.name, send(id), { retries: 1 })).result).toMatchObject(
+        { state: 'accepted' },
+      );
+    }
+  });
+
+  test('waits for its turn when its number has sent what it may in a minute', async () => {
+    const outbox = await openOutbox({ perMinute: 2 });
+    const contact = await outbox.addContact('491510000001');
+    const ids = [];
+    for (let count = 0; count < 3; count++) ids.push(await outbox.addMessage(contact, { state: 'claimed' }));
+    const runs = [];
+    for (const id of ids) runs.push(await outbox.attempt(sendWhatsappMessage.name, send(id)));
+    expect(runs.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'snoozed']);
+    expect(runs[2]?.delayMs).toBeGreaterThan(50_000);
+    expect(outbox.sandbox.sentMessages()).toHaveLength(2);
+  });
+
+  test('never goes back: whatever the order of reports, the furthest state stays', async () => {
+    const outbox = await openOutbox();
+    const { database, query } = outbox;
+    const contact = await outbox.addContact('491510000001');
+    const ranks: Record<string, number> = { accepted: 0, sent: 1, delivered: 2, read: 3 };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom<DeliveryState>('sent', 'delivered', 'read'), { minLength: 1, maxLength: 6 }),
+        async (reports) => {
+          await query('DELETE FROM whatsapp_message');
+          const id = await outbox.addMessage(contact, { state: 'accepted' });
+          for (const state of reports) {
+            await withTenant(database.owner, TENANT, (client) =>
+              applyDeliveryState(client, { providerId: `wamid.${id}`, messageId: id, state }),
+            );
+          }
+          const furthest = reports.toSorted((a, b) => (ranks[b] ?? 0) - (ranks[a] ?? 0))[0];
+          expect((await outbox.message(id))['state']).toBe(furthest);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  test('of another tenant cannot be sent by naming it', async () => {
+    const outbox = await openOutbox();
+    const id = await outbox.addMessage(await outbox.addContact('491510000001'), { state: 'claimed' });
+    const run = await outbox.attempt(sendWhatsappMessage.name, { tenant_id: OTHER_TENANT, message_id: id });
+    expect(run).toMatchObject({ outcome: 'failed', error: { message: `There is no message ${id}.` } });
+  });
+});
+
+describe('a post', () => {
+  const publish = (id: number, action = 'publish'): unknown => ({ tenant_id: TENANT, post_id: id, action });
+
+  test('that is due appears on the site once, with its version, and disappears at its time', async () => {
+    const outbox = await openOutbox();
+    const { run, sandbox, query } = outbox;
+    const due = await outbox.addPost('winter-boots', { unpublishAt: '2026-11-20T11:00:00Z' });
+    const later = await outbox.addPost('spring-shoes', { publishAt: '2027-03-01T00:00:00Z' });
+    outbox.start();
+    expect(await run(publishScheduledCmsPosts, {}, TICK)).toEqual({ enqueued: 1 });
+    await waitFor('it to be published', async () => (await outbox.post(due))['status'] === 'published');
+    expect(await outbox.post(due)).toEqual({
+      status: 'published',
+      slug: 'winter-boots',
+      version: 1,
+      remote_url: `${sandbox.url}/wordpress/winter-boots/`,
+      claim: null,
+      error: null,
+    });
+    expect(await outbox.post(later)).toMatchObject({ status: 'scheduled' });
+    expect(sandbox.posts()).toMatchObject([{ slug: 'winter-boots', status: 'publish' }]);
+    expect(await query('SELECT version, slug, title FROM cms_post_version')).toEqual([
+      { version: 1, slug: 'winter-boots', title: 'About winter-boots' },
+    ]);
+    expect(await run(publishScheduledCmsPosts, {}, { ...TICK, id: 'next' })).toEqual({ enqueued: 1 });
+    await waitFor('it to disappear', async () => (await outbox.post(due))['status'] === 'unpublished');
+    expect(sandbox.posts()).toMatchObject([{ slug: 'winter-boots', status: 'draft' }]);
+  });
+
+  test('whose answer was lost is not made a second time', async () => {
+    const outbox = await openOutbox();
+    const id = await outbox.addPost('fails-after-it-is-made');
+    expect(await outbox.attempt(publishCmsPost.name, publish(id))).toMatchObject({ outcome: 'retry' });
+    expect(await outbox.post(id)).toMatchObject({
+      status: 'scheduled',
+      error: 'The site refuses (HTTP 502).',
+    });
+    expect((await outbox.attempt(publishCmsPost.name, publish(id), { retries: 1 })).result).toMatchObject({
+      status: 'published',
+      slug: 'fails-after-it-is-made',
+    });
+    expect(outbox.sandbox.posts()).toHaveLength(1);
+  });
+
+  test('takes another slug when the site has a different post under its own', async () => {
+    const outbox = await openOutbox();
+    const first = await outbox.addPost('sale', { title: 'The winter sale' });
+    await outbox.attempt(publishCmsPost.name, publish(first));
+    await outbox.query(`UPDATE cms_post SET slug = 'old-sale' WHERE id = $1`, [first]);
+    const second = await outbox.addPost('sale', { title: 'The spring sale' });
+    expect((await outbox.attempt(publishCmsPost.name, publish(second))).result).toMatchObject({
+      slug: 'sale-2',
+    });
+    expect(outbox.sandbox.posts().map(({ slug, title }) => [slug, title])).toEqual([
+      ['sale', 'The winter sale'],
+      ['sale-2', 'The spring sale'],
+    ]);
+  });
+
+  test('is published by one of many at the same time, and without a site, too', async () => {
+    const outbox = await openOutbox();
+    const id = await outbox.addPost('together');
+    await Promise.all(Array.from({ length: 5 }, () => outbox.attempt(publishCmsPost.name, publish(id))));
+    expect(outbox.sandbox.posts()).toHaveLength(1);
+    expect(await outbox.query('SELECT version FROM cms_post_version')).toEqual([{ version: 1 }]);
+    const own = await outbox.addPost('only-here', { site: false });
+    expect((await outbox.attempt(publishCmsPost.name, publish(own))).result).toEqual({
+      post_id: own,
+      status: 'published',
+      slug: 'only-here',
+      url: null,
+    });
+  });
+});
