@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { describeError, printTable, styled } from '../output.js';
+import { addDemonstration } from '../stack/demonstration.js';
 import { runFirstSync, type SyncedPlatform } from '../stack/first-sync.js';
 import { claimHome, type Addresses } from '../stack/run-file.js';
 import { startStack } from '../stack/stack.js';
@@ -73,6 +74,7 @@ async function up(options: UpOptions): Promise<void> {
   try {
     const synced = await Promise.race([ended.promise, runFirstSync(stack.environment, progress)]);
     if (Array.isArray(synced)) {
+      if (await addDemonstration(stack)) progress('added the demonstration data');
       report(synced, stack.addresses);
       if (synced.some(({ state }) => state !== 'SUCCESS')) process.exitCode = 1;
       if (!options.once) {
@@ -132,6 +134,7 @@ function report(synced: readonly SyncedPlatform[], addresses: Addresses): void {
   console.log(`
 Next:
   npx stratum status                 what runs and what the queues hold
+  npx stratum schedules list         when each job runs next, and how it went
   npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait
   psql "$(npx stratum status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
 }
