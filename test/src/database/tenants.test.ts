@@ -1,8 +1,9 @@
 /** Every table that belongs to tenants, as every service's role: another tenant's rows are neither seen nor touched. */
-import { parseKeyRing, seed, seedDemonstration, SERVICE_ROLES, withTenant } from '@stratum/shared';
+import { SERVICE_ROLES, withTenant } from '@stratum/shared';
 import type { Pool } from 'pg';
 import { expect, test } from 'vitest';
-import { testDatabase, testKeyText, type TestDatabase } from '../harness/index.js';
+import { testDatabase } from '../harness/index.js';
+import { fillDatabase } from './fill-database.js';
 
 async function tenantTables(owner: Pool): Promise<string[]> {
   const { rows } = await owner.query<{ name: string }>(
@@ -10,30 +11,6 @@ async function tenantTables(owner: Pool): Promise<string[]> {
      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attname = 'tenant_id' ORDER BY 1`,
   );
   return rows.map(({ name }) => name);
-}
-
-/** Two tenants with rows in every table that people and syncs fill. */
-async function fill({ owner }: TestDatabase): Promise<void> {
-  const keys = parseKeyRing(testKeyText());
-  await seed(owner, keys);
-  for (const tenantId of [1, 2]) {
-    await owner.query(
-      `INSERT INTO campaign (tenant_id, account_id, external_id, name, status, platform_status, currency, last_synced_at)
-       SELECT tenant_id, id, 'x', 'X', 'active', 'ACTIVE', currency, now() FROM platform_account WHERE tenant_id = $1`,
-      [tenantId],
-    );
-    await owner.query(
-      `INSERT INTO campaign_metric_daily (tenant_id, campaign_id, date, currency, impressions, clicks, spend, conversions)
-       SELECT tenant_id, id, current_date - 1, currency, 10, 1, 1, 1 FROM campaign WHERE tenant_id = $1`,
-      [tenantId],
-    );
-  }
-  await seedDemonstration(owner, keys, {
-    sandboxUrl: 'http://127.0.0.1:1',
-    whatsappToken: 'x',
-    wordpress: { name: 'x', applicationPassword: 'x' },
-    now: new Date(),
-  });
 }
 
 test('all of them have row-level security, forced, with the tenant’s policy', async () => {
@@ -69,7 +46,7 @@ test.each(SERVICE_ROLES)(
   async (role) => {
     const database = await testDatabase();
     const { owner, as } = database;
-    await fill(database);
+    await fillDatabase(database);
     const pool = as(role);
     const { rows: readable } = await owner.query<{ name: string; columns: string }>(
       `SELECT c.relname AS name, a.attname AS columns FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'

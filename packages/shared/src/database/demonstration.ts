@@ -167,7 +167,7 @@ async function addCustomers(client: PoolClient, tenantId: number, now: Date): Pr
   await client.query(
     `INSERT INTO cdp_profile (tenant_id, external_id, lifecycle_stage, traits, total_events, total_purchases, total_revenue, first_seen_at, last_seen_at, last_purchase_at)
      SELECT $1::bigint, 'customer-' || n, CASE WHEN n % 3 = 0 THEN 'customer' ELSE 'lead' END,
-       jsonb_build_object('plan', (ARRAY['free', 'club', 'club-plus'])[1 + n % 3], 'country', (ARRAY['US', 'DE', 'CH', 'NO'])[1 + n % 4]),
+       jsonb_build_object('plan', (ARRAY['free', 'club', 'club-plus'])[1 + n / 3 % 3], 'country', (ARRAY['US', 'DE', 'CH', 'NO'])[1 + n % 4]),
        2 + n % 3, CASE WHEN n % 3 = 0 THEN 1 + n % 4 ELSE 0 END, CASE WHEN n % 3 = 0 THEN 40 + n * 37 % 300 ELSE 0 END,
        $2::timestamptz - interval '28 days', $2::timestamptz - n % 20 * interval '1 day',
        CASE WHEN n % 3 = 0 THEN $2::timestamptz - n % 20 * interval '1 day' END

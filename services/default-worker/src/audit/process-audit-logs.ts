@@ -2,7 +2,7 @@
  * `process_audit_logs`: drains the audit stream into the database. A message is acknowledged after its event is committed; one that comes
  * again is known by its id.
  */
-import { jetstream, type JsMsg } from '@nats-io/jetstream';
+import { jetstream, type Consumer, type JsMsg } from '@nats-io/jetstream';
 import type { HandlerFor } from '@stratum/jobs';
 import {
   appendAuditEvents,
@@ -33,11 +33,17 @@ export function processAuditLogsHandler({
     const names = auditNames(prefix);
     const consumer = await jetstream(connection).consumers.get(names.stream, names.consumer);
     const sum = { written: 0, repeated: 0, refused: 0 };
-    for (let count = BATCH; count === BATCH && !context.signal.aborted;) {
-      count = 0;
+    // A fetch waits for what is not there, so it is asked for no more than there is.
+    for (
+      let waiting = await pendingOf(consumer);
+      waiting > 0 && !context.signal.aborted;
+      waiting = await pendingOf(consumer)
+    ) {
       const byTenant = new Map<number, Received[]>();
-      for await (const message of await consumer.fetch({ max_messages: BATCH, expires: BATCH_EXPIRES_MS })) {
-        count++;
+      for await (const message of await consumer.fetch({
+        max_messages: Math.min(BATCH, waiting),
+        expires: BATCH_EXPIRES_MS,
+      })) {
         const event = eventOf(message);
         if (event === undefined) {
           context.logger.error(
@@ -71,6 +77,10 @@ export function processAuditLogsHandler({
     }
     return sum;
   };
+}
+
+async function pendingOf(consumer: Consumer): Promise<number> {
+  return (await consumer.info()).num_pending;
 }
 
 function eventOf(message: JsMsg): AuditEvent | undefined {

@@ -28,7 +28,11 @@ const AT_95 = 1.96;
 
 type AnomalyMetric = 'spend' | 'cpa' | 'roas';
 
+/** Conversions are reported for some days after the click: a day's return is known only then. */
+const UNSETTLED_DAYS = 2;
+
 interface FoundAnomaly extends Anomaly {
+  date: string;
   campaign: CampaignHistory;
   metric: AnomalyMetric;
 }
@@ -161,8 +165,11 @@ function testsOf(campaign: CampaignHistory): FoundAnomaly[] {
     roas: ratios(revenue, spend),
   };
   return (['spend', 'cpa', 'roas'] as const).flatMap((metric) => {
-    const tested = testLastDay(series[metric]);
-    return tested === undefined ? [] : [{ ...tested, campaign, metric }];
+    const values = metric === 'spend' ? series.spend : series[metric].slice(0, -UNSETTLED_DAYS);
+    const tested = testLastDay(values);
+    return tested === undefined
+      ? []
+      : [{ ...tested, campaign, metric, date: campaign.dates[values.length - 1] ?? '' }];
   });
 }
 
@@ -197,10 +204,9 @@ async function writeAnomalies(
   }: { tenantId: number; at: Date; campaigns: readonly CampaignHistory[]; found: readonly FoundAnomaly[] },
 ): Promise<void> {
   const open = new Set<string>();
-  for (const { campaign, metric, value, expected, robustZ, probability } of found) {
+  for (const { campaign, metric, date, value, expected, robustZ, probability } of found) {
     const key = `anomaly/${metric}/${campaign.campaignId}`;
     open.add(key);
-    const date = campaign.dates.at(-1) ?? '';
     const explanation = `The ${WORDS[metric]} of “${campaign.name}” on ${date} was ${value.toFixed(2)}; for this weekday about ${expected.toFixed(2)} is usual.`;
     await client.query(
       `INSERT INTO anomaly (tenant_id, campaign_id, metric, date, value, expected, robust_z, confidence, explanation)
