@@ -10,6 +10,7 @@ import { benchForecast, type ForecastFigures } from './forecast.js';
 import { benchLatency } from './latency.js';
 import type { Comparison } from './measure.js';
 import { benchRules } from './rules.js';
+import { benchSchedule } from './schedule.js';
 import { openBare, openFramework } from './subject.js';
 import { benchSync } from './sync.js';
 import { benchTasks } from './tasks.js';
@@ -24,6 +25,8 @@ const { values: flags } = parseArgs({
     forecast: { type: 'boolean', default: false },
     cdp: { type: 'boolean', default: false },
     rules: { type: 'boolean', default: false },
+    schedule: { type: 'boolean', default: false },
+    entries: { type: 'string', default: '100000' },
     profiles: { type: 'string', default: '1000000' },
   },
 });
@@ -83,6 +86,18 @@ const binary = await findNatsServer({ cacheDir: CACHE, onProgress: say });
 const server = await startNatsServer({ binary: binary.path });
 try {
   const connection = await connectToNats({ servers: server.url, name: 'bench' });
+  if (flags.schedule) {
+    const figures = await benchSchedule(connection, Number(flags.entries));
+    if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
+    else
+      say(
+        `${figures.entries.toLocaleString('en')} daily entries: declared in ${figures.declareSeconds.toFixed(1)} s, taken over in ${figures.takeOverSeconds.toFixed(1)} s, ` +
+          `at rest ${figures.idleCpuPercent.toFixed(1)} % of a core and ${figures.memoryMiB} MiB; all due at once: enqueued in ${figures.burstSeconds.toFixed(1)} s; listed in ${figures.listSeconds.toFixed(1)} s`,
+      );
+    await connection.close();
+    await server.stop();
+    process.exit();
+  }
   const framework = await openFramework(connection, 'bench');
   const bare = await openBare(connection, 'bare');
   say(

@@ -18,9 +18,10 @@ export interface CadenceOptions {
   time_zone: string;
 }
 
-/** Working out a cron expression takes up to a millisecond, and many entries share one: each is worked out once for its time. */
+/** Working out a cron expression takes a millisecond or two, and many entries share one: each is worked out once for its time. */
 const shared = new Map<string, SharedCron>();
 const MAX_SHARED = 50_000;
+const MAX_GAPS = 12;
 
 /** @throws JobsError `invalid_options` for an expression or a zone that nobody knows, or that never comes */
 export function cadenceOf({ name, cron, every_ms: everyMs, time_zone: timeZone }: CadenceOptions): Cadence {
@@ -40,8 +41,8 @@ export function cadenceOf({ name, cron, every_ms: everyMs, time_zone: timeZone }
 
 class SharedCron implements Cadence {
   private readonly time: CronTime;
-  private since = Infinity;
-  private until = -Infinity;
+  /** Of each, nothing is due between the two, and a tick is due at its end. The newest first. */
+  private readonly gaps: { since: number; until: number }[] = [];
 
   constructor(
     name: string,
@@ -63,10 +64,16 @@ class SharedCron implements Cadence {
   }
 
   next(after: number): number {
-    if (after >= this.since && after < this.until) return this.until;
+    const known = this.gaps.find(({ since, until }) => after >= since && after < until);
+    if (known !== undefined) return known.until;
     const next = this.time.getNextDateFrom(new Date(after), this.timeZone).toMillis();
-    this.since = after;
-    this.until = next;
+    const wider = this.gaps.find(({ until }) => until === next);
+    if (wider !== undefined) {
+      wider.since = after;
+      return next;
+    }
+    this.gaps.unshift({ since: after, until: next });
+    if (this.gaps.length > MAX_GAPS) this.gaps.pop();
     return next;
   }
 }

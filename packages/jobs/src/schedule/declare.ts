@@ -3,6 +3,7 @@ import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { ScheduleBook } from './book.js';
+import { eachLimited } from './each-limited.js';
 import type { ScheduleBucket } from './bucket.js';
 import { parseEntry, type ScheduleEntryOptions, type StoredEntry } from './entry.js';
 
@@ -27,14 +28,14 @@ export async function declareEntries(
   if (names.size !== declared.length) {
     throw new JobsError('invalid_options', 'Two schedule entries of the code have the same name.');
   }
-  for (const entry of declared) {
+  await eachLimited(declared, async (entry) => {
     const known = book.entries.get(entry.name);
     const next = known === undefined ? entry : keepPlace(entry, known.entry);
-    if (known !== undefined && JSON.stringify(next) === JSON.stringify(known.entry)) continue;
+    if (known !== undefined && JSON.stringify(next) === JSON.stringify(known.entry)) return;
     await bucket.put(`entry.${entry.name}`, next, {
       expected: known?.entrySequence ?? (await lastSequence(bucket, entry.name)),
     });
-  }
+  });
   for (const { name, entry, entrySequence } of book.entries.values()) {
     if (entry.source === 'code' && !names.has(name)) {
       await bucket.delete(`entry.${name}`, { expected: entrySequence });

@@ -21,6 +21,7 @@ import { ScheduleBook, type BookedEntry } from './book.js';
 import { ScheduleBucket } from './bucket.js';
 import { REAL_CLOCK, type ScheduleClock } from './clock.js';
 import { declareEntries } from './declare.js';
+import { eachLimited } from './each-limited.js';
 import type { ScheduleEntryOptions } from './entry.js';
 import { Leadership, type Lease } from './leadership.js';
 import { isOpen, lastDealtWith, TickRunner } from './tick-runner.js';
@@ -51,8 +52,6 @@ export interface Scheduler {
 
 /** How often open runs are looked after, and leadership is asked for again after a failure. */
 const POLL_MS = 1_000;
-/** Requests to the broker at once. */
-const CONCURRENCY = 256;
 /** Runs looked after in one round. */
 const MAX_FOLLOWED = 2_000;
 
@@ -215,12 +214,4 @@ function takeDue(queue: TinyQueue<DueAt>, dueAt: Map<string, number>, now: numbe
     names.push(head.name);
   }
   return names;
-}
-
-async function eachLimited<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lanes = Array.from({ length: Math.min(CONCURRENCY, items.length) }, async () => {
-    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
-  });
-  await Promise.all(lanes);
 }
