@@ -1,12 +1,20 @@
-/** Whether a rule holds for a campaign, and what it saw. */
+/**
+ * Whether a rule holds for a campaign, and what it saw.
+ *
+ * Three-valued (Kleene): a condition over something that is not known is neither true nor false, and neither is its
+ * negation. Otherwise "not (ROAS over 1)" would pause every campaign that has no data.
+ */
 import type { FactCondition, MetricCondition, RuleCondition, RuleTree } from '@stratum/shared/rules';
 import { metricOf, type Campaign, type Figures } from './figures.js';
 
 export interface Seen {
   what: string;
   value: number | string | string[] | null;
-  holds: boolean;
+  /** `null`: unknown. */
+  holds: boolean | null;
 }
+
+type Truth = boolean | null;
 
 const DAY_MS = 86_400_000;
 
@@ -17,22 +25,39 @@ export function evaluateTree(
   figures: Figures,
   now: Date,
   seen: Seen[],
-): boolean {
-  const parts = [
+): Truth {
+  return combine(tree.logic, [
     ...tree.conditions.map((condition) => evaluate(condition, campaign, figures, now, seen)),
     ...tree.groups.map((group) => evaluateTree(group, campaign, figures, now, seen)),
-  ];
-  if (tree.logic === 'and') return parts.every(Boolean);
-  return tree.logic === 'or' ? parts.some(Boolean) : !parts.some(Boolean);
+  ]);
 }
 
-/** The same answer without what it saw: most rules do not hold for most campaigns. */
+function combine(logic: RuleTree['logic'], parts: readonly Truth[]): Truth {
+  if (logic === 'and') return parts.includes(false) ? false : parts.includes(null) ? null : true;
+  const some = parts.includes(true) ? true : parts.includes(null) ? null : false;
+  return logic === 'or' || some === null ? some : !some;
+}
+
+/** The same answer without what it saw, and with no more looked at than it takes: most rules do not hold for most campaigns. */
 export function treeHolds(tree: RuleTree, campaign: Campaign, figures: Figures, now: Date): boolean {
-  const holds = (condition: RuleCondition): boolean => evaluate(condition, campaign, figures, now, undefined);
-  const groupHolds = (group: RuleTree): boolean => treeHolds(group, campaign, figures, now);
-  if (tree.logic === 'and') return tree.conditions.every(holds) && tree.groups.every(groupHolds);
-  const some = tree.conditions.some(holds) || tree.groups.some(groupHolds);
-  return tree.logic === 'or' ? some : !some;
+  return quickTruth(tree, campaign, figures, now) === true;
+}
+
+function quickTruth(tree: RuleTree, campaign: Campaign, figures: Figures, now: Date): Truth {
+  const decisive = tree.logic !== 'and';
+  let isUnknown = false;
+  for (const condition of tree.conditions) {
+    const truth = evaluate(condition, campaign, figures, now, undefined);
+    if (truth === decisive) return tree.logic !== 'not' && decisive;
+    isUnknown ||= truth === null;
+  }
+  for (const group of tree.groups) {
+    const truth = quickTruth(group, campaign, figures, now);
+    if (truth === decisive) return tree.logic !== 'not' && decisive;
+    isUnknown ||= truth === null;
+  }
+  if (isUnknown) return null;
+  return tree.logic === 'not' || !decisive;
 }
 
 function evaluate(
@@ -41,15 +66,15 @@ function evaluate(
   figures: Figures,
   now: Date,
   seen: Seen[] | undefined,
-): boolean {
+): Truth {
   if ('metric' in condition) {
     const value = metricValue(condition, campaign, figures);
-    const holds = value !== null && compareNumber(condition.operator, value, condition.value);
+    const holds = value === null ? null : compareNumber(condition.operator, value, condition.value);
     seen?.push({ what: nameOf(condition), value, holds });
     return holds;
   }
   const value = factValue(condition, campaign, now);
-  const holds = value !== null && compareFact(condition, value);
+  const holds = value === null ? null : compareFact(condition, value);
   seen?.push({ what: condition.fact, value, holds });
   return holds;
 }
