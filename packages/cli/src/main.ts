@@ -6,11 +6,12 @@ import { controlCommand } from './commands/control.js';
 import { deadCommand } from './commands/dead.js';
 import { eventsCommand } from './commands/events.js';
 import { inspectCommand } from './commands/inspect.js';
+import { keysCommand } from './commands/keys.js';
 import { purgeCommand } from './commands/purge.js';
 import { revokeCommand } from './commands/revoke.js';
 import { queuesCommand } from './commands/queues.js';
 import { resultCommand } from './commands/result.js';
-import { schedulerCommand } from './commands/scheduler.js';
+import { apiCommand, schedulerCommand } from './commands/service.js';
 import { schedulesCommand } from './commands/schedules.js';
 import { statusCommand } from './commands/status.js';
 import { upCommand } from './commands/up.js';
@@ -34,8 +35,10 @@ const program = new Command('stratum')
   .addCommand(controlCommand())
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
+  .addCommand(keysCommand())
   .addCommand(workerCommand())
   .addCommand(schedulerCommand())
+  .addCommand(apiCommand())
   .addCommand(migrateCommand())
   .addCommand(seedCommand());
 

@@ -33,7 +33,7 @@ export {
   type Queryable,
   type ServiceRole,
 } from './database/database.js';
-export { activeTenants } from './database/tenants.js';
+export { activeTenants, PLATFORM_TENANT_ID } from './database/tenants.js';
 export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
 export { seedDemonstration, type DemonstrationOptions } from './database/demonstration.js';
@@ -41,7 +41,7 @@ export { DEMO_TENANT_ID, seed } from './database/seed.js';
 export { derivedTaskId, fanOut, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
 export { startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
-export { runService, type Running } from './service/run-service.js';
+export { runService, type Running, type ServiceContext } from './service/run-service.js';
 export {
   runQueueService,
   settingsOf,
@@ -49,7 +49,7 @@ export {
   type HandlerResources,
   type QueueService,
 } from './service/queue-service.js';
-export { TASKS } from './tasks/catalogue.js';
+export { TASKS, TENANT_TASKS } from './tasks/catalogue.js';
 export { syncAllCampaigns, syncCampaignData } from './tasks/sync.js';
 export {
   allocateTenantCosts,

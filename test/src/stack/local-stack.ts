@@ -8,13 +8,17 @@ import { spawnProgram, waitFor } from '../harness/index.js';
 
 const START_TIMEOUT_MS = 60_000;
 const STRATUM = 'packages/cli/bin/stratum.js';
-const ANY_PORTS = ['nats', 'nats-monitor', 'database', 'sandbox'].flatMap((part) => [`--${part}-port`, '0']);
+const ANY_PORTS = ['nats', 'nats-monitor', 'database', 'sandbox', 'api'].flatMap((part) => [
+  `--${part}-port`,
+  '0',
+]);
 
 const addressesSchema = z.object({
   nats: z.string(),
   nats_monitor: z.string(),
   database: z.string(),
   sandbox: z.string(),
+  api: z.string(),
   pid: z.int(),
 });
 export type RunningAddresses = z.infer<typeof addressesSchema>;

@@ -12,6 +12,7 @@ interface UpOptions {
   natsMonitorPort: number;
   databasePort: number;
   sandboxPort: number;
+  apiPort: number;
   fastClock?: number | true;
 }
 
@@ -36,6 +37,7 @@ export function upCommand(): Command {
     )
     .option('--database-port <port>', 'port of PostgreSQL; 0: any free one', parsePort, 54_320)
     .option('--sandbox-port <port>', 'port of the sandbox; 0: any free one', parsePort, 8100)
+    .option('--api-port <port>', 'port of the HTTP API; 0: any free one', parsePort, 8000)
     .option(
       '--fast-clock [speed]',
       `show the last day of the schedule first, so many times as fast; default: ${FAST_SPEED}`,

@@ -24,6 +24,7 @@ export interface StackOptions {
   natsMonitorPort: number;
   databasePort: number;
   sandboxPort: number;
+  apiPort: number;
   /** Settings of the scheduler alone. */
   schedulerSettings: NodeJS.ProcessEnv;
   /** Told of each step. */
@@ -86,12 +87,16 @@ class StackStarter {
     const withPlatforms = { ...environment, ...sandboxVariables(sandbox.url ?? '') };
     onProgress('starting the services');
     await this.startServices(withPlatforms);
+    const api = await this.startService('api', '@stratum/api/main', {
+      ...withPlatforms,
+      API_PORT: String(this.options.apiPort),
+    });
     signal.throwIfAborted();
     const addresses: Addresses = {
       nats: nats.url,
       nats_monitor: nats.monitorUrl,
       database,
-      api: null,
+      api: api.url ?? null,
       dashboard: null,
       sandbox: sandbox.url ?? null,
     };
@@ -112,10 +117,13 @@ class StackStarter {
   }
 
   private async checkPorts(): Promise<void> {
-    const { natsPort, natsMonitorPort, databasePort, sandboxPort } = this.options;
+    const { natsPort, natsMonitorPort, databasePort, sandboxPort, apiPort } = this.options;
     // A run that was killed leaves its servers on these ports.
     await Promise.all([endStaleNatsServer(natsFolder()), endStalePostgres(databaseFolder())]);
-    const wanted = [{ part: 'the sandbox', port: sandboxPort, flag: '--sandbox-port' }];
+    const wanted = [
+      { part: 'the sandbox', port: sandboxPort, flag: '--sandbox-port' },
+      { part: 'the API', port: apiPort, flag: '--api-port' },
+    ];
     if (!process.env['NATS_URL']) {
       wanted.push({ part: 'the NATS server', port: natsPort, flag: '--nats-port' });
       wanted.push({

@@ -60,10 +60,10 @@ export interface JobsClient {
   publish(queue: string, task: string, payload: unknown, options?: EnqueueOptions): Promise<Enqueued>;
   /** The task's record; `undefined` for an id that nobody has seen. */
   status(id: string): Promise<TaskRecord | undefined>;
-  /** Waits for the final record, without polling. Throws ResultTimeoutError. */
-  result(id: string, options?: { timeoutMs?: number }): Promise<TaskRecord>;
-  /** Every change of a task's record, progress included, until its final one. */
-  watch(id: string): AsyncGenerator<TaskRecord>;
+  /** Waits for the final record, without polling. Throws ResultTimeoutError, or the signal's reason. */
+  result(id: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<TaskRecord>;
+  /** Every change of a task's record, progress included, until its final one, or until the signal aborts. */
+  watch(id: string, options?: { signal?: AbortSignal }): AsyncGenerator<TaskRecord>;
   /** Takes a task back, wherever it is; it stays revoked whatever restarts. */
   revoke(id: string, options?: RevokeOptions): Promise<RevokeResult>;
   /** Takes back every task that matches, and was enqueued before now; returns how many were waiting. */
@@ -176,9 +176,9 @@ export function createProducer(
       return send(target, payload, options);
     },
     status: (id) => lookup.status(requireToken(id, 'id')),
-    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
-      lookup.result(requireToken(id, 'id'), timeoutMs),
-    watch: (id) => lookup.watch(requireToken(id, 'id')),
+    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal } = {}) =>
+      lookup.result(requireToken(id, 'id'), timeoutMs, signal),
+    watch: (id, { signal } = {}) => lookup.watch(requireToken(id, 'id'), signal),
     revoke: (id, revokeOptions) => revoker.revoke(requireToken(id, 'id'), revokeOptions),
     revokeAll: (filter, revokeOptions) => revoker.revokeAll(filter, revokeOptions),
     purge: (queue) => revoker.purge(queue),

@@ -38,12 +38,14 @@ export class TaskLookup {
     return found.find((entry) => entry !== undefined) ?? this.record(id);
   }
 
-  /** Waits until the task ends. Throws `ResultTimeoutError`. */
-  async result(id: string, timeoutMs: number): Promise<TaskRecord> {
+  /** Waits until the task ends. Throws `ResultTimeoutError`, or the signal's reason. */
+  async result(id: string, timeoutMs: number, signal?: AbortSignal): Promise<TaskRecord> {
+    signal?.throwIfAborted();
     const { names } = this.topology;
     return new Promise<TaskRecord>((resolve, reject) => {
       const finish = (settle: () => void): void => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
         this.waiting.delete(look);
         if (!subscription.isClosed()) subscription.unsubscribe();
         settle();
@@ -51,6 +53,8 @@ export class TaskLookup {
       const accept = (record: TaskRecord | undefined): void => {
         if (record !== undefined && isFinal(record.state)) finish(() => resolve(record));
       };
+      const giveUp = (): void => finish(() => reject(signal?.reason));
+      signal?.addEventListener('abort', giveUp);
       const timer = setTimeout(() => finish(() => reject(new ResultTimeoutError(id, timeoutMs))), timeoutMs);
       // Subscribed before the look-up, so that a result stored in between is not missed.
       const subscription = this.connection.subscribe(names.resultNotice(id), {
@@ -76,11 +80,13 @@ export class TaskLookup {
     }
   }
 
-  /** Every stored change of a task's record until its final one. Ends by itself; leaving the loop ends it, too. */
-  async *watch(id: string): AsyncGenerator<TaskRecord> {
+  /** Every stored change of a task's record until its final one. Ends by itself; leaving the loop ends it, too, and so does the signal. */
+  async *watch(id: string, signal?: AbortSignal): AsyncGenerator<TaskRecord> {
+    if (signal?.aborted) return;
     const { names } = this.topology;
     const subscription = this.connection.subscribe(names.resultNotice(id));
     const look = (): void => subscription.unsubscribe();
+    signal?.addEventListener('abort', look);
     try {
       const now = await this.status(id);
       if (now !== undefined) yield now;
@@ -95,9 +101,10 @@ export class TaskLookup {
       }
     } finally {
       this.waiting.delete(look);
+      signal?.removeEventListener('abort', look);
       if (!subscription.isClosed()) subscription.unsubscribe();
     }
-    if (!this.connection.isClosed()) yield* this.watch(id);
+    if (!this.connection.isClosed()) yield* this.watch(id, signal);
   }
 
   private async queued(queue: string, id: string): Promise<TaskRecord | undefined> {

@@ -15,7 +15,8 @@ import type { Configuration } from '../configuration/configuration.js';
 export const auditEventSchema = z.object({
   /** Unique; an event that is told twice is written once. */
   id: z.string().min(1).max(200),
-  tenant_id: z.int().positive(),
+  /** `PLATFORM_TENANT_ID` for what concerns the platform as a whole. */
+  tenant_id: z.int().nonnegative(),
   /** Who did it: a user, a key, a rule, a job. */
   actor: z.string().min(1),
   /** For example `campaign.paused`. */

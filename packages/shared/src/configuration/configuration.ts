@@ -26,6 +26,17 @@ const httpUrl = (byDefault: string): z.ZodType<string> =>
     .default(byDefault)
     .transform((value) => value.replace(/\/+$/, ''));
 
+const commaSeparated = (): z.ZodType<string[]> =>
+  z
+    .string()
+    .default('')
+    .transform((value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    );
+
 const configurationSchema = z.object({
   /** Servers of the NATS cluster, comma-separated. */
   NATS_URL: url(/^(nats|tls|wss?):\/\//, 'nats://127.0.0.1:4222').default('nats://127.0.0.1:4222'),
@@ -92,15 +103,7 @@ const configurationSchema = z.object({
    * Hosts with their ports, comma-separated, that the site scanner may visit although they are not public: for tests and the local
    * stack. Default: none.
    */
-  SCANNER_ALLOWED_HOSTS: z
-    .string()
-    .default('')
-    .transform((value) =>
-      value
-        .split(',')
-        .map((host) => host.trim())
-        .filter((host) => host !== ''),
-    ),
+  SCANNER_ALLOWED_HOSTS: commaSeparated(),
   /** The schedule starts at this time, RFC 3339, instead of now; for watching a past day. Default: now. */
   SCHEDULE_CLOCK_FROM: z.iso
     .datetime({ offset: true })
@@ -108,6 +111,20 @@ const configurationSchema = z.object({
     .optional(),
   /** How fast the schedule's clock runs until it has caught up with the real time. Default 1. */
   SCHEDULE_CLOCK_SPEED: z.coerce.number().min(1).max(100_000).default(1),
+  /** Address that the API listens on. Default 127.0.0.1; in a container 0.0.0.0. */
+  API_HOST: z.string().min(1).default('127.0.0.1'),
+  /** Where the API listens; 0 is any free port. Default 8000. */
+  API_PORT: z.coerce.number().int().min(0).max(65_535).default(8000),
+  /** Where the API is reached from outside, behind whatever proxies: senders that sign the address sign this one. Default: as it listens. */
+  API_PUBLIC_URL: url(/^https?:\/\//, 'https://api.example.com')
+    .transform((value) => value.replace(/\/+$/, ''))
+    .optional(),
+  /** Requests of one key, or of one address without a key, in a second and process; more are answered with 429. Default 500. */
+  API_RATE_LIMIT: count(500),
+  /** Larger request bodies are refused, in bytes, also after decompression. Default 1,048,576. */
+  API_BODY_LIMIT: count(1_048_576, 67_108_864),
+  /** Proxies in front of the API whose `X-Forwarded-For` is believed: addresses or networks, comma-separated. Default: none. */
+  API_TRUSTED_PROXIES: commaSeparated(),
   /** Where the local stand-in for the platforms listens. Default 8100. */
   SANDBOX_PORT: port(8100),
 });

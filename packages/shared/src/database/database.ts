@@ -9,6 +9,7 @@ export const SERVICE_ROLES = [
   'stratum_ml_worker',
   'stratum_cdp_worker',
   'stratum_scheduler',
+  'stratum_api',
 ] as const;
 /** A role of the database that owns nothing and has the rights that one service needs. */
 export type ServiceRole = (typeof SERVICE_ROLES)[number];

@@ -1,5 +1,8 @@
-/** The tenants that a fan-out job works for. */
+/** The tenants that a fan-out job works for, and the one that is none. */
 import type { Pool } from 'pg';
+
+/** Stands for the platform itself where something belongs to a tenant: its keys, its audit events. No job works for it. */
+export const PLATFORM_TENANT_ID = 0;
 
 /** Ids only: a fan-out sees nothing else of a tenant. */
 export async function activeTenants(pool: Pool): Promise<number[]> {

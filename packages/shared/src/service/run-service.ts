@@ -12,6 +12,8 @@ import {
 
 /** Something that has been started. */
 export interface Running {
+  /** Where it listens, when it does. */
+  readonly url?: string;
   stop(): Promise<void>;
 }
 
@@ -74,7 +76,7 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       await monitoring?.stop();
       await connection.drain();
     });
-    process.send?.({ type: 'ready' });
+    process.send?.({ type: 'ready', ...(running.url === undefined ? {} : { url: running.url }) });
     logger.info('ready');
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : 'the service could not start');

@@ -1,11 +1,11 @@
 /** Every task of the platform. */
 import type { TaskContract } from '@stratum/jobs';
-import { CDP_TASKS } from './cdp.js';
+import { CDP_TASKS, computeCdpFunnel, computeCdpRfm, computeCdpSegment } from './cdp.js';
 import { DEFAULT_TASKS } from './default.js';
-import { INTEL_TASKS } from './intel.js';
-import { ML_TASKS } from './ml.js';
-import { RULES_TASKS } from './rules.js';
-import { SYNC_TASKS } from './sync.js';
+import { fetchCompetitorData, INTEL_TASKS } from './intel.js';
+import { generateForecast, ML_TASKS, runPredictions } from './ml.js';
+import { evaluateRules, RULES_TASKS } from './rules.js';
+import { SYNC_TASKS, syncCampaignData } from './sync.js';
 
 export const TASKS: readonly TaskContract[] = Object.freeze([
   ...SYNC_TASKS,
@@ -14,4 +14,19 @@ export const TASKS: readonly TaskContract[] = Object.freeze([
   ...ML_TASKS,
   ...RULES_TASKS,
   ...INTEL_TASKS,
+]);
+
+/**
+ * What a tenant may ask for by itself. The others are steps of scheduled jobs and take what the platform has found out, or concern
+ * several tenants.
+ */
+export const TENANT_TASKS: readonly TaskContract[] = Object.freeze([
+  syncCampaignData,
+  evaluateRules,
+  fetchCompetitorData,
+  generateForecast,
+  runPredictions,
+  computeCdpSegment,
+  computeCdpFunnel,
+  computeCdpRfm,
 ]);

@@ -1,8 +1,9 @@
 /** `compute_cdp_funnel`: one row for each time it is computed; the same time again replaces it. */
-import { TaskError, type HandlerFor } from '@stratum/jobs';
+import type { HandlerFor } from '@stratum/jobs';
 import { tickTime, withTenant, type computeCdpFunnel } from '@stratum/shared';
 import { funnelSchema, type Funnel } from '@stratum/shared/customer-data';
 import type { Pool, PoolClient } from 'pg';
+import { tenantOf } from '../tenant-of.js';
 import { compileFunnel } from './compile-funnel.js';
 import { reportOf, type StepCount, type StepReport } from './summarise.js';
 
@@ -12,8 +13,8 @@ const WORK_MEMORY = '128MB';
 const MAX_BREAKDOWN = 20;
 
 export function computeCdpFunnelHandler(pool: Pool): HandlerFor<typeof computeCdpFunnel> {
-  return async ({ funnel_id: funnelId }, context) => {
-    const tenantId = await tenantOf(pool, funnelId);
+  return async ({ funnel_id: funnelId, tenant_id: asking }, context) => {
+    const tenantId = await tenantOf(pool, 'funnel', funnelId, asking);
     const until = tickTime(context);
     return withTenant(pool, tenantId, async (client) => {
       const { rows } = await client.query<{ definition: unknown }>(
@@ -40,16 +41,6 @@ export function computeCdpFunnelHandler(pool: Pool): HandlerFor<typeof computeCd
       };
     });
   };
-}
-
-async function tenantOf(pool: Pool, funnelId: number): Promise<number> {
-  const { rows } = await pool.query<{ tenant_id: string | null }>(
-    'SELECT tenant_of_funnel($1) AS tenant_id',
-    [funnelId],
-  );
-  const tenantId = rows[0]?.tenant_id;
-  if (tenantId) return Number(tenantId);
-  throw new TaskError(`There is no funnel ${funnelId}.`, { retryable: false });
 }
 
 interface Result {

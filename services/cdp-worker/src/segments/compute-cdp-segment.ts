@@ -6,6 +6,7 @@ import { TaskError, type HandlerFor } from '@stratum/jobs';
 import { derivedTaskId, tickTime, withTenant, computeCdpSegment } from '@stratum/shared';
 import { segmentTreeSchema } from '@stratum/shared/customer-data';
 import type { Pool, PoolClient } from 'pg';
+import { tenantOf } from '../tenant-of.js';
 import { compileSegment } from './compile.js';
 
 /** Sets of profiles are held in memory while the statement runs. */
@@ -20,8 +21,8 @@ interface Outcome {
 }
 
 export function computeCdpSegmentHandler(pool: Pool): HandlerFor<typeof computeCdpSegment> {
-  return async ({ segment_id: segmentId, slot }, context) => {
-    const tenantId = await tenantOf(pool, segmentId);
+  return async ({ segment_id: segmentId, slot, tenant_id: asking }, context) => {
+    const tenantId = await tenantOf(pool, 'segment', segmentId, asking);
     const now = tickTime(context);
     const { outcome, dependents } = await withTenant(pool, tenantId, async (client) => ({
       outcome: await replaceMembers(client, { tenantId, segmentId, now, slot }),
@@ -36,16 +37,6 @@ export function computeCdpSegmentHandler(pool: Pool): HandlerFor<typeof computeC
     }
     return { segment_id: segmentId, ...outcome };
   };
-}
-
-async function tenantOf(pool: Pool, segmentId: number): Promise<number> {
-  const { rows } = await pool.query<{ tenant_id: string | null }>(
-    'SELECT tenant_of_segment($1) AS tenant_id',
-    [segmentId],
-  );
-  const tenantId = rows[0]?.tenant_id;
-  if (tenantId) return Number(tenantId);
-  throw new TaskError(`There is no segment ${segmentId}.`, { retryable: false });
 }
 
 async function replaceMembers(

@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
+import {
+  loadConfiguration,
+  openDatabase,
+  PLATFORM_TENANT_ID,
+  publishAudit,
+  ensureAuditStream,
+  withTenant,
+} from '@stratum/shared';
+import {
+  ALL_SCOPES,
+  createApiKey,
+  isScope,
+  listApiKeys,
+  revokeApiKey,
+  rotateApiKey,
+  SCOPES,
+  TENANT_SCOPES,
+  type ApiKey,
+  type Scope,
+} from '@stratum/shared/api-keys';
+import { Command, InvalidArgumentError } from 'commander';
+import type { PoolClient } from 'pg';
+import { parseDuration } from '../duration.js';
+import { localEnvironment, withClient } from '../environment.js';
+import { printJson, printTable, styled } from '../output.js';
+
+interface OwnerOptions {
+  tenant?: number;
+  json?: boolean;
+}
+
+const SCOPE_LIST = Object.entries(SCOPES)
+  .map(([scope, meaning]) => `  ${scope.padEnd(20)} ${meaning}`)
+  .join('\n');
+
+export function keysCommand(): Command {
+  return new Command('keys')
+    .description('Keys of the HTTP API: create, list, rotate, revoke.')
+    .addCommand(createCommand())
+    .addCommand(
+      owned('list', 'List keys, revoked ones included.').action(async (options: OwnerOptions) => {
+        const keys = await asOwner(options, (client) => listApiKeys(client));
+        if (options.json) printJson(keys);
+        else if (keys.length === 0) console.log('There are no keys. Make one with `stratum keys create`.');
+        else printKeys(keys);
+      }),
+    )
+    .addCommand(
+      owned('rotate', 'Give a key a new secret; the one before works for a day more.')
+        .argument('<id>', 'id of the key')
+        .action(async (id: string, options: OwnerOptions) => {
+          const rotated = await asOwner(options, async (client, tell) => {
+            const made = await rotateApiKey(client, id);
+            if (made !== undefined) await tell('key.rotated', id);
+            return made;
+          });
+          if (rotated === undefined) throw unknownKey(id);
+          show(rotated, options);
+        }),
+    )
+    .addCommand(
+      owned('revoke', 'Make a key useless at once.')
+        .argument('<id>', 'id of the key')
+        .action(async (id: string, options: OwnerOptions) => {
+          const revoked = await asOwner(options, async (client, tell) => {
+            const done = await revokeApiKey(client, id);
+            if (done) await tell('key.revoked', id);
+            return done;
+          });
+          if (!revoked) throw unknownKey(id);
+          if (options.json) printJson({ id, revoked });
+          else console.log(`Revoked ${id}.`);
+        }),
+    );
+}
+
+function createCommand(): Command {
+  return owned('create', 'Make a key, and show it this once.')
+    .argument('<name>', 'what it is for')
+    .option('--scopes <list>', 'what it may do, comma-separated; default: everything it can', parseScopes)
+    .option(
+      '--expires <duration>',
+      'works for so long, for example 90d; default: until revoked',
+      parseDuration,
+    )
+    .addHelpText(
+      'after',
+      `\nScopes:\n${SCOPE_LIST}\n\nExamples:\n  stratum keys create ci --tenant 1 --scopes tasks:read,tasks:write\n  stratum keys create operations        (for the whole platform)`,
+    )
+    .action(async (name: string, options: OwnerOptions & { scopes?: Scope[]; expires?: number }) => {
+      const tenantId = options.tenant ?? PLATFORM_TENANT_ID;
+      const scopes = options.scopes ?? (tenantId === PLATFORM_TENANT_ID ? ALL_SCOPES : TENANT_SCOPES);
+      const made = await asOwner(options, async (client, tell) => {
+        const created = await createApiKey(client, {
+          tenantId,
+          name,
+          scopes,
+          ...(options.expires === undefined ? {} : { expiresAt: new Date(Date.now() + options.expires) }),
+        });
+        await tell('key.created', created.key.id, { name, scopes });
+        return created;
+      });
+      show(made, options);
+    });
+}
+
+function owned(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--tenant <id>', "whose key; default: the platform's own", parseTenant)
+    .option('--json', 'print JSON');
+}
+
+type Tell = (action: string, id: string, details?: Record<string, unknown>) => Promise<void>;
+
+/** In one transaction: a change that cannot be told to the audit trail is not made. */
+async function asOwner<T>(
+  { tenant = PLATFORM_TENANT_ID }: OwnerOptions,
+  work: (client: PoolClient, tell: Tell) => Promise<T>,
+): Promise<T> {
+  const configuration = loadConfiguration(
+    ['DATABASE_URL', 'STRATUM_PREFIX', 'STRATUM_REPLICAS'],
+    await localEnvironment(),
+  );
+  const pool = openDatabase({ url: configuration.DATABASE_URL, name: 'stratum-keys', role: 'stratum_api' });
+  try {
+    return await withClient(async ({ connection }) => {
+      await ensureAuditStream(connection, configuration);
+      return withTenant(pool, tenant, async (client) => {
+        const { rowCount } = await client.query('SELECT FROM tenant WHERE id = $1', [tenant]);
+        if (rowCount === 0) throw new Error(`There is no tenant ${tenant}.`);
+        return work(client, (action, id, details = {}) =>
+          publishAudit(connection, configuration.STRATUM_PREFIX, {
+            id: randomUUID(),
+            tenant_id: tenant,
+            actor: `cli/${userInfo().username}`,
+            action,
+            subject: `key/${id}`,
+            details,
+            occurred_at: new Date().toISOString(),
+          }),
+        );
+      });
+    });
+  } finally {
+    await pool.end();
+  }
+}
+
+function show({ key, text }: { key: ApiKey; text: string }, { json }: OwnerOptions): void {
+  if (json) {
+    printJson({ ...key, key: text });
+    return;
+  }
+  console.log(`${styled('bold', text)}\n\nThis is shown once. Its id is ${key.id}; use it so:\n`);
+  console.log(`  curl -H "Authorization: Bearer $KEY" http://127.0.0.1:8000/v1/tasks`);
+}
+
+function printKeys(keys: readonly ApiKey[]): void {
+  printTable(
+    ['id', 'name', 'scopes', 'state', 'made', 'last used'],
+    keys.map((key) => [
+      key.id,
+      key.name,
+      key.scopes.join('\n'),
+      stateOf(key),
+      key.createdAt.toISOString(),
+      key.lastUsedAt?.toISOString() ?? null,
+    ]),
+  );
+}
+
+function stateOf({ revokedAt, expiresAt }: ApiKey): string {
+  if (revokedAt !== null) return `revoked ${revokedAt.toISOString()}`;
+  if (expiresAt === null) return 'works';
+  return `${expiresAt.getTime() > Date.now() ? 'works until' : 'expired'} ${expiresAt.toISOString()}`;
+}
+
+function unknownKey(id: string): Error {
+  return new Error(
+    `There is no usable key "${id}" there. See \`stratum keys list\`, with --tenant for a tenant's.`,
+  );
+}
+
+function parseTenant(text: string): number {
+  const tenant = Number(text);
+  if (Number.isSafeInteger(tenant) && tenant > 0) return tenant;
+  throw new InvalidArgumentError('Give the number of a tenant.');
+}
+
+function parseScopes(text: string): Scope[] {
+  return text.split(',').map((part) => {
+    const scope = part.trim();
+    if (isScope(scope)) return scope;
+    throw new InvalidArgumentError(`There is no scope "${scope}". The scopes are: ${ALL_SCOPES.join(', ')}.`);
+  });
+}

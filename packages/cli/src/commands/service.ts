@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { localEnvironment } from '../environment.js';
+
+export function schedulerCommand(): Command {
+  return serviceCommand(
+    'scheduler',
+    '@stratum/scheduler/main',
+    'Run a scheduler in the foreground; besides another one it waits to take over.',
+  );
+}
+
+export function apiCommand(): Command {
+  return serviceCommand('api', '@stratum/api/main', 'Run the HTTP API in the foreground.');
+}
+
+/** A service as a child of this process, against the local stack where the environment names nothing else. */
+function serviceCommand(name: string, module: string, description: string): Command {
+  return new Command(name).description(description).action(async () => {
+    const main = fileURLToPath(import.meta.resolve(module));
+    const child = spawn(process.execPath, [main], { env: await localEnvironment(), stdio: 'inherit' });
+    // Ctrl-C reaches the child by itself; it is for the child to end first.
+    process.on('SIGINT', () => undefined);
+    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    const [code]: unknown[] = await once(child, 'exit');
+    process.exitCode = typeof code === 'number' ? code : 1;
+  });
+}

@@ -1,0 +1,13 @@
+/** Keys of the HTTP API. */
+export {
+  ApiKeyError,
+  authenticateApiKey,
+  createApiKey,
+  listApiKeys,
+  revokeApiKey,
+  rotateApiKey,
+  ROTATION_GRACE_MS,
+  type ApiKey,
+  type Principal,
+} from './api-keys.js';
+export { ALL_SCOPES, isScope, SCOPES, TENANT_SCOPES, type Scope } from './scopes.js';

@@ -1,0 +1,30 @@
+/** What an API key may do. */
+export const SCOPES = {
+  'tasks:read': 'See tasks, workflows, their results and events',
+  'tasks:write': 'Enqueue and revoke tasks, start and cancel workflows',
+  'queues:read': 'See queues',
+  'queues:admin': 'Pause, resume and purge queues',
+  'workers:read': 'See workers',
+  'schedules:read': 'See schedule entries',
+  'schedules:write': 'Add, change, run and remove schedule entries',
+  'dead-letters:read': 'See dead letters',
+  'dead-letters:write': 'Replay and discard dead letters',
+  'webhooks:read': 'See webhook endpoints, subscriptions and deliveries',
+  'webhooks:admin': 'Add, change and remove webhook endpoints and subscriptions, replay deliveries',
+  'sources:read': 'See sources of customer events',
+  'sources:admin': 'Add, change and remove sources of customer events and their write keys',
+  'keys:admin': 'List, create, rotate and revoke API keys',
+} as const;
+
+export type Scope = keyof typeof SCOPES;
+
+export function isScope(value: string): value is Scope {
+  return Object.hasOwn(SCOPES, value);
+}
+
+/** What is shared by all tenants: only a key of the platform may touch it. */
+const PLATFORM_ONLY: ReadonlySet<Scope> = new Set(['queues:admin', 'workers:read']);
+
+export const ALL_SCOPES: readonly Scope[] = Object.keys(SCOPES).filter(isScope);
+/** What a tenant's key may be given. */
+export const TENANT_SCOPES: readonly Scope[] = ALL_SCOPES.filter((scope) => !PLATFORM_ONLY.has(scope));

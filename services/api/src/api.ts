@@ -1,0 +1,61 @@
+/** The API: its parts put together, started and stopped. */
+import { createClient, openSchedules, reconcileTopology } from '@stratum/jobs';
+import {
+  ensureAuditStream,
+  openDatabase,
+  platformTopology,
+  TASKS,
+  type Running,
+  type ServiceContext,
+} from '@stratum/shared';
+import { Idempotency } from './http/idempotency.js';
+import { LongRequests } from './http/long-requests.js';
+import { createServer } from './http/server.js';
+import type { ApiResources } from './http/types.js';
+import { keyRoutes } from './routes/keys.js';
+import { serviceRoutes } from './routes/service.js';
+import { taskRoutes } from './routes/tasks.js';
+import type { API_SETTINGS } from './settings.js';
+
+export type ApiContext = ServiceContext<(typeof API_SETTINGS)[number]>;
+
+/** Resolves once it listens. */
+export async function startApi(context: ApiContext): Promise<Running & { readonly url: string }> {
+  const { configuration, connection, logger, metrics, registry } = context;
+  const topology = platformTopology(configuration);
+  await reconcileTopology(connection, topology);
+  await ensureAuditStream(connection, configuration);
+  const client = createClient({ connection, topology, metrics });
+  const schedules = openSchedules({ connection, topology, contracts: TASKS });
+  const pool = openDatabase({
+    url: configuration.DATABASE_URL,
+    name: 'api',
+    role: 'stratum_api',
+    poolSize: configuration.DATABASE_POOL_SIZE,
+    statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
+  });
+  const resources: ApiResources = { pool, connection, topology, client, schedules, configuration, registry };
+  const closeResources = async (): Promise<void> => {
+    await Promise.all([schedules.close(), client.close(), pool.end()]);
+  };
+  const app = await createServer(resources, logger);
+  try {
+    const idempotency = await Idempotency.open(connection, topology, configuration.STRATUM_REPLICAS);
+    const longRequests = new LongRequests();
+    serviceRoutes(app, resources);
+    taskRoutes(app, resources, { idempotency, longRequests });
+    keyRoutes(app, resources);
+    const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
+    return {
+      url,
+      stop: async () => {
+        await app.close();
+        await closeResources();
+      },
+    };
+  } catch (error) {
+    await app.close();
+    await closeResources();
+    throw error;
+  }
+}

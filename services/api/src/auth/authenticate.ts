@@ -1,0 +1,79 @@
+/** Who asks, and whether they may. Runs before a body is read. */
+import { authenticateApiKey, SCOPES, type Principal, type Scope } from '@stratum/shared/api-keys';
+import type { FastifyRequest } from 'fastify';
+import type { Pool } from 'pg';
+import { ProblemError } from '../http/problem.js';
+import type { ApiServer } from '../http/types.js';
+
+const BEARER = /^Bearer +(\S+)$/i;
+
+export function useAuthentication(app: ApiServer, pool: Pool): void {
+  app.decorateRequest('principal', undefined);
+  app.addHook('onRoute', ({ config, method, url }) => {
+    if (config?.access === undefined)
+      throw new Error(`The route ${String(method)} ${url} does not say who may use it (config.access).`);
+  });
+  app.addHook('onRequest', async (request) => {
+    const { access } = request.routeOptions.config;
+    // Without a route there is nothing to protect: it is a 404.
+    if (access === undefined || access === 'public') return;
+    request.principal = await authenticate(request, pool);
+    if (!request.principal.scopes.has(access)) throw lacks(access);
+  });
+}
+
+async function authenticate(request: FastifyRequest, pool: Pool): Promise<Principal> {
+  const [, text] = BEARER.exec(request.headers.authorization ?? '') ?? [];
+  const principal = text === undefined ? undefined : await authenticateApiKey(pool, text);
+  if (principal !== undefined) return principal;
+  throw new ProblemError(
+    'unauthenticated',
+    text === undefined
+      ? 'Send a key: "Authorization: Bearer sk_…". Make one with `stratum keys create`.'
+      : 'The key is not known, revoked or expired. See `stratum keys list`.',
+  );
+}
+
+function lacks(scope: Scope): ProblemError {
+  return new ProblemError(
+    'forbidden',
+    `The key lacks the scope "${scope}" (${SCOPES[scope]}). Make one that has it.`,
+  );
+}
+
+/** Who asks, on a route that is not public. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === undefined) throw new Error('The route is public and has no principal.');
+  return request.principal;
+}
+
+const TENANT_HEADER = 'stratum-tenant';
+
+/**
+ * The tenant that a request is about: the key's own, or the one that a key of the platform names in the header `Stratum-Tenant`.
+ * `undefined`: all of them.
+ */
+export function tenantOf(request: FastifyRequest): number | undefined {
+  const principal = principalOf(request);
+  const named = request.headers[TENANT_HEADER];
+  if (named === undefined) return principal.tenantId;
+  const tenantId = Number(named);
+  const isTenant = Number.isSafeInteger(tenantId) && tenantId >= 0;
+  if (principal.tenantId === undefined && isTenant) return tenantId;
+  if (principal.tenantId !== undefined && principal.tenantId === tenantId) return tenantId;
+  const message =
+    principal.tenantId === undefined
+      ? 'must be the number of a tenant'
+      : "names another tenant than the key's own";
+  throw new ProblemError('forbidden', `The header Stratum-Tenant ${message}.`);
+}
+
+/** As `tenantOf`, where a tenant is needed. */
+export function requireTenant(request: FastifyRequest): number {
+  const tenantId = tenantOf(request);
+  if (tenantId !== undefined) return tenantId;
+  throw new ProblemError(
+    'bad-request',
+    "This belongs to a tenant: name it in the header Stratum-Tenant, or use a tenant's key.",
+  );
+}

@@ -1,0 +1,46 @@
+/**
+ * Every change through the API is told to the audit stream before it takes effect: an event may tell of a change that then failed, but
+ * no change goes untold.
+ */
+import { randomUUID } from 'node:crypto';
+import { PLATFORM_TENANT_ID, publishAudit } from '@stratum/shared';
+import type { FastifyRequest } from 'fastify';
+import { principalOf } from '../auth/authenticate.js';
+import { ProblemError } from './problem.js';
+import type { ApiResources } from './types.js';
+
+export interface AuditedChange {
+  /** What is done, for example `task.enqueued`. */
+  action: string;
+  /** To what, for example `task/17`. */
+  subject: string;
+  /** Never secrets, never payloads. */
+  details?: Record<string, unknown>;
+  /** Whose it is. `undefined`: the platform's. */
+  tenantId: number | undefined;
+}
+
+/** Resolves once the broker has stored it. @throws ProblemError `unavailable`: then nothing may be changed */
+export async function audit(
+  { connection, topology }: Pick<ApiResources, 'connection' | 'topology'>,
+  request: FastifyRequest,
+  change: AuditedChange,
+): Promise<void> {
+  try {
+    await publishAudit(connection, topology.names.prefix, {
+      id: randomUUID(),
+      tenant_id: change.tenantId ?? PLATFORM_TENANT_ID,
+      actor: `key/${principalOf(request).keyId}`,
+      action: change.action,
+      subject: change.subject,
+      details: { ...change.details, request: request.id },
+      occurred_at: new Date().toISOString(),
+    });
+  } catch (cause) {
+    throw new ProblemError(
+      'unavailable',
+      'The audit trail cannot be written, so nothing was changed. Try again in a moment.',
+      { retryAfter: 1, cause },
+    );
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * A request that is repeated under the same `Idempotency-Key` does what it did before, for a day: its effect has an id that comes from
+ * the key, and what was asked for is remembered, so that the key cannot be used for something else.
+ */
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm, type KV } from '@nats-io/kv';
+import type { Topology } from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { ProblemError } from './problem.js';
+
+const KEPT_MS = 24 * 3_600_000;
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** The header, on requests that make something. */
+export const idempotencyHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('Any text of yours. The same request under the same key within a day has its effect once.'),
+});
+
+const entrySchema = z.object({ fingerprint: z.string(), done: z.boolean() });
+
+export interface IdempotentRequest {
+  /** What tells requests of different callers and kinds apart. */
+  scope: readonly (string | number)[];
+  key: string;
+  /** What is asked for. */
+  body: unknown;
+}
+
+export class Idempotency {
+  private constructor(private readonly bucket: KV) {}
+
+  static async open(connection: NatsConnection, topology: Topology, replicas: number): Promise<Idempotency> {
+    const { prefix } = topology.names;
+    const kvm = new Kvm(jetstream(connection, { timeout: REQUEST_TIMEOUT_MS }));
+    const name = prefix === 'stratum' ? 'api_idempotency' : `${prefix}_api_idempotency`;
+    return new Idempotency(await kvm.create(name, { ttl: KEPT_MS, replicas, history: 1 }));
+  }
+
+  /** The id that the effect of such a request has. */
+  idOf({ scope, key }: Pick<IdempotentRequest, 'scope' | 'key'>): string {
+    return `i-${hash([...scope, key])}`;
+  }
+
+  /**
+   * Runs `effect`, unless it is known to have been done. A request whose earlier try was cut short does it again: the id makes that
+   * harmless.
+   * @throws ProblemError `invalid` when the key stood for another request
+   */
+  async run(request: IdempotentRequest, effect: () => Promise<void>): Promise<void> {
+    const id = this.idOf(request);
+    const fingerprint = hash([request.body]);
+    const known = await this.claim(id, fingerprint);
+    if (known.fingerprint !== fingerprint) {
+      throw new ProblemError(
+        'invalid',
+        'headers.idempotency-key: it was used for another request; use a new one for each request.',
+        { errors: [{ field: 'headers.idempotency-key', message: 'it was used for another request' }] },
+      );
+    }
+    if (known.done) return;
+    await effect();
+    await this.bucket.put(id, JSON.stringify({ fingerprint, done: true }));
+  }
+
+  private async claim(id: string, fingerprint: string): Promise<z.output<typeof entrySchema>> {
+    const own = { fingerprint, done: false };
+    try {
+      await this.bucket.create(id, JSON.stringify(own));
+      return own;
+    } catch (error) {
+      const entry = await this.bucket.get(id);
+      if (entry === null) throw error;
+      return entrySchema.parse(entry.json());
+    }
+  }
+}
+
+function hash(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}

@@ -1,0 +1,32 @@
+/** Requests that stay open for long: each caller may have some of them, so that none takes all. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from './problem.js';
+
+const MAX_PER_CALLER = 100;
+const RETRY_AFTER_SECONDS = 5;
+
+export class LongRequests {
+  private readonly open = new Map<string, number>();
+
+  /** A signal that aborts when the caller goes away. @throws ProblemError `rate-limited` */
+  begin(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+    const caller = request.principal?.keyId ?? request.ip;
+    const count = this.open.get(caller) ?? 0;
+    if (count >= MAX_PER_CALLER) {
+      throw new ProblemError(
+        'rate-limited',
+        `More than ${MAX_PER_CALLER} requests of this key wait already; let some of them end.`,
+        { retryAfter: RETRY_AFTER_SECONDS },
+      );
+    }
+    this.open.set(caller, count + 1);
+    const controller = new AbortController();
+    reply.raw.once('close', () => {
+      const left = (this.open.get(caller) ?? 1) - 1;
+      if (left > 0) this.open.set(caller, left);
+      else this.open.delete(caller);
+      controller.abort();
+    });
+    return controller.signal;
+  }
+}

@@ -1,0 +1,83 @@
+/** The API's description: OpenAPI 3.1 at `/openapi.json`, a page to browse it at `/docs`. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import type { Configuration } from '@stratum/shared';
+import { z } from 'zod';
+import { problemSchema } from './problem.js';
+import type { ApiServer } from './types.js';
+
+const TAGS = [
+  ['tasks', 'Put tasks in, look at them, take them back'],
+  ['workflows', 'Tasks that follow each other'],
+  ['queues', 'Depths, pause, purge'],
+  ['workers', 'Who works'],
+  ['schedules', 'What runs when'],
+  ['dead letters', 'What failed for good'],
+  ['keys', 'Who may use this API'],
+  ['webhooks', 'Events that platforms send in'],
+  ['subscriptions', 'Events that are sent out'],
+  ['customer events', "Events of customers' sites and applications, in Segment's format"],
+  ['sources', 'Where customer events come from'],
+  ['service', 'Health, metrics, this description'],
+] as const;
+export type Tag = (typeof TAGS)[number][0];
+
+const PROBLEM_RESPONSE = {
+  description: 'An error, as RFC 9457 problem details.',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+};
+
+export async function useOpenApi(
+  app: ApiServer,
+  configuration: Pick<Configuration, 'API_PUBLIC_URL'>,
+): Promise<void> {
+  const { API_PUBLIC_URL: publicUrl } = configuration;
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Stratum',
+        version: '1.0.0',
+        description:
+          'Background work for marketing teams. Authenticate with an API key: `Authorization: Bearer sk_…`. Lists come in pages; errors are RFC 9457 problem details.',
+      },
+      servers: [{ url: publicUrl ?? '/' }],
+      tags: TAGS.map(([name, description]) => ({ name, description })),
+      components: {
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer', description: 'An API key.' },
+          writeKey: {
+            type: 'http',
+            scheme: 'basic',
+            description: "The write key of a source as the user's name, no password.",
+          },
+        },
+      },
+    },
+    transform: (document) => {
+      const { schema, url } = jsonSchemaTransform(document);
+      const { access } = document.route.config ?? {};
+      const needsKey = access !== undefined && access !== 'public';
+      return {
+        url,
+        schema: {
+          ...schema,
+          response: { ...asRecord(schema.response), default: PROBLEM_RESPONSE },
+          ...(needsKey ? { security: [{ key: [] }], 'x-scope': access } : {}),
+        },
+      };
+    },
+    transformObject: jsonSchemaTransformObject,
+  });
+  z.globalRegistry.add(problemSchema, { id: 'Problem' });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { docExpansion: 'list', deepLinking: true },
+    staticCSP: true,
+  });
+}
+
+function asRecord(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}

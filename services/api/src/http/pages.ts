@@ -1,0 +1,49 @@
+/** Lists come in pages; a cursor says where the next one begins. */
+import { z } from 'zod';
+import { ProblemError } from './problem.js';
+
+export const MAX_PAGE = 200;
+const DEFAULT_PAGE = 50;
+
+/** The query of every list. */
+export const pageQuery = z.object({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_PAGE)
+    .default(DEFAULT_PAGE)
+    .describe(`Items in a page, at most ${MAX_PAGE}.`),
+  cursor: z.string().max(500).optional().describe('`next_cursor` of the page before.'),
+});
+
+export function pageOf<Item extends z.ZodType>(
+  item: Item,
+): z.ZodObject<{ items: z.ZodArray<Item>; next_cursor: z.ZodNullable<z.ZodString> }> {
+  return z.object({
+    items: z.array(item),
+    next_cursor: z.string().nullable().describe('`null`: this is the last page.'),
+  });
+}
+
+/** Opaque to callers: it may change its inside at any time. */
+export function encodeCursor(position: unknown): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+/** @throws ProblemError when it is none of ours */
+export function decodeCursor<Position extends z.ZodType>(
+  schema: Position,
+  cursor: string | undefined,
+): z.output<Position> | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+  } catch {
+    throw new ProblemError(
+      'bad-request',
+      'query.cursor: not a cursor of this list; take `next_cursor` of a page.',
+      { errors: [{ field: 'query.cursor', message: 'not a cursor of this list' }] },
+    );
+  }
+}

@@ -1,0 +1,192 @@
+/** Errors as RFC 9457 problem details: what is wrong, with which field, and what to do. */
+import { InvalidPayloadError, JobsError, type JobsErrorCode } from '@stratum/jobs';
+import { ApiKeyError } from '@stratum/shared/api-keys';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+
+export const fieldErrorSchema = z.object({
+  /** Where: `body.payload.tenant_id`, `query.limit`. */
+  field: z.string(),
+  message: z.string(),
+});
+export type FieldError = z.infer<typeof fieldErrorSchema>;
+
+export const problemSchema = z
+  .object({
+    type: z.string().describe('Tells kinds of problems apart; stable.'),
+    title: z.string().describe('The kind, in words.'),
+    status: z.int(),
+    detail: z.string().describe('What happened here, and what to do.'),
+    instance: z.string().describe('The id of the request, for the log.'),
+    errors: z.array(fieldErrorSchema).optional().describe('Fields that are wrong.'),
+  })
+  .meta({ id: 'Problem' });
+export type Problem = z.infer<typeof problemSchema>;
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** Kinds of problems: the last part of a problem's `type`, its status and title. */
+const KINDS = {
+  'bad-request': [400, 'The request is not well-formed'],
+  unauthenticated: [401, 'The request carries no valid key'],
+  forbidden: [403, 'The key may not do this'],
+  'not-found': [404, 'There is no such thing'],
+  'method-not-allowed': [405, 'The method does not fit'],
+  conflict: [409, 'It contradicts what is there'],
+  gone: [410, 'It is there no longer'],
+  'too-large': [413, 'The body is too large'],
+  'unsupported-media-type': [415, 'The body is of a kind that is not taken'],
+  invalid: [422, 'A field is not valid'],
+  'rate-limited': [429, 'Too many requests'],
+  internal: [500, 'Something went wrong here'],
+  unavailable: [503, 'A part that this needs does not answer'],
+} as const satisfies Record<string, readonly [number, string]>;
+export type ProblemKind = keyof typeof KINDS;
+
+export interface ProblemOptions {
+  errors?: readonly FieldError[];
+  /** Seconds; sent as `Retry-After`. */
+  retryAfter?: number;
+  cause?: unknown;
+}
+
+/** Thrown by handlers: becomes the answer. */
+export class ProblemError extends Error {
+  readonly status: number;
+
+  constructor(
+    readonly kind: ProblemKind,
+    readonly detail: string,
+    readonly options: ProblemOptions = {},
+  ) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'ProblemError';
+    this.status = KINDS[kind][0];
+  }
+
+  /** The body. @param instance the request's id */
+  toBody(instance: string): Problem {
+    const [status, title] = KINDS[this.kind];
+    const { errors } = this.options;
+    return {
+      type: `/problems/${this.kind}`,
+      title,
+      status,
+      detail: this.detail,
+      instance,
+      ...(errors === undefined ? {} : { errors: [...errors] }),
+    };
+  }
+}
+
+export function notFound(what: string): ProblemError {
+  return new ProblemError('not-found', `${what} is not there, or not yours.`);
+}
+
+export function invalid(field: string, message: string): ProblemError {
+  return new ProblemError('invalid', `${field}: ${message}`, { errors: [{ field, message }] });
+}
+
+const UNAVAILABLE = 'Nothing was lost; try again in a moment.';
+
+const JOBS_PROBLEMS: Partial<Record<JobsErrorCode, ProblemKind>> = {
+  invalid_options: 'invalid',
+  invalid_payload: 'invalid',
+  payload_too_large: 'too-large',
+  publish_failed: 'unavailable',
+  publish_conflict: 'conflict',
+  lookup_failed: 'unavailable',
+  closed: 'unavailable',
+  connection_failed: 'unavailable',
+  unknown_dead_letter: 'not-found',
+  unknown_task: 'not-found',
+  unknown_entry: 'not-found',
+};
+
+/** What an error is to the one who asked. What nobody foresaw is `internal`, and says nothing of its inside. */
+export function toProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) return fromValidation(error);
+  if (error instanceof InvalidPayloadError) return fromPayload(error);
+  if (error instanceof ApiKeyError) return invalid(`body.${error.field}`, error.message);
+  if (error instanceof JobsError) return fromJobs(error);
+  return fromFastify(error) ?? fromConnection(error) ?? internal(error);
+}
+
+function fromValidation(error: {
+  validation: readonly { instancePath: string; message?: string; params: unknown }[];
+  validationContext?: string | undefined;
+}): ProblemError {
+  const place = error.validationContext === 'querystring' ? 'query' : (error.validationContext ?? 'body');
+  const errors = error.validation.map(({ instancePath, message = 'is not valid' }) => ({
+    field: [place, ...instancePath.split('/').filter((part) => part !== '')].join('.'),
+    message,
+  }));
+  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  return new ProblemError(place === 'body' ? 'invalid' : 'bad-request', detail, { errors });
+}
+
+function fromPayload(error: InvalidPayloadError): ProblemError {
+  const problems = Array.isArray(error.details['problems']) ? error.details['problems'].map(String) : [];
+  const errors = problems.map((problem) => {
+    const [path = '', ...message] = problem.split(': ');
+    return {
+      field: path === '(payload)' ? 'body.payload' : `body.payload.${path}`,
+      message: message.join(': '),
+    };
+  });
+  return new ProblemError('invalid', error.message, { errors });
+}
+
+function fromJobs(error: JobsError): ProblemError {
+  const kind = JOBS_PROBLEMS[error.code];
+  if (kind === undefined) return internal(error);
+  if (kind === 'unavailable')
+    return new ProblemError(kind, `The message broker does not answer. ${UNAVAILABLE}`, {
+      retryAfter: 1,
+      cause: error,
+    });
+  return new ProblemError(kind, error.message, { cause: error });
+}
+
+const FASTIFY_PROBLEMS: Readonly<Record<number, ProblemKind>> = {
+  400: 'bad-request',
+  404: 'not-found',
+  405: 'method-not-allowed',
+  413: 'too-large',
+  415: 'unsupported-media-type',
+};
+
+/** The framework's own refusals: a body that is no JSON, too large, of an unknown type. */
+function fromFastify(error: unknown): ProblemError | undefined {
+  if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
+  const kind = FASTIFY_PROBLEMS[Number(error.statusCode)];
+  return kind && new ProblemError(kind, error.message, { cause: error });
+}
+
+/** Connections that break, and servers that cannot take more: of PostgreSQL classes 08, 53 and 57, of sockets their system errors. */
+const PASSING = /^(08|53|57P0)|^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN)/;
+
+function fromConnection(error: unknown): ProblemError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error ? String(error.code) : '';
+  const isPassing =
+    PASSING.test(code) ||
+    /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/.test(
+      error.message,
+    ) ||
+    ['TimeoutError', 'NoRespondersError', 'ClosedConnectionError', 'RequestError'].includes(error.name);
+  if (!isPassing) return undefined;
+  return new ProblemError('unavailable', `A part that this needs does not answer. ${UNAVAILABLE}`, {
+    retryAfter: 1,
+    cause: error,
+  });
+}
+
+function internal(cause: unknown): ProblemError {
+  return new ProblemError(
+    'internal',
+    'An error that nobody foresaw; it is in the log under the id in `instance`.',
+    { cause },
+  );
+}

@@ -1,0 +1,85 @@
+/** The frame around all routes: types, limits, authentication, errors, OpenAPI, metrics. */
+import rateLimit from '@fastify/rate-limit';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyReply } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { randomUUID } from 'node:crypto';
+import { useAuthentication } from '../auth/authenticate.js';
+import { useContentEncodings } from './content-encoding.js';
+import { useHttpMetrics } from './metrics.js';
+import { useOpenApi } from './openapi.js';
+import { ProblemError, PROBLEM_TYPE, toProblem } from './problem.js';
+import type { ApiResources, ApiServer } from './types.js';
+
+/** A request whose headers or body come slower than this is ended, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 65_000;
+const MAX_HEADER_BYTES = 16_384;
+const MAX_PARAMETER = 200;
+const SERVER_ERROR = 500;
+
+export async function createServer(
+  { pool, configuration, registry }: ApiResources,
+  logger: FastifyBaseLogger,
+): Promise<ApiServer> {
+  const app = fastify({
+    loggerInstance: logger,
+    // One line for each request would be the most of the log; failures are told by the error handler.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    bodyLimit: configuration.API_BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS },
+    routerOptions: { maxParamLength: MAX_PARAMETER },
+    trustProxy: configuration.API_TRUSTED_PROXIES.length > 0 ? configuration.API_TRUSTED_PROXIES : false,
+    // Long requests (waits, event streams) end at once when the server stops.
+    forceCloseConnections: true,
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(error, request.id, reply);
+    },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request.id, reply));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      new ProblemError('not-found', `There is no ${request.method} ${request.url.split('?')[0]}. See /docs.`),
+      request.id,
+      reply,
+    ),
+  );
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('request-id', request.id);
+    reply.header('x-content-type-options', 'nosniff');
+  });
+  useHttpMetrics(app, registry);
+  useContentEncodings(app, configuration.API_BODY_LIMIT);
+  await useOpenApi(app, configuration);
+  useAuthentication(app, pool);
+  await app.register(rateLimit, {
+    max: configuration.API_RATE_LIMIT,
+    timeWindow: 1_000,
+    keyGenerator: (request) => request.principal?.keyId ?? request.ip,
+    errorResponseBuilder: (_request, { ttl }) =>
+      new ProblemError(
+        'rate-limited',
+        `More than ${configuration.API_RATE_LIMIT} requests a second; slow down and try again.`,
+        { retryAfter: Math.ceil(ttl / 1000) },
+      ),
+  });
+  return app;
+}
+
+function sendProblem(error: unknown, requestId: string, reply: FastifyReply): FastifyReply {
+  const problem = toProblem(error);
+  if (problem.status >= SERVER_ERROR)
+    reply.log.error({ err: problem.options.cause ?? problem, requestId }, 'a request failed');
+  if (problem.options.retryAfter !== undefined) reply.header('retry-after', problem.options.retryAfter);
+  if (problem.kind === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+  return reply
+    .code(problem.status)
+    .type(PROBLEM_TYPE)
+    .serializer(JSON.stringify)
+    .send(problem.toBody(requestId));
+}

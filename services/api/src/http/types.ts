@@ -1,0 +1,55 @@
+/** What routes are made with. */
+import type { JobsClient, Schedules, Topology } from '@stratum/jobs';
+import type { Configuration } from '@stratum/shared';
+import type { Principal, Scope } from '@stratum/shared/api-keys';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Pool } from 'pg';
+import type { Registry } from 'prom-client';
+import type { API_SETTINGS } from '../settings.js';
+
+/** Fastify with routes typed by zod schemas. */
+export type ApiServer = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** What routes work with. */
+export interface ApiResources {
+  /** Connected as `stratum_api`. */
+  pool: Pool;
+  connection: NatsConnection;
+  topology: Topology;
+  client: JobsClient;
+  schedules: Schedules;
+  configuration: Pick<Configuration, (typeof API_SETTINGS)[number]>;
+  registry: Registry;
+}
+
+/** Who may use a route. */
+export type Access =
+  /** Everybody: the route knows its callers by other means, or has nothing to hide. */
+  | 'public'
+  /** A key with this scope. */
+  | Scope;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Every route has to say it; one that does not is refused at start. */
+    access?: Access;
+  }
+  interface FastifyRequest {
+    /** Who asks. `undefined` on public routes. */
+    principal: Principal | undefined;
+  }
+}

@@ -1,0 +1,6 @@
+/** The API as a service. */
+import { runService } from '@stratum/shared';
+import { startApi } from './api.js';
+import { API_SETTINGS } from './settings.js';
+
+await runService({ name: 'api', settings: API_SETTINGS, start: startApi });

@@ -1,0 +1,163 @@
+/** API keys of the tenant that asks, or of the platform. */
+import { PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
+import {
+  ALL_SCOPES,
+  createApiKey,
+  listApiKeys,
+  revokeApiKey,
+  rotateApiKey,
+  type ApiKey,
+} from '@stratum/shared/api-keys';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { principalOf, tenantOf } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { notFound, ProblemError } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+
+const tags = ['keys'];
+const scopes = z.array(z.enum(ALL_SCOPES)).min(1);
+const keyParams = z.object({ id: z.string().regex(/^[a-z0-9]{16}$/, 'is not the id of a key') });
+const time = z.iso.datetime().nullable();
+
+const keySchema = z
+  .object({
+    id: z.string(),
+    tenant_id: z.int().nullable().describe('`null`: a key of the platform.'),
+    name: z.string(),
+    scopes,
+    created_at: z.iso.datetime(),
+    expires_at: time,
+    rotated_at: time,
+    revoked_at: time,
+    last_used_at: time.describe('To the minute.'),
+  })
+  .meta({ id: 'ApiKey' });
+
+const newKeySchema = keySchema
+  .extend({ key: z.string().describe('The key itself. It is shown this once.') })
+  .meta({ id: 'NewApiKey' });
+
+/** A key without a tenant sees to the platform's own, unless it names a tenant. */
+function ownerOf(request: FastifyRequest): number {
+  return tenantOf(request) ?? PLATFORM_TENANT_ID;
+}
+
+export function keyRoutes(app: ApiServer, resources: ApiResources): void {
+  const { pool } = resources;
+  app.route({
+    method: 'GET',
+    url: '/v1/keys',
+    config: { access: 'keys:admin' },
+    schema: {
+      tags,
+      summary: 'The keys that there are, revoked ones included',
+      response: { 200: z.object({ items: z.array(keySchema) }) },
+    },
+    handler: async (request) => ({
+      items: (await withTenant(pool, ownerOf(request), listApiKeys)).map(toView),
+    }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/keys',
+    config: { access: 'keys:admin' },
+    schema: {
+      tags,
+      summary: 'Make a key',
+      body: z.strictObject({
+        name: z.string().trim().min(1).max(100),
+        scopes,
+        expires_at: z.iso.datetime({ offset: true }).optional(),
+      }),
+      response: { 201: newKeySchema },
+    },
+    handler: async (request, reply) => {
+      const { name, scopes: wanted, expires_at: expiresAt } = request.body;
+      const own = principalOf(request).scopes;
+      const excess = wanted.filter((scope) => !own.has(scope));
+      if (excess.length > 0)
+        throw new ProblemError('forbidden', `A key cannot give what it does not have: ${excess.join(', ')}.`);
+      const tenantId = ownerOf(request);
+      const made = await withTenant(pool, tenantId, async (client) => {
+        const created = await createApiKey(client, {
+          tenantId,
+          name,
+          scopes: wanted,
+          ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
+        });
+        await told(request, tenantId, 'key.created', created.key.id, { name, scopes: wanted });
+        return created;
+      });
+      return reply.code(201).send({ ...toView(made.key), key: made.text });
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/keys/:id/rotate',
+    config: { access: 'keys:admin' },
+    schema: {
+      tags,
+      summary: 'Give a key a new secret; the one before works for a day more',
+      params: keyParams,
+      response: { 200: newKeySchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const tenantId = ownerOf(request);
+      const made = await withTenant(pool, tenantId, async (client) => {
+        const rotated = await rotateApiKey(client, id);
+        if (rotated !== undefined) await told(request, tenantId, 'key.rotated', id);
+        return rotated;
+      });
+      if (made === undefined) throw notFound(`The key "${id}"`);
+      return { ...toView(made.key), key: made.text };
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/v1/keys/:id',
+    config: { access: 'keys:admin' },
+    schema: {
+      tags,
+      summary: 'Revoke a key at once',
+      params: keyParams,
+      response: { 204: z.undefined() },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const tenantId = ownerOf(request);
+      const revoked = await withTenant(pool, tenantId, async (client) => {
+        const done = await revokeApiKey(client, id);
+        if (done) await told(request, tenantId, 'key.revoked', id);
+        return done;
+      });
+      if (!revoked) throw notFound(`The key "${id}"`);
+      return reply.code(204).send();
+    },
+  });
+
+  function told(
+    request: FastifyRequest,
+    tenantId: number,
+    action: string,
+    id: string,
+    details: Record<string, unknown> = {},
+  ): Promise<void> {
+    return audit(resources, request, { action, subject: `key/${id}`, tenantId, details });
+  }
+}
+
+function toView(key: ApiKey): z.output<typeof keySchema> {
+  return {
+    id: key.id,
+    tenant_id: key.tenantId === PLATFORM_TENANT_ID ? null : key.tenantId,
+    name: key.name,
+    scopes: key.scopes,
+    created_at: key.createdAt.toISOString(),
+    expires_at: key.expiresAt?.toISOString() ?? null,
+    rotated_at: key.rotatedAt?.toISOString() ?? null,
+    revoked_at: key.revokedAt?.toISOString() ?? null,
+    last_used_at: key.lastUsedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,75 @@
+/** What machines ask the service itself. */
+import { z } from 'zod';
+import type { ApiResources, ApiServer } from '../http/types.js';
+
+const tags = ['service'];
+const PROBE_TIMEOUT_MS = 2_000;
+
+export function serviceRoutes(app: ApiServer, { pool, connection, registry }: ApiResources): void {
+  app.route({
+    method: 'GET',
+    url: '/healthz',
+    config: { access: 'public' },
+    schema: { tags, summary: 'The process runs', response: { 200: z.string() } },
+    // That this is answered at all says that the event loop runs.
+    handler: async (_request, reply) => reply.type('text/plain').serializer(String).send('ok\n'),
+  });
+  app.route({
+    method: 'GET',
+    url: '/readyz',
+    config: { access: 'public' },
+    schema: {
+      tags,
+      summary: 'It can do its work',
+      response: { 200: z.string(), 503: z.string() },
+    },
+    handler: async (_request, reply) => {
+      const answers = await Promise.all([
+        answersInTime(connection.flush()),
+        answersInTime(pool.query('SELECT 1')),
+      ]);
+      const silent = ['NATS', 'PostgreSQL'].filter((_name, index) => answers[index] !== true);
+      return reply
+        .code(silent.length === 0 ? 200 : 503)
+        .type('text/plain')
+        .serializer(String)
+        .send(silent.length === 0 ? 'ready\n' : `no answer from ${silent.join(' and ')}\n`);
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    config: { access: 'public' },
+    schema: { tags, summary: 'Metrics, for Prometheus', response: { 200: z.string() } },
+    handler: async (_request, reply) =>
+      reply
+        .type(registry.contentType)
+        .serializer(String)
+        .send(await registry.metrics()),
+  });
+  app.route({
+    method: 'GET',
+    url: '/openapi.json',
+    config: { access: 'public' },
+    schema: { hide: true },
+    handler: (_request, reply) => reply.type('application/json').serializer(JSON.stringify).send(app.swagger()),
+  });
+  app.route({
+    method: 'GET',
+    url: '/',
+    config: { access: 'public' },
+    schema: { hide: true },
+    handler: (_request, reply) => reply.redirect('/docs'),
+  });
+}
+
+async function answersInTime(answer: Promise<unknown>): Promise<boolean> {
+  const timeout = new Promise<false>((resolve) => {
+    setTimeout(() => resolve(false), PROBE_TIMEOUT_MS).unref();
+  });
+  const answered = answer.then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([answered, timeout]);
+}

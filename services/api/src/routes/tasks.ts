@@ -1,0 +1,291 @@
+/** Tasks: put in, look at, wait for, take back. */
+import { isFinal, ResultTimeoutError, type TaskContract, type TaskRecord } from '@stratum/jobs';
+import { TASKS, TENANT_TASKS } from '@stratum/shared';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { tenantOf } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { idempotencyHeaders, type Idempotency } from '../http/idempotency.js';
+import type { LongRequests } from '../http/long-requests.js';
+import { notFound, ProblemError } from '../http/problem.js';
+import { sendEvents } from '../http/server-sent-events.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+import {
+  contractSchema,
+  enqueuedSchema,
+  idParams,
+  recordSchema,
+  taskOptionsSchema,
+  toEnqueueOptions,
+} from './task-schemas.js';
+
+const tags = ['tasks'];
+const MAX_WAIT_SECONDS = 60;
+
+/** What of the API's own the task routes use. */
+export interface TaskRouteParts {
+  idempotency: Idempotency;
+  longRequests: LongRequests;
+}
+
+export function taskRoutes(app: ApiServer, resources: ApiResources, parts: TaskRouteParts): void {
+  listContracts(app);
+  for (const contract of TASKS) enqueueRoute(app, resources, parts, contract);
+  unknownTaskRoute(app);
+  readRoutes(app, resources, parts);
+  revokeRoute(app, resources);
+}
+
+/** A tenant sees what it may ask for; a key of the platform everything. */
+function tasksOf(request: FastifyRequest): readonly TaskContract[] {
+  return request.principal?.tenantId === undefined ? TASKS : TENANT_TASKS;
+}
+
+function listContracts(app: ApiServer): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/tasks',
+    config: { access: 'tasks:read' },
+    schema: {
+      tags,
+      summary: 'The tasks that there are, with the JSON Schemas of their payloads and results',
+      response: { 200: z.object({ items: z.array(contractSchema) }) },
+    },
+    handler: async (request) => ({ items: tasksOf(request).map(describeContract) }),
+  });
+}
+
+function describeContract(contract: TaskContract): z.output<typeof contractSchema> {
+  const { name, queue, description, priority, input, output } = contract;
+  return {
+    name,
+    queue,
+    description,
+    priority,
+    input: z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' }),
+    output: z.toJSONSchema(output, { io: 'output', unrepresentable: 'any' }),
+  };
+}
+
+/** Each task has a route of its own, so that the description shows what it takes. */
+function enqueueRoute(
+  app: ApiServer,
+  resources: ApiResources,
+  { idempotency }: TaskRouteParts,
+  contract: TaskContract,
+): void {
+  const bodySchema = z
+    .strictObject({ payload: payloadSchema(contract), options: taskOptionsSchema.default({}) })
+    .meta({ id: `Enqueue_${contract.name}` });
+  app.route({
+    method: 'POST',
+    url: `/v1/tasks/${contract.name}`,
+    config: { access: 'tasks:write' },
+    schema: {
+      tags,
+      summary: `Enqueue ${contract.name}`,
+      description: contract.description,
+      headers: idempotencyHeaders,
+      body: bodySchema,
+      response: { 202: enqueuedSchema },
+    },
+    handler: async (request, reply) => {
+      if (!tasksOf(request).includes(contract)) throw noTask(contract.name);
+      const tenantId = tenantOf(request);
+      const { options } = request.body;
+      const payload = ownPayload(request.body.payload, tenantId);
+      // What the platform does for a tenant and what the tenant does itself share no keys.
+      const scope = String(tenantId ?? '_');
+      const enqueue = async (id?: string): Promise<z.output<typeof enqueuedSchema>> => {
+        await audit(resources, request, {
+          action: 'task.enqueued',
+          subject: `task/${contract.name}`,
+          tenantId,
+          details: id === undefined ? {} : { id },
+        });
+        const enqueued = await resources.client.enqueue(contract, payload, {
+          ...toEnqueueOptions(options, scope),
+          ...(id === undefined ? {} : { id }),
+        });
+        return { ...enqueued, state: stateOf(options) };
+      };
+      const key = request.headers['idempotency-key'];
+      if (key === undefined) return reply.code(202).send(await enqueue());
+      const asked = { scope: [scope, 'task', contract.name], key, body: { payload, options } };
+      const id = idempotency.idOf(asked);
+      let made: z.output<typeof enqueuedSchema> | undefined;
+      await idempotency.run(asked, async () => {
+        // An earlier try that was cut short may have enqueued it.
+        if ((await resources.client.status(id)) === undefined) made = await enqueue(id);
+      });
+      const state = (await resources.client.status(id))?.state ?? stateOf(options);
+      return reply.code(202).send(made ?? { id, state, duplicate: true });
+    },
+  });
+}
+
+/** The tenant need not be said by a key that has one. */
+function payloadSchema({ input }: TaskContract): z.ZodType {
+  if (!(input instanceof z.ZodObject) || !('tenant_id' in input.shape)) return input;
+  const { tenant_id: tenantId } = input.shape;
+  return input.extend({
+    tenant_id: tenantId.optional().describe("Default: the key's own."),
+  });
+}
+
+function ownPayload(payload: unknown, tenantId: number | undefined): unknown {
+  if (tenantId === undefined || typeof payload !== 'object' || payload === null) return payload;
+  const named = 'tenant_id' in payload ? payload.tenant_id : undefined;
+  if (named === undefined || named === tenantId) return { ...payload, tenant_id: tenantId };
+  const message = 'names another tenant than the one that asks; leave it out';
+  throw new ProblemError('forbidden', `body.payload.tenant_id: ${message}.`, {
+    errors: [{ field: 'body.payload.tenant_id', message }],
+  });
+}
+
+function stateOf({ delay_ms: delay, eta }: z.output<typeof taskOptionsSchema>): 'SCHEDULED' | 'PENDING' {
+  return (delay ?? 0) > 0 || (eta !== undefined && Date.parse(eta) > Date.now()) ? 'SCHEDULED' : 'PENDING';
+}
+
+function noTask(name: string): ProblemError {
+  return new ProblemError(
+    'not-found',
+    `There is no task "${name}". GET /v1/tasks lists those that there are.`,
+  );
+}
+
+function unknownTaskRoute(app: ApiServer): void {
+  app.route({
+    method: 'POST',
+    url: '/v1/tasks/:task',
+    config: { access: 'tasks:write' },
+    schema: { hide: true, params: z.object({ task: z.string() }) },
+    handler: (request) => {
+      throw noTask(request.params.task);
+    },
+  });
+}
+
+/** @throws ProblemError `not-found` for what nobody has seen, and for what is another tenant's alike */
+async function ownRecord(
+  { client }: Pick<ApiResources, 'client'>,
+  request: FastifyRequest,
+  id: string,
+): Promise<TaskRecord> {
+  const record = await client.status(id);
+  const tenantId = tenantOf(request);
+  if (record !== undefined && (tenantId === undefined || record.tenant === String(tenantId))) return record;
+  throw notFound(`The task "${id}"`);
+}
+
+function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: TaskRouteParts): void {
+  const { client } = resources;
+  app.route({
+    method: 'GET',
+    url: '/v1/tasks/:id',
+    config: { access: 'tasks:read' },
+    schema: { tags, summary: 'A task', params: idParams, response: { 200: recordSchema } },
+    handler: (request) => ownRecord(resources, request, request.params.id),
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/tasks/:id/result',
+    config: { access: 'tasks:read' },
+    schema: {
+      tags,
+      summary: 'Wait for the end of a task',
+      description:
+        '200 with its record when it has ended, 202 with what there is when it has not within `wait` seconds.',
+      params: idParams,
+      querystring: z.object({
+        wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(0).describe('Seconds.'),
+      }),
+      response: { 200: recordSchema, 202: recordSchema },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const record = await ownRecord(resources, request, id);
+      const waitMs = request.query.wait * 1000;
+      if (isFinal(record.state) || waitMs === 0)
+        return reply.code(isFinal(record.state) ? 200 : 202).send(record);
+      const signal = longRequests.begin(request, reply);
+      try {
+        return await reply.code(200).send(await client.result(id, { timeoutMs: waitMs, signal }));
+      } catch (error) {
+        if (!(error instanceof ResultTimeoutError)) throw error;
+        return reply.code(202).send(await ownRecord(resources, request, id));
+      }
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/tasks/:id/events',
+    config: { access: 'tasks:read' },
+    schema: {
+      tags,
+      summary: 'Follow a task until it ends',
+      description:
+        'Server-sent events named `task`, each with the whole record. A client that comes back with `Last-Event-ID` gets the newest record unless it is the one it has seen.',
+      params: idParams,
+      headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
+      produces: ['text/event-stream'],
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      await ownRecord(resources, request, id);
+      const signal = longRequests.begin(request, reply);
+      await sendEvents(request, reply, {
+        signal,
+        name: 'task',
+        items: toPublic(client.watch(id, { signal })),
+      });
+    },
+  });
+}
+
+async function* toPublic(records: AsyncIterable<TaskRecord>): AsyncGenerator {
+  for await (const record of records) yield recordSchema.parse(record);
+}
+
+function revokeRoute(app: ApiServer, resources: ApiResources): void {
+  app.route({
+    method: 'DELETE',
+    url: '/v1/tasks/:id',
+    config: { access: 'tasks:write' },
+    schema: {
+      tags,
+      summary: 'Take a task back, wherever it is',
+      params: idParams,
+      querystring: z.object({
+        terminate: z
+          .stringbool()
+          .default(false)
+          .describe('End a running attempt at once instead of letting it end by itself.'),
+      }),
+      response: {
+        200: z.object({
+          id: z.string(),
+          outcome: z
+            .enum(['revoked', 'signalled', 'ended'])
+            .describe(
+              '`revoked`: it waited and is gone. `signalled`: its worker is told. `ended`: too late.',
+            ),
+        }),
+      },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const { terminate } = request.query;
+      const record = await ownRecord(resources, request, id);
+      await audit(resources, request, {
+        action: 'task.revoked',
+        subject: `task/${id}`,
+        tenantId: record.tenant === null ? undefined : Number(record.tenant),
+        details: { terminate },
+      });
+      const outcome = await resources.client.revoke(id, { terminate });
+      if (outcome === 'unknown') throw notFound(`The task "${id}"`);
+      return { id, outcome };
+    },
+  });
+}
