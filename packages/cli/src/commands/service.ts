@@ -7,20 +7,26 @@ import { localEnvironment } from '../environment.js';
 export function schedulerCommand(): Command {
   return serviceCommand(
     'scheduler',
-    '@stratum/scheduler/main',
+    import.meta.resolve('@stratum/scheduler/main'),
     'Run a scheduler in the foreground; besides another one it waits to take over.',
   );
 }
 
 export function apiCommand(): Command {
-  return serviceCommand('api', '@stratum/api/main', 'Run the HTTP API in the foreground.');
+  return serviceCommand(
+    'api',
+    import.meta.resolve('@stratum/api/main'),
+    'Run the HTTP API in the foreground.',
+  );
 }
 
 /** A service as a child of this process, against the local stack where the environment names nothing else. */
-function serviceCommand(name: string, module: string, description: string): Command {
+function serviceCommand(name: string, mainUrl: string, description: string): Command {
   return new Command(name).description(description).action(async () => {
-    const main = fileURLToPath(import.meta.resolve(module));
-    const child = spawn(process.execPath, [main], { env: await localEnvironment(), stdio: 'inherit' });
+    const child = spawn(process.execPath, [fileURLToPath(mainUrl)], {
+      env: await localEnvironment(),
+      stdio: 'inherit',
+    });
     // Ctrl-C reaches the child by itself; it is for the child to end first.
     process.on('SIGINT', () => undefined);
     process.on('SIGTERM', () => child.kill('SIGTERM'));

@@ -52,7 +52,8 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
     url: '/openapi.json',
     config: { access: 'public' },
     schema: { hide: true },
-    handler: (_request, reply) => reply.type('application/json').serializer(JSON.stringify).send(app.swagger()),
+    handler: (_request, reply) =>
+      reply.type('application/json').serializer(JSON.stringify).send(app.swagger()),
   });
   app.route({
     method: 'GET',
