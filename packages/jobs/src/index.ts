@@ -15,7 +15,7 @@ export {
   type InspectVerb,
 } from './worker/worker-endpoints.js';
 export type { EnqueueOptions } from './client/compose.js';
-export type { QueueDepth } from './client/queue-depth.js';
+export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
 export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './connection/connect.js';
 export type {
@@ -81,6 +81,7 @@ export { createWorker, type Worker, type WorkerOptions } from './worker/worker.j
 export { fastClock, type ScheduleClock } from './schedule/clock.js';
 export {
   CATCH_UP_POLICIES,
+  MAX_ENTRY_NAME,
   OVERLAP_POLICIES,
   type EntryState,
   type ScheduleEntryOptions,

@@ -12,7 +12,11 @@ import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
+import { deadLetterRoutes } from './routes/dead-letters.js';
 import { keyRoutes } from './routes/keys.js';
+import { QueueRates } from './routes/queue-rates.js';
+import { queueRoutes } from './routes/queues.js';
+import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
 import { taskRoutes } from './routes/tasks.js';
 import type { API_SETTINGS } from './settings.js';
@@ -35,7 +39,11 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
   });
   const resources: ApiResources = { pool, connection, topology, client, schedules, configuration, registry };
+  const rates = new QueueRates(client, (error) =>
+    logger.warn({ err: error }, 'queues could not be looked at'),
+  );
   const closeResources = async (): Promise<void> => {
+    await rates.stop();
     await Promise.all([schedules.close(), client.close(), pool.end()]);
   };
   const app = await createServer(resources, logger);
@@ -44,6 +52,9 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     const longRequests = new LongRequests();
     serviceRoutes(app, resources);
     taskRoutes(app, resources, { idempotency, longRequests });
+    queueRoutes(app, resources, rates);
+    scheduleRoutes(app, resources);
+    deadLetterRoutes(app, resources);
     keyRoutes(app, resources);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     return {

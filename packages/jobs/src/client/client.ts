@@ -17,7 +17,7 @@ import type { TaskRecord } from '../wire/record.js';
 import { composeTask, type ComposedMessage, type EnqueueOptions, type TaskTarget } from './compose.js';
 import { controlOf, type Control } from './control.js';
 import { TaskLookup } from './lookup.js';
-import { readQueueDepths, type QueueDepth } from './queue-depth.js';
+import { readQueueDepths, readTenantDepths, type LaneDepths, type QueueDepth } from './queue-depth.js';
 import { UniqueLocks, uniqueToken } from './unique-locks.js';
 import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 
@@ -74,6 +74,8 @@ export interface JobsClient {
   readonly deadLetters: DeadLetters;
   /** How much each queue holds. */
   queues(): Promise<QueueDepth[]>;
+  /** How much of one tenant waits in each queue, or is being worked on. */
+  waitingOf(tenant: string): Promise<Record<string, LaneDepths>>;
   /** Waits for what is being stored. The connection stays open: it is the caller's. */
   close(): Promise<void>;
 }
@@ -185,6 +187,7 @@ export function createProducer(
     control: controlOf(connection, topology, publisher),
     deadLetters: deadLettersOf(connection, topology, publisher),
     queues: () => readQueueDepths(connection, topology),
+    waitingOf: (tenant) => readTenantDepths(connection, topology, requireToken(tenant, 'tenant')),
   };
 }
 

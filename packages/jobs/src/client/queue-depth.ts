@@ -20,13 +20,22 @@ export interface QueueDepth {
   paused: boolean;
   /** When the oldest task that could run was stored, RFC 3339; `null` when none waits. */
   oldestWaitingAt: string | null;
+  /** Executions that have begun since the queue was made, repetitions included: for rates. */
+  delivered: number;
+  /** Executions that have ended. */
+  acknowledged: number;
 }
+
+/** Tasks waiting for a worker, by priority. */
+export type LaneDepths = Record<Priority, number>;
 
 interface LaneDepth {
   waiting: number;
   running: number;
   paused: boolean;
   oldestAt: string | null;
+  delivered: number;
+  acknowledged: number;
 }
 
 /** Reads the server's own figures. Meant for people and dashboards, not for a hot path. */
@@ -34,6 +43,28 @@ export async function readQueueDepths(connection: NatsConnection, topology: Topo
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const streams = new StreamAccess(connection);
   return Promise.all(topology.queues.map(({ name }) => readQueue(manager, streams, topology, name)));
+}
+
+/** What of one tenant waits in each queue. Tasks that workers hold count as well: the broker keeps them until they are done. */
+export async function readTenantDepths(
+  connection: NatsConnection,
+  { names, queues }: Topology,
+  tenant: string,
+): Promise<Record<string, LaneDepths>> {
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  const depths = await Promise.all(
+    queues.map(async ({ name }): Promise<[string, LaneDepths]> => {
+      const lanes: LaneDepths = { high: 0, normal: 0, low: 0 };
+      const filter = names.taskSubject({ queue: name, priority: '*', tenant, task: '*', id: '*' });
+      const { state } = await manager.streams.info(names.queueStream(name), { subjects_filter: filter });
+      for (const [subject, count] of Object.entries(state.subjects ?? {})) {
+        const parsed = names.parseTaskSubject(subject);
+        if (parsed !== undefined) lanes[parsed.priority] += count;
+      }
+      return [name, lanes];
+    }),
+  );
+  return Object.fromEntries(depths);
 }
 
 async function readQueue(
@@ -57,6 +88,8 @@ async function readQueue(
       running: info.num_ack_pending,
       paused: info.paused === true,
       oldestAt: next?.headers?.get(ServerHeader.TimeStamp) ?? null,
+      delivered: info.delivered.consumer_seq,
+      acknowledged: info.ack_floor.consumer_seq,
     };
   };
   const [info, ...lanes] = await Promise.all([manager.streams.info(stream), ...PRIORITIES.map(readLane)]);
@@ -74,5 +107,7 @@ async function readQueue(
     running,
     paused: lanes.every((lane) => lane.paused),
     oldestWaitingAt: oldest.length === 0 ? null : new Date(Math.min(...oldest)).toISOString(),
+    delivered: lanes.reduce((sum, lane) => sum + lane.delivered, 0),
+    acknowledged: lanes.reduce((sum, lane) => sum + lane.acknowledged, 0),
   };
 }

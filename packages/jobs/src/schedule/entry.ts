@@ -6,7 +6,8 @@ import { TASK_STATES } from '../wire/record.js';
 import { cadenceOf } from './cadence.js';
 
 /** Leaves room for `beat-`, a dash and the tick inside the 64 characters of a task id. */
-const NAME = /^[A-Za-z0-9_-]{1,42}$/;
+export const MAX_ENTRY_NAME = 42;
+const NAME = new RegExp(`^[A-Za-z0-9_-]{1,${MAX_ENTRY_NAME}}$`);
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
@@ -18,7 +19,7 @@ const milliseconds = z.int().min(0);
 
 const entryShape = z.strictObject({
   /** Unique; part of the ids of the tasks it makes. */
-  name: z.string().regex(NAME, 'must be 1 to 42 of A–Z, a–z, 0–9, "_" and "-"'),
+  name: z.string().regex(NAME, `must be 1 to ${MAX_ENTRY_NAME} of A–Z, a–z, 0–9, "_" and "-"`),
   task: z.string().min(1),
   payload: z.record(z.string(), z.unknown()).default({}),
   /** Five fields, or six with seconds in front. Give this or `every_ms`. */

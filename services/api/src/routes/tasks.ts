@@ -10,6 +10,7 @@ import type { LongRequests } from '../http/long-requests.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import { sendEvents } from '../http/server-sent-events.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
+import { ownPayload } from './own-payload.js';
 import {
   contractSchema,
   enqueuedSchema,
@@ -130,16 +131,6 @@ function payloadSchema({ input }: TaskContract): z.ZodType {
   const { tenant_id: tenantId } = input.shape;
   return input.extend({
     tenant_id: tenantId.optional().describe("Default: the key's own."),
-  });
-}
-
-function ownPayload(payload: unknown, tenantId: number | undefined): unknown {
-  if (tenantId === undefined || typeof payload !== 'object' || payload === null) return payload;
-  const named = 'tenant_id' in payload ? payload.tenant_id : undefined;
-  if (named === undefined || named === tenantId) return { ...payload, tenant_id: tenantId };
-  const message = 'names another tenant than the one that asks; leave it out';
-  throw new ProblemError('forbidden', `body.payload.tenant_id: ${message}.`, {
-    errors: [{ field: 'body.payload.tenant_id', message }],
   });
 }
 

@@ -1,0 +1,13 @@
+/** Whose work a payload is: the key says it, and a payload may not say otherwise. */
+import { ProblemError } from '../http/problem.js';
+
+/** @param field where the payload stands, for the message */
+export function ownPayload(payload: unknown, tenantId: number | undefined, field = 'body.payload'): unknown {
+  if (tenantId === undefined || typeof payload !== 'object' || payload === null) return payload;
+  const named = 'tenant_id' in payload ? payload.tenant_id : undefined;
+  if (named === undefined || named === tenantId) return { ...payload, tenant_id: tenantId };
+  const message = 'names another tenant than the one that asks; leave it out';
+  throw new ProblemError('forbidden', `${field}.tenant_id: ${message}.`, {
+    errors: [{ field: `${field}.tenant_id`, message }],
+  });
+}

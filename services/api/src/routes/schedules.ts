@@ -1,0 +1,290 @@
+/**
+ * Schedule entries. Names are one space for the whole platform; a tenant's entries stand there under `t<tenant>-<name>`, so that
+ * tenants neither meet nor see each other's.
+ */
+import {
+  CATCH_UP_POLICIES,
+  JobsError,
+  MAX_ENTRY_NAME,
+  OVERLAP_POLICIES,
+  PRIORITIES,
+  TASK_STATES,
+  type ScheduleEntryOptions,
+  type ScheduleView,
+} from '@stratum/jobs';
+import { TENANT_TASKS } from '@stratum/shared';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { tenantOf } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { invalid, notFound } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+import { ownPayload } from './own-payload.js';
+
+const tags = ['schedules'];
+const time = z.string().nullable();
+const milliseconds = z.int().min(0);
+const name = z
+  .string()
+  .max(MAX_ENTRY_NAME)
+  .regex(/^[A-Za-z0-9_-]+$/, 'must be of A–Z, a–z, 0–9, "_" and "-"');
+const nameParams = z.object({ name });
+const MAX_UPCOMING = 10;
+
+const fields = {
+  task: z.string().min(1).max(64),
+  payload: z.record(z.string(), z.unknown()),
+  cron: z.string().min(1).max(200).describe('Five fields, or six with seconds in front.'),
+  every_ms: z.int().min(1_000).describe('An interval, counted from 1970. Give this or `cron`.'),
+  time_zone: z.string().max(64).describe('An IANA time zone. Default UTC.'),
+  priority: z.enum(PRIORITIES),
+  jitter_ms: milliseconds,
+  starting_deadline_ms: milliseconds.min(1_000),
+  catch_up: z.enum(CATCH_UP_POLICIES),
+  catch_up_window_ms: milliseconds,
+  overlap: z.enum(OVERLAP_POLICIES),
+  pause_on_failure: z.boolean(),
+};
+
+const newEntrySchema = z.strictObject({ ...z.object(fields).partial().shape, name, task: fields.task });
+const changesSchema = z
+  .strictObject({
+    ...Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, field.nullable().optional()])),
+    enabled: z.boolean().optional().describe('`false` pauses the entry, `true` resumes it.'),
+    pause_reason: z.string().max(200).optional(),
+  })
+  .describe('Only what is to change; `null` takes a field back to its default.');
+
+const entrySchema = z
+  .object({
+    ...z.object(fields).partial().shape,
+    name: z.string(),
+    task: z.string(),
+    payload: z.record(z.string(), z.unknown()),
+    queue: z.string(),
+    tenant: z.string().nullable(),
+    source: z.enum(['code', 'runtime']).describe('Entries of the code can be paused and run, not edited.'),
+    enabled: z.boolean(),
+    paused: z.object({ at: z.string(), reason: z.string() }).nullable(),
+    next: time.describe('`null` while it is paused.'),
+    upcoming: z.array(z.string()).optional().describe('The next times, of a single entry.'),
+    warnings: z.array(z.string()),
+    last_run: z
+      .object({
+        id: z.string(),
+        tick: z.string(),
+        enqueued_at: z.string(),
+        outcome: z.enum([...TASK_STATES, 'UNKNOWN']).nullable(),
+        finished_at: time,
+      })
+      .nullable(),
+    fired: z.int(),
+    missed: z.int(),
+    last_missed: z.object({ reason: z.string(), since: z.string(), until: z.string() }).nullable(),
+  })
+  .meta({ id: 'ScheduleEntry' });
+
+export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
+  const { schedules } = resources;
+  app.route({
+    method: 'GET',
+    url: '/v1/schedules',
+    config: { access: 'schedules:read' },
+    schema: {
+      tags,
+      summary: 'Entries by name, with their next time and what became of the last',
+      querystring: pageQuery,
+      response: { 200: pageOf(entrySchema) },
+    },
+    handler: async (request) => {
+      const { limit, cursor } = request.query;
+      const after = decodeCursor(z.string(), cursor) ?? '';
+      const scope = scopeOf(request);
+      const entries = (await schedules.list())
+        .filter((entry) => scope.owns(entry) && entry.name > after)
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const page = entries.slice(0, limit);
+      const last = entries.length > limit ? page.at(-1) : undefined;
+      return {
+        items: page.map((entry) => scope.view(entry)),
+        next_cursor: last === undefined ? null : encodeCursor(last.name),
+      };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/schedules',
+    config: { access: 'schedules:write' },
+    schema: { tags, summary: 'Add an entry', body: newEntrySchema, response: { 201: entrySchema } },
+    handler: async (request, reply) => {
+      const scope = scopeOf(request);
+      const entry = defined(request.body);
+      const stored = {
+        ...entry,
+        name: scope.stored(entry.name),
+        payload: scope.payload(entry.task, entry.payload),
+      };
+      await told(request, 'schedule.added', entry.name, { task: entry.task });
+      return reply.code(201).send(scope.view(await schedules.add(stored)));
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/schedules/:name',
+    config: { access: 'schedules:read' },
+    schema: { tags, summary: 'An entry', params: nameParams, response: { 200: entrySchema } },
+    handler: async (request) => {
+      const { scope, entry } = await own(request, request.params.name);
+      const upcoming = await schedules.upcoming(entry.name, MAX_UPCOMING);
+      return { ...scope.view(entry), upcoming: upcoming.map((tick) => tick.toISOString()) };
+    },
+  });
+  app.route({
+    method: 'PATCH',
+    url: '/v1/schedules/:name',
+    config: { access: 'schedules:write' },
+    schema: {
+      tags,
+      summary: 'Change, pause or resume an entry',
+      params: nameParams,
+      body: changesSchema,
+      response: { 200: entrySchema },
+    },
+    handler: async (request) => {
+      const { scope, entry } = await own(request, request.params.name);
+      const { enabled, pause_reason: reason, ...changes } = request.body;
+      const edits: Record<string, unknown> = { ...changes };
+      if ('payload' in edits || 'task' in edits) {
+        const task = typeof edits['task'] === 'string' ? edits['task'] : entry.task;
+        edits['payload'] = scope.payload(task, edits['payload'] ?? entry.payload);
+      }
+      await told(request, 'schedule.changed', request.params.name, {
+        fields: Object.keys(request.body),
+        ...(enabled === undefined ? {} : { enabled }),
+      });
+      if (Object.keys(edits).length > 0) await schedules.edit(entry.name, edits);
+      if (enabled === false) await schedules.pause(entry.name, reason);
+      if (enabled === true) await schedules.resume(entry.name);
+      return scope.view(await schedules.get(entry.name));
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/v1/schedules/:name',
+    config: { access: 'schedules:write' },
+    schema: { tags, summary: 'Remove an entry', params: nameParams, response: { 204: z.undefined() } },
+    handler: async (request, reply) => {
+      const { entry } = await own(request, request.params.name);
+      await told(request, 'schedule.removed', request.params.name);
+      await schedules.remove(entry.name);
+      return reply.code(204).send();
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/schedules/:name/run',
+    config: { access: 'schedules:write' },
+    schema: {
+      tags,
+      summary: 'Run an entry now, besides its times',
+      params: nameParams,
+      response: { 202: z.object({ id: z.string() }) },
+    },
+    handler: async (request, reply) => {
+      const { entry } = await own(request, request.params.name);
+      await told(request, 'schedule.run', request.params.name);
+      const { id } = await schedules.run(entry.name);
+      return reply.code(202).send({ id });
+    },
+  });
+
+  async function own(
+    request: FastifyRequest,
+    shown: string,
+  ): Promise<{ scope: EntryScope; entry: ScheduleView }> {
+    const scope = scopeOf(request);
+    const stored = scope.stored(shown);
+    const entry = await schedules.get(stored).catch((error: unknown) => {
+      if (error instanceof JobsError && error.code === 'unknown_entry') return undefined;
+      throw error;
+    });
+    if (entry === undefined || !scope.owns(entry)) throw notFound(`The schedule entry "${shown}"`);
+    return { scope, entry };
+  }
+
+  function told(
+    request: FastifyRequest,
+    action: string,
+    entry: string,
+    details: Record<string, unknown> = {},
+  ): Promise<void> {
+    return audit(resources, request, {
+      action,
+      subject: `schedule/${entry}`,
+      tenantId: tenantOf(request),
+      details,
+    });
+  }
+}
+
+/** How names and payloads look to the one who asks. */
+interface EntryScope {
+  owns: (entry: ScheduleView) => boolean;
+  /** The name in the platform's space. */
+  stored: (shown: string) => string;
+  /** What the entry's task is given. */
+  payload: (task: string, given: unknown) => Record<string, unknown>;
+  view: (entry: ScheduleView) => z.output<typeof entrySchema>;
+}
+
+function scopeOf(request: FastifyRequest): EntryScope {
+  const tenantId = tenantOf(request);
+  if (tenantId === undefined) {
+    return {
+      owns: () => true,
+      stored: (shown) => shown,
+      payload: (_task, given) => asObject(given),
+      view: (entry) => toView(entry, entry.name),
+    };
+  }
+  const prefix = `t${tenantId}-`;
+  return {
+    owns: (entry) => entry.tenant === String(tenantId) && entry.name.startsWith(prefix),
+    stored: (shown) => {
+      const stored = `${prefix}${shown}`;
+      if (name.safeParse(stored).success) return stored;
+      throw invalid('name', `must be no longer than ${MAX_ENTRY_NAME - prefix.length} characters`);
+    },
+    payload: (task, given) => {
+      if (TENANT_TASKS.some((contract) => contract.name === task))
+        return asObject(ownPayload(asObject(given), tenantId));
+      throw invalid('body.task', `there is no task "${task}"; GET /v1/tasks lists those that there are`);
+    },
+    view: (entry) => toView(entry, entry.name.slice(prefix.length)),
+  };
+}
+
+function asObject(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** Without the fields that were not given. */
+function defined(body: z.output<typeof newEntrySchema>): ScheduleEntryOptions {
+  const given = Object.entries(body).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(given), name: body.name, task: body.task };
+}
+
+function toView(entry: ScheduleView, shown: string): z.output<typeof entrySchema> {
+  const { state, active_since: _since, ...stored } = entry;
+  const { last_run: lastRun, fired, missed, last_missed: lastMissed } = state;
+  return {
+    ...stored,
+    name: shown,
+    enabled: entry.paused === null,
+    last_run: lastRun,
+    fired,
+    missed,
+    last_missed: lastMissed,
+  };
+}

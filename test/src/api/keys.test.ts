@@ -1,0 +1,134 @@
+/** Who may use the API, and for what. */
+import { describe, expect, test } from 'vitest';
+import { TENANT_SCOPES } from '@stratum/shared/api-keys';
+import { auditNames } from '@stratum/shared';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { openApi, TENANT, type Api } from './fixture.js';
+
+const PROBE = '/v1/tasks';
+
+async function auditSubjects(api: Api): Promise<Record<string, number>> {
+  const manager = await jetstreamManager(api.connection);
+  const { stream, filter } = auditNames(api.prefix);
+  return (await manager.streams.info(stream, { subjects_filter: filter })).state.subjects ?? {};
+}
+
+describe('a request', () => {
+  test('without a key, or with one that is not right, is refused alike', async () => {
+    const { call, createKey } = await openApi();
+    const known = await createKey(TENANT);
+    const wrong = [
+      null,
+      'nonsense',
+      `sk_${'a'.repeat(16)}_${'b'.repeat(43)}`,
+      `sk_${known.id}_${'b'.repeat(43)}`,
+      `${known.text}x`,
+    ];
+    for (const key of wrong) {
+      const reply = await call('GET', PROBE, { key });
+      expect(reply, String(key)).toMatchObject({ status: 401, body: { type: '/problems/unauthenticated' } });
+      expect(reply.headers.get('www-authenticate')).toBe('Bearer');
+    }
+    expect(await call('GET', PROBE, { key: known.text })).toMatchObject({ status: 200 });
+  });
+
+  test('may do what its key has scopes for', async () => {
+    const { call, createKey } = await openApi();
+    const { text: key } = await createKey(TENANT, ['tasks:read']);
+    expect(await call('GET', PROBE, { key })).toMatchObject({ status: 200 });
+    expect(await call('POST', '/v1/tasks/evaluate_rules', { key, body: { payload: {} } })).toMatchObject({
+      status: 403,
+      body: { detail: expect.stringContaining('tasks:write') },
+    });
+  });
+
+  test('names another tenant in vain', async () => {
+    const { call, keys } = await openApi();
+    expect(await call('GET', '/v1/keys', { headers: { 'stratum-tenant': '2' } })).toMatchObject({
+      status: 403,
+    });
+    const asPlatform = { key: keys.platform, headers: { 'stratum-tenant': '2' } };
+    expect(await call('GET', '/v1/keys', asPlatform)).toMatchObject({
+      status: 200,
+      body: { items: [expect.objectContaining({ tenant_id: 2 })] },
+    });
+  });
+
+  test('that comes too often is told when to come again', async () => {
+    const { call, keys } = await openApi({ API_RATE_LIMIT: '5' });
+    const replies = await Promise.all(Array.from({ length: 20 }, () => call('GET', PROBE)));
+    const refused = replies.find(({ status }) => status === 429);
+    expect(refused).toMatchObject({ body: { type: '/problems/rate-limited' } });
+    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await call('GET', PROBE, { key: keys.otherTenant })).toMatchObject({ status: 200 });
+  });
+});
+
+describe('keys', () => {
+  test('are made, listed, rotated and revoked; only hashes are kept; every change is told', async () => {
+    const api = await openApi();
+    const { call, query } = api;
+    const made = await call('POST', '/v1/keys', {
+      body: { name: 'ci', scopes: ['tasks:read', 'keys:admin'] },
+    });
+    expect(made).toMatchObject({ status: 201, body: { name: 'ci', tenant_id: TENANT } });
+    const [id, first] = [String(made.body['id']), String(made.body['key'])];
+    expect(await call('GET', PROBE, { key: first })).toMatchObject({ status: 200 });
+    const rotated = await call('POST', `/v1/keys/${id}/rotate`);
+    const second = String(rotated.body['key']);
+    expect(second).not.toBe(first);
+    for (const key of [first, second])
+      expect(await call('GET', PROBE, { key })).toMatchObject({ status: 200 });
+    await query('UPDATE api_key SET previous_until = now() WHERE id = $1', [id]);
+    expect(await call('GET', PROBE, { key: first })).toMatchObject({ status: 401 });
+    expect(await call('DELETE', `/v1/keys/${id}`)).toMatchObject({ status: 204 });
+    expect(await call('GET', PROBE, { key: second })).toMatchObject({ status: 401 });
+    expect(await call('DELETE', `/v1/keys/${id}`)).toMatchObject({ status: 404 });
+    expect(await call('POST', `/v1/keys/${id}/rotate`)).toMatchObject({ status: 404 });
+    const list = await call<{ items: { id: string; revoked_at: string | null }[] }>('GET', '/v1/keys');
+    expect(list.body.items.find((key) => key.id === id)?.revoked_at).not.toBeNull();
+    const stored = JSON.stringify(await query('SELECT api_key::text FROM api_key'));
+    for (const text of [first, second]) expect(stored).not.toContain(text.split('_').at(-1));
+    expect(await auditSubjects(api)).toEqual({ [auditNames(api.prefix).subject(TENANT)]: 3 });
+  });
+
+  test('give no more than they have', async () => {
+    const { call, createKey } = await openApi();
+    const { text: key } = await createKey(TENANT, ['keys:admin', 'tasks:read']);
+    const body = { name: 'more', scopes: ['tasks:write'] };
+    expect(await call('POST', '/v1/keys', { key, body })).toMatchObject({ status: 403 });
+    expect(TENANT_SCOPES).not.toContain('queues:admin');
+    const platformScope = { name: 'more', scopes: ['queues:admin'] };
+    expect(await call('POST', '/v1/keys', { body: platformScope })).toMatchObject({ status: 403 });
+  });
+
+  test('of a tenant that the platform makes have no rights of the platform', async () => {
+    const { call, keys } = await openApi();
+    const request = {
+      key: keys.platform,
+      headers: { 'stratum-tenant': String(TENANT) },
+      body: { name: 'x', scopes: ['queues:admin'] },
+    };
+    expect(await call('POST', '/v1/keys', request)).toMatchObject({
+      status: 422,
+      body: { errors: [expect.objectContaining({ field: 'body.scopes' })] },
+    });
+  });
+
+  test('expire', async () => {
+    const { call, query } = await openApi();
+    const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    const body = { name: 'short', scopes: ['tasks:read'], expires_at: expiresAt };
+    const made = await call('POST', '/v1/keys', { body });
+    const key = String(made.body['key']);
+    expect(await call('GET', PROBE, { key })).toMatchObject({ status: 200 });
+    await query(`UPDATE api_key SET expires_at = now() WHERE id = $1`, [made.body['id']]);
+    expect(await call('GET', PROBE, { key })).toMatchObject({ status: 401 });
+  });
+
+  test('of a tenant that is gone do not work', async () => {
+    const { call, query } = await openApi();
+    await query('UPDATE tenant SET deleted_at = now() WHERE id = $1', [TENANT]);
+    expect(await call('GET', PROBE)).toMatchObject({ status: 401 });
+  });
+});
