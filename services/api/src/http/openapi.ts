@@ -21,7 +21,6 @@ const TAGS = [
   ['sources', 'Where customer events come from'],
   ['service', 'Health, metrics, this description'],
 ] as const;
-export type Tag = (typeof TAGS)[number][0];
 
 const PROBLEM_RESPONSE = {
   description: 'An error, as RFC 9457 problem details.',
@@ -68,7 +67,7 @@ export async function useOpenApi(
         },
       };
     },
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
   });
   z.globalRegistry.add(problemSchema, { id: 'Problem' });
   await app.register(swaggerUi, {
@@ -76,6 +75,24 @@ export async function useOpenApi(
     uiConfig: { docExpansion: 'list', deepLinking: true },
     staticCSP: true,
   });
+}
+
+/** Every schema is made twice, as it is sent and as it is received; most are used one way only. */
+function withoutUnused<Document extends object>(document: Document): Document {
+  const { components, paths }: { components?: unknown; paths?: unknown } = document;
+  const parts = asRecord(components);
+  const schemas: Record<string, unknown> = 'schemas' in parts ? { ...asRecord(parts.schemas) } : {};
+  const used = new Set<string>();
+  const follow = (value: unknown): void => {
+    for (const [, name = ''] of JSON.stringify(value).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (used.has(name)) continue;
+      used.add(name);
+      follow(schemas[name] ?? {});
+    }
+  };
+  follow(paths ?? {});
+  const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
+  return { ...document, components: { ...parts, schemas: kept } };
 }
 
 function asRecord(value: unknown): object {

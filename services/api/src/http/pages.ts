@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ProblemError } from './problem.js';
 
-export const MAX_PAGE = 200;
+const MAX_PAGE = 200;
 const DEFAULT_PAGE = 50;
 
 /** The query of every list. */
