@@ -12,5 +12,6 @@ export const API_SETTINGS = [
   'API_PUBLIC_URL',
   'API_RATE_LIMIT',
   'API_BODY_LIMIT',
+  'API_REQUEST_TIMEOUT',
   'API_TRUSTED_PROXIES',
 ] as const satisfies readonly ConfigurationKey[];

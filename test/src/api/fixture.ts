@@ -44,8 +44,14 @@ export interface Api extends Platform {
   ) => Promise<Reply<Body>>;
 }
 
-export async function openApi(settings: Record<string, string> = {}): Promise<Api> {
+type Settings = Record<string, string>;
+
+/** @param settings of the API, besides those that tests share; may be made from the platform */
+export async function openApi(
+  settings: Settings | ((platform: Platform) => Promise<Settings>) = {},
+): Promise<Api> {
   const platform = await openPlatform();
+  const own = typeof settings === 'function' ? await settings(platform) : settings;
   const { database, connection, prefix, natsUrl } = platform;
   const keyText = testKeyText();
   const registry = new Registry();
@@ -58,7 +64,7 @@ export async function openApi(settings: Record<string, string> = {}): Promise<Ap
         STRATUM_PREFIX: prefix,
         STRATUM_CREDENTIALS_KEY: keyText,
         API_PORT: '0',
-        ...settings,
+        ...own,
       },
     ),
     connection,

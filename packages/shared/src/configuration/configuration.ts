@@ -123,6 +123,8 @@ const configurationSchema = z.object({
   API_RATE_LIMIT: count(500),
   /** Larger request bodies are refused, in bytes, also after decompression. Default 1,048,576. */
   API_BODY_LIMIT: count(1_048_576, 67_108_864),
+  /** A request that takes longer to arrive is cut off, in seconds. Default 30. */
+  API_REQUEST_TIMEOUT: seconds(30),
   /** Proxies in front of the API whose `X-Forwarded-For` is believed: addresses or networks, comma-separated. Default: none. */
   API_TRUSTED_PROXIES: commaSeparated(),
   /** Where the local stand-in for the platforms listens. Default 8100. */

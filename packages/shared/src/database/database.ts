@@ -29,17 +29,21 @@ export interface DatabaseOptions {
 /** Something that runs queries: a pool, or a client inside a transaction. */
 export type Queryable = Pick<PoolClient, 'query'>;
 
+/** The server ends a slow statement; a server that cannot be reached any more is given up so much later, in milliseconds. */
+const SILENCE_GRACE_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A transaction that forgets to end blocks others: it is ended instead. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 
 export function openDatabase(options: DatabaseOptions): Pool {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const config: PoolConfig = {
     connectionString: options.url,
     application_name: options.name,
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + SILENCE_GRACE_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
   };

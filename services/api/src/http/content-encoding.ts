@@ -4,18 +4,18 @@ import { Transform, type Duplex } from 'node:stream';
 import { ProblemError } from './problem.js';
 import type { ApiServer } from './types.js';
 
-const DECODERS: Readonly<Record<string, () => Duplex>> = {
-  gzip: () => createGunzip(),
-  deflate: () => createInflate(),
-  br: () => createBrotliDecompress(),
-};
+const DECODERS: ReadonlyMap<string, () => Duplex> = new Map([
+  ['gzip', () => createGunzip()],
+  ['deflate', () => createInflate()],
+  ['br', () => createBrotliDecompress()],
+]);
 
 /** @param limit bytes after decompression */
 export function useContentEncodings(app: ApiServer, limit: number): void {
   app.addHook('preParsing', async (request, _reply, payload) => {
     const encoding = request.headers['content-encoding']?.trim().toLowerCase();
     if (encoding === undefined || encoding === '' || encoding === 'identity') return payload;
-    const decoder = DECODERS[encoding]?.();
+    const decoder = DECODERS.get(encoding)?.();
     if (decoder === undefined || request.routeOptions.config.rawBody === true) {
       throw new ProblemError(
         'unsupported-media-type',

@@ -160,11 +160,15 @@ const FASTIFY_PROBLEMS: Readonly<Record<number, ProblemKind>> = {
 /** The framework's own refusals: a body that is no JSON, too large, of an unknown type. */
 function fromFastify(error: unknown): ProblemError | undefined {
   if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
-  const kind = FASTIFY_PROBLEMS[Number(error.statusCode)];
-  return kind && new ProblemError(kind, error.message, { cause: error });
+  const status = Number(error.statusCode);
+  if (!(status >= 400 && status < 500)) return undefined;
+  return new ProblemError(FASTIFY_PROBLEMS[status] ?? 'bad-request', error.message, { cause: error });
 }
 
-/** Connections that break, and servers that cannot take more: of PostgreSQL classes 08, 53 and 57, of sockets their system errors. */
+/**
+ * Connections that break, and servers that cannot take more: of PostgreSQL classes 08, 53 and 57, of sockets their system errors. What
+ * pg and its pool find out for themselves has no code, only a message.
+ */
 const PASSING = /^(08|53|57P0)|^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN)/;
 
 function fromConnection(error: unknown): ProblemError | undefined {
@@ -172,7 +176,7 @@ function fromConnection(error: unknown): ProblemError | undefined {
   const code = 'code' in error ? String(error.code) : '';
   const isPassing =
     PASSING.test(code) ||
-    /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/.test(
+    /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error/.test(
       error.message,
     ) ||
     ['TimeoutError', 'NoRespondersError', 'ClosedConnectionError', 'RequestError'].includes(error.name);

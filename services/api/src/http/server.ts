@@ -10,9 +10,9 @@ import { useOpenApi } from './openapi.js';
 import { ProblemError, PROBLEM_TYPE, toProblem } from './problem.js';
 import type { ApiResources, ApiServer } from './types.js';
 
-/** A request whose headers or body come slower than this is ended, in milliseconds. */
-const REQUEST_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 10_000;
+const MAX_HEADERS_TIMEOUT_MS = 10_000;
+/** How often the server looks for requests that are too slow, in milliseconds. */
+const LOOK_FOR_SLOW_MS = 1_000;
 const IDLE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_PARAMETER = 200;
@@ -28,9 +28,13 @@ export async function createServer(
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: configuration.API_BODY_LIMIT,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: configuration.API_REQUEST_TIMEOUT,
     keepAliveTimeout: IDLE_TIMEOUT_MS,
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: Math.min(MAX_HEADERS_TIMEOUT_MS, configuration.API_REQUEST_TIMEOUT),
+      connectionsCheckingInterval: LOOK_FOR_SLOW_MS,
+    },
     routerOptions: { maxParamLength: MAX_PARAMETER },
     trustProxy: configuration.API_TRUSTED_PROXIES.length > 0 ? configuration.API_TRUSTED_PROXIES : false,
     // Long requests (waits, event streams) end at once when the server stops.

@@ -1,0 +1,128 @@
+/** One tenant can neither see nor guess at another's anything: every route, with another tenant's key. */
+import { handleTask, TaskError } from '@stratum/jobs';
+import { syncCampaignData } from '@stratum/shared';
+import { expect, test } from 'vitest';
+import { waitFor } from '../harness/index.js';
+import { openApi, type Api } from './fixture.js';
+
+/** Stands in everything that the first tenant makes. */
+const MARK = 'belongs-to-the-first';
+
+interface Description {
+  paths: Record<string, Record<string, { security?: { key?: [] }[]; 'x-scope'?: string }>>;
+}
+
+/** What the first tenant has: for each place in a path, the id that belongs there. */
+type Belongings = Record<string, string>;
+
+async function makeBelongings(api: Api): Promise<Belongings> {
+  const { call } = api;
+  const post = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
+    const reply = await call('POST', path, { body });
+    expect(reply.status, `${path}: ${JSON.stringify(reply.body)}`).toBeLessThan(300);
+    return reply.body;
+  };
+  api.startWorker('sync', [
+    handleTask(syncCampaignData, async () => {
+      throw new TaskError(MARK, { retryable: false });
+    }),
+  ]);
+  const task = await post('/v1/tasks/evaluate_rules', {
+    payload: {},
+    options: { delay_ms: 3_600_000, unique_key: MARK },
+  });
+  const dead = await post('/v1/tasks/sync_campaign_data', { payload: { platform: 'meta' } });
+  const deadId = String(dead['id']);
+  await waitFor('the dead letter', async () => (await api.client.deadLetters.get(deadId)) !== undefined);
+  const schedule = { name: MARK, task: 'evaluate_rules', cron: '0 3 * * *' };
+  await post('/v1/schedules', schedule);
+  const key = await post('/v1/keys', { name: MARK, scopes: ['tasks:read'] });
+  return {
+    '/v1/tasks/{id}': String(task['id']),
+    '/v1/dead-letters/{id}': deadId,
+    '/v1/schedules/{name}': MARK,
+    '/v1/keys/{id}': String(key['id']),
+  };
+}
+
+/** Places in paths that name nothing of a tenant's. */
+const SHARED: Record<string, string> = { '/v1/queues/{queue}': 'rules' };
+
+function fill(path: string, belongings: Belongings): string | undefined {
+  let filled = path;
+  while (filled.includes('{')) {
+    const prefix = filled.slice(0, filled.indexOf('}') + 1);
+    const id = belongings[prefix] ?? SHARED[prefix];
+    if (id === undefined) return undefined;
+    filled = `${prefix.slice(0, prefix.indexOf('{'))}${id}${filled.slice(prefix.length)}`;
+  }
+  return filled;
+}
+
+/** A body that would be taken, where a route needs one: what is refused for its body proves nothing. */
+const BODIES: Record<string, unknown> = {
+  'PATCH /v1/schedules/{name}': { enabled: false },
+  'POST /v1/dead-letters/{id}/replay': {},
+};
+
+test('every route hides what is another tenant’s', { timeout: 120_000 }, async () => {
+  const api = await openApi({ API_RATE_LIMIT: '100000' });
+  const belongings = await makeBelongings(api);
+  const { body: description } = await api.call<Description>('GET', '/openapi.json', { key: null });
+  const routes = Object.entries(description.paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, operation]) => operation.security?.some((scheme) => 'key' in scheme))
+      .map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  );
+  const before = await everythingOf(api, belongings);
+  let tried = 0;
+  for (const { path, method } of routes) {
+    const route = `${method} ${path}`;
+    const filled = fill(path, belongings);
+    expect(filled, `${route}: add what it names to this test`).toBeDefined();
+    const body = BODIES[route];
+    const options = { key: api.keys.otherTenant, ...(body === undefined ? {} : { body }) };
+    const reply = await api.call(method, filled ?? '', options);
+    // An answer may repeat what was asked for, in its own words; it may show nothing that has the mark as a value.
+    expect(JSON.stringify(reply.body), route).not.toContain(`"${MARK}"`);
+    if (Object.keys(belongings).some((place) => path.startsWith(place))) {
+      // The same answer as for what nobody has: nothing to tell the two apart by.
+      const nobody = Object.fromEntries(
+        Object.entries(belongings).map(([place, id]) => [place, id.replaceAll(/[a-z]/g, 'q')]),
+      );
+      const unknown = await api.call(method, fill(path, nobody) ?? '', options);
+      expect(reply.status, route).toBe(404);
+      expect(unknown.status, route).toBe(404);
+      const shape = (text: unknown, id: string): string => String(text).replaceAll(id, '…');
+      const place = Object.keys(belongings).find((each) => path.startsWith(each)) ?? '';
+      expect(shape(reply.body['detail'], belongings[place] ?? ''), route).toBe(
+        shape(unknown.body['detail'], nobody[place] ?? ''),
+      );
+      tried++;
+    }
+  }
+  expect(tried).toBeGreaterThanOrEqual(13);
+  // Nor has any of it changed what the first tenant has.
+  expect(await everythingOf(api, belongings)).toEqual(before);
+});
+
+async function everythingOf(api: Api, belongings: Belongings): Promise<unknown> {
+  const seen: Record<string, unknown> = {};
+  for (const [place, id] of Object.entries(belongings)) {
+    // A key is shown only in the list.
+    const path = place === '/v1/keys/{id}' ? '/v1/keys' : place.replace(/\{[^}]+\}$/, id);
+    const { status, body } = await api.call('GET', path);
+    expect(status, place).toBe(200);
+    seen[place] = withoutTimes(body);
+  }
+  return seen;
+}
+
+/** Of keys their last use, of entries their next times: they change by themselves. */
+function withoutTimes(body: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(body, (key, value: unknown) =>
+      ['last_used_at', 'next', 'upcoming', 'warnings'].includes(key) ? null : value,
+    ),
+  );
+}
