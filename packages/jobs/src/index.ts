@@ -26,6 +26,7 @@ export type {
 } from './dead-letters/dead-letters.js';
 export {
   InvalidPayloadError,
+  InvalidWorkflowError,
   JobsError,
   PublishError,
   ResultTimeoutError,
@@ -37,6 +38,7 @@ export {
   WorkerShutdownError,
   type JobsErrorCode,
   type TaskErrorOptions,
+  type WorkflowProblem,
 } from './errors.js';
 export {
   defineTask,
@@ -94,3 +96,32 @@ export {
   type SchedulesOptions,
   type ScheduleView,
 } from './schedule/schedules.js';
+export { chain, chord, group, step, type GroupOptions } from './workflow/builders.js';
+export {
+  workflowDefinitionSchema,
+  type Chain,
+  type Chord,
+  type Group,
+  type Reference,
+  type Step,
+  type StepOptions,
+  type WorkflowDefinition,
+} from './workflow/definition.js';
+export {
+  WORKFLOW_STATES,
+  workflowSummarySchema,
+  type FailedStep,
+  type WorkflowNode,
+  type WorkflowOutcome,
+  type WorkflowPage,
+  type WorkflowState,
+  type WorkflowSummary,
+  type WorkflowView,
+} from './workflow/view.js';
+export type {
+  CancelResult,
+  ListWorkflowsOptions,
+  StartWorkflowOptions,
+  Workflows,
+  WorkflowStarted,
+} from './workflow/workflows.js';

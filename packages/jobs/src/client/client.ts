@@ -14,6 +14,7 @@ import { Tracing } from '../telemetry/tracing.js';
 import { StreamAccess } from '../topology/stream-access.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
+import type { Workflows } from '../workflow/workflows.js';
 import { composeTask, type ComposedMessage, type EnqueueOptions, type TaskTarget } from './compose.js';
 import { controlOf, type Control } from './control.js';
 import { TaskLookup } from './lookup.js';
@@ -24,6 +25,8 @@ import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 export interface ClientOptions {
   connection: NatsConnection;
   topology: Topology;
+  /** Of the tasks that workflows in JSON name. Steps built with `step()` bring their own. */
+  contracts?: readonly TaskContract[];
   publishing?: AckMultiplexerOptions;
   /** OpenTelemetry spans of what is enqueued. Default: none, at no cost. */
   tracer?: Tracer;
@@ -72,6 +75,7 @@ export interface JobsClient {
   purge(queue: string): Promise<number>;
   readonly control: Control;
   readonly deadLetters: DeadLetters;
+  readonly workflows: Workflows;
   /** How much each queue holds. */
   queues(): Promise<QueueDepth[]>;
   /** Waits for what is being stored. The connection stays open: it is the caller's. */
@@ -159,7 +163,12 @@ export function createProducer(
     return { id: message.id, duplicate: ack.duplicate };
   };
 
+  const workflows = new Proxy({} as Workflows, {
+    get: () => () => Promise.reject(new Error('Workflows are on their way.')),
+  });
+
   return {
+    workflows,
     enqueue: async (contract, payload, options = {}) =>
       send(targetOf(topology, contract, payload), payload, options),
     enqueueMany: async (contract, items) => {
