@@ -62,7 +62,7 @@ export {
 export { reconcileTopology, type TopologyReport } from './topology/reconcile.js';
 export { DEAD_REASONS, type DeadReason } from './wire/dead-reason.js';
 export type { FailedAttempt } from './wire/history.js';
-export { DeadHeader, TaskHeader, type ScheduledBy } from './wire/headers.js';
+export { DeadHeader, TaskHeader, type ScheduledBy, type WorkflowPointer } from './wire/headers.js';
 export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
 export {
   isFinal,
@@ -125,3 +125,4 @@ export type {
   Workflows,
   WorkflowStarted,
 } from './workflow/workflows.js';
+export { createWorkflowKeeper, type WorkflowKeeper, type WorkflowKeeperOptions } from './workflow/keeper.js';

@@ -1,5 +1,20 @@
 /** What a client does with workflows. */
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { TaskLookup } from '../client/lookup.js';
+import type { Revoker } from '../client/revoke.js';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { JobsError } from '../errors.js';
+import type { TaskContract } from '../task/define-task.js';
+import type { Topology } from '../topology/define.js';
+import { requireToken } from '../wire/names.js';
+import { cancelWorkflow } from './cancel.js';
 import type { WorkflowDefinition } from './definition.js';
+import type { WorkflowEngine } from './engine.js';
+import { listWorkflows } from './list.js';
+import { WorkflowLookup } from './look.js';
+import { predecessorOf } from './plan.js';
+import { Results } from './results.js';
+import { WorkflowStarter } from './start.js';
 import type { WorkflowOutcome, WorkflowPage, WorkflowState, WorkflowView } from './view.js';
 
 export interface StartWorkflowOptions {
@@ -52,4 +67,44 @@ export interface Workflows {
    * @throws JobsError `unknown_workflow`, or `lookup_failed` while the step before has not succeeded
    */
   previous(id: string, node: number): Promise<unknown>;
+}
+
+export interface WorkflowsParts {
+  connection: NatsConnection;
+  topology: Topology;
+  publisher: AckMultiplexer;
+  engine: WorkflowEngine;
+  revoker: Revoker;
+  lookup: TaskLookup;
+  contracts: readonly TaskContract[];
+}
+
+const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
+
+export function workflowsOf(parts: WorkflowsParts): Workflows {
+  const { connection, topology, engine, lookup, contracts } = parts;
+  const { names } = topology;
+  const starter = new WorkflowStarter(connection, topology, engine, contracts);
+  const looking = new WorkflowLookup(connection, names, engine, lookup);
+  return {
+    start: (definition, options) => starter.start(definition, options),
+    get: (id) => looking.view(requireToken(id, 'id')),
+    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
+      looking.outcome(requireToken(id, 'id'), timeoutMs),
+    cancel: (id, options) => cancelWorkflow({ ...parts, names }, requireToken(id, 'id'), options),
+    list: (options) => listWorkflows({ connection, names, engine }, options),
+    previous: (id, node) => previousResult(engine, requireToken(id, 'id'), node),
+  };
+}
+
+async function previousResult(engine: WorkflowEngine, id: string, number: number): Promise<unknown> {
+  const run = await engine.runs.load(id);
+  const node = run?.plan.nodes[number];
+  if (run === undefined || node === undefined) {
+    throw new JobsError('unknown_workflow', `There is no workflow "${id}" with a step ${number}.`, {
+      details: { id, node: number },
+    });
+  }
+  const previous = predecessorOf(node);
+  return previous === undefined ? undefined : new Results(engine.ends, run).of(previous);
 }
