@@ -62,9 +62,7 @@ export class ThreadLink {
         void this.answer(message.call, () => this.context.previous());
         break;
       case 'start_workflow':
-        void this.answer(message.call, () =>
-          this.context.startWorkflow(message.definition, message.options),
-        );
+        void this.answer(message.call, () => this.context.startWorkflow(message.definition, message.options));
         break;
       case 'returned':
       case 'threw':

@@ -29,13 +29,14 @@ export class Recovery {
     if (!redelivered && freshId && workflow === undefined) return undefined;
     try {
       const { id } = delivery.subject;
-      const [record, end] = await Promise.all([
-        this.lookup.record(id),
-        workflow === undefined ? undefined : this.workflows.endOf(workflow, id),
-      ]);
-      // A step that has ended runs again only if somebody replays it: it may have been enqueued twice by who moved its workflow on.
-      if (end !== undefined && (end.state === 'SUCCESS' || replayOf === undefined))
-        return { kind: 'already_settled', duplicate: !redelivered };
+      if (workflow !== undefined) {
+        // A step that has ended runs again only if somebody replays it: who moved its workflow on may have enqueued it twice.
+        const end = await this.workflows.endOf(workflow, id);
+        if (end !== undefined && (end.state === 'SUCCESS' || replayOf === undefined))
+          return { kind: 'already_settled', duplicate: !redelivered };
+        if (!redelivered) return undefined;
+      }
+      const record = await this.lookup.record(id);
       if (record?.state === 'SUCCESS') return { kind: 'already_settled', duplicate: !redelivered };
       if (!redelivered) return undefined;
       if (record !== undefined && endedWith(record, delivery))

@@ -135,7 +135,8 @@ export class WorkflowEngine {
     // Looked for afterwards: a step that fails meanwhile either is seen here, or sees the workflow open.
     for (const [number, end] of await this.ends.readAll(run.id, run.sequence)) {
       const node = run.plan.nodes[number];
-      if (node?.kind !== 'task' || node === replayed || end.state === 'SUCCESS' || isTolerated(node)) continue;
+      if (node?.kind !== 'task' || node === replayed || end.state === 'SUCCESS' || isTolerated(node))
+        continue;
       return this.states.fail(run.id, node, end);
     }
   }
@@ -156,8 +157,8 @@ export class WorkflowEngine {
     const how = {
       enqueuedAt: new Date(entry.enqueued_at),
       results: new Results(this.ends, run),
-      again: taken === undefined,
-    };
+      time: taken === undefined ? 'again' : 'first',
+    } as const;
     const unfit = await Promise.all(
       steps.map(async (step) => ({ step, record: await this.steps.enqueue(run, step, how) })),
     );
@@ -173,7 +174,8 @@ export class WorkflowEngine {
   ): Promise<{ run: Run; node: TaskNode } | undefined> {
     const run = await this.runs.load(pointer.workflow);
     const node = run?.plan.nodes[pointer.node];
-    if (run !== undefined && node?.kind === 'task' && stepId(run.id, node.number) === id) return { run, node };
+    if (run !== undefined && node?.kind === 'task' && stepId(run.id, node.number) === id)
+      return { run, node };
     // Its producer made the header up, or its workflow has expired: it is a task like any other.
     this.logger.warn({ ...pointer, id }, 'a task says that it belongs to a workflow that does not know it');
     return undefined;

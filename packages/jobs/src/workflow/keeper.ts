@@ -115,7 +115,10 @@ class Keeper implements WorkflowKeeper {
     } else {
       const { id, tenant } = target;
       try {
-        const { duplicate } = await this.starter.start(parse(message), tenant === undefined ? { id } : { id, tenant });
+        const { duplicate } = await this.starter.start(
+          parse(message),
+          tenant === undefined ? { id } : { id, tenant },
+        );
         this.logger.info({ workflow: id, tenant, duplicate }, 'workflow started');
       } catch (error) {
         const refusal = refusalOf(error);

@@ -11,7 +11,12 @@ import { startsWith, stepId } from './plan.js';
 import { Results } from './results.js';
 import type { Run } from './runs.js';
 import { countSteps, treeOf } from './tree.js';
-import { workflowSummarySchema, type WorkflowOutcome, type WorkflowSummary, type WorkflowView } from './view.js';
+import {
+  workflowSummarySchema,
+  type WorkflowOutcome,
+  type WorkflowSummary,
+  type WorkflowView,
+} from './view.js';
 
 const LOOK_AGAIN_MS = 250;
 
@@ -32,7 +37,10 @@ export class WorkflowLookup {
     const [run, summary] = await Promise.all([runs.load(id), states.read(id)]);
     if (summary === undefined) return undefined;
     if (run === undefined) return { ...summary, steps: { total: 0 }, tree: null };
-    const [entries, ends] = await Promise.all([this.entries(run), this.engine.ends.readAll(id, run.sequence)]);
+    const [entries, ends] = await Promise.all([
+      this.entries(run),
+      this.engine.ends.readAll(id, run.sequence),
+    ]);
     const records = await this.withOpenSteps(run, entries, ends);
     const tree = treeOf({ run, state: summary.state, records, entries });
     return { ...summary, steps: countSteps(tree), tree };

@@ -69,7 +69,8 @@ export async function reconcile(
     // Once may be a moment between two places; twice is lost.
     if (!missedBefore.has(id)) return;
     moved = true;
-    const how = { enqueuedAt: new Date(enqueuedAt), results: new Results(engine.ends, run), again: false };
+    const results = new Results(engine.ends, run);
+    const how = { enqueuedAt: new Date(enqueuedAt), results, time: 'lost' } as const;
     const unfit = await engine.steps.enqueue(run, node, how);
     if (unfit !== undefined) await engine.stepEnded(pointerOf(run.id, node), unfit);
   });

@@ -38,7 +38,8 @@ const chordShape = z.strictObject({ chord: z.strictObject({ ...groupFields, call
 export function resolveDefinition(definition: unknown, options: ResolveOptions): WorkflowDefinition {
   const resolver = new Resolver(options);
   const resolved = resolver.read(definition, { path: '', depth: 1, hasPrevious: false });
-  if (resolver.problems.length > 0 || resolved === undefined) throw new InvalidWorkflowError(resolver.problems);
+  if (resolver.problems.length > 0 || resolved === undefined)
+    throw new InvalidWorkflowError(resolver.problems);
   return resolved;
 }
 
@@ -98,7 +99,11 @@ class Resolver {
     return callback && { chord: { ...tolerance(shape), group, callback } };
   }
 
-  private readMembers(members: readonly unknown[], kind: 'chain' | 'group', place: Place): WorkflowDefinition[] {
+  private readMembers(
+    members: readonly unknown[],
+    kind: 'chain' | 'group',
+    place: Place,
+  ): WorkflowDefinition[] {
     const base = join(place.path, kind);
     if (members.length > MAX_MEMBERS) {
       this.refuse(base, `has ${members.length} members; at most ${MAX_MEMBERS} are allowed`);
@@ -124,7 +129,13 @@ class Resolver {
     if (body.length * 3 > maxPayloadBytes && Buffer.byteLength(body) > maxPayloadBytes)
       this.refuse(join(path, 'payload'), `is larger than the limit of ${maxPayloadBytes} bytes`);
     const options = this.optionsOf(step, contract, path);
-    return { task: step.task, queue, payload, options, ...(step.with === undefined ? {} : { with: step.with }) };
+    return {
+      task: step.task,
+      queue,
+      payload,
+      options,
+      ...(step.with === undefined ? {} : { with: step.with }),
+    };
   }
 
   private queueOf(step: Step, contract: TaskContract | undefined, path: string): string {
@@ -139,7 +150,10 @@ class Resolver {
     if (contract !== undefined && queue !== contract.queue)
       this.refuse(join(path, 'queue'), `is "${queue}"; the task "${step.task}" runs in "${contract.queue}"`);
     else if (queues !== undefined && !queues.has(queue))
-      this.refuse(join(path, 'queue'), `there is no queue "${queue}"; the queues are: ${[...queues].join(', ')}`);
+      this.refuse(
+        join(path, 'queue'),
+        `there is no queue "${queue}"; the queues are: ${[...queues].join(', ')}`,
+      );
     return queue;
   }
 

@@ -112,7 +112,12 @@ export class WorkflowRounds {
     if (moved) logger.warn({ workflow: id }, 'a workflow stood still and was moved on');
     if (open === 0 && state?.state === 'FAILURE') return engine.bucket.remove(workflowKeys.active(id));
     const pause = moved || missing.size > 0 ? 1 : Math.min(last.pause * 2, LONGEST_PAUSE);
-    this.sightings.set(id, { sequence: await this.newestKey(id), lookAt: this.round + pause, pause, missing });
+    this.sightings.set(id, {
+      sequence: await this.newestKey(id),
+      lookAt: this.round + pause,
+      pause,
+      missing,
+    });
   }
 
   /** Nobody but who started it has the definition, and they would have come back by now. */

@@ -103,7 +103,11 @@ export class WorkflowStarter {
     if (isFirst || (await this.isUnfinished(id))) {
       await Promise.all(
         Array.from({ length: parts }, (_, part) =>
-          bucket.put(workflowKeys.part(id, part), bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES), 0),
+          bucket.put(
+            workflowKeys.part(id, part),
+            bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES),
+            0,
+          ),
         ),
       );
       await this.goOn(first);

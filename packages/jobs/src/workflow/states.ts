@@ -90,7 +90,16 @@ export class WorkflowStates {
 }
 
 function beginning({ id, tenant, started_at }: Manifest): WorkflowSummary {
-  return { id, tenant, state: 'STARTED', error: null, failed: null, started_at, finished_at: null, runtime_ms: null };
+  return {
+    id,
+    tenant,
+    state: 'STARTED',
+    error: null,
+    failed: null,
+    started_at,
+    finished_at: null,
+    runtime_ms: null,
+  };
 }
 
 function ended(state: WorkflowSummary): WorkflowSummary {

@@ -22,17 +22,22 @@ export interface StepPublisherOptions {
   maxPayloadBytes: () => number;
 }
 
+export interface EnqueueStep {
+  /** What starts together has the same. */
+  enqueuedAt: Date;
+  results: Results;
+  /** `first`; `again`: somebody may have done so before; `lost`: somebody has, and it is in its queue no more. */
+  time: 'first' | 'again' | 'lost';
+}
+
 export class StepPublisher {
   constructor(private readonly options: StepPublisherOptions) {}
 
-  /**
-   * Idempotent. Returns the final record of a step that cannot run, because its payload cannot be completed.
-   * @param again it may have been enqueued before
-   */
+  /** Idempotent. Returns the final record of a step that cannot run, because its payload cannot be completed. */
   async enqueue(
     run: Run,
     node: TaskNode,
-    { enqueuedAt, results, again }: { enqueuedAt: Date; results: Results; again: boolean },
+    { enqueuedAt, results, time }: EnqueueStep,
   ): Promise<TaskRecord | undefined> {
     const id = stepId(run.id, node.number);
     let payload: Record<string, unknown> = node.step.payload ?? {};
@@ -44,8 +49,11 @@ export class StepPublisher {
     }
     // A delayed message leaves its subject when it is due, and no longer keeps a second one out then.
     const mayBeDelayed = node.step.options?.delay_ms !== undefined;
-    if (again && mayBeDelayed && (await this.options.lookup.status(id)) !== undefined) return undefined;
+    if (time === 'again' && mayBeDelayed && (await this.options.lookup.status(id)) !== undefined)
+      return undefined;
     const { subject, body, headers } = this.compose(run, node, payload, enqueuedAt);
+    // The broker remembers the id of a message for a while, even of one that is gone.
+    if (time === 'lost') headers.set(ServerHeader.MsgId, `${id}.again-${Date.now()}`);
     try {
       await this.options.publisher.publish(subject, body, { headers });
     } catch (error) {
@@ -187,5 +195,7 @@ function firstStep({ plan }: Run): number {
 
 /** It will be so however often it is tried. */
 function isUnfit(error: unknown): error is JobsError {
-  return error instanceof JobsError && (error.code === 'invalid_payload' || error.code === 'payload_too_large');
+  return (
+    error instanceof JobsError && (error.code === 'invalid_payload' || error.code === 'payload_too_large')
+  );
 }

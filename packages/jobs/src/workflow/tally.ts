@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import type { MembersNode } from './plan.js';
 
-/** Bits of one key. Neighbours, which tend to end at the same time, stand in different ones. */
-const BITS_PER_KEY = 512;
+/** Bits of one key: few enough that several processes seldom want the same one, many enough that one process writes several at once. */
+const BITS_PER_KEY = 128;
 /** Keys that are kept in mind, so that the next write needs no read. */
 const KEPT = 256;
 const MAX_PAUSE_MS = 20;
@@ -37,10 +37,11 @@ export class Tally {
     const shards = Math.ceil(members.length / BITS_PER_KEY);
     const whole = workflowKeys.tally(workflow, number);
     if (shards === 1) return this.set(whole, members.length, position);
-    const shard = position % shards;
-    const size = Math.ceil((members.length - shard) / shards);
+    const shard = Math.floor(position / BITS_PER_KEY);
+    const first = shard * BITS_PER_KEY;
+    const size = Math.min(BITS_PER_KEY, members.length - first);
     const key = workflowKeys.tally(workflow, number, shard);
-    if (!(await this.set(key, size, Math.floor(position / shards)))) return false;
+    if (!(await this.set(key, size, position - first))) return false;
     return this.set(whole, shards, shard);
   }
 
@@ -85,7 +86,12 @@ export class Tally {
     cell.writing = false;
   }
 
-  private async write(key: string, cell: Cell, size: number, batch: readonly Addition[]): Promise<Uint8Array> {
+  private async write(
+    key: string,
+    cell: Cell,
+    size: number,
+    batch: readonly Addition[],
+  ): Promise<Uint8Array> {
     for (let tries = 0; ; tries++) {
       if (cell.bits === undefined) {
         const stored = await this.bucket.get(key);

@@ -59,7 +59,11 @@ function tell(facts: TreeFacts, node: PlanNode, entered: string | undefined): Wo
   };
 }
 
-function tellTask({ run, state, records }: TreeFacts, node: TaskNode, entered: string | undefined): WorkflowNode {
+function tellTask(
+  { run, state, records }: TreeFacts,
+  node: TaskNode,
+  entered: string | undefined,
+): WorkflowNode {
   const record = records.get(node.number);
   const bytes = record?.state === 'SUCCESS' ? Buffer.byteLength(JSON.stringify(record.result)) : 0;
   const waiting = entered === undefined ? 'WAITING' : isLater(node, entered) ? 'SCHEDULED' : 'PENDING';
