@@ -16,6 +16,8 @@ export type JobsErrorCode =
   | 'topology_conflict'
   | 'unknown_task'
   | 'unknown_entry'
+  | 'invalid_workflow'
+  | 'unknown_workflow'
   | 'soft_time_limit_exceeded'
   | 'time_limit_exceeded'
   | 'retry_requested'
@@ -54,6 +56,25 @@ export class InvalidPayloadError extends JobsError {
   }
 }
 
+/** One thing that is wrong with a definition, and where: `chain[1].payload.platform`. */
+export interface WorkflowProblem {
+  path: string;
+  message: string;
+}
+
+/** The definition of a workflow cannot be run; nothing of it was enqueued. `problems` names every place. */
+export class InvalidWorkflowError extends JobsError {
+  readonly retryable = false;
+
+  constructor(readonly problems: readonly WorkflowProblem[]) {
+    super(
+      'invalid_workflow',
+      `The workflow is not valid: ${problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')}.`,
+      { details: { problems } },
+    );
+  }
+}
+
 /** JetStream did not confirm a message before its deadline, or refused it. */
 export class PublishError extends JobsError {
   constructor(code: 'publish_failed' | 'publish_conflict', message: string, options: JobsErrorOptions = {}) {
@@ -61,10 +82,10 @@ export class PublishError extends JobsError {
   }
 }
 
-/** `result()` waited its whole time-out and the task has not ended. */
+/** `result()` waited its whole time-out and the task or workflow has not ended. */
 export class ResultTimeoutError extends JobsError {
-  constructor(id: string, timeoutMs: number) {
-    super('result_timeout', `Task "${id}" has not ended within ${timeoutMs} ms.`, {
+  constructor(id: string, timeoutMs: number, what: 'Task' | 'Workflow' = 'Task') {
+    super('result_timeout', `${what} "${id}" has not ended within ${timeoutMs} ms.`, {
       details: { id, timeoutMs },
     });
   }

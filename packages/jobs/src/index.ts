@@ -26,6 +26,7 @@ export type {
 } from './dead-letters/dead-letters.js';
 export {
   InvalidPayloadError,
+  InvalidWorkflowError,
   JobsError,
   PublishError,
   ResultTimeoutError,
@@ -37,6 +38,7 @@ export {
   WorkerShutdownError,
   type JobsErrorCode,
   type TaskErrorOptions,
+  type WorkflowProblem,
 } from './errors.js';
 export {
   defineTask,
@@ -60,7 +62,7 @@ export {
 export { reconcileTopology, type TopologyReport } from './topology/reconcile.js';
 export { DEAD_REASONS, type DeadReason } from './wire/dead-reason.js';
 export type { FailedAttempt } from './wire/history.js';
-export { DeadHeader, TaskHeader, type ScheduledBy } from './wire/headers.js';
+export { DeadHeader, TaskHeader, type ScheduledBy, type WorkflowPointer } from './wire/headers.js';
 export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
 export {
   isFinal,
@@ -95,3 +97,33 @@ export {
   type SchedulesOptions,
   type ScheduleView,
 } from './schedule/schedules.js';
+export { chain, chord, group, step, type GroupOptions } from './workflow/builders.js';
+export {
+  workflowDefinitionSchema,
+  type Chain,
+  type Chord,
+  type Group,
+  type Reference,
+  type Step,
+  type StepOptions,
+  type WorkflowDefinition,
+} from './workflow/definition.js';
+export {
+  WORKFLOW_STATES,
+  workflowSummarySchema,
+  type FailedStep,
+  type WorkflowNode,
+  type WorkflowOutcome,
+  type WorkflowPage,
+  type WorkflowState,
+  type WorkflowSummary,
+  type WorkflowView,
+} from './workflow/view.js';
+export type {
+  CancelResult,
+  ListWorkflowsOptions,
+  StartWorkflowOptions,
+  Workflows,
+  WorkflowStarted,
+} from './workflow/workflows.js';
+export { createWorkflowKeeper, type WorkflowKeeper, type WorkflowKeeperOptions } from './workflow/keeper.js';

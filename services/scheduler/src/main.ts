@@ -4,6 +4,7 @@ import {
   createClient,
   createReaper,
   createScheduler,
+  createWorkflowKeeper,
   fastClock,
   reconcileTopology,
 } from '@stratum/jobs';
@@ -30,6 +31,8 @@ await runService({
     collectQueueMetrics(client, registry);
     const reaper = createReaper({ connection, topology, logger, metrics });
     reaper.start();
+    const keeper = createWorkflowKeeper({ connection, topology, contracts: TASKS, logger });
+    keeper.start();
     const from = configuration.SCHEDULE_CLOCK_FROM;
     const scheduler = createScheduler({
       connection,
@@ -51,7 +54,7 @@ await runService({
     relay.start();
     return {
       stop: async () => {
-        await Promise.all([scheduler.stop(), reaper.stop(), relay.stop()]);
+        await Promise.all([scheduler.stop(), reaper.stop(), keeper.stop(), relay.stop()]);
         await client.close();
         await pool.end();
       },

@@ -14,6 +14,7 @@ import { benchSchedule } from './schedule.js';
 import { openBare, openFramework } from './subject.js';
 import { benchSync } from './sync.js';
 import { benchTasks } from './tasks.js';
+import { benchWorkflows } from './workflows.js';
 
 const CACHE = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 
@@ -26,6 +27,9 @@ const { values: flags } = parseArgs({
     cdp: { type: 'boolean', default: false },
     rules: { type: 'boolean', default: false },
     schedule: { type: 'boolean', default: false },
+    workflows: { type: 'boolean', default: false },
+    members: { type: 'string', default: '10000' },
+    workers: { type: 'string', default: '1' },
     entries: { type: 'string', default: '100000' },
     profiles: { type: 'string', default: '1000000' },
   },
@@ -99,6 +103,24 @@ try {
     process.exit();
   }
   const framework = await openFramework(connection, 'bench');
+  if (flags.workflows) {
+    const figures = await benchWorkflows(connection, framework, {
+      members: Number(flags.members),
+      rounds,
+      workers: Number(flags.workers),
+    });
+    if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
+    else
+      say(
+        `chord of ${figures.members.toLocaleString('en')} members: started in ${figures.chord.startSeconds.toFixed(2)} s, done in ${figures.chord.seconds.toFixed(2)} s, ` +
+          `${Math.round(figures.chord.membersPerSecond).toLocaleString('en')} members/s; as many plain tasks: ${Math.round(figures.plain.tasksPerSecond).toLocaleString('en')}/s; ` +
+          `ratio ${figures.ratio.toFixed(2)}; a step of a chain: ${figures.stepMilliseconds.toFixed(2)} ms`,
+      );
+    await framework.client.close();
+    await connection.close();
+    await server.stop();
+    process.exit();
+  }
   const bare = await openBare(connection, 'bare');
   say(
     `NATS ${binary.version}, one node, sync interval 2 min; every message acknowledged, every result stored.`,

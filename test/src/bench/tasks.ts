@@ -39,7 +39,7 @@ async function drainWithWorker(
 }
 
 /** Resolves when so many results have been stored. */
-async function drained(connection: NatsConnection, topology: Topology, count: number): Promise<void> {
+export async function drained(connection: NatsConnection, topology: Topology, count: number): Promise<void> {
   const done = new EventEmitter();
   const all = once(done, 'all');
   let stored = 0;

@@ -14,6 +14,8 @@ import { Tracing } from '../telemetry/tracing.js';
 import { StreamAccess } from '../topology/stream-access.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
+import { WorkflowEngine } from '../workflow/engine.js';
+import { workflowsOf, type Workflows } from '../workflow/workflows.js';
 import { composeTask, type ComposedMessage, type EnqueueOptions, type TaskTarget } from './compose.js';
 import { controlOf, type Control } from './control.js';
 import { TaskLookup } from './lookup.js';
@@ -24,6 +26,8 @@ import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 export interface ClientOptions {
   connection: NatsConnection;
   topology: Topology;
+  /** Of the tasks that workflows in JSON name. Steps built with `step()` bring their own. */
+  contracts?: readonly TaskContract[];
   publishing?: AckMultiplexerOptions;
   /** OpenTelemetry spans of what is enqueued. Default: none, at no cost. */
   tracer?: Tracer;
@@ -72,6 +76,7 @@ export interface JobsClient {
   purge(queue: string): Promise<number>;
   readonly control: Control;
   readonly deadLetters: DeadLetters;
+  readonly workflows: Workflows;
   /** How much each queue holds. */
   queues(): Promise<QueueDepth[]>;
   /** How much of one tenant waits in each queue, or is being worked on. */
@@ -83,26 +88,34 @@ export interface JobsClient {
 const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
 
 export function createClient(options: ClientOptions): JobsClient {
-  const { connection, topology, metrics, tracer } = options;
+  const { connection, topology, metrics, tracer, contracts = [] } = options;
   const publisher = new AckMultiplexer(connection, {
     ...options.publishing,
     ...(metrics === undefined ? {} : { onConfirmed: (milliseconds) => metrics.confirmed(milliseconds) }),
   });
   const tracing = tracer === undefined ? undefined : new Tracing(tracer);
-  return Object.assign(createProducer(connection, topology, publisher, tracing), {
+  return Object.assign(createProducer({ connection, topology, publisher, contracts, tracing }), {
     close: () => publisher.close(),
   });
 }
 
+export interface ProducerParts {
+  connection: NatsConnection;
+  topology: Topology;
+  publisher: AckMultiplexer;
+  /** Shared with its owner, where that has them, too. */
+  lookup?: TaskLookup;
+  workflows?: WorkflowEngine;
+  contracts?: readonly TaskContract[];
+  tracing?: Tracing | undefined;
+}
+
 /** A client over a publisher that somebody else owns: a worker's tasks enqueue through the worker's. */
-export function createProducer(
-  connection: NatsConnection,
-  topology: Topology,
-  publisher: AckMultiplexer,
-  tracing?: Tracing,
-): Omit<JobsClient, 'close'> {
-  const lookup = new TaskLookup(connection, topology);
-  const revoker = new Revoker(connection, topology, publisher, lookup);
+export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> {
+  const { connection, topology, publisher, tracing, contracts = [] } = parts;
+  const lookup = parts.lookup ?? new TaskLookup(connection, topology);
+  const engine = parts.workflows ?? new WorkflowEngine({ connection, topology, publisher, lookup });
+  const revoker = new Revoker(connection, topology, publisher, lookup, engine);
 
   const locks = new UniqueLocks(new StreamAccess(connection), topology.names, publisher);
 
@@ -162,6 +175,7 @@ export function createProducer(
   };
 
   return {
+    workflows: workflowsOf({ connection, topology, publisher, engine, revoker, lookup, contracts }),
     enqueue: async (contract, payload, options = {}) =>
       send(targetOf(topology, contract, payload), payload, options),
     enqueueMany: async (contract, items) => {
@@ -185,7 +199,7 @@ export function createProducer(
     revokeAll: (filter, revokeOptions) => revoker.revokeAll(filter, revokeOptions),
     purge: (queue) => revoker.purge(queue),
     control: controlOf(connection, topology, publisher),
-    deadLetters: deadLettersOf(connection, topology, publisher),
+    deadLetters: deadLettersOf(connection, topology, publisher, engine),
     queues: () => readQueueDepths(connection, topology),
     waitingOf: (tenant) => readTenantDepths(connection, topology, requireToken(tenant, 'tenant')),
   };

@@ -10,13 +10,15 @@ import { controlKeys, type TaskFilter } from '../control/entries.js';
 import { matchesFilter } from '../control/control-watch.js';
 import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { JobsError, PublishError } from '../errors.js';
+import { eachLimited } from '../schedule/each-limited.js';
 import { eventOf } from '../events/event-publisher.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../topology/scan.js';
 import { StreamAccess, storedSequence } from '../topology/stream-access.js';
-import { ServerHeader } from '../wire/headers.js';
+import { readTaskHeaders, ServerHeader, type WorkflowPointer } from '../wire/headers.js';
 import { PRIORITIES, type TaskSubject } from '../wire/names.js';
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import type { WorkflowEngine } from '../workflow/engine.js';
 import { waitingRecord, type TaskLookup } from './lookup.js';
 
 export interface RevokeOptions {
@@ -35,7 +37,10 @@ interface Waiting {
   sequence: number;
   subject: TaskSubject;
   record: TaskRecord;
+  workflow: WorkflowPointer | undefined;
 }
+
+type DeliveredSequences = Record<TaskSubject['priority'], number>;
 
 export class Revoker {
   private readonly streams: StreamAccess;
@@ -45,6 +50,8 @@ export class Revoker {
     private readonly topology: Topology,
     private readonly publisher: AckMultiplexer,
     private readonly lookup: TaskLookup,
+    /** Told of the steps that end here. */
+    private readonly workflows: Pick<WorkflowEngine, 'stepEnded'>,
   ) {
     this.streams = new StreamAccess(connection);
   }
@@ -54,7 +61,7 @@ export class Revoker {
     if (found === undefined) return 'unknown';
     if (isFinal(found.state)) return 'ended';
     await this.note(controlKeys.revokeTask(id), { id, terminate });
-    const waiting = await this.waitingTask(found.queue, id);
+    const waiting = await this.waitingTask(found.queue, id, () => this.deliveredSequences(found.queue));
     if (waiting === undefined) return 'signalled';
     return (await this.remove(waiting)) ? 'revoked' : 'signalled';
   }
@@ -75,6 +82,20 @@ export class Revoker {
   /** Removes what waits in a queue, now or for later, without a note: what workers hold goes on. */
   async purge(queue: string): Promise<number> {
     return this.removeWaiting({ queue: this.topology.queue(queue).name });
+  }
+
+  /** Removes those of the tasks that no worker has been given. Somebody has left a note for the others. */
+  async removeWaitingTasks(tasks: readonly { queue: string; id: string }[]): Promise<void> {
+    const delivered = new Map<string, Promise<DeliveredSequences>>();
+    await eachLimited(tasks, async ({ queue, id }) => {
+      const deliveredOf = (): Promise<DeliveredSequences> => {
+        const sequences = delivered.get(queue) ?? this.deliveredSequences(queue);
+        delivered.set(queue, sequences);
+        return sequences;
+      };
+      const waiting = await this.waitingTask(queue, id, deliveredOf);
+      if (waiting !== undefined) await this.remove(waiting);
+    });
   }
 
   private async removeWaiting(filter: TaskFilter): Promise<number> {
@@ -118,6 +139,7 @@ export class Revoker {
         sequence: message.seq,
         subject,
         record: waitingRecord(subject, message.header, message.time),
+        workflow: readTaskHeaders(message.header).workflow,
       };
     }
     for await (const message of scanStream(this.connection, stream, names.delayedFilter(queue))) {
@@ -128,11 +150,16 @@ export class Revoker {
         sequence: message.seq,
         subject,
         record: waitingRecord(subject, message.header, message.time),
+        workflow: readTaskHeaders(message.header).workflow,
       };
     }
   }
 
-  private async waitingTask(queue: string, id: string): Promise<Waiting | undefined> {
+  private async waitingTask(
+    queue: string,
+    id: string,
+    deliveredOf: () => Promise<DeliveredSequences>,
+  ): Promise<Waiting | undefined> {
     const { names } = this.topology;
     const stream = names.queueStream(queue);
     const delayed = await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
@@ -143,13 +170,14 @@ export class Revoker {
     const subject = names.parseTaskSubject(message.headers.get(text));
     if (subject === undefined) return undefined;
     const sequence = storedSequence(message);
-    if (!delayed && sequence <= (await this.deliveredSequences(queue))[subject.priority]) return undefined;
+    if (!delayed && sequence <= (await deliveredOf())[subject.priority]) return undefined;
     const time = new Date(message.headers.get(ServerHeader.TimeStamp));
-    return { stream, sequence, subject, record: waitingRecord(subject, message.headers, time) };
+    const record = waitingRecord(subject, message.headers, time);
+    return { stream, sequence, subject, record, workflow: readTaskHeaders(message.headers).workflow };
   }
 
   /** Up to which sequence each lane has handed its messages out. */
-  private async deliveredSequences(queue: string): Promise<Record<TaskSubject['priority'], number>> {
+  private async deliveredSequences(queue: string): Promise<DeliveredSequences> {
     const { names } = this.topology;
     const manager = await jetstreamManager(this.connection, { checkAPI: false });
     const [high = 0, normal = 0, low = 0] = await Promise.all(
@@ -165,7 +193,7 @@ export class Revoker {
   }
 
   /** `false` when somebody was faster. */
-  private async remove({ stream, sequence, record }: Waiting): Promise<boolean> {
+  private async remove({ stream, sequence, record, workflow }: Waiting): Promise<boolean> {
     const { names } = this.topology;
     const stored = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(record.id) });
     if (!(await this.streams.delete(stream, sequence))) return false;
@@ -186,6 +214,7 @@ export class Revoker {
     }
     const subject = names.eventSubject(final.queue, final.task, final.state);
     await this.publisher.publish(subject, JSON.stringify(eventOf(final)));
+    if (workflow !== undefined) await this.workflows.stepEnded(workflow, final);
     return true;
   }
 

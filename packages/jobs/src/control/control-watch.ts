@@ -10,6 +10,7 @@ import {
   OFFLINE_AFTER_MS,
   rateLimitSchema,
   taskRevocationSchema,
+  workflowRevocationSchema,
   type RateLimit,
   type TaskFilter,
 } from './entries.js';
@@ -21,6 +22,7 @@ export interface RevocableTask {
   tenant: string | undefined;
   /** RFC 3339. */
   enqueuedAt: string;
+  workflow: string | undefined;
 }
 
 interface Revocation {
@@ -34,6 +36,7 @@ const CLOCK_SKEW_MS = 1_000;
 
 export class ControlWatch {
   private readonly byId = new Map<string, Revocation>();
+  private readonly byWorkflow = new Map<string, Revocation>();
   private readonly byFilter = new Map<string, Revocation>();
   private readonly rates = new Map<string, RateLimit>();
   private readonly peers = new Map<string, { queues: readonly string[]; seenAt: number }>();
@@ -68,9 +71,11 @@ export class ControlWatch {
 
   /** `undefined` when it is not revoked. */
   revocationOf(task: RevocableTask): { terminate: boolean } | undefined {
-    if (this.byId.size === 0 && this.byFilter.size === 0) return undefined;
+    if (this.byId.size === 0 && this.byFilter.size === 0 && this.byWorkflow.size === 0) return undefined;
     const own = this.byId.get(task.id);
     if (own?.matches(task)) return own;
+    if (task.workflow !== undefined && this.byWorkflow.has(task.workflow))
+      return this.byWorkflow.get(task.workflow);
     for (const revocation of this.byFilter.values()) if (revocation.matches(task)) return revocation;
     return undefined;
   }
@@ -113,7 +118,8 @@ export class ControlWatch {
     const key = message.subject.slice(this.names.controlKey('').length);
     const removed = message.data.length === 0;
     const [kind, scope] = key.split('.');
-    if (kind === 'revoke') this.applyRevocation(key, scope === 'id', removed, message);
+    if (kind === 'revoke' && scope === 'workflow') this.applyWorkflow(key, removed, message);
+    else if (kind === 'revoke') this.applyRevocation(key, scope === 'id', removed, message);
     else if (kind === 'rate') this.applyRate(key, removed, message);
     else if (kind === 'worker') this.applyPeer(key, removed, message);
   }
@@ -136,6 +142,15 @@ export class ControlWatch {
         this.byFilter.set(key, { terminate, matches });
       }
     }
+    if (!removed) this.onRevoke();
+  }
+
+  /** Whenever its tasks were enqueued: a cancelled workflow never goes on. */
+  private applyWorkflow(key: string, removed: boolean, message: JsMsg): void {
+    const entry = removed ? undefined : workflowRevocationSchema.safeParse(message.json()).data;
+    const id = key.slice('revoke.workflow.'.length);
+    if (entry === undefined) this.byWorkflow.delete(id);
+    else this.byWorkflow.set(id, { terminate: entry.terminate, matches: () => true });
     if (!removed) this.onRevoke();
   }
 

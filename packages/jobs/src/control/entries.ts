@@ -15,6 +15,9 @@ export type TaskFilter = z.infer<typeof taskFilterSchema>;
 /** Revokes every task that matches and was enqueued before the entry was written. Key: `revoke.all.<random>`. */
 export const filterRevocationSchema = taskFilterSchema.extend({ terminate: z.boolean() });
 
+/** Revokes whatever belongs to a workflow. Key: `revoke.workflow.<id>`. */
+export const workflowRevocationSchema = z.object({ workflow: z.string(), terminate: z.boolean() });
+
 export const rateLimitSchema = z.object({
   task: z.string(),
   /** Starts in `perMs` milliseconds, over all workers together. */
@@ -57,6 +60,7 @@ export const OFFLINE_AFTER_MS = 12_000;
 export const controlKeys = {
   revokeTask: (id: string) => `revoke.id.${id}`,
   revokeAll: (id: string) => `revoke.all.${id}`,
+  revokeWorkflow: (id: string) => `revoke.workflow.${id}`,
   rate: (task: string) => `rate.${task}`,
   worker: (name: string) => `worker.${name}`,
 } as const;

@@ -10,6 +10,7 @@ import { DEAD_REASONS, type DeadReason } from '../wire/dead-reason.js';
 import { readHistory, type FailedAttempt } from '../wire/history.js';
 import { requireToken, type Priority } from '../wire/names.js';
 import { taskRecordSchema } from '../wire/record.js';
+import type { WorkflowEngine } from '../workflow/engine.js';
 
 export interface DeadLetter {
   /** The task's id. */
@@ -72,8 +73,9 @@ export function deadLettersOf(
   connection: NatsConnection,
   topology: Topology,
   publisher: AckMultiplexer,
+  workflows: Pick<WorkflowEngine, 'stepReplayed'>,
 ): DeadLetters {
-  return new DeadLetterDesk(new StreamAccess(connection), topology, publisher);
+  return new DeadLetterDesk(new StreamAccess(connection), topology, publisher, workflows);
 }
 
 interface StoredLetter {
@@ -86,6 +88,7 @@ class DeadLetterDesk implements DeadLetters {
     private readonly streams: StreamAccess,
     private readonly topology: Topology,
     private readonly publisher: AckMultiplexer,
+    private readonly workflows: Pick<WorkflowEngine, 'stepReplayed'>,
   ) {}
 
   async list({ limit = PAGE, ...filter }: DeadLetterFilter & { limit?: number } = {}): Promise<DeadLetter[]> {
@@ -193,6 +196,8 @@ class DeadLetterDesk implements DeadLetters {
       enqueuedAt = earlier;
     }
     if (record !== undefined) await this.resetRecord(letter.id, record, enqueuedAt);
+    const { workflow } = readTaskHeaders(headers);
+    if (workflow !== undefined) await this.workflows.stepReplayed(workflow, letter.id);
     await this.streams.delete(names.deadStream, letter.sequence);
   }
 

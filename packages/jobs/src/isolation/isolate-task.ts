@@ -29,8 +29,20 @@ export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(
   const runInThread = async (payload: unknown, context: RunContext): Promise<unknown> => {
     const { port1, port2 } = new MessageChannel();
     const link = new ThreadLink(port1, context);
-    const { id, task, queue, priority, tenant, retries, deliveries, enqueuedAt, scheduledBy } = context;
-    const facts = { id, task, queue, priority, tenant, retries, deliveries, enqueuedAt, scheduledBy };
+    const { id, task, queue, priority, tenant, retries, deliveries, enqueuedAt } = context;
+    const { scheduledBy, workflow } = context;
+    const facts = {
+      id,
+      task,
+      queue,
+      priority,
+      tenant,
+      retries,
+      deliveries,
+      enqueuedAt,
+      scheduledBy,
+      workflow,
+    };
     const logLevel = context.logger.level;
     try {
       await threads.run(

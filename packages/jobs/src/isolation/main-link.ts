@@ -3,11 +3,13 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../client/compose.js';
 import { TaskError } from '../errors.js';
+import type { WorkflowDefinition } from '../workflow/definition.js';
+import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/workflows.js';
 import type { FromThread, ToThread } from './protocol.js';
 import { packThrown, unpackThrown } from './thrown.js';
 
 interface Call {
-  resolve: (enqueued: Enqueued) => void;
+  resolve: (answer: unknown) => void;
   reject: (reason: unknown) => void;
 }
 
@@ -31,11 +33,15 @@ export class MainLink {
   }
 
   enqueue(queue: string, task: string, payload: unknown, options: EnqueueOptions): Promise<Enqueued> {
-    const call = ++this.lastCall;
-    return new Promise<Enqueued>((resolve, reject) => {
-      this.calls.set(call, { resolve, reject });
-      this.send({ kind: 'enqueue', call, queue, task, payload, options });
-    });
+    return this.ask<Enqueued>((call) => ({ kind: 'enqueue', call, queue, task, payload, options }));
+  }
+
+  previous(): Promise<unknown> {
+    return this.ask((call) => ({ kind: 'previous', call }));
+  }
+
+  startWorkflow(definition: WorkflowDefinition, options: StartWorkflowOptions): Promise<WorkflowStarted> {
+    return this.ask<WorkflowStarted>((call) => ({ kind: 'start_workflow', call, definition, options }));
   }
 
   returned(result: unknown): void {
@@ -51,6 +57,16 @@ export class MainLink {
     this.send({ kind: 'threw', thrown: packThrown(error) });
   }
 
+  /** @template Answer what the main thread answers to this kind of question */
+  private ask<Answer>(question: (call: number) => FromThread): Promise<Answer> {
+    const call = ++this.lastCall;
+    return new Promise<Answer>((resolve, reject) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both ends are ours
+      this.calls.set(call, { resolve: resolve as (answer: unknown) => void, reject });
+      this.send(question(call));
+    });
+  }
+
   private next(): ToThread | undefined {
     const received: { message: ToThread } | undefined = receiveMessageOnPort(this.port);
     return received?.message;
@@ -63,7 +79,7 @@ export class MainLink {
     }
     const call = this.calls.get(message.call);
     this.calls.delete(message.call);
-    if (message.kind === 'enqueued') call?.resolve(message.enqueued);
+    if (message.kind === 'answered') call?.resolve(message.answer);
     else call?.reject(unpackThrown(message.thrown));
   }
 }

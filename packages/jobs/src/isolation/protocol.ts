@@ -1,14 +1,24 @@
 /** What an isolated attempt and the main thread tell each other. Everything here can be cloned. */
 import type { MessagePort } from 'node:worker_threads';
-import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../client/compose.js';
 import type { TaskContext } from '../worker/context.js';
+import type { WorkflowDefinition } from '../workflow/definition.js';
+import type { StartWorkflowOptions } from '../workflow/workflows.js';
 import type { Thrown } from './thrown.js';
 
 /** The part of the context that does not change. */
 export type AttemptFacts = Pick<
   TaskContext,
-  'id' | 'task' | 'queue' | 'priority' | 'tenant' | 'retries' | 'deliveries' | 'enqueuedAt' | 'scheduledBy'
+  | 'id'
+  | 'task'
+  | 'queue'
+  | 'priority'
+  | 'tenant'
+  | 'retries'
+  | 'deliveries'
+  | 'enqueuedAt'
+  | 'scheduledBy'
+  | 'workflow'
 >;
 
 export interface Job {
@@ -30,10 +40,13 @@ export type FromThread =
   /** A line of the attempt's log, as JSON. */
   | { kind: 'log'; line: string }
   | { kind: 'enqueue'; call: number; queue: string; task: string; payload: unknown; options: EnqueueOptions }
+  | { kind: 'previous'; call: number }
+  | { kind: 'start_workflow'; call: number; definition: WorkflowDefinition; options: StartWorkflowOptions }
   | { kind: 'returned'; result: unknown }
   | { kind: 'threw'; thrown: Thrown };
 
 export type ToThread =
   | { kind: 'abort'; reason: Thrown }
-  | { kind: 'enqueued'; call: number; enqueued: Enqueued }
+  /** What a call came to. */
+  | { kind: 'answered'; call: number; answer: unknown }
   | { kind: 'refused'; call: number; thrown: Thrown };

@@ -6,6 +6,8 @@ import type { EnqueueOptions } from '../client/compose.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { TaskContext } from '../worker/context.js';
+import type { WorkflowDefinition } from '../workflow/definition.js';
+import { resolveDefinition } from '../workflow/resolve.js';
 import type { MainLink } from './main-link.js';
 import type { AttemptFacts } from './protocol.js';
 
@@ -27,6 +29,18 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
     enqueueMany: async (contract, items) => {
       const children = items.map(({ payload, options }) => composeChild(link, contract, payload, options));
       return Promise.all(children.map((enqueue) => enqueue()));
+    },
+    previous: () => link.previous(),
+    startWorkflow: async (definition, options = {}) => {
+      // Contracts cannot leave the thread; what they say of the steps is written into the definition.
+      const resolved = resolveDefinition(definition, {
+        contracts: [],
+        tenant: options.tenant === undefined ? undefined : String(options.tenant),
+        queues: undefined,
+        maxPayloadBytes: Infinity,
+      });
+      const plain: WorkflowDefinition = JSON.parse(JSON.stringify(resolved));
+      return link.startWorkflow(plain, options);
     },
   };
 }

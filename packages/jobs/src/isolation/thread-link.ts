@@ -1,6 +1,7 @@
 /** The main thread's end of the line to a thread, for one attempt: does for the thread what only the main thread can. */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { z } from 'zod';
+import type { Enqueued } from '../client/client.js';
 import { defineTask } from '../task/define-task.js';
 import type { RunContext } from '../worker/context.js';
 import type { FromThread, LogLevel, ToThread } from './protocol.js';
@@ -55,7 +56,13 @@ export class ThreadLink {
         this.log(message.line);
         break;
       case 'enqueue':
-        void this.enqueue(message);
+        void this.answer(message.call, () => this.enqueue(message));
+        break;
+      case 'previous':
+        void this.answer(message.call, () => this.context.previous());
+        break;
+      case 'start_workflow':
+        void this.answer(message.call, () => this.context.startWorkflow(message.definition, message.options));
         break;
       case 'returned':
       case 'threw':
@@ -69,12 +76,15 @@ export class ThreadLink {
     this.context.logger[level](fields, msg);
   }
 
-  private async enqueue({ call, queue, task, payload, options }: EnqueueCall): Promise<void> {
+  private async enqueue({ queue, task, payload, options }: EnqueueCall): Promise<Enqueued> {
+    // The thread has checked the payload against the real contract.
+    const contract = defineTask({ name: task, queue, input: z.unknown(), output: z.unknown() });
+    return this.context.enqueue(contract, payload, options);
+  }
+
+  private async answer(call: number, work: () => Promise<unknown>): Promise<void> {
     try {
-      // The thread has checked the payload against the real contract.
-      const contract = defineTask({ name: task, queue, input: z.unknown(), output: z.unknown() });
-      const enqueued = await this.context.enqueue(contract, payload, options);
-      this.send({ kind: 'enqueued', call, enqueued });
+      this.send({ kind: 'answered', call, answer: await work() });
     } catch (error) {
       this.send({ kind: 'refused', call, thrown: packThrown(error) });
     }

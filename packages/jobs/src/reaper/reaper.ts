@@ -2,13 +2,14 @@
  * Buries tasks that kept losing their workers. The server gives up such a message after max deliver, keeps it, and only
  * publishes an advisory; the reaper works through the stream that catches the advisories.
  *
- *     store the record → publish the dead letter → remove the message → acknowledge the advisory
+ *     store the record → publish the dead letter → move its workflow on → remove the message → acknowledge the advisory
  *
  * Each step can be repeated, so a reaper may die anywhere and several may run.
  */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { pino, type Logger } from 'pino';
 import { z } from 'zod';
+import { TaskLookup } from '../client/lookup.js';
 import { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { composeDeadLetter, deadLetterId } from '../dead-letters/compose.js';
 import { JobsError } from '../errors.js';
@@ -20,6 +21,7 @@ import { StreamAccess, storedSubject } from '../topology/stream-access.js';
 import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
 import type { TaskSubject } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
+import { WorkflowEngine } from '../workflow/engine.js';
 import { Fetcher } from '../worker/fetcher.js';
 import type { Lane } from '../worker/lanes.js';
 
@@ -58,6 +60,7 @@ class AdvisoryReaper implements Reaper {
   private readonly events: EventPublisher;
   private readonly records: RecordStore;
   private readonly streams: StreamAccess;
+  private readonly workflows: WorkflowEngine;
   private readonly fetcher: Fetcher;
   private readonly busy = new Set<Promise<void>>();
   private stopping: Promise<void> | undefined;
@@ -70,6 +73,9 @@ class AdvisoryReaper implements Reaper {
     this.events = new EventPublisher(connection, names, this.logger);
     this.streams = new StreamAccess(connection);
     this.records = new RecordStore(this.publisher, this.streams, names, () => Infinity);
+    const { publisher, logger } = this;
+    const lookup = new TaskLookup(connection, topology);
+    this.workflows = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
     const lane: Lane = {
       queue: 'advisories',
       priority: 'normal',
@@ -152,6 +158,10 @@ class AdvisoryReaper implements Reaper {
     } else if (ours?.error?.type === LOST) {
       // Another reaper came no further than the record.
       await this.publishLetter(message, subject, lost, ours.worker);
+    }
+    if (headers.workflow !== undefined) {
+      const end = await this.records.read(subject.id);
+      await this.workflows.catchUp(headers.workflow, subject.id, end?.record);
     }
     await this.streams.delete(stream, sequence);
   }

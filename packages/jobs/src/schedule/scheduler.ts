@@ -125,7 +125,7 @@ class BeatScheduler implements Scheduler {
   private async lead(lease: Lease): Promise<void> {
     const { connection, topology, contracts, entries, metrics } = this.options;
     const book = new ScheduleBook(this.bucket, this.logger);
-    const client = createProducer(connection, topology, this.publisher);
+    const client = createProducer({ connection, topology, publisher: this.publisher });
     const runner = new TickRunner({
       client,
       bucket: this.bucket,

@@ -157,7 +157,7 @@ class ScheduleDesk implements Schedules {
   async run(name: string): Promise<Enqueued> {
     const { entry } = await this.read(name);
     const { connection, topology } = this.options;
-    return createProducer(connection, topology, this.publisher).publish(
+    return createProducer({ connection, topology, publisher: this.publisher }).publish(
       entry.queue,
       entry.task,
       entry.payload,

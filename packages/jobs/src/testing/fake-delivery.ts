@@ -1,6 +1,12 @@
 /** A message that came from nowhere. */
 import { headers as newHeaders, type Msg, type MsgHdrs } from '@nats-io/nats-core';
-import { formatScheduledBy, readTaskHeaders, TaskHeader, type ScheduledBy } from '../wire/headers.js';
+import {
+  formatScheduledBy,
+  formatWorkflowPointer,
+  readTaskHeaders,
+  TaskHeader,
+  type ScheduledBy,
+} from '../wire/headers.js';
 import type { Priority, TaskSubject } from '../wire/names.js';
 import type { Delivery } from '../worker/delivery.js';
 
@@ -16,6 +22,8 @@ export interface FakeDeliveryOptions {
   maxRetries: number | undefined;
   scheduledBy: ScheduledBy | undefined;
   enqueuedAt: Date;
+  /** Of a workflow. */
+  isStep: boolean;
   payload: unknown;
 }
 
@@ -29,6 +37,7 @@ export function fakeDelivery(options: FakeDeliveryOptions): Delivery {
   if (options.maxRetries !== undefined) headers.set(TaskHeader.MaxRetries, String(options.maxRetries));
   if (options.scheduledBy !== undefined)
     headers.set(TaskHeader.ScheduledBy, formatScheduledBy(options.scheduledBy));
+  if (options.isStep) headers.set(TaskHeader.Workflow, formatWorkflowPointer({ workflow: 'test', node: 1 }));
   return {
     subject,
     headers: readTaskHeaders(headers),

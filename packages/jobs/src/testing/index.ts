@@ -7,5 +7,11 @@ export {
   assertSucceeded,
 } from './assertions.js';
 export { createTestClock, type TestClock } from './clock.js';
-export { runTask, type EnqueuedChild, type RunTaskOptions, type TaskRun } from './run-task.js';
+export {
+  runTask,
+  type EnqueuedChild,
+  type RunTaskOptions,
+  type StartedWorkflow,
+  type TaskRun,
+} from './run-task.js';
 export { startTestBroker, type TestBroker, type TestBrokerOptions } from './test-broker.js';

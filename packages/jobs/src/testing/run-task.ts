@@ -10,6 +10,9 @@ import type { DeadReason } from '../wire/dead-reason.js';
 import type { ScheduledBy } from '../wire/headers.js';
 import type { Priority } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
+import type { WorkflowDefinition } from '../workflow/definition.js';
+import { resolveDefinition } from '../workflow/resolve.js';
+import type { StartWorkflowOptions } from '../workflow/workflows.js';
 import { Attempt } from '../worker/attempt.js';
 import type { Producer } from '../worker/context.js';
 import { Execution } from '../worker/execute.js';
@@ -29,6 +32,8 @@ export interface RunTaskOptions {
   maxRetries?: number;
   scheduledBy?: ScheduledBy;
   defaults?: Partial<TaskDefaults>;
+  /** Runs it as a step of a workflow: what stands before it came to this. */
+  previous?: unknown;
   /** Soft and hard limits fire when it is advanced past them. Default: they never fire. */
   clock?: TestClock;
   /** Follow retries and snoozes to the end, without waiting. Default: one attempt. */
@@ -40,6 +45,12 @@ export interface EnqueuedChild {
   queue: string;
   payload: unknown;
   options: EnqueueOptions;
+}
+
+export interface StartedWorkflow {
+  /** Complete: every step names its queue and priority. */
+  definition: WorkflowDefinition;
+  options: StartWorkflowOptions;
 }
 
 export interface TaskRun {
@@ -55,6 +66,8 @@ export interface TaskRun {
   attempts: number;
   progress: TaskProgress[];
   enqueued: EnqueuedChild[];
+  /** Workflows that it started. */
+  workflows: StartedWorkflow[];
   /** Log lines, as objects. */
   logs: Record<string, unknown>[];
 }
@@ -77,6 +90,7 @@ export async function runTask(
     attempts: 0,
     progress: [],
     enqueued: [],
+    workflows: [],
     logs: [],
   };
   const facts = {
@@ -89,6 +103,7 @@ export async function runTask(
     maxRetries: options.maxRetries,
     scheduledBy: options.scheduledBy,
     enqueuedAt: options.clock?.now() ?? new Date(),
+    isStep: options.previous !== undefined,
     payload,
   };
   let retries = options.retries ?? 0;
@@ -112,7 +127,7 @@ export async function runTask(
 async function attemptOnce(
   handler: TaskHandler,
   attempt: Attempt,
-  { defaults, clock }: RunTaskOptions,
+  { defaults, clock, previous }: RunTaskOptions,
   run: TaskRun,
 ): Promise<Outcome> {
   const execution = new Execution(
@@ -120,7 +135,7 @@ async function attemptOnce(
     {
       registry: new Map([[handler.contract.name, handler]]),
       recovery: { earlierOutcome: async () => undefined, removeReplayed: async () => undefined },
-      producer: recordingProducer(run),
+      producer: recordingProducer(run, previous),
       defaults: { ...TASK_DEFAULTS, ...defaults },
     },
     { onStart: () => undefined, onProgress: (progress) => void run.progress.push(progress) },
@@ -167,7 +182,7 @@ function apply(run: TaskRun, outcome: Outcome): void {
 }
 
 /** Checks children as the real one does, and keeps them. */
-function recordingProducer(run: TaskRun): Producer {
+function recordingProducer(run: TaskRun, previous: unknown): Producer {
   const add = <Input extends z.ZodType>(
     contract: TaskContract<Input>,
     payload: z.input<Input>,
@@ -185,6 +200,19 @@ function recordingProducer(run: TaskRun): Producer {
     ) => {
       for (const { payload } of items) parsePayload(contract, payload);
       return items.map(({ payload, options }) => add(contract, payload, options));
+    },
+    workflows: {
+      start: async (definition, options = {}) => {
+        const resolved = resolveDefinition(definition, {
+          contracts: [],
+          tenant: options.tenant === undefined ? undefined : String(options.tenant),
+          queues: undefined,
+          maxPayloadBytes: Infinity,
+        });
+        run.workflows.push({ definition: resolved, options });
+        return { id: options.id ?? randomUUID(), duplicate: false };
+      },
+      previous: async () => previous,
     },
   };
 }

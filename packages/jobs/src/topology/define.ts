@@ -38,6 +38,8 @@ export interface TopologyOptions {
   deadLettersExpireMs?: number;
   /** How long events are kept, in milliseconds. Default 7 days. */
   eventsExpireMs?: number;
+  /** How long workflows are kept after they have succeeded or were cancelled, in milliseconds. Default 7 days. Failed ones: as long as dead letters. */
+  workflowsExpireMs?: number;
 }
 
 export interface Queue {
@@ -52,6 +54,8 @@ export interface Topology {
   readonly maxDeliver: number;
   readonly maxPayloadBytes: number;
   readonly maxResultBytes: number;
+  readonly workflowsExpireMs: number;
+  readonly failedWorkflowsExpireMs: number;
   readonly streams: readonly StreamDeclaration[];
   /** The queue of that name; throws `invalid_options` with the known ones. */
   queue(name: string): Queue;
@@ -68,6 +72,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** The durable consumer that reapers share. */
 export const REAPER_CONSUMER = 'reaper';
+/** The one that keepers of workflows share. */
+export const KEEPER_CONSUMER = 'keeper';
 
 /** Publishes with the same `Nats-Msg-Id` inside this window are stored once. */
 const DUPLICATE_WINDOW_MS = 2 * 60_000;
@@ -92,6 +98,8 @@ export function defineTopology(options: TopologyOptions): Topology {
     );
   }
   const shared = { storage: StorageType.File, num_replicas: replicas };
+  const deadLettersExpireMs = options.deadLettersExpireMs ?? 30 * DAY_MS;
+  const workflowsExpireMs = positive('workflowsExpireMs', options.workflowsExpireMs ?? 7 * DAY_MS);
   return Object.freeze({
     names,
     queues: Object.freeze(queues),
@@ -99,6 +107,9 @@ export function defineTopology(options: TopologyOptions): Topology {
     maxDeliver,
     maxPayloadBytes: positive('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_BYTES),
     maxResultBytes: positive('maxResultBytes', options.maxResultBytes ?? DEFAULT_MAX_BYTES),
+    workflowsExpireMs,
+    // Replaying the dead letter of a failed step resumes its workflow, so the workflow has to be there.
+    failedWorkflowsExpireMs: Math.max(workflowsExpireMs, deadLettersExpireMs),
     streams: Object.freeze([
       ...queues.map(({ name }) => queueStream(names, name, { ...shared, ackWaitMs, maxDeliver })),
       advisoryStream(
@@ -106,12 +117,14 @@ export function defineTopology(options: TopologyOptions): Topology {
         queues.map(({ name }) => name),
         { ...shared, ackWaitMs },
       ),
-      logStream(names.deadStream, names.deadFilter, options.deadLettersExpireMs ?? 30 * DAY_MS, shared),
+      logStream(names.deadStream, names.deadFilter, deadLettersExpireMs, shared),
       logStream(names.eventStream, names.eventFilter, options.eventsExpireMs ?? 7 * DAY_MS, shared),
       resultBucket(names, options.resultExpiresMs ?? DAY_MS, shared),
       keyValueBucket(names.controlStream, names.controlKeyFilter, shared),
       keyValueBucket(names.lockStream, names.lockKeyFilter, shared),
       keyValueBucket(names.scheduleStream, names.scheduleKeyFilter, shared),
+      workflowBucket(names, shared),
+      workflowStarts(names, { ...shared, ackWaitMs }),
     ]),
     queue: (name: string) => {
       const queue = byName.get(name);
@@ -245,6 +258,41 @@ function keyValueBucket(stream: string, filter: string, shared: Shared): StreamD
       deny_delete: true,
     },
     consumers: [],
+  };
+}
+
+/** Whoever waits for the end of a workflow hears of it as of a result. */
+function workflowBucket(names: Names, shared: Shared): StreamDeclaration {
+  const bucket = keyValueBucket(names.workflowStream, names.workflowKeyFilter, shared);
+  const republish = { src: names.workflowKey('state.*'), dest: names.workflowNotice('{{wildcard(1)}}') };
+  return { ...bucket, config: { ...bucket.config, republish } };
+}
+
+/** Definitions that any NATS client publishes; each is started once, by one of the keepers. */
+function workflowStarts(
+  names: Names,
+  { ackWaitMs, ...shared }: Shared & { ackWaitMs: number },
+): StreamDeclaration {
+  return {
+    config: {
+      ...shared,
+      name: names.workflowStartStream,
+      description: 'Workflows to start',
+      subjects: [names.workflowStartFilter],
+      retention: RetentionPolicy.Workqueue,
+      allow_direct: true,
+      duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    },
+    consumers: [
+      {
+        durable_name: KEEPER_CONSUMER,
+        deliver_policy: DeliverPolicy.All,
+        replay_policy: ReplayPolicy.Instant,
+        ack_policy: AckPolicy.Explicit,
+        ack_wait: nanos(ackWaitMs),
+        max_ack_pending: -1,
+      },
+    ],
   };
 }
 

@@ -10,6 +10,7 @@ export const TaskHeader = {
   EnqueuedAt: 'Task-Enqueued-At',
   ParentId: 'Task-Parent-Id',
   RootId: 'Task-Root-Id',
+  /** Which step of which workflow the task is: `<workflow> <number of the step>`. */
   Workflow: 'Task-Workflow',
   ScheduledBy: 'Task-Scheduled-By',
   /** How often the task has asked to wait without having failed. */
@@ -70,6 +71,13 @@ export interface TaskHeaders {
   /** Milliseconds since 1970; 0 when the task may start at once. */
   notBefore: number;
   uniqueKey: string | undefined;
+  workflow: WorkflowPointer | undefined;
+}
+
+/** Where a task stands: the workflow, and the number of its node in the definition. On the wire: `<workflow> <node>`. */
+export interface WorkflowPointer {
+  readonly workflow: string;
+  readonly node: number;
 }
 
 /** Which schedule entry asked for a task, and for which of its times. On the wire: `<entry> <RFC 3339 time>`. */
@@ -94,6 +102,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   freshId: false,
   notBefore: 0,
   uniqueKey: undefined,
+  workflow: undefined,
 });
 
 /** Reads a message's headers. A value that does not parse counts as absent: a foreign producer's slip must not lose the task. */
@@ -115,6 +124,7 @@ export function readTaskHeaders(headers: MsgHdrs | undefined): Readonly<TaskHead
     freshId: headers.get(TaskHeader.FreshId) !== '',
     notBefore: wholeNumber(headers.get(TaskHeader.NotBefore)) ?? 0,
     uniqueKey: headers.get(TaskHeader.UniqueKey) || undefined,
+    workflow: workflowPointer(headers.get(TaskHeader.Workflow)),
   };
 }
 
@@ -138,6 +148,10 @@ export function formatScheduledBy({ entry, tick }: ScheduledBy): string {
   return `${entry} ${tick.toISOString()}`;
 }
 
+export function formatWorkflowPointer({ workflow, node }: WorkflowPointer): string {
+  return `${workflow} ${node}`;
+}
+
 /** One line of text that fits a header: no line breaks, bounded, printable. */
 export function headerText(text: string, maxLength = 1000): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
@@ -156,6 +170,11 @@ function scheduledBy(text: string): ScheduledBy | undefined {
   const [entry, time, ...rest] = text.split(' ');
   const tick = timestamp(time ?? '');
   return entry && tick && rest.length === 0 ? { entry, tick } : undefined;
+}
+
+function workflowPointer(text: string): WorkflowPointer | undefined {
+  const [, workflow, node] = /^([A-Za-z0-9_-]{1,58}) (\d{1,5})$/.exec(text) ?? [];
+  return workflow === undefined ? undefined : { workflow, node: Number(node) };
 }
 
 function timestamp(text: string): Date | undefined {

@@ -6,6 +6,8 @@
  *     <prefix>.dead.<queue>.<task>.<id>                         a dead letter
  *     <prefix>.events.<queue>.<task>.<state>                    a state change
  *     <prefix>.results.<id>                                     a stored result, republished by the server
+ *     <prefix>.workflows.start.<tenant>.<id>                    a workflow to start
+ *     <prefix>.workflows.state.<id>                             a workflow's state, republished by the server
  */
 import { JobsError } from '../errors.js';
 
@@ -82,6 +84,19 @@ export interface Names {
   readonly scheduleStream: string;
   readonly scheduleKeyFilter: string;
   scheduleKey(key: string): string;
+  /** Workflows: what they consist of, how far they are; see `workflow/bucket.ts`. */
+  readonly workflowBucket: string;
+  readonly workflowStream: string;
+  readonly workflowKeyFilter: string;
+  workflowKey(key: string): string;
+  /** Every stored state of a workflow is heard there, too. */
+  readonly workflowNoticeFilter: string;
+  workflowNotice(id: string): string;
+  /** Workflows that somebody wants to be started. */
+  readonly workflowStartStream: string;
+  readonly workflowStartFilter: string;
+  workflowStartSubject(tenant: string | undefined, id: string): string;
+  parseWorkflowStart(subject: string): { tenant: string | undefined; id: string } | undefined;
   /** What one worker is asked, or all of them. */
   workerSubject(worker: string, verb: string): string;
   /** The service name under which workers are discovered. */
@@ -106,6 +121,8 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
   const lockBucket = `${scope}task_locks`;
   const controlBucket = `${scope}task_control`;
   const scheduleBucket = `${scope}task_schedules`;
+  const workflowBucket = `${scope}task_workflows`;
+  const workflowStartPrefix = `${prefix}.workflows.start.`;
   const resultKeyPrefix = `$KV.${resultBucket}.`;
   const tasksPrefix = `${prefix}.tasks.`;
   return {
@@ -139,6 +156,21 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     scheduleStream: `KV_${scheduleBucket}`,
     scheduleKeyFilter: `$KV.${scheduleBucket}.>`,
     scheduleKey: (key) => `$KV.${scheduleBucket}.${key}`,
+    workflowBucket,
+    workflowStream: `KV_${workflowBucket}`,
+    workflowKeyFilter: `$KV.${workflowBucket}.>`,
+    workflowKey: (key) => `$KV.${workflowBucket}.${key}`,
+    workflowNoticeFilter: `${prefix}.workflows.state.>`,
+    workflowNotice: (id) => `${prefix}.workflows.state.${id}`,
+    workflowStartStream: `${scope}WORKFLOW_STARTS`,
+    workflowStartFilter: `${workflowStartPrefix}>`,
+    workflowStartSubject: (tenant, id) => `${workflowStartPrefix}${tenant ?? NO_TENANT}.${id}`,
+    parseWorkflowStart: (subject) => {
+      if (!subject.startsWith(workflowStartPrefix)) return undefined;
+      const [tenant, id, ...rest] = subject.slice(workflowStartPrefix.length).split('.');
+      if (!tenant || !id || rest.length > 0) return undefined;
+      return { tenant: tenant === NO_TENANT ? undefined : tenant, id };
+    },
     workerSubject: (worker, verb) => `${prefix}.workers.${worker}.${verb}`,
     workerService: `${prefix}-worker`,
     resultBucket,

@@ -21,7 +21,7 @@ export function isFinal(state: TaskState): boolean {
   return FINAL_STATES.has(state);
 }
 
-const taskErrorRecordSchema = z.object({
+export const taskErrorRecordSchema = z.object({
   type: z.string(),
   message: z.string(),
   stack: z.string().nullable(),

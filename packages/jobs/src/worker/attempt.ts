@@ -35,7 +35,9 @@ export class Attempt {
   ) {
     const { subject, headers } = delivery;
     const isFirst = delivery.deliveries === 1 && headers.retries === 0 && headers.snoozes === 0;
-    this.recordSequence = headers.freshId && isFirst && headers.replayOf === undefined ? 0 : undefined;
+    // The id of a workflow's step is as good as new: it is enqueued once.
+    const isNew = headers.freshId || headers.workflow !== undefined;
+    this.recordSequence = isNew && isFirst && headers.replayOf === undefined ? 0 : undefined;
     this.record = {
       id: subject.id,
       task: subject.task,

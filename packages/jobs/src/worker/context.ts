@@ -5,9 +5,11 @@ import type { BatchItem, Enqueued, JobsClient } from '../client/client.js';
 import type { EnqueueOptions } from '../client/compose.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
-import type { ScheduledBy } from '../wire/headers.js';
+import type { ScheduledBy, WorkflowPointer } from '../wire/headers.js';
 import type { Priority } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
+import type { WorkflowDefinition } from '../workflow/definition.js';
+import type { StartWorkflowOptions, Workflows, WorkflowStarted } from '../workflow/workflows.js';
 import type { Attempt } from './attempt.js';
 
 export interface TaskContext {
@@ -51,6 +53,15 @@ export interface TaskContext {
     contract: TaskContract<Input>,
     items: readonly BatchItem<z.input<Input>>[],
   ): Promise<Enqueued[]>;
+  /** Which step of which workflow this task is. */
+  readonly workflow: WorkflowPointer | undefined;
+  /** As a step: the result of what stands before it, whatever its size; `undefined` for a first step and outside of workflows. */
+  previous(): Promise<unknown>;
+  /**
+   * Starts a workflow whose steps belong to this task's family. An attempt that fails later is made again: give an id, such as
+   * `` `${context.id}-report` ``, and it is started once all the same.
+   */
+  startWorkflow(definition: WorkflowDefinition, options?: StartWorkflowOptions): Promise<WorkflowStarted>;
 }
 
 /** What a `TaskHandler` is given: also how it learns that nobody waits for it any more. */
@@ -59,7 +70,11 @@ export interface RunContext extends TaskContext {
   readonly ended: AbortSignal;
 }
 
-export type Producer = Pick<JobsClient, 'enqueue' | 'enqueueMany'>;
+type FamilyOptions = Pick<EnqueueOptions, 'parentId' | 'rootId' | 'traceParent' | 'traceState'>;
+
+export interface Producer extends Pick<JobsClient, 'enqueue' | 'enqueueMany'> {
+  readonly workflows: Pick<Workflows, 'start' | 'previous'>;
+}
 
 /** The context of a running attempt. */
 export class AttemptContext implements RunContext {
@@ -146,7 +161,20 @@ export class AttemptContext implements RunContext {
     return this.producer.enqueueMany(contract, children);
   }
 
-  private family(): EnqueueOptions {
+  get workflow(): WorkflowPointer | undefined {
+    return this.attempt.delivery.headers.workflow;
+  }
+
+  async previous(): Promise<unknown> {
+    const { workflow } = this;
+    return workflow && this.producer.workflows.previous(workflow.workflow, workflow.node);
+  }
+
+  startWorkflow(definition: WorkflowDefinition, options?: StartWorkflowOptions): Promise<WorkflowStarted> {
+    return this.producer.workflows.start(definition, { ...this.family(), ...options });
+  }
+
+  private family(): FamilyOptions {
     return { parentId: this.id, rootId: this.attempt.record.root_id, ...this.attempt.traceContext };
   }
 }

@@ -79,8 +79,10 @@ export class Execution {
       return { kind: 'dead', reason: 'unknown_task', error };
     }
     const { ignoreResult, resultExpiresMs } = handler.contract;
-    if (ignoreResult || resultExpiresMs !== undefined)
-      this.attempt.retention = { ignoreResult, expiresMs: resultExpiresMs };
+    // In a workflow somebody does ask: the next step, or who waits for the whole.
+    const isUnasked = ignoreResult && headers.workflow === undefined;
+    if (isUnasked || resultExpiresMs !== undefined)
+      this.attempt.retention = { ignoreResult: isUnasked, expiresMs: resultExpiresMs };
     if (headers.expires !== undefined && headers.expires.getTime() <= Date.now()) return { kind: 'expired' };
     const earlier = await this.parts.recovery.earlierOutcome(this.attempt);
     if (earlier !== undefined) return earlier;

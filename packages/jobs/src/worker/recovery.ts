@@ -8,6 +8,7 @@ import { storedSequence, storedSubject, type StreamAccess } from '../topology/st
 import { DeadHeader, readTaskHeaders, ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
+import type { WorkflowEngine } from '../workflow/engine.js';
 import type { Attempt } from './attempt.js';
 import type { Delivery } from './delivery.js';
 import type { Outcome } from './outcome.js';
@@ -17,15 +18,25 @@ export class Recovery {
     private readonly streams: StreamAccess,
     private readonly names: Names,
     private readonly lookup: TaskLookup,
+    private readonly workflows: Pick<WorkflowEngine, 'endOf'>,
   ) {}
 
   /** The outcome that this attempt has already come to; `undefined` when it has to run. */
   async earlierOutcome(attempt: Attempt): Promise<Outcome | undefined> {
     const { delivery, logger } = attempt;
     const redelivered = delivery.deliveries > 1;
-    if (!redelivered && delivery.headers.freshId) return undefined;
+    const { freshId, workflow, replayOf } = delivery.headers;
+    if (!redelivered && freshId && workflow === undefined) return undefined;
     try {
-      const record = await this.lookup.record(delivery.subject.id);
+      const { id } = delivery.subject;
+      if (workflow !== undefined) {
+        // A step that has ended runs again only if somebody replays it: who moved its workflow on may have enqueued it twice.
+        const end = await this.workflows.endOf(workflow, id);
+        if (end !== undefined && (end.state === 'SUCCESS' || replayOf === undefined))
+          return { kind: 'already_settled', duplicate: !redelivered };
+        if (!redelivered) return undefined;
+      }
+      const record = await this.lookup.record(id);
       if (record?.state === 'SUCCESS') return { kind: 'already_settled', duplicate: !redelivered };
       if (!redelivered) return undefined;
       if (record !== undefined && endedWith(record, delivery))

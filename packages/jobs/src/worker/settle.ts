@@ -8,6 +8,8 @@
  *     snoozed              publish the delayed next attempt → store the record → ack
  *     dead                 publish the dead letter → store the record → ack
  *     handed back          store the record → nak
+ *
+ * Before the end of a workflow's step is acknowledged, the workflow is moved on.
  */
 import { composeNextAttempt } from '../client/compose.js';
 import type { UniqueLocks } from '../client/unique-locks.js';
@@ -23,6 +25,7 @@ import type { Attempt } from './attempt.js';
 import type { Outcome } from './outcome.js';
 import type { JobsMetrics } from '../telemetry/metrics.js';
 import type { StreamAccess } from '../topology/stream-access.js';
+import type { WorkflowEngine } from '../workflow/engine.js';
 import type { RecordStore, Written } from './record-store.js';
 
 export interface SettlerOptions {
@@ -32,6 +35,7 @@ export interface SettlerOptions {
   events: EventPublisher;
   streams: StreamAccess;
   locks: UniqueLocks;
+  workflows: Pick<WorkflowEngine, 'stepEnded' | 'catchUp'>;
   worker: string;
   metrics: JobsMetrics | undefined;
 }
@@ -171,7 +175,8 @@ export class Settler {
     });
   }
 
-  private skip(attempt: Attempt, duplicate: boolean): void {
+  private async skip(attempt: Attempt, duplicate: boolean): Promise<void> {
+    await this.catchUpWorkflow(attempt);
     attempt.logger.info({ reason: 'already_processed', duplicate }, 'task skipped');
     attempt.delivery.ack();
     if (duplicate) this.options.events.emitSkipped(attempt.record);
@@ -191,8 +196,14 @@ export class Settler {
     this.stamp(attempt, state);
     const expiresMs = isFinal(state) ? attempt.retention.expiresMs : undefined;
     const written = await this.options.records.write(attempt, expiresMs);
-    if (written === 'stored') this.conclude(attempt);
-    else this.giveWay(attempt);
+    if (written === 'superseded') {
+      await this.giveWay(attempt);
+      return written;
+    }
+    const { workflow } = attempt.delivery.headers;
+    if (workflow !== undefined && isFinal(state))
+      await this.options.workflows.stepEnded(workflow, attempt.record);
+    this.conclude(attempt);
     return written;
   }
 
@@ -205,13 +216,22 @@ export class Settler {
   /** A worker that was taken for lost must not send on what another one has already dealt with. */
   private async supersededBefore(attempt: Attempt): Promise<boolean> {
     if (!(await this.options.records.isSuperseded(attempt))) return false;
-    this.giveWay(attempt);
+    await this.giveWay(attempt);
     return true;
   }
 
-  private giveWay({ delivery, logger }: Attempt): void {
-    logger.warn('the task has gone on without this attempt, which took too long to be heard of');
-    delivery.ack();
+  private async giveWay(attempt: Attempt): Promise<void> {
+    await this.catchUpWorkflow(attempt);
+    attempt.logger.warn('the task has gone on without this attempt, which took too long to be heard of');
+    attempt.delivery.ack();
+  }
+
+  /** Whoever ended the step may have died before its workflow went on. */
+  private async catchUpWorkflow({ delivery, record }: Attempt): Promise<void> {
+    const { workflow } = delivery.headers;
+    if (workflow === undefined) return;
+    const stored = await this.options.records.read(record.id);
+    await this.options.workflows.catchUp(workflow, record.id, stored?.record);
   }
 
   private stamp({ record, startedAt }: Attempt, state: TaskState): void {

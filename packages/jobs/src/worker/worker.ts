@@ -18,6 +18,7 @@ import type { JobsMetrics } from '../telemetry/metrics.js';
 import { Tracing } from '../telemetry/tracing.js';
 import type { Topology } from '../topology/define.js';
 import { StreamAccess } from '../topology/stream-access.js';
+import { WorkflowEngine } from '../workflow/engine.js';
 import { Attempt } from './attempt.js';
 import { Backlog } from './backlog.js';
 import { readDelivery, type Delivery } from './delivery.js';
@@ -150,13 +151,24 @@ class TaskWorker implements Worker {
       metrics === undefined ? {} : { onConfirmed: (milliseconds) => metrics.confirmed(milliseconds) },
     );
     this.tracing = tracer === undefined ? undefined : new Tracing(tracer);
+    const streams = new StreamAccess(connection);
+    const lookup = new TaskLookup(connection, topology);
+    const { publisher, logger } = this;
+    const workflows = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
     this.parts = {
       registry: buildRegistry(options.handlers, options.queues),
-      producer: createProducer(connection, topology, this.publisher, this.tracing),
-      recovery: new Recovery(new StreamAccess(connection), names, new TaskLookup(connection, topology)),
+      producer: createProducer({
+        connection,
+        topology,
+        publisher,
+        lookup,
+        workflows,
+        contracts: options.handlers.map(({ contract }) => contract),
+        tracing: this.tracing,
+      }),
+      recovery: new Recovery(streams, names, lookup, workflows),
       defaults: { ...TASK_DEFAULTS, ...options.defaults },
     };
-    const streams = new StreamAccess(connection);
     this.events = new EventPublisher(connection, names, this.logger);
     this.records = new RecordStore(this.publisher, streams, names, () =>
       Math.min(topology.maxResultBytes, connection.info?.max_payload ?? Infinity),
@@ -168,6 +180,7 @@ class TaskWorker implements Worker {
       events: this.events,
       streams,
       locks: new UniqueLocks(streams, names, this.publisher),
+      workflows,
       worker: this.name,
       metrics: options.metrics,
     });
@@ -440,8 +453,9 @@ class TaskWorker implements Worker {
   }
 }
 
-function revocable({ subject, enqueuedAt }: Delivery): Parameters<ControlWatch['revocationOf']>[0] {
-  return { id: subject.id, queue: subject.queue, task: subject.task, tenant: subject.tenant, enqueuedAt };
+function revocable({ subject, headers, enqueuedAt }: Delivery): Parameters<ControlWatch['revocationOf']>[0] {
+  const { id, queue, task, tenant } = subject;
+  return { id, queue, task, tenant, enqueuedAt, workflow: headers.workflow?.workflow };
 }
 
 function wholeNumber(field: string, value: number): number {

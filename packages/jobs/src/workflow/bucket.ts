@@ -1,0 +1,94 @@
+/**
+ * The bucket of the workflows, laid out as a NATS key-value bucket:
+ *
+ *     active.<id>            somebody has to look after it: not ended, or failed with members that still run
+ *     manifest.<id>          the definition, who started it, when; never changes
+ *     part.<id>.<i>          the definition, in parts, where it does not fit into one message
+ *     state.<id>             how it stands as a whole
+ *     entry.<id>.<node>      from when on what starts at this node was enqueued, and whether all of it is
+ *     end.<id>.<node>        the final record of a step's task
+ *     tally.<id>.<node>…     which members of a group have ended, a bit each
+ *
+ * A step's end costs one key of its own and its bit; nothing that 10,000 members would have to share is written by each of them.
+ */
+import type { StoredMsg } from '@nats-io/jetstream';
+import { headers as newHeaders, type Msg, type NatsConnection } from '@nats-io/nats-core';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { PublishError } from '../errors.js';
+import { scanStream } from '../topology/scan.js';
+import { storedSequence, type StreamAccess } from '../topology/stream-access.js';
+import { ServerHeader } from '../wire/headers.js';
+import type { Names } from '../wire/names.js';
+
+export const workflowKeys = {
+  active: (id: string) => `active.${id}`,
+  manifest: (id: string) => `manifest.${id}`,
+  part: (id: string, part: number | '*') => `part.${id}.${part}`,
+  state: (id: string) => `state.${id}`,
+  entry: (id: string, node: number | '*') => `entry.${id}.${node}`,
+  end: (id: string, node: number | '*') => `end.${id}.${node}`,
+  tally: (id: string, node: number, shard?: number) =>
+    shard === undefined ? `tally.${id}.${node}` : `tally.${id}.${node}.${shard}`,
+  /** Everything of a workflow, the manifest last: as long as that stands, it can be removed again. */
+  all: (id: string) => [
+    `active.${id}`,
+    `tally.${id}.>`,
+    `end.${id}.*`,
+    `entry.${id}.*`,
+    `part.${id}.*`,
+    `state.${id}`,
+    `manifest.${id}`,
+  ],
+} as const;
+
+export interface StoredValue {
+  message: Msg;
+  sequence: number;
+}
+
+export class WorkflowBucket {
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly names: Names,
+    private readonly publisher: AckMultiplexer,
+    private readonly streams: StreamAccess,
+  ) {}
+
+  async get(key: string): Promise<StoredValue | undefined> {
+    const message = await this.streams.get(this.names.workflowStream, {
+      last_by_subj: this.names.workflowKey(key),
+    });
+    return message && { message, sequence: storedSequence(message) };
+  }
+
+  /**
+   * Returns the new sequence, or `undefined` when the key holds something else than expected.
+   * @param expected the sequence of the value that this one replaces, 0 for none; default: whatever is there
+   */
+  async put(key: string, body: string | Uint8Array, expected?: number): Promise<number | undefined> {
+    const headers = newHeaders();
+    if (expected !== undefined) headers.set(ServerHeader.ExpectedLastSubjectSequence, String(expected));
+    try {
+      return (await this.publisher.publish(this.names.workflowKey(key), body, { headers })).sequence;
+    } catch (error) {
+      if (error instanceof PublishError && error.code === 'publish_conflict') return undefined;
+      throw error;
+    }
+  }
+
+  /** Everything under a pattern such as `end.<id>.*`, the oldest first. */
+  scan(pattern: string, from = 1): AsyncGenerator<StoredMsg> {
+    const { workflowStream, workflowKey } = this.names;
+    return scanStream(this.connection, workflowStream, workflowKey(pattern), from);
+  }
+
+  /** Removes a key, or all under a pattern. */
+  async remove(pattern: string): Promise<void> {
+    await this.streams.purge(this.names.workflowStream, this.names.workflowKey(pattern));
+  }
+
+  /** The last token of a key. */
+  static nodeOf(subject: string): number {
+    return Number(subject.slice(subject.lastIndexOf('.') + 1));
+  }
+}

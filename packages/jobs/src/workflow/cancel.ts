@@ -1,0 +1,49 @@
+/**
+ * Takes a workflow back: its state first, so that nothing follows; then a note to every worker, which reaches what runs and what is
+ * just being enqueued; then what waits is removed.
+ */
+import { headers as newHeaders } from '@nats-io/nats-core';
+import type { Revoker } from '../client/revoke.js';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { controlKeys } from '../control/entries.js';
+import { ServerHeader } from '../wire/headers.js';
+import type { Names } from '../wire/names.js';
+import { WorkflowBucket, workflowKeys } from './bucket.js';
+import type { WorkflowEngine } from './engine.js';
+import { startsWith, stepId } from './plan.js';
+import type { Run } from './runs.js';
+import type { CancelResult } from './workflows.js';
+
+/** After that nothing of it is in any queue, or has to be told. */
+const NOTE_SECONDS = 7 * 86_400;
+
+export async function cancelWorkflow(
+  parts: { engine: WorkflowEngine; revoker: Revoker; publisher: AckMultiplexer; names: Names },
+  id: string,
+  { terminate = false }: { terminate?: boolean } = {},
+): Promise<CancelResult> {
+  const { engine, revoker, publisher, names } = parts;
+  if ((await engine.states.read(id)) === undefined) return 'unknown';
+  if (!(await engine.states.cancel(id))) return 'ended';
+  const headers = newHeaders();
+  headers.set(ServerHeader.Ttl, `${NOTE_SECONDS}s`);
+  const note = JSON.stringify({ workflow: id, terminate });
+  await publisher.publish(names.controlKey(controlKeys.revokeWorkflow(id)), note, { headers });
+  const run = await engine.runs.load(id);
+  if (run !== undefined) await revoker.removeWaitingTasks(await enqueuedSteps(engine, run));
+  await engine.bucket.remove(workflowKeys.active(id));
+  return 'cancelled';
+}
+
+/** Steps that have been enqueued and have not ended, as far as is known. */
+async function enqueuedSteps(engine: WorkflowEngine, run: Run): Promise<{ queue: string; id: string }[]> {
+  const ends = await engine.ends.readAll(run.id, run.sequence);
+  const found: { queue: string; id: string }[] = [];
+  for await (const { subject } of engine.bucket.scan(workflowKeys.entry(run.id, '*'), run.sequence)) {
+    const node = run.plan.nodes[WorkflowBucket.nodeOf(subject)];
+    if (node === undefined) continue;
+    for (const { number, queue } of startsWith(node).steps)
+      if (!ends.has(number)) found.push({ queue, id: stepId(run.id, number) });
+  }
+  return found;
+}

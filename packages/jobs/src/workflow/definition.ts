@@ -1,0 +1,117 @@
+/**
+ * How a workflow is written down, in TypeScript and in JSON alike:
+ *
+ *     { "chain": [step, …] }                               one after the other
+ *     { "group": [step, …] }                               at the same time
+ *     { "chord": { "group": [step, …], "callback": step } }   at the same time, then the callback
+ *     { "task", "payload", "options"?, "with"? }           a step; in its place may stand another workflow
+ */
+import { z } from 'zod';
+import { PRIORITIES, type Priority } from '../wire/names.js';
+
+/** Of one chain or group. */
+export const MAX_MEMBERS = 10_000;
+/** Of a whole definition: steps, chains, groups and chords. */
+export const MAX_NODES = 20_000;
+/** Workflows inside workflows. */
+export const MAX_DEPTH = 32;
+/** Of a definition as JSON, with everything that the contracts add to it. */
+export const MAX_DEFINITION_BYTES = 8 * 1024 * 1024;
+
+/** The result of the step before, or a part of it: `$previous`, `$previous.sum`, `$previous[2].rows[0].id`. */
+export type Reference = `$previous${string}`;
+
+/** How one step is enqueued. Times are milliseconds from when the step before has ended. */
+export interface StepOptions {
+  /** Lane within the queue. Default: the contract's. */
+  priority?: Priority | undefined;
+  /** Start no earlier than so long after it could have. */
+  delay_ms?: number | undefined;
+  /** Not started later than so long after it could have: it ends as `EXPIRED`. */
+  expires_ms?: number | undefined;
+  /** Override the contract's retries and limits. */
+  max_retries?: number | undefined;
+  soft_time_limit_ms?: number | undefined;
+  time_limit_ms?: number | undefined;
+  /** Default: the workflow's, else what the contract says of the payload. */
+  tenant?: string | number | undefined;
+}
+
+export interface Step {
+  task: string;
+  /** Needed only where nobody knows the task's contract. */
+  queue?: string | undefined;
+  /** Default `{}`. */
+  payload?: Record<string, unknown> | undefined;
+  options?: StepOptions | undefined;
+  /** Fields of the payload that the step before fills in. */
+  with?: Record<string, string> | undefined;
+}
+
+export interface Chain {
+  chain: WorkflowDefinition[];
+}
+
+export interface Group {
+  group: WorkflowDefinition[];
+  /** A member that fails counts as done, with `null` for its result. Default false: the workflow fails. */
+  tolerate_failures?: boolean | undefined;
+}
+
+export interface Chord {
+  chord: {
+    group: WorkflowDefinition[];
+    callback: WorkflowDefinition;
+    tolerate_failures?: boolean | undefined;
+  };
+}
+
+export type WorkflowDefinition = Step | Chain | Group | Chord;
+
+const token = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 characters of A–Z, a–z, 0–9, "_" and "-"');
+
+const stepOptionsSchema = z.strictObject({
+  priority: z.enum(PRIORITIES).optional(),
+  delay_ms: z.number().nonnegative().optional(),
+  expires_ms: z.number().positive().optional(),
+  max_retries: z.int().nonnegative().optional(),
+  soft_time_limit_ms: z.number().positive().optional(),
+  time_limit_ms: z.number().positive().optional(),
+  tenant: z.union([token, z.int().nonnegative()]).optional(),
+});
+
+export const REFERENCE = /^\$previous(\.[A-Za-z_$][\w$-]*|\[\d+\])*$/;
+
+export const stepSchema = z.strictObject({
+  task: token,
+  queue: token.optional(),
+  payload: z.record(z.string(), z.unknown()).optional(),
+  options: stepOptionsSchema.optional(),
+  with: z
+    .record(
+      z.string().min(1),
+      z.string().regex(REFERENCE, 'must be "$previous", followed by fields and indexes: "$previous[2].name"'),
+    )
+    .optional(),
+});
+
+const membersSchema = z.array(z.lazy(() => workflowDefinitionSchema)).max(MAX_MEMBERS);
+
+/**
+ * The shape of a definition, for documents such as an OpenAPI description. `workflows.start` checks more than a schema can say, and
+ * names the places that are wrong.
+ */
+export const workflowDefinitionSchema: z.ZodType<WorkflowDefinition> = z.union([
+  stepSchema,
+  z.strictObject({ chain: membersSchema.min(1) }),
+  z.strictObject({ group: membersSchema, tolerate_failures: z.boolean().optional() }),
+  z.strictObject({
+    chord: z.strictObject({
+      group: membersSchema,
+      callback: z.lazy(() => workflowDefinitionSchema),
+      tolerate_failures: z.boolean().optional(),
+    }),
+  }),
+]);

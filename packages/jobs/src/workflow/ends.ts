@@ -1,0 +1,65 @@
+/**
+ * The final records of steps, kept with their workflow: the results bucket forgets them after a day, a workflow may take longer. A
+ * step's end is recorded once; only a replay of its dead letter can change it, and success is never changed.
+ */
+import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { WorkflowBucket, workflowKeys } from './bucket.js';
+import type { Run } from './runs.js';
+
+export interface RecordedEnd {
+  /** What stands there now. */
+  record: TaskRecord;
+  /** Nothing stood there before. */
+  isFirst: boolean;
+}
+
+/** Fewer are asked for one by one. */
+const SCAN_FROM = 64;
+
+export class Ends {
+  constructor(private readonly bucket: WorkflowBucket) {}
+
+  async record(workflow: string, node: number, record: TaskRecord): Promise<RecordedEnd> {
+    const key = workflowKeys.end(workflow, node);
+    const body = encode(record);
+    if ((await this.bucket.put(key, body, 0)) !== undefined) return { record, isFirst: true };
+    for (;;) {
+      const stored = await this.bucket.get(key);
+      const standing = stored && taskRecordSchema.parse(stored.message.json());
+      if (standing !== undefined && !replaces(record, standing)) return { record: standing, isFirst: false };
+      if ((await this.bucket.put(key, body, stored?.sequence ?? 0)) !== undefined)
+        return { record, isFirst: stored === undefined };
+    }
+  }
+
+  async read(workflow: string, node: number): Promise<TaskRecord | undefined> {
+    const stored = await this.bucket.get(workflowKeys.end(workflow, node));
+    return stored && taskRecordSchema.parse(stored.message.json());
+  }
+
+  /** The ends of these nodes, as far as they have ended. */
+  async readMany({ id, sequence }: Run, nodes: readonly number[]): Promise<Map<number, TaskRecord>> {
+    if (nodes.length >= SCAN_FROM) return this.readAll(id, sequence);
+    const found = await Promise.all(nodes.map(async (node) => [node, await this.read(id, node)] as const));
+    return new Map(found.flatMap(([node, record]) => (record === undefined ? [] : [[node, record]])));
+  }
+
+  async readAll(id: string, from: number): Promise<Map<number, TaskRecord>> {
+    const ends = new Map<number, TaskRecord>();
+    for await (const message of this.bucket.scan(workflowKeys.end(id, '*'), from))
+      ends.set(WorkflowBucket.nodeOf(message.subject), taskRecordSchema.parse(message.json()));
+    return ends;
+  }
+}
+
+/** Where an error came from stands in the task's own record, as long as anybody looks for it. */
+function encode(record: TaskRecord): string {
+  return JSON.stringify(
+    record.error === null ? record : { ...record, error: { ...record.error, stack: null } },
+  );
+}
+
+function replaces(record: TaskRecord, standing: TaskRecord): boolean {
+  if (!isFinal(record.state) || standing.state === 'SUCCESS') return false;
+  return record.state === 'SUCCESS' || (record.enqueued_at ?? '') > (standing.enqueued_at ?? '');
+}

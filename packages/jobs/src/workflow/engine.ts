@@ -1,0 +1,183 @@
+/**
+ * Moves workflows on. Whoever ends a step (a worker, the reaper, who revokes) says so here, before it acknowledges the step's message:
+ *
+ *     the step's final record is stored → its end is recorded → its group's tally → what follows is enqueued → acknowledged
+ *
+ * Every step of that can be repeated, so a process may die anywhere: the message is delivered again and all of it done again, and what
+ * nobody delivers again is found by the keeper. What follows is enqueued once: an entry, taken by compare-and-set, gives it its time;
+ * a task has an id that only its step has, is refused while a task of that id is queued or running, and a worker skips what has ended.
+ */
+import type { NatsConnection } from '@nats-io/nats-core';
+import { pino, type Logger } from 'pino';
+import { z } from 'zod';
+import type { TaskLookup } from '../client/lookup.js';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { Topology } from '../topology/define.js';
+import { StreamAccess } from '../topology/stream-access.js';
+import type { WorkflowPointer } from '../wire/headers.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
+import { WorkflowBucket, workflowKeys } from './bucket.js';
+import { Ends } from './ends.js';
+import { pointerOf, startsWith, stepId, type PlanNode, type TaskNode } from './plan.js';
+import { isTolerated, Results } from './results.js';
+import { Runs, type Run } from './runs.js';
+import { WorkflowStates } from './states.js';
+import { StepPublisher } from './step-publisher.js';
+import { Tally } from './tally.js';
+
+export interface WorkflowEngineOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  publisher: AckMultiplexer;
+  lookup: Pick<TaskLookup, 'status'>;
+  logger?: Logger;
+}
+
+export const entrySchema = z.object({
+  /** RFC 3339. Of all that starts with the node. */
+  enqueued_at: z.string(),
+  /** All of it is in its queues. */
+  complete: z.boolean(),
+});
+
+export class WorkflowEngine {
+  readonly bucket: WorkflowBucket;
+  readonly runs: Runs;
+  readonly ends: Ends;
+  readonly states: WorkflowStates;
+  readonly steps: StepPublisher;
+  private readonly tally: Tally;
+  private readonly logger: Logger;
+  /** Members of a group that end together find the same thing to do. */
+  private readonly entering = new Map<string, Promise<void>>();
+
+  constructor({ connection, topology, publisher, lookup, logger }: WorkflowEngineOptions) {
+    const streams = new StreamAccess(connection);
+    this.logger = logger ?? pino({ level: 'silent' });
+    this.bucket = new WorkflowBucket(connection, topology.names, publisher, streams);
+    this.runs = new Runs(this.bucket);
+    this.ends = new Ends(this.bucket);
+    this.states = new WorkflowStates(this.bucket);
+    this.tally = new Tally(this.bucket);
+    const maxPayloadBytes = (): number =>
+      Math.min(topology.maxPayloadBytes, connection.info?.max_payload ?? Infinity);
+    this.steps = new StepPublisher({ topology, publisher, streams, lookup, maxPayloadBytes });
+  }
+
+  /** A step has come to its end. Resolves once what follows is enqueued. */
+  async stepEnded(pointer: WorkflowPointer, record: TaskRecord): Promise<void> {
+    const found = await this.find(pointer, record.id);
+    if (found === undefined) return;
+    const { run, node } = found;
+    const { record: end, isFirst } = await this.ends.record(run.id, node.number, record);
+    if (end.state !== 'SUCCESS') return this.failed(run, node, end);
+    if (!isFirst) await this.resume(run);
+    await this.succeeded(run, node);
+  }
+
+  /** The same for a step that ended a while ago: whoever ended it may not have come further. */
+  async catchUp(pointer: WorkflowPointer, id: string, record: TaskRecord | undefined): Promise<void> {
+    const isOver = record !== undefined && isFinal(record.state);
+    const end = isOver ? record : await this.ends.read(pointer.workflow, pointer.node);
+    if (end?.id === id) await this.stepEnded(pointer, end);
+  }
+
+  /** How a step has ended; `undefined` while it has not. */
+  async endOf({ workflow, node }: WorkflowPointer, id: string): Promise<TaskRecord | undefined> {
+    const end = await this.ends.read(workflow, node);
+    return end?.id === id ? end : undefined;
+  }
+
+  /** A step that had failed runs again. */
+  async stepReplayed(pointer: WorkflowPointer, id: string): Promise<void> {
+    const found = await this.find(pointer, id);
+    if (found !== undefined) await this.resume(found.run, found.node);
+  }
+
+  /** Enqueues all that starts with a node, once. */
+  enter(run: Run, node: PlanNode): Promise<void> {
+    const key = workflowKeys.entry(run.id, node.number);
+    const entering = this.entering.get(key) ?? this.take(run, node).finally(() => this.entering.delete(key));
+    this.entering.set(key, entering);
+    return entering;
+  }
+
+  /** The node and all before it have ended well: enters what follows. */
+  async succeeded(run: Run, from: PlanNode): Promise<void> {
+    let node = from;
+    for (;;) {
+      const { parent, position } = node;
+      if (parent === undefined) return this.states.succeed(run.id);
+      if (parent.kind === 'group') {
+        if (!(await this.tally.add(run.id, parent, position))) return;
+      } else {
+        const next = parent.members[position + 1];
+        if (next !== undefined) return this.enter(run, next);
+      }
+      node = parent;
+    }
+  }
+
+  private async failed(run: Run, failed: TaskNode, record: TaskRecord): Promise<void> {
+    let node: PlanNode = failed;
+    for (; node.parent !== undefined; node = node.parent) {
+      const { parent, position } = node;
+      if (parent.kind !== 'group' || !parent.toleratesFailures) continue;
+      const isFull = await this.tally.add(run.id, parent, position);
+      return isFull ? this.succeeded(run, parent) : undefined;
+    }
+    await this.states.fail(run.id, failed, record);
+  }
+
+  /** The workflow goes on, unless a step other than this one has failed, too. */
+  private async resume(run: Run, replayed?: TaskNode): Promise<void> {
+    if (!(await this.states.reopen(run.id))) return;
+    // Looked for afterwards: a step that fails meanwhile either is seen here, or sees the workflow open.
+    for (const [number, end] of await this.ends.readAll(run.id, run.sequence)) {
+      const node = run.plan.nodes[number];
+      if (node?.kind !== 'task' || node === replayed || end.state === 'SUCCESS' || isTolerated(node))
+        continue;
+      return this.states.fail(run.id, node, end);
+    }
+  }
+
+  private async take(run: Run, node: PlanNode): Promise<void> {
+    const key = workflowKeys.entry(run.id, node.number);
+    const begun = { enqueued_at: new Date().toISOString(), complete: false };
+    const [taken, state] = await Promise.all([
+      this.bucket.put(key, JSON.stringify(begun), 0),
+      this.states.read(run.id),
+    ]);
+    // Whatever slips through while a workflow is being cancelled is revoked by the worker that gets it.
+    if (state?.state === 'REVOKED') return;
+    const standing = taken === undefined ? await this.bucket.get(key) : undefined;
+    const entry = standing === undefined ? begun : entrySchema.parse(standing.message.json());
+    if (entry.complete) return;
+    const { steps, emptyGroups } = startsWith(node);
+    const how = {
+      enqueuedAt: new Date(entry.enqueued_at),
+      results: new Results(this.ends, run),
+      time: taken === undefined ? 'again' : 'first',
+    } as const;
+    const unfit = await Promise.all(
+      steps.map(async (step) => ({ step, record: await this.steps.enqueue(run, step, how) })),
+    );
+    for (const { step, record } of unfit)
+      if (record !== undefined) await this.stepEnded(pointerOf(run.id, step), record);
+    for (const group of emptyGroups) await this.succeeded(run, group);
+    await this.bucket.put(key, JSON.stringify({ ...entry, complete: true }));
+  }
+
+  private async find(
+    pointer: WorkflowPointer,
+    id: string,
+  ): Promise<{ run: Run; node: TaskNode } | undefined> {
+    const run = await this.runs.load(pointer.workflow);
+    const node = run?.plan.nodes[pointer.node];
+    if (run !== undefined && node?.kind === 'task' && stepId(run.id, node.number) === id)
+      return { run, node };
+    // Its producer made the header up, or its workflow has expired: it is a task like any other.
+    this.logger.warn({ ...pointer, id }, 'a task says that it belongs to a workflow that does not know it');
+    return undefined;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * A definition as a tree of numbered nodes. The numbers (each node before its members, from 0) are what headers, keys and task ids
+ * speak of: a definition never changes once its workflow has been started.
+ */
+import type { WorkflowPointer } from '../wire/headers.js';
+import type { Priority } from '../wire/names.js';
+import type { Step, WorkflowDefinition } from './definition.js';
+
+interface NodeBase {
+  readonly number: number;
+  /** In the definition: `chain[1].group[0]`. */
+  readonly path: string;
+  readonly parent: ParentNode | undefined;
+  /** Among the members of the parent. Of a chord's group 0, of its callback 1. */
+  readonly position: number;
+}
+
+export interface TaskNode extends NodeBase {
+  readonly kind: 'task';
+  readonly step: Step;
+  readonly queue: string;
+  readonly priority: Priority;
+  readonly tenant: string | undefined;
+}
+
+export interface MembersNode extends NodeBase {
+  readonly kind: 'chain' | 'group';
+  readonly members: readonly PlanNode[];
+  /** Of a group: a member that fails counts as done. */
+  readonly toleratesFailures: boolean;
+}
+
+export interface ChordNode extends NodeBase {
+  readonly kind: 'chord';
+  /** The group and the callback. */
+  readonly members: readonly PlanNode[];
+}
+
+export type ParentNode = MembersNode | ChordNode;
+export type PlanNode = TaskNode | ParentNode;
+
+export interface Plan {
+  readonly root: PlanNode;
+  /** By number. */
+  readonly nodes: readonly PlanNode[];
+}
+
+/** @param definition complete: every step names its queue, its priority and, where it has one, its tenant */
+export function planOf(definition: WorkflowDefinition): Plan {
+  const nodes: PlanNode[] = [];
+  const root = addNode(nodes, definition, { path: '', parent: undefined, position: 0 });
+  return { root, nodes };
+}
+
+type Place = Pick<NodeBase, 'path' | 'parent' | 'position'>;
+
+function addNode(nodes: PlanNode[], definition: WorkflowDefinition, place: Place): PlanNode {
+  const base = { ...place, number: nodes.length };
+  if ('task' in definition) {
+    const { priority = 'normal', tenant } = definition.options ?? {};
+    const node: TaskNode = {
+      ...base,
+      kind: 'task',
+      step: definition,
+      queue: definition.queue ?? '',
+      priority,
+      tenant: tenant === undefined ? undefined : String(tenant),
+    };
+    nodes.push(node);
+    return node;
+  }
+  const members: PlanNode[] = [];
+  const add = (parent: ParentNode, member: WorkflowDefinition, path: string): void =>
+    void members.push(addNode(nodes, member, { path, parent, position: members.length }));
+  const prefix = place.path === '' ? '' : `${place.path}.`;
+  if ('chord' in definition) {
+    const { callback, ...group } = definition.chord;
+    const node: ChordNode = { ...base, kind: 'chord', members };
+    nodes.push(node);
+    add(node, group, `${prefix}chord`);
+    add(node, callback, `${prefix}chord.callback`);
+    return node;
+  }
+  const kind = 'chain' in definition ? 'chain' : 'group';
+  const inside = 'chain' in definition ? definition.chain : definition.group;
+  const toleratesFailures = 'group' in definition && definition.tolerate_failures === true;
+  const node: MembersNode = { ...base, kind, members, toleratesFailures };
+  nodes.push(node);
+  for (const [index, member] of inside.entries()) add(node, member, `${prefix}${kind}[${index}]`);
+  return node;
+}
+
+/** The task id of a step. Its workflow's id has no more than 58 characters, so it is a token. */
+export function stepId(workflow: string, node: number): string {
+  return `${workflow}-${node}`;
+}
+
+export function pointerOf(workflow: string, { number }: TaskNode): WorkflowPointer {
+  return { workflow, node: number };
+}
+
+/** What runs before a node, so that its result is the node's `$previous`; `undefined` for what stands first. */
+export function predecessorOf(node: PlanNode): PlanNode | undefined {
+  const { parent, position } = node;
+  if (parent === undefined) return undefined;
+  return isEntryPoint(node) ? parent.members[position - 1] : predecessorOf(parent);
+}
+
+/** What starts when its predecessor has ended: the whole, a later member of a chain, a callback. Everything that starts with it stands under it. */
+export function isEntryPoint({ parent, position }: PlanNode): boolean {
+  return parent === undefined || (parent.kind !== 'group' && position > 0);
+}
+
+/** What starts together with a node: steps, and groups without members, which end at once. */
+export function startsWith(node: PlanNode): { steps: TaskNode[]; emptyGroups: MembersNode[] } {
+  const steps: TaskNode[] = [];
+  const emptyGroups: MembersNode[] = [];
+  const visit = (each: PlanNode): void => {
+    if (each.kind === 'task') steps.push(each);
+    else if (each.kind === 'group' && each.members.length === 0) emptyGroups.push(each);
+    else for (const member of each.kind === 'group' ? each.members : each.members.slice(0, 1)) visit(member);
+  };
+  visit(node);
+  return { steps, emptyGroups };
+}

@@ -1,0 +1,158 @@
+/** The keeper's rounds: who stands still, who has expired. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { Logger } from 'pino';
+import type { TaskLookup } from '../client/lookup.js';
+import type { Topology } from '../topology/define.js';
+import { StreamAccess, storedSequence } from '../topology/stream-access.js';
+import { workflowKeys } from './bucket.js';
+import type { WorkflowEngine } from './engine.js';
+import { reconcile } from './reconcile.js';
+import type { WorkflowStarter } from './start.js';
+import { workflowSummarySchema } from './view.js';
+
+export interface RoundsParts {
+  connection: NatsConnection;
+  topology: Topology;
+  engine: WorkflowEngine;
+  lookup: TaskLookup;
+  starter: WorkflowStarter;
+  logger: Logger;
+}
+
+/** What was seen of a workflow in earlier rounds. */
+interface Sighting {
+  /** The newest of its keys. */
+  sequence: number;
+  /** Looked into in the round of this number at the earliest: one in which nothing was wrong is looked into ever more seldom. */
+  lookAt: number;
+  pause: number;
+  missing: ReadonlySet<string>;
+}
+
+const LONGEST_PAUSE = 40;
+/** A start that was cut short before its definition was stored, and that nobody has repeated since. */
+const ABANDONED_MS = 3_600_000;
+const EXPIRE_EVERY = 40;
+
+export class WorkflowRounds {
+  private readonly streams: StreamAccess;
+  private readonly sightings = new Map<string, Sighting>();
+  private readonly stopped = new AbortController();
+  private running: Promise<void> | undefined;
+  private round = 0;
+
+  constructor(
+    private readonly parts: RoundsParts,
+    private readonly everyMs: number,
+  ) {
+    this.streams = new StreamAccess(parts.connection);
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopped;
+    while (!signal.aborted) {
+      try {
+        await this.lookAround();
+        if (this.round % EXPIRE_EVERY === 0) await this.removeExpired();
+      } catch (error) {
+        this.parts.logger.warn({ err: error }, 'the workflows could not be looked after, trying again');
+      }
+      this.round++;
+      await delay(this.everyMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  private async lookAround(): Promise<void> {
+    const { engine, logger } = this.parts;
+    const active = new Map<string, Date>();
+    for await (const { subject, time } of engine.bucket.scan(workflowKeys.active('*')))
+      active.set(subject.slice(subject.lastIndexOf('.') + 1), time);
+    for (const id of this.sightings.keys()) if (!active.has(id)) this.sightings.delete(id);
+    for (const [id, since] of active) {
+      if (this.stopped.signal.aborted) return;
+      try {
+        await this.lookAt(id, since);
+      } catch (error) {
+        logger.warn({ err: error, workflow: id }, 'a workflow could not be looked after, trying again');
+      }
+    }
+  }
+
+  private async lookAt(id: string, since: Date): Promise<void> {
+    const sequence = await this.newestKey(id);
+    const last = this.sightings.get(id);
+    if (last === undefined || last.sequence !== sequence) {
+      this.sightings.set(id, { sequence, lookAt: this.round + 1, pause: 1, missing: new Set() });
+      return;
+    }
+    if (this.round < last.lookAt) return;
+    const { engine, starter, logger } = this.parts;
+    const stored = await engine.runs.manifest(id);
+    const state = await engine.states.read(id);
+    const isOver = state?.state === 'SUCCESS' || state?.state === 'REVOKED';
+    const isAbandoned = stored === undefined && Date.now() - since.getTime() > ABANDONED_MS;
+    if (isOver || isAbandoned) return engine.bucket.remove(workflowKeys.active(id));
+    if (stored === undefined) return;
+    if (state === undefined && !(await starter.goOn(stored.manifest))) return this.discardParts(id, since);
+    const run = await engine.runs.load(id);
+    if (run === undefined) return;
+    const { topology, lookup } = this.parts;
+    const parts = { engine, lookup, streams: this.streams, names: topology.names };
+    const { moved, open, missing } = await reconcile(parts, run, last.missing);
+    if (moved) logger.warn({ workflow: id }, 'a workflow stood still and was moved on');
+    if (open === 0 && state?.state === 'FAILURE') return engine.bucket.remove(workflowKeys.active(id));
+    const pause = moved || missing.size > 0 ? 1 : Math.min(last.pause * 2, LONGEST_PAUSE);
+    this.sightings.set(id, {
+      sequence: await this.newestKey(id),
+      lookAt: this.round + pause,
+      pause,
+      missing,
+    });
+  }
+
+  /** Nobody but who started it has the definition, and they would have come back by now. */
+  private async discardParts(id: string, since: Date): Promise<void> {
+    if (Date.now() - since.getTime() > ABANDONED_MS) await this.removeAll(id);
+  }
+
+  private async newestKey(id: string): Promise<number> {
+    const { names } = this.parts.topology;
+    const found = await Promise.all(
+      [workflowKeys.end(id, '*'), workflowKeys.entry(id, '*'), workflowKeys.state(id)].map((key) =>
+        this.streams.get(names.workflowStream, { last_by_subj: names.workflowKey(key) }),
+      ),
+    );
+    return Math.max(0, ...found.map((message) => (message === undefined ? 0 : storedSequence(message))));
+  }
+
+  /** Keys of the state stand in the order in which they were last written. */
+  private async removeExpired(): Promise<void> {
+    const { engine, topology, logger } = this.parts;
+    const now = Date.now();
+    const expired: string[] = [];
+    for await (const message of engine.bucket.scan(workflowKeys.state('*'))) {
+      const age = now - message.time.getTime();
+      if (age < topology.workflowsExpireMs) break;
+      const { data } = workflowSummarySchema.safeParse(message.json());
+      const keptForMs =
+        data?.state === 'FAILURE' ? topology.failedWorkflowsExpireMs : topology.workflowsExpireMs;
+      if (data !== undefined && data.state !== 'STARTED' && age >= keptForMs) expired.push(data.id);
+    }
+    for (const id of expired) await this.removeAll(id);
+    if (expired.length > 0) logger.info({ workflows: expired.length }, 'expired workflows removed');
+  }
+
+  private async removeAll(id: string): Promise<void> {
+    for (const pattern of workflowKeys.all(id)) await this.parts.engine.bucket.remove(pattern);
+  }
+}

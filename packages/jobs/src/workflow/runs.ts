@@ -1,0 +1,99 @@
+/** A started workflow as processes know it: its manifest and its plan, which never change, so that they are read once. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { JobsError } from '../errors.js';
+import { WorkflowBucket, workflowKeys } from './bucket.js';
+import type { WorkflowDefinition } from './definition.js';
+import { planOf, type Plan } from './plan.js';
+
+export const manifestSchema = z.object({
+  id: z.string(),
+  tenant: z.string().nullable(),
+  started_at: z.string(),
+  /** In one piece where it is small; else in so many parts. Neither: it was refused. */
+  definition: z.custom<WorkflowDefinition>().nullable(),
+  parts: z.int(),
+  /** Of the definition as JSON, to tell a repeated start from another workflow with the same id. */
+  digest: z.string(),
+  /** The task that started it. */
+  parent_id: z.string().nullable(),
+  root_id: z.string().nullable(),
+  traceparent: z.string().nullable(),
+  tracestate: z.string().nullable(),
+});
+export type Manifest = z.infer<typeof manifestSchema>;
+
+export interface Run {
+  readonly id: string;
+  readonly manifest: Manifest;
+  readonly plan: Plan;
+  /** Of the manifest: everything else of the workflow lies behind it. */
+  readonly sequence: number;
+}
+
+/** Nodes of all plans that are kept together. */
+const KEPT_NODES = 100_000;
+
+export class Runs {
+  private readonly kept = new Map<string, Run>();
+  private readonly loading = new Map<string, Promise<Run | undefined>>();
+  private nodes = 0;
+
+  constructor(private readonly bucket: WorkflowBucket) {}
+
+  /** `undefined` for a workflow that nobody has started, that was refused, or has expired. */
+  async load(id: string): Promise<Run | undefined> {
+    const known = this.kept.get(id);
+    if (known !== undefined) {
+      this.kept.delete(id);
+      this.kept.set(id, known);
+      return known;
+    }
+    const loading = this.loading.get(id) ?? this.read(id).finally(() => this.loading.delete(id));
+    this.loading.set(id, loading);
+    return loading;
+  }
+
+  async manifest(id: string): Promise<{ manifest: Manifest; sequence: number } | undefined> {
+    const stored = await this.bucket.get(workflowKeys.manifest(id));
+    return stored && { manifest: manifestSchema.parse(stored.message.json()), sequence: stored.sequence };
+  }
+
+  private async read(id: string): Promise<Run | undefined> {
+    const stored = await this.manifest(id);
+    if (stored === undefined) return undefined;
+    const definition = stored.manifest.definition ?? (await this.readParts(stored.manifest));
+    if (definition === undefined) return undefined;
+    const run = { id, ...stored, plan: planOf(definition) };
+    this.keep(run);
+    return run;
+  }
+
+  private async readParts({ id, parts, digest }: Manifest): Promise<WorkflowDefinition | undefined> {
+    if (parts === 0) return undefined;
+    const found = await Promise.all(
+      Array.from({ length: parts }, (_, part) => this.bucket.get(workflowKeys.part(id, part))),
+    );
+    const bodies = found.flatMap((part) => (part === undefined ? [] : [part.message.data]));
+    if (bodies.length < parts) return undefined;
+    const text = Buffer.concat(bodies).toString('utf8');
+    if (digestOf(text) !== digest)
+      throw new JobsError('lookup_failed', `The definition of workflow "${id}" has been tampered with.`);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its digest says that it is what was checked before it was stored
+    return JSON.parse(text) as WorkflowDefinition;
+  }
+
+  private keep(run: Run): void {
+    this.kept.set(run.id, run);
+    this.nodes += run.plan.nodes.length;
+    for (const [id, { plan }] of this.kept) {
+      if (this.nodes <= KEPT_NODES || this.kept.size === 1) return;
+      this.kept.delete(id);
+      this.nodes -= plan.nodes.length;
+    }
+  }
+}
+
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}

@@ -1,0 +1,148 @@
+/**
+ * Starts a workflow:
+ *
+ *     marked as one to look after → manifest (the first of an id decides) → parts → state → what can start is enqueued
+ *
+ * Whoever dies in the middle is followed by the keeper, or by the same start again.
+ */
+import { randomUUID } from 'node:crypto';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { InvalidWorkflowError, JobsError } from '../errors.js';
+import type { TaskContract } from '../task/define-task.js';
+import type { Topology } from '../topology/define.js';
+import { requireToken } from '../wire/names.js';
+import { workflowKeys } from './bucket.js';
+import { MAX_DEFINITION_BYTES, type WorkflowDefinition } from './definition.js';
+import type { WorkflowEngine } from './engine.js';
+import { resolveDefinition } from './resolve.js';
+import { digestOf, type Manifest } from './runs.js';
+import type { StartWorkflowOptions, WorkflowStarted } from './workflows.js';
+
+const MAX_ID_LENGTH = 58;
+/** A larger definition is stored in parts of this size: brokers take messages of 1 MiB unless told otherwise. */
+const PART_BYTES = 512 * 1024;
+
+export class WorkflowStarter {
+  private readonly queues: ReadonlySet<string>;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly topology: Topology,
+    private readonly engine: WorkflowEngine,
+    private readonly contracts: readonly TaskContract[],
+  ) {
+    this.queues = new Set(topology.queues.map(({ name }) => name));
+  }
+
+  /** @throws InvalidWorkflowError */
+  async start(definition: unknown, options: StartWorkflowOptions = {}): Promise<WorkflowStarted> {
+    const id = workflowId(options.id);
+    const tenant = options.tenant === undefined ? undefined : requireToken(String(options.tenant), 'tenant');
+    const resolved = resolveDefinition(definition, {
+      contracts: this.contracts,
+      tenant,
+      queues: this.queues,
+      maxPayloadBytes: Math.min(this.topology.maxPayloadBytes, this.connection.info?.max_payload ?? Infinity),
+    });
+    const { tenant: _, ...others } = options;
+    return this.store(id, resolved, tenant === undefined ? others : { ...others, tenant });
+  }
+
+  /** Notes that what somebody published is no workflow, where they will look for it. */
+  async refuse(id: string, tenant: string | undefined, error: InvalidWorkflowError): Promise<void> {
+    const { bucket, states } = this.engine;
+    const owner = tenant === undefined ? {} : { tenant };
+    const manifest = { ...manifestOf(id, owner), definition: null, parts: 0, digest: '' };
+    if ((await bucket.put(workflowKeys.manifest(id), JSON.stringify(manifest), 0)) === undefined) {
+      const standing = await this.engine.runs.manifest(id);
+      if (standing?.manifest.digest !== '') return;
+    }
+    const { name: type, message } = error;
+    await states.refuse(manifest, { type, message, stack: null, retryable: false });
+  }
+
+  /** Goes on with a start that was cut short. `false` when parts of the definition are missing: only who has it can go on. */
+  async goOn(manifest: Manifest): Promise<boolean> {
+    const run = await this.engine.runs.load(manifest.id);
+    if (run === undefined) return false;
+    await this.engine.states.begin(manifest);
+    await this.engine.enter(run, run.plan.root);
+    return true;
+  }
+
+  private async store(
+    id: string,
+    definition: WorkflowDefinition,
+    options: StartWorkflowOptions,
+  ): Promise<WorkflowStarted> {
+    const { bucket, runs } = this.engine;
+    const text = JSON.stringify(definition);
+    const bytes = Buffer.from(text, 'utf8');
+    if (bytes.length > MAX_DEFINITION_BYTES) {
+      const message = `the definition is ${bytes.length} bytes; at most ${MAX_DEFINITION_BYTES} are allowed. Pass ids, not objects`;
+      throw new InvalidWorkflowError([{ path: '', message }]);
+    }
+    const digest = digestOf(text);
+    const parts = bytes.length <= PART_BYTES ? 0 : Math.ceil(bytes.length / PART_BYTES);
+    const manifest = {
+      ...manifestOf(id, options),
+      definition: parts === 0 ? definition : null,
+      parts,
+      digest,
+    };
+    const standing = await runs.manifest(id);
+    if (standing === undefined) await bucket.put(workflowKeys.active(id), '{}');
+    const isFirst =
+      standing === undefined &&
+      (await bucket.put(workflowKeys.manifest(id), JSON.stringify(manifest), 0)) !== undefined;
+    const first = isFirst ? manifest : (standing ?? (await runs.manifest(id)))?.manifest;
+    if (first === undefined)
+      throw new JobsError('lookup_failed', `The workflow "${id}" was removed while it was started.`);
+    // A repeated start may be the end of one that was cut short.
+    if (first.digest !== digest) return { id, duplicate: true };
+    if (isFirst || (await this.isUnfinished(id))) {
+      await Promise.all(
+        Array.from({ length: parts }, (_, part) =>
+          bucket.put(
+            workflowKeys.part(id, part),
+            bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES),
+            0,
+          ),
+        ),
+      );
+      await this.goOn(first);
+    }
+    return { id, duplicate: !isFirst };
+  }
+
+  private async isUnfinished(id: string): Promise<boolean> {
+    const state = await this.engine.states.read(id);
+    return state === undefined || state.state === 'STARTED';
+  }
+}
+
+function manifestOf(
+  id: string,
+  { tenant, parentId, rootId, traceParent, traceState }: StartWorkflowOptions,
+): Omit<Manifest, 'definition' | 'parts' | 'digest'> {
+  return {
+    id,
+    tenant: tenant === undefined ? null : String(tenant),
+    started_at: new Date().toISOString(),
+    parent_id: parentId ?? null,
+    root_id: rootId ?? null,
+    traceparent: traceParent ?? null,
+    tracestate: traceState ?? null,
+  };
+}
+
+/** Short enough to be followed by the number of a step in a task's id. */
+export function workflowId(given: string | undefined): string {
+  if (given === undefined) return randomUUID();
+  if (requireToken(given, 'id').length <= MAX_ID_LENGTH) return given;
+  throw new JobsError(
+    'invalid_options',
+    `id is ${given.length} characters long; the id of a workflow has at most ${MAX_ID_LENGTH}.`,
+    { details: { field: 'id' } },
+  );
+}

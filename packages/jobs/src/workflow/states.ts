@@ -1,0 +1,116 @@
+/** How a workflow stands as a whole: one key, changed by compare-and-set. */
+import type { TaskErrorRecord, TaskRecord } from '../wire/record.js';
+import { workflowKeys, type WorkflowBucket } from './bucket.js';
+import { stepId, type TaskNode } from './plan.js';
+import type { Manifest } from './runs.js';
+import { workflowSummarySchema, type WorkflowSummary } from './view.js';
+
+export class WorkflowStates {
+  constructor(private readonly bucket: WorkflowBucket) {}
+
+  async read(id: string): Promise<WorkflowSummary | undefined> {
+    const stored = await this.bucket.get(workflowKeys.state(id));
+    return stored && workflowSummarySchema.parse(stored.message.json());
+  }
+
+  async begin(manifest: Manifest): Promise<void> {
+    const { id } = manifest;
+    await this.bucket.put(workflowKeys.state(id), JSON.stringify(beginning(manifest)), 0);
+  }
+
+  /** A definition that cannot be run, of somebody who hears of it in no other way. */
+  async refuse(manifest: Manifest, error: TaskErrorRecord): Promise<void> {
+    const state = ended({ ...beginning(manifest), state: 'FAILURE', error });
+    await this.bucket.put(workflowKeys.state(manifest.id), JSON.stringify(state), 0);
+  }
+
+  /** All of it has succeeded. */
+  async succeed(id: string): Promise<void> {
+    await this.change(id, (state) =>
+      state.state === 'SUCCESS' || state.state === 'REVOKED'
+        ? undefined
+        : ended({ ...state, state: 'SUCCESS', error: null, failed: null }),
+    );
+    await this.bucket.remove(workflowKeys.active(id));
+  }
+
+  /** A step has failed for good. The first one that does is named. */
+  async fail(id: string, node: TaskNode, record: TaskRecord): Promise<void> {
+    const failed = {
+      path: node.path,
+      node: node.number,
+      task: node.step.task,
+      task_id: stepId(id, node.number),
+      state: record.state,
+    };
+    const error = record.error === null ? endedAs(record) : { ...record.error, stack: null };
+    await this.change(id, (state) =>
+      state.state === 'STARTED' ? ended({ ...state, state: 'FAILURE', error, failed }) : undefined,
+    );
+  }
+
+  /** A failed step runs again, or has succeeded after all. `true` when the workflow goes on. */
+  async reopen(id: string): Promise<boolean> {
+    const state = await this.read(id);
+    if (state?.state !== 'FAILURE') return false;
+    await this.bucket.put(workflowKeys.active(id), '{}');
+    const changed = await this.change(id, (current) =>
+      current.state === 'FAILURE'
+        ? { ...current, state: 'STARTED', error: null, failed: null, finished_at: null, runtime_ms: null }
+        : undefined,
+    );
+    return changed?.state === 'STARTED';
+  }
+
+  /** `false` when it had ended before. A failed one can be cancelled: nothing resumes it then. */
+  async cancel(id: string): Promise<boolean> {
+    let wasOpen = false;
+    await this.change(id, (state) => {
+      wasOpen = state.state === 'STARTED' || state.state === 'FAILURE';
+      return wasOpen ? ended({ ...state, state: 'REVOKED' }) : undefined;
+    });
+    return wasOpen;
+  }
+
+  /** Returns what stands there afterwards. */
+  private async change(
+    id: string,
+    next: (state: WorkflowSummary) => WorkflowSummary | undefined,
+  ): Promise<WorkflowSummary | undefined> {
+    for (;;) {
+      const stored = await this.bucket.get(workflowKeys.state(id));
+      if (stored === undefined) return undefined;
+      const state = workflowSummarySchema.parse(stored.message.json());
+      const changed = next(state);
+      if (changed === undefined) return state;
+      const written = await this.bucket.put(workflowKeys.state(id), JSON.stringify(changed), stored.sequence);
+      if (written !== undefined) return changed;
+    }
+  }
+}
+
+function beginning({ id, tenant, started_at }: Manifest): WorkflowSummary {
+  return {
+    id,
+    tenant,
+    state: 'STARTED',
+    error: null,
+    failed: null,
+    started_at,
+    finished_at: null,
+    runtime_ms: null,
+  };
+}
+
+function ended(state: WorkflowSummary): WorkflowSummary {
+  const now = new Date();
+  const runtime = now.getTime() - Date.parse(state.started_at);
+  return { ...state, finished_at: now.toISOString(), runtime_ms: Math.max(0, runtime) };
+}
+
+/** Expired and revoked tasks have no error of their own. */
+function endedAs({ task, state }: TaskRecord): TaskErrorRecord {
+  const type = state === 'EXPIRED' ? 'TaskExpired' : 'TaskRevoked';
+  const message = `The task "${task}" ${state === 'EXPIRED' ? 'expired before it started' : 'was revoked'}.`;
+  return { type, message, stack: null, retryable: false };
+}

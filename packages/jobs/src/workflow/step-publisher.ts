@@ -1,0 +1,201 @@
+/** Enqueues the task of a step: completes its payload and publishes it under an id that only this step has. */
+import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
+import { composeTask, type EnqueueOptions, type TaskTarget } from '../client/compose.js';
+import type { TaskLookup } from '../client/lookup.js';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { composeDeadLetter, deadLetterId } from '../dead-letters/compose.js';
+import { InvalidPayloadError, JobsError, PublishError } from '../errors.js';
+import { eventOf } from '../events/event-publisher.js';
+import type { Topology } from '../topology/define.js';
+import type { StreamAccess } from '../topology/stream-access.js';
+import { formatWorkflowPointer, ServerHeader, TaskHeader } from '../wire/headers.js';
+import type { TaskRecord } from '../wire/record.js';
+import { pointerOf, predecessorOf, stepId, type TaskNode } from './plan.js';
+import type { Results } from './results.js';
+import type { Run } from './runs.js';
+
+export interface StepPublisherOptions {
+  topology: Topology;
+  publisher: AckMultiplexer;
+  streams: StreamAccess;
+  lookup: Pick<TaskLookup, 'status'>;
+  maxPayloadBytes: () => number;
+}
+
+export interface EnqueueStep {
+  /** What starts together has the same. */
+  enqueuedAt: Date;
+  results: Results;
+  /** `first`; `again`: somebody may have done so before; `lost`: somebody has, and it is in its queue no more. */
+  time: 'first' | 'again' | 'lost';
+}
+
+export class StepPublisher {
+  constructor(private readonly options: StepPublisherOptions) {}
+
+  /** Idempotent. Returns the final record of a step that cannot run, because its payload cannot be completed. */
+  async enqueue(
+    run: Run,
+    node: TaskNode,
+    { enqueuedAt, results, time }: EnqueueStep,
+  ): Promise<TaskRecord | undefined> {
+    const id = stepId(run.id, node.number);
+    let payload: Record<string, unknown> = node.step.payload ?? {};
+    try {
+      payload = await this.complete(run, node, results);
+    } catch (error) {
+      if (!isUnfit(error)) throw error;
+      return this.bury(run, node, enqueuedAt, error);
+    }
+    // A delayed message leaves its subject when it is due, and no longer keeps a second one out then.
+    const mayBeDelayed = node.step.options?.delay_ms !== undefined;
+    if (time === 'again' && mayBeDelayed && (await this.options.lookup.status(id)) !== undefined)
+      return undefined;
+    const { subject, body, headers } = this.compose(run, node, payload, enqueuedAt);
+    // The broker remembers the id of a message for a while, even of one that is gone.
+    if (time === 'lost') headers.set(ServerHeader.MsgId, `${id}.again-${Date.now()}`);
+    try {
+      await this.options.publisher.publish(subject, body, { headers });
+    } catch (error) {
+      // It is queued or running already.
+      if (!(error instanceof PublishError && error.code === 'publish_conflict')) throw error;
+    }
+    return undefined;
+  }
+
+  private async complete(run: Run, node: TaskNode, results: Results): Promise<Record<string, unknown>> {
+    const { task, payload = {}, with: references } = node.step;
+    if (references === undefined) return payload;
+    const previous = predecessorOf(node);
+    const complete = { ...payload };
+    const problems: string[] = [];
+    for (const [field, reference] of Object.entries(references)) {
+      try {
+        complete[field] = await results.reference(previous, reference);
+      } catch (error) {
+        if (!(error instanceof JobsError) || error.code !== 'invalid_payload') throw error;
+        problems.push(`${field}: ${error.message}`);
+      }
+    }
+    const { tenant } = run.manifest;
+    const { tenant_id: own } = complete;
+    if (tenant !== null && (typeof own === 'string' || typeof own === 'number') && String(own) !== tenant)
+      problems.push(`tenant_id: belongs to tenant "${own}", the workflow to tenant "${tenant}"`);
+    if (problems.length > 0) throw new InvalidPayloadError(task, problems);
+    const limit = this.options.maxPayloadBytes();
+    if (Buffer.byteLength(JSON.stringify(complete)) > limit) {
+      throw new JobsError(
+        'payload_too_large',
+        `With what it takes from $previous, the payload of the step ${node.path} (task "${task}") is larger than the limit of ${limit} bytes. ` +
+          `Take a part of the result, or read it in the handler: context.previous().`,
+        { details: { task, limit } },
+      );
+    }
+    return complete;
+  }
+
+  private compose(
+    run: Run,
+    node: TaskNode,
+    payload: unknown,
+    enqueuedAt: Date,
+  ): { subject: string; body: string; headers: MsgHdrs } {
+    const { queue, priority, tenant, step } = node;
+    const target: TaskTarget = { queue, priority, tenant, task: step.task };
+    const { names } = this.options.topology;
+    const options = enqueueOptions(run, node, enqueuedAt);
+    const message = composeTask(names, target, payload, options, { now: enqueuedAt, fresh: false });
+    message.headers.set(TaskHeader.Workflow, formatWorkflowPointer(pointerOf(run.id, node)));
+    // Whoever enqueues it, and however often, it is the same message.
+    message.headers.set(TaskHeader.EnqueuedAt, enqueuedAt.toISOString());
+    return message;
+  }
+
+  /** The step becomes a dead letter without ever having run: replayed with another payload, it resumes the workflow. */
+  private async bury(run: Run, node: TaskNode, enqueuedAt: Date, error: JobsError): Promise<TaskRecord> {
+    const { publisher, streams, topology } = this.options;
+    const { names } = topology;
+    const { queue, priority, tenant } = node;
+    const { task, payload = {} } = node.step;
+    const id = stepId(run.id, node.number);
+    const { body, headers } = this.compose(run, node, payload, enqueuedAt);
+    const subject = { queue, priority, tenant, task, id };
+    const at = enqueuedAt.toISOString();
+    const dead = { subject, replayTo: names.taskSubject(subject), headers, retries: 0, enqueuedAt: at };
+    const letter = composeDeadLetter(names, dead, {
+      reason: 'invalid_payload',
+      error: `${error.name}: ${error.message}`,
+      worker: null,
+    });
+    const standing = await streams.get(names.deadStream, { last_by_subj: letter.subject });
+    if (standing?.headers?.get(ServerHeader.MsgId) !== deadLetterId(id, at, 0))
+      await publisher.publish(letter.subject, body, { headers: letter.headers });
+    const record: TaskRecord = {
+      id,
+      task,
+      queue,
+      tenant: tenant ?? null,
+      priority,
+      state: 'FAILURE',
+      retries: 0,
+      worker: null,
+      result: null,
+      error: { type: error.name, message: error.message, stack: null, retryable: false },
+      progress: null,
+      enqueued_at: at,
+      started_at: null,
+      finished_at: new Date().toISOString(),
+      runtime_ms: null,
+      parent_id: headers.get(TaskHeader.ParentId) || null,
+      root_id: headers.get(TaskHeader.RootId) || id,
+    };
+    await this.storeRecord(record);
+    return record;
+  }
+
+  private async storeRecord(record: TaskRecord): Promise<void> {
+    const { publisher, topology } = this.options;
+    const { names } = topology;
+    const headers = newHeaders();
+    headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
+    try {
+      await publisher.publish(names.resultKey(record.id), JSON.stringify(record), { headers });
+      const subject = names.eventSubject(record.queue, record.task, record.state);
+      await publisher.publish(subject, JSON.stringify(eventOf(record)));
+    } catch (error) {
+      if (!(error instanceof PublishError && error.code === 'publish_conflict')) throw error;
+    }
+  }
+}
+
+function enqueueOptions(run: Run, node: TaskNode, enqueuedAt: Date): EnqueueOptions {
+  const { manifest } = run;
+  const { delay_ms, expires_ms, max_retries, soft_time_limit_ms, time_limit_ms } = node.step.options ?? {};
+  const previous = predecessorOf(node);
+  const parent = previous?.kind === 'task' ? stepId(run.id, previous.number) : manifest.parent_id;
+  const root = manifest.root_id ?? stepId(run.id, firstStep(run));
+  return {
+    id: stepId(run.id, node.number),
+    unique: true,
+    rootId: root,
+    ...(parent === null ? {} : { parentId: parent }),
+    ...(delay_ms === undefined ? {} : { delayMs: delay_ms }),
+    ...(expires_ms === undefined ? {} : { expires: new Date(enqueuedAt.getTime() + expires_ms) }),
+    ...(max_retries === undefined ? {} : { maxRetries: max_retries }),
+    ...(soft_time_limit_ms === undefined ? {} : { softTimeLimitMs: soft_time_limit_ms }),
+    ...(time_limit_ms === undefined ? {} : { timeLimitMs: time_limit_ms }),
+    ...(manifest.traceparent === null ? {} : { traceParent: manifest.traceparent }),
+    ...(manifest.tracestate === null ? {} : { traceState: manifest.tracestate }),
+  };
+}
+
+function firstStep({ plan }: Run): number {
+  return plan.nodes.find(({ kind }) => kind === 'task')?.number ?? 0;
+}
+
+/** It will be so however often it is tried. */
+function isUnfit(error: unknown): error is JobsError {
+  return (
+    error instanceof JobsError && (error.code === 'invalid_payload' || error.code === 'payload_too_large')
+  );
+}

@@ -1,0 +1,126 @@
+/**
+ * Which members of a group have ended: a bit for each, written by compare-and-set, so that it makes no difference how often a member
+ * says so. Members that end in the same process while a write is under way share the next one; and the bits of a large group are
+ * spread over several keys, so that processes seldom want the same one. So a member costs the same whatever the size of its group.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { workflowKeys, type WorkflowBucket } from './bucket.js';
+import type { MembersNode } from './plan.js';
+
+/** Bits of one key: few enough that several processes seldom want the same one, many enough that one process writes several at once. */
+const BITS_PER_KEY = 128;
+/** Keys that are kept in mind, so that the next write needs no read. */
+const KEPT = 256;
+const MAX_PAUSE_MS = 20;
+
+interface Addition {
+  position: number;
+  resolve: (isFull: boolean) => void;
+  reject: (reason: unknown) => void;
+}
+
+interface Cell {
+  /** As last seen; `undefined` when it has to be read. */
+  bits: Uint8Array | undefined;
+  sequence: number;
+  waiting: Addition[];
+  writing: boolean;
+}
+
+export class Tally {
+  private readonly cells = new Map<string, Cell>();
+
+  constructor(private readonly bucket: WorkflowBucket) {}
+
+  /** Notes that a member has ended. Resolves with whether all have, however often it is asked. */
+  async add(workflow: string, { number, members }: MembersNode, position: number): Promise<boolean> {
+    const shards = Math.ceil(members.length / BITS_PER_KEY);
+    const whole = workflowKeys.tally(workflow, number);
+    if (shards === 1) return this.set(whole, members.length, position);
+    const shard = Math.floor(position / BITS_PER_KEY);
+    const first = shard * BITS_PER_KEY;
+    const size = Math.min(BITS_PER_KEY, members.length - first);
+    const key = workflowKeys.tally(workflow, number, shard);
+    if (!(await this.set(key, size, position - first))) return false;
+    return this.set(whole, shards, shard);
+  }
+
+  private set(key: string, size: number, position: number): Promise<boolean> {
+    const cell = this.cellOf(key);
+    return new Promise<boolean>((resolve, reject) => {
+      cell.waiting.push({ position, resolve, reject });
+      if (!cell.writing) void this.work(key, cell, size);
+    });
+  }
+
+  private cellOf(key: string): Cell {
+    const cell = this.cells.get(key) ?? { bits: undefined, sequence: 0, waiting: [], writing: false };
+    // The most recently used ones stand last.
+    this.cells.delete(key);
+    this.cells.set(key, cell);
+    if (this.cells.size > KEPT) this.forgetOldest();
+    return cell;
+  }
+
+  private forgetOldest(): void {
+    for (const [key, { writing }] of this.cells) {
+      if (writing) continue;
+      this.cells.delete(key);
+      return;
+    }
+  }
+
+  private async work(key: string, cell: Cell, size: number): Promise<void> {
+    cell.writing = true;
+    while (cell.waiting.length > 0) {
+      const batch = cell.waiting;
+      cell.waiting = [];
+      try {
+        const isFull = countBits(await this.write(key, cell, size, batch)) === size;
+        for (const { resolve } of batch) resolve(isFull);
+      } catch (error) {
+        cell.bits = undefined;
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    cell.writing = false;
+  }
+
+  private async write(
+    key: string,
+    cell: Cell,
+    size: number,
+    batch: readonly Addition[],
+  ): Promise<Uint8Array> {
+    for (let tries = 0; ; tries++) {
+      if (cell.bits === undefined) {
+        const stored = await this.bucket.get(key);
+        cell.bits = stored?.message.data ?? new Uint8Array(Math.ceil(size / 8));
+        cell.sequence = stored?.sequence ?? 0;
+      }
+      const bits = Uint8Array.from(cell.bits);
+      for (const { position } of batch) setBit(bits, position);
+      if (cell.sequence > 0 && Buffer.compare(bits, cell.bits) === 0) return bits;
+      const sequence = await this.bucket.put(key, bits, cell.sequence);
+      if (sequence !== undefined) {
+        cell.bits = bits;
+        cell.sequence = sequence;
+        return bits;
+      }
+      cell.bits = undefined;
+      // Another process was faster, or this one's write was sent twice.
+      if (tries > 0) await delay(Math.random() * Math.min(MAX_PAUSE_MS, 2 ** tries));
+    }
+  }
+}
+
+function setBit(bits: Uint8Array, position: number): void {
+  const byte = position >> 3;
+  bits[byte] = (bits[byte] ?? 0) | (1 << (position & 7));
+}
+
+function countBits(bits: Uint8Array): number {
+  let count = 0;
+  for (let byte of bits) for (; byte !== 0; byte &= byte - 1) count++;
+  return count;
+}

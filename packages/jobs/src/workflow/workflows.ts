@@ -1,0 +1,110 @@
+/** What a client does with workflows. */
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { TaskLookup } from '../client/lookup.js';
+import type { Revoker } from '../client/revoke.js';
+import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { JobsError } from '../errors.js';
+import type { TaskContract } from '../task/define-task.js';
+import type { Topology } from '../topology/define.js';
+import { requireToken } from '../wire/names.js';
+import { cancelWorkflow } from './cancel.js';
+import type { WorkflowDefinition } from './definition.js';
+import type { WorkflowEngine } from './engine.js';
+import { listWorkflows } from './list.js';
+import { WorkflowLookup } from './look.js';
+import { predecessorOf } from './plan.js';
+import { Results } from './results.js';
+import { WorkflowStarter } from './start.js';
+import type { WorkflowOutcome, WorkflowPage, WorkflowState, WorkflowView } from './view.js';
+
+export interface StartWorkflowOptions {
+  /** 1 to 58 characters of A–Z, a–z, 0–9, "_" and "-". Default: a random UUID. The same id is started once, however long ago. */
+  id?: string;
+  /** Whose work it is: every step's, and a step of another tenant is refused. Default: each step's own. */
+  tenant?: string | number;
+  /** The task that starts it, and the first of the family. */
+  parentId?: string;
+  rootId?: string;
+  /** W3C trace context that its tasks belong to. */
+  traceParent?: string;
+  traceState?: string | undefined;
+}
+
+export interface WorkflowStarted {
+  id: string;
+  /** A workflow of that id was there already; nothing new was started. */
+  duplicate: boolean;
+}
+
+export interface ListWorkflowsOptions {
+  tenant?: string | number;
+  state?: WorkflowState;
+  /** Default 50. */
+  limit?: number;
+  /** The `next` of the page before. */
+  before?: number;
+}
+
+/** `cancelled`: what waits is gone, what runs is told, nothing follows. `ended`: too late. `unknown`: nobody has seen it. */
+export type CancelResult = 'cancelled' | 'ended' | 'unknown';
+
+export interface Workflows {
+  /**
+   * Checks the whole definition, stores it, and enqueues what can start; resolves once JetStream has all of that.
+   * @throws InvalidWorkflowError naming the places (`chain[1].payload.platform`); PublishError
+   */
+  start(definition: WorkflowDefinition, options?: StartWorkflowOptions): Promise<WorkflowStarted>;
+  /** The tree with states and times; `undefined` for an id that nobody has seen, or whose workflow has expired. */
+  get(id: string): Promise<WorkflowView | undefined>;
+  /** Waits for its end, without polling. A failed one has ended, too. Throws ResultTimeoutError (default: after 30,000 ms). */
+  result(id: string, options?: { timeoutMs?: number }): Promise<WorkflowOutcome>;
+  /** Takes it back: revokes what waits, signals what runs (`terminate`: ends it at once), and starts nothing that follows. */
+  cancel(id: string, options?: { terminate?: boolean }): Promise<CancelResult>;
+  /** The newest first. */
+  list(options?: ListWorkflowsOptions): Promise<WorkflowPage>;
+  /**
+   * The result of what stands before a step, as `$previous` means it, whatever its size; `undefined` for a first step.
+   * @throws JobsError `unknown_workflow`, or `lookup_failed` while the step before has not succeeded
+   */
+  previous(id: string, node: number): Promise<unknown>;
+}
+
+export interface WorkflowsParts {
+  connection: NatsConnection;
+  topology: Topology;
+  publisher: AckMultiplexer;
+  engine: WorkflowEngine;
+  revoker: Revoker;
+  lookup: TaskLookup;
+  contracts: readonly TaskContract[];
+}
+
+const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
+
+export function workflowsOf(parts: WorkflowsParts): Workflows {
+  const { connection, topology, engine, lookup, contracts } = parts;
+  const { names } = topology;
+  const starter = new WorkflowStarter(connection, topology, engine, contracts);
+  const looking = new WorkflowLookup(connection, names, engine, lookup);
+  return {
+    start: (definition, options) => starter.start(definition, options),
+    get: (id) => looking.view(requireToken(id, 'id')),
+    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
+      looking.outcome(requireToken(id, 'id'), timeoutMs),
+    cancel: (id, options) => cancelWorkflow({ ...parts, names }, requireToken(id, 'id'), options),
+    list: (options) => listWorkflows({ connection, names, engine }, options),
+    previous: (id, node) => previousResult(engine, requireToken(id, 'id'), node),
+  };
+}
+
+async function previousResult(engine: WorkflowEngine, id: string, number: number): Promise<unknown> {
+  const run = await engine.runs.load(id);
+  const node = run?.plan.nodes[number];
+  if (run === undefined || node === undefined) {
+    throw new JobsError('unknown_workflow', `There is no workflow "${id}" with a step ${number}.`, {
+      details: { id, node: number },
+    });
+  }
+  const previous = predecessorOf(node);
+  return previous === undefined ? undefined : new Results(engine.ends, run).of(previous);
+}

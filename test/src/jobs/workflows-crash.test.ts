@@ -1,0 +1,284 @@
+/** Processes that die after any of their steps, while a workflow is started, run, buried, replayed or looked after. */
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import {
+  chain,
+  chord,
+  connectToNats,
+  createClient,
+  createReaper,
+  createWorker,
+  createWorkflowKeeper,
+  handleTask,
+  step,
+  type WorkflowView,
+} from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { waitFor } from '../harness/index.js';
+import { dyingAfter } from './dying-connection.js';
+import { openJobs, type Jobs } from './fixture.js';
+import { countedHandlers, moody, total, totalHandler } from './workflow-tasks.js';
+
+const ACK_WAIT_MS = 300;
+const PREVIOUS = { with: { of: '$previous' } } as const;
+const DEFINITION = chain(
+  step(total, { plus: 1 }),
+  chord(
+    [step(total, { plus: 2 }, PREVIOUS), step(total, { plus: 3 }, PREVIOUS), step(total, { plus: 4 })],
+    step(total, { plus: 10 }, PREVIOUS),
+  ),
+  step(total, { plus: 100 }, PREVIOUS),
+);
+const STEPS = 6;
+const RESULT = { sum: 121 };
+
+/** Everything that changes something for others. */
+const isStep = (subject: string): boolean =>
+  /^\$KV\.(?!.*task_control)|\.dead\.|\.delayed\.|^\$JS\.ACK|\.tasks\.|STREAM\.(MSG\.DELETE|PURGE)/.test(
+    subject,
+  );
+
+/** Runs a life that ends after so many steps, or when it has done its work. */
+async function mortal(
+  { natsUrl }: Jobs,
+  steps: number,
+  live: (connection: NatsConnection) => void,
+  isDone: () => Promise<boolean>,
+): Promise<boolean> {
+  const own = await connectToNats({ servers: natsUrl, name: 'dying' });
+  const dying = dyingAfter(own, steps, isStep);
+  live(dying.connection);
+  await waitFor('its end', async () => dying.isDead() || (await isDone()));
+  await own.close();
+  return dying.isDead();
+}
+
+/** Every message that was ever stored in the queue. */
+async function enqueuedIn({ connection, topology }: Jobs): Promise<number> {
+  const manager = await jetstreamManager(connection);
+  return (await manager.streams.info(topology.names.queueStream('work'))).state.last_seq;
+}
+
+function openKeeper({ connection, topology }: Jobs): void {
+  const keeper = createWorkflowKeeper({ connection, topology, contracts: [total, moody], roundMs: 100 });
+  keeper.start();
+  onTestFinished(() => keeper.stop());
+}
+
+const isOver = async ({ client }: Jobs, id = 'w'): Promise<boolean> => {
+  const view = await client.workflows.get(id);
+  return view !== undefined && view.state !== 'STARTED';
+};
+
+async function queueIsEmpty({ client }: Jobs): Promise<void> {
+  await waitFor('the queue to be empty', async () => {
+    const [queue] = await client.queues();
+    return queue?.normal === 0 && queue.running === 0;
+  });
+}
+
+async function expectDone(jobs: Jobs): Promise<WorkflowView> {
+  expect(await jobs.client.workflows.result('w', { timeoutMs: 20_000 })).toMatchObject({
+    state: 'SUCCESS',
+    result: RESULT,
+  });
+  await queueIsEmpty(jobs);
+  expect(await enqueuedIn(jobs)).toBe(STEPS);
+  const view = await jobs.client.workflows.get('w');
+  expect(view).toMatchObject({ steps: { total: STEPS, SUCCESS: STEPS } });
+  return view ?? expect.fail('no view');
+}
+
+/** More than any of these lives has steps; the last ones live to the end. */
+const DEATHS = Array.from({ length: 36 }, (_, steps) => steps);
+
+describe.each(DEATHS)('a process that dies after %i of its steps', (steps) => {
+  test('as a worker, is followed by another one, and each step is enqueued once', async () => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
+    const { topology } = jobs;
+    const { handlers, runs } = countedHandlers();
+    await jobs.client.workflows.start(DEFINITION, { id: 'w' });
+    await mortal(
+      jobs,
+      steps,
+      (connection) =>
+        createWorker({
+          connection,
+          topology,
+          queues: ['work'],
+          handlers,
+          concurrency: 2,
+          watchdog: false,
+        }).start(),
+      () => isOver(jobs),
+    );
+    jobs.worker(handlers);
+    await expectDone(jobs);
+    // What was being run when the worker died runs again.
+    const again = [...runs.values()].filter((count) => count > 1);
+    expect(again.length).toBeLessThanOrEqual(2);
+    expect(runs.size).toBe(STEPS);
+  });
+});
+
+describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => {
+  test('of starting a workflow, has started it or can start it again', async () => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
+    const { topology, client } = jobs;
+    let started = false;
+    await mortal(
+      jobs,
+      steps,
+      (connection) =>
+        void createClient({ connection, topology })
+          .workflows.start(DEFINITION, { id: 'w' })
+          .then(() => (started = true))
+          .catch(() => undefined),
+      async () => started,
+    );
+    await client.workflows.start(DEFINITION, { id: 'w' });
+    jobs.worker([totalHandler]);
+    await expectDone(jobs);
+  });
+
+  test('of starting a workflow, leaves nothing half started to the keeper', async () => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
+    const { topology, client } = jobs;
+    let started = false;
+    await mortal(
+      jobs,
+      steps,
+      (connection) =>
+        void createClient({ connection, topology })
+          .workflows.start(DEFINITION, { id: 'w' })
+          .then(() => (started = true))
+          .catch(() => undefined),
+      async () => started,
+    );
+    jobs.worker([totalHandler]);
+    openKeeper(jobs);
+    // Before its definition was stored, nobody can know of it.
+    if (steps < 2) {
+      expect((await client.queues())[0]).toMatchObject({ normal: 0 });
+      expect(await client.workflows.start(DEFINITION, { id: 'w' })).toMatchObject({ duplicate: false });
+    }
+    await expectDone(jobs);
+  });
+
+  test('of looking after workflows, is followed by another keeper', async () => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
+    const { topology } = jobs;
+    const { prefix } = topology.names;
+    await jetstream(jobs.connection).publish(`${prefix}.workflows.start._.w`, JSON.stringify(DEFINITION));
+    await mortal(
+      jobs,
+      steps,
+      (connection) => createWorkflowKeeper({ connection, topology, roundMs: 50 }).start(),
+      async () => (await enqueuedIn(jobs)) > 0,
+    );
+    openKeeper(jobs);
+    jobs.worker([totalHandler]);
+    await expectDone(jobs);
+  });
+
+  test('of failing and replaying a step, leaves a workflow that resumes', async () => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
+    const { topology, client } = jobs;
+    const { handlers, runs } = countedHandlers();
+    const definition = chain(step(moody, { good: false }), step(total, { plus: 1 }, PREVIOUS));
+    await client.workflows.start(definition, { id: 'w' });
+    await mortal(
+      jobs,
+      steps,
+      (connection) =>
+        createWorker({ connection, topology, queues: ['work'], handlers, watchdog: false }).start(),
+      () => isOver(jobs),
+    );
+    const worker = jobs.worker(handlers);
+    expect(await client.workflows.result('w')).toMatchObject({
+      state: 'FAILURE',
+      failed: { task_id: 'w-1' },
+    });
+    await queueIsEmpty(jobs);
+    await worker.stop();
+    let replayed = false;
+    await mortal(
+      jobs,
+      steps,
+      (connection) =>
+        void createClient({ connection, topology })
+          .deadLetters.replay('w-1', { payload: { good: true } })
+          .then(() => (replayed = true))
+          .catch(() => undefined),
+      async () => replayed,
+    );
+    await client.deadLetters.replay('w-1', { payload: { good: true } }).catch((error: unknown) => {
+      expect(String(error)).toContain('no dead letter');
+    });
+    await mortal(
+      jobs,
+      steps,
+      (connection) =>
+        createWorker({ connection, topology, queues: ['work'], handlers, watchdog: false }).start(),
+      async () => (await client.workflows.get('w'))?.state === 'SUCCESS',
+    );
+    jobs.worker(handlers);
+    await waitFor('the end', async () => (await client.workflows.get('w'))?.state === 'SUCCESS');
+    expect(await client.workflows.result('w')).toMatchObject({ result: { sum: 101 }, failed: null });
+    expect(await client.deadLetters.list()).toEqual([]);
+    expect(runs.get('w-2')).toBeGreaterThan(0);
+  });
+
+  test('of cancelling, leaves a workflow that another can cancel', async () => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
+    const { topology, client } = jobs;
+    const { handlers, runs } = countedHandlers();
+    await client.workflows.start(chain(step(total, {}), step(total, {})), { id: 'w' });
+    let cancelled = false;
+    await mortal(
+      jobs,
+      steps,
+      (connection) =>
+        void createClient({ connection, topology })
+          .workflows.cancel('w')
+          .then(() => (cancelled = true))
+          .catch(() => undefined),
+      async () => cancelled,
+    );
+    const result = await client.workflows.cancel('w');
+    expect(['cancelled', 'ended']).toContain(result);
+    jobs.worker(handlers);
+    await queueIsEmpty(jobs);
+    expect(await client.workflows.result('w')).toMatchObject({ state: 'REVOKED' });
+    expect(runs.get('w-2')).toBeUndefined();
+  });
+});
+
+test('a step that keeps losing its workers fails its workflow, and resumes it when it is replayed', async () => {
+  const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS, maxDeliver: 1 });
+  const { client, natsUrl, topology } = jobs;
+  const own = await connectToNats({ servers: natsUrl, name: 'mortal' });
+  let hasStarted = false;
+  const stuck = handleTask(total, () => {
+    hasStarted = true;
+    return new Promise<never>(() => undefined);
+  });
+  createWorker({ connection: own, topology, queues: ['work'], handlers: [stuck], watchdog: false }).start();
+  await client.workflows.start(chain(step(total, { plus: 1 }), step(total, { plus: 1 }, PREVIOUS)), {
+    id: 'w',
+  });
+  await waitFor('the step to run', () => hasStarted);
+  await own.close();
+  const reaper = createReaper({ connection: jobs.connection, topology });
+  reaper.start();
+  onTestFinished(() => reaper.stop());
+  jobs.worker([totalHandler]);
+  expect(await client.workflows.result('w')).toMatchObject({
+    state: 'FAILURE',
+    error: { type: 'WorkerLost' },
+    failed: { path: 'chain[0]' },
+  });
+  await client.deadLetters.replay('w-1');
+  await waitFor('the end', async () => (await client.workflows.get('w'))?.state === 'SUCCESS');
+  expect(await client.workflows.result('w')).toMatchObject({ result: { sum: 2 } });
+});
