@@ -19,6 +19,7 @@ import { queueRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
 import { taskRoutes } from './routes/tasks.js';
+import { workflowRoutes } from './routes/workflows.js';
 import type { API_SETTINGS } from './settings.js';
 
 export type ApiContext = ServiceContext<(typeof API_SETTINGS)[number]>;
@@ -29,7 +30,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   const topology = platformTopology(configuration);
   await reconcileTopology(connection, topology);
   await ensureAuditStream(connection, configuration);
-  const client = createClient({ connection, topology, metrics });
+  const client = createClient({ connection, topology, metrics, contracts: TASKS });
   const schedules = openSchedules({ connection, topology, contracts: TASKS });
   const pool = openDatabase({
     url: configuration.DATABASE_URL,
@@ -52,6 +53,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     const longRequests = new LongRequests();
     serviceRoutes(app, resources);
     taskRoutes(app, resources, { idempotency, longRequests });
+    workflowRoutes(app, resources, { idempotency, longRequests });
     queueRoutes(app, resources, rates);
     scheduleRoutes(app, resources);
     deadLetterRoutes(app, resources);

@@ -1,5 +1,5 @@
 /** Errors as RFC 9457 problem details: what is wrong, with which field, and what to do. */
-import { InvalidPayloadError, JobsError, type JobsErrorCode } from '@stratum/jobs';
+import { InvalidPayloadError, InvalidWorkflowError, JobsError, type JobsErrorCode } from '@stratum/jobs';
 import { ApiKeyError } from '@stratum/shared/api-keys';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -101,6 +101,7 @@ const JOBS_PROBLEMS: Partial<Record<JobsErrorCode, ProblemKind>> = {
   unknown_dead_letter: 'not-found',
   unknown_task: 'not-found',
   unknown_entry: 'not-found',
+  unknown_workflow: 'not-found',
 };
 
 /** What an error is to the one who asked. What nobody foresaw is `internal`, and says nothing of its inside. */
@@ -108,6 +109,7 @@ export function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (hasZodFastifySchemaValidationErrors(error)) return fromValidation(error);
   if (error instanceof InvalidPayloadError) return fromPayload(error);
+  if (error instanceof InvalidWorkflowError) return fromWorkflow(error);
   if (error instanceof ApiKeyError) return invalid(`body.${error.field}`, error.message);
   if (error instanceof JobsError) return fromJobs(error);
   return fromFastify(error) ?? fromConnection(error) ?? internal(error);
@@ -135,6 +137,14 @@ function fromPayload(error: InvalidPayloadError): ProblemError {
       message: message.join(': '),
     };
   });
+  return new ProblemError('invalid', error.message, { errors });
+}
+
+function fromWorkflow(error: InvalidWorkflowError): ProblemError {
+  const errors = error.problems.map(({ path, message }) => ({
+    field: path === '' ? 'body' : `body.${path}`,
+    message,
+  }));
   return new ProblemError('invalid', error.message, { errors });
 }
 

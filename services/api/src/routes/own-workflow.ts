@@ -1,0 +1,65 @@
+/** The workflow of a tenant: made of tasks that it may ask for, each of them its own. */
+import { TENANT_TASKS } from '@stratum/shared';
+import { ProblemError, type FieldError } from '../http/problem.js';
+import { ownPayload } from './own-payload.js';
+
+/** Deeper ones are left as they are: the engine refuses them. */
+const MAX_DEPTH = 40;
+
+/** @throws ProblemError that names the steps which are not the tenant's */
+export function ownWorkflow(definition: Record<string, unknown>, tenantId: number): Record<string, unknown> {
+  const errors: FieldError[] = [];
+  const owned = asRecord(own(definition, 'body', 0));
+  if (errors.length > 0) {
+    throw new ProblemError('invalid', errors.map(({ field, message }) => `${field}: ${message}`).join('; '), {
+      errors,
+    });
+  }
+  return owned;
+
+  function own(value: unknown, path: string, depth: number): unknown {
+    if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value))
+      return value.map((member, index) => own(member, `${path}[${index}]`, depth + 1));
+    if ('task' in value) return ownStep(value, path);
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [
+        key,
+        ['chain', 'group', 'chord', 'callback'].includes(key)
+          ? own(inner, `${path}.${key}`, depth + 1)
+          : inner,
+      ]),
+    );
+  }
+
+  function ownStep(step: object & { task: unknown }, path: string): unknown {
+    const {
+      task,
+      queue: _queue,
+      options,
+      payload,
+      with: references,
+      ...rest
+    }: Record<string, unknown> & {
+      task: unknown;
+    } = { ...step };
+    const refuse = (field: string, message: string): void => {
+      errors.push({ field: `${path}.${field}`, message });
+    };
+    if (!TENANT_TASKS.some(({ name }) => name === task))
+      refuse('task', `there is no task ${JSON.stringify(task)}; GET /v1/tasks lists those that there are`);
+    if ('tenant_id' in asRecord(references)) refuse('with.tenant_id', "leave it out: it is the key's own");
+    if ('tenant' in asRecord(options)) refuse('options.tenant', "leave it out: it is the key's own");
+    return {
+      ...rest,
+      task,
+      payload: ownPayload(payload ?? {}, tenantId, `${path}.payload`),
+      ...(options === undefined ? {} : { options }),
+      ...(references === undefined ? {} : { with: references }),
+    };
+  }
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

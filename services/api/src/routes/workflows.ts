@@ -1,0 +1,169 @@
+/** Workflows: started, looked at, waited for, cancelled. */
+import {
+  ResultTimeoutError,
+  WORKFLOW_STATES,
+  type WorkflowDefinition,
+  type WorkflowView,
+} from '@stratum/jobs';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { tenantOf } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { idempotencyHeaders } from '../http/idempotency.js';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { notFound } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+import { ownWorkflow } from './own-workflow.js';
+import { idParams } from './task-schemas.js';
+import type { TaskRouteParts } from './tasks.js';
+import { definitionBody, outcomeSchema, summarySchema, viewSchema } from './workflow-schemas.js';
+
+const tags = ['workflows'];
+/** Ten thousand steps with payloads of their own. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const MAX_WAIT_SECONDS = 60;
+
+export function workflowRoutes(
+  app: ApiServer,
+  resources: ApiResources,
+  { idempotency, longRequests }: TaskRouteParts,
+): void {
+  const { workflows } = resources.client;
+  app.route({
+    method: 'POST',
+    url: '/v1/workflows',
+    config: { access: 'tasks:write' },
+    bodyLimit: MAX_BODY_BYTES,
+    schema: {
+      tags,
+      summary: 'Start a workflow',
+      description:
+        'A chain, a group, a chord, or one step; each step may be another workflow. `with` fills fields of a payload from the result of the step before.',
+      headers: idempotencyHeaders,
+      body: definitionBody,
+      response: { 202: z.object({ id: z.string(), duplicate: z.boolean() }) },
+    },
+    handler: async (request, reply) => {
+      const tenantId = tenantOf(request);
+      const definition = tenantId === undefined ? request.body : ownWorkflow(request.body, tenantId);
+      const start = async (id?: string): Promise<{ id: string; duplicate: boolean }> => {
+        await told(request, 'workflow.started', id ?? '(new)', tenantId);
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `start` checks it, and names what is wrong
+        return workflows.start(definition as unknown as WorkflowDefinition, {
+          ...(id === undefined ? {} : { id }),
+          ...(tenantId === undefined ? {} : { tenant: tenantId }),
+        });
+      };
+      const key = request.headers['idempotency-key'];
+      if (key === undefined) return reply.code(202).send(await start());
+      const asked = { scope: [String(tenantId ?? '_'), 'workflow'], key, body: request.body };
+      const id = idempotency.idOf(asked);
+      let started = { id, duplicate: true };
+      await idempotency.run(asked, async () => {
+        started = await start(id);
+      });
+      return reply.code(202).send(started);
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/workflows',
+    config: { access: 'tasks:read' },
+    schema: {
+      tags,
+      summary: 'Workflows, the newest first',
+      querystring: pageQuery.extend({ state: z.enum(WORKFLOW_STATES).optional() }),
+      response: { 200: pageOf(summarySchema) },
+    },
+    handler: async (request) => {
+      const { limit, cursor, state } = request.query;
+      const before = decodeCursor(z.int().nonnegative(), cursor);
+      const tenantId = tenantOf(request);
+      const page = await workflows.list({
+        limit,
+        ...(before === undefined ? {} : { before }),
+        ...(state === undefined ? {} : { state }),
+        ...(tenantId === undefined ? {} : { tenant: tenantId }),
+      });
+      return { items: page.workflows, next_cursor: page.next === null ? null : encodeCursor(page.next) };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/workflows/:id',
+    config: { access: 'tasks:read' },
+    schema: {
+      tags,
+      summary: 'A workflow: its tree with states and times',
+      params: idParams,
+      response: { 200: viewSchema },
+    },
+    handler: async (request) => viewSchema.parse(await ownView(request, request.params.id)),
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/workflows/:id/result',
+    config: { access: 'tasks:read' },
+    schema: {
+      tags,
+      summary: 'Wait for the end of a workflow',
+      description: '200 with its result when it has ended, 202 when it has not within `wait` seconds.',
+      params: idParams,
+      querystring: z.object({ wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(0) }),
+      response: { 200: outcomeSchema, 202: summarySchema },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const view = await ownView(request, id);
+      longRequests.begin(request, reply);
+      try {
+        const timeoutMs = Math.max(1, request.query.wait * 1000);
+        return await reply.code(200).send(await workflows.result(id, { timeoutMs }));
+      } catch (error) {
+        if (!(error instanceof ResultTimeoutError)) throw error;
+        return reply.code(202).send(view);
+      }
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/v1/workflows/:id',
+    config: { access: 'tasks:write' },
+    schema: {
+      tags,
+      summary: 'Cancel a workflow',
+      description: 'What waits is gone, what runs is told (or, with `terminate`, ended), nothing follows.',
+      params: idParams,
+      querystring: z.object({ terminate: z.stringbool().default(false) }),
+      response: { 200: z.object({ id: z.string(), outcome: z.enum(['cancelled', 'ended']) }) },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const { terminate } = request.query;
+      const { tenant } = await ownView(request, id);
+      await told(request, 'workflow.cancelled', id, tenant === null ? undefined : Number(tenant), {
+        terminate,
+      });
+      const outcome = await workflows.cancel(id, { terminate });
+      if (outcome === 'unknown') throw notFound(`The workflow "${id}"`);
+      return { id, outcome };
+    },
+  });
+
+  async function ownView(request: FastifyRequest, id: string): Promise<WorkflowView> {
+    const view = await workflows.get(id);
+    const tenantId = tenantOf(request);
+    if (view !== undefined && (tenantId === undefined || view.tenant === String(tenantId))) return view;
+    throw notFound(`The workflow "${id}"`);
+  }
+
+  function told(
+    request: FastifyRequest,
+    action: string,
+    id: string,
+    tenantId: number | undefined,
+    details: Record<string, unknown> = {},
+  ): Promise<void> {
+    return audit(resources, request, { action, subject: `workflow/${id}`, tenantId, details });
+  }
+}
