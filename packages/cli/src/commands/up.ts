@@ -138,6 +138,7 @@ Next:
   npx stratum status                 what runs and what the queues hold
   npx stratum schedules list         when each job runs next, and how it went
   npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait
+  npx stratum keys create me --tenant 1        a key for the HTTP API; its routes: ${addresses.api}/docs
   psql "$(npx stratum status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
 }
 
