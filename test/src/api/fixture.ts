@@ -1,7 +1,7 @@
 /** The HTTP API for one test, with two tenants and keys. */
 import { startApi, API_SETTINGS } from '@stratum/api';
-import { JobsMetrics } from '@stratum/jobs';
-import { loadConfiguration, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
+import { JobsMetrics, type ResultOf } from '@stratum/jobs';
+import { loadConfiguration, PLATFORM_TENANT_ID, withTenant, type evaluateRules } from '@stratum/shared';
 import { ALL_SCOPES, createApiKey, TENANT_SCOPES, type Scope } from '@stratum/shared/api-keys';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -10,6 +10,21 @@ import { testKeyText } from '../harness/index.js';
 import { openPlatform, OTHER_TENANT, TENANT, type Platform } from '../platform/fixture.js';
 
 export { OTHER_TENANT, TENANT } from '../platform/fixture.js';
+
+/** What `evaluate_rules` returns when there was nothing to do. */
+export function noRules(tenantId: number = TENANT): ResultOf<typeof evaluateRules> {
+  return {
+    tenant_id: tenantId,
+    rules: 0,
+    campaigns: 0,
+    matched: 0,
+    fired: 0,
+    held: 0,
+    conflicts: 0,
+    actions: 0,
+    invalid: 0,
+  };
+}
 
 export interface CallOptions {
   /** Default: the first tenant's key. `null`: none. */

@@ -3,7 +3,7 @@ import { handleTask, TaskError } from '@stratum/jobs';
 import { evaluateRules } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
-import { openApi, OTHER_TENANT, TENANT, type Api } from './fixture.js';
+import { noRules, openApi, OTHER_TENANT, TENANT, type Api } from './fixture.js';
 
 async function enqueue(api: Api, key: string, count = 1): Promise<string[]> {
   const ids: string[] = [];
@@ -179,17 +179,7 @@ describe('dead letters', () => {
     api.startWorker('rules', [
       handleTask(evaluateRules, async ({ tenant_id: tenantId }) => {
         if (isBroken) throw new TaskError('broken on purpose', { retryable: false });
-        return {
-          tenant_id: tenantId,
-          rules: 0,
-          campaigns: 0,
-          matched: 0,
-          fired: 0,
-          held: 0,
-          conflicts: 0,
-          actions: 0,
-          invalid: 0,
-        };
+        return noRules(tenantId);
       }),
     ]);
     const own = await enqueue(api, api.keys.tenant, 3);

@@ -3,20 +3,8 @@ import { handleTask } from '@stratum/jobs';
 import { evaluateRules, generateForecast, TASKS, TENANT_TASKS } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
-import { openApi, OTHER_TENANT, TENANT, type Api, type Reply } from './fixture.js';
+import { noRules, openApi, OTHER_TENANT, TENANT, type Api, type Reply } from './fixture.js';
 import { followEvents } from './follow-events.js';
-
-const RESULT = {
-  tenant_id: TENANT,
-  rules: 1,
-  campaigns: 2,
-  matched: 0,
-  fired: 0,
-  held: 0,
-  conflicts: 0,
-  actions: 0,
-  invalid: 0,
-};
 
 /** A worker whose task waits until it is let go, telling its progress first. */
 function gatedWorker(api: Api): { letGo: () => void; runs: () => number } {
@@ -28,7 +16,7 @@ function gatedWorker(api: Api): { letGo: () => void; runs: () => number } {
       runs++;
       context.progress(1, 2, 'half way');
       await gate;
-      return RESULT;
+      return noRules();
     }),
   ]);
   return { letGo, runs: () => runs };
@@ -48,7 +36,7 @@ describe('a task over HTTP', () => {
     letGo();
     expect(await waiting).toMatchObject({
       status: 200,
-      body: { state: 'SUCCESS', tenant: String(TENANT), result: RESULT, error: null },
+      body: { state: 'SUCCESS', tenant: String(TENANT), result: noRules(), error: null },
     });
   });
 

@@ -2,7 +2,7 @@
 import { handleTask, TaskError } from '@stratum/jobs';
 import { evaluateRules, runPredictions, syncCampaignData } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
-import { openApi, OTHER_TENANT, TENANT, type Api } from './fixture.js';
+import { noRules, openApi, OTHER_TENANT, TENANT, type Api } from './fixture.js';
 
 const SYNCED = {
   accounts: 1,
@@ -31,17 +31,7 @@ function startWorkers(api: Api): { ran: string[] } {
   api.startWorker('rules', [
     handleTask(evaluateRules, async ({ tenant_id }) => {
       ran.push('rules');
-      return {
-        tenant_id,
-        rules: 0,
-        campaigns: 0,
-        matched: 0,
-        fired: 0,
-        held: 0,
-        conflicts: 0,
-        actions: 0,
-        invalid: 0,
-      };
+      return noRules(tenant_id);
     }),
   ]);
   return { ran };
