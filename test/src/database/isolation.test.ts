@@ -13,6 +13,7 @@ const MIGRATIONS = [
   '0006_rules',
   '0007_competitors',
   '0008_messages_and_posts',
+  '0009_settled_jobs',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** What a campaign did on one day: week and year in it, a trend, chance, a budget, and creatives that tire. */
 import { between, chance } from './random.js';
-import { daysBetween, type Account, type WorldCampaign } from './model.js';
+import { budgetOn, daysBetween, type Account, type WorldCampaign } from './model.js';
 
 export interface DailyMetric {
   impressions: number;
@@ -37,7 +37,7 @@ export function metricOf(
   const partOfDay = age === 0 ? (now.getUTCHours() + 1) / HOURS : 1;
 
   const spendShare = Math.min(1, demand(key, campaign, date) * between(`${day}/noise`, 0.82, 1.12));
-  const spendMinor = Math.floor(campaign.dailyBudgetMinor * spendShare * partOfDay);
+  const spendMinor = Math.floor(budgetOn(campaign, date) * spendShare * partOfDay);
   const unit = 10 ** account.minorDigits;
   const costPerThousand = between(`${key}/cpm`, 4, 14);
   const impressions = Math.floor((spendMinor / unit / costPerThousand) * 1000);
