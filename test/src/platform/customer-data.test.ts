@@ -444,6 +444,40 @@ describe('a funnel', () => {
     });
   });
 
+  test('tells the most frequent values by themselves and the rest as one', async () => {
+    const platform = await openPlatform();
+    const funnelId = await addFunnel(platform, {
+      steps: [{ event: 'Viewed' }, { event: 'Added' }],
+      window_seconds: 3_600,
+      breakdown: 'device',
+    });
+    // Two profiles of each of 20 devices; one of each of three more, of which one gets on.
+    const devices = [
+      ...Array.from({ length: 20 }, (_, index) => [`d${10 + index}`, `d${10 + index}`]).flat(),
+      'x1',
+      'x2',
+      'x3',
+    ];
+    await insertProfiles(
+      platform,
+      devices.map((device, index) => ({
+        ...plain,
+        id: index + 1,
+        events: [viewed('10:00', device), ...(device === 'x1' ? [did('Added', '10:10')] : [])],
+      })),
+    );
+    await runCdp(platform, computeCdpFunnel.name, { funnel_id: funnelId });
+    const [result] = await platform.query<{ breakdown: { value: string; steps: { profiles: number }[] }[] }>(
+      'SELECT breakdown FROM cdp_funnel_result',
+    );
+    expect(result?.breakdown).toHaveLength(21);
+    expect(result?.breakdown[0]).toMatchObject({ value: 'd10', steps: [{ profiles: 2 }, { profiles: 0 }] });
+    expect(result?.breakdown.at(-1)).toMatchObject({
+      value: '(other)',
+      steps: [{ profiles: 3 }, { profiles: 1, median_seconds: null }],
+    });
+  });
+
   test('finds the deepest chain that there is, on random events', async () => {
     const platform = await openPlatform();
     const { query } = platform;

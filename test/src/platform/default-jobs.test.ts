@@ -200,6 +200,19 @@ test('daily scores weigh the changes against the week before', async () => {
     score: null,
     reasons: ['only 0 days to compare with, 3 are needed'],
   });
+  const shown = (): Promise<unknown[]> =>
+    platform.query(
+      'SELECT health_score, scored_on::text, scaling_score > 0 AS up FROM campaign WHERE tenant_id = 1 ORDER BY id',
+    );
+  const expected = [
+    { health_score: 63, scored_on: DATE, up: true },
+    { health_score: 27, scored_on: DATE, up: false },
+    { health_score: null, scored_on: null, up: null },
+  ];
+  expect(await shown()).toEqual(expected);
+  // An earlier day that is worked out again is not what the campaigns show.
+  await platform.run(calculateTenantScores, { tenant_id: TENANT, date: shiftDate(DATE, -1) });
+  expect(await shown()).toEqual(expected);
 });
 
 describe('cost allocation', () => {
