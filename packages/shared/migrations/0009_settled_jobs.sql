@@ -39,3 +39,8 @@ GRANT SELECT (tenant_id, id), INSERT (tenant_id, account_id, contact_id, templat
 
 -- When it was written down, by the real clock: the time it was proposed for is a tick, which may be one of the past.
 ALTER TABLE platform_action ADD COLUMN created_at timestamptz NOT NULL DEFAULT now();
+
+-- Rights that no work needs.
+REVOKE DELETE ON forecast, forecast_accuracy, anomaly FROM stratum_ml_worker;
+REVOKE SELECT ON cdp_identity FROM stratum_cdp_worker;
+GRANT SELECT (tenant_id, type, profile_id) ON cdp_identity TO stratum_cdp_worker;

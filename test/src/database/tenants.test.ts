@@ -104,15 +104,12 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   'whatsapp_account.secret': ['stratum_default_worker'],
   'whatsapp_contact.phone': ['stratum_default_worker'],
   'cms_site.secret': ['stratum_default_worker'],
-  'cdp_identity.ciphertext': ['stratum_cdp_worker'],
+  'cdp_identity.ciphertext': [],
 };
 /** Rows that a service replaces; all others stay. */
 const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
-  anomaly: ['stratum_ml_worker'],
   cdp_rfm: ['stratum_cdp_worker'],
   cost_allocation: ['stratum_default_worker'],
-  forecast: ['stratum_ml_worker'],
-  forecast_accuracy: ['stratum_ml_worker'],
 };
 
 test('secrets are read, and rows deleted, by those alone whose work it is', async () => {

@@ -1,8 +1,10 @@
 /** The jobs of the default queue, each against an example worked out on paper. */
 import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import {
   allocateTenantCosts,
   appendAuditEvents,
+  auditNames,
   calculateFatigueScores,
   calculateTenantFatigue,
   calculateTenantScores,
@@ -427,6 +429,25 @@ describe('the audit log', () => {
     await query('DELETE FROM audit_event WHERE tenant_id = 1 AND sequence = 2');
     expect(await broken()).toBe(2);
     expect(await client.deadLetters.list()).toEqual([]);
+  });
+
+  test('takes up what a worker that was lost had taken, even when nothing new comes', async () => {
+    const { connection, prefix, run, query } = await openDefault();
+    for (const id of ['e1', 'e2', 'e3']) await publishAudit(connection, prefix, event(id));
+    const names = auditNames(prefix);
+    await (
+      await jetstreamManager(connection)
+    ).consumers.update(names.stream, names.consumer, {
+      ack_wait: 1e9,
+    });
+    const lost = await jetstream(connection).consumers.get(names.stream, names.consumer);
+    for await (const message of await lost.fetch({ max_messages: 2, expires: 1_000 }))
+      expect(message).toBeDefined();
+    await waitFor('all three', async () => {
+      await run(processAuditLogs, {});
+      return (await query('SELECT FROM audit_event')).length === 3;
+    });
+    expect(await run(processAuditLogs, {})).toEqual({ written: 0, repeated: 0, refused: 0 });
   });
 
   test('cannot be changed by the service that writes it', async () => {
