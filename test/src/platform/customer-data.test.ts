@@ -11,7 +11,7 @@ import {
   ensureDomainEventStream,
   withTenant,
 } from '@stratum/shared';
-import { saveSegment, type SegmentTree } from '@stratum/shared/customer-data';
+import { funnelSchema, saveSegment, type SegmentTree } from '@stratum/shared/customer-data';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -442,6 +442,16 @@ describe('a funnel', () => {
         { value: 'mobile', steps: [{ profiles: 2 }, { profiles: 2 }, { profiles: 1 }] },
       ],
     });
+  });
+
+  test.each([
+    [{ operator: 'gt', value: 'much' }, 'must be a number'],
+    [{ operator: 'between', value: 3 }, 'must be two numbers'],
+    [{ operator: 'is_null', value: 1 }, 'must be left out'],
+    [{ operator: 'before', value: '31.2.2026' }, 'must be a date'],
+  ])('with the filter %j is refused: %s', (filter, message) => {
+    const steps = [{ event: 'A', where: [{ property: 'p', ...filter }] }, { event: 'B' }];
+    expect(JSON.stringify(funnelSchema.safeParse({ steps }).error?.issues)).toContain(message);
   });
 
   test('tells the most frequent values by themselves and the rest as one', async () => {

@@ -398,15 +398,14 @@ describe('a post', () => {
   test('that the site refuses raises one alert, which ends when the site takes it', async () => {
     const { query, addPost, attempt, post } = await openOutbox();
     const id = await addPost('refused');
-    const publish = { tenant_id: TENANT, post_id: id, action: 'publish' };
     await query(`UPDATE cms_site SET user_name = 'nobody'`);
-    expect(await attempt('publish_cms_post', publish)).toMatchObject({ outcome: 'failed' });
-    await attempt('publish_cms_post', publish, { deliveries: 2 });
+    expect(await attempt('publish_cms_post', publish(id))).toMatchObject({ outcome: 'failed' });
+    await attempt('publish_cms_post', publish(id), { deliveries: 2 });
     const alerts = (): Promise<unknown[]> => query('SELECT title, close_reason FROM alert');
     const title = 'The site does not publish “About refused”';
     expect(await alerts()).toEqual([{ title, close_reason: null }]);
     await query('UPDATE cms_site SET user_name = $1', [WORDPRESS_USER.name]);
-    await attempt('publish_cms_post', publish, { deliveries: 2 });
+    await attempt('publish_cms_post', publish(id), { deliveries: 2 });
     expect(await post(id)).toMatchObject({ status: 'published', error: null });
     expect(await alerts()).toEqual([{ title, close_reason: 'published' }]);
   });

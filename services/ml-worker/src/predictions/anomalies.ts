@@ -15,7 +15,7 @@ const THRESHOLD = 3.5;
 /** Makes the median deviation an estimate of the standard deviation. */
 const MAD_TO_SIGMA = 0.6745;
 /** A series that hardly moves would make every small change unusual. */
-const LEAST_SPREAD = 0.01;
+const LEAST_SPREAD = 0.03;
 
 /** Few weeks know a weekday badly: its difference counts by weeks / (weeks + this). */
 const WEEKDAY_DOUBT = 2;
