@@ -69,15 +69,13 @@ function parse(tree: unknown): RuleTree {
 
 /** Kleene's logic once more, from the values that each condition saw, in the order they stand in. */
 function truthOf(tree: RuleTree, seen: Seen[]): boolean | null {
-  const parts = [
+  const parts = new Set([
     ...tree.conditions.map(() => seen.shift()?.holds ?? null),
     ...tree.groups.map((group) => truthOf(group, seen)),
-  ];
-  const or = (): boolean | null => (parts.includes(true) ? true : parts.includes(null) ? null : false);
-  if (tree.logic === 'or') return or();
-  if (tree.logic === 'and') return parts.includes(false) ? false : parts.includes(null) ? null : true;
-  const any = or();
-  return any === null ? null : !any;
+  ]);
+  if (tree.logic === 'and') return parts.has(false) ? false : parts.has(null) ? null : true;
+  const any = parts.has(true) ? true : parts.has(null) ? null : false;
+  return tree.logic === 'or' || any === null ? any : !any;
 }
 
 test('the quick look and the full one agree, and both are three-valued', () => {
