@@ -16,7 +16,7 @@ import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import { composeTask, type ComposedMessage, type EnqueueOptions, type TaskTarget } from './compose.js';
 import { controlOf, type Control } from './control.js';
-import { TaskLookup } from './lookup.js';
+import { TaskLookup, type StatusOptions } from './lookup.js';
 import { readQueueDepths, type QueueDepth } from './queue-depth.js';
 import { UniqueLocks, uniqueToken } from './unique-locks.js';
 import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
@@ -59,7 +59,7 @@ export interface JobsClient {
   /** Enqueues by name, without a contract: the payload is checked only by the worker. */
   publish(queue: string, task: string, payload: unknown, options?: EnqueueOptions): Promise<Enqueued>;
   /** The task's record; `undefined` for an id that nobody has seen. */
-  status(id: string): Promise<TaskRecord | undefined>;
+  status(id: string, options?: StatusOptions): Promise<TaskRecord | undefined>;
   /** Waits for the final record, without polling. Throws ResultTimeoutError. */
   result(id: string, options?: { timeoutMs?: number }): Promise<TaskRecord>;
   /** Every change of a task's record, progress included, until its final one. */
@@ -175,7 +175,7 @@ export function createProducer(
       };
       return send(target, payload, options);
     },
-    status: (id) => lookup.status(requireToken(id, 'id')),
+    status: (id, options) => lookup.status(requireToken(id, 'id'), options),
     result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
       lookup.result(requireToken(id, 'id'), timeoutMs),
     watch: (id) => lookup.watch(requireToken(id, 'id')),
