@@ -158,7 +158,7 @@ class BeatScheduler implements Scheduler {
     const lanes = new QueueLanes();
     /** Entries that are being worked on: what comes due or changes meanwhile is looked at afterwards. */
     const busy = new Set<string>();
-    let lost: unknown;
+    const lost = new AbortController();
     const plan = (name: string, at: number): void => {
       if (dueAt.get(name) === at) return;
       dueAt.set(name, at);
@@ -181,7 +181,7 @@ class BeatScheduler implements Scheduler {
           if (booked !== undefined) enter(booked);
         } catch (error) {
           busy.delete(name);
-          if (error instanceof LeadershipLostError) lost ??= error;
+          if (error instanceof LeadershipLostError) lost.abort(error);
           this.logger.error({ err: error, entry: name }, 'an entry could not be seen to, trying again');
           if (booked !== undefined && isOpen(booked)) open.add(name);
           plan(name, this.clock.now() + RETRY_MS);
@@ -189,7 +189,7 @@ class BeatScheduler implements Scheduler {
       });
     };
     try {
-      for (let followedAt = -Infinity; lease.isHeld() && lost === undefined;) {
+      for (let followedAt = -Infinity; lease.isHeld() && !lost.signal.aborted;) {
         for (const name of book.changed) {
           const booked = book.entries.get(name);
           if (booked === undefined) dueAt.delete(name);
@@ -209,7 +209,7 @@ class BeatScheduler implements Scheduler {
     } finally {
       await lanes.stop(STOP_WITHIN_MS);
     }
-    if (lost instanceof Error) throw lost;
+    lost.signal.throwIfAborted();
   }
 
   /** Until the next tick, the next round, or a change. */
