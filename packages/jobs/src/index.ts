@@ -14,6 +14,7 @@ export {
   type HeldTask,
   type InspectVerb,
 } from './worker/worker-endpoints.js';
+export type { StatusOptions } from './client/lookup.js';
 export type { EnqueueOptions } from './client/compose.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
 export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';

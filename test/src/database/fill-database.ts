@@ -7,7 +7,14 @@ export async function fillDatabase(
   {
     keyText = testKeyText(),
     sandboxUrl = 'http://127.0.0.1:1',
-  }: { keyText?: string; sandboxUrl?: string } = {},
+    whatsappToken = 'x',
+    wordpress = { name: 'x', applicationPassword: 'x' },
+  }: {
+    keyText?: string;
+    sandboxUrl?: string;
+    whatsappToken?: string;
+    wordpress?: { name: string; applicationPassword: string };
+  } = {},
 ): Promise<void> {
   const keys = parseKeyRing(keyText);
   await seed(owner, keys);
@@ -25,8 +32,8 @@ export async function fillDatabase(
   }
   await seedDemonstration(owner, keys, {
     sandboxUrl,
-    whatsappToken: 'x',
-    wordpress: { name: 'x', applicationPassword: 'x' },
+    whatsappToken,
+    wordpress,
     now: new Date(),
   });
 }

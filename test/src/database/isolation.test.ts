@@ -13,7 +13,8 @@ const MIGRATIONS = [
   '0006_rules',
   '0007_competitors',
   '0008_messages_and_posts',
-  '0009_api_keys',
+  '0009_settled_jobs',
+  '0010_api_keys',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

@@ -68,6 +68,20 @@ test.each(SERVICE_ROLES)(
     }
     // There was something to see.
     if (readable.length > 0) expect(seen).toBeGreaterThan(0);
+    // What it may change it changes for its own tenant only.
+    const { rows: changeable } = await owner.query<{ name: string; column: string }>(
+      `SELECT DISTINCT ON (c.relname) c.relname AS name, a.attname AS "column" FROM pg_class c
+       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+       WHERE c.relname = ANY($1) AND c.relnamespace = 'public'::regnamespace AND has_column_privilege($2, c.oid, a.attname, 'UPDATE')
+         AND has_column_privilege($2, c.oid, 'tenant_id', 'SELECT') AND has_column_privilege($2, c.oid, a.attname, 'SELECT')
+       ORDER BY c.relname, a.attnum DESC`,
+      [await tenantTables(owner), role],
+    );
+    for (const { name, column } of changeable) {
+      const change = `UPDATE "${name}" SET "${column}" = "${column}" WHERE tenant_id = 2`;
+      expect((await withTenant(pool, 1, (client) => client.query(change))).rowCount, name).toBe(0);
+      expect((await pool.query(change)).rowCount, name).toBe(0);
+    }
     // A writer cannot leave a row with somebody else.
     const { rows: writable } = await owner.query<{ name: string }>(
       `SELECT c.relname AS name FROM pg_class c WHERE c.relname = ANY($1) AND c.relnamespace = 'public'::regnamespace AND has_table_privilege($2, c.oid, 'INSERT')`,
@@ -79,7 +93,42 @@ test.each(SERVICE_ROLES)(
           `INSERT INTO "${name}" SELECT (jsonb_populate_record(NULL::"${name}", '{"tenant_id": 2}')).*`,
         ),
       );
-      await expect(intrusion, name).rejects.toThrow(/row-level security|null value|permission denied/);
+      await expect(intrusion, name).rejects.toThrow(/row-level security|permission denied for table/);
     }
   },
 );
+
+/** What no other role may read: what opens the accounts of others, and numbers of people. */
+const SECRETS: Readonly<Record<string, readonly string[]>> = {
+  'platform_account.credentials_ciphertext': ['stratum_rules_worker', 'stratum_sync_worker'],
+  'whatsapp_account.secret': ['stratum_default_worker'],
+  'whatsapp_contact.phone': ['stratum_default_worker'],
+  'cms_site.secret': ['stratum_default_worker'],
+  'cdp_identity.ciphertext': [],
+};
+/** Rows that a service replaces; all others stay. */
+const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
+  cdp_rfm: ['stratum_cdp_worker'],
+  cost_allocation: ['stratum_default_worker'],
+};
+
+test('secrets are read, and rows deleted, by those alone whose work it is', async () => {
+  const { owner } = await testDatabase();
+  for (const [place, allowed] of Object.entries(SECRETS)) {
+    const [table, column] = place.split('.');
+    const { rows } = await owner.query<{ role: string }>(
+      `SELECT role FROM unnest($1::text[]) role WHERE has_column_privilege(role, $2, $3, 'SELECT') ORDER BY 1`,
+      [[...SERVICE_ROLES], table, column],
+    );
+    expect(
+      rows.map(({ role }) => role),
+      place,
+    ).toEqual(allowed);
+  }
+  const { rows: deleting } = await owner.query<{ name: string; roles: string[] }>(
+    `SELECT c.relname::text AS name, array_agg(role ORDER BY role) AS roles FROM pg_class c, unnest($1::text[]) role
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND has_table_privilege(role, c.oid, 'DELETE, TRUNCATE') GROUP BY 1 ORDER BY 1`,
+    [[...SERVICE_ROLES]],
+  );
+  expect(Object.fromEntries(deleting.map(({ name, roles }) => [name, roles]))).toEqual(MAY_DELETE);
+});

@@ -36,6 +36,18 @@ export async function emptyDatabase(): Promise<string> {
   return url.href;
 }
 
+/** The same rows with the same ids, in a database of its own. Nobody may be connected to the first one meanwhile. */
+export async function copyOfDatabase(url: string): Promise<string> {
+  const copy = new URL(url);
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await asAdmin(
+    `CREATE DATABASE ${escapeIdentifier(name)} TEMPLATE ${escapeIdentifier(copy.pathname.slice(1))}`,
+  );
+  onTestFinished(() => asAdmin(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`));
+  copy.pathname = `/${name}`;
+  return copy.href;
+}
+
 export interface TestDatabase {
   url: string;
   /** As the owner. */

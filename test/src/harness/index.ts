@@ -1,4 +1,11 @@
-export { emptyDatabase, testDatabase, testKeyText, testNamespace, type TestDatabase } from './fixtures.js';
+export {
+  copyOfDatabase,
+  emptyDatabase,
+  testDatabase,
+  testKeyText,
+  testNamespace,
+  type TestDatabase,
+} from './fixtures.js';
 export { spawnProgram } from './spawned-program.js';
 export { tcpProxy, type TcpProxy } from './tcp-proxy.js';
 export { waitFor } from './wait-for.js';

@@ -5,6 +5,7 @@ import {
   defineTask,
   handleTask,
   openSchedules,
+  reconcileTopology,
   TaskError,
   type ScheduleEntryOptions,
   type Schedules,
@@ -151,6 +152,41 @@ test('over hours, with leaders that come, go and die, no tick is missed and none
   expect(all).toHaveLength(expected);
   expect(new Set(all).size).toBe(expected);
   expect((await schedules.get('minutely')).state).toMatchObject({ fired: 240, missed: 0 });
+}, 60_000);
+
+test('a queue that cannot take tasks holds up its own entries only, and gets its tick when it can', async () => {
+  const jobs = await openJobs({ queues: [{ name: 'work' }, { name: 'broken' }] });
+  const { connection, topology, client } = jobs;
+  const elsewhere = defineTask({
+    name: 'elsewhere',
+    queue: 'broken',
+    input: z.object({}),
+    output: z.object({}),
+  });
+  const clock = new ManualClock(START);
+  const scheduler = createScheduler({
+    connection,
+    topology,
+    contracts: [tick, elsewhere],
+    clock,
+    entries: [everyMinute(), everyMinute({ name: 'stuck', task: 'elsewhere' })],
+  });
+  scheduler.start();
+  onTestFinished(() => scheduler.stop());
+  const schedules = openSchedules({ connection, topology, contracts: [tick, elsewhere] });
+  onTestFinished(() => schedules.close());
+  await waitFor('the entries', async () => (await schedules.list()).length === 2);
+  const manager = await jetstreamManager(connection);
+  await manager.streams.delete(topology.names.queueStream('broken'));
+  jobs.worker([handleTask(tick, () => ({}))]);
+  for (const minute of [1, 2, 3]) {
+    clock.advance(MINUTE);
+    const id = `beat-minutely-20261120T000${minute}00Z`;
+    await waitFor(id, async () => (await client.status(id, { queue: 'work' }))?.state === 'SUCCESS');
+  }
+  await reconcileTopology(connection, topology);
+  await waitFor('the tick', async () => (await schedules.get('stuck')).state.fired > 0, 30_000);
+  expect((await schedules.get('minutely')).state).toMatchObject({ fired: 3, missed: 0 });
 }, 60_000);
 
 describe('after down time', () => {

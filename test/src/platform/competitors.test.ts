@@ -39,6 +39,22 @@ describe('the scanner', () => {
     'http://[64:ff9b::7f00:1]/',
     'http://[2002:7f00:1::]/',
     'http://[2001:0:7f00:1::]/',
+    'http://[::127.0.0.1]/',
+    'http://[::7f00:1]/',
+    'http://[::ffff:0:7f00:1]/',
+    'http://[64:ff9b:1::7f00:1]/',
+    'http://[64:ff9b::a00:1]/',
+    'http://[2001:db8::1]/',
+    'http://[3fff::1]/',
+    'http://[100::1]/',
+    'http://[5f00::1]/',
+    'http://[fec0::1]/',
+    'http://[ff02::1]/',
+    'http://017700000001/',
+    'http://0x7f.1/',
+    'http://①②⑦.0.0.1/',
+    'http://192.0.2.1/',
+    'http://240.0.0.1/',
   ])('does not go to %s', async (address) => {
     await expect(new SafeFetch().page(address, signal)).rejects.toThrow('not on the public internet');
   });
@@ -93,10 +109,15 @@ describe('the scanner', () => {
           ? 'http://169.254.169.254/latest'
           : request.url === '/names'
             ? 'http://localhost:1/'
-            : '/again';
+            : request.url === '/resolved'
+              ? 'http://inside.test/'
+              : '/again';
       response.writeHead(302, { location: target }).end();
     });
-    const fetcher = new SafeFetch({ allowedHosts: [host] });
+    const resolve: LookupFunction = (_hostname, _options, callback) =>
+      callback(null, [{ address: '10.0.0.1', family: 4 }]);
+    const fetcher = new SafeFetch({ allowedHosts: [host], resolve });
+    await expect(fetcher.page(`${url}resolved`, signal)).rejects.toThrow('not on the public internet');
     await expect(fetcher.page(`${url}inside`, signal)).rejects.toThrow('not on the public internet');
     await expect(fetcher.page(`${url}names`, signal)).rejects.toThrow('ports 80 and 443');
     await expect(fetcher.page(`${url}again`, signal)).rejects.toThrow('more than 5 redirects');

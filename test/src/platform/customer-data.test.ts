@@ -11,7 +11,7 @@ import {
   ensureDomainEventStream,
   withTenant,
 } from '@stratum/shared';
-import { saveSegment, type SegmentTree } from '@stratum/shared/customer-data';
+import { funnelSchema, saveSegment, type SegmentTree } from '@stratum/shared/customer-data';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -441,6 +441,50 @@ describe('a funnel', () => {
         { value: 'desktop', steps: [{ profiles: 2 }, { profiles: 1 }, { profiles: 1 }] },
         { value: 'mobile', steps: [{ profiles: 2 }, { profiles: 2 }, { profiles: 1 }] },
       ],
+    });
+  });
+
+  test.each([
+    [{ operator: 'gt', value: 'much' }, 'must be a number'],
+    [{ operator: 'between', value: 3 }, 'must be two numbers'],
+    [{ operator: 'is_null', value: 1 }, 'must be left out'],
+    [{ operator: 'before', value: '31.2.2026' }, 'must be a date'],
+  ])('with the filter %j is refused: %s', (filter, message) => {
+    const steps = [{ event: 'A', where: [{ property: 'p', ...filter }] }, { event: 'B' }];
+    expect(JSON.stringify(funnelSchema.safeParse({ steps }).error?.issues)).toContain(message);
+  });
+
+  test('tells the most frequent values by themselves and the rest as one', async () => {
+    const platform = await openPlatform();
+    const funnelId = await addFunnel(platform, {
+      steps: [{ event: 'Viewed' }, { event: 'Added' }],
+      window_seconds: 3_600,
+      breakdown: 'device',
+    });
+    // Two profiles of each of 20 devices; one of each of three more, of which one gets on.
+    const devices = [
+      ...Array.from({ length: 20 }, (_, index) => [`d${10 + index}`, `d${10 + index}`]).flat(),
+      'x1',
+      'x2',
+      'x3',
+    ];
+    await insertProfiles(
+      platform,
+      devices.map((device, index) => ({
+        ...plain,
+        id: index + 1,
+        events: [viewed('10:00', device), ...(device === 'x1' ? [did('Added', '10:10')] : [])],
+      })),
+    );
+    await runCdp(platform, computeCdpFunnel.name, { funnel_id: funnelId });
+    const [result] = await platform.query<{ breakdown: { value: string; steps: { profiles: number }[] }[] }>(
+      'SELECT breakdown FROM cdp_funnel_result',
+    );
+    expect(result?.breakdown).toHaveLength(21);
+    expect(result?.breakdown[0]).toMatchObject({ value: 'd10', steps: [{ profiles: 2 }, { profiles: 0 }] });
+    expect(result?.breakdown.at(-1)).toMatchObject({
+      value: '(other)',
+      steps: [{ profiles: 3 }, { profiles: 1, median_seconds: null }],
     });
   });
 

@@ -1,8 +1,10 @@
 /** The jobs of the default queue, each against an example worked out on paper. */
 import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import {
   allocateTenantCosts,
   appendAuditEvents,
+  auditNames,
   calculateFatigueScores,
   calculateTenantFatigue,
   calculateTenantScores,
@@ -141,8 +143,13 @@ describe('creative fatigue', () => {
       { creative_id: '3', status: 'not_enough_data', score: null },
     ]);
     await platform.run(calculateTenantFatigue, { tenant_id: TENANT, date: DATE });
-    const alerts = await platform.query('SELECT tenant_id, key, kind, closed_at FROM alert');
-    expect(alerts).toEqual([{ tenant_id: '1', key: 'fatigue/1', kind: 'creative_fatigue', closed_at: null }]);
+    const alerts = (): Promise<unknown[]> =>
+      platform.query('SELECT tenant_id, key, kind, close_reason FROM alert');
+    const alert = { tenant_id: '1', key: 'fatigue/1', kind: 'creative_fatigue' };
+    expect(await alerts()).toEqual([{ ...alert, close_reason: null }]);
+    await platform.query(`UPDATE creative SET status = 'paused' WHERE id = 1`);
+    await platform.run(calculateTenantFatigue, { tenant_id: TENANT, date: DATE });
+    expect(await alerts()).toEqual([{ ...alert, close_reason: 'the creative is no longer shown' }]);
   });
 
   test('is smoothed with the day before: 0.4 · 0.67 + 0.6 · 0.2 = 0.388', async () => {
@@ -200,6 +207,19 @@ test('daily scores weigh the changes against the week before', async () => {
     score: null,
     reasons: ['only 0 days to compare with, 3 are needed'],
   });
+  const shown = (): Promise<unknown[]> =>
+    platform.query(
+      'SELECT health_score, scored_on::text, scaling_score > 0 AS up FROM campaign WHERE tenant_id = 1 ORDER BY id',
+    );
+  const expected = [
+    { health_score: 63, scored_on: DATE, up: true },
+    { health_score: 27, scored_on: DATE, up: false },
+    { health_score: null, scored_on: null, up: null },
+  ];
+  expect(await shown()).toEqual(expected);
+  // An earlier day that is worked out again is not what the campaigns show.
+  await platform.run(calculateTenantScores, { tenant_id: TENANT, date: shiftDate(DATE, -1) });
+  expect(await shown()).toEqual(expected);
 });
 
 describe('cost allocation', () => {
@@ -277,6 +297,12 @@ test('usage counts campaigns, rows, runs and the money of the month', async () =
      VALUES (1, 11, 'a', $1, $1, 'succeeded', 28, 2), (1, 12, 'b', $1, $1, 'failed', 5, 0)`,
     [today],
   );
+  await query(
+    `INSERT INTO cdp_event (tenant_id, message_id, profile_id, name, occurred_at, received_at)
+     VALUES (1, 'a', 1, 'A', $1::date, $1::date), (1, 'b', 1, 'A', $1::date - 9, $1::date + interval '23 hours'),
+       (1, 'c', 1, 'A', $1::date, $1::date - 1), (1, 'd', 1, 'A', $1::date, $1::date + 1), (2, 'e', 1, 'A', $1::date, $1::date)`,
+    [today],
+  );
   await run(calculateTenantScores, { tenant_id: TENANT, date: today });
   await run(calculateTenantFatigue, { tenant_id: TENANT, date: today });
   await run(calculateUsageRollup, {}, { id: 'rollup', scheduledBy: { entry: 'usage', tick } });
@@ -284,8 +310,11 @@ test('usage counts campaigns, rows, runs and the money of the month', async () =
     const found = await query<Record<string, unknown>>('SELECT * FROM usage_rollup ORDER BY tenant_id');
     return found.length === 2 && found;
   });
+  // Two of three campaigns were shown: 2 of 500 is 0.4 %. Written were 28 + 2 and 5 rows, of the failed run, too. 12.34 + 0.66 is 13.
+  // Of five events two were received on the day and are this tenant's, whenever they happened.
   expect(rows[0]).toMatchObject({
     active_campaigns: 2,
+    events_ingested: '2',
     synced_rows: '35',
     plan: 'standard',
     month_to_date_spend: { USD: monthStart === today ? '12.34' : '13' },
@@ -361,6 +390,7 @@ describe('the health of the pipeline', () => {
       queues: [{ queue: 'sync', waiting: 4, oldest_seconds: 1_200 }],
       dead_letters: 2,
     });
+    // 4 of 5 syncs succeeded: 80 %, and 90 % are wanted. Of the week's days since the first figures, on the 16th, the 17th has none.
     expect(status).toBe('degraded');
     expect(findings).toEqual([
       'the access of the google account g1 expires in 3 days',
@@ -414,6 +444,25 @@ describe('the audit log', () => {
     await query('DELETE FROM audit_event WHERE tenant_id = 1 AND sequence = 2');
     expect(await broken()).toBe(2);
     expect(await client.deadLetters.list()).toEqual([]);
+  });
+
+  test('takes up what a worker that was lost had taken, even when nothing new comes', async () => {
+    const { connection, prefix, run, query } = await openDefault();
+    for (const id of ['e1', 'e2', 'e3']) await publishAudit(connection, prefix, event(id));
+    const names = auditNames(prefix);
+    await (
+      await jetstreamManager(connection)
+    ).consumers.update(names.stream, names.consumer, {
+      ack_wait: 1e9,
+    });
+    const lost = await jetstream(connection).consumers.get(names.stream, names.consumer);
+    for await (const message of await lost.fetch({ max_messages: 2, expires: 1_000 }))
+      expect(message).toBeDefined();
+    await waitFor('all three', async () => {
+      await run(processAuditLogs, {});
+      return (await query('SELECT FROM audit_event')).length === 3;
+    });
+    expect(await run(processAuditLogs, {})).toEqual({ written: 0, repeated: 0, refused: 0 });
   });
 
   test('cannot be changed by the service that writes it', async () => {

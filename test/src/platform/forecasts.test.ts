@@ -111,6 +111,42 @@ test('generate_forecast writes 30 days for each campaign and a total that is the
   expect(await query('SELECT FROM forecast')).toHaveLength(3 * 3 * 30);
 });
 
+test('days that nobody has synced are unknown, not zero, and so is revenue that nobody reports', async () => {
+  const platform = await openMl();
+  const { run, query } = platform;
+  await addCampaign(platform, { id: 1, dailyBudget: 10 });
+  // The last figures are of the 15th; the account was last synced on the 16th.
+  await addHistory(platform, 1, 60, { spend: '10', revenue: 'NULL::numeric' });
+  await query(`DELETE FROM campaign_metric_daily WHERE date > '2026-11-15'`);
+  await query(`UPDATE platform_account SET last_synced_at = '2026-11-16T09:00Z'`);
+  expect(await run(generateForecast, { tenant_id: TENANT }, NOON)).toMatchObject({ series: 4 });
+  expect(
+    await query(
+      'SELECT DISTINCT metric, round(mean::numeric, 6)::float8 AS mean FROM forecast ORDER BY metric',
+    ),
+  ).toEqual([
+    { metric: 'conversions', mean: 0 },
+    { metric: 'spend', mean: 10 },
+  ]);
+  const [range] = await query('SELECT min(date)::text AS first, max(date)::text AS last FROM forecast');
+  expect(range).toEqual({ first: '2026-11-20', last: '2026-12-19' });
+  // 15 days at 10.00 are known; the four of which nothing is known are expected to be like them, and the eleven to come.
+  await run(runPredictions, { tenant_id: TENANT }, NOON);
+  expect(
+    await query(
+      'SELECT spent::float8, round(month_end_spend::numeric, 6)::float8 AS ends, elasticity, roas_at FROM prediction',
+    ),
+  ).toEqual([{ spent: 150, ends: 300, elasticity: null, roas_at: {} }]);
+  // Neither is the silence an anomaly.
+  expect(await query('SELECT FROM anomaly')).toEqual([]);
+  // Once the account was synced, days without a row are days without activity.
+  await query(`UPDATE platform_account SET last_synced_at = '2026-11-20T09:00Z'`);
+  await run(runPredictions, { tenant_id: TENANT }, at('2026-11-20T12:30:00Z'));
+  expect(await query('SELECT metric, date::text, value FROM anomaly')).toEqual([
+    { metric: 'spend', date: '2026-11-19', value: 0 },
+  ]);
+});
+
 test('the daily job forecasts each tenant', async () => {
   const { run, client } = await openMl();
   expect(await run(generateDailyForecasts, {}, NOON)).toEqual({ enqueued: 2 });

@@ -269,6 +269,41 @@ describe('a WhatsApp message', () => {
     expect(outbox.sandbox.sentMessages()).toHaveLength(2);
   });
 
+  test('waits while the tenant’s contacts are left in peace, and for a number that was paused, with its claim', async () => {
+    const { query, addContact, addMessage, attempt, sandbox, start, run } = await openOutbox();
+    const id = await addMessage(await addContact('491510000001'), { state: 'claimed' });
+    const hour = (shift: number): string =>
+      `${String((new Date().getUTCHours() + shift + 24) % 24).padStart(2, '0')}:00`;
+    const quiet = { quiet_hours: { from: hour(-1), until: hour(3) } };
+    await query('UPDATE tenant SET settings = $1 WHERE id = 1', [JSON.stringify(quiet)]);
+    const night = await attempt('send_whatsapp_message', send(id));
+    expect(night.outcome).toBe('snoozed');
+    expect(night.delayMs).toBeGreaterThan(2 * 3_600_000 - 1);
+    expect(night.delayMs).toBeLessThanOrEqual(3 * 3_600_000);
+    await query(`UPDATE tenant SET settings = '{}'; UPDATE whatsapp_account SET status = 'paused'`);
+    expect(await attempt('send_whatsapp_message', send(id))).toMatchObject({
+      outcome: 'snoozed',
+      delayMs: 15 * 60_000,
+    });
+    // Its task waits, so the minute's job starts no second one, now or in ten minutes.
+    start();
+    expect(await run(processScheduledWhatsapp, {}, TICK)).toEqual({ enqueued: 0 });
+    const [claim] = await query(
+      `SELECT claimed_at > now() + interval '14 minutes' AS waits FROM whatsapp_message`,
+    );
+    expect(claim).toEqual({ waits: true });
+    expect(sandbox.sentMessages()).toEqual([]);
+  });
+
+  test('of a tenant that is gone is not claimed', async () => {
+    const { query, addContact, addMessage, start, run, message } = await openOutbox();
+    const id = await addMessage(await addContact('491510000001'));
+    await query('UPDATE tenant SET deleted_at = now() WHERE id = 1');
+    start();
+    expect(await run(processScheduledWhatsapp, {}, TICK)).toEqual({ enqueued: 0 });
+    expect(await message(id)).toMatchObject({ state: 'scheduled' });
+  });
+
   test('never goes back: whatever the order of reports, the furthest state stays', async () => {
     const outbox = await openOutbox();
     const { database, query } = outbox;
@@ -358,6 +393,21 @@ describe('a post', () => {
       ['sale', 'The winter sale'],
       ['sale-2', 'The spring sale'],
     ]);
+  });
+
+  test('that the site refuses raises one alert, which ends when the site takes it', async () => {
+    const { query, addPost, attempt, post } = await openOutbox();
+    const id = await addPost('refused');
+    await query(`UPDATE cms_site SET user_name = 'nobody'`);
+    expect(await attempt('publish_cms_post', publish(id))).toMatchObject({ outcome: 'failed' });
+    await attempt('publish_cms_post', publish(id), { deliveries: 2 });
+    const alerts = (): Promise<unknown[]> => query('SELECT title, close_reason FROM alert');
+    const title = 'The site does not publish “About refused”';
+    expect(await alerts()).toEqual([{ title, close_reason: null }]);
+    await query('UPDATE cms_site SET user_name = $1', [WORDPRESS_USER.name]);
+    await attempt('publish_cms_post', publish(id), { deliveries: 2 });
+    expect(await post(id)).toMatchObject({ status: 'published', error: null });
+    expect(await alerts()).toEqual([{ title, close_reason: 'published' }]);
   });
 
   test('is published by one of many at the same time, and without a site, too', async () => {

@@ -1,7 +1,16 @@
 /** Rules from their definition to the campaign on the platform. */
+import type { TaskHandler } from '@stratum/jobs';
 import { createRulesHandlers } from '@stratum/rules-worker';
 import { startSandbox, type Sandbox } from '@stratum/sandbox';
-import { evaluateRules, parseKeyRing, sealCredentials, type AuditEvent } from '@stratum/shared';
+import { runTask } from '@stratum/jobs/testing';
+import {
+  applyPlatformAction,
+  evaluateAllRules,
+  evaluateRules,
+  parseKeyRing,
+  sealCredentials,
+  type AuditEvent,
+} from '@stratum/shared';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '@stratum/shared/rules';
 import type { PlatformCredentials, PlatformName } from '@stratum/shared/platforms';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -34,6 +43,7 @@ const GOOGLE: PlatformCredentials = {
 const ACCOUNTS = { meta: '1000000001', google: '2000000001' } as const;
 
 interface Rules extends Platform {
+  handlers: readonly TaskHandler[];
   sandbox: Sandbox;
   audited: AuditEvent[];
   addRule: (
@@ -92,6 +102,7 @@ async function openRules(): Promise<Rules> {
     ...platform,
     sandbox,
     audited,
+    handlers,
     addRule: async (name, definition, { priority = 0, tenantId = TENANT } = {}) => {
       const [row] = await query<{ id: string }>(
         `INSERT INTO rule (tenant_id, name, status, priority, definition) VALUES ($1, $2, 'active', $3, $4) RETURNING id`,
@@ -418,6 +429,177 @@ describe('a rule', () => {
       actions: [{ kind: 'add_label', label: 'x' }],
     });
     expect(await rules.evaluate()).toMatchObject({ rules: 1, campaigns: 3, matched: 0 });
+  });
+});
+
+describe('the alert of a rule', () => {
+  test('ends when the rule no longer holds, and is not told where the campaign is as it should be', async () => {
+    const rules = await openRules();
+    const { query } = rules;
+    const alerts = (): Promise<unknown[]> =>
+      query('SELECT opened_at, close_reason FROM alert ORDER BY opened_at, id');
+    for (const id of [1, 2])
+      await addDays(rules, id, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50, conversions: 2 }));
+    await rules.addRule('Tell', {
+      scope: { campaign_ids: [1] },
+      when: expensive,
+      actions: [{ kind: 'send_alert' }],
+      cooldown_hours: 1,
+    });
+    await query(`UPDATE campaign SET status = 'paused' WHERE id = 2`);
+    await rules.addRule('Pause and tell', {
+      scope: { campaign_ids: [2] },
+      when: expensive,
+      actions: [{ kind: 'pause' }, { kind: 'send_alert' }],
+    });
+    await rules.evaluate();
+    expect(await alerts()).toEqual([{ opened_at: new Date(NOW), close_reason: null }]);
+    // Half an hour later nobody has looked again; after the cooldown it is told anew, and the old one is over.
+    await rules.evaluate(hoursLater(0.5));
+    await rules.evaluate(hoursLater(1));
+    expect(await alerts()).toEqual([
+      { opened_at: new Date(NOW), close_reason: 'told again' },
+      { opened_at: new Date(hoursLater(1)), close_reason: null },
+    ]);
+    await query('UPDATE campaign_metric_daily SET conversions = 10');
+    await rules.evaluate(hoursLater(2));
+    expect((await alerts())[1]).toMatchObject({ close_reason: 'the rule no longer holds' });
+  });
+
+  test('goes out once as a message to the contact that it names', async () => {
+    const rules = await openRules();
+    const { query } = rules;
+    await addDays(rules, 1, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50, conversions: 2 }));
+    await query(
+      `INSERT INTO whatsapp_account (tenant_id, id, phone_number_id, secret, secret_key_id) VALUES (1, 7, '7', '', '')`,
+    );
+    await query(
+      `INSERT INTO whatsapp_contact (tenant_id, id, phone_hash, phone, phone_key_id) VALUES (1, 8, '', '', '')`,
+    );
+    await query(
+      `INSERT INTO whatsapp_template (tenant_id, id, name, language, parameters) VALUES (1, 9, 'alert', 'en', 2)`,
+    );
+    const to = { account_id: 7, contact_id: 8, template_id: 9 };
+    await rules.addRule('Dear', { when: expensive, actions: [{ kind: 'send_alert', whatsapp: to }] });
+    await rules.addRule('To nobody', {
+      when: expensive,
+      actions: [{ kind: 'send_alert', whatsapp: { ...to, contact_id: 88 } }],
+    });
+    await rules.evaluate();
+    await rules.evaluate();
+    expect(
+      await query('SELECT account_id, contact_id, template_id, parameters, state FROM whatsapp_message'),
+    ).toEqual([
+      {
+        account_id: '7',
+        contact_id: '8',
+        template_id: '9',
+        parameters: ['Dear: Campaign 1', 'cpa last_7_days is 25.'],
+        state: 'scheduled',
+      },
+    ]);
+    expect(
+      await query(`SELECT details -> 'whatsapp_message_id' <> 'null' AS sent FROM alert ORDER BY title`),
+    ).toEqual([{ sent: true }, { sent: false }]);
+  });
+});
+
+test('the scheduled job looks with the eyes of its tick, however late its tasks run', async () => {
+  const rules = await openRules();
+  await addDays(rules, 1, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50, conversions: 2 }));
+  await rules.addRule('Too dear', { when: expensive, actions: [{ kind: 'pause' }] });
+  expect(await rules.run(evaluateAllRules, {}, at(NOW))).toEqual({ enqueued: 2 });
+  await rules.applied();
+  await waitFor('the look', async () => (await rules.query('SELECT FROM rule_execution')).length === 1);
+  expect(await rules.query('SELECT evaluated_at, outcome FROM rule_execution')).toEqual([
+    { evaluated_at: new Date(NOW), outcome: 'fired' },
+  ]);
+});
+
+test('a look that is repeated at the same tick is one look, held or not', async () => {
+  const rules = await openRules();
+  await rules.query('DELETE FROM pipeline_check');
+  await addDays(rules, 1, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50, conversions: 2 }));
+  await rules.addRule('Too dear', { when: expensive, actions: [{ kind: 'pause' }] });
+  for (let count = 0; count < 3; count++) expect(await rules.evaluate()).toMatchObject({ held: 1 });
+  expect(await rules.query('SELECT outcome FROM rule_execution')).toEqual([{ outcome: 'held' }]);
+});
+
+describe('a change that is on its way', () => {
+  async function propose(
+    rules: Rules,
+    { state = 'proposed', age = '0' }: { state?: string; age?: string } = {},
+  ): Promise<number> {
+    const ruleId = await rules.addRule('Rule', {
+      when: expensive,
+      actions: [{ kind: 'pause' }],
+      cooldown_hours: 2,
+    });
+    const [row] = await rules.query<{ id: string }>(
+      `INSERT INTO platform_action (tenant_id, rule_id, campaign_id, kind, target, before, cooldown_slot, state, claim, claimed_at, applied_at, proposed_at, created_at)
+       VALUES (1, $1, 1, 'status', 'paused', 'active', 1, $2, gen_random_uuid(), CASE WHEN $2 = 'applying' THEN now() END,
+         CASE WHEN $2 = 'applied' THEN now() END, now(), now() - $3::interval) RETURNING id`,
+      [ruleId, state, age],
+    );
+    return Number(row?.id);
+  }
+  const stateOf = async ({ query }: Rules): Promise<unknown> =>
+    (await query('SELECT state, error FROM platform_action'))[0];
+
+  test('is given up after its cooldown, and when its rule is no longer active', async () => {
+    const rules = await openRules();
+    const late = await propose(rules, { age: '3 hours' });
+    expect(await rules.run(applyPlatformAction, { tenant_id: TENANT, action_id: late })).toEqual({
+      action_id: late,
+      outcome: 'given_up',
+    });
+    expect(await stateOf(rules)).toEqual({
+      state: 'failed',
+      error: 'it could not be applied within its cooldown',
+    });
+    await rules.query(`DELETE FROM platform_action; UPDATE rule SET status = 'paused', name = 'Paused'`);
+    const orphan = await propose(rules);
+    await rules.query(`UPDATE rule SET status = 'paused'`);
+    expect(await rules.run(applyPlatformAction, { tenant_id: TENANT, action_id: orphan })).toMatchObject({
+      outcome: 'given_up',
+    });
+    expect(await stateOf(rules)).toMatchObject({ error: 'the rule is not active any more' });
+    expect(await onPlatform(rules, 1)).toMatchObject({ changes: 0 });
+  });
+
+  test('is told to the audit log even when the attempt that made it could not', async () => {
+    const rules = await openRules();
+    const action = await propose(rules, { state: 'applied' });
+    expect(await rules.run(applyPlatformAction, { tenant_id: TENANT, action_id: action })).toMatchObject({
+      outcome: 'already_done',
+    });
+    expect(rules.audited).toMatchObject([
+      { id: `platform-action-1-${action}`, action: 'campaign.status', subject: 'campaign/1' },
+    ]);
+  });
+
+  test('waits for another task that is at it, instead of taking it for done', async () => {
+    const rules = await openRules();
+    const action = await propose(rules, { state: 'applying' });
+    const handler = rules.handlers.find(({ contract }) => contract.name === applyPlatformAction.name);
+    if (handler === undefined) throw new Error('no handler');
+    const payload = { tenant_id: TENANT, action_id: action };
+    expect(await runTask(handler, payload)).toMatchObject({ outcome: 'snoozed', delayMs: 60_000 });
+    // Of a worker that was lost the task is delivered again, and takes over.
+    expect(await runTask(handler, payload, { deliveries: 2 })).toMatchObject({
+      outcome: 'succeeded',
+      result: { outcome: 'applied' },
+    });
+    expect(await onPlatform(rules, 1)).toMatchObject({ changes: 1, local: { status: 'paused' } });
+  });
+
+  test('of another tenant, or none at all, is not there', async () => {
+    const rules = await openRules();
+    const action = await propose(rules);
+    await expect(
+      rules.run(applyPlatformAction, { tenant_id: OTHER_TENANT, action_id: action }),
+    ).rejects.toThrow(`There is no platform action ${action}.`);
+    expect(await stateOf(rules)).toMatchObject({ state: 'proposed' });
   });
 });
 

@@ -125,6 +125,54 @@ test('a person can steer queues and workers, and take tasks back', async () => {
   expect(await up.kill('SIGINT')).toBe(0);
 });
 
+test('a newcomer sees a day of the schedule at once, and can change it', async () => {
+  const stack = await LocalStack.create();
+  const up = stack.up(['--fast-clock', '20000']);
+  await stack.started(up);
+  const stratum = async (...args: string[]): Promise<{ code: number | null; output: string }> => {
+    const program = stack.run(args);
+    return { code: await program.exited(), output: program.output() };
+  };
+  const entrySchema = z.looseObject({
+    name: z.string(),
+    state: z.looseObject({ last_run: z.looseObject({ outcome: z.string().nullable() }).nullable() }),
+  });
+  const json = async <T>(schema: z.ZodType<T>, ...args: string[]): Promise<T> =>
+    schema.parse(JSON.parse((await stratum('schedules', ...args, '--json')).output));
+  await waitFor(
+    'every job to have run',
+    async () => {
+      const entries = await json(z.array(entrySchema), 'list');
+      return entries.length === 15 && entries.every(({ state }) => state.last_run?.outcome === 'SUCCESS');
+    },
+    60_000,
+  );
+  expect((await stratum('dead', 'list')).output).toContain('no dead letters');
+
+  const entry = ['berlin', '--task', 'sync_campaign_data', '--payload', '{"tenant_id":1,"platform":"meta"}'];
+  const when = ['--cron', '30 2 * * *', '--time-zone', 'Europe/Berlin'];
+  expect(await json(entrySchema, 'add', ...entry, ...when)).toMatchObject({
+    source: 'runtime',
+    warnings: [],
+  });
+  expect(await json(entrySchema, 'edit', 'berlin', '--every', '6h')).toMatchObject({ every_ms: 21_600_000 });
+  expect(await json(entrySchema, 'pause', 'berlin', '--reason', 'credentials')).toMatchObject({
+    paused: { reason: 'credentials' },
+  });
+  expect(await json(entrySchema, 'resume', 'berlin')).toMatchObject({ paused: null });
+  expect(await json(z.unknown(), 'run', 'berlin')).toMatchObject({ duplicate: false });
+  const from = new Date(Date.now() - 86_400_000).toISOString();
+  expect(await json(z.array(z.string()), 'backfill', 'berlin', '--from', from)).toHaveLength(4);
+  expect(await json(entrySchema, 'show', 'berlin')).toMatchObject({ upcoming: expect.any(Array) });
+  expect(await json(z.unknown(), 'remove', 'berlin')).toEqual({ name: 'berlin', removed: true });
+  expect(await stratum('schedules', 'show', 'berlin')).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('no schedule entry "berlin"'),
+  });
+  expect(await stratum('schedules', 'remove', 'evaluate_all_rules')).toMatchObject({ code: 1 });
+  expect(await up.kill('SIGINT')).toBe(0);
+}, 180_000);
+
 test('without a stack it says what to do', async () => {
   const stack = await LocalStack.create();
   const program = stack.run(['status']);

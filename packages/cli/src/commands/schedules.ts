@@ -82,18 +82,22 @@ export function schedulesCommand(): Command {
         .description('Let nothing of an entry run until it is resumed.')
         .argument('<name>')
         .option('--reason <text>', 'shown in the list', 'by hand')
-        .action(async (name: string, { reason }: { reason: string }) => {
-          await withSchedules((schedules) => schedules.pause(name, reason));
-          console.log(`${name} is paused.`);
+        .option('--json', 'print JSON')
+        .action(async (name: string, { reason, json }: { reason: string } & JsonOption) => {
+          const entry = await withSchedules((schedules) => schedules.pause(name, reason));
+          if (json) printJson(entry);
+          else console.log(`${name} is paused.`);
         }),
     )
     .addCommand(
       new Command('resume')
         .description('Let an entry run again; what it missed while paused is not caught up.')
         .argument('<name>')
-        .action(async (name: string) => {
-          const { next } = await withSchedules((schedules) => schedules.resume(name));
-          console.log(`${name} runs again, next at ${next ?? '–'}.`);
+        .option('--json', 'print JSON')
+        .action(async (name: string, { json }: JsonOption) => {
+          const entry = await withSchedules((schedules) => schedules.resume(name));
+          if (json) printJson(entry);
+          else console.log(`${name} runs again, next at ${entry.next ?? '–'}.`);
         }),
     )
     .addCommand(
@@ -135,9 +139,11 @@ export function schedulesCommand(): Command {
       new Command('remove')
         .description('Remove an entry.')
         .argument('<name>')
-        .action(async (name: string) => {
+        .option('--json', 'print JSON')
+        .action(async (name: string, { json }: JsonOption) => {
           await withSchedules((schedules) => schedules.remove(name));
-          console.log(`${name} is removed.`);
+          if (json) printJson({ name, removed: true });
+          else console.log(`${name} is removed.`);
         }),
     );
 }

@@ -1,7 +1,8 @@
-/** One sync of each platform of the demonstration tenant, through the queue like any other. */
+/** One sync of each account of the demonstration tenants, through the queue like any other. */
 import { connectToNats, createClient, type TaskRecord } from '@stratum/jobs';
 import {
   DEMO_TENANT_ID,
+  OTHER_TENANT_ID,
   loadConfiguration,
   platformTopology,
   TOPOLOGY_SETTINGS,
@@ -25,7 +26,7 @@ export interface SyncedPlatform {
   error: string | null;
 }
 
-/** Resolves when all have ended, in order of the platforms. */
+/** Resolves when all have ended: what became of the first tenant's, in order of the platforms. */
 export async function runFirstSync(
   environment: NodeJS.ProcessEnv,
   onProgress: (message: string) => void,
@@ -39,7 +40,10 @@ export async function runFirstSync(
   const client = createClient({ connection, topology: platformTopology(configuration) });
   try {
     let done = 0;
-    return await Promise.all(
+    const other = client
+      .enqueue(syncCampaignData, { tenant_id: OTHER_TENANT_ID, platform: 'meta' })
+      .then(({ id }) => client.result(id, { timeoutMs: SYNC_TIMEOUT_MS }));
+    const synced = Promise.all(
       PLATFORM_NAMES.map(async (platform) => {
         const { id } = await client.enqueue(syncCampaignData, { tenant_id: DEMO_TENANT_ID, platform });
         const record = await client.result(id, { timeoutMs: SYNC_TIMEOUT_MS });
@@ -47,6 +51,8 @@ export async function runFirstSync(
         return summarise(platform, record);
       }),
     );
+    const [summaries] = await Promise.all([synced, other]);
+    return summaries;
   } finally {
     await client.close();
     await connection.close();

@@ -18,7 +18,7 @@ import { WorkflowEngine } from '../workflow/engine.js';
 import { workflowsOf, type Workflows } from '../workflow/workflows.js';
 import { composeTask, type ComposedMessage, type EnqueueOptions, type TaskTarget } from './compose.js';
 import { controlOf, type Control } from './control.js';
-import { TaskLookup } from './lookup.js';
+import { TaskLookup, type StatusOptions } from './lookup.js';
 import { readQueueDepths, readTenantDepths, type LaneDepths, type QueueDepth } from './queue-depth.js';
 import { UniqueLocks, uniqueToken } from './unique-locks.js';
 import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
@@ -63,7 +63,7 @@ export interface JobsClient {
   /** Enqueues by name, without a contract: the payload is checked only by the worker. */
   publish(queue: string, task: string, payload: unknown, options?: EnqueueOptions): Promise<Enqueued>;
   /** The task's record; `undefined` for an id that nobody has seen. */
-  status(id: string): Promise<TaskRecord | undefined>;
+  status(id: string, options?: StatusOptions): Promise<TaskRecord | undefined>;
   /** Waits for the final record, without polling. Throws ResultTimeoutError, or the signal's reason. */
   result(id: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<TaskRecord>;
   /** Every change of a task's record, progress included, until its final one, or until the signal aborts. */
@@ -191,7 +191,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       };
       return send(target, payload, options);
     },
-    status: (id) => lookup.status(requireToken(id, 'id')),
+    status: (id, options) => lookup.status(requireToken(id, 'id'), options),
     result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal } = {}) =>
       lookup.result(requireToken(id, 'id'), timeoutMs, signal),
     watch: (id, { signal } = {}) => lookup.watch(requireToken(id, 'id'), signal),

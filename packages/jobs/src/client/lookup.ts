@@ -9,6 +9,11 @@ import { StreamAccess, storedSubject } from '../topology/stream-access.js';
 
 const LOOK_AGAIN_MS = 250;
 
+export interface StatusOptions {
+  /** Look in this queue only: quicker, and whatever is the matter with the others. Default: all of them. */
+  queue?: string;
+}
+
 export class TaskLookup {
   /** Callers that wait, to look again after a reconnect: a notice sent meanwhile has not reached them. */
   private readonly waiting = new Set<() => void>();
@@ -30,10 +35,11 @@ export class TaskLookup {
   }
 
   /** The task's state; `undefined` for an id that nobody has seen, or whose result has expired. */
-  async status(id: string): Promise<TaskRecord | undefined> {
+  async status(id: string, { queue: only }: StatusOptions = {}): Promise<TaskRecord | undefined> {
     const record = await this.record(id);
     if (record !== undefined) return record;
-    const found = await Promise.all(this.topology.queues.map((queue) => this.queued(queue.name, id)));
+    const queues = only === undefined ? this.topology.queues.map(({ name }) => name) : [only];
+    const found = await Promise.all(queues.map((queue) => this.queued(queue, id)));
     // A task may have started between the two look-ups, and then it has a record now.
     return found.find((entry) => entry !== undefined) ?? this.record(id);
   }

@@ -30,7 +30,7 @@ export interface BookedEntry {
 }
 
 /** Somebody else wrote a state: there is another leader. */
-class LeadershipLostError extends Error {
+export class LeadershipLostError extends Error {
   constructor(entry: string) {
     super(`another scheduler has written the state of "${entry}"`);
     this.name = 'LeadershipLostError';

@@ -17,13 +17,13 @@ import { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { JobsMetrics } from '../telemetry/metrics.js';
 import type { Topology } from '../topology/define.js';
-import { ScheduleBook, type BookedEntry } from './book.js';
+import { LeadershipLostError, ScheduleBook, type BookedEntry } from './book.js';
 import { ScheduleBucket } from './bucket.js';
 import { REAL_CLOCK, type ScheduleClock } from './clock.js';
 import { declareEntries } from './declare.js';
-import { eachLimited } from './each-limited.js';
 import type { ScheduleEntryOptions } from './entry.js';
 import { Leadership, type Lease } from './leadership.js';
+import { QueueLanes } from './queue-lanes.js';
 import { isOpen, lastDealtWith, TickRunner } from './tick-runner.js';
 
 export interface SchedulerOptions {
@@ -52,6 +52,12 @@ export interface Scheduler {
 
 /** How often open runs are looked after, and leadership is asked for again after a failure. */
 const POLL_MS = 1_000;
+/** A tick that is not stored by then is given up, in milliseconds, and tried again later under the same id. */
+const PUBLISH_WITHIN_MS = 10_000;
+/** An entry whose tick could not be enqueued is tried again after this time, in milliseconds. */
+const RETRY_MS = 5_000;
+/** What is under way when leading ends has so long to end, too. */
+const STOP_WITHIN_MS = 2_000;
 /** Runs looked after in one round. */
 const MAX_FOLLOWED = 2_000;
 
@@ -85,7 +91,7 @@ class BeatScheduler implements Scheduler {
         .slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`;
     this.logger = (options.logger ?? pino({ level: 'silent' })).child({ part: 'scheduler' });
     this.clock = options.clock ?? REAL_CLOCK;
-    this.publisher = new AckMultiplexer(connection);
+    this.publisher = new AckMultiplexer(connection, { deadlineMs: PUBLISH_WITHIN_MS });
     this.bucket = new ScheduleBucket(connection, topology.names, this.publisher);
     this.leadership = new Leadership(this.bucket, this.name, this.logger);
   }
@@ -149,48 +155,61 @@ class BeatScheduler implements Scheduler {
     const queue = new TinyQueue<DueAt>([], (a, b) => a.at - b.at);
     const dueAt = new Map<string, number>();
     const open = new Set<string>([...book.entries.values()].filter(isOpen).map(({ name }) => name));
+    const lanes = new QueueLanes();
+    /** Entries that are being worked on: what comes due or changes meanwhile is looked at afterwards. */
+    const busy = new Set<string>();
+    const lost = new AbortController();
+    const plan = (name: string, at: number): void => {
+      if (dueAt.get(name) === at) return;
+      dueAt.set(name, at);
+      queue.push({ at, name });
+    };
     const enter = (booked: BookedEntry): void => {
       if (isOpen(booked)) open.add(booked.name);
-      if (booked.entry.paused !== null) return void dueAt.delete(booked.name);
-      const at = booked.cadence.next(Math.min(lastDealtWith(booked), this.clock.now()));
-      if (dueAt.get(booked.name) === at) return;
-      dueAt.set(booked.name, at);
-      queue.push({ at, name: booked.name });
+      if (booked.entry.paused !== null) dueAt.delete(booked.name);
+      else plan(booked.name, booked.cadence.next(Math.min(lastDealtWith(booked), this.clock.now())));
     };
-    let followedAt = -Infinity;
-    while (lease.isHeld()) {
-      for (const name of book.changed) {
+    const work = (name: string, task: (booked: BookedEntry) => Promise<void>): void => {
+      const { queue: lane } = book.entries.get(name)?.entry ?? {};
+      if (lane === undefined) return;
+      busy.add(name);
+      lanes.add(lane, async () => {
         const booked = book.entries.get(name);
-        if (booked === undefined) dueAt.delete(name);
-        else enter(booked);
-      }
-      book.changed.clear();
-      const now = this.clock.now();
-      const due = takeDue(queue, dueAt, now).flatMap((name) => book.entries.get(name) ?? []);
-      await eachLimited(due, async (booked) => {
-        await runner.runDue(booked, now);
-        enter(booked);
+        try {
+          if (booked !== undefined) await task(booked);
+          busy.delete(name);
+          if (booked !== undefined) enter(booked);
+        } catch (error) {
+          busy.delete(name);
+          if (error instanceof LeadershipLostError) lost.abort(error);
+          this.logger.error({ err: error, entry: name }, 'an entry could not be seen to, trying again');
+          if (booked !== undefined && isOpen(booked)) open.add(name);
+          plan(name, this.clock.now() + RETRY_MS);
+        }
       });
-      if (performance.now() - followedAt >= POLL_MS) {
-        followedAt = performance.now();
-        for (const { name } of [...book.entries.values()].filter(({ backfill }) => backfill !== undefined))
-          open.add(name);
-        await this.followOpen(book, runner, open);
+    };
+    try {
+      for (let followedAt = -Infinity; lease.isHeld() && !lost.signal.aborted;) {
+        for (const name of book.changed) {
+          const booked = book.entries.get(name);
+          if (booked === undefined) dueAt.delete(name);
+          else if (!busy.has(name)) enter(booked);
+        }
+        book.changed.clear();
+        for (const name of takeDue(queue, dueAt, this.clock.now())) {
+          if (!busy.has(name)) work(name, (booked) => runner.runDue(booked, this.clock.now()));
+        }
+        if (performance.now() - followedAt >= POLL_MS) {
+          followedAt = performance.now();
+          for (const { name, backfill } of book.entries.values()) if (backfill !== undefined) open.add(name);
+          for (const name of takeOpen(open, busy)) work(name, (booked) => runner.followUp(booked));
+        }
+        await this.pause(lease, book, queue.peek()?.at);
       }
-      await this.pause(lease, book, queue.peek()?.at);
+    } finally {
+      await lanes.stop(STOP_WITHIN_MS);
     }
-  }
-
-  /** Those that were not looked after are first the next time. */
-  private async followOpen(book: ScheduleBook, runner: TickRunner, open: Set<string>): Promise<void> {
-    const names = [...open].slice(0, MAX_FOLLOWED);
-    for (const name of names) open.delete(name);
-    await eachLimited(names, async (name) => {
-      const booked = book.entries.get(name);
-      if (booked === undefined) return;
-      await runner.followUp(booked);
-      if (isOpen(booked)) open.add(name);
-    });
+    lost.signal.throwIfAborted();
   }
 
   /** Until the next tick, the next round, or a change. */
@@ -202,6 +221,13 @@ class BeatScheduler implements Scheduler {
     await Promise.race(waits);
     round.abort();
   }
+}
+
+/** Those that were not looked after are first the next time. */
+function takeOpen(open: Set<string>, busy: ReadonlySet<string>): string[] {
+  const names = [...open].filter((name) => !busy.has(name)).slice(0, MAX_FOLLOWED);
+  for (const name of names) open.delete(name);
+  return names;
 }
 
 /** Names whose time has come; what was put off or taken out since it was queued is passed over. */

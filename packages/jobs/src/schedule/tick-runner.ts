@@ -49,7 +49,7 @@ export class TickRunner {
   /** Looks what became of the last run, and starts what has waited for it. */
   async followUp(booked: BookedEntry): Promise<void> {
     const state = structuredClone(booked.state);
-    const ended = !(await this.isRunning(state));
+    const ended = !(await this.isRunning(booked, state));
     let changed = state.last_run?.outcome !== booked.state.last_run?.outcome;
     if (changed) await this.afterRun(booked, state);
     if (ended && state.buffered.length > 0 && this.options.isLeading()) {
@@ -65,7 +65,7 @@ export class TickRunner {
 
   private async runTick(booked: BookedEntry, state: EntryState, tick: Date): Promise<void> {
     const { overlap } = booked.entry;
-    const busy = overlap !== 'allow' && (state.buffered.length > 0 || (await this.isRunning(state)));
+    const busy = overlap !== 'allow' && (state.buffered.length > 0 || (await this.isRunning(booked, state)));
     if (!busy) return this.fire(booked, state, tick);
     const missed = (): void => {
       const at = tick.getTime();
@@ -109,10 +109,10 @@ export class TickRunner {
   }
 
   /** Notes the outcome of the last run when it has ended. */
-  private async isRunning(state: EntryState): Promise<boolean> {
+  private async isRunning({ entry }: BookedEntry, state: EntryState): Promise<boolean> {
     const run = state.last_run;
     if (run === null || run.outcome !== null) return false;
-    const record = await this.options.client.status(run.id);
+    const record = await this.options.client.status(run.id, { queue: entry.queue });
     if (record === undefined) {
       if (Date.now() - Date.parse(run.enqueued_at) < UNKNOWN_AFTER_MS) return true;
       run.outcome = 'UNKNOWN';

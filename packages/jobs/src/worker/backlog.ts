@@ -45,8 +45,8 @@ export class Backlog {
     }
     const timer = setTimeout(() => {
       this.waiters.delete(delivery);
-      this.line(lane)?.enqueue(delivery);
-      this.ready++;
+      // A timer may be a millisecond ahead of the clock: the task is not.
+      this.add(delivery, lane, notBefore);
       this.onReady();
     }, wait);
     this.waiters.set(delivery, timer);

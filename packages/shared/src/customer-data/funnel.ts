@@ -1,19 +1,26 @@
 /** What a funnel is: steps in order, and how long a profile may take for them. */
 import { z } from 'zod';
-import { OPERATORS } from './segment-tree.js';
+import { OPERATORS, valueProblem } from './segment-tree.js';
 
-const filter = z.strictObject({
-  property: z.string().min(1).max(200),
-  operator: z.enum(OPERATORS),
-  value: z
-    .union([
-      z.string(),
-      z.number(),
-      z.boolean(),
-      z.array(z.union([z.string(), z.number(), z.boolean()])).min(1),
-    ])
-    .optional(),
-});
+const filter = z
+  .strictObject({
+    property: z.string().min(1).max(200),
+    operator: z.enum(OPERATORS),
+    value: z
+      .union([
+        z.string(),
+        z.number(),
+        z.boolean(),
+        z.array(z.union([z.string(), z.number(), z.boolean()])).min(1),
+      ])
+      .optional(),
+  })
+  .check((context) => {
+    const { operator, value } = context.value;
+    const message = valueProblem(operator, value, { numeric: false });
+    if (message !== undefined)
+      context.issues.push({ code: 'custom', message, path: ['value'], input: value });
+  });
 
 const stepSchema = z.strictObject({
   event: z.string().min(1).max(200),

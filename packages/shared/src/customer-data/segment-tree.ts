@@ -239,7 +239,8 @@ function isDate(text: string): boolean {
 
 const isNumber = (each: unknown): boolean => typeof each === 'number';
 
-function valueProblem(
+/** What is wrong with the value that an operator is given; `undefined` when nothing is. */
+export function valueProblem(
   operator: Operator,
   given: unknown,
   { numeric }: { numeric: boolean },

@@ -10,7 +10,7 @@ import { saveSegment } from '../customer-data/save-segment.js';
 import { funnelSchema } from '../customer-data/funnel.js';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '../rules/rule.js';
 import { withTenant } from './database.js';
-import { DEMO_TENANT_ID } from './seed.js';
+import { DEMO_TENANT_ID, OTHER_TENANT_ID } from './seed.js';
 
 export interface DemonstrationOptions {
   /** Where the sandbox shows competitors' sites and a WordPress. */
@@ -21,7 +21,6 @@ export interface DemonstrationOptions {
   now: Date;
 }
 
-const OTHER_TENANT_ID = 2;
 const PROFILES = 400;
 
 /** Returns whether it was made by this call. Run as the owner of the database. */
@@ -175,12 +174,12 @@ async function addCustomers(client: PoolClient, tenantId: number, now: Date): Pr
     [tenantId, now, PROFILES],
   );
   await client.query(
-    `INSERT INTO cdp_event (tenant_id, message_id, profile_id, name, properties, occurred_at)
+    `INSERT INTO cdp_event (tenant_id, message_id, profile_id, name, properties, occurred_at, received_at)
      SELECT p.tenant_id, p.external_id || '-' || step, p.id, (ARRAY['Product Viewed', 'Product Added', 'Order Completed'])[step],
        jsonb_build_object('device', (ARRAY['mobile', 'desktop'])[1 + p.id::int % 2], 'value', 20 + p.id::int * 13 % 180),
-       p.last_seen_at - interval '1 hour' + step * interval '10 minutes'
-     FROM cdp_profile p, generate_series(1, 3) step
-     WHERE p.tenant_id = $1 AND (step = 1 OR (step = 2 AND p.id % 3 <> 1) OR (step = 3 AND p.total_purchases > 0))`,
+       at, at
+     FROM cdp_profile p CROSS JOIN generate_series(1, 3) step CROSS JOIN LATERAL (SELECT p.last_seen_at - interval '1 hour' + step * interval '10 minutes' AS at) moment
+     WHERE p.tenant_id = $1 AND (step = 1 OR (step = 2 AND split_part(p.external_id, '-', 2)::int % 3 <> 1) OR (step = 3 AND p.total_purchases > 0))`,
     [tenantId],
   );
   await client.query(

@@ -6,6 +6,8 @@ import type { PlatformCredentials } from '../platforms/credentials.js';
 import { withTenant } from './database.js';
 
 export const DEMO_TENANT_ID = 1;
+/** Has an account on Meta. */
+export const OTHER_TENANT_ID = 2;
 
 interface SeedAccount {
   externalId: string;
@@ -48,7 +50,7 @@ const TENANTS: readonly {
     ],
   },
   {
-    id: 2,
+    id: OTHER_TENANT_ID,
     name: 'Alpenglow Reisen',
     currency: 'EUR',
     timeZone: 'Europe/Zurich',

@@ -1,5 +1,5 @@
 /** What a job that only enqueues others needs: ids that come from the tick, so that a repeated tick repeats nothing. */
-import type { TaskContext, TaskContract } from '@stratum/jobs';
+import type { EnqueueOptions, TaskContext, TaskContract } from '@stratum/jobs';
 import type { z } from 'zod';
 
 /** What tells this run of a scheduled job from its others: its tick, or its own id when somebody called it by hand. */
@@ -15,6 +15,13 @@ export function tickTime(
   return context.scheduledBy?.tick ?? now();
 }
 
+/** Options with which a child is about the same tick as its parent: a repeated or late one then sees the same time and writes the same rows. */
+export function ofTick({
+  scheduledBy,
+}: Pick<TaskContext, 'scheduledBy'>): Pick<EnqueueOptions, 'scheduledBy'> {
+  return scheduledBy === undefined ? {} : { scheduledBy };
+}
+
 const MAX_ID = 64;
 
 /** `<name>-<slot>-<scope>`, cut to the 64 characters of a task id: a long slot keeps its end, where slots differ. */
@@ -23,7 +30,7 @@ export function derivedTaskId(name: string, slot: string, ...scope: readonly (st
   return `${name}-${slot.slice(-(MAX_ID - name.length - 1 - suffix.length))}${suffix}`;
 }
 
-/** One task for each scope, with ids that come from the slot. Returns how many are new. */
+/** One task for each scope, about the same tick, with ids that come from the slot. Returns how many are new. */
 export async function fanOut<Input extends z.ZodType>(
   context: Pick<TaskContext, 'id' | 'scheduledBy' | 'enqueueMany'>,
   contract: TaskContract<Input>,
@@ -34,7 +41,7 @@ export async function fanOut<Input extends z.ZodType>(
     contract,
     items.map(({ scope, payload }) => ({
       payload,
-      options: { id: derivedTaskId(contract.name, slot, scope) },
+      options: { id: derivedTaskId(contract.name, slot, scope), ...ofTick(context) },
     })),
   );
   return enqueued.filter(({ duplicate }) => !duplicate).length;

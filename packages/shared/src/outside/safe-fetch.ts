@@ -163,9 +163,15 @@ function refuseAddress(url: URL): void {
 function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   const parsed = ipaddr.process(address);
-  if (parsed.range() === 'unicast') return true;
+  if (parsed.range() === 'unicast') return parsed instanceof ipaddr.IPv4 || isGlobal(parsed);
   const inner = parsed instanceof ipaddr.IPv6 ? tunnelled(parsed) : undefined;
   return inner !== undefined && inner.range() === 'unicast';
+}
+
+/** 2000::/3 is all that was ever given out (RFC 4291): not ::127.0.0.1, an old way to write an IPv4 address. */
+function isGlobal(address: ipaddr.IPv6): boolean {
+  const [first = 0] = address.toByteArray();
+  return (first & 0b1110_0000) === 0b0010_0000;
 }
 
 /** The IPv4 address inside NAT64's prefix (RFC 6052): reached through a translator, so it is what counts. */

@@ -165,6 +165,14 @@ const actionSchema = z.discriminatedUnion('kind', [
     kind: z.literal('send_alert'),
     severity: z.enum(['info', 'warning', 'critical']).default('warning'),
     message: z.string().max(500).optional(),
+    /** Also as a message to this contact. A template of one parameter gets title and message, one of two gets each of them. */
+    whatsapp: z
+      .strictObject({
+        account_id: z.int().positive(),
+        contact_id: z.int().positive(),
+        template_id: z.int().positive(),
+      })
+      .optional(),
   }),
 ]);
 export type RuleAction = z.output<typeof actionSchema>;

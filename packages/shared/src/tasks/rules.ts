@@ -40,7 +40,7 @@ export const applyPlatformAction = defineTask({
   queue: 'rules',
   description: 'Asks a platform for one change of a campaign, once.',
   input: z.object({ tenant_id: id, action_id: id }),
-  output: z.object({ action_id: z.int(), outcome: z.enum(['applied', 'already_done']) }),
+  output: z.object({ action_id: z.int(), outcome: z.enum(['applied', 'already_done', 'given_up']) }),
   retry: { maxRetries: 6, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },
 });
 

@@ -81,11 +81,29 @@ async function count(
     breakdown:
       funnel.breakdown === undefined
         ? []
-        : parts.map((row) => ({
-            value: row['value'] === null ? '(none)' : String(row['value']),
-            steps: reportOfRow(row),
-          })),
+        : [
+            ...parts.map((row) => ({
+              value: row['value'] === null ? '(none)' : String(row['value']),
+              steps: reportOfRow(row),
+            })),
+            ...restOf(events, whole, parts),
+          ],
   };
+}
+
+/** Those whose value is not among the most frequent, as one; a median of theirs was not worked out. */
+function restOf(
+  events: readonly string[],
+  whole: Record<string, number | string | null> | undefined,
+  parts: readonly Record<string, number | string | null>[],
+): { value: string; steps: StepReport[] }[] {
+  if (whole === undefined || parts.length < MAX_BREAKDOWN) return [];
+  const counts = events.map((_, index) => {
+    const column = `reached_${index + 1}`;
+    const told = parts.reduce((sum, row) => sum + Number(row[column] ?? 0), 0);
+    return { profiles: Number(whole[column] ?? 0) - told, medianSeconds: null };
+  });
+  return counts[0]?.profiles ? [{ value: '(other)', steps: reportOf(events, counts) }] : [];
 }
 
 function numberOrNull(value: number | string | null | undefined): number | null {

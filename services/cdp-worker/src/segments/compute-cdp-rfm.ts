@@ -1,6 +1,6 @@
 /** `compute_cdp_rfm`: quintiles over those who have bought, in which equal values get equal scores; then the round's segments. */
 import type { HandlerFor } from '@stratum/jobs';
-import { computeCdpSegment, derivedTaskId, withTenant, type computeCdpRfm } from '@stratum/shared';
+import { computeCdpSegment, derivedTaskId, ofTick, withTenant, type computeCdpRfm } from '@stratum/shared';
 import type { Pool } from 'pg';
 
 /** A value's score is the fifth of the buyers that it reaches at most: ties share the higher one. */
@@ -44,7 +44,7 @@ export function computeCdpRfmHandler(pool: Pool): HandlerFor<typeof computeCdpRf
       computeCdpSegment,
       segments.map((id) => ({
         payload: { segment_id: id, slot, tenant_id: tenantId },
-        options: { id: derivedTaskId(computeCdpSegment.name, slot, id) },
+        options: { id: derivedTaskId(computeCdpSegment.name, slot, id), ...ofTick(context) },
       })),
     );
     return {

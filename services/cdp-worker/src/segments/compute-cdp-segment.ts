@@ -3,7 +3,7 @@
  * ones, and writes the events that tell of it. A run that dies leaves the membership as it was; one that is repeated changes nothing.
  */
 import { TaskError, type HandlerFor } from '@stratum/jobs';
-import { derivedTaskId, tickTime, withTenant, computeCdpSegment } from '@stratum/shared';
+import { derivedTaskId, ofTick, tickTime, withTenant, computeCdpSegment } from '@stratum/shared';
 import { segmentTreeSchema } from '@stratum/shared/customer-data';
 import type { Pool, PoolClient } from 'pg';
 import { tenantOf } from '../tenant-of.js';
@@ -24,14 +24,17 @@ export function computeCdpSegmentHandler(pool: Pool): HandlerFor<typeof computeC
   return async ({ segment_id: segmentId, slot, tenant_id: asking }, context) => {
     const tenantId = await tenantOf(pool, 'segment', segmentId, asking);
     const now = tickTime(context);
-    const { outcome, dependents } = await withTenant(pool, tenantId, async (client) => ({
-      outcome: await replaceMembers(client, { tenantId, segmentId, now, slot }),
-      dependents: slot === undefined ? [] : await readyDependents(client, segmentId, slot),
-    }));
+    const outcome = await withTenant(pool, tenantId, (client) =>
+      replaceMembers(client, { tenantId, segmentId, now, slot }),
+    );
     if (slot !== undefined) {
+      // Asked after the commit: of two that end at the same time the later one sees that both are done.
+      const dependents = await withTenant(pool, tenantId, (client) =>
+        readyDependents(client, segmentId, slot),
+      );
       const items = dependents.map((id) => ({
         payload: { segment_id: id, slot, tenant_id: tenantId },
-        options: { id: derivedTaskId(computeCdpSegment.name, slot, id) },
+        options: { id: derivedTaskId(computeCdpSegment.name, slot, id), ...ofTick(context) },
       }));
       await context.enqueueMany(computeCdpSegment, items);
     }

@@ -35,15 +35,17 @@ export function processAuditLogsHandler({
     const sum = { written: 0, repeated: 0, refused: 0 };
     // A fetch waits for what is not there, so it is asked for no more than there is.
     for (
-      let waiting = await pendingOf(consumer);
+      let waiting = await waitingIn(consumer);
       waiting > 0 && !context.signal.aborted;
-      waiting = await pendingOf(consumer)
+      waiting = await waitingIn(consumer)
     ) {
       const byTenant = new Map<number, Received[]>();
+      let count = 0;
       for await (const message of await consumer.fetch({
         max_messages: Math.min(BATCH, waiting),
         expires: BATCH_EXPIRES_MS,
       })) {
+        count++;
         const event = eventOf(message);
         if (event === undefined) {
           context.logger.error(
@@ -56,13 +58,16 @@ export function processAuditLogsHandler({
           byTenant.set(event.tenant_id, [...(byTenant.get(event.tenant_id) ?? []), { event, message }]);
         }
       }
+      // All that is left is with somebody else, or put off.
+      if (count === 0) break;
       for (const [tenantId, received] of byTenant) {
         try {
           const events = received.map(({ event }) => event);
           const written = await withTenant(pool, tenantId, (client) =>
             appendAuditEvents(client, tenantId, events),
           );
-          for (const { message } of received) message.ack();
+          // Told to the broker before it is asked what is left.
+          await Promise.all(received.map(({ message }) => message.ackAck()));
           sum.written += written;
           sum.repeated += received.length - written;
         } catch (error) {
@@ -79,8 +84,10 @@ export function processAuditLogsHandler({
   };
 }
 
-async function pendingOf(consumer: Consumer): Promise<number> {
-  return (await consumer.info()).num_pending;
+/** Also what was delivered and not acknowledged: a worker that was lost has left it, and it comes again. */
+async function waitingIn(consumer: Consumer): Promise<number> {
+  const { num_pending: fresh, num_ack_pending: unsettled } = await consumer.info();
+  return fresh + unsettled;
 }
 
 function eventOf(message: JsMsg): AuditEvent | undefined {

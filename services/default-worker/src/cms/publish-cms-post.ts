@@ -1,9 +1,16 @@
 /** `publish_cms_post`: claim the post by its state → tell the site → note version, address and state. */
 import { randomUUID } from 'node:crypto';
 import { TaskError, type HandlerFor } from '@stratum/jobs';
-import { openCredentials, withTenant, type KeyRing, type publishCmsPost } from '@stratum/shared';
-import type { SafeFetch } from '@stratum/shared/outside';
-import type { Pool } from 'pg';
+import {
+  closeAlert,
+  openAlert,
+  openCredentials,
+  withTenant,
+  type KeyRing,
+  type publishCmsPost,
+} from '@stratum/shared';
+import { SiteError, type SafeFetch } from '@stratum/shared/outside';
+import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { WordPress, type RemotePost } from './wordpress.js';
 
@@ -51,13 +58,53 @@ export function publishCmsPostHandler({
         await wordpress.unpublish(remoteId);
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'unknown';
-      await withTenant(pool, tenantId, (client) =>
-        client.query('UPDATE cms_post SET error = $3 WHERE id = $1 AND claim = $2', [postId, claim, reason]),
-      );
+      await withTenant(pool, tenantId, async (client) => {
+        await client.query('UPDATE cms_post SET error = $3 WHERE id = $1 AND claim = $2', [
+          postId,
+          claim,
+          reason,
+        ]);
+        if (isPermanent(error)) await tellFailure(client, { tenantId, postId, action, post, reason });
+      });
       throw error;
     }
     return finish(pool, { tenantId, postId, action, claim, post, remote });
   };
+}
+
+/** The site would say the same again. */
+function isPermanent(error: unknown): boolean {
+  return (
+    (error instanceof TaskError && error.retryable === false) ||
+    (error instanceof SiteError && !error.passing)
+  );
+}
+
+/** Told once; the post stays due and is tried again every ten minutes, until the site takes it or somebody changes it. */
+async function tellFailure(
+  client: PoolClient,
+  {
+    tenantId,
+    postId,
+    action,
+    post,
+    reason,
+  }: { tenantId: number; postId: number; action: Action; post: PostRow; reason: string },
+): Promise<void> {
+  await openAlert(client, {
+    tenantId,
+    key: alertKey(postId),
+    kind: 'cms_post_failed',
+    severity: 'warning',
+    title: `The site does not ${action} “${post.title}”`,
+    message: `${reason}. It is tried again every ten minutes.`,
+    details: { post_id: postId },
+    at: new Date(),
+  });
+}
+
+function alertKey(postId: number): string {
+  return `cms/${postId}`;
 }
 
 async function claimPost(
@@ -127,7 +174,9 @@ async function finish(
       [postId, claim, status, slug, remote?.id ?? null, url, action === 'publish'],
     );
     const [written] = rows;
-    if (written === undefined || action === 'unpublish') return;
+    if (written === undefined) return;
+    await closeAlert(client, alertKey(postId), status, new Date());
+    if (action === 'unpublish') return;
     await client.query(
       `INSERT INTO cms_post_version (tenant_id, post_id, version, slug, title, content, excerpt, published_at)
        VALUES (current_tenant(), $1, $2, $3, $4, $5, $6, $7)`,

@@ -47,6 +47,11 @@ const WRITE = `
   ON CONFLICT (tenant_id, creative_id, date) DO UPDATE SET status = excluded.status, raw_score = excluded.raw_score,
     score = excluded.score, evidence = excluded.evidence, computed_at = now()`;
 
+/** A creative that is no longer shown needs no replacement. */
+const CLOSE_ENDED = `
+  UPDATE alert SET closed_at = $1, close_reason = 'the creative is no longer shown'
+  WHERE kind = 'creative_fatigue' AND closed_at IS NULL AND NOT EXISTS (SELECT FROM creative c WHERE c.status = 'active' AND alert.key = 'fatigue/' || c.id)`;
+
 export function calculateTenantFatigueHandler({
   pool,
 }: {
@@ -69,6 +74,7 @@ export function calculateTenantFatigueHandler({
       }));
       await client.query(WRITE, [date, JSON.stringify(written)]);
       for (const { row, fatigue } of results) await tell(client, tenantId, date, row, fatigue);
+      await client.query(CLOSE_ENDED, [endOf(date)]);
       const count = (status: Fatigue['status']): number =>
         results.filter(({ fatigue }) => fatigue.status === status).length;
       return {
@@ -107,6 +113,10 @@ function numberOrNull(value: string | null): number | null {
   return value === null ? null : Number(value);
 }
 
+function endOf(date: string): Date {
+  return new Date(`${date}T23:59:59Z`);
+}
+
 async function tell(
   client: PoolClient,
   tenantId: number,
@@ -115,7 +125,7 @@ async function tell(
   fatigue: Fatigue,
 ): Promise<void> {
   const key = `fatigue/${id}`;
-  const at = new Date(`${date}T23:59:59Z`);
+  const at = endOf(date);
   if (fatigue.status !== 'refresh') {
     if (fatigue.score !== null) await closeAlert(client, key, 'the creative has recovered', at);
     return;

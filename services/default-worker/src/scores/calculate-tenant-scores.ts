@@ -43,6 +43,13 @@ const WRITE = `
   ON CONFLICT (tenant_id, campaign_id, date) DO UPDATE SET verdict = excluded.verdict, raw_score = excluded.raw_score,
     score = excluded.score, health = excluded.health, reasons = excluded.reasons, evidence = excluded.evidence, computed_at = now()`;
 
+/** The campaign shows its latest day: an earlier one that is worked out again changes nothing there. */
+const SHOW = `
+  UPDATE campaign c SET scaling_score = s.score, health_score = s.health, scored_on = s.date
+  FROM daily_score s
+  WHERE s.date = $1 AND s.score IS NOT NULL AND c.tenant_id = s.tenant_id AND c.id = s.campaign_id
+    AND (c.scored_on IS NULL OR c.scored_on <= s.date)`;
+
 export function calculateTenantScoresHandler({
   pool,
 }: {
@@ -56,6 +63,7 @@ export function calculateTenantScoresHandler({
         return { campaign_id: id, raw_score: raw, ...score };
       });
       await client.query(WRITE, [date, JSON.stringify(scores)]);
+      await client.query(SHOW, [date]);
       const count = (verdict: Verdict): number => scores.filter((score) => score.verdict === verdict).length;
       return {
         tenant_id: tenantId,

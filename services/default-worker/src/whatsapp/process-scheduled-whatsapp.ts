@@ -19,7 +19,7 @@ export function processScheduledWhatsappHandler({
       );
       const items = rows.map(({ tenant_id: tenantId, message_id: messageId }) => ({
         payload: { tenant_id: Number(tenantId), message_id: Number(messageId) },
-        // A message put off by quiet hours comes again, so its id carries the claim's tick.
+        // A claim that was lost is made again, so the id carries the claim's tick.
         options: { id: `whatsapp-${messageId}-${tickTime(context).getTime()}` },
       }));
       const results = await context.enqueueMany(sendWhatsappMessage, items);

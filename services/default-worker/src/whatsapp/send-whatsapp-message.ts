@@ -14,6 +14,7 @@ import {
 } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
+import { untilQuietEnds } from './quiet-hours.js';
 import type { OutgoingMessage, SendResult, WhatsAppClient } from './whatsapp-client.js';
 
 interface MessageRow {
@@ -38,13 +39,17 @@ interface MessageRow {
   language: string | null;
   template_status: string | null;
   template_parameters: number | null;
+  time_zone: string;
+  quiet_hours: unknown;
 }
 
 const READ = `
   SELECT m.state, m.provider_id, m.parameters, m.body, a.phone_number_id, a.secret, a.secret_key_id, a.id AS account_id, a.status AS account_status,
     a.per_minute, c.id AS contact_id, c.phone, c.phone_key_id, c.phone_hash, c.opted_in_at, c.opted_out_at, c.last_inbound_at,
-    t.name AS template, t.language, t.status AS template_status, t.parameters AS template_parameters
+    t.name AS template, t.language, t.status AS template_status, t.parameters AS template_parameters,
+    tenant.time_zone, tenant.settings -> 'quiet_hours' AS quiet_hours
   FROM whatsapp_message m
+  JOIN tenant ON tenant.id = m.tenant_id
   JOIN whatsapp_account a ON a.tenant_id = m.tenant_id AND a.id = m.account_id
   JOIN whatsapp_contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
   LEFT JOIN whatsapp_template t ON t.tenant_id = m.tenant_id AND t.id = m.template_id
@@ -103,7 +108,7 @@ async function begin(client: PoolClient, messageId: number): Promise<Start> {
   // Begun by a worker that was lost: it may be out.
   if (row.state === 'sending') return set('unknown', 'the worker was lost while it was sending');
   if (row.state !== 'claimed') return { kind: 'done', state: row.state, providerId: row.provider_id };
-  if (row.account_status !== 'active') return { kind: 'wait', ms: PAUSED_RETRY_MS };
+  if (row.account_status !== 'active') return wait(client, messageId, PAUSED_RETRY_MS);
   if (row.opted_out_at !== null) return set('suppressed', 'the contact has opted out');
   if (row.opted_in_at === null) return set('suppressed', 'the contact has not opted in');
   const isOpen = row.last_inbound_at !== null && Date.now() - row.last_inbound_at.getTime() < WINDOW_MS;
@@ -117,13 +122,27 @@ async function begin(client: PoolClient, messageId: number): Promise<Start> {
       `the template “${row.template}” takes ${row.template_parameters} parameters, not ${row.parameters.length}`,
     );
   }
-  const wait = await waitForTurn(client, row);
-  if (wait > 0) return { kind: 'wait', ms: wait };
+  const waitMs =
+    untilQuietEnds(row.quiet_hours, row.time_zone, new Date()) || (await waitForTurn(client, row));
+  if (waitMs > 0) return wait(client, messageId, waitMs);
   await client.query(
     `UPDATE whatsapp_message SET state = 'sending', sent_at = now(), error = NULL WHERE id = $1`,
     [messageId],
   );
   return { kind: 'send', row };
+}
+
+/** The claim is kept as long as its task waits, so that nobody takes it for lost and enqueues a second one. */
+async function wait(client: PoolClient, messageId: number, ms: number): Promise<Start> {
+  await keepClaim(client, messageId, ms);
+  return { kind: 'wait', ms };
+}
+
+async function keepClaim(client: PoolClient, messageId: number, ms: number): Promise<void> {
+  await client.query(
+    `UPDATE whatsapp_message SET claimed_at = now() + $2 * interval '1 millisecond' WHERE id = $1 AND state = 'claimed'`,
+    [messageId, ms],
+  );
 }
 
 /** Milliseconds until the number may send again. Whoever asks waits for those before. */
@@ -189,7 +208,9 @@ async function settle(
     case 'failed':
       return set('failed', result.reason);
     case 'later':
-      return set('claimed', result.reason);
+      await set('claimed', result.reason);
+      await keepClaim(client, messageId, result.afterMs ?? 0);
+      return 'claimed';
     case 'opted_out':
       await client.query(
         'UPDATE whatsapp_contact SET opted_out_at = coalesce(opted_out_at, now()) WHERE id = $1',
@@ -210,7 +231,9 @@ async function settle(
         message: `The provider refuses it (${result.reason}). Look at the account, then set it active again.`,
         at: new Date(),
       });
-      return set('claimed', result.reason);
+      await set('claimed', result.reason);
+      await keepClaim(client, messageId, 0);
+      return 'claimed';
     }
   }
 }

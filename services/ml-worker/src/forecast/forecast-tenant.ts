@@ -42,9 +42,12 @@ export async function forecastTenant(pool: Pool, job: ForecastJob): Promise<Fore
   for (const [index, history] of histories.entries()) {
     job.signal.throwIfAborted();
     for (const metric of METRICS) {
-      const { campaignId, currency } = history;
-      const forecast = forecastSeries(history[metric], HORIZON);
-      forecasts.push({ ...forecast, campaignId, currency, metric, historyDays: history.dates.length });
+      const { campaignId, currency, unknownDays } = history;
+      const values = history[metric];
+      if (values === null) continue;
+      const forecast = forecastSeries(values, unknownDays + HORIZON);
+      const days = forecast.days.slice(unknownDays);
+      forecasts.push({ ...forecast, days, campaignId, currency, metric, historyDays: history.dates.length });
     }
     job.onProgress(index + 1, histories.length);
   }
@@ -64,7 +67,8 @@ export async function forecastTenant(pool: Pool, job: ForecastJob): Promise<Fore
 
 /**
  * A total is the sum of its campaigns, so that the figures on one page add up. Its intervals are not sums: campaigns that are off in
- * different directions cancel out, so the errors of the sums are used, day by day of the past.
+ * different directions cancel out, so the errors of the sums are used, day by day of the past; where the campaigns were not tested over
+ * the same days, what a forecast of their sum was off by.
  */
 function totalsOf(
   histories: readonly CampaignHistory[],
@@ -74,10 +78,14 @@ function totalsOf(
   for (const currency of new Set(histories.map((history) => history.currency))) {
     for (const metric of METRICS) {
       const parts = forecasts.filter((each) => each.currency === currency && each.metric === metric);
+      if (parts.length === 0) continue;
       const points = Array.from({ length: HORIZON }, (_, day) =>
         sum(parts.map(({ days }) => days[day]?.mean ?? 0)),
       );
-      const errors = sumOfErrors(parts);
+      const own = histories.filter((history) => history.currency === currency && history[metric] !== null);
+      const errors = isTestedTogether(own)
+        ? sumOfErrors(parts)
+        : forecastSeries(sumOf(own, metric), HORIZON).errors;
       const days = errors.length > 0 ? withIntervals(points, errors, HORIZON) : independent(points, parts);
       totals.push({
         campaignId: TOTAL,
@@ -88,7 +96,7 @@ function totalsOf(
         naiveMase: null,
         coverage95: null,
         origins: errors.length,
-        historyDays: Math.max(...histories.map(({ dates }) => dates.length)),
+        historyDays: Math.max(...own.map(({ dates }) => dates.length)),
         days,
         errors,
       });
@@ -97,17 +105,31 @@ function totalsOf(
   return totals;
 }
 
-/** Only campaigns that were tested over the same days can be added up; the others add their spread as independent. */
-function sumOfErrors(parts: readonly NamedForecast[]): number[][] {
-  const longest = Math.max(0, ...parts.map(({ errors }) => errors.length));
-  const tested = parts.filter(({ errors }) => errors.length === longest && errors.length > 0);
-  if (tested.length < parts.length) return [];
-  const days = Math.min(...tested.map(({ errors }) => errors[0]?.length ?? 0));
-  return Array.from({ length: longest }, (_, origin) =>
-    Array.from({ length: days }, (_value, day) =>
-      sum(tested.map(({ errors }) => errors[origin]?.[day] ?? 0)),
-    ),
+/** Histories of the same days are tested from the same origins, so that their errors can be added up. */
+function isTestedTogether(histories: readonly CampaignHistory[]): boolean {
+  return histories.every(
+    ({ dates }) => dates[0] === histories[0]?.dates[0] && dates.length === histories[0]?.dates.length,
   );
+}
+
+function sumOfErrors(parts: readonly NamedForecast[]): number[][] {
+  return (parts[0]?.errors ?? []).map((row, origin) =>
+    row.map((_value, day) => sum(parts.map(({ errors }) => errors[origin]?.[day] ?? 0))),
+  );
+}
+
+/** What they did together, day by day, as far as all of them are known. */
+function sumOf(histories: readonly CampaignHistory[], metric: Metric): number[] {
+  const sums = new Map<string, number>();
+  for (const history of histories) {
+    for (const [index, date] of history.dates.entries())
+      sums.set(date, (sums.get(date) ?? 0) + (history[metric]?.[index] ?? 0));
+  }
+  const [until = ''] = histories.map(({ dates }) => dates.at(-1) ?? '').toSorted();
+  return [...sums]
+    .filter(([date]) => date <= until)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, value]) => value);
 }
 
 function independent(points: readonly number[], parts: readonly NamedForecast[]): ForecastDay[] {

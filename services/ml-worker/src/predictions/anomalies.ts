@@ -15,32 +15,53 @@ const THRESHOLD = 3.5;
 /** Makes the median deviation an estimate of the standard deviation. */
 const MAD_TO_SIGMA = 0.6745;
 /** A series that hardly moves would make every small change unusual. */
-const LEAST_SPREAD = 0.01;
+const LEAST_SPREAD = 0.03;
+
+/** Few weeks know a weekday badly: its difference counts by weeks / (weeks + this). */
+const WEEKDAY_DOUBT = 2;
 
 /**
- * The last day against the days before: its distance from the median, after the usual difference of its weekday, in median absolute
- * deviations (Iglewicz and Hoaglin 1993: unusual beyond 3.5). `undefined` with fewer than 14 days, or where the day has no value.
+ * The last day against the days before: its distance from what is usual for its weekday, in median absolute deviations (Iglewicz and
+ * Hoaglin 1993: unusual beyond 3.5). The deviations are those of each day before from what the others lead to expect of it: days that
+ * had a say in what is usual lie closer to it than a new one, and would make one in ten usual days of a short history unusual.
+ * `undefined` with fewer than 14 days, or where the day has no value.
  */
 export function testLastDay(values: readonly (number | null)[]): Anomaly | undefined {
   const value = values.at(-1);
   const before = values
     .slice(-RECENT_DAYS - 1, -1)
     .map((each, index, all) => ({ each, weekday: (all.length - index) % WEEK }));
-  const known = before.filter((day): day is { each: number; weekday: number } => day.each !== null);
+  const known = before.filter((day): day is Day => day.each !== null);
   if (value === null || value === undefined || known.length < MIN_DAYS) return undefined;
-  const overall = median(known.map(({ each }) => each));
-  const effects = Array.from({ length: WEEK }, (_, weekday) => {
-    const same = known.filter((day) => day.weekday === weekday).map(({ each }) => each);
-    return same.length === 0 ? 0 : median(same) - overall;
-  });
-  const residuals = known.map(({ each, weekday }) => each - overall - (effects[weekday] ?? 0));
-  const centre = median(residuals);
-  const expected = overall + (effects[0] ?? 0) + centre;
-  const deviation = median(residuals.map((residual) => Math.abs(residual - centre)));
-  const spread = Math.max(deviation, LEAST_SPREAD * Math.abs(overall));
+  const deviation = median(
+    known.map((day) =>
+      Math.abs(
+        day.each -
+          usual(
+            known.filter((other) => other !== day),
+            day.weekday,
+          ),
+      ),
+    ),
+  );
+  const spread = Math.max(deviation, LEAST_SPREAD * Math.abs(median(known.map(({ each }) => each))));
   if (spread === 0) return undefined;
+  const expected = usual(known, 0);
   const robustZ = (MAD_TO_SIGMA * (value - expected)) / spread;
-  return { value, expected, robustZ, probability: twoSided(robustZ) };
+  return { value, expected, robustZ, probability: twoSided(robustZ, known.length - WEEK) };
+}
+
+interface Day {
+  each: number;
+  /** Counted back from the tested day: 0 is its own. */
+  weekday: number;
+}
+
+function usual(days: readonly Day[], weekday: number): number {
+  const overall = median(days.map(({ each }) => each));
+  const same = days.filter((day) => day.weekday === weekday).map(({ each }) => each);
+  if (same.length === 0) return overall;
+  return overall + (same.length / (same.length + WEEKDAY_DOUBT)) * (median(same) - overall);
 }
 
 /**
@@ -62,9 +83,10 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
-/** Two-sided tail of the normal distribution. */
-function twoSided(z: number): number {
-  return 2 * (1 - normalCumulative(Math.abs(z)));
+/** Two-sided tail of Student's distribution, by the normal one (Wallace 1959). */
+function twoSided(t: number, degrees: number): number {
+  const z = ((8 * degrees + 1) / (8 * degrees + 3)) * Math.sqrt(degrees * Math.log1p((t * t) / degrees));
+  return 2 * (1 - normalCumulative(z));
 }
 
 /** Abramowitz and Stegun 7.1.26, to 1.5e-7. */

@@ -1,5 +1,5 @@
 /** `run_predictions`: where each active campaign's month ends, what other budgets would bring, what is unusual. */
-import { closeAlert, openAlert, recordDomainEvent, withTenant } from '@stratum/shared';
+import { openAlert, recordDomainEvent, withTenant } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { forecastSeries, type SeriesForecast } from '../forecast/forecast-series.js';
 import { readHistories, type CampaignHistory } from '../history.js';
@@ -51,7 +51,7 @@ export async function predictTenant(
   const found = controlled(campaigns.flatMap(testsOf));
   await withTenant(pool, tenantId, async (client) => {
     await writePredictions(client, at, rows);
-    await writeAnomalies(client, { tenantId, at, campaigns, found });
+    await writeAnomalies(client, { tenantId, at, found });
   });
   return {
     tenant_id: tenantId,
@@ -89,7 +89,9 @@ function predictionOf(
     (sum, value, day) => (campaign.dates[day]?.startsWith(month) ? sum + value : sum),
     0,
   );
-  const { mean, sigma } = sumOfDays(forecastSeries(campaign.spend, daysLeft));
+  // Days that nobody has synced are forecast, too, as far as they lie in this month.
+  const ahead = daysLeft + campaign.unknownDays;
+  const { mean, sigma } = sumOfDays(forecastSeries(campaign.spend, ahead), Math.min(ahead, daysInMonth));
   const end = spent + mean;
   const budget = campaign.dailyBudget === null ? null : campaign.dailyBudget * daysInMonth;
   const isWorth =
@@ -119,7 +121,8 @@ function predictionOf(
 type PredictionRow = ReturnType<typeof predictionOf>;
 
 /** The spread of a sum comes from sums on the past: days that are off are mostly off in the same direction. */
-function sumOfDays({ days, errors }: SeriesForecast): { mean: number; sigma: number } {
+function sumOfDays({ days: all, errors }: SeriesForecast, last: number): { mean: number; sigma: number } {
+  const days = all.slice(-last);
   const mean = days.reduce((sum, day) => sum + day.mean, 0);
   const tested = Math.min(days.length, errors[0]?.length ?? 0);
   if (tested === 0) {
@@ -162,7 +165,7 @@ function testsOf(campaign: CampaignHistory): FoundAnomaly[] {
   const series: Record<AnomalyMetric, (number | null)[]> = {
     spend: [...spend],
     cpa: ratios(spend, conversions),
-    roas: ratios(revenue, spend),
+    roas: revenue === null ? [] : ratios(revenue, spend),
   };
   return (['spend', 'cpa', 'roas'] as const).flatMap((metric) => {
     const values = metric === 'spend' ? series.spend : series[metric].slice(0, -UNSETTLED_DAYS);
@@ -196,17 +199,12 @@ async function writePredictions(client: PoolClient, at: Date, rows: readonly Pre
 
 async function writeAnomalies(
   client: PoolClient,
-  {
-    tenantId,
-    at,
-    campaigns,
-    found,
-  }: { tenantId: number; at: Date; campaigns: readonly CampaignHistory[]; found: readonly FoundAnomaly[] },
+  { tenantId, at, found }: { tenantId: number; at: Date; found: readonly FoundAnomaly[] },
 ): Promise<void> {
-  const open = new Set<string>();
+  const open: string[] = [];
   for (const { campaign, metric, date, value, expected, robustZ, probability } of found) {
     const key = `anomaly/${metric}/${campaign.campaignId}`;
-    open.add(key);
+    open.push(key);
     const explanation = `The ${WORDS[metric]} of “${campaign.name}” on ${date} was ${value.toFixed(2)}; for this weekday about ${expected.toFixed(2)} is usual.`;
     await client.query(
       `INSERT INTO anomaly (tenant_id, campaign_id, metric, date, value, expected, robust_z, confidence, explanation)
@@ -233,12 +231,10 @@ async function writeAnomalies(
       });
     }
   }
-  for (const { campaignId } of campaigns) {
-    for (const metric of ['spend', 'cpa', 'roas'] as const) {
-      const key = `anomaly/${metric}/${campaignId}`;
-      if (!open.has(key)) await closeAlert(client, key, 'back to usual', at);
-    }
-  }
+  await client.query(
+    `UPDATE alert SET closed_at = $2, close_reason = 'back to usual' WHERE kind = 'anomaly' AND closed_at IS NULL AND NOT key = ANY($1)`,
+    [open, at],
+  );
 }
 
 const WORDS: Readonly<Record<AnomalyMetric, string>> = {

@@ -3,7 +3,8 @@
 export interface CampaignDays {
   campaignId: number;
   spend: readonly number[];
-  revenue: readonly number[];
+  /** `null`: unknown, and so is what it responds with. */
+  revenue: readonly number[] | null;
 }
 
 export interface ResponseCurve {
@@ -54,6 +55,7 @@ function regress({
   revenue,
 }: CampaignDays):
   { slope: number; variance: number; meanLogSpend: number; meanLogRevenue: number } | undefined {
+  if (revenue === null) return undefined;
   const from = Math.max(0, spend.length - RECENT_DAYS);
   const days = spend.flatMap((value, day) => {
     const brought = revenue[day] ?? 0;

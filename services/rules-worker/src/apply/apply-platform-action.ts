@@ -1,9 +1,10 @@
 /**
- * `apply_platform_action`: claim → ask the platform → note what it said. The claim is a token, so only its holder writes the end. The
- * wish is a target, so a task that died in the middle, or does not know whether the platform heard it, asks again without harm.
+ * `apply_platform_action`: claim → ask the platform → note what it said → tell the audit log. The claim is a token, so only its holder
+ * writes the end. The wish is a target, so a task that died in the middle, or does not know whether the platform heard it, asks again
+ * without harm. It succeeds only once the action has come to its end: a task that has succeeded is not run again.
  */
 import { randomUUID } from 'node:crypto';
-import type { HandlerFor } from '@stratum/jobs';
+import { TaskError, type HandlerFor } from '@stratum/jobs';
 import {
   openCredentials,
   recordDomainEvent,
@@ -20,18 +21,22 @@ import {
   type CampaignChange,
   type PlatformConnector,
 } from '@stratum/shared/platforms';
+import type { Pool, PoolClient } from 'pg';
 import type { RulesDependencies } from '../handlers.js';
 
-interface ClaimedAction {
+/** What the audit log tells of it. */
+interface ActionFacts {
   kind: 'status' | 'daily_budget';
   target: string;
   before: string | null;
   rule_id: string;
   campaign_id: string;
-  campaign: string;
+  platform: string;
+}
+
+interface ClaimedAction extends ActionFacts {
   campaign_external_id: string;
   account_id: string;
-  platform: string;
   external_id: string;
   currency: string;
   time_zone: string;
@@ -45,6 +50,7 @@ export function applyPlatformActionHandler(
   const { pool, audit } = dependencies;
   return async ({ tenant_id: tenantId, action_id: actionId }, context) => {
     const claim = randomUUID();
+    await giveUpWhatIsOver(pool, tenantId, actionId);
     const action = await claimAction(dependencies, {
       tenantId,
       actionId,
@@ -52,52 +58,90 @@ export function applyPlatformActionHandler(
       // The worker that had this task was lost, and its claim with it.
       takeOver: context.deliveries > 1,
     });
-    if (action === undefined) return { action_id: actionId, outcome: 'already_done' };
+    if (action === undefined) {
+      const settled = await readSettled(pool, tenantId, actionId);
+      if (settled === undefined) return context.snooze(BUSY_MS);
+      // An attempt that died, or found no broker, before it told the log: the event's id makes a second telling harmless.
+      if (settled.applied_at !== null)
+        await audit(auditEvent(tenantId, actionId, settled, settled.applied_at));
+      return { action_id: actionId, outcome: settled.applied_at === null ? 'given_up' : 'already_done' };
+    }
+    const at = new Date();
     try {
-      await openConnector(dependencies, tenantId, action).updateCampaign(
-        action.campaign_external_id,
-        changeOf(action),
-        {
-          signal: context.signal,
-        },
-      );
+      const connector = openConnector(dependencies, tenantId, action);
+      const { signal } = context;
+      await connector.updateCampaign(action.campaign_external_id, changeOf(action), { signal });
+      await withTenant(pool, tenantId, (client) => noteApplied(client, { actionId, claim, action, at }));
     } catch (error) {
       await release(dependencies, { tenantId, actionId, claim, error });
       throw error;
     }
-    const at = new Date();
-    await withTenant(pool, tenantId, async (client) => {
-      const { rowCount } = await client.query(
-        `UPDATE platform_action SET state = 'applied', applied_at = $3, error = NULL WHERE id = $1 AND claim = $2`,
-        [actionId, claim, at],
-      );
-      if (rowCount === 0) return;
-      if (action.kind === 'status')
-        await client.query('UPDATE campaign SET status = $2 WHERE id = $1', [
-          action.campaign_id,
-          action.target,
-        ]);
-      else
-        await client.query('UPDATE campaign SET daily_budget = $2 WHERE id = $1', [
-          action.campaign_id,
-          action.target,
-        ]);
-      const type =
-        action.kind === 'status' && action.target === 'paused' ? 'campaign.paused' : 'campaign.updated';
-      const data = {
-        campaign_id: Number(action.campaign_id),
-        rule_id: Number(action.rule_id),
-        [action.kind]: action.target,
-        before: action.before,
-      };
-      await recordDomainEvent(client, { type, data, at });
-    });
     await audit(auditEvent(tenantId, actionId, action, at));
     return { action_id: actionId, outcome: 'applied' };
   };
 }
 
-/** `undefined` when it is done, or another task is at it. A claim is good for as long as a task may run. */
+/** While another task is at it. */
+const BUSY_MS = 60_000;
+
+/**
+ * A wish is good for its cooldown, and while its rule is active: afterwards the rule has looked anew, and what it wants now is another wish.
+ */
+async function giveUpWhatIsOver(pool: Pool, tenantId: number, actionId: number): Promise<void> {
+  await withTenant(pool, tenantId, (client) =>
+    client.query(
+      `UPDATE platform_action p SET state = 'failed',
+         error = CASE WHEN r.status = 'active' THEN 'it could not be applied within its cooldown' ELSE 'the rule is not active any more' END
+       FROM rule r
+       WHERE p.id = $1 AND p.state = 'proposed' AND r.tenant_id = p.tenant_id AND r.id = p.rule_id AND (r.status <> 'active'
+         OR p.created_at < now() - coalesce((r.definition ->> 'cooldown_hours')::int, 24) * interval '1 hour')`,
+      [actionId],
+    ),
+  );
+}
+
+/** An action that has come to its end; `undefined` while another task is at it. @throws TaskError when there is none of that id */
+async function readSettled(
+  pool: Pool,
+  tenantId: number,
+  actionId: number,
+): Promise<(ActionFacts & { applied_at: Date | null }) | undefined> {
+  return withTenant(pool, tenantId, async (client) => {
+    const { rows } = await client.query<ActionFacts & { state: string; applied_at: Date | null }>(
+      `SELECT p.kind, p.target, p.before, p.rule_id, p.campaign_id, p.state, p.applied_at, a.platform
+       FROM platform_action p JOIN campaign c ON c.tenant_id = p.tenant_id AND c.id = p.campaign_id
+       JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id WHERE p.id = $1`,
+      [actionId],
+    );
+    const [row] = rows;
+    if (row === undefined)
+      throw new TaskError(`There is no platform action ${actionId}.`, { retryable: false });
+    return row.state === 'applied' || row.state === 'failed' ? row : undefined;
+  });
+}
+
+async function noteApplied(
+  client: PoolClient,
+  { actionId, claim, action, at }: { actionId: number; claim: string; action: ClaimedAction; at: Date },
+): Promise<void> {
+  const { rowCount } = await client.query(
+    `UPDATE platform_action SET state = 'applied', applied_at = $3, error = NULL WHERE id = $1 AND claim = $2`,
+    [actionId, claim, at],
+  );
+  if (rowCount === 0) return;
+  const column = action.kind === 'status' ? 'status' : 'daily_budget';
+  await client.query(`UPDATE campaign SET ${column} = $2 WHERE id = $1`, [action.campaign_id, action.target]);
+  const isPause = action.kind === 'status' && action.target === 'paused';
+  const data = {
+    campaign_id: Number(action.campaign_id),
+    rule_id: Number(action.rule_id),
+    [action.kind]: action.target,
+    before: action.before,
+  };
+  await recordDomainEvent(client, { type: isPause ? 'campaign.paused' : 'campaign.updated', data, at });
+}
+
+/** `undefined` when it is at its end, or another task is at it. A claim is good for as long as a task may run. */
 async function claimAction(
   { pool }: RulesDependencies,
   {
@@ -113,7 +157,7 @@ async function claimAction(
        FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
        WHERE p.id = $1 AND c.tenant_id = p.tenant_id AND c.id = p.campaign_id
          AND (p.state = 'proposed' OR (p.state = 'applying' AND (p.claimed_at < now() - interval '15 minutes' OR $3)))
-       RETURNING p.kind, p.target, p.before, p.rule_id, p.campaign_id, c.name AS campaign, c.external_id AS campaign_external_id, a.id AS account_id,
+       RETURNING p.kind, p.target, p.before, p.rule_id, p.campaign_id, c.external_id AS campaign_external_id, a.id AS account_id,
          a.platform, a.external_id, a.currency, a.time_zone, a.credentials_ciphertext, a.credentials_key_id`,
       [actionId, claim, takeOver],
     );
@@ -171,7 +215,7 @@ function changeOf({ kind, target }: ClaimedAction): CampaignChange {
   return { status: target === 'paused' ? 'paused' : 'active' };
 }
 
-function auditEvent(tenantId: number, actionId: number, action: ClaimedAction, at: Date): AuditEvent {
+function auditEvent(tenantId: number, actionId: number, action: ActionFacts, at: Date): AuditEvent {
   return {
     id: `platform-action-${tenantId}-${actionId}`,
     tenant_id: tenantId,

@@ -10,7 +10,10 @@ export interface BudgetState {
   dayAgo: string;
 }
 
-/** A decimal text; the same as now when the bounds leave no room. */
+/**
+ * A decimal text; the same as now when the bounds leave no room. A rule that raises never lowers, and the other way round: where somebody
+ * has moved the budget beyond a bound by hand, it stays.
+ */
 export function targetBudget(
   action: Extract<RuleAction, { kind: 'adjust_budget' }>,
   { currency, now, dayAgo }: BudgetState,
@@ -33,5 +36,6 @@ export function targetBudget(
   // Where floor and largest step leave no room, the budget stays.
   if (lowest > highest) return now;
   const target = Math.min(highest, Math.max(lowest, Math.round(wanted)));
+  if (target > present !== wanted > present) return now;
   return decimalFromUnits(BigInt(target), digits);
 }

@@ -38,6 +38,12 @@ export interface Circumstances {
 }
 
 const HOUR_MS = 3_600_000;
+
+/** The cooldown that a time lies in: what a rule does to a campaign is unique in it. */
+export function cooldownSlot({ definition }: Rule, now: Date): number {
+  return Math.floor(now.getTime() / (definition.cooldown_hours * HOUR_MS));
+}
+
 const STALE_MS = 2 * HOUR_MS;
 
 /** @param rules the one that decides first: by priority, then by age */
@@ -70,7 +76,11 @@ function inScope({ scope }: RuleDefinition, campaign: Campaign): boolean {
   );
 }
 
-function isCoolingDown(rule: Rule, campaign: Campaign, { now, lastFired }: Circumstances): boolean {
+export function isCoolingDown(
+  rule: Rule,
+  campaign: Pick<Campaign, 'id'>,
+  { now, lastFired }: Pick<Circumstances, 'now' | 'lastFired'>,
+): boolean {
   const last = lastFired.get(`${rule.id}/${campaign.id}`);
   return last !== undefined && now.getTime() - last < rule.definition.cooldown_hours * HOUR_MS;
 }
@@ -121,6 +131,12 @@ function decideOne(
       decision.changes.push(change);
       decision.done.push(`${change.kind} ${change.before ?? 'unknown'} → ${change.target}`);
     }
+  }
+  // A campaign that already is paused, or active, as the rule wants it is no news.
+  const isSettled = decision.changes.length === 0 && !held && !conflict;
+  if (isSettled && actions.some(({ kind }) => kind === 'pause' || kind === 'enable')) {
+    decision.alert = undefined;
+    decision.done = decision.done.filter((each) => each !== 'alert');
   }
   decision.outcome = outcomeOf(decision, { dryRun, held, conflict });
   if (dryRun) decision.changes = [];

@@ -10,6 +10,7 @@ import type { PoolClient } from 'pg';
 import type { RulesDependencies } from '../handlers.js';
 import { decide, type Decision, type Rule } from './decide.js';
 import { readCampaigns, readFigures } from './figures.js';
+import { closeRuleAlerts } from './rule-alerts.js';
 import { writeDecisions } from './write-decisions.js';
 
 export function evaluateRulesHandler({
@@ -30,12 +31,14 @@ export function evaluateRulesHandler({
         rules.map(({ definition }) => definition),
         today,
       );
+      const history = await readHistory(client, now);
       const decisions = decide(rules, campaigns, figures, {
         now,
         gate: await readGate(client, now),
-        ...(await readHistory(client, now)),
+        ...history,
       });
       const actions = await writeDecisions(client, { tenantId, now, rules, decisions });
+      await closeRuleAlerts(client, { rules, decisions, now, lastFired: history.lastFired });
       const { rows } = await client.query<{ id: string }>(
         `SELECT id FROM platform_action WHERE state = 'proposed' OR (state = 'applying' AND claimed_at < now() - interval '15 minutes') ORDER BY id`,
       );

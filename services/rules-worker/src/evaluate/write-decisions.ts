@@ -1,9 +1,7 @@
 /** Writes what was decided: the log, the wished changes, labels and alerts. */
-import { openAlert, recordDomainEvent } from '@stratum/shared';
 import type { PoolClient } from 'pg';
-import type { Decision, Rule } from './decide.js';
-
-const HOUR_MS = 3_600_000;
+import { tellOfRule } from './rule-alerts.js';
+import { cooldownSlot, type Decision, type Rule } from './decide.js';
 
 /** Inside the caller's transaction, as the tenant. Returns how many changes are new. */
 export async function writeDecisions(
@@ -18,7 +16,8 @@ export async function writeDecisions(
   await client.query(
     `INSERT INTO rule_execution (tenant_id, rule_id, campaign_id, evaluated_at, outcome, seen, done)
      SELECT current_tenant(), rule_id, campaign_id, $1, outcome, seen, done
-     FROM jsonb_to_recordset($2::jsonb) AS row (rule_id bigint, campaign_id bigint, outcome text, seen jsonb, done text[])`,
+     FROM jsonb_to_recordset($2::jsonb) AS row (rule_id bigint, campaign_id bigint, outcome text, seen jsonb, done text[])
+     ON CONFLICT DO NOTHING`,
     [
       now,
       JSON.stringify(
@@ -55,7 +54,7 @@ export async function writeDecisions(
       [campaign.id, labels.add, labels.remove],
     );
   }
-  for (const decision of decisions) await tell(client, tenantId, now, decision);
+  for (const decision of decisions) await tellOfRule(client, tenantId, now, decision);
   await client.query(
     `UPDATE rule SET last_evaluated_at = $1, last_matched = row.matched
      FROM jsonb_to_recordset($2::jsonb) AS row (id bigint, matched int) WHERE rule.tenant_id = current_tenant() AND rule.id = row.id`,
@@ -71,40 +70,4 @@ function matchesOf(
   const counts = new Map<number, number>();
   for (const { rule } of decisions) counts.set(rule.id, (counts.get(rule.id) ?? 0) + 1);
   return rules.map(({ id }) => ({ id, matched: counts.get(id) ?? 0 }));
-}
-
-async function tell(
-  client: PoolClient,
-  tenantId: number,
-  now: Date,
-  { rule, campaign, alert, seen, done }: Decision,
-): Promise<void> {
-  if (alert === undefined) return;
-  const values = seen
-    .filter(({ holds }) => holds)
-    .map(({ what, value }) => `${what} is ${Array.isArray(value) ? value.join(', ') : (value ?? 'unknown')}`);
-  const isNew = await openAlert(client, {
-    tenantId,
-    // Once in a cooldown, also while its changes are held and tried again.
-    key: `rule/${rule.id}/${campaign.id}/${cooldownSlot(rule, now)}`,
-    kind: 'rule',
-    severity: alert.severity,
-    title: `${rule.name}: ${campaign.name}`,
-    message: alert.message ?? `${values.join('; ')}.`,
-    details: { rule_id: rule.id, campaign_id: campaign.id, done },
-    at: now,
-  });
-  if (!isNew) return;
-  const data = {
-    rule_id: rule.id,
-    rule: rule.name,
-    campaign_id: campaign.id,
-    campaign: campaign.name,
-    severity: alert.severity,
-  };
-  await recordDomainEvent(client, { type: 'alert.triggered', data, at: now });
-}
-
-function cooldownSlot({ definition }: Rule, now: Date): number {
-  return Math.floor(now.getTime() / (definition.cooldown_hours * HOUR_MS));
 }

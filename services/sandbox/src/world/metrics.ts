@@ -1,6 +1,6 @@
 /** What a campaign did on one day: week and year in it, a trend, chance, a budget, and creatives that tire. */
 import { between, chance } from './random.js';
-import { daysBetween, type Account, type WorldCampaign } from './model.js';
+import { budgetOn, daysBetween, type Account, type WorldCampaign } from './model.js';
 
 export interface DailyMetric {
   impressions: number;
@@ -37,7 +37,7 @@ export function metricOf(
   const partOfDay = age === 0 ? (now.getUTCHours() + 1) / HOURS : 1;
 
   const spendShare = Math.min(1, demand(key, campaign, date) * between(`${day}/noise`, 0.82, 1.12));
-  const spendMinor = Math.floor(campaign.dailyBudgetMinor * spendShare * partOfDay);
+  const spendMinor = Math.floor(budgetOn(campaign, date) * spendShare * delivery(campaign, date) * partOfDay);
   const unit = 10 ** account.minorDigits;
   const costPerThousand = between(`${key}/cpm`, 4, 14);
   const impressions = Math.floor((spendMinor / unit / costPerThousand) * 1000);
@@ -66,6 +66,15 @@ function demand(key: string, campaign: WorldCampaign, date: string): number {
   const trend = 1 + between(`${key}/trend`, -0.0002, 0.0004) * daysBetween(campaign.startedOn, date);
   return 0.8 * week * year * Math.max(0.3, trend);
 }
+
+/** One day in twelve a campaign is hardly shown: payment failed, or a review held it up. On each day it is another one's turn. */
+function delivery(campaign: WorldCampaign, date: string): number {
+  const turn = Number(campaign.id) + daysBetween('1970-01-01', date);
+  return turn % OUTAGE_EVERY_DAYS === 0 ? OUTAGE_DELIVERY : 1;
+}
+
+const OUTAGE_EVERY_DAYS = 12;
+const OUTAGE_DELIVERY = 0.3;
 
 function clickRate(key: string, campaign: WorldCampaign, date: string): number {
   const age = daysBetween(campaign.startedOn, date) % CREATIVE_LIFE_DAYS;

@@ -12,6 +12,8 @@ export interface WorldCampaign {
   objective: 'sales' | 'traffic' | 'awareness';
   status: WorldStatus;
   dailyBudgetMinor: number;
+  /** Budgets that it had before, the latest last: each counted up to the day before `until`. */
+  formerBudgets: { until: string; dailyBudgetMinor: number }[];
   /** Day of launch, YYYY-MM-DD. */
   startedOn: string;
   /** Last day with activity, for campaigns that are not active. */
@@ -27,6 +29,11 @@ export interface Account {
 }
 
 export const DAY_MS = 86_400_000;
+
+/** A change of the budget does not change what was spent before it. */
+export function budgetOn({ dailyBudgetMinor, formerBudgets }: WorldCampaign, date: string): number {
+  return formerBudgets.find(({ until }) => date < until)?.dailyBudgetMinor ?? dailyBudgetMinor;
+}
 
 export function addDays(date: string, count: number): string {
   return new Date(Date.parse(`${date}T00:00:00Z`) + count * DAY_MS).toISOString().slice(0, 10);

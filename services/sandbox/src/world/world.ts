@@ -83,7 +83,11 @@ export class World {
   ): boolean {
     const campaign = this.campaigns(account).find(({ id }) => id === campaignId);
     if (campaign === undefined) return false;
-    if (change.dailyBudgetMinor !== undefined) campaign.dailyBudgetMinor = change.dailyBudgetMinor;
+    if (change.dailyBudgetMinor !== undefined) {
+      const { dailyBudgetMinor, formerBudgets } = campaign;
+      formerBudgets.push({ until: this.today(), dailyBudgetMinor });
+      campaign.dailyBudgetMinor = change.dailyBudgetMinor;
+    }
     if (change.status !== undefined) {
       campaign.status = change.status;
       campaign.endedOn = change.status === 'active' ? undefined : this.today();
@@ -159,6 +163,7 @@ export class World {
       status,
       // Whole units of the currency, in its minor units: 20 to 500.
       dailyBudgetMinor: Math.floor(between(`${key}/budget`, 20, 500)) * 10 ** account.minorDigits,
+      formerBudgets: [],
       startedOn,
       endedOn: status === 'active' ? undefined : addDays(startedOn, lived),
     };
