@@ -1,4 +1,5 @@
-import { parseKeyRing, seed, seedDemonstration } from '@stratum/shared';
+import { parseKeyRing, seed, seedDemonstration, withTenant } from '@stratum/shared';
+import { createApiKey } from '@stratum/shared/api-keys';
 import { testKeyText, type TestDatabase } from '../harness/index.js';
 
 /** Two tenants with rows in every table that people and syncs fill. */
@@ -28,6 +29,11 @@ export async function fillDatabase(
       `INSERT INTO campaign_metric_daily (tenant_id, campaign_id, date, currency, impressions, clicks, spend, conversions, revenue)
        SELECT tenant_id, id, current_date - day, currency, 2000 + day, 40 + day % 7, CASE WHEN day = 1 THEN 150 ELSE 50 + day % 7 END, 5, 120 FROM campaign, generate_series(1, 40) day WHERE tenant_id = $1`,
       [tenantId],
+    );
+  }
+  for (const tenantId of [1, 2]) {
+    await withTenant(owner, tenantId, (client) =>
+      createApiKey(client, { tenantId, name: 'test', scopes: ['tasks:read'] }),
     );
   }
   await seedDemonstration(owner, keys, {
