@@ -81,7 +81,7 @@ async function open(
     timeZone: 'UTC',
     credentials: CREDENTIALS[platform],
     endpoints: sandbox.endpoints,
-    timeoutMs: 400,
+    timeoutMs: 2_000,
   });
   return { sandbox, connector, account };
 }
@@ -191,7 +191,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
   test.each(failures)('fault %s is an error of kind %s, and gone when it is over', async (kind, expected) => {
     const { sandbox, connector } = await open(platform);
     const before = await readCampaigns(connector);
-    sandbox.inject({ platform, kind, retryAfterMs: RETRY_AFTER_MS, delayMs: 1_000 });
+    sandbox.inject({ platform, kind, retryAfterMs: RETRY_AFTER_MS, delayMs: 4_000 });
     const error = await failureOf(readCampaigns(connector));
     expect(error.kind).toBe(expected);
     expect(error.retryable).toBe(expected !== 'permission');

@@ -123,7 +123,7 @@ test('a person can steer queues and workers, and take tasks back', async () => {
   await waitFor('the tail to tell it', () => tail.output().includes('"state":"SUCCESS"'));
   expect(await tail.kill('SIGINT')).toBe(0);
   expect(await up.kill('SIGINT')).toBe(0);
-});
+}, 180_000);
 
 test('a newcomer sees a day of the schedule at once, and can change it', async () => {
   const stack = await LocalStack.create();
