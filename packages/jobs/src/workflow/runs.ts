@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
-import { WorkflowBucket, workflowKeys } from './bucket.js';
+import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import type { WorkflowDefinition } from './definition.js';
 import { planOf, type Plan } from './plan.js';
 

@@ -137,7 +137,7 @@ function manifestOf(
 }
 
 /** Short enough to be followed by the number of a step in a task's id. */
-export function workflowId(given: string | undefined): string {
+function workflowId(given: string | undefined): string {
   if (given === undefined) return randomUUID();
   if (requireToken(given, 'id').length <= MAX_ID_LENGTH) return given;
   throw new JobsError(
