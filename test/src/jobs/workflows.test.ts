@@ -11,6 +11,7 @@ import {
   type WorkflowNode,
 } from '@stratum/jobs';
 import { jetstream } from '@nats-io/jetstream';
+import { headers as newHeaders } from '@nats-io/transport-node';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
 import { openJobs, type Jobs } from './fixture.js';
@@ -210,6 +211,43 @@ describe('a step that does not succeed', () => {
     });
     expect(runs.get('w-6')).toBe(1);
     expect(runs.get('w-3')).toBe(2);
+  });
+
+  test('that is enqueued twice, however late, does not run again', async () => {
+    const jobs = await openWorkflows();
+    const { handlers, runs } = countedHandlers();
+    jobs.worker(handlers);
+    expect(await run(jobs, chain(step(moody, { good: false }), step(total, {})), 'w')).toMatchObject({
+      state: 'FAILURE',
+    });
+    const { names } = jobs.topology;
+    const place = { queue: 'work', priority: 'normal', tenant: undefined, id: 'w-1' } as const;
+    const headers = newHeaders();
+    headers.set('Task-Workflow', 'w 1');
+    await jetstream(jobs.connection).publish(
+      names.taskSubject({ ...place, task: 'moody' }),
+      '{"good":true}',
+      { headers },
+    );
+    await waitFor('it to be skipped', async () => {
+      const [queue] = await jobs.client.queues();
+      return queue?.normal === 0 && queue.running === 0;
+    });
+    expect(runs).toEqual(new Map([['w-1', 1]]));
+    expect(await jobs.client.workflows.get('w')).toMatchObject({ state: 'FAILURE' });
+  });
+
+  test('of no workflow that anybody knows is a task like any other', async () => {
+    const jobs = await openWorkflows();
+    jobs.worker(HANDLERS);
+    const { names } = jobs.topology;
+    const headers = newHeaders();
+    headers.set('Task-Workflow', 'never-started 1');
+    const place = { queue: 'work', priority: 'normal', tenant: undefined, id: 'foreign' } as const;
+    await jetstream(jobs.connection).publish(names.taskSubject({ ...place, task: 'total' }), '{"plus":1}', {
+      headers,
+    });
+    expect(await jobs.client.result('foreign')).toMatchObject({ state: 'SUCCESS', result: { sum: 1 } });
   });
 
   test('counts as done in a group that tolerates failures, with null for its result', async () => {
