@@ -128,7 +128,9 @@ describe('a workflow that succeeds', () => {
       priority: 'high',
       tenant: '7',
     });
+    const own = await jobs.client.workflows.start(step(total, { plus: 1, tenant_id: 8 }));
     jobs.worker(HANDLERS);
+    expect(await jobs.client.workflows.result(own.id)).toMatchObject({ state: 'SUCCESS', tenant: '8' });
     expect(await jobs.client.workflows.result(id)).toMatchObject({ state: 'SUCCESS', tenant: '7' });
     const first = await jobs.client.status(`${id}-1`);
     const waited = Date.parse(first?.started_at ?? '') - Date.parse(first?.enqueued_at ?? '');
@@ -258,6 +260,15 @@ describe('a step that does not succeed', () => {
       tolerateFailures: true,
     });
     expect(await run(jobs, tolerant)).toMatchObject({ state: 'SUCCESS', result: [{ sum: 1 }, null, null] });
+    // A member that has failed is null as a whole, whatever came of its parts.
+    const half = group(
+      [
+        group(step(total, { plus: 1 }), step(moody, { good: false })),
+        chain(step(moody, { good: false }), group([])),
+      ],
+      { tolerateFailures: true },
+    );
+    expect(await run(jobs, half)).toMatchObject({ state: 'SUCCESS', result: [null, null] });
     expect(await run(jobs, chord(tolerant, step(total, { plus: 5 }, PREVIOUS)))).toMatchObject({
       result: { sum: 6 },
     });
@@ -404,6 +415,9 @@ describe('a definition', () => {
     );
     expect(starts.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
     await jobs.client.workflows.result('w');
+    await expect(jobs.client.workflows.start(definition, { id: 'w', tenant: 2 })).rejects.toThrow(
+      'another tenant',
+    );
     const other = chain(step(total, { plus: 9 }));
     expect(await jobs.client.workflows.start(other, { id: 'w' })).toEqual({ id: 'w', duplicate: true });
     expect(await jobs.client.workflows.start(definition, { id: 'w' })).toEqual({ id: 'w', duplicate: true });
