@@ -1,7 +1,7 @@
 /** Fills in what the environment does not say from the local stack that runs, if one does. */
 import { connectToNats, createClient, type JobsClient, type Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { loadConfiguration, platformTopology, TOPOLOGY_SETTINGS } from '@stratum/shared';
+import { loadConfiguration, platformTopology, TASKS, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { readCredentialsKey } from './stack/credentials-key.js';
 import { sandboxVariables } from './stack/sandbox-variables.js';
 import { readRunFile } from './stack/run-file.js';
@@ -42,7 +42,7 @@ export async function withClient<T>(work: (session: Session) => Promise<T>): Pro
     ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
   });
   const topology = platformTopology(configuration);
-  const client = createClient({ connection, topology });
+  const client = createClient({ connection, topology, contracts: TASKS });
   try {
     return await work({ connection, topology, client });
   } finally {

@@ -16,6 +16,7 @@ import { schedulesCommand } from './commands/schedules.js';
 import { statusCommand } from './commands/status.js';
 import { upCommand } from './commands/up.js';
 import { workerCommand } from './commands/worker.js';
+import { workflowCommand } from './commands/workflow.js';
 import { describeError } from './output.js';
 
 const program = new Command('stratum')
@@ -28,6 +29,7 @@ const program = new Command('stratum')
   .addCommand(callCommand())
   .addCommand(resultCommand())
   .addCommand(revokeCommand())
+  .addCommand(workflowCommand())
   .addCommand(queuesCommand())
   .addCommand(purgeCommand())
   .addCommand(deadCommand())

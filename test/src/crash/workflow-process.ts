@@ -19,7 +19,7 @@ createWorker({
   concurrency: 8,
   handlers: [
     handleTask(total, async ({ of, plus }) => {
-      await new Promise((resolve) => setTimeout(resolve, plus % 10));
+      await new Promise((resolve) => setTimeout(resolve, (plus % 10) * 30));
       return { sum: sumOf(of) + plus };
     }),
   ],

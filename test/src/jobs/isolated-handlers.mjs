@@ -15,6 +15,17 @@ export async function isolated({ act, value }, context) {
     case 'partial':
       await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
       return { value: context.signal.reason.name, retries: 0, id: context.id };
+    case 'previous':
+      return { value: JSON.stringify(await context.previous()), retries: 0, id: context.workflow.workflow };
+    case 'start': {
+      const first = {
+        task: context.task,
+        queue: context.queue,
+        payload: { act: 'return', value: 'in a workflow' },
+      };
+      const { id } = await context.startWorkflow({ chain: [first] }, { id: `${context.id}-wf` });
+      return { value: id, retries: 0, id: context.id };
+    }
     case 'block':
       for (;;);
     default:

@@ -1,5 +1,5 @@
 /** Work that cannot be asked to stop: threads that are terminated, and a watchdog for those who block the event loop. */
-import { defineTask, isolateTask } from '@stratum/jobs';
+import { chain, defineTask, isolateTask, step } from '@stratum/jobs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { spawnProgram, waitFor } from '../harness/index.js';
@@ -11,7 +11,7 @@ const heavy = defineTask({
   name: 'heavy',
   queue: 'work',
   input: z.object({
-    act: z.enum(['return', 'fail', 'retry', 'partial', 'block']),
+    act: z.enum(['return', 'fail', 'retry', 'partial', 'previous', 'start', 'block']),
     value: z.string().default(''),
   }),
   output: z.object({ value: z.string(), retries: z.int(), id: z.string() }),
@@ -35,6 +35,22 @@ describe('an isolated task', () => {
       error: { type: 'TypeError', message: 'not like this' },
     });
     expect(await client.deadLetters.get(failed)).toMatchObject({ reason: 'not_retryable' });
+  });
+
+  test('can be a step of a workflow, and start one', async () => {
+    const { client, worker } = await openJobs();
+    worker([isolateTask(heavy, { module: MODULE, export: 'isolated' })]);
+    const definition = chain(step(heavy, { act: 'return', value: 'x' }), step(heavy, { act: 'previous' }));
+    await client.workflows.start(definition, { id: 'w' });
+    const { result } = await client.workflows.result('w');
+    expect(result).toEqual({
+      value: JSON.stringify({ value: 'x', retries: 0, id: 'w-1' }),
+      retries: 0,
+      id: 'w',
+    });
+    await client.enqueue(heavy, { act: 'start' }, { id: 'parent' });
+    expect(await client.workflows.result('parent-wf')).toMatchObject({ result: { value: 'in a workflow' } });
+    expect(await client.status('parent-wf-1')).toMatchObject({ parent_id: 'parent' });
   });
 
   test('that loops for ever is ended by its hard limit, and its slot is free again', async () => {

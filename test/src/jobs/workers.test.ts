@@ -154,7 +154,7 @@ describe('the topology', () => {
     expect(reports.flatMap(({ updated }) => updated)).toEqual([]);
     const again = await reconcileTopology(connection, topology);
     expect(again).toMatchObject({ created: [], updated: [] });
-    expect(again.unchanged).toHaveLength(16);
+    expect(again.unchanged).toHaveLength(19);
   });
 
   test('is updated when its settings change', async () => {
@@ -165,6 +165,7 @@ describe('the topology', () => {
     expect(report.updated).toEqual([
       ...['high', 'normal', 'low'].map((lane) => `${prefix}_QUEUE_ONE/one-${lane}`),
       `${prefix}_ADVISORIES/reaper`,
+      `${prefix}_WORKFLOW_STARTS/keeper`,
     ]);
   });
 

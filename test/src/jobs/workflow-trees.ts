@@ -58,7 +58,7 @@ function leaf(hasPrevious: boolean, failures: boolean): fc.Arbitrary<WorkflowDef
   return fc.oneof(...choices);
 }
 
-export function evaluate(definition: WorkflowDefinition, previous: unknown = undefined): Expected {
+export function evaluate(definition: WorkflowDefinition, previous?: unknown): Expected {
   if ('task' in definition) return evaluateStep(definition, previous);
   if ('chain' in definition) {
     let last: unknown = previous;

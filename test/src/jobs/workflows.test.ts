@@ -11,6 +11,7 @@ import {
   type WorkflowNode,
 } from '@stratum/jobs';
 import { jetstream } from '@nats-io/jetstream';
+import { headers as newHeaders } from '@nats-io/transport-node';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
 import { openJobs, type Jobs } from './fixture.js';
@@ -127,7 +128,9 @@ describe('a workflow that succeeds', () => {
       priority: 'high',
       tenant: '7',
     });
+    const own = await jobs.client.workflows.start(step(total, { plus: 1, tenant_id: 8 }));
     jobs.worker(HANDLERS);
+    expect(await jobs.client.workflows.result(own.id)).toMatchObject({ state: 'SUCCESS', tenant: '8' });
     expect(await jobs.client.workflows.result(id)).toMatchObject({ state: 'SUCCESS', tenant: '7' });
     const first = await jobs.client.status(`${id}-1`);
     const waited = Date.parse(first?.started_at ?? '') - Date.parse(first?.enqueued_at ?? '');
@@ -212,6 +215,43 @@ describe('a step that does not succeed', () => {
     expect(runs.get('w-3')).toBe(2);
   });
 
+  test('that is enqueued twice, however late, does not run again', async () => {
+    const jobs = await openWorkflows();
+    const { handlers, runs } = countedHandlers();
+    jobs.worker(handlers);
+    expect(await run(jobs, chain(step(moody, { good: false }), step(total, {})), 'w')).toMatchObject({
+      state: 'FAILURE',
+    });
+    const { names } = jobs.topology;
+    const place = { queue: 'work', priority: 'normal', tenant: undefined, id: 'w-1' } as const;
+    const headers = newHeaders();
+    headers.set('Task-Workflow', 'w 1');
+    await jetstream(jobs.connection).publish(
+      names.taskSubject({ ...place, task: 'moody' }),
+      '{"good":true}',
+      { headers },
+    );
+    await waitFor('it to be skipped', async () => {
+      const [queue] = await jobs.client.queues();
+      return queue?.normal === 0 && queue.running === 0;
+    });
+    expect(runs).toEqual(new Map([['w-1', 1]]));
+    expect(await jobs.client.workflows.get('w')).toMatchObject({ state: 'FAILURE' });
+  });
+
+  test('of no workflow that anybody knows is a task like any other', async () => {
+    const jobs = await openWorkflows();
+    jobs.worker(HANDLERS);
+    const { names } = jobs.topology;
+    const headers = newHeaders();
+    headers.set('Task-Workflow', 'never-started 1');
+    const place = { queue: 'work', priority: 'normal', tenant: undefined, id: 'foreign' } as const;
+    await jetstream(jobs.connection).publish(names.taskSubject({ ...place, task: 'total' }), '{"plus":1}', {
+      headers,
+    });
+    expect(await jobs.client.result('foreign')).toMatchObject({ state: 'SUCCESS', result: { sum: 1 } });
+  });
+
   test('counts as done in a group that tolerates failures, with null for its result', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);
@@ -220,6 +260,15 @@ describe('a step that does not succeed', () => {
       tolerateFailures: true,
     });
     expect(await run(jobs, tolerant)).toMatchObject({ state: 'SUCCESS', result: [{ sum: 1 }, null, null] });
+    // A member that has failed is null as a whole, whatever came of its parts.
+    const half = group(
+      [
+        group(step(total, { plus: 1 }), step(moody, { good: false })),
+        chain(step(moody, { good: false }), group([])),
+      ],
+      { tolerateFailures: true },
+    );
+    expect(await run(jobs, half)).toMatchObject({ state: 'SUCCESS', result: [null, null] });
     expect(await run(jobs, chord(tolerant, step(total, { plus: 5 }, PREVIOUS)))).toMatchObject({
       result: { sum: 6 },
     });
@@ -366,6 +415,9 @@ describe('a definition', () => {
     );
     expect(starts.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
     await jobs.client.workflows.result('w');
+    await expect(jobs.client.workflows.start(definition, { id: 'w', tenant: 2 })).rejects.toThrow(
+      'another tenant',
+    );
     const other = chain(step(total, { plus: 9 }));
     expect(await jobs.client.workflows.start(other, { id: 'w' })).toEqual({ id: 'w', duplicate: true });
     expect(await jobs.client.workflows.start(definition, { id: 'w' })).toEqual({ id: 'w', duplicate: true });

@@ -46,6 +46,34 @@ test('a person can follow a task from call to result', async () => {
   expect(shown.output).toContain(addresses.sandbox);
   expect(shown.output).not.toContain(new URL(addresses.database).password);
 
+  const workflow = {
+    chord: {
+      group: ['meta', 'google'].map((platform) => ({
+        task: 'sync_campaign_data',
+        payload: { tenant_id: 1, platform },
+      })),
+      callback: { task: 'evaluate_rules', payload: { tenant_id: 1 } },
+    },
+  };
+  const started = await stratum([
+    'workflow',
+    'start',
+    JSON.stringify(workflow),
+    '--id',
+    'wf',
+    '--wait',
+    '--json',
+  ]);
+  expect(started.code).toBe(0);
+  expect(JSON.parse(started.output)).toMatchObject({ id: 'wf', state: 'SUCCESS' });
+  expect((await stratum(['workflow', 'show', 'wf'])).output).toMatch(/SUCCESS +sync_campaign_data +wf-2/);
+  expect((await stratum(['workflow', 'list'])).output).toContain('wf');
+  expect(await stratum(['workflow', 'cancel', 'wf'])).toMatchObject({ code: 1 });
+  expect(await stratum(['workflow', 'start', '{"chain":[{"task":"nobody"}]}'])).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('chain[0].task'),
+  });
+
   const wrong = await stratum(['call', 'sync_campaign_data', '{"tenant_id":"one"}']);
   expect(wrong.code).toBe(1);
   expect(wrong.output).toMatch(/tenant_id: .*platform: /s);

@@ -33,7 +33,7 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
     previous: () => link.previous(),
     startWorkflow: async (definition, options = {}) => {
       // Contracts cannot leave the thread; what they say of the steps is written into the definition.
-      const resolved = resolveDefinition(definition, {
+      const { definition: resolved } = resolveDefinition(definition, {
         contracts: [],
         tenant: options.tenant === undefined ? undefined : String(options.tenant),
         queues: undefined,

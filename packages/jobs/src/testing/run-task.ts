@@ -203,7 +203,7 @@ function recordingProducer(run: TaskRun, previous: unknown): Producer {
     },
     workflows: {
       start: async (definition, options = {}) => {
-        const resolved = resolveDefinition(definition, {
+        const { definition: resolved } = resolveDefinition(definition, {
           contracts: [],
           tenant: options.tenant === undefined ? undefined : String(options.tenant),
           queues: undefined,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { SoftTimeLimitExceeded, TaskError } from '../errors.js';
 import { defineTask } from '../task/define-task.js';
+import { chain, step } from '../workflow/builders.js';
 import { handleTask } from '../worker/registry.js';
 import {
   assertEnqueued,
@@ -66,6 +67,24 @@ describe('a task run in a test', () => {
     expect(assertEnqueued(run, child, { n: 7 }).options).toMatchObject({ delayMs: 10, parentId: 'a' });
     expect(() => assertEnqueued(run, child, { n: 8 })).toThrow(/child \{"n":7\}/);
     expect(run.logs).toContainEqual(expect.objectContaining({ msg: 'looked', looks: 3, id: 'a' }));
+  });
+
+  test('shows the workflows that it started, and is given what stands before it', async () => {
+    const starting = handleTask(task, async (_payload, context) => {
+      const previous = await context.previous();
+      const { id } = await context.startWorkflow(chain(step(child, { n: Number(previous) })), { id: 'w' });
+      expect(id).toBe('w');
+      return { retries: 0 };
+    });
+    const run = await runTask(starting, { fail: 0 }, { previous: 7 });
+    const [started] = run.workflows;
+    expect(started?.definition).toMatchObject({
+      chain: [{ task: 'child', queue: 'work', payload: { n: 7 } }],
+    });
+    assertFailed(
+      await runTask(starting, { fail: 0 }, { previous: 'x', maxRetries: 0 }),
+      /chain\[0\]\.payload\.n/,
+    );
   });
 
   test('meets its limits when the clock is advanced', async () => {

@@ -5,6 +5,7 @@ import {
   carryHeaders,
   formatScheduledBy,
   formatSeconds,
+  formatWorkflowPointer,
   headerText,
   readTaskHeaders,
   TaskHeader,
@@ -55,6 +56,14 @@ describe('reading the headers of a message', () => {
     const headers = withHeader(TaskHeader.ScheduledBy, formatScheduledBy(scheduledBy));
     expect(readTaskHeaders(headers).scheduledBy).toEqual(scheduledBy);
   });
+});
+
+test('a pointer into a workflow comes back, and anything else is none', () => {
+  const pointer = { workflow: 'report-7', node: 12 };
+  const headers = withHeader(TaskHeader.Workflow, formatWorkflowPointer(pointer));
+  expect(readTaskHeaders(headers).workflow).toEqual(pointer);
+  for (const text of ['report-7', 'report-7 x', 'a.b 1', '7 8 9', `${'x'.repeat(59)} 1`])
+    expect(readTaskHeaders(withHeader(TaskHeader.Workflow, text)).workflow).toBeUndefined();
 });
 
 test('headers that spoke to the server are not carried on', () => {

@@ -53,6 +53,24 @@ describe('the subject of a task', () => {
   });
 });
 
+describe('the subject of a workflow to start', () => {
+  const names = namesFor();
+
+  test('says whose it is', () => {
+    for (const tenant of [undefined, '7'])
+      expect(names.parseWorkflowStart(names.workflowStartSubject(tenant, 'w'))).toEqual({ tenant, id: 'w' });
+  });
+
+  test.each([
+    'stratum.workflows.start.w',
+    'stratum.workflows.start.1.w.more',
+    'stratum.workflows.state.w',
+    '',
+  ])('%j is none', (subject) => {
+    expect(names.parseWorkflowStart(subject)).toBeUndefined();
+  });
+});
+
 describe('streams and buckets', () => {
   test('have the plain names of the contract under the default prefix', () => {
     const names = namesFor();

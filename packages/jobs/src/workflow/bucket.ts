@@ -78,8 +78,8 @@ export class WorkflowBucket {
 
   /** Everything under a pattern such as `end.<id>.*`, the oldest first. */
   scan(pattern: string, from = 1): AsyncGenerator<StoredMsg> {
-    const { workflowStream, workflowKey } = this.names;
-    return scanStream(this.connection, workflowStream, workflowKey(pattern), from);
+    const { names } = this;
+    return scanStream(this.connection, names.workflowStream, names.workflowKey(pattern), from);
   }
 
   /** Removes a key, or all under a pattern. */

@@ -65,5 +65,6 @@ export function chord(header: Group | readonly WorkflowDefinition[], callback: W
 }
 
 export function contractOf(built: object): TaskContract | undefined {
-  return CONTRACT in built ? (built as BoundStep)[CONTRACT] : undefined;
+  const { [CONTRACT]: contract }: Partial<BoundStep> = built;
+  return contract;
 }

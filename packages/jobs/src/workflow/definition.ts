@@ -82,7 +82,7 @@ const stepOptionsSchema = z.strictObject({
   tenant: z.union([token, z.int().nonnegative()]).optional(),
 });
 
-export const REFERENCE = /^\$previous(\.[A-Za-z_$][\w$-]*|\[\d+\])*$/;
+const REFERENCE = /^\$previous(\.[A-Za-z_$][\w$-]*|\[\d+\])*$/;
 
 export const stepSchema = z.strictObject({
   task: token,

@@ -109,7 +109,7 @@ export class WorkflowEngine {
       const { parent, position } = node;
       if (parent === undefined) return this.states.succeed(run.id);
       if (parent.kind === 'group') {
-        if (!(await this.tally.add(run.id, parent, position))) return;
+        if (!(await this.tally.add(run, parent, position))) return;
       } else {
         const next = parent.members[position + 1];
         if (next !== undefined) return this.enter(run, next);
@@ -123,7 +123,7 @@ export class WorkflowEngine {
     for (; node.parent !== undefined; node = node.parent) {
       const { parent, position } = node;
       if (parent.kind !== 'group' || !parent.toleratesFailures) continue;
-      const isFull = await this.tally.add(run.id, parent, position);
+      const isFull = await this.tally.add(run, parent, position);
       return isFull ? this.succeeded(run, parent) : undefined;
     }
     await this.states.fail(run.id, failed, record);

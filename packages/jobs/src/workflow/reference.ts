@@ -3,7 +3,7 @@ import { JobsError } from '../errors.js';
 
 export type PathToken = string | number;
 
-/** The tokens behind `$previous`; the text has been checked against `REFERENCE`. */
+/** The tokens behind `$previous`; the text has been checked when the workflow was started. */
 export function readReference(text: string): PathToken[] {
   const tokens = text.matchAll(/\.([^.[\]]+)|\[(\d+)\]/g);
   return [...tokens].map(([, field, index]) => field ?? Number(index));

@@ -31,16 +31,21 @@ const chainShape = z.strictObject({ chain: z.array(z.unknown()).min(1) });
 const groupShape = z.strictObject(groupFields);
 const chordShape = z.strictObject({ chord: z.strictObject({ ...groupFields, callback: z.unknown() }) });
 
-/**
- * The definition in which every step names its queue, its priority and, where it has one, its tenant.
- * @throws InvalidWorkflowError
- */
-export function resolveDefinition(definition: unknown, options: ResolveOptions): WorkflowDefinition {
+export interface ResolvedDefinition {
+  /** Every step names its queue, its priority and, where it has one, its tenant. */
+  definition: WorkflowDefinition;
+  /** The tenant of all steps that have one, where that is the same. */
+  owner: string | undefined;
+}
+
+/** @throws InvalidWorkflowError */
+export function resolveDefinition(definition: unknown, options: ResolveOptions): ResolvedDefinition {
   const resolver = new Resolver(options);
   const resolved = resolver.read(definition, { path: '', depth: 1, hasPrevious: false });
   if (resolver.problems.length > 0 || resolved === undefined)
     throw new InvalidWorkflowError(resolver.problems);
-  return resolved;
+  const [owner, ...others] = resolver.owners;
+  return { definition: resolved, owner: others.length === 0 ? owner : undefined };
 }
 
 interface Place {
@@ -52,6 +57,7 @@ interface Place {
 
 class Resolver {
   readonly problems: WorkflowProblem[] = [];
+  readonly owners = new Set<string>();
   private readonly contracts: ReadonlyMap<string, TaskContract>;
   private nodes = 0;
 
@@ -181,6 +187,7 @@ class Resolver {
       this.refuse(place, `belongs to tenant "${own}", the workflow to tenant "${tenant}"`);
     }
     const owner = tenant ?? own;
+    if (owner !== undefined) this.owners.add(owner);
     return {
       ...options,
       priority: options.priority ?? contract?.priority ?? 'normal',

@@ -32,49 +32,68 @@ export class Results {
     // Only the members that the way leads through are read.
     let node = from;
     let rest = tokens;
-    for (;;) {
-      if (node.kind === 'task') break;
-      if (node.kind === 'group') {
-        const [index] = rest;
-        const member = typeof index === 'number' ? node.members[index] : undefined;
-        if (member === undefined) break;
-        node = member;
-        rest = rest.slice(1);
-      } else {
-        const last = node.members.at(-1);
-        if (last === undefined) break;
-        node = last;
-      }
+    for (let next: PlanNode | undefined = from; next !== undefined;) {
+      node = next;
+      next = undefined;
+      if (node.kind === 'chain' || node.kind === 'chord') next = node.members.at(-1);
+      if (node.kind !== 'group' || node.toleratesFailures) continue;
+      const [index] = rest;
+      if (typeof index === 'number') next = node.members[index];
+      if (next !== undefined) rest = rest.slice(1);
     }
-    const ends = this.read.get(node) ?? this.endsUnder(node);
+    const ends = this.read.get(node) ?? this.ends.readMany(this.run, stepsUnder(node));
     this.read.set(node, ends);
     const value = this.assemble(node, await ends);
     return rest.length === 0 ? value : partOf(value, rest);
   }
 
-  private endsUnder(node: PlanNode): Promise<EndsByNode> {
-    const numbers: number[] = [];
-    const visit = (each: PlanNode): void => {
-      if (each.kind === 'task') numbers.push(each.number);
-      else for (const member of each.kind === 'group' ? each.members : each.members.slice(-1)) visit(member);
-    };
-    visit(node);
-    return this.ends.readMany(this.run, numbers);
-  }
-
+  /** Of a node that has succeeded. */
   private assemble(node: PlanNode, ends: EndsByNode): unknown {
-    if (node.kind === 'group') return node.members.map((member) => this.assemble(member, ends));
+    if (node.kind === 'group') {
+      return node.members.map((member) =>
+        node.toleratesFailures ? (outcomeOf(member, ends)?.value ?? null) : this.assemble(member, ends),
+      );
+    }
     if (node.kind !== 'task') {
       const last = node.members.at(-1);
       return last === undefined ? null : this.assemble(last, ends);
     }
     const end = ends.get(node.number);
     if (end?.state === 'SUCCESS') return end.result;
-    if (isTolerated(node)) return null;
     throw new JobsError('lookup_failed', `The step ${node.path} has not succeeded.`, {
       details: { workflow: this.run.id, node: node.number },
     });
   }
+}
+
+/** Of a node that may have failed: `undefined` then, whatever some of its members came to. */
+function outcomeOf(node: PlanNode, ends: EndsByNode): { value: unknown } | undefined {
+  if (node.kind === 'task') {
+    const end = ends.get(node.number);
+    return end?.state === 'SUCCESS' ? { value: end.result } : undefined;
+  }
+  const outcomes = node.members.map((member) => outcomeOf(member, ends));
+  const isTolerant = node.kind === 'group' && node.toleratesFailures;
+  if (!isTolerant && outcomes.includes(undefined)) return undefined;
+  return node.kind === 'group'
+    ? { value: outcomes.map((outcome) => outcome?.value ?? null) }
+    : outcomes.at(-1);
+}
+
+/** The steps whose ends make up a node's result: of a chain its last member's, but all of them where it may have failed. */
+function stepsUnder(root: PlanNode): number[] {
+  const numbers: number[] = [];
+  const visit = (node: PlanNode, mayHaveFailed: boolean): void => {
+    if (node.kind === 'task') {
+      numbers.push(node.number);
+      return;
+    }
+    const isWhole = node.kind === 'group' || mayHaveFailed;
+    const inTolerant = mayHaveFailed || (node.kind === 'group' && node.toleratesFailures);
+    for (const member of isWhole ? node.members : node.members.slice(-1)) visit(member, inTolerant);
+  };
+  visit(root, false);
+  return numbers;
 }
 
 /** A failure of the node does not make the workflow fail. */

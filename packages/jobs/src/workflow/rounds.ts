@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from 'pino';
 import type { TaskLookup } from '../client/lookup.js';
+import { eachLimited } from '../schedule/each-limited.js';
 import type { Topology } from '../topology/define.js';
 import { StreamAccess, storedSequence } from '../topology/stream-access.js';
 import { workflowKeys } from './bucket.js';
@@ -78,24 +79,32 @@ export class WorkflowRounds {
     for await (const { subject, time } of engine.bucket.scan(workflowKeys.active('*')))
       active.set(subject.slice(subject.lastIndexOf('.') + 1), time);
     for (const id of this.sightings.keys()) if (!active.has(id)) this.sightings.delete(id);
-    for (const [id, since] of active) {
+    for (const [id, since] of await this.still(active)) {
       if (this.stopped.signal.aborted) return;
       try {
-        await this.lookAt(id, since);
+        await this.lookInto(id, since);
       } catch (error) {
         logger.warn({ err: error, workflow: id }, 'a workflow could not be looked after, trying again');
       }
     }
   }
 
-  private async lookAt(id: string, since: Date): Promise<void> {
-    const sequence = await this.newestKey(id);
+  /** Those in which nothing has happened since the last round. */
+  private async still(active: ReadonlyMap<string, Date>): Promise<[string, Date][]> {
+    const found: [string, Date][] = [];
+    await eachLimited([...active], async ([id, since]) => {
+      const sequence = await this.newestKey(id);
+      const last = this.sightings.get(id);
+      if (last === undefined || last.sequence !== sequence)
+        this.sightings.set(id, { sequence, lookAt: this.round + 1, pause: 1, missing: new Set() });
+      else if (this.round >= last.lookAt) found.push([id, since]);
+    });
+    return found;
+  }
+
+  private async lookInto(id: string, since: Date): Promise<void> {
     const last = this.sightings.get(id);
-    if (last === undefined || last.sequence !== sequence) {
-      this.sightings.set(id, { sequence, lookAt: this.round + 1, pause: 1, missing: new Set() });
-      return;
-    }
-    if (this.round < last.lookAt) return;
+    if (last === undefined) return;
     const { engine, starter, logger } = this.parts;
     const stored = await engine.runs.manifest(id);
     const state = await engine.states.read(id);

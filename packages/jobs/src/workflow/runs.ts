@@ -2,14 +2,17 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
-import { WorkflowBucket, workflowKeys } from './bucket.js';
+import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import type { WorkflowDefinition } from './definition.js';
 import { planOf, type Plan } from './plan.js';
 
 export const manifestSchema = z.object({
   id: z.string(),
+  /** Given by who started it: every step's. */
   tenant: z.string().nullable(),
   started_at: z.string(),
+  /** The tenant of all its steps, where they have the same. */
+  owner: z.string().nullable(),
   /** In one piece where it is small; else in so many parts. Neither: it was refused. */
   definition: z.custom<WorkflowDefinition>().nullable(),
   parts: z.int(),
@@ -33,9 +36,16 @@ export interface Run {
 
 /** Nodes of all plans that are kept together. */
 const KEPT_NODES = 100_000;
+/** An id can be used again once its workflow has expired. */
+const TRUSTED_MS = 60_000;
+
+interface KeptRun {
+  run: Run;
+  checkedAt: number;
+}
 
 export class Runs {
-  private readonly kept = new Map<string, Run>();
+  private readonly kept = new Map<string, KeptRun>();
   private readonly loading = new Map<string, Promise<Run | undefined>>();
   private nodes = 0;
 
@@ -44,10 +54,11 @@ export class Runs {
   /** `undefined` for a workflow that nobody has started, that was refused, or has expired. */
   async load(id: string): Promise<Run | undefined> {
     const known = this.kept.get(id);
-    if (known !== undefined) {
+    if (known !== undefined && Date.now() - known.checkedAt < TRUSTED_MS) {
+      // The most recently used ones stand last.
       this.kept.delete(id);
       this.kept.set(id, known);
-      return known;
+      return known.run;
     }
     const loading = this.loading.get(id) ?? this.read(id).finally(() => this.loading.delete(id));
     this.loading.set(id, loading);
@@ -61,6 +72,12 @@ export class Runs {
 
   private async read(id: string): Promise<Run | undefined> {
     const stored = await this.manifest(id);
+    const known = this.kept.get(id);
+    if (known !== undefined && known.run.sequence === stored?.sequence) {
+      known.checkedAt = Date.now();
+      return known.run;
+    }
+    if (known !== undefined) this.forget(known.run);
     if (stored === undefined) return undefined;
     const definition = stored.manifest.definition ?? (await this.readParts(stored.manifest));
     if (definition === undefined) return undefined;
@@ -84,13 +101,17 @@ export class Runs {
   }
 
   private keep(run: Run): void {
-    this.kept.set(run.id, run);
+    this.kept.set(run.id, { run, checkedAt: Date.now() });
     this.nodes += run.plan.nodes.length;
-    for (const [id, { plan }] of this.kept) {
+    for (const { run: oldest } of this.kept.values()) {
       if (this.nodes <= KEPT_NODES || this.kept.size === 1) return;
-      this.kept.delete(id);
-      this.nodes -= plan.nodes.length;
+      this.forget(oldest);
     }
+  }
+
+  private forget({ id, plan }: Run): void {
+    this.kept.delete(id);
+    this.nodes -= plan.nodes.length;
   }
 }
 

@@ -44,15 +44,16 @@ export class WorkflowStarter {
       queues: this.queues,
       maxPayloadBytes: Math.min(this.topology.maxPayloadBytes, this.connection.info?.max_payload ?? Infinity),
     });
-    const { tenant: _, ...others } = options;
-    return this.store(id, resolved, tenant === undefined ? others : { ...others, tenant });
+    return this.store(
+      manifestOf(id, { ...options, tenant, owner: tenant ?? resolved.owner }),
+      resolved.definition,
+    );
   }
 
   /** Notes that what somebody published is no workflow, where they will look for it. */
   async refuse(id: string, tenant: string | undefined, error: InvalidWorkflowError): Promise<void> {
     const { bucket, states } = this.engine;
-    const owner = tenant === undefined ? {} : { tenant };
-    const manifest = { ...manifestOf(id, owner), definition: null, parts: 0, digest: '' };
+    const manifest = { ...manifestOf(id, { tenant, owner: tenant }), definition: null, parts: 0, digest: '' };
     if ((await bucket.put(workflowKeys.manifest(id), JSON.stringify(manifest), 0)) === undefined) {
       const standing = await this.engine.runs.manifest(id);
       if (standing?.manifest.digest !== '') return;
@@ -71,11 +72,11 @@ export class WorkflowStarter {
   }
 
   private async store(
-    id: string,
+    facts: Omit<Manifest, 'definition' | 'parts' | 'digest'>,
     definition: WorkflowDefinition,
-    options: StartWorkflowOptions,
   ): Promise<WorkflowStarted> {
     const { bucket, runs } = this.engine;
+    const { id } = facts;
     const text = JSON.stringify(definition);
     const bytes = Buffer.from(text, 'utf8');
     if (bytes.length > MAX_DEFINITION_BYTES) {
@@ -84,12 +85,7 @@ export class WorkflowStarter {
     }
     const digest = digestOf(text);
     const parts = bytes.length <= PART_BYTES ? 0 : Math.ceil(bytes.length / PART_BYTES);
-    const manifest = {
-      ...manifestOf(id, options),
-      definition: parts === 0 ? definition : null,
-      parts,
-      digest,
-    };
+    const manifest = { ...facts, definition: parts === 0 ? definition : null, parts, digest };
     const standing = await runs.manifest(id);
     if (standing === undefined) await bucket.put(workflowKeys.active(id), '{}');
     const isFirst =
@@ -98,6 +94,15 @@ export class WorkflowStarter {
     const first = isFirst ? manifest : (standing ?? (await runs.manifest(id)))?.manifest;
     if (first === undefined)
       throw new JobsError('lookup_failed', `The workflow "${id}" was removed while it was started.`);
+    if (first.owner !== facts.owner) {
+      throw new JobsError(
+        'invalid_options',
+        `id is "${id}", which a workflow of another tenant has. Choose another one.`,
+        {
+          details: { field: 'id' },
+        },
+      );
+    }
     // A repeated start may be the end of one that was cut short.
     if (first.digest !== digest) return { id, duplicate: true };
     if (isFirst || (await this.isUnfinished(id))) {
@@ -123,11 +128,19 @@ export class WorkflowStarter {
 
 function manifestOf(
   id: string,
-  { tenant, parentId, rootId, traceParent, traceState }: StartWorkflowOptions,
+  {
+    tenant,
+    owner,
+    parentId,
+    rootId,
+    traceParent,
+    traceState,
+  }: Omit<StartWorkflowOptions, 'tenant'> & { tenant: string | undefined; owner: string | undefined },
 ): Omit<Manifest, 'definition' | 'parts' | 'digest'> {
   return {
     id,
-    tenant: tenant === undefined ? null : String(tenant),
+    tenant: tenant ?? null,
+    owner: owner ?? null,
     started_at: new Date().toISOString(),
     parent_id: parentId ?? null,
     root_id: rootId ?? null,
@@ -137,7 +150,7 @@ function manifestOf(
 }
 
 /** Short enough to be followed by the number of a step in a task's id. */
-export function workflowId(given: string | undefined): string {
+function workflowId(given: string | undefined): string {
   if (given === undefined) return randomUUID();
   if (requireToken(given, 'id').length <= MAX_ID_LENGTH) return given;
   throw new JobsError(

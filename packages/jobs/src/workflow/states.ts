@@ -89,10 +89,10 @@ export class WorkflowStates {
   }
 }
 
-function beginning({ id, tenant, started_at }: Manifest): WorkflowSummary {
+function beginning({ id, owner, started_at }: Manifest): WorkflowSummary {
   return {
     id,
-    tenant,
+    tenant: owner,
     state: 'STARTED',
     error: null,
     failed: null,

@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import type { MembersNode } from './plan.js';
+import type { Run } from './runs.js';
 
 /** Bits of one key: few enough that several processes seldom want the same one, many enough that one process writes several at once. */
 const BITS_PER_KEY = 128;
@@ -33,20 +34,21 @@ export class Tally {
   constructor(private readonly bucket: WorkflowBucket) {}
 
   /** Notes that a member has ended. Resolves with whether all have, however often it is asked. */
-  async add(workflow: string, { number, members }: MembersNode, position: number): Promise<boolean> {
+  async add(run: Run, { number, members }: MembersNode, position: number): Promise<boolean> {
     const shards = Math.ceil(members.length / BITS_PER_KEY);
-    const whole = workflowKeys.tally(workflow, number);
-    if (shards === 1) return this.set(whole, members.length, position);
+    const whole = workflowKeys.tally(run.id, number);
+    if (shards === 1) return this.set(run, whole, members.length, position);
     const shard = Math.floor(position / BITS_PER_KEY);
     const first = shard * BITS_PER_KEY;
     const size = Math.min(BITS_PER_KEY, members.length - first);
-    const key = workflowKeys.tally(workflow, number, shard);
-    if (!(await this.set(key, size, position - first))) return false;
-    return this.set(whole, shards, shard);
+    const key = workflowKeys.tally(run.id, number, shard);
+    if (!(await this.set(run, key, size, position - first))) return false;
+    return this.set(run, whole, shards, shard);
   }
 
-  private set(key: string, size: number, position: number): Promise<boolean> {
-    const cell = this.cellOf(key);
+  private set({ sequence }: Run, key: string, size: number, position: number): Promise<boolean> {
+    // An id can be used again once its workflow has expired.
+    const cell = this.cellOf(`${key} ${sequence}`);
     return new Promise<boolean>((resolve, reject) => {
       cell.waiting.push({ position, resolve, reject });
       if (!cell.writing) void this.work(key, cell, size);

@@ -7,7 +7,7 @@ export const WORKFLOW_STATES = ['STARTED', 'SUCCESS', 'FAILURE', 'REVOKED'] as c
 export type WorkflowState = (typeof WORKFLOW_STATES)[number];
 
 /** The step that made a workflow fail. */
-export const failedStepSchema = z.object({
+const failedStepSchema = z.object({
   /** In the definition: `chain[1].group[0]`. */
   path: z.string(),
   node: z.int(),
