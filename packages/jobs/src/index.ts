@@ -15,6 +15,7 @@ export {
   type InspectVerb,
 } from './worker/worker-endpoints.js';
 export type { EnqueueOptions } from './client/compose.js';
+export { createResultDesk, type ResultDesk, type ResultDeskOptions } from './client/result-desk.js';
 export type { QueueDepth } from './client/queue-depth.js';
 export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './connection/connect.js';
@@ -60,7 +61,7 @@ export {
 export { reconcileTopology, type TopologyReport } from './topology/reconcile.js';
 export { DEAD_REASONS, type DeadReason } from './wire/dead-reason.js';
 export type { FailedAttempt } from './wire/history.js';
-export { DeadHeader, TaskHeader, type ScheduledBy } from './wire/headers.js';
+export { DeadHeader, ServerHeader, TaskHeader, type ScheduledBy } from './wire/headers.js';
 export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
 export {
   isFinal,

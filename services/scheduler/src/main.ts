@@ -3,6 +3,7 @@ import {
   collectQueueMetrics,
   createClient,
   createReaper,
+  createResultDesk,
   createScheduler,
   fastClock,
   reconcileTopology,
@@ -30,6 +31,8 @@ await runService({
     collectQueueMetrics(client, registry);
     const reaper = createReaper({ connection, topology, logger, metrics });
     reaper.start();
+    const desk = createResultDesk({ connection, topology, client, logger });
+    desk.start();
     const from = configuration.SCHEDULE_CLOCK_FROM;
     const scheduler = createScheduler({
       connection,
@@ -51,7 +54,7 @@ await runService({
     relay.start();
     return {
       stop: async () => {
-        await Promise.all([scheduler.stop(), reaper.stop(), relay.stop()]);
+        await Promise.all([scheduler.stop(), reaper.stop(), relay.stop(), desk.stop()]);
         await client.close();
         await pool.end();
       },

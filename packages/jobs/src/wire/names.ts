@@ -6,6 +6,7 @@
  *     <prefix>.dead.<queue>.<task>.<id>                         a dead letter
  *     <prefix>.events.<queue>.<task>.<state>                    a state change
  *     <prefix>.results.<id>                                     a stored result, republished by the server
+ *     <prefix>.await.<tenant>.<id>                              a question for a tenant's result
  */
 import { JobsError } from '../errors.js';
 
@@ -20,7 +21,7 @@ const NO_TENANT = '_';
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A token of a subject: task ids, task names, queue names, tenants and the prefix. */
-function isToken(value: string): boolean {
+export function isToken(value: string): boolean {
   return TOKEN.test(value);
 }
 
@@ -92,6 +93,8 @@ export interface Names {
   resultKey(id: string): string;
   readonly resultNoticeFilter: string;
   resultNotice(id: string): string;
+  /** Answered by the result desk: the record of a task of that tenant, once it has ended. */
+  awaitSubject(tenant: string, id: string): string;
   parseTaskSubject(subject: string): TaskSubject | undefined;
 }
 
@@ -147,6 +150,7 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     resultKey: (id) => `${resultKeyPrefix}${id}`,
     resultNoticeFilter: `${prefix}.results.>`,
     resultNotice: (id) => `${prefix}.results.${id}`,
+    awaitSubject: (tenant, id) => `${prefix}.await.${tenant}.${id}`,
     parseTaskSubject: (subject) => parseTaskSubject(tasksPrefix, subject),
   };
 }
@@ -155,6 +159,8 @@ function parseTaskSubject(tasksPrefix: string, subject: string): TaskSubject | u
   if (!subject.startsWith(tasksPrefix)) return undefined;
   const [queue, priority, tenant, task, id, ...rest] = subject.slice(tasksPrefix.length).split('.');
   if (!queue || !isPriority(priority) || !tenant || !task || !id || rest.length > 0) return undefined;
+  // The server takes `>` and `*` in a publisher's subject as they are.
+  if (!isToken(id)) return undefined;
   return { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
 }
 

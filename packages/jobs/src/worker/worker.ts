@@ -91,7 +91,7 @@ const DEFAULT_CONCURRENCY = 4;
 const DEFAULT_SHUTDOWN_GRACE_MS = 30_000;
 /** How exactly time limits are kept. */
 const TICK_MS = 25;
-/** A rate-limited task whose turn is further away than this goes back to the broker. */
+/** A task whose time or turn is further away than this goes back to the broker, as a delayed one. */
 const HOLD_AT_MOST_MS = 2_000;
 
 /** @throws JobsError `invalid_options` for handlers or numbers that cannot work */
@@ -151,6 +151,7 @@ class TaskWorker implements Worker {
     );
     this.tracing = tracer === undefined ? undefined : new Tracing(tracer);
     this.parts = {
+      names,
       registry: buildRegistry(options.handlers, options.queues),
       producer: createProducer(connection, topology, this.publisher, this.tracing),
       recovery: new Recovery(new StreamAccess(connection), names, new TaskLookup(connection, topology)),
@@ -312,7 +313,13 @@ class TaskWorker implements Worker {
       return;
     }
     this.leases.hold(delivery);
-    this.backlog.add(delivery, lane, delivery.headers.notBefore);
+    const { notBefore } = delivery.headers;
+    const wait = notBefore - Date.now();
+    if (wait > HOLD_AT_MOST_MS) {
+      void this.process(delivery, wait);
+      return;
+    }
+    this.backlog.add(delivery, lane, notBefore);
     this.startReady();
   }
 
