@@ -110,7 +110,10 @@ class SharedResultDesk implements ResultDesk {
   private async ownRecord(tenant: string, id: string): Promise<TaskRecord> {
     const record = await this.options.client.status(id);
     if (record?.tenant === tenant) return record;
-    throw new Refusal(404, `Tenant ${tenant} has no task "${id}": it was never enqueued, or its result has expired.`);
+    throw new Refusal(
+      404,
+      `Tenant ${tenant} has no task "${id}": it was never enqueued, or its result has expired.`,
+    );
   }
 }
 

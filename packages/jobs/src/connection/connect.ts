@@ -9,6 +9,7 @@ import {
 } from '@nats-io/transport-node';
 import { readFile } from 'node:fs/promises';
 import { JobsError } from '../errors.js';
+import { setInboxPrefix } from './inbox.js';
 import { isToken } from '../wire/names.js';
 
 /** Delayed messages and per-message expiry are native from this version on. */
@@ -52,6 +53,7 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
   if (options.credsFile === undefined) Object.assign(settings, userOf(servers));
   else settings.authenticator = credsAuthenticator(await readCredentials(options.credsFile));
   const connection = await open(settings);
+  if (settings.inboxPrefix !== undefined) setInboxPrefix(connection, settings.inboxPrefix);
   const version = connection.info?.version ?? 'unknown';
   if (!isAtLeast(version, MINIMUM_SERVER_VERSION)) {
     await connection.close();
