@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { callCommand } from './commands/call.js';
 import { migrateCommand, seedCommand } from './commands/database.js';
+import { contractsCommand } from './commands/contracts.js';
 import { controlCommand } from './commands/control.js';
 import { deadCommand } from './commands/dead.js';
 import { eventsCommand } from './commands/events.js';
@@ -17,10 +18,11 @@ import { statusCommand } from './commands/status.js';
 import { upCommand } from './commands/up.js';
 import { workerCommand } from './commands/worker.js';
 import { describeError } from './output.js';
+import { VERSION } from './version.js';
 
 const program = new Command('stratum')
   .description('Background work for marketing teams, on NATS JetStream and PostgreSQL.')
-  .version('0.1.0')
+  .version(VERSION)
   .option('--verbose', 'show stack traces')
   .showHelpAfterError('(run with --help for what there is)')
   .addCommand(upCommand())
@@ -36,6 +38,7 @@ const program = new Command('stratum')
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
   .addCommand(keysCommand())
+  .addCommand(contractsCommand())
   .addCommand(workerCommand())
   .addCommand(schedulerCommand())
   .addCommand(apiCommand())

@@ -1,10 +1,5 @@
 import { once } from 'node:events';
-import { cdpService } from '@stratum/cdp-worker';
-import { defaultService } from '@stratum/default-worker';
-import { intelService } from '@stratum/intel-worker';
 import { connectToNats } from '@stratum/jobs';
-import { mlService } from '@stratum/ml-worker';
-import { rulesService } from '@stratum/rules-worker';
 import {
   loadConfiguration,
   QUEUES,
@@ -15,19 +10,29 @@ import {
   type QueueService,
   type Running,
 } from '@stratum/shared';
-import { syncService } from '@stratum/sync-worker';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
 
-const SERVICES: readonly QueueService[] = [
-  syncService,
-  defaultService,
-  cdpService,
-  mlService,
-  rulesService,
-  intelService,
-];
+/** Loaded only by who runs them: together they are most of what the command would load. */
+async function loadServices(): Promise<readonly QueueService[]> {
+  const [sync, byDefault, cdp, ml, rules, intel] = await Promise.all([
+    import('@stratum/sync-worker'),
+    import('@stratum/default-worker'),
+    import('@stratum/cdp-worker'),
+    import('@stratum/ml-worker'),
+    import('@stratum/rules-worker'),
+    import('@stratum/intel-worker'),
+  ]);
+  return [
+    sync.syncService,
+    byDefault.defaultService,
+    cdp.cdpService,
+    ml.mlService,
+    rules.rulesService,
+    intel.intelService,
+  ];
+}
 
 export function workerCommand(): Command {
   return new Command('worker')
@@ -39,7 +44,7 @@ export function workerCommand(): Command {
 }
 
 async function runWorker(options: { queues: QueueName[]; concurrency?: number }): Promise<void> {
-  const services = SERVICES.filter(({ queue }) => options.queues.includes(queue));
+  const services = (await loadServices()).filter(({ queue }) => options.queues.includes(queue));
   const configuration = loadConfiguration<ConfigurationKey>(
     ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
     await localEnvironment(),
