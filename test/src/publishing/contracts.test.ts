@@ -81,18 +81,21 @@ describe('the documents', () => {
       expect(document, pointer).toHaveProperty(pointer.split('/'));
   });
 
-  test.each(Object.entries(PAYLOADS))('take what the task %s takes, and nothing else', async (task, payload) => {
-    const accepts = await validator(`tasks/${task}.payload.schema.json`);
-    const input = TASKS.find(({ name }) => name === task)?.input;
-    expect(accepts(payload), ajv.errorsText()).toBe(true);
-    for (const field of Object.keys(payload)) {
-      for (const wrong of [undefined, null, -1, 'x', [], {}]) {
-        const { [field]: _left, ...rest } = payload;
-        const changed = wrong === undefined ? rest : { ...rest, [field]: wrong };
-        expect(accepts(changed), JSON.stringify(changed)).toBe(input?.safeParse(changed).success);
+  test.each(Object.entries(PAYLOADS))(
+    'take what the task %s takes, and nothing else',
+    async (task, payload) => {
+      const accepts = await validator(`tasks/${task}.payload.schema.json`);
+      const input = TASKS.find(({ name }) => name === task)?.input;
+      expect(accepts(payload), ajv.errorsText()).toBe(true);
+      for (const field of Object.keys(payload)) {
+        for (const wrong of [undefined, null, -1, 'x', [], {}]) {
+          const { [field]: _left, ...rest } = payload;
+          const changed = wrong === undefined ? rest : { ...rest, [field]: wrong };
+          expect(accepts(changed), JSON.stringify(changed)).toBe(input?.safeParse(changed).success);
+        }
       }
-    }
-  });
+    },
+  );
 
   test('describe what a task leaves behind', async () => {
     const [acceptsRecord, acceptsEvent] = await Promise.all([

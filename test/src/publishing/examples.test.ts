@@ -30,9 +30,17 @@ test('a producer and an observer in JavaScript', async () => {
   expect(await producer.exited(), producer.output()).toBe(0);
   expect(told(producer.output())).toEqual([
     expect.objectContaining({ what: 'enqueued', first: false, again: true }),
-    expect.objectContaining({ what: 'ended', state: 'SUCCESS', result: expect.objectContaining({ accounts: 0 }) }),
+    expect.objectContaining({
+      what: 'ended',
+      state: 'SUCCESS',
+      result: expect.objectContaining({ accounts: 0 }),
+    }),
     expect.objectContaining({ what: 'delayed', state: expect.stringMatching(/^(?:PENDING|SCHEDULED)$/) }),
-    expect.objectContaining({ what: 'refused', state: 'FAILURE', error: expect.stringContaining('platform') }),
+    expect.objectContaining({
+      what: 'refused',
+      state: 'FAILURE',
+      error: expect.stringContaining('platform'),
+    }),
   ]);
 
   const id = randomUUID();
@@ -49,5 +57,8 @@ test('a producer and an observer in JavaScript', async () => {
 });
 
 test('a producer in Python is Python', async () => {
-  await promisify(execFile)('python3', ['-c', `import ast; ast.parse(open('${EXAMPLES}/publish.py').read())`]);
+  await promisify(execFile)('python3', [
+    '-c',
+    `import ast; ast.parse(open('${EXAMPLES}/publish.py').read())`,
+  ]);
 });

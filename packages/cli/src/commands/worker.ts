@@ -12,6 +12,7 @@ import {
 } from '@stratum/shared';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
+import { parseCount } from '../arguments.js';
 import { localEnvironment } from '../environment.js';
 
 /** Loaded only by who runs them: together they are most of what the command would load. */
@@ -37,7 +38,7 @@ async function loadServices(): Promise<readonly QueueService[]> {
 export function workerCommand(): Command {
   return new Command('worker')
     .description('Run a worker in this process, for development.')
-    .requiredOption('-Q, --queues <names>', 'queues to serve, comma-separated', parseQueues)
+    .requiredOption('-Q, --queues <queues>', 'queues to serve, comma-separated', parseQueues)
     .option('-c, --concurrency <count>', 'tasks at once', parseCount)
     .addHelpText('after', '\nExample:\n  stratum worker -Q sync -c 8')
     .action(runWorker);
@@ -82,10 +83,4 @@ function parseQueues(text: string): QueueName[] {
       `There is no queue "${name}". The queues are: ${QUEUES.map((each) => each.name).join(', ')}.`,
     );
   });
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError('Give a whole number above 0.');
 }

@@ -35,7 +35,10 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
   const operations: Record<string, object> = {};
   for (const queue of queues) {
     const tasks = ofQueue(queue);
-    channels[`tasks_${queue}`] = { ...tasksChannel(names, queue, tasks), 'x-stream': names.queueStream(queue) };
+    channels[`tasks_${queue}`] = {
+      ...tasksChannel(names, queue, tasks),
+      'x-stream': names.queueStream(queue),
+    };
     channels[`delayed_${queue}`] = {
       ...delayedChannel(names, queue, tasks),
       'x-stream': names.queueStream(queue),
@@ -170,7 +173,11 @@ function messageComponents(contracts: readonly TaskContract[]): Record<string, o
       headers: schemaRef('task_headers'),
       'x-result': schemaRef(`${name}.result`),
     };
-    components[`${name}.delayed`] = { ...message, title: `${name}, later`, headers: schemaRef('delayed_headers') };
+    components[`${name}.delayed`] = {
+      ...message,
+      title: `${name}, later`,
+      headers: schemaRef('delayed_headers'),
+    };
   }
   components['record'] = {
     name: 'record',
