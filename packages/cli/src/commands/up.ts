@@ -1,10 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { tellFailure } from '../frame/failure.js';
 import { describeError, printJson, printTable, styled } from '../output.js';
-import { addDemonstration } from '../stack/demonstration.js';
 import { runFirstSync, type SyncedPlatform } from '../stack/first-sync.js';
 import { claimHome, type Addresses } from '../stack/run-file.js';
-import { startStack } from '../stack/stack.js';
 import { hidePassword } from './status.js';
 
 interface UpOptions {
@@ -64,6 +62,11 @@ type End = { failure: string } | { signal: NodeJS.Signals };
 async function up(options: UpOptions): Promise<void> {
   const { json } = options;
   const progress = (message: string): void => say(`${json ? '·' : styled('dim', '·')} ${message}`, json);
+  // Loaded only here: the parts of the stack are most of what the command would load.
+  const [{ startStack }, { addDemonstration }] = await Promise.all([
+    import('../stack/stack.js'),
+    import('../stack/demonstration.js'),
+  ]);
   await claimHome();
   const ended = endOfRun();
   const stack = await startStack({
