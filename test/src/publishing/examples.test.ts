@@ -1,11 +1,10 @@
 /** The examples of docs/publishing.md, run as they stand, with the rights that they say are enough. */
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { jetstream } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { isInstalled, runProgram } from '../cli/stratum.js';
 import { spawnProgram, waitFor } from '../harness/index.js';
 import { securedServer, startServices, type SecuredServer, type User } from './secured-server.js';
 
@@ -56,9 +55,10 @@ test('a producer and an observer in JavaScript', async () => {
   );
 });
 
-test('a producer in Python is Python', async () => {
-  await promisify(execFile)('python3', [
-    '-c',
-    `import ast; ast.parse(open('${EXAMPLES}/publish.py').read())`,
-  ]);
+test.runIf(await isInstalled('python3'))('a producer in Python is Python', async () => {
+  const parse = `import ast, sys; ast.parse(open(sys.argv[1]).read())`;
+  expect(await runProgram('python3', ['-c', parse, `${EXAMPLES}/publish.py`])).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
 });

@@ -85,7 +85,7 @@ function factsOf({
   };
 }
 
-export function printFields(title: string, fields: readonly Field[]): void {
+function printFields(title: string, fields: readonly Field[]): void {
   if (fields.length === 0) {
     console.log(`${title}: no fields.`);
     return;
