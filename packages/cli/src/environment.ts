@@ -3,7 +3,6 @@ import { connectToNats, createClient, type JobsClient, type Topology } from '@st
 import type { NatsConnection } from '@nats-io/transport-node';
 import { loadConfiguration, platformTopology, TASKS, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { readCredentialsKey } from './stack/credentials-key.js';
-import { sandboxVariables } from './stack/sandbox-variables.js';
 import { readRunFile } from './stack/run-file.js';
 
 /** The environment variables as a service of the local stack would see them. What is set wins. */
@@ -14,10 +13,16 @@ export async function localEnvironment(): Promise<NodeJS.ProcessEnv> {
   return {
     NATS_URL: run.nats,
     DATABASE_URL: run.database,
-    ...(run.sandbox === null ? {} : sandboxVariables(run.sandbox)),
+    ...(run.sandbox === null ? {} : await sandboxSettings(run.sandbox)),
     ...(key === undefined ? {} : { STRATUM_CREDENTIALS_KEY: key }),
     ...withoutEmpty(process.env),
   };
+}
+
+/** The sandbox is loaded only where one runs. */
+async function sandboxSettings(url: string): Promise<NodeJS.ProcessEnv> {
+  const { sandboxVariables } = await import('./stack/sandbox-variables.js');
+  return sandboxVariables(url);
 }
 
 function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

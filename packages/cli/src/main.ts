@@ -2,6 +2,8 @@
 import { Command } from 'commander';
 import { callCommand } from './commands/call.js';
 import { migrateCommand, seedCommand } from './commands/database.js';
+import { completeCommand, completionCommand } from './commands/completion.js';
+import { contractsCommand } from './commands/contracts.js';
 import { controlCommand } from './commands/control.js';
 import { deadCommand } from './commands/dead.js';
 import { eventsCommand } from './commands/events.js';
@@ -14,18 +16,22 @@ import { resultCommand } from './commands/result.js';
 import { apiCommand, schedulerCommand } from './commands/service.js';
 import { schedulesCommand } from './commands/schedules.js';
 import { statusCommand } from './commands/status.js';
+import { tasksCommand } from './commands/tasks.js';
 import { upCommand } from './commands/up.js';
 import { workerCommand } from './commands/worker.js';
 import { workflowCommand } from './commands/workflow.js';
-import { describeError } from './output.js';
+import { tellFailure } from './frame/failure.js';
+import { frame, wantsJson } from './frame/frame.js';
+import { referenceCommand } from './frame/reference.js';
+import { VERSION } from './version.js';
 
 const program = new Command('stratum')
   .description('Background work for marketing teams, on NATS JetStream and PostgreSQL.')
-  .version('0.1.0')
+  .version(VERSION)
   .option('--verbose', 'show stack traces')
-  .showHelpAfterError('(run with --help for what there is)')
   .addCommand(upCommand())
   .addCommand(statusCommand())
+  .addCommand(tasksCommand())
   .addCommand(callCommand())
   .addCommand(resultCommand())
   .addCommand(revokeCommand())
@@ -38,16 +44,25 @@ const program = new Command('stratum')
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
   .addCommand(keysCommand())
+  .addCommand(contractsCommand())
+  .addCommand(completionCommand())
   .addCommand(workerCommand())
   .addCommand(schedulerCommand())
   .addCommand(apiCommand())
   .addCommand(migrateCommand())
   .addCommand(seedCommand());
 
+program
+  .addCommand(completeCommand(program), { hidden: true })
+  .addCommand(referenceCommand(program), { hidden: true });
+
+// Who reads has enough, as in `stratum tasks list | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+const argv = process.argv.slice(2);
 try {
-  await program.parseAsync();
+  await frame(program, argv).parseAsync();
 } catch (error) {
   const verbose = program.opts<{ verbose?: boolean }>().verbose === true;
-  process.stderr.write(`${describeError(error, verbose)}\n`);
-  process.exitCode = 1;
+  process.exitCode = tellFailure(error, { verbose, json: wantsJson(argv) });
 }

@@ -17,6 +17,7 @@ export {
 export type { StatusOptions } from './client/lookup.js';
 export type { EnqueueOptions } from './client/compose.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
+export { createResultDesk, type ResultDesk, type ResultDeskOptions } from './client/result-desk.js';
 export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './connection/connect.js';
 export type {
@@ -63,7 +64,13 @@ export {
 export { reconcileTopology, type TopologyReport } from './topology/reconcile.js';
 export { DEAD_REASONS, type DeadReason } from './wire/dead-reason.js';
 export type { FailedAttempt } from './wire/history.js';
-export { DeadHeader, TaskHeader, type ScheduledBy, type WorkflowPointer } from './wire/headers.js';
+export {
+  DeadHeader,
+  ServerHeader,
+  TaskHeader,
+  type ScheduledBy,
+  type WorkflowPointer,
+} from './wire/headers.js';
 export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
 export {
   isFinal,

@@ -3,6 +3,7 @@ import {
   collectQueueMetrics,
   createClient,
   createReaper,
+  createResultDesk,
   createScheduler,
   createWorkflowKeeper,
   fastClock,
@@ -33,6 +34,8 @@ await runService({
     reaper.start();
     const keeper = createWorkflowKeeper({ connection, topology, contracts: TASKS, logger });
     keeper.start();
+    const desk = createResultDesk({ connection, topology, client, logger });
+    desk.start();
     const from = configuration.SCHEDULE_CLOCK_FROM;
     const scheduler = createScheduler({
       connection,
@@ -54,7 +57,7 @@ await runService({
     relay.start();
     return {
       stop: async () => {
-        await Promise.all([scheduler.stop(), reaper.stop(), keeper.stop(), relay.stop()]);
+        await Promise.all([scheduler.stop(), reaper.stop(), keeper.stop(), relay.stop(), desk.stop()]);
         await client.close();
         await pool.end();
       },

@@ -1,88 +1,111 @@
-import type { Control } from '@stratum/jobs';
+import type { Control, WorkerReply } from '@stratum/jobs';
 import { Command, InvalidArgumentError } from 'commander';
+import { parseCount } from '../arguments.js';
 import { parseDuration } from '../duration.js';
 import { withClient } from '../environment.js';
-import { printReplies } from './inspect.js';
+import { printJson } from '../output.js';
+import { findTask } from '../task-contracts.js';
+import { tellReplies } from './inspect.js';
 
-interface WorkerOption {
+interface JsonOption {
+  json?: boolean;
+}
+
+interface WorkerOption extends JsonOption {
   worker?: string;
 }
+
+type Limit = { limit: number; perMs: number } | 'none';
 
 export function controlCommand(): Command {
   return new Command('control')
     .description('Steer queues and workers.')
     .addCommand(
-      new Command('pause')
-        .description('Hand out nothing of a queue until it is resumed; restarts do not change that.')
-        .argument('<queue>')
-        .action((queue: string) =>
-          withControl(async (control) => {
-            await control.pause(queue);
-            console.log(`The queue ${queue} is paused. What runs goes on.`);
-          }),
-        ),
+      step('pause', 'Hand out nothing of a queue until it is resumed; restarts do not change that.', 'sync')
+        .argument('<queue>', 'name of the queue')
+        .action(async (queue: string, { json }: JsonOption) => {
+          await withControl((control) => control.pause(queue));
+          if (json) printJson({ queue, paused: true });
+          else console.log(`The queue ${queue} is paused. What runs goes on.`);
+        }),
     )
     .addCommand(
-      new Command('resume')
-        .description('Hand out the tasks of a queue again.')
-        .argument('<queue>')
-        .action((queue: string) =>
-          withControl(async (control) => {
-            await control.resume(queue);
-            console.log(`The queue ${queue} goes on.`);
-          }),
-        ),
+      step('resume', 'Hand out the tasks of a queue again.', 'sync')
+        .argument('<queue>', 'name of the queue')
+        .action(async (queue: string, { json }: JsonOption) => {
+          await withControl((control) => control.resume(queue));
+          if (json) printJson({ queue, paused: false });
+          else console.log(`The queue ${queue} goes on.`);
+        }),
     )
     .addCommand(
-      new Command('concurrency')
-        .description('Change how many tasks a worker runs at once.')
+      step('concurrency', 'Change how many tasks a worker runs at once, until it restarts.', '8')
         .argument('<count>', 'tasks at once', parseCount)
-        .option('--worker <name>', 'this one; default: all')
+        .option('--worker <worker>', 'this one; default: all')
         .action((count: number, options: WorkerOption) =>
-          withControl(async (control) => {
-            printReplies(await control.setConcurrency(count, options));
-          }),
+          askWorkers(options, (control, worker) => control.setConcurrency(count, worker)),
         ),
     )
     .addCommand(
-      new Command('rate-limit')
-        .description('Limit how many executions of a task start in a time, over all workers together.')
-        .argument('<task>')
-        .argument('<limit>', 'for example 10/s, 100/5m, or none')
-        .action((task: string, text: string) =>
-          withControl(async (control) => {
-            await control.setRateLimit(task, parseLimit(text));
-            console.log(text === 'none' ? `${task} is not limited.` : `${task} is limited to ${text}.`);
-          }),
-        ),
+      step(
+        'rate-limit',
+        'Limit how many executions of a task start in a time, over all workers together.',
+        'sync_campaign_data 100/m',
+      )
+        .argument('<task>', 'name of the task')
+        .argument('<limit>', 'for example 10/s, 100/5m, or none', parseLimit)
+        .action(async (task: string, limit: Limit, { json }: JsonOption) => {
+          findTask(task);
+          await withControl((control) => control.setRateLimit(task, limit === 'none' ? undefined : limit));
+          if (json)
+            printJson({
+              task,
+              limit: limit === 'none' ? null : limit.limit,
+              per_ms: limit === 'none' ? null : limit.perMs,
+            });
+          else
+            console.log(
+              limit === 'none'
+                ? `${task} is not limited.`
+                : `${task} is limited to ${limit.limit} in ${limit.perMs / 1000} s.`,
+            );
+        }),
     )
     .addCommand(
-      new Command('shutdown')
-        .description('Let workers finish what they have, and stop.')
-        .option('--worker <name>', 'this one; default: all')
+      step('shutdown', 'Let workers finish what they have, and stop.', '--worker host-4711-a1b2c3')
+        .option('--worker <worker>', 'this one; default: all')
         .action((options: WorkerOption) =>
-          withControl(async (control) => {
-            printReplies(await control.shutdown(options));
-          }),
+          askWorkers(options, (control, worker) => control.shutdown(worker)),
         ),
     );
 }
 
-function withControl(work: (control: Control) => Promise<void>): Promise<void> {
+function step(name: string, description: string, example: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--json', 'print JSON')
+    .addHelpText('after', `\nExample:\n  stratum control ${name} ${example}`);
+}
+
+async function askWorkers(
+  { worker, json }: WorkerOption,
+  question: (control: Control, worker: { worker?: string }) => Promise<WorkerReply[]>,
+): Promise<void> {
+  tellReplies(
+    await withControl((control) => question(control, worker === undefined ? {} : { worker })),
+    json,
+  );
+}
+
+function withControl<T>(work: (control: Control) => Promise<T>): Promise<T> {
   return withClient(({ client }) => work(client.control));
 }
 
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError('Give a whole number above 0.');
-}
-
-/** `10/s`, `100/5m`; `undefined` for `none`. */
-function parseLimit(text: string): { limit: number; perMs: number } | undefined {
-  if (text === 'none') return undefined;
+/** `10/s`, `100/5m`, `none`. */
+function parseLimit(text: string): Limit {
+  if (text === 'none') return text;
   const [, limit, span] = /^(\d+(?:\.\d+)?)\/(\S+)$/.exec(text) ?? [];
-  if (limit === undefined || span === undefined)
-    throw new Error('Give a limit such as 10/s or 100/5m, or none.');
+  if (limit === undefined || span === undefined || Number(limit) === 0)
+    throw new InvalidArgumentError('Give a limit such as 10/s or 100/5m, or none.');
   return { limit: Number(limit), perMs: parseDuration(/^\d/.test(span) ? span : `1${span}`) };
 }

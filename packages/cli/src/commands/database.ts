@@ -7,6 +7,7 @@ export function migrateCommand(): Command {
   return new Command('migrate')
     .description('Bring the database to the schema of this version.')
     .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  DATABASE_URL=postgres://… stratum migrate')
     .action(async ({ json }: { json?: boolean }) => {
       const { DATABASE_URL: databaseUrl } = loadConfiguration(['DATABASE_URL'], await localEnvironment());
       const applied = await migrate({ databaseUrl });
@@ -20,6 +21,7 @@ export function seedCommand(): Command {
   return new Command('seed')
     .description('Add the demonstration tenants. What is there already stays.')
     .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  DATABASE_URL=postgres://… STRATUM_CREDENTIALS_KEY=… stratum seed')
     .action(async ({ json }: { json?: boolean }) => {
       const configuration = loadConfiguration(
         ['DATABASE_URL', 'STRATUM_CREDENTIALS_KEY'],

@@ -3,10 +3,13 @@ import {
   parsePayload,
   type DeadLetter,
   type DeadLetterFilter,
+  type DeadLetters,
   type DeadReason,
 } from '@stratum/jobs';
 import { TASKS } from '@stratum/shared';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseCount, parseNumber } from '../arguments.js';
+import { progressBar } from '../progress.js';
 import { withClient } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
 
@@ -19,6 +22,7 @@ interface FilterOptions {
 }
 
 const ERROR_WIDTH = 60;
+const COUNTED_AT_ONCE = 1_000;
 
 export function deadCommand(): Command {
   return new Command('dead')
@@ -26,9 +30,13 @@ export function deadCommand(): Command {
     .addCommand(
       withFilter(new Command('list'))
         .description('List dead letters, the oldest first.')
-        .option('--limit <count>', 'at most so many', Number, 50)
-        .option('--after <sequence>', 'only those behind this one: the next page', Number)
+        .option('--limit <count>', 'at most so many', parseCount, 50)
+        .option('--after <sequence>', 'only those behind this one: the next page', parseNumber)
         .option('--json', 'print JSON')
+        .addHelpText(
+          'after',
+          '\nExample:\n  stratum dead list --task sync_campaign_data --reason max_retries',
+        )
         .action(list),
     )
     .addCommand(
@@ -36,6 +44,7 @@ export function deadCommand(): Command {
         .description('Show a dead letter with its payload and history.')
         .argument('<id>', 'id of the task')
         .option('--json', 'print JSON')
+        .addHelpText('after', '\nExample:\n  stratum dead show my-id-1')
         .action(show),
     )
     .addCommand(
@@ -44,8 +53,12 @@ export function deadCommand(): Command {
         .argument('[id]', 'id of the task')
         .option('--payload <json>', 'with this payload instead', parseJson)
         .option('--all', 'every one that matches the filter')
-        .option('--rate <per second>', 'at most so many a second', Number, 100)
+        .option('--rate <per second>', 'at most so many a second', parseCount, 100)
         .option('--json', 'print JSON')
+        .addHelpText(
+          'after',
+          `\nExamples:\n  stratum dead replay my-id-1 --payload '{"tenant_id":1,"platform":"meta"}'\n  stratum dead replay --all --task sync_campaign_data --rate 10`,
+        )
         .action(replay),
     )
     .addCommand(
@@ -54,16 +67,17 @@ export function deadCommand(): Command {
         .argument('[id]', 'id of the task')
         .option('--all', 'every one that matches the filter')
         .option('--json', 'print JSON')
+        .addHelpText('after', '\nExample:\n  stratum dead discard --all --reason invalid_payload')
         .action(discard),
     );
 }
 
 function withFilter(command: Command): Command {
   return command
-    .option('--queue <queue>')
-    .option('--task <name>')
-    .option('--tenant <id>')
-    .addOption(new Option('--reason <reason>').choices(DEAD_REASONS))
+    .option('--queue <queue>', 'only those of this queue')
+    .option('--task <task>', 'only those of this kind')
+    .option('--tenant <id>', 'only those of this tenant')
+    .addOption(new Option('--reason <reason>', 'only those that died of this').choices(DEAD_REASONS))
     .option('--error <text>', 'only those whose error contains this');
 }
 
@@ -148,14 +162,17 @@ async function replay(
       await client.deadLetters.replay(id, options.payload === undefined ? {} : { payload: options.payload });
       replayed = 1;
     } else {
-      for await (const letter of client.deadLetters.replayMany(filterOf(options), {
-        ratePerSecond: options.rate,
-      })) {
-        replayed++;
-        if (process.stdout.isTTY && !options.json)
-          process.stdout.write(`\r${replayed} replayed (${letter.id})\u001B[K`);
+      const bar = progressBar('replayed');
+      try {
+        const filter = filterOf(options);
+        const total = await countOf(client.deadLetters, filter);
+        for await (const { id: next } of client.deadLetters.replayMany(filter, {
+          ratePerSecond: options.rate,
+        }))
+          bar.advance(++replayed, Math.max(total, replayed), next);
+      } finally {
+        bar.stop();
       }
-      if (process.stdout.isTTY && !options.json) process.stdout.write('\r\u001B[K');
     }
     if (options.json) printJson({ replayed });
     else console.log(`Replayed ${replayed}.`);
@@ -170,10 +187,20 @@ async function discard(
   await withClient(async ({ client }) => {
     let discarded = 0;
     if (id === undefined) {
-      for (;;) {
-        const letters = await client.deadLetters.list(filterOf(options));
-        if (letters.length === 0) break;
-        for (const letter of letters) if (await client.deadLetters.discard(letter.id)) discarded++;
+      const bar = progressBar('discarded');
+      try {
+        const filter = filterOf(options);
+        const total = await countOf(client.deadLetters, filter);
+        for (;;) {
+          const letters = await client.deadLetters.list(filter);
+          if (letters.length === 0) break;
+          for (const letter of letters) {
+            if (await client.deadLetters.discard(letter.id)) discarded++;
+            bar.advance(discarded, Math.max(total, discarded));
+          }
+        }
+      } finally {
+        bar.stop();
       }
     } else if (await client.deadLetters.discard(id)) {
       discarded = 1;
@@ -183,6 +210,18 @@ async function discard(
     if (options.json) printJson({ discarded });
     else console.log(`Discarded ${discarded}.`);
   });
+}
+
+/** For a bar that nobody sees nothing is counted. */
+async function countOf(letters: DeadLetters, filter: DeadLetterFilter): Promise<number> {
+  if (!process.stderr.isTTY) return 0;
+  let count = 0;
+  for (let after = 0; ;) {
+    const page = await letters.list({ ...filter, after, limit: COUNTED_AT_ONCE });
+    count += page.length;
+    after = page.at(-1)?.sequence ?? 0;
+    if (page.length < COUNTED_AT_ONCE) return count;
+  }
 }
 
 function requireOne(id: string | undefined, all: boolean | undefined): void {
@@ -203,6 +242,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error('The payload must be JSON.');
+    throw new InvalidArgumentError('The payload must be JSON.');
   }
 }

@@ -16,13 +16,14 @@ export function eventsCommand(): Command {
   return new Command('events')
     .description('Show state changes as they happen, until Ctrl-C.')
     .option('--queue <queue>', 'only of this queue')
-    .option('--task <name>', 'only of this kind')
+    .option('--task <task>', 'only of this kind')
     .addOption(
       new Option('--state <state>', 'only this state').choices(
         TASK_STATES.map((state) => state.toLowerCase()),
       ),
     )
     .option('--json', 'print a line of JSON for each')
+    .addHelpText('after', '\nExample:\n  stratum events --queue sync --state failure')
     .action(tail);
 }
 

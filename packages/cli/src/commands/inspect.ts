@@ -7,23 +7,24 @@ export function inspectCommand(): Command {
   return new Command('inspect')
     .description('Ask workers what they do.')
     .addArgument(new Argument('<what>', 'what to ask').choices(INSPECT_VERBS))
-    .option('--worker <name>', 'ask this one; default: all')
+    .option('--worker <worker>', 'ask this one; default: all')
     .option('--json', 'print JSON')
+    .addHelpText('after', '\nExamples:\n  stratum inspect active\n  stratum inspect stats --json')
     .action(async (what: InspectVerb, { worker, json }: { worker?: string; json?: boolean }) => {
       await withClient(async ({ client }) => {
-        const replies = await client.control.inspect(what, worker === undefined ? {} : { worker });
-        if (json) printJson(replies);
-        else printReplies(replies);
-        if (replies.length === 0) process.exitCode = 1;
+        tellReplies(await client.control.inspect(what, worker === undefined ? {} : { worker }), json);
       });
     });
 }
 
-export function printReplies(replies: readonly WorkerReply[]): void {
-  if (replies.length === 0) {
-    console.log('No worker answered. `stratum status` shows which are known.');
-    return;
-  }
+/** No answer is a failure: who asked wanted to reach somebody. */
+export function tellReplies(replies: readonly WorkerReply[], json: boolean | undefined): void {
+  if (replies.length === 0) throw new Error('No worker answered. `stratum status` shows which are known.');
+  if (json) printJson(replies);
+  else printReplies(replies);
+}
+
+function printReplies(replies: readonly WorkerReply[]): void {
   for (const { worker, reply } of replies) {
     console.log(styled('bold', worker));
     if (Array.isArray(reply)) printList(reply);

@@ -40,15 +40,17 @@ export function keysCommand(): Command {
     .description('Keys of the HTTP API: create, list, rotate, revoke.')
     .addCommand(createCommand())
     .addCommand(
-      owned('list', 'List keys, revoked ones included.').action(async (options: OwnerOptions) => {
-        const keys = await asOwner(options, (client) => listApiKeys(client));
-        if (options.json) printJson(keys);
-        else if (keys.length === 0) console.log('There are no keys. Make one with `stratum keys create`.');
-        else printKeys(keys);
-      }),
+      owned('list', 'List keys, revoked ones included.', '--tenant 1').action(
+        async (options: OwnerOptions) => {
+          const keys = await asOwner(options, (client) => listApiKeys(client));
+          if (options.json) printJson(keys);
+          else if (keys.length === 0) console.log('There are no keys. Make one with `stratum keys create`.');
+          else printKeys(keys);
+        },
+      ),
     )
     .addCommand(
-      owned('rotate', 'Give a key a new secret; the one before works for a day more.')
+      owned('rotate', 'Give a key a new secret; the one before works for a day more.', '<id> --tenant 1')
         .argument('<id>', 'id of the key')
         .action(async (id: string, options: OwnerOptions) => {
           const rotated = await asOwner(options, async (client, tell) => {
@@ -61,7 +63,7 @@ export function keysCommand(): Command {
         }),
     )
     .addCommand(
-      owned('revoke', 'Make a key useless at once.')
+      owned('revoke', 'Make a key useless at once.', '<id> --tenant 1')
         .argument('<id>', 'id of the key')
         .action(async (id: string, options: OwnerOptions) => {
           const revoked = await asOwner(options, async (client, tell) => {
@@ -79,7 +81,7 @@ export function keysCommand(): Command {
 function createCommand(): Command {
   return owned('create', 'Make a key, and show it this once.')
     .argument('<name>', 'what it is for')
-    .option('--scopes <list>', 'what it may do, comma-separated; default: everything it can', parseScopes)
+    .option('--scopes <scopes>', 'what it may do, comma-separated; default: everything it can', parseScopes)
     .option(
       '--expires <duration>',
       'works for so long, for example 90d; default: until revoked',
@@ -106,11 +108,14 @@ function createCommand(): Command {
     });
 }
 
-function owned(name: string, description: string): Command {
-  return new Command(name)
+function owned(name: string, description: string, example?: string): Command {
+  const command = new Command(name)
     .description(description)
     .option('--tenant <id>', "whose key; default: the platform's own", parseTenant)
     .option('--json', 'print JSON');
+  return example === undefined
+    ? command
+    : command.addHelpText('after', `\nExample:\n  stratum keys ${name} ${example}`);
 }
 
 type Tell = (action: string, id: string, details?: Record<string, unknown>) => Promise<void>;

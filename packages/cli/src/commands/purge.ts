@@ -6,17 +6,14 @@ import { printJson } from '../output.js';
 export function purgeCommand(): Command {
   return new Command('purge')
     .description('Throw away everything that waits in a queue, now or for later. What runs goes on.')
-    .argument('<queue>')
+    .argument('<queue>', 'name of the queue')
     .option('--force', 'do not ask')
     .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  stratum purge intel --force')
     .action(async (queue: string, { force, json }: { force?: boolean; json?: boolean }) => {
       await withClient(async ({ client, topology }) => {
         topology.queue(queue);
-        if (!force && !(await confirmed(queue))) {
-          console.log('Nothing was purged.');
-          process.exitCode = 1;
-          return;
-        }
+        if (!force && !(await confirmed(queue))) throw new Error('Nothing was purged.');
         const purged = await client.purge(queue);
         if (json) printJson({ queue, purged });
         else console.log(`Purged ${purged} tasks.`);
@@ -26,7 +23,7 @@ export function purgeCommand(): Command {
 
 async function confirmed(queue: string): Promise<boolean> {
   if (!process.stdin.isTTY) throw new Error('Nobody is there to be asked: use --force.');
-  const prompt = createInterface({ input: process.stdin, output: process.stdout });
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return (
       (await prompt.question(

@@ -7,6 +7,7 @@ export function queuesCommand(): Command {
   return new Command('queues')
     .description('Show how much each queue holds.')
     .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  stratum queues --json')
     .action(async ({ json }: { json?: boolean }) => {
       const depths = await withClient(({ client }) => client.queues());
       if (json) printJson(depths);

@@ -23,7 +23,7 @@ export function revokeCommand(): Command {
     .argument('[id]', 'id of the task')
     .option('--terminate', 'end what runs at once, instead of asking it to')
     .option('--queue <queue>', 'all of a queue')
-    .option('--task <name>', 'all of a kind')
+    .option('--task <task>', 'all of a kind')
     .option('--tenant <id>', 'all of a tenant')
     .option('--json', 'print JSON')
     .addHelpText(

@@ -9,6 +9,7 @@ import {
 } from '@stratum/jobs';
 import { TASKS } from '@stratum/shared';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseObject } from '../arguments.js';
 import { parseDuration } from '../duration.js';
 import { withClient } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
@@ -41,6 +42,7 @@ export function schedulesCommand(): Command {
       new Command('list')
         .description('Every entry with its next time and its last run.')
         .option('--json', 'print JSON')
+        .addHelpText('after', example('list'))
         .action(async ({ json }: JsonOption) => {
           const entries = await withSchedules((schedules) => schedules.list());
           if (json) printJson(entries);
@@ -50,12 +52,13 @@ export function schedulesCommand(): Command {
     .addCommand(
       new Command('show')
         .description('One entry: what it says, its next ten times, its last run, what it missed.')
-        .argument('<name>')
+        .argument('<entry>', 'name of the entry')
         .option('--json', 'print JSON')
+        .addHelpText('after', example('show sync_all_campaigns'))
         .action(show),
     )
     .addCommand(
-      entryOptions(new Command('add').description('Add an entry.').argument('<name>'))
+      entryOptions(new Command('add').description('Add an entry.').argument('<name>', 'name of the entry'))
         .addHelpText(
           'after',
           `\nExample:\n  stratum schedules add nightly --task sync_campaign_data --payload '{"tenant_id":1,"platform":"meta"}' --cron '0 3 * * *' --time-zone Europe/Berlin`,
@@ -68,21 +71,26 @@ export function schedulesCommand(): Command {
     )
     .addCommand(
       entryOptions(
-        new Command('edit').description('Change what is given of an entry.').argument('<name>'),
-      ).action(async (name: string, options: EntryOptions) => {
-        const fields: Record<string, unknown> = entryFields(options);
-        // Of the two ways to say when, the one that is given replaces the other.
-        if (options.cron !== undefined) fields['every_ms'] = null;
-        if (options.every !== undefined) fields['cron'] = null;
-        report(await withSchedules((schedules) => schedules.edit(name, fields)), options);
-      }),
+        new Command('edit')
+          .description('Change what is given of an entry.')
+          .argument('<entry>', 'name of the entry'),
+      )
+        .addHelpText('after', example("edit nightly --cron '30 4 * * *'"))
+        .action(async (name: string, options: EntryOptions) => {
+          const fields: Record<string, unknown> = entryFields(options);
+          // Of the two ways to say when, the one that is given replaces the other.
+          if (options.cron !== undefined) fields['every_ms'] = null;
+          if (options.every !== undefined) fields['cron'] = null;
+          report(await withSchedules((schedules) => schedules.edit(name, fields)), options);
+        }),
     )
     .addCommand(
       new Command('pause')
         .description('Let nothing of an entry run until it is resumed.')
-        .argument('<name>')
+        .argument('<entry>', 'name of the entry')
         .option('--reason <text>', 'shown in the list', 'by hand')
         .option('--json', 'print JSON')
+        .addHelpText('after', example("pause sync_all_campaigns --reason 'the platform is down'"))
         .action(async (name: string, { reason, json }: { reason: string } & JsonOption) => {
           const entry = await withSchedules((schedules) => schedules.pause(name, reason));
           if (json) printJson(entry);
@@ -92,8 +100,9 @@ export function schedulesCommand(): Command {
     .addCommand(
       new Command('resume')
         .description('Let an entry run again; what it missed while paused is not caught up.')
-        .argument('<name>')
+        .argument('<entry>', 'name of the entry')
         .option('--json', 'print JSON')
+        .addHelpText('after', example('resume sync_all_campaigns'))
         .action(async (name: string, { json }: JsonOption) => {
           const entry = await withSchedules((schedules) => schedules.resume(name));
           if (json) printJson(entry);
@@ -103,8 +112,9 @@ export function schedulesCommand(): Command {
     .addCommand(
       new Command('run')
         .description('Run an entry now, besides its times.')
-        .argument('<name>')
+        .argument('<entry>', 'name of the entry')
         .option('--json', 'print JSON')
+        .addHelpText('after', example('run run_all_predictions'))
         .action(async (name: string, { json }: JsonOption) => {
           const enqueued = await withSchedules((schedules) => schedules.run(name));
           if (json) printJson(enqueued);
@@ -114,11 +124,12 @@ export function schedulesCommand(): Command {
     .addCommand(
       new Command('backfill')
         .description('Run the times of an entry that lie in a past range.')
-        .argument('<name>')
+        .argument('<entry>', 'name of the entry')
         .requiredOption('--from <time>', 'after this time, for example 2026-11-20T00:00:00Z', parseTime)
         .option('--to <time>', 'up to this time; default: now', parseTime)
         .option('--all-at-once', 'do not wait for each run to end before the next')
         .option('--json', 'print JSON')
+        .addHelpText('after', example('backfill calculate_daily_scores --from 2026-11-20T00:00:00Z'))
         .action(
           async (name: string, options: { from: Date; to?: Date; allAtOnce?: boolean } & JsonOption) => {
             const { from, to = new Date(), allAtOnce = false, json } = options;
@@ -138,8 +149,9 @@ export function schedulesCommand(): Command {
     .addCommand(
       new Command('remove')
         .description('Remove an entry.')
-        .argument('<name>')
+        .argument('<entry>', 'name of the entry')
         .option('--json', 'print JSON')
+        .addHelpText('after', example('remove nightly'))
         .action(async (name: string, { json }: JsonOption) => {
           await withSchedules((schedules) => schedules.remove(name));
           if (json) printJson({ name, removed: true });
@@ -148,9 +160,13 @@ export function schedulesCommand(): Command {
     );
 }
 
+function example(line: string): string {
+  return `\nExample:\n  stratum schedules ${line}`;
+}
+
 function entryOptions(command: Command): Command {
   return command
-    .option('--task <name>', 'the task to run')
+    .option('--task <task>', 'the task to run')
     .option('--payload <json>', 'its payload, a JSON object', parseObject)
     .option('--cron <expression>', 'five fields: minute hour day month weekday; or six with seconds in front')
     .option('--every <duration>', 'an interval such as 90s or 6h, instead of --cron', parseDuration)
@@ -253,14 +269,4 @@ function parseTime(text: string): Date {
   const time = new Date(text);
   if (!Number.isNaN(time.getTime())) return time;
   throw new InvalidArgumentError('Give a time such as 2026-11-20T03:00:00Z.');
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  } catch {
-    // Told below.
-  }
-  throw new InvalidArgumentError(`Give a JSON object such as '{"tenant_id":1}'.`);
 }

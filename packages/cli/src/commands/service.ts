@@ -22,15 +22,18 @@ export function apiCommand(): Command {
 
 /** A service as a child of this process, against the local stack where the environment names nothing else. */
 function serviceCommand(name: string, mainUrl: string, description: string): Command {
-  return new Command(name).description(description).action(async () => {
-    const child = spawn(process.execPath, [fileURLToPath(mainUrl)], {
-      env: await localEnvironment(),
-      stdio: 'inherit',
+  return new Command(name)
+    .description(description)
+    .addHelpText('after', `\nExample:\n  stratum ${name}`)
+    .action(async () => {
+      const child = spawn(process.execPath, [fileURLToPath(mainUrl)], {
+        env: await localEnvironment(),
+        stdio: 'inherit',
+      });
+      // Ctrl-C reaches the child by itself; it is for the child to end first.
+      process.on('SIGINT', () => undefined);
+      process.on('SIGTERM', () => child.kill('SIGTERM'));
+      const [code]: unknown[] = await once(child, 'exit');
+      process.exitCode = typeof code === 'number' ? code : 1;
     });
-    // Ctrl-C reaches the child by itself; it is for the child to end first.
-    process.on('SIGINT', () => undefined);
-    process.on('SIGTERM', () => child.kill('SIGTERM'));
-    const [code]: unknown[] = await once(child, 'exit');
-    process.exitCode = typeof code === 'number' ? code : 1;
-  });
 }

@@ -10,6 +10,7 @@ export function statusCommand(): Command {
   return new Command('status')
     .description('Show what runs, where it listens, and what the queues hold.')
     .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  stratum status --json')
     .action(async ({ json }: { json?: boolean }) => {
       const run = await readRunFile();
       if (run === undefined && !process.env['NATS_URL']) {

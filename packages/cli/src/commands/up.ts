@@ -1,13 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { describeError, printTable, styled } from '../output.js';
-import { addDemonstration } from '../stack/demonstration.js';
+import { tellFailure } from '../frame/failure.js';
+import { describeError, printJson, printTable, styled } from '../output.js';
 import { runFirstSync, type SyncedPlatform } from '../stack/first-sync.js';
 import { claimHome, type Addresses } from '../stack/run-file.js';
-import { startStack } from '../stack/stack.js';
 import { hidePassword } from './status.js';
 
 interface UpOptions {
   once?: boolean;
+  json?: boolean;
   natsPort: number;
   natsMonitorPort: number;
   databasePort: number;
@@ -20,8 +20,10 @@ interface UpOptions {
 const FAST_SPEED = 360;
 const DAY_MS = 86_400_000;
 
-function progress(message: string): void {
-  console.log(`${styled('dim', '·')} ${message}`);
+/** Steps of the start. With `--json` they go to standard error, and the report alone to standard output. */
+function say(message: string, json: boolean | undefined): void {
+  if (json) console.error(message);
+  else console.log(message);
 }
 
 export function upCommand(): Command {
@@ -43,9 +45,13 @@ export function upCommand(): Command {
       `show the last day of the schedule first, so many times as fast; default: ${FAST_SPEED}`,
       parseSpeed,
     )
+    .option(
+      '--json',
+      'print what was synced and where everything listens as JSON; steps go to standard error',
+    )
     .addHelpText(
       'after',
-      '\nNATS_URL and DATABASE_URL name servers of your own; the embedded one is then not started.\nData are kept under .stratum/ (STRATUM_HOME moves it).',
+      '\nExamples:\n  stratum up\n  stratum up --once --json\n  stratum up --fast-clock\n\nNATS_URL and DATABASE_URL name servers of your own; the embedded one is then not started.\nData are kept under .stratum/ (STRATUM_HOME moves it).',
     )
     .action(up);
 }
@@ -54,6 +60,13 @@ export function upCommand(): Command {
 type End = { failure: string } | { signal: NodeJS.Signals };
 
 async function up(options: UpOptions): Promise<void> {
+  const { json } = options;
+  const progress = (message: string): void => say(`${json ? '·' : styled('dim', '·')} ${message}`, json);
+  // Loaded only here: the parts of the stack are most of what the command would load.
+  const [{ startStack }, { addDemonstration }] = await Promise.all([
+    import('../stack/stack.js'),
+    import('../stack/demonstration.js'),
+  ]);
   await claimHome();
   const ended = endOfRun();
   const stack = await startStack({
@@ -69,7 +82,7 @@ async function up(options: UpOptions): Promise<void> {
   if (stack === undefined) {
     const end = await ended.promise;
     if ('failure' in end) throw new Error(end.failure);
-    console.log('\nStopped.');
+    say('\nStopped.', json);
     process.exit(130);
   }
   let end: End | undefined;
@@ -77,10 +90,11 @@ async function up(options: UpOptions): Promise<void> {
     const synced = await Promise.race([ended.promise, runFirstSync(stack.environment, progress)]);
     if (Array.isArray(synced)) {
       if (await addDemonstration(stack)) progress('added the demonstration data');
-      report(synced, stack.addresses);
+      if (json) printJson({ synced, addresses: stack.addresses });
+      else report(synced, stack.addresses);
       if (synced.some(({ state }) => state !== 'SUCCESS')) process.exitCode = 1;
       if (!options.once) {
-        console.log(styled('dim', '\nCtrl-C stops everything.'));
+        say(styled('dim', '\nCtrl-C stops everything.'), json);
         end = await ended.promise;
       }
     } else {
@@ -90,12 +104,13 @@ async function up(options: UpOptions): Promise<void> {
     end = { failure: describeError(error, false) };
   }
   if (end !== undefined && 'failure' in end) {
-    console.error(styled('red', `\n${end.failure}`));
+    if (json) tellFailure(new Error(end.failure), { verbose: false, json });
+    else console.error(styled('red', `\n${end.failure}`));
     process.exitCode = 1;
   }
-  console.log('\nStopping …');
+  say('\nStopping …', json);
   await stack.stop();
-  console.log('Stopped.');
+  say('Stopped.', json);
   process.exit();
 }
 

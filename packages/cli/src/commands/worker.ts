@@ -1,10 +1,5 @@
 import { once } from 'node:events';
-import { cdpService } from '@stratum/cdp-worker';
-import { defaultService } from '@stratum/default-worker';
-import { intelService } from '@stratum/intel-worker';
 import { connectToNats } from '@stratum/jobs';
-import { mlService } from '@stratum/ml-worker';
-import { rulesService } from '@stratum/rules-worker';
 import {
   loadConfiguration,
   QUEUES,
@@ -15,31 +10,42 @@ import {
   type QueueService,
   type Running,
 } from '@stratum/shared';
-import { syncService } from '@stratum/sync-worker';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
+import { parseCount } from '../arguments.js';
 import { localEnvironment } from '../environment.js';
 
-const SERVICES: readonly QueueService[] = [
-  syncService,
-  defaultService,
-  cdpService,
-  mlService,
-  rulesService,
-  intelService,
-];
+/** Loaded only by who runs them: together they are most of what the command would load. */
+async function loadServices(): Promise<readonly QueueService[]> {
+  const [sync, byDefault, cdp, ml, rules, intel] = await Promise.all([
+    import('@stratum/sync-worker'),
+    import('@stratum/default-worker'),
+    import('@stratum/cdp-worker'),
+    import('@stratum/ml-worker'),
+    import('@stratum/rules-worker'),
+    import('@stratum/intel-worker'),
+  ]);
+  return [
+    sync.syncService,
+    byDefault.defaultService,
+    cdp.cdpService,
+    ml.mlService,
+    rules.rulesService,
+    intel.intelService,
+  ];
+}
 
 export function workerCommand(): Command {
   return new Command('worker')
     .description('Run a worker in this process, for development.')
-    .requiredOption('-Q, --queues <names>', 'queues to serve, comma-separated', parseQueues)
+    .requiredOption('-Q, --queues <queues>', 'queues to serve, comma-separated', parseQueues)
     .option('-c, --concurrency <count>', 'tasks at once', parseCount)
     .addHelpText('after', '\nExample:\n  stratum worker -Q sync -c 8')
     .action(runWorker);
 }
 
 async function runWorker(options: { queues: QueueName[]; concurrency?: number }): Promise<void> {
-  const services = SERVICES.filter(({ queue }) => options.queues.includes(queue));
+  const services = (await loadServices()).filter(({ queue }) => options.queues.includes(queue));
   const configuration = loadConfiguration<ConfigurationKey>(
     ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
     await localEnvironment(),
@@ -77,10 +83,4 @@ function parseQueues(text: string): QueueName[] {
       `There is no queue "${name}". The queues are: ${QUEUES.map((each) => each.name).join(', ')}.`,
     );
   });
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError('Give a whole number above 0.');
 }

@@ -6,7 +6,7 @@ import { commandLineOf } from '@stratum/jobs/embedded';
 import { z } from 'zod';
 
 /** The repository's root: this file lies four folders below it, in the sources and in the build. */
-const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
 const addressesSchema = z.object({
   nats: z.string(),

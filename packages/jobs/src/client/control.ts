@@ -1,6 +1,6 @@
 /** Looks at workers and steers them: what `stratum inspect` and `stratum control` do. */
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/nats-core';
+import { NoRespondersError, RequestError, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import {
   controlKeys,
@@ -146,15 +146,15 @@ class ControlDesk implements Control {
       worker === undefined ? (await this.workers()).filter((each) => each.condition !== 'offline').length : 1;
     if (expected === 0) return [];
     const replies: WorkerReply[] = [];
-    const answers = await this.connection.requestMany(subject, JSON.stringify(request), {
-      strategy: 'count',
-      maxMessages: expected,
-      maxWait: timeoutMs,
-    });
     try {
+      const answers = await this.connection.requestMany(subject, JSON.stringify(request), {
+        strategy: 'count',
+        maxMessages: expected,
+        maxWait: timeoutMs,
+      });
       for await (const answer of answers) replies.push(answer.json<WorkerReply>());
     } catch (error) {
-      if (!(error instanceof Error && error.name === 'NoRespondersError')) throw error;
+      if (!isUnanswered(error)) throw error;
     }
     return replies;
   }
@@ -176,6 +176,11 @@ class ControlDesk implements Control {
       ),
     );
   }
+}
+
+/** Nobody listens on the subject; the client library says so in two ways. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
 }
 
 function conditionOf(beat: HeartBeat, heardAt: Date): WorkerView['condition'] {

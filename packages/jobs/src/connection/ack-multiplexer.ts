@@ -6,15 +6,10 @@
  * reconnect, and while JetStream is not there; so messages without an id must be idempotent (as key-value
  * puts are). At most `windowSize` messages are unacknowledged at once; more wait their turn in order.
  */
-import {
-  createInbox,
-  type Msg,
-  type MsgHdrs,
-  type NatsConnection,
-  type Subscription,
-} from '@nats-io/nats-core';
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-core';
 import Queue from 'yocto-queue';
 import { JobsError, PublishError } from '../errors.js';
+import { inboxOf } from './inbox.js';
 
 export interface AckMultiplexerOptions {
   /** Unacknowledged messages at once. Default 4,096: enough to keep a broker busy, little enough for it to buffer. */
@@ -57,7 +52,7 @@ const UNAVAILABLE = 503;
 const WRONG_LAST_SEQUENCE = 10071;
 
 export class AckMultiplexer {
-  private readonly inbox = createInbox();
+  private readonly inbox: string;
   private readonly subscription: Subscription;
   private readonly pending = new Map<string, PendingMessage>();
   private readonly waiting = new Queue<PendingMessage>();
@@ -74,6 +69,7 @@ export class AckMultiplexer {
     private readonly connection: NatsConnection,
     options: AckMultiplexerOptions = {},
   ) {
+    this.inbox = inboxOf(connection);
     this.windowSize = options.windowSize ?? 4096;
     this.ackTimeoutMs = options.ackTimeoutMs ?? 5_000;
     this.deadlineMs = options.deadlineMs ?? 60_000;

@@ -2,17 +2,21 @@
 import {
   connect,
   credsAuthenticator,
+  tokenAuthenticator,
+  usernamePasswordAuthenticator,
   type NatsConnection,
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
 import { readFile } from 'node:fs/promises';
 import { JobsError } from '../errors.js';
+import { setInboxPrefix } from './inbox.js';
+import { isToken } from '../wire/names.js';
 
 /** Delayed messages and per-message expiry are native from this version on. */
 export const MINIMUM_SERVER_VERSION = '2.12.0';
 
 export interface ConnectOptions {
-  /** One URL or several of the same cluster, for example `nats://127.0.0.1:4222`. */
+  /** One URL or several of the same cluster, for example `nats://127.0.0.1:4222` or `nats://user:password@nats.example.com`. */
   servers: string | readonly string[];
   /** Path of a NATS credentials file. */
   credsFile?: string;
@@ -21,6 +25,9 @@ export interface ConnectOptions {
   /** How long the first connection may take, in milliseconds. Default 10,000. */
   timeoutMs?: number;
 }
+
+/** `//user:password@`, or `//token@`, of an address. */
+const USER_INFO = /\/\/([^/@]*)@/;
 
 const RECONNECT_WAIT_MS = 250;
 const RECONNECT_JITTER_MS = 250;
@@ -34,7 +41,7 @@ const PING_INTERVAL_MS = 5_000;
 export async function connectToNats(options: ConnectOptions): Promise<NatsConnection> {
   const servers = typeof options.servers === 'string' ? options.servers.split(',') : [...options.servers];
   const settings: NodeConnectionOptions = {
-    servers: servers.map((server) => server.trim()),
+    servers: servers.map((server) => server.trim().replace(USER_INFO, '//')),
     name: options.name,
     timeout: options.timeoutMs ?? 10_000,
     maxReconnectAttempts: -1,
@@ -43,10 +50,10 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 2,
   };
-  if (options.credsFile !== undefined) {
-    settings.authenticator = credsAuthenticator(await readCredentials(options.credsFile));
-  }
+  if (options.credsFile === undefined) Object.assign(settings, userOf(servers));
+  else settings.authenticator = credsAuthenticator(await readCredentials(options.credsFile));
   const connection = await open(settings);
+  if (settings.inboxPrefix !== undefined) setInboxPrefix(connection, settings.inboxPrefix);
   const version = connection.info?.version ?? 'unknown';
   if (!isAtLeast(version, MINIMUM_SERVER_VERSION)) {
     await connection.close();
@@ -76,6 +83,21 @@ function numbersOf(version: string): number[] | undefined {
   return match?.slice(1).map(Number);
 }
 
+/**
+ * The client library reads no user from an address, as other NATS clients and tools do. One user serves for the whole cluster.
+ * Replies come to `_INBOX.<user>.>`, so that a user can be kept from other users' replies.
+ */
+function userOf(servers: readonly string[]): Pick<NodeConnectionOptions, 'authenticator' | 'inboxPrefix'> {
+  const info = servers.map((server) => USER_INFO.exec(server)?.[1]).find((found) => found !== undefined);
+  if (info === undefined) return {};
+  const [user = '', ...password] = info.split(':').map(decodeURIComponent);
+  if (password.length === 0) return { authenticator: tokenAuthenticator(user) };
+  return {
+    authenticator: usernamePasswordAuthenticator(user, password.join(':')),
+    ...(isToken(user) ? { inboxPrefix: `_INBOX.${user}` } : {}),
+  };
+}
+
 async function readCredentials(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
@@ -100,6 +122,6 @@ async function open(settings: NodeConnectionOptions): Promise<NatsConnection> {
 function withoutCredentials(servers: NodeConnectionOptions['servers']): string {
   return [servers ?? []]
     .flat()
-    .map((server) => server.replace(/\/\/[^/@]*@/, '//'))
+    .map((server) => server.replace(USER_INFO, '//'))
     .join(', ');
 }

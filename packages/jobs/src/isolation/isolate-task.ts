@@ -56,8 +56,8 @@ export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(
   };
   return Object.freeze({
     contract,
-    prepare: (raw: unknown) => {
-      const payload = parsePayload(contract, raw);
+    prepare: (raw: unknown, tenant?: string) => {
+      const payload = parsePayload(contract, raw, tenant);
       return (context: RunContext) => runInThread(payload, context);
     },
     close: () => threads.close(),

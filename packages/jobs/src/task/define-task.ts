@@ -76,13 +76,24 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
   });
 }
 
-/** Checks a payload; returns what the handler gets. Throws `InvalidPayloadError` with every field's problem. */
+/**
+ * Checks a payload; returns what the handler gets. Throws `InvalidPayloadError` with every field's problem.
+ * @param tenant whose work the message's subject says it is: a payload that names another one is refused, because the right to
+ * publish is given by subject
+ */
 export function parsePayload<Input extends z.ZodType>(
   contract: TaskContract<Input>,
   payload: unknown,
+  tenant?: string,
 ): z.output<Input> {
   const parsed = contract.input.safeParse(payload);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const named = tenant === undefined ? undefined : contract.tenantOf(parsed.data);
+    if (named === undefined || named === tenant) return parsed.data;
+    throw new InvalidPayloadError(contract.name, [
+      `(payload): it is the work of tenant ${named}, but was published for tenant ${tenant}`,
+    ]);
+  }
   throw new InvalidPayloadError(
     contract.name,
     parsed.error.issues.map((issue) => `${issue.path.join('.') || '(payload)'}: ${issue.message}`),

@@ -8,7 +8,7 @@ import { parsePayload, type TaskContract } from '../task/define-task.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import type { ScheduledBy } from '../wire/headers.js';
-import type { Priority } from '../wire/names.js';
+import { namesFor, type Priority } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import { resolveDefinition } from '../workflow/resolve.js';
@@ -133,6 +133,7 @@ async function attemptOnce(
   const execution = new Execution(
     attempt,
     {
+      names: namesFor(),
       registry: new Map([[handler.contract.name, handler]]),
       recovery: { earlierOutcome: async () => undefined, removeReplayed: async () => undefined },
       producer: recordingProducer(run, previous),

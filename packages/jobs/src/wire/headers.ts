@@ -46,6 +46,8 @@ export const ServerHeader = {
   ExpectedLastSubjectSequence: 'Nats-Expected-Last-Subject-Sequence',
   Schedule: 'Nats-Schedule',
   ScheduleTarget: 'Nats-Schedule-Target',
+  /** Set by the server on what it has moved: the subject that the schedule stood on. Publishers cannot set it. */
+  Scheduler: 'Nats-Scheduler',
   TimeStamp: 'Nats-Time-Stamp',
   Subject: 'Nats-Subject',
   Sequence: 'Nats-Sequence',

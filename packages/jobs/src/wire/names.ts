@@ -8,6 +8,7 @@
  *     <prefix>.results.<id>                                     a stored result, republished by the server
  *     <prefix>.workflows.start.<tenant>.<id>                    a workflow to start
  *     <prefix>.workflows.state.<id>                             a workflow's state, republished by the server
+ *     <prefix>.await.<tenant>.<id>                              a question for a tenant's result
  */
 import { JobsError } from '../errors.js';
 
@@ -22,7 +23,7 @@ const NO_TENANT = '_';
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A token of a subject: task ids, task names, queue names, tenants and the prefix. */
-function isToken(value: string): boolean {
+export function isToken(value: string): boolean {
   return TOKEN.test(value);
 }
 
@@ -107,6 +108,8 @@ export interface Names {
   resultKey(id: string): string;
   readonly resultNoticeFilter: string;
   resultNotice(id: string): string;
+  /** Answered by the result desk: the record of a task of that tenant, once it has ended. */
+  awaitSubject(tenant: string, id: string): string;
   parseTaskSubject(subject: string): TaskSubject | undefined;
 }
 
@@ -179,6 +182,7 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     resultKey: (id) => `${resultKeyPrefix}${id}`,
     resultNoticeFilter: `${prefix}.results.>`,
     resultNotice: (id) => `${prefix}.results.${id}`,
+    awaitSubject: (tenant, id) => `${prefix}.await.${tenant}.${id}`,
     parseTaskSubject: (subject) => parseTaskSubject(tasksPrefix, subject),
   };
 }
@@ -187,6 +191,8 @@ function parseTaskSubject(tasksPrefix: string, subject: string): TaskSubject | u
   if (!subject.startsWith(tasksPrefix)) return undefined;
   const [queue, priority, tenant, task, id, ...rest] = subject.slice(tasksPrefix.length).split('.');
   if (!queue || !isPriority(priority) || !tenant || !task || !id || rest.length > 0) return undefined;
+  // The server takes `>` and `*` in a publisher's subject as they are.
+  if (!isToken(id)) return undefined;
   return { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
 }
 

@@ -11,6 +11,8 @@ import {
 import type { TaskContract } from '../task/define-task.js';
 import type { TaskDefaults } from '../task/task-defaults.js';
 import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.js';
+import { ServerHeader, TaskHeader } from '../wire/headers.js';
+import type { Names } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
 import { AttemptContext, type Producer, type RunContext } from './context.js';
@@ -20,6 +22,7 @@ import type { Recovery } from './recovery.js';
 import type { TaskHandler } from './registry.js';
 
 export interface ExecutionParts {
+  names: Names;
   registry: ReadonlyMap<string, TaskHandler>;
   recovery: Pick<Recovery, 'earlierOutcome' | 'removeReplayed'>;
   producer: Producer;
@@ -88,7 +91,8 @@ export class Execution {
     if (earlier !== undefined) return earlier;
     let prepared: PreparedRun;
     try {
-      prepared = handler.prepare(parseJson(delivery));
+      requireOwnSchedule(this.parts.names, delivery);
+      prepared = handler.prepare(parseJson(delivery), subject.tenant);
     } catch (error) {
       return { kind: 'dead', reason: 'invalid_payload', error };
     }
@@ -196,6 +200,19 @@ export class Execution {
       backoffDelayMs(contract.retry.backoff ?? defaults.backoff, headers.retries + 1);
     return { kind: 'retry', error: reported, delayMs };
   }
+}
+
+/**
+ * The server moves a scheduled message to any subject of its stream, whatever its publisher may publish to. So a schedule counts only
+ * where tasks for later belong, and where only those who may enqueue for everybody can put one.
+ */
+function requireOwnSchedule(names: Names, { message, subject }: Delivery): void {
+  const scheduler = message.headers?.get(ServerHeader.Scheduler) ?? '';
+  if (scheduler === '' || scheduler.startsWith(names.delayedSubject(subject.queue, ''))) return;
+  throw new JobsError(
+    'invalid_payload',
+    `The task was scheduled from "${scheduler}"; schedule on "${names.delayedSubject(subject.queue, '<id>')}", or set ${TaskHeader.NotBefore}.`,
+  );
 }
 
 function parseJson({ message, subject }: Delivery): unknown {

@@ -1,5 +1,6 @@
 /** Speaks the pull protocol of one lane's consumer. */
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { inboxOf } from '../connection/inbox.js';
 import type { Lane } from './lanes.js';
 
 /** Server statuses that end a pull request. */
@@ -39,8 +40,8 @@ interface Grab {
  */
 export class LanePuller {
   // A task arrives under its own subject, so only the subscription tells which request it answers.
-  private readonly grabInbox = createInbox();
-  private readonly watchInbox = createInbox();
+  private readonly grabInbox: string;
+  private readonly watchInbox: string;
   private subscriptions: Subscription[] = [];
   private grabbing: Grab | undefined;
   private watchToken: string | undefined;
@@ -51,7 +52,10 @@ export class LanePuller {
     private readonly connection: NatsConnection,
     readonly lane: Lane,
     private readonly events: LaneEvents,
-  ) {}
+  ) {
+    this.grabInbox = inboxOf(connection);
+    this.watchInbox = inboxOf(connection);
+  }
 
   get weight(): number {
     return this.lane.weight;

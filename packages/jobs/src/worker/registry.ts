@@ -16,8 +16,11 @@ export type HandlerFor<Contract> =
 /** A contract with its handler, types settled: what a worker holds. */
 export interface TaskHandler {
   readonly contract: TaskContract;
-  /** Checks a payload and returns the attempt that is ready to run with it. Throws `InvalidPayloadError`. */
-  readonly prepare: (payload: unknown) => (context: RunContext) => Promise<unknown>;
+  /**
+   * Checks a payload and returns the attempt that is ready to run with it. Throws `InvalidPayloadError`.
+   * @param tenant of the subject
+   */
+  readonly prepare: (payload: unknown, tenant?: string) => (context: RunContext) => Promise<unknown>;
   /** Gives up what it holds between tasks; called when a worker stops. */
   readonly close?: () => Promise<void>;
 }
@@ -29,8 +32,8 @@ export function handleTask<Input extends z.ZodType, Output extends z.ZodType>(
 ): TaskHandler {
   return Object.freeze({
     contract,
-    prepare: (raw: unknown) => {
-      const payload = parsePayload(contract, raw);
+    prepare: (raw: unknown, tenant?: string) => {
+      const payload = parsePayload(contract, raw, tenant);
       return async (context: TaskContext) => handler(payload, context);
     },
   });

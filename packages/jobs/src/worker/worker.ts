@@ -92,7 +92,7 @@ const DEFAULT_CONCURRENCY = 4;
 const DEFAULT_SHUTDOWN_GRACE_MS = 30_000;
 /** How exactly time limits are kept. */
 const TICK_MS = 25;
-/** A rate-limited task whose turn is further away than this goes back to the broker. */
+/** A task whose time or turn is further away than this goes back to the broker, as a delayed one. */
 const HOLD_AT_MOST_MS = 2_000;
 
 /** @throws JobsError `invalid_options` for handlers or numbers that cannot work */
@@ -156,6 +156,7 @@ class TaskWorker implements Worker {
     const { publisher, logger } = this;
     const workflows = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
     this.parts = {
+      names,
       registry: buildRegistry(options.handlers, options.queues),
       producer: createProducer({
         connection,
@@ -325,7 +326,13 @@ class TaskWorker implements Worker {
       return;
     }
     this.leases.hold(delivery);
-    this.backlog.add(delivery, lane, delivery.headers.notBefore);
+    const { notBefore } = delivery.headers;
+    const wait = notBefore - Date.now();
+    if (wait > HOLD_AT_MOST_MS) {
+      void this.process(delivery, wait);
+      return;
+    }
+    this.backlog.add(delivery, lane, notBefore);
     this.startReady();
   }
 

@@ -1,6 +1,5 @@
 /** Brings a database to the schema of this code: plain SQL files, each run once, in order. */
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
 import { Client } from 'pg';
 
 export interface MigrateOptions {
@@ -26,6 +25,8 @@ export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Prom
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     // Our own lock waits; the library's would refuse.
     await client.query('SELECT pg_advisory_lock(hashtext($1))', [LOCK]);
+    // Loaded only by who migrates: it is large, and every service and command would wait for it.
+    const { runner } = await import('node-pg-migrate');
     const applied = await runner({
       dbClient: client,
       dir: FOLDER,

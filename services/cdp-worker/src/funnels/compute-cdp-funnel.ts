@@ -3,7 +3,7 @@ import type { HandlerFor } from '@stratum/jobs';
 import { tickTime, withTenant, type computeCdpFunnel } from '@stratum/shared';
 import { funnelSchema, type Funnel } from '@stratum/shared/customer-data';
 import type { Pool, PoolClient } from 'pg';
-import { tenantOf } from '../tenant-of.js';
+import { publishedFor, tenantOf } from '../tenant-of.js';
 import { compileFunnel } from './compile-funnel.js';
 import { reportOf, type StepCount, type StepReport } from './summarise.js';
 
@@ -14,7 +14,7 @@ const MAX_BREAKDOWN = 20;
 
 export function computeCdpFunnelHandler(pool: Pool): HandlerFor<typeof computeCdpFunnel> {
   return async ({ funnel_id: funnelId, tenant_id: asking }, context) => {
-    const tenantId = await tenantOf(pool, 'funnel', funnelId, asking);
+    const tenantId = await tenantOf(pool, 'funnel', funnelId, asking ?? publishedFor(context));
     const until = tickTime(context);
     return withTenant(pool, tenantId, async (client) => {
       const { rows } = await client.query<{ definition: unknown }>(

@@ -6,7 +6,7 @@ import { TaskError, type HandlerFor } from '@stratum/jobs';
 import { derivedTaskId, ofTick, tickTime, withTenant, computeCdpSegment } from '@stratum/shared';
 import { segmentTreeSchema } from '@stratum/shared/customer-data';
 import type { Pool, PoolClient } from 'pg';
-import { tenantOf } from '../tenant-of.js';
+import { publishedFor, tenantOf } from '../tenant-of.js';
 import { compileSegment } from './compile.js';
 
 /** Sets of profiles are held in memory while the statement runs. */
@@ -22,7 +22,7 @@ interface Outcome {
 
 export function computeCdpSegmentHandler(pool: Pool): HandlerFor<typeof computeCdpSegment> {
   return async ({ segment_id: segmentId, slot, tenant_id: asking }, context) => {
-    const tenantId = await tenantOf(pool, 'segment', segmentId, asking);
+    const tenantId = await tenantOf(pool, 'segment', segmentId, asking ?? publishedFor(context));
     const now = tickTime(context);
     const outcome = await withTenant(pool, tenantId, (client) =>
       replaceMembers(client, { tenantId, segmentId, now, slot }),

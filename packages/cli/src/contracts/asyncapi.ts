@@ -1,0 +1,224 @@
+/** The wire contract as an AsyncAPI 3.0 document, seen from Stratum: it receives what others publish, and sends what they subscribe to. */
+import { PRIORITIES, TASK_STATES, type Names, type TaskContract } from '@stratum/jobs';
+import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
+import { eventSchema, payloadSchema, recordSchema, resultSchema, type JsonSchema } from './json-schemas.js';
+
+export interface AsyncApiParts {
+  names: Names;
+  queues: readonly string[];
+  contracts: readonly TaskContract[];
+  version: string;
+}
+
+interface Channel {
+  address: string | null;
+  title: string;
+  description: string;
+  parameters?: Record<string, object>;
+  messages: Record<string, { $ref: string }>;
+}
+
+const DIALECT = 'draft-7';
+
+const ID = {
+  description: 'Id of the task: 1 to 64 of A–Z, a–z, 0–9, "_" and "-". Make it up, for example a UUID.',
+};
+const TENANT = { description: 'Id of the tenant, or "_" for work that belongs to none.' };
+
+/** Stands for itself in a subject; the names' own functions put it in its place. */
+const PLACE = { tenant: '{tenant}', task: '{task}', id: '{id}' } as const;
+
+export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
+  const { names, queues, contracts, version } = parts;
+  const ofQueue = (queue: string): TaskContract[] => contracts.filter((contract) => contract.queue === queue);
+  const channels: Record<string, Channel & Record<`x-${string}`, unknown>> = {};
+  const operations: Record<string, object> = {};
+  for (const queue of queues) {
+    const tasks = ofQueue(queue);
+    channels[`tasks_${queue}`] = {
+      ...tasksChannel(names, queue, tasks),
+      'x-stream': names.queueStream(queue),
+    };
+    channels[`delayed_${queue}`] = {
+      ...delayedChannel(names, queue, tasks),
+      'x-stream': names.queueStream(queue),
+    };
+    operations[`enqueue_${queue}`] = receives(`tasks_${queue}`, `Runs a task of the queue "${queue}".`);
+    operations[`delay_${queue}`] = receives(`delayed_${queue}`, `Runs a task of "${queue}" later.`);
+  }
+  channels['results'] = {
+    address: names.resultNotice(PLACE.id),
+    title: 'Stored records',
+    description: `The record of a task, each time it is stored. The newest one is also the value of the key in the bucket ${names.resultBucket}, for 24 hours.`,
+    parameters: { id: ID },
+    messages: messages('record'),
+    'x-stream': names.resultStream,
+    'x-bucket': names.resultBucket,
+  };
+  channels['await'] = {
+    address: names.awaitSubject(PLACE.tenant, PLACE.id),
+    title: 'Questions for a result',
+    description:
+      "A request, answered with the tenant's record once its task has ended, or as it is when the wait is over; with Nats-Service-Error-Code 404 where the tenant has none.",
+    parameters: { tenant: TENANT, id: ID },
+    messages: messages('question'),
+  };
+  channels['answer'] = {
+    address: null,
+    title: 'Answers',
+    description: 'The inbox of who asked.',
+    messages: messages('record'),
+  };
+  channels['events'] = {
+    address: names.eventSubject('{queue}', PLACE.task, '{state}'),
+    title: 'State changes',
+    description: 'Every state change of every task, at least once, for 7 days.',
+    parameters: {
+      queue: { enum: [...queues] },
+      task: taskParameter(contracts),
+      state: { enum: [...TASK_STATES.map((state) => state.toLowerCase()), 'skipped'] },
+    },
+    messages: messages('event'),
+    'x-stream': names.eventStream,
+  };
+  channels['dead_letters'] = {
+    address: names.deadSubject('{queue}', PLACE.task, PLACE.id),
+    title: 'Dead letters',
+    description:
+      'Tasks that failed for good, with body and headers as they were, for 30 days. Publish one on its Dead-Subject to run it again.',
+    parameters: { queue: { enum: [...queues] }, task: taskParameter(contracts), id: ID },
+    messages: messages('dead_letter'),
+    'x-stream': names.deadStream,
+  };
+  operations['tell_result'] = sends('results', 'Tells the record of a task.');
+  operations['tell_event'] = sends('events', 'Tells a state change.');
+  operations['bury'] = sends('dead_letters', 'Keeps a task that failed for good.');
+  operations['answer_result'] = {
+    ...receives('await', "Answers a question for a tenant's result."),
+    reply: { channel: { $ref: '#/channels/answer' } },
+  };
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Stratum',
+      version,
+      description:
+        'Background work over NATS JetStream. Stratum receives tasks from any NATS client, and sends results, state changes and dead letters. See docs/publishing.md for clients, and the JSON Schemas beside this document.',
+    },
+    defaultContentType: 'application/json',
+    servers: {
+      local: {
+        host: '127.0.0.1:4222',
+        protocol: 'nats',
+        description: 'NATS server 2.12 or newer with JetStream, for example that of `npm start`.',
+      },
+    },
+    channels,
+    operations,
+    components: { messages: messageComponents(contracts), schemas: schemaComponents(contracts) },
+  };
+}
+
+function tasksChannel(names: Names, queue: string, tasks: readonly TaskContract[]): Channel {
+  return {
+    address: names.taskSubject({ queue, priority: '*', ...PLACE }).replace('*', '{priority}'),
+    title: `Tasks of the queue "${queue}"`,
+    description: 'A task to run now. The body is its payload and nothing else.',
+    parameters: {
+      priority: { enum: [...PRIORITIES], default: 'normal', description: 'Lane within the queue.' },
+      tenant: TENANT,
+      task: taskParameter(tasks),
+      id: ID,
+    },
+    messages: messages(...tasks.map(({ name }) => name)),
+  };
+}
+
+function delayedChannel(names: Names, queue: string, tasks: readonly TaskContract[]): Channel {
+  return {
+    address: names.delayedSubject(queue, PLACE.id),
+    title: `Tasks of the queue "${queue}" for later`,
+    description:
+      'A task that the server moves into its queue when it is due. For those who may enqueue for every tenant; others set Task-Not-Before on the ordinary subject.',
+    parameters: { id: ID },
+    messages: messages(...tasks.map(({ name }) => `${name}.delayed`)),
+  };
+}
+
+function taskParameter(tasks: readonly TaskContract[]): object {
+  return { enum: tasks.map(({ name }) => name), description: 'Name of the task.' };
+}
+
+function messages(...names: readonly string[]): Channel['messages'] {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
+}
+
+function receives(channel: string, summary: string): Record<string, unknown> {
+  return { action: 'receive', channel: { $ref: `#/channels/${channel}` }, summary };
+}
+
+function sends(channel: string, summary: string): Record<string, unknown> {
+  return { action: 'send', channel: { $ref: `#/channels/${channel}` }, summary };
+}
+
+const schemaRef = (name: string): { $ref: string } => ({ $ref: `#/components/schemas/${name}` });
+
+function messageComponents(contracts: readonly TaskContract[]): Record<string, object> {
+  const components: Record<string, object> = {};
+  for (const { name, description } of contracts) {
+    const message = { name, summary: description, payload: schemaRef(`${name}.payload`) };
+    components[name] = {
+      ...message,
+      title: name,
+      headers: schemaRef('task_headers'),
+      'x-result': schemaRef(`${name}.result`),
+    };
+    components[`${name}.delayed`] = {
+      ...message,
+      title: `${name}, later`,
+      headers: schemaRef('delayed_headers'),
+    };
+  }
+  components['record'] = {
+    name: 'record',
+    title: 'Record of a task',
+    summary: 'Its `result` is described by the x-result of the task.',
+    payload: schemaRef('record'),
+  };
+  components['event'] = { name: 'event', title: 'State change', payload: schemaRef('event') };
+  components['dead_letter'] = {
+    name: 'dead_letter',
+    title: 'Dead letter',
+    headers: schemaRef('dead_letter_headers'),
+    payload: { description: 'The payload as it was, which may be the reason.' },
+  };
+  components['question'] = {
+    name: 'question',
+    title: 'Question for a result',
+    payload: schemaRef('question'),
+    examples: [{ payload: { wait: 30 } }],
+  };
+  return components;
+}
+
+function schemaComponents(contracts: readonly TaskContract[]): Record<string, JsonSchema> {
+  return {
+    ...Object.fromEntries(
+      contracts.flatMap((contract) => [
+        [`${contract.name}.payload`, payloadSchema(contract, DIALECT)],
+        [`${contract.name}.result`, resultSchema(contract, DIALECT)],
+      ]),
+    ),
+    record: recordSchema(DIALECT),
+    event: eventSchema(DIALECT),
+    question: {
+      type: 'object',
+      properties: {
+        wait: { type: 'number', minimum: 0, maximum: 60, default: 30, description: 'Seconds.' },
+      },
+    },
+    task_headers: taskHeaders,
+    delayed_headers: delayedHeaders,
+    dead_letter_headers: deadLetterHeaders,
+  };
+}

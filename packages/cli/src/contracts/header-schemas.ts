@@ -1,0 +1,85 @@
+/** What the headers of the wire contract hold, as JSON Schema. Each name is that of the framework; one that is not described here does not compile. */
+import { DEAD_REASONS, DeadHeader, ServerHeader, TaskHeader } from '@stratum/jobs';
+import type { JsonSchema } from './json-schemas.js';
+
+type Described<Names extends Record<string, string>> = Record<Names[keyof Names], JsonSchema>;
+
+const text = (description: string): JsonSchema => ({ type: 'string', description });
+const count = (description: string): JsonSchema => ({ type: 'string', pattern: '^\\d{1,15}$', description });
+const seconds = (description: string): JsonSchema => ({
+  type: 'string',
+  pattern: '^\\d{1,9}(\\.\\d{1,6})?$',
+  description,
+});
+const time = (description: string): JsonSchema => ({ type: 'string', format: 'date-time', description });
+const BY_STRATUM = 'Set by Stratum; leave it out.';
+
+const TASK_HEADERS: Described<typeof TaskHeader> = {
+  [TaskHeader.MaxRetries]: count("Retries after the first attempt, instead of the task's own."),
+  [TaskHeader.SoftTimeLimit]: seconds("Soft limit in seconds, instead of the task's own."),
+  [TaskHeader.TimeLimit]: seconds("Hard limit in seconds, instead of the task's own."),
+  [TaskHeader.Expires]: time('Not started after this time: the task ends as EXPIRED.'),
+  [TaskHeader.NotBefore]: count('Not started before this time, in milliseconds since 1970.'),
+  [TaskHeader.ParentId]: text('The task that has enqueued this one.'),
+  [TaskHeader.RootId]: text('The first of the family.'),
+  [TaskHeader.TraceParent]: text('W3C trace context.'),
+  [TaskHeader.TraceState]: text('W3C trace context.'),
+  [TaskHeader.EnqueuedAt]: time('When the task was first accepted. Default: when the message was stored.'),
+  [TaskHeader.Retries]: count(`Retries so far. ${BY_STRATUM}`),
+  [TaskHeader.Snoozes]: count(`How often the task has asked to wait. ${BY_STRATUM}`),
+  [TaskHeader.History]: text(
+    `The last failed attempts, as percent-encoded JSON: [{attempt, at, worker, error}]. ${BY_STRATUM}`,
+  ),
+  [TaskHeader.Workflow]: text(`Where this task stands in a workflow. ${BY_STRATUM}`),
+  [TaskHeader.ScheduledBy]: text(`The schedule entry and its tick: "<entry> <RFC 3339>". ${BY_STRATUM}`),
+  [TaskHeader.ReplayOf]: count(`The sequence of the dead letter that it was replayed from. ${BY_STRATUM}`),
+  [TaskHeader.FreshId]: text(`The id was made up for this message. ${BY_STRATUM}`),
+  [TaskHeader.UniqueKey]: text(`The unique key that the task holds. ${BY_STRATUM}`),
+};
+
+const DEAD_HEADERS: Described<typeof DeadHeader> = {
+  [DeadHeader.Reason]: { type: 'string', enum: [...DEAD_REASONS], description: 'Why it failed for good.' },
+  [DeadHeader.Error]: text("The error's type and message, in one line."),
+  [DeadHeader.At]: time('When it was buried.'),
+  [DeadHeader.Attempts]: count('How often it was tried.'),
+  [DeadHeader.Worker]: text('The worker of the last attempt; absent when no worker lived to tell.'),
+  [DeadHeader.Subject]: text('The subject to publish it on again.'),
+};
+
+/** Of a task to run now. */
+export const taskHeaders: JsonSchema = {
+  type: 'object',
+  description: 'All are optional. One that does not parse counts as absent.',
+  properties: {
+    [ServerHeader.MsgId]: text('The same one within two minutes is stored once. Use the id of the task.'),
+    [ServerHeader.ExpectedLastSubjectSequence]: {
+      type: 'string',
+      const: '0',
+      description: 'Refuse it while a task on the same subject is queued or running.',
+    },
+    ...TASK_HEADERS,
+  },
+};
+
+/** Of a task to run later, on its own subject. */
+export const delayedHeaders: JsonSchema = {
+  type: 'object',
+  required: [ServerHeader.Schedule, ServerHeader.ScheduleTarget],
+  properties: {
+    [ServerHeader.Schedule]: {
+      type: 'string',
+      pattern: '^@at .+$',
+      description: '"@at <RFC 3339>": when the server moves it into its queue.',
+    },
+    [ServerHeader.ScheduleTarget]: text('The subject of the task to run, with the same queue and id.'),
+    [ServerHeader.MsgId]: text('The same one within two minutes is stored once. Use the id of the task.'),
+    ...TASK_HEADERS,
+  },
+};
+
+/** Of a dead letter: those of the task as it was, and these. */
+export const deadLetterHeaders: JsonSchema = {
+  type: 'object',
+  required: [DeadHeader.Reason, DeadHeader.Error, DeadHeader.At, DeadHeader.Attempts, DeadHeader.Subject],
+  properties: { ...DEAD_HEADERS, ...TASK_HEADERS },
+};

@@ -1,0 +1,2 @@
+/** Of the platform. */
+export const VERSION = '0.1.0';

@@ -1,0 +1,118 @@
+/** What the `stratum` command says of itself, and how it fails; nothing runs meanwhile. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { runProgram, runStratum, PROGRAM } from './stratum.js';
+
+const REFERENCE = fileURLToPath(new URL('../../../docs/cli.md', import.meta.url));
+
+/** They print logs, or text for a shell. */
+const WITHOUT_JSON = new Set(['completion', 'help', 'worker', 'scheduler', 'api', 'dashboard']);
+
+/** The commands of the reference that do something by themselves, with their help. */
+async function documented(): Promise<Map<string, string>> {
+  const sections = (await readFile(REFERENCE, 'utf8')).split(/^## `stratum(?: (.*))?`$/m).slice(1);
+  const commands = new Map<string, string>();
+  for (let index = 0; index < sections.length; index += 2) {
+    const [name, help = ''] = sections.slice(index, index + 2);
+    if (name !== undefined && !help.includes('\nCommands:')) commands.set(name, help);
+  }
+  return commands;
+}
+
+describe('the reference', () => {
+  test('is what the commands say of themselves', async () => {
+    const { code, stderr } = await runStratum(['reference', '--check']);
+    expect(code, stderr).toBe(0);
+  });
+
+  test('has an example for each command, a word on all that it takes, and JSON', async () => {
+    const commands = await documented();
+    expect([...commands.keys()]).toEqual(
+      expect.arrayContaining(['status', 'call', 'schedules add', 'control rate-limit', 'tasks show', 'up']),
+    );
+    for (const [name, help] of commands) {
+      expect(help, name).toMatch(/^Examples?:\n {2}/m);
+      expect(help, name).toContain(`stratum ${name.split(' ')[0]}`);
+      if (!WITHOUT_JSON.has(name)) expect(help, name).toContain('--json ');
+      const takes = /^(?:Arguments|Options):\n((?: {2}.*\n)+)/gm;
+      for (const [, lines = ''] of help.matchAll(takes))
+        for (const line of lines.split('\n').filter((each) => /^ {2}\S/.test(each)))
+          expect(line, name).toMatch(/^ {2}\S.* {2,}\S/);
+    }
+  });
+});
+
+describe('help', () => {
+  test('is found for a command however deep it lies', async () => {
+    const { code, stdout } = await runStratum(['help', 'schedules', 'add']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Usage: stratum schedules add');
+    expect(stdout).toContain('Example:');
+    expect(await runStratum(['help', 'schedules', 'nope'])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('There are: list'),
+    });
+  });
+
+  test('of a call knows the fields of the task', async () => {
+    const { stdout } = await runStratum(['call', 'sync_campaign_data', '--help']);
+    expect(stdout).toMatch(/Payload of sync_campaign_data:\n.*tenant_id.*required/);
+    expect(stdout).toContain('"snapchat"');
+  });
+
+  test('is not cut off by a reader that has enough', async () => {
+    const ran = await runProgram('sh', ['-c', `'${process.execPath}' '${PROGRAM}' tasks list | head -n 1`]);
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('tasks', () => {
+  test('are listed and shown with their fields', async () => {
+    const listed = JSON.parse((await runStratum(['tasks', 'list', '--queue', 'ml', '--json'])).stdout);
+    expect(listed).toContainEqual(expect.objectContaining({ name: 'generate_forecast', queue: 'ml' }));
+    const shown = await runStratum(['tasks', 'show', 'check_tenant_pipeline']);
+    expect(shown.stdout).toMatch(/queues\[\]\.oldest_seconds.*number.*required/);
+    expect(shown.stdout).toContain('"healthy", "degraded", "critical"');
+    const schemas = JSON.parse((await runStratum(['tasks', 'show', 'sync_campaign_data', '--json'])).stdout);
+    expect(schemas).toMatchObject({ payload: { required: ['tenant_id', 'platform'] }, max_retries: 5 });
+  });
+});
+
+describe('a failure', () => {
+  const failing: [string, string[], string, RegExp][] = [
+    ['a command line that cannot be read', ['queues', '--bogus'], 'usage', /unknown option '--bogus'/],
+    ['an unknown command', ['nope'], 'usage', /unknown command 'nope'/],
+    ['a wrong value', ['schedules', 'run'], 'usage', /missing required argument 'entry'/],
+    ['an unknown task', ['call', 'nope'], 'failed', /There is no task "nope".*sync_campaign_data/],
+    [
+      'a payload with wrong fields',
+      ['call', 'sync_campaign_data', '-f', 'tenant_id=one'],
+      'invalid_payload',
+      /tenant_id: .*platform: /,
+    ],
+    ['a server that is not there', ['queues'], 'connection_failed', /127\.0\.0\.1:1/],
+    ['a limit that is none', ['control', 'rate-limit', 'sync_campaign_data', 'often'], 'usage', /10\/s/],
+    ['a task that cannot be limited', ['control', 'rate-limit', 'nope', '1/s'], 'failed', /There is no task/],
+    ['a confirmation that nobody can give', ['purge', 'sync'], 'connection_failed', /127\.0\.0\.1:1/],
+  ];
+
+  test.each(failing)('of %s is told on standard error', async (_, args, code, message) => {
+    const home = await mkdtemp(join(tmpdir(), 'stratum-none-'));
+    onTestFinished(() => rm(home, { recursive: true, force: true }));
+    const env = { STRATUM_HOME: home, NATS_URL: 'nats://127.0.0.1:1' };
+    const [forPeople, forPrograms] = await Promise.all([
+      runStratum(args, env),
+      runStratum([...args, '--json'], env),
+    ]);
+    expect(forPeople).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(message) });
+    expect(forPeople.stderr).not.toMatch(/^ +at /m);
+    expect(forPrograms).toMatchObject({ code: 1, stdout: '' });
+    expect(JSON.parse(forPrograms.stderr)).toEqual({
+      error: { code, message: expect.stringMatching(message) },
+    });
+  });
+});

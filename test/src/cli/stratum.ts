@@ -1,0 +1,38 @@
+/** Runs the `stratum` program once, with what it says to people and to programs told apart. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export const PROGRAM = fileURLToPath(new URL('../../../packages/cli/bin/stratum.js', import.meta.url));
+
+export interface Ran {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
+  const child = spawn(program, args, {
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+  await once(child, 'close');
+  return { code: child.exitCode, stdout, stderr };
+}
+
+export function runStratum(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  return runProgram(process.execPath, [PROGRAM, ...args], env);
+}
+
+/** Whether a program is installed here. */
+export async function isInstalled(program: string): Promise<boolean> {
+  return (await runProgram('sh', ['-c', `command -v ${program}`])).code === 0;
+}

@@ -1,0 +1,129 @@
+/** Messages of programs that know the wire contract only, and may not be trusted with more than their own tenant. */
+import { createResultDesk } from '@stratum/jobs';
+import { headers } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { waitFor } from '../harness/index.js';
+import { add, addHandler, flaky, flakyHandler, openJobs, type Jobs } from './fixture.js';
+
+const HANDLERS = [addHandler, flakyHandler];
+const INVALID = { state: 'FAILURE', error: { type: 'InvalidPayloadError' } };
+
+function subjectFor({ topology }: Jobs, tenant: string | undefined, id: string): string {
+  const { queue, name: task } = add;
+  return topology.names.taskSubject({ queue, priority: 'normal', tenant, task, id });
+}
+
+const sum = (tenant?: number): string => JSON.stringify({ a: 1, b: 2, tenant_id: tenant });
+
+describe('a message that no client of ours has made', () => {
+  test('must be the work of the tenant that its subject names, where it names one', async () => {
+    const jobs = await openJobs();
+    jobs.worker(HANDLERS);
+    const broker = jetstream(jobs.connection);
+    await broker.publish(subjectFor(jobs, '1', 'disguised'), sum(2));
+    await broker.publish(subjectFor(jobs, '1', 'own'), sum(1));
+    await broker.publish(subjectFor(jobs, '1', 'unsaid'), sum());
+    await broker.publish(subjectFor(jobs, undefined, 'platform'), sum(2));
+    expect(await jobs.client.result('disguised')).toMatchObject(INVALID);
+    for (const id of ['own', 'unsaid', 'platform'])
+      expect(await jobs.client.result(id)).toMatchObject({ state: 'SUCCESS', result: { sum: 3 } });
+    expect(await jobs.client.deadLetters.get('disguised')).toMatchObject({
+      reason: 'invalid_payload',
+      tenant: '1',
+    });
+  });
+
+  test("cannot be scheduled onto another tenant's subject from its own", async () => {
+    const jobs = await openJobs();
+    const { names } = jobs.topology;
+    const schedule = headers();
+    schedule.set('Nats-Schedule', `@at ${new Date(Date.now() + 200).toISOString()}`);
+    const target = subjectFor(jobs, '2', 'smuggled');
+    schedule.set('Nats-Schedule-Target', target);
+    await jetstream(jobs.connection).publish(subjectFor(jobs, '1', 'smuggled'), sum(2), {
+      headers: schedule,
+    });
+    const manager = await jetstreamManager(jobs.connection);
+    // The server itself has no objection.
+    await waitFor('the server to move it', async () => {
+      const moved = await manager.streams
+        .getMessage(names.queueStream('work'), { last_by_subj: target })
+        .catch(() => null);
+      return moved !== null;
+    });
+    jobs.worker(HANDLERS);
+    expect(await jobs.client.result('smuggled')).toMatchObject({
+      state: 'FAILURE',
+      error: { message: expect.stringContaining('was scheduled from') },
+    });
+  });
+
+  test('waits as a delayed task when its time is far, and runs when it has come', async () => {
+    const jobs = await openJobs();
+    jobs.worker(HANDLERS);
+    const broker = jetstream(jobs.connection);
+    const at = (milliseconds: number): ReturnType<typeof headers> => {
+      const notBefore = headers();
+      notBefore.set('Task-Not-Before', String(Date.now() + milliseconds));
+      return notBefore;
+    };
+    const begun = Date.now();
+    await broker.publish(subjectFor(jobs, '1', 'far'), sum(1), { headers: at(3_600_000) });
+    await broker.publish(subjectFor(jobs, '1', 'near'), sum(1), { headers: at(3_000) });
+    const manager = await jetstreamManager(jobs.connection);
+    const { names } = jobs.topology;
+    await waitFor('the delayed message', async () => {
+      const message = await manager.streams
+        .getMessage(names.queueStream('work'), { last_by_subj: names.delayedSubject('work', 'far') })
+        .catch(() => null);
+      return message !== null;
+    });
+    expect(await jobs.client.status('far')).toMatchObject({ state: 'SCHEDULED', retries: 0 });
+    const near = await jobs.client.result('near');
+    expect(near).toMatchObject({ state: 'SUCCESS', retries: 0 });
+    expect(Date.parse(near.started_at ?? '')).toBeGreaterThanOrEqual(begun + 3_000);
+    expect(await jobs.client.revoke('far')).toBe('revoked');
+  });
+});
+
+describe('the result desk', () => {
+  test('tells a tenant its own records, when they have ended or as they are, and nothing of others', async () => {
+    const jobs = await openJobs();
+    const { connection, topology, client } = jobs;
+    const desk = createResultDesk({ connection, topology, client });
+    desk.start();
+    onTestFinished(() => desk.stop());
+    const ask = async (tenant: string, id: string, question = ''): Promise<unknown> => {
+      const reply = await connection.request(topology.names.awaitSubject(tenant, id), question, {
+        timeout: 10_000,
+      });
+      return { code: reply.headers?.get('Nats-Service-Error-Code') ?? '', body: reply.json() };
+    };
+    await client.enqueue(add, { a: 1, b: 2, tenant_id: 7 }, { id: 'mine' });
+    expect(await ask('7', 'mine', '{"wait":0}')).toMatchObject({ code: '', body: { state: 'PENDING' } });
+    const waiting = ask('7', 'mine');
+    const shortly = ask('7', 'mine', '{"wait":0.05}');
+    expect(await shortly).toMatchObject({ body: { state: 'PENDING' } });
+    jobs.worker(HANDLERS);
+    expect(await waiting).toMatchObject({ code: '', body: { state: 'SUCCESS', result: { sum: 3 } } });
+    expect(await ask('8', 'mine')).toMatchObject({ code: '404' });
+    expect(await ask('7', 'never-seen')).toMatchObject({ code: '404' });
+    expect(await ask('7', '>')).toMatchObject({ code: '400' });
+    expect(await ask('7', 'mine', '{"wait":3600}')).toMatchObject({ code: '400' });
+    await client.enqueue(flaky, { failures: 9 }, { id: 'failing', tenant: 7, maxRetries: 0 });
+    expect(await ask('7', 'failing')).toMatchObject({ body: { state: 'FAILURE', error: { stack: null } } });
+  });
+
+  test('answers who waits when it stops', async () => {
+    const { connection, topology, client } = await openJobs();
+    const desk = createResultDesk({ connection, topology, client });
+    desk.start();
+    await client.enqueue(add, { a: 1, b: 2, tenant_id: 7 }, { id: 'mine' });
+    const waiting = connection.request(topology.names.awaitSubject('7', 'mine'), '', { timeout: 10_000 });
+    // Asked behind it on the same connection, so both have been heard when this one is answered.
+    await connection.request(topology.names.awaitSubject('7', 'mine'), '{"wait":0}', { timeout: 10_000 });
+    await desk.stop();
+    expect((await waiting).json()).toMatchObject({ state: 'PENDING' });
+  });
+});
