@@ -87,7 +87,7 @@ test('a person can follow a task from call to result', async () => {
   const seeded = await stratum(['seed']);
   expect([migrated.code, seeded.code]).toEqual([0, 0]);
   expect(await up.kill('SIGINT')).toBe(0);
-});
+}, 120_000);
 
 /** One for each queue. */
 const WORKERS = 6;
@@ -151,7 +151,7 @@ test('a person can steer queues and workers, and take tasks back', async () => {
   await waitFor('the tail to tell it', () => tail.output().includes('"state":"SUCCESS"'));
   expect(await tail.kill('SIGINT')).toBe(0);
   expect(await up.kill('SIGINT')).toBe(0);
-});
+}, 120_000);
 
 test('without a stack it says what to do', async () => {
   const stack = await LocalStack.create();
