@@ -80,7 +80,7 @@ test(
       every_ms: 21_600_000,
     });
     expect(await json('schedules', 'show', 'nightly')).toMatchObject({ upcoming: expect.any(Array) });
-    expect(await json('schedules', 'pause', 'nightly', '--reason', 'test')).toEqual({
+    expect(await json('schedules', 'pause', 'nightly', '--reason', 'test')).toMatchObject({
       name: 'nightly',
       paused: { reason: 'test' },
     });

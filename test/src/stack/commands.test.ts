@@ -151,7 +151,6 @@ test('a person can steer queues and workers, and take tasks back', async () => {
   await waitFor('the tail to tell it', () => tail.output().includes('"state":"SUCCESS"'));
   expect(await tail.kill('SIGINT')).toBe(0);
   expect(await up.kill('SIGINT')).toBe(0);
-<<<<<<< HEAD
 }, 180_000);
 
 test('a newcomer sees a day of the schedule at once, and can change it', async () => {
@@ -201,11 +200,6 @@ test('a newcomer sees a day of the schedule at once, and can change it', async (
   expect(await stratum('schedules', 'remove', 'evaluate_all_rules')).toMatchObject({ code: 1 });
   expect(await up.kill('SIGINT')).toBe(0);
 }, 180_000);
-||||||| 80452a4
-});
-=======
-}, 120_000);
->>>>>>> workflows
 
 test('without a stack it says what to do', async () => {
   const stack = await LocalStack.create();
