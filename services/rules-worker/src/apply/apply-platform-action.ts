@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import type { HandlerFor } from '@stratum/jobs';
 import {
   openCredentials,
-  recordDomainEvent,
   sealCredentials,
   withTenant,
   type applyPlatformAction,
@@ -21,6 +20,7 @@ import {
   type PlatformConnector,
 } from '@stratum/shared/platforms';
 import type { RulesDependencies } from '../handlers.js';
+import { writeApplied, type AppliedAction } from './write-applied.js';
 
 interface ClaimedAction {
   kind: 'status' | 'daily_budget';
@@ -30,6 +30,7 @@ interface ClaimedAction {
   campaign_id: string;
   campaign: string;
   campaign_external_id: string;
+  campaign_currency: string;
   account_id: string;
   platform: string;
   external_id: string;
@@ -66,34 +67,28 @@ export function applyPlatformActionHandler(
       throw error;
     }
     const at = new Date();
-    await withTenant(pool, tenantId, async (client) => {
-      const { rowCount } = await client.query(
-        `UPDATE platform_action SET state = 'applied', applied_at = $3, error = NULL WHERE id = $1 AND claim = $2`,
-        [actionId, claim, at],
-      );
-      if (rowCount === 0) return;
-      if (action.kind === 'status')
-        await client.query('UPDATE campaign SET status = $2 WHERE id = $1', [
-          action.campaign_id,
-          action.target,
-        ]);
-      else
-        await client.query('UPDATE campaign SET daily_budget = $2 WHERE id = $1', [
-          action.campaign_id,
-          action.target,
-        ]);
-      const type =
-        action.kind === 'status' && action.target === 'paused' ? 'campaign.paused' : 'campaign.updated';
-      const data = {
-        campaign_id: Number(action.campaign_id),
-        rule_id: Number(action.rule_id),
-        [action.kind]: action.target,
-        before: action.before,
-      };
-      await recordDomainEvent(client, { type, data, at });
-    });
+    await withTenant(pool, tenantId, (client) =>
+      writeApplied(client, appliedOf(actionId, claim, action), at),
+    );
     await audit(auditEvent(tenantId, actionId, action, at));
     return { action_id: actionId, outcome: 'applied' };
+  };
+}
+
+function appliedOf(actionId: number, claim: string, action: ClaimedAction): AppliedAction {
+  return {
+    actionId,
+    claim,
+    kind: action.kind,
+    target: action.target,
+    campaignId: action.campaign_id,
+    ruleId: action.rule_id,
+    campaign: {
+      name: action.campaign,
+      externalId: action.campaign_external_id,
+      platform: action.platform,
+      currency: action.campaign_currency,
+    },
   };
 }
 
@@ -113,7 +108,7 @@ async function claimAction(
        FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
        WHERE p.id = $1 AND c.tenant_id = p.tenant_id AND c.id = p.campaign_id
          AND (p.state = 'proposed' OR (p.state = 'applying' AND (p.claimed_at < now() - interval '15 minutes' OR $3)))
-       RETURNING p.kind, p.target, p.before, p.rule_id, p.campaign_id, c.name AS campaign, c.external_id AS campaign_external_id, a.id AS account_id,
+       RETURNING p.kind, p.target, p.before, p.rule_id, p.campaign_id, c.name AS campaign, c.external_id AS campaign_external_id, c.currency AS campaign_currency, a.id AS account_id,
          a.platform, a.external_id, a.currency, a.time_zone, a.credentials_ciphertext, a.credentials_key_id`,
       [actionId, claim, takeOver],
     );

@@ -1,5 +1,5 @@
 /** Writes what was decided: the log, the wished changes, labels and alerts. */
-import { openAlert, recordDomainEvent } from '@stratum/shared';
+import { openAlert } from '@stratum/shared';
 import type { PoolClient } from 'pg';
 import type { Decision, Rule } from './decide.js';
 
@@ -83,7 +83,7 @@ async function tell(
   const values = seen
     .filter(({ holds }) => holds)
     .map(({ what, value }) => `${what} is ${Array.isArray(value) ? value.join(', ') : (value ?? 'unknown')}`);
-  const isNew = await openAlert(client, {
+  await openAlert(client, {
     tenantId,
     // Once in a cooldown, also while its changes are held and tried again.
     key: `rule/${rule.id}/${campaign.id}/${cooldownSlot(rule, now)}`,
@@ -91,18 +91,9 @@ async function tell(
     severity: alert.severity,
     title: `${rule.name}: ${campaign.name}`,
     message: alert.message ?? `${values.join('; ')}.`,
-    details: { rule_id: rule.id, campaign_id: campaign.id, done },
+    details: { rule_id: rule.id, rule: rule.name, campaign_id: campaign.id, campaign: campaign.name, done },
     at: now,
   });
-  if (!isNew) return;
-  const data = {
-    rule_id: rule.id,
-    rule: rule.name,
-    campaign_id: campaign.id,
-    campaign: campaign.name,
-    severity: alert.severity,
-  };
-  await recordDomainEvent(client, { type: 'alert.triggered', data, at: now });
 }
 
 function cooldownSlot({ definition }: Rule, now: Date): number {
