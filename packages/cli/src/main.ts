@@ -13,6 +13,7 @@ import { queuesCommand } from './commands/queues.js';
 import { resultCommand } from './commands/result.js';
 import { apiCommand, schedulerCommand } from './commands/service.js';
 import { schedulesCommand } from './commands/schedules.js';
+import { subscriptionsCommand } from './commands/subscriptions.js';
 import { statusCommand } from './commands/status.js';
 import { upCommand } from './commands/up.js';
 import { workerCommand } from './commands/worker.js';
@@ -36,6 +37,7 @@ const program = new Command('stratum')
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
   .addCommand(keysCommand())
+  .addCommand(subscriptionsCommand())
   .addCommand(workerCommand())
   .addCommand(schedulerCommand())
   .addCommand(apiCommand())

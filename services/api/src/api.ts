@@ -12,8 +12,10 @@ import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
+import { deliveryRoutes } from './routes/deliveries.js';
 import { keyRoutes } from './routes/keys.js';
 import { serviceRoutes } from './routes/service.js';
+import { subscriptionRoutes } from './routes/subscriptions.js';
 import { taskRoutes } from './routes/tasks.js';
 import type { API_SETTINGS } from './settings.js';
 
@@ -45,6 +47,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     serviceRoutes(app, resources);
     taskRoutes(app, resources, { idempotency, longRequests });
     keyRoutes(app, resources);
+    subscriptionRoutes(app, resources);
+    deliveryRoutes(app, resources);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     return {
       url,

@@ -13,4 +13,5 @@ export const API_SETTINGS = [
   'API_RATE_LIMIT',
   'API_BODY_LIMIT',
   'API_TRUSTED_PROXIES',
+  'SCANNER_ALLOWED_HOSTS',
 ] as const satisfies readonly ConfigurationKey[];

@@ -1,8 +1,7 @@
 /** The tasks that carry messages out. */
-import type { BatchItem } from '@stratum/jobs';
 import { randomUUID } from 'node:crypto';
-import type { PayloadOf } from '@stratum/jobs';
-import type { deliverWebhook } from '../tasks/default.js';
+import type { BatchItem, JobsClient, PayloadOf } from '@stratum/jobs';
+import { deliverWebhook } from '../tasks/default.js';
 
 export interface MessageKey {
   tenantId: number;
@@ -25,6 +24,19 @@ export function nextDelivery(key: MessageKey, claim: string = newClaim()): Deliv
 /** A claim is the id of the task that has the message. */
 export function newClaim(): string {
   return `deliver-${randomUUID()}`;
+}
+
+/**
+ * Of messages that were made to wait by a transaction that is committed by now: where this fails, they are found in half a minute.
+ * Returns the tasks' ids.
+ */
+export async function enqueueDeliveries(
+  client: Pick<JobsClient, 'enqueueMany'>,
+  owner: Omit<MessageKey, 'eventId'>,
+  events: readonly number[],
+): Promise<string[]> {
+  const tasks = events.map((eventId) => nextDelivery({ ...owner, eventId }));
+  return (await client.enqueueMany(deliverWebhook, tasks)).map(({ id }) => id);
 }
 
 function delivery({ tenantId, subscriptionId, eventId }: MessageKey, id: string): DeliveryItem {

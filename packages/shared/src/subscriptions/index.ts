@@ -12,7 +12,7 @@ export {
   type DeliveryPosition,
   type DeliveryState,
 } from './deliveries.js';
-export { newClaim, nextDelivery, type MessageKey } from './delivery-task.js';
+export { enqueueDeliveries, newClaim, nextDelivery, type MessageKey } from './delivery-task.js';
 export { createWebhookDispatcher, type WebhookDispatcher, type WebhookDispatcherOptions } from './dispatcher.js';
 export {
   describeEventTypes,
