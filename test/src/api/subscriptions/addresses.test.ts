@@ -58,7 +58,7 @@ describe('at the moment of sending', () => {
     const receiver = await openReceiver();
     const asked: string[] = [];
     const answers = [['127.0.0.1'], ['93.184.215.14', '10.0.0.1'], ['::ffff:169.254.169.254'], ['fd00::1']];
-    const resolve: LookupFunction = (hostname, options, callback) => {
+    const resolve: LookupFunction = (hostname, _options, callback) => {
       const addresses = answers[asked.length] ?? ['127.0.0.1'];
       asked.push(hostname);
       callback(

@@ -1,4 +1,5 @@
 /** Events on their way to receivers: signed, repeated, recorded, and never in each other's way. */
+import type { ServerResponse } from 'node:http';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/index.js';
@@ -164,13 +165,8 @@ describe('a subscription', () => {
       { kind: 'subscription_disabled', title: `Events are no longer sent to ${receiver.host}` },
     ]);
     await outgoing.happen(2);
-    // A subscription that works shows that the second event has been dealt with.
-    const other = await openReceiver();
-    await waitFor('the event to be published', async () => {
-      const rows = await outgoing.query('SELECT FROM domain_event WHERE published_at IS NULL');
-      return rows.length === 0;
-    });
-    expect(other.received).toHaveLength(0);
+    await outgoing.dispatched();
+    expect(await outgoing.deliveries(id)).toHaveLength(1);
     expect(receiver.received).toHaveLength(1);
   });
 
@@ -196,10 +192,8 @@ describe('a subscription', () => {
     });
     // Missed while it is paused, and never among its deliveries.
     await outgoing.happen(3);
-    await waitFor('the third to be published', async () => {
-      const rows = await outgoing.query('SELECT FROM domain_event WHERE published_at IS NULL');
-      return rows.length === 0;
-    });
+    await outgoing.dispatched();
+    expect(await outgoing.deliveries(id)).toHaveLength(2);
     broken.answer(204);
     const conflict = await outgoing.call('POST', `/v1/subscriptions/${id}/deliveries/evt_1/replay`);
     expect(conflict).toMatchObject({ status: 409, body: { detail: expect.stringContaining('resume it first') } });
@@ -218,19 +212,18 @@ describe('a subscription', () => {
       body: { status: 'paused', status_reason: 'Paused by its owner.' },
     });
     await outgoing.happen(1);
-    await waitFor('the event to be dealt with', async () => {
-      const info = await outgoing.query('SELECT FROM domain_event WHERE published_at IS NULL');
-      return info.length === 0;
-    });
+    await outgoing.dispatched();
     expect(await outgoing.call('POST', `/v1/subscriptions/${id}/resume`)).toMatchObject({
       body: { status: 'active', replayed: 0 },
     });
     await outgoing.happen(2);
-    await waitFor('the second event', () => receiver.received.some(({ body }) => body.includes('"segment_id":2')));
+    await outgoing.settled(id, ['delivered']);
+    expect(receiver.received.map(({ body }) => JSON.parse(body).data.segment_id)).toEqual([2]);
   });
 
   test('that hangs holds up neither another one nor the other jobs', async () => {
-    const [hanging, quick] = [await openReceiver(() => undefined), await openReceiver()];
+    const held: ServerResponse[] = [];
+    const [hanging, quick] = [await openReceiver((response) => held.push(response)), await openReceiver()];
     const outgoing = await openOutgoing({ hosts: [hanging.host, quick.host], deliveries: { timeoutMs: 20_000 } });
     const stuck = await outgoing.subscribe(hanging.url, ['segment.entered']);
     const well = await outgoing.subscribe(quick.url, ['segment.exited']);
@@ -244,6 +237,12 @@ describe('a subscription', () => {
     // Two at a time, and the rest waits without a task that holds a place.
     expect(hanging.received).toHaveLength(2);
     expect(await outgoing.deliveries(stuck.id, '?state=pending&limit=200')).toHaveLength(30);
+    // Once it answers again, all that waited goes on.
+    hanging.answer(204);
+    for (const response of held) response.writeHead(204).end();
+    await outgoing.settled(stuck.id, Array.from({ length: 30 }, () => 'delivered'));
+    expect(new Set(hanging.ids()).size).toBe(30);
+    expect(hanging.received).toHaveLength(30);
   });
 
   test('that is overrun gets everything once, two at a time', async () => {

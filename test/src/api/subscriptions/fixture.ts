@@ -2,6 +2,7 @@
 import { createDefaultHandlers, WhatsAppClient, type DeliveryOptions } from '@stratum/default-worker';
 import {
   createDomainEventRelay,
+  domainEventNames,
   ensureDomainEventStream,
   parseKeyRing,
   recordDomainEvents,
@@ -10,6 +11,7 @@ import {
 } from '@stratum/shared';
 import { SafeFetch, type SafeFetchOptions } from '@stratum/shared/outside';
 import { createWebhookDispatcher } from '@stratum/shared/subscriptions';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { waitFor } from '../../harness/index.js';
@@ -52,7 +54,8 @@ export interface Outgoing extends Api {
   record: (events: readonly DomainEvent[], tenantId?: number) => Promise<void>;
   /** Waits until the subscription's deliveries are as told, the oldest first. */
   settled: (id: string, states: string[]) => Promise<DeliveryView[]>;
-  startDelivering: (options?: DeliveryOptions) => void;
+  /** Waits until every event so far has become deliveries, or been found to be wanted by nobody. */
+  dispatched: () => Promise<void>;
 }
 
 export interface OutgoingOptions {
@@ -92,7 +95,7 @@ export async function openOutgoing(options: OutgoingOptions = {}): Promise<Outgo
   onTestFinished(async () => {
     await Promise.all([relay.stop(), dispatcher.stop()]);
   });
-  const startDelivering = (deliveries?: DeliveryOptions): void =>
+  if (options.worker !== false)
     startWorker(
       'default',
       createDefaultHandlers({
@@ -104,10 +107,9 @@ export async function openOutgoing(options: OutgoingOptions = {}): Promise<Outgo
         keys: parseKeyRing(api.keyText),
         whatsapp: new WhatsAppClient({ baseUrl: 'http://127.0.0.1:1', timeoutMs: 1_000 }),
         site: new SafeFetch({ allowedHosts: hosts, ...options.fetch }),
-        deliveries: { ...QUICK, ...options.deliveries, ...deliveries },
+        deliveries: { ...QUICK, ...options.deliveries },
       }),
     );
-  if (options.worker !== false) startDelivering();
   const record: Outgoing['record'] = (events, tenantId = TENANT) =>
     withTenant(database.owner, tenantId, (session) => recordDomainEvents(session, events));
   const deliveries: Outgoing['deliveries'] = async (id, query = '') => {
@@ -122,7 +124,19 @@ export async function openOutgoing(options: OutgoingOptions = {}): Promise<Outgo
     ...api,
     record,
     deliveries,
-    startDelivering,
+    dispatched: async () => {
+      const manager = await jetstreamManager(connection);
+      const { stream } = domainEventNames(prefix);
+      await waitFor('every event to be dispatched', async () => {
+        const waiting = await api.query('SELECT FROM domain_event WHERE published_at IS NULL');
+        if (waiting.length > 0) return false;
+        const [{ state }, { ack_floor: floor }] = await Promise.all([
+          manager.streams.info(stream),
+          manager.consumers.info(stream, 'webhooks'),
+        ]);
+        return floor.stream_seq === state.last_seq;
+      });
+    },
     subscribe: async (url, eventTypes = ['segment.entered'], callOptions = {}) => {
       const { status, body } = await api.call<SubscriptionView>('POST', '/v1/subscriptions', {
         body: { url, event_types: eventTypes },

@@ -10,7 +10,7 @@ export interface Received {
 }
 
 /** What a request is answered with: a status, or whatever the function does. */
-export type Answer = number | ((response: ServerResponse, received: Received) => void);
+export type Answer = number | ((response: ServerResponse) => void);
 
 export interface TestReceiver {
   readonly url: string;
@@ -35,7 +35,7 @@ export async function openReceiver(...answers: Answer[]): Promise<TestReceiver> 
       const [next = 204] = plan;
       if (plan.length > 1) plan = plan.slice(1);
       if (typeof next === 'number') response.writeHead(next).end(`status ${next}`);
-      else next(response, one);
+      else next(response);
     });
   });
   server.listen(0, '127.0.0.1');

@@ -2,6 +2,7 @@
 import { auditNames, DOMAIN_EVENT_TYPES } from '@stratum/shared';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, test } from 'vitest';
+import { waitFor } from '../../harness/index.js';
 import { OTHER_TENANT, TENANT } from '../../platform/fixture.js';
 import { openOutgoing, type DeliveryView, type SubscriptionView } from './fixture.js';
 import { openReceiver } from './receiver.js';
@@ -202,17 +203,23 @@ test('a subscription that is removed in the middle of a delivery takes it along'
   const outgoing = await openOutgoing({ hosts: [receiver.host] });
   const made: SubscriptionView = await outgoing.subscribe(receiver.url);
   receiver.answer((response) => {
-    void outgoing
-      .call('DELETE', `/v1/subscriptions/${made.id}`)
-      .then(() => response.writeHead(204).end(), () => response.destroy());
-  });
+    void outgoing.call('DELETE', `/v1/subscriptions/${made.id}`).then(
+      () => response.writeHead(204).end(),
+      () => response.destroy(),
+    );
+  }, 204);
   await outgoing.happen(1);
+  await waitFor('the event to arrive', () => receiver.received.length === 1);
   const other = await outgoing.subscribe(receiver.url, ['segment.exited']);
   await outgoing.record([
     { type: 'segment.exited', data: { segment_id: 1, profile_ids: [1], external_ids: [null] }, at: new Date() },
   ]);
-  receiver.answer(204);
   await outgoing.settled(other.id, ['delivered']);
+  await waitFor('the removal', async () => {
+    const { status } = await outgoing.call('GET', `/v1/subscriptions/${made.id}`);
+    return status === 404;
+  });
   expect(await outgoing.query('SELECT FROM webhook_message WHERE subscription_id = $1', [made.id])).toEqual([]);
-  expect(await outgoing.client.deadLetters.list({})).toEqual([]);
+  const { result } = await outgoing.client.result(`deliver-${made.id}-1`);
+  expect(result).toMatchObject({ outcome: 'over' });
 });
