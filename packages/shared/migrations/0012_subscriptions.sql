@@ -79,25 +79,21 @@ CREATE INDEX domain_event_published ON domain_event (published_at) WHERE publish
 -- messages that an earlier call made and nobody has begun, because whoever called it may have died before it made the tasks.
 CREATE FUNCTION expect_webhooks(tenants bigint[], events bigint[]) RETURNS TABLE (tenant_id bigint, subscription_id text, event_id bigint)
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  -- A plan that a session has made while there were no subscriptions is of no use once there are thousands.
+  SET plan_cache_mode = force_custom_plan
 AS $$
-  WITH told AS (
-    SELECT row.tenant_id, row.event_id FROM unnest(tenants, events) AS row (tenant_id, event_id)
-  ), made AS (
-    INSERT INTO public.webhook_message (tenant_id, subscription_id, event_id, next_attempt_at)
-    SELECT subscription.tenant_id, subscription.id, event.id, now()
-    FROM told
-    JOIN public.domain_event AS event ON event.tenant_id = told.tenant_id AND event.id = told.event_id
-    JOIN public.subscription AS subscription ON subscription.tenant_id = told.tenant_id
-      AND subscription.status = 'active' AND event.type = ANY (subscription.event_types)
-    JOIN public.tenant AS tenant ON tenant.id = told.tenant_id AND tenant.deleted_at IS NULL
-    ON CONFLICT DO NOTHING
-    RETURNING webhook_message.tenant_id, webhook_message.subscription_id, webhook_message.event_id
-  )
-  SELECT * FROM made
-  UNION
-  SELECT message.tenant_id, message.subscription_id, message.event_id
-  FROM told JOIN public.webhook_message AS message ON message.tenant_id = told.tenant_id AND message.event_id = told.event_id
-  WHERE message.state = 'pending' AND message.attempts = 0 AND message.claim IS NULL
+  INSERT INTO public.webhook_message AS message (tenant_id, subscription_id, event_id, next_attempt_at)
+  SELECT subscription.tenant_id, subscription.id, event.id, now()
+  FROM unnest(tenants, events) AS told (tenant_id, event_id)
+  JOIN public.domain_event AS event ON event.tenant_id = told.tenant_id AND event.id = told.event_id
+  JOIN public.subscription AS subscription ON subscription.tenant_id = told.tenant_id
+    AND subscription.status = 'active' AND event.type = ANY (subscription.event_types)
+  JOIN public.tenant AS tenant ON tenant.id = told.tenant_id AND tenant.deleted_at IS NULL
+  GROUP BY 1, 2, 3
+  -- Changes nothing: a row that is there is returned, too, if nobody has begun it.
+  ON CONFLICT ON CONSTRAINT webhook_message_pkey DO UPDATE SET tries = message.tries
+    WHERE message.state = 'pending' AND message.attempts = 0 AND message.claim IS NULL
+  RETURNING message.tenant_id, message.subscription_id, message.event_id
 $$;
 
 -- Messages that are due for a while and that no task is at: theirs was lost, or met no free place. Each is claimed for the task that is to
@@ -105,6 +101,7 @@ $$;
 CREATE FUNCTION reserve_overdue_webhooks(overdue interval, reserved interval, places integer, most integer)
   RETURNS TABLE (tenant_id bigint, subscription_id text, event_id bigint, claim text)
   LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  SET plan_cache_mode = force_custom_plan
 AS $$
   UPDATE public.webhook_message AS message SET claim = 'deliver-' || gen_random_uuid(), claimed_until = now() + reserved
   FROM (

@@ -2,6 +2,7 @@
  * Receivers of events that the platform sends out, as many as there are names: `/receiver/<name>`. They keep what they got, verify it once
  * they are told the secret, and answer as they are told to.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
@@ -42,11 +43,14 @@ class Receiver {
   secret: string | undefined;
   answer: Answer | undefined;
 
-  take(headers: Record<string, unknown>, body: string): Omit<Answer, 'times'> {
+  take(headers: IncomingHttpHeaders, body: string): Omit<Answer, 'times'> {
     const answer = this.nextAnswer();
-    const problem = this.verify(headers, body);
+    const texts = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+    );
+    const problem = this.verify(texts, body);
     this.received.unshift({
-      id: String(headers['webhook-id'] ?? ''),
+      id: texts['webhook-id'] ?? '',
       at: new Date().toISOString(),
       verified: this.secret === undefined ? null : problem === undefined,
       problem: problem ?? null,
@@ -64,11 +68,10 @@ class Receiver {
     return answer;
   }
 
-  private verify(headers: Record<string, unknown>, body: string): string | undefined {
+  private verify(headers: Record<string, string>, body: string): string | undefined {
     if (this.secret === undefined) return undefined;
-    const texts = Object.entries(headers).map(([name, value]) => [name, String(value)]);
     try {
-      new Webhook(this.secret).verify(body, Object.fromEntries(texts));
+      new Webhook(this.secret).verify(body, headers);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -97,10 +100,11 @@ export class Receivers {
     app.post('/receiver/:name', async (request, reply) => {
       const parsed = params.safeParse(request.params);
       if (!parsed.success) return reply.code(404).send({ error: 'A name has letters, digits, "_" and "-".' });
-      const { status, delay_ms: delayMs, retry_after: retryAfter } = this.named(parsed.data.name).take(
-        request.headers,
-        textOf(request.body),
-      );
+      const {
+        status,
+        delay_ms: delayMs,
+        retry_after: retryAfter,
+      } = this.named(parsed.data.name).take(request.headers, textOf(request.body));
       if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
       if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
       return reply.code(status).send();

@@ -21,7 +21,13 @@ import { SCHEDULE } from './schedule.js';
 
 await runService({
   name: 'scheduler',
-  settings: [...TOPOLOGY_SETTINGS, 'DATABASE_URL', 'SCHEDULE_CLOCK_FROM', 'SCHEDULE_CLOCK_SPEED', 'SUBSCRIPTION_CONCURRENCY'],
+  settings: [
+    ...TOPOLOGY_SETTINGS,
+    'DATABASE_URL',
+    'SCHEDULE_CLOCK_FROM',
+    'SCHEDULE_CLOCK_SPEED',
+    'SUBSCRIPTION_CONCURRENCY',
+  ],
   start: async ({ configuration, connection, logger, metrics, registry }) => {
     const topology = platformTopology(configuration);
     await reconcileTopology(connection, topology);

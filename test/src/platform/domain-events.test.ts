@@ -49,7 +49,13 @@ test('a sync tells what has changed of campaigns that were known, and of pauses 
   setup.startWorker();
   await setup.sync('meta');
   await told(setup);
-  const { rows } = await owner.query<{ id: string; external_id: string; name: string; status: string; budget: string }>(
+  const { rows } = await owner.query<{
+    id: string;
+    external_id: string;
+    name: string;
+    status: string;
+    budget: string;
+  }>(
     `SELECT id, external_id, name, status, trim_scale(daily_budget)::text AS budget FROM campaign WHERE tenant_id = 1 AND daily_budget IS NOT NULL ORDER BY status, id`,
   );
   const active = rows.filter(({ status }) => status === 'active');
@@ -63,7 +69,9 @@ test('a sync tells what has changed of campaigns that were known, and of pauses 
   expect((await setup.sync('meta')).result).toMatchObject({ campaigns_updated: 4, campaigns_removed: 1 });
   const events = await told(setup);
   const about = (id: string | undefined) =>
-    events.filter(({ data }) => data['campaign_id'] === Number(id)).map(({ type, data }) => [type, data['changes']]);
+    events
+      .filter(({ data }) => data['campaign_id'] === Number(id))
+      .map(({ type, data }) => [type, data['changes']]);
   expect(about(paused?.id)).toEqual([
     ['campaign.updated', { status: { from: 'active', to: 'paused' } }],
     ['campaign.paused', undefined],
@@ -93,11 +101,13 @@ test('a budget that is used up is told once for its day', async () => {
   );
   const budgets = new Map(rows.map(({ id, budget }) => [id, Number(budget)]));
   const truth = setup.sandbox.truth('meta', '1000000001', yesterday, setup.sandbox.today());
-  const reached = truth.metrics.filter((day) => Number(day.spend) >= (budgets.get(day.campaignId) ?? Infinity));
-  expect(reached.length).toBeGreaterThan(0);
-  expect(depleted.map(({ data }) => [data['external_id'], data['date'], data['budget']]).toSorted()).toEqual(
-    reached.map(({ campaignId, date }) => [campaignId, date, 'daily']).toSorted(),
+  const reached = truth.metrics.filter(
+    (day) => Number(day.spend) >= (budgets.get(day.campaignId) ?? Infinity),
   );
+  expect(reached.length).toBeGreaterThan(0);
+  expect(
+    depleted.map(({ data }) => [data['external_id'], data['date'], data['budget']].join(' ')).toSorted(),
+  ).toEqual(reached.map(({ campaignId, date }) => `${campaignId} ${date} daily`).toSorted());
   expect(Number(depleted[0]?.data['spent'])).toBeGreaterThanOrEqual(Number(depleted[0]?.data['amount']));
   await setup.sync('meta');
   expect(typesOf(await told(setup))).toEqual(['sync.completed']);
@@ -116,13 +126,18 @@ test('a lifetime budget that is used up is told once, and again when it was rais
     `CREATE FUNCTION give_lifetime() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
        NEW.lifetime_budget := (SELECT amount FROM lifetime l WHERE l.external_id = NEW.external_id); NEW.daily_budget := NULL; RETURN NEW; END $$`,
   );
-  await owner.query('CREATE TRIGGER lifetime BEFORE INSERT OR UPDATE ON campaign FOR EACH ROW EXECUTE FUNCTION give_lifetime()');
+  await owner.query(
+    'CREATE TRIGGER lifetime BEFORE INSERT OR UPDATE ON campaign FOR EACH ROW EXECUTE FUNCTION give_lifetime()',
+  );
   const { rows } = await owner.query<{ external_id: string; spent: string }>(
     `SELECT c.external_id, sum(m.spend) AS spent FROM campaign c JOIN campaign_metric_daily m ON (m.tenant_id, m.campaign_id) = (c.tenant_id, c.id)
      WHERE c.tenant_id = 1 AND c.status = 'active' GROUP BY 1 ORDER BY 1 LIMIT 2`,
   );
   const [small, large] = rows;
-  await owner.query('INSERT INTO lifetime VALUES ($1, 10), ($2, 100000000)', [small?.external_id, large?.external_id]);
+  await owner.query('INSERT INTO lifetime VALUES ($1, 10), ($2, 100000000)', [
+    small?.external_id,
+    large?.external_id,
+  ]);
   const depleted = async (): Promise<unknown[]> => {
     // The first one writes the budgets, the second one finds them.
     await setup.sync('meta');
@@ -130,11 +145,18 @@ test('a lifetime budget that is used up is told once, and again when it was rais
     return (await told(setup)).filter(({ type }) => type === 'budget.depleted').map(({ data }) => data);
   };
   expect(await depleted()).toEqual([
-    expect.objectContaining({ external_id: small?.external_id, budget: 'lifetime', date: null, amount: '10' }),
+    expect.objectContaining({
+      external_id: small?.external_id,
+      budget: 'lifetime',
+      date: null,
+      amount: '10',
+    }),
   ]);
   expect(await depleted()).toEqual([]);
   await owner.query('UPDATE lifetime SET amount = 11 WHERE external_id = $1', [small?.external_id]);
-  expect(await depleted()).toEqual([expect.objectContaining({ external_id: small?.external_id, amount: '11' })]);
+  expect(await depleted()).toEqual([
+    expect.objectContaining({ external_id: small?.external_id, amount: '11' }),
+  ]);
 });
 
 test('an alert that opens is told by whoever opens it, and one that stays open is not told again', async () => {

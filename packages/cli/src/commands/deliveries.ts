@@ -24,30 +24,28 @@ export function deliveriesCommand(): Command {
     .addOption(new Option('--state <state>', 'only these').choices(DELIVERY_STATES))
     .option('--limit <count>', 'so many', parseLimit, 20)
     .addHelpText('after', '\nExample:\n  stratum subscriptions deliveries <id> --tenant 1 --state failed')
-    .action(
-      async (id: string, options: TenantOptions & { state?: DeliveryState; limit: number }) => {
-        const { deliveries } = await asTenant(options, async ({ database }) => {
-          if ((await findSubscription(database, id)) === undefined) throw unknownSubscription(id);
-          const { limit, state } = options;
-          return listDeliveries(database, id, { limit, ...(state === undefined ? {} : { state }) });
-        });
-        if (options.json) printJson(deliveries.map(toJson));
-        else if (deliveries.length === 0) console.log('Nothing was sent yet.');
-        else
-          printTable(
-            ['event', 'type', 'happened', 'state', 'attempts', 'last answer', 'next attempt'],
-            deliveries.map((each) => [
-              formatEventId(each.eventId),
-              each.type,
-              each.occurredAt.toISOString(),
-              each.state,
-              each.attempts[0]?.attempt ?? 0,
-              lastAnswer(each),
-              each.nextAttemptAt?.toISOString() ?? null,
-            ]),
-          );
-      },
-    );
+    .action(async (id: string, options: TenantOptions & { state?: DeliveryState; limit: number }) => {
+      const { deliveries } = await asTenant(options, async ({ database }) => {
+        if ((await findSubscription(database, id)) === undefined) throw unknownSubscription(id);
+        const { limit, state } = options;
+        return listDeliveries(database, id, { limit, ...(state === undefined ? {} : { state }) });
+      });
+      if (options.json) printJson(deliveries.map(toJson));
+      else if (deliveries.length === 0) console.log('Nothing was sent yet.');
+      else
+        printTable(
+          ['event', 'type', 'happened', 'state', 'attempts', 'last answer', 'next attempt'],
+          deliveries.map((each) => [
+            formatEventId(each.eventId),
+            each.type,
+            each.occurredAt.toISOString(),
+            each.state,
+            each.attempts[0]?.attempt ?? 0,
+            lastAnswer(each),
+            each.nextAttemptAt?.toISOString() ?? null,
+          ]),
+        );
+    });
 }
 
 export function testCommand(): Command {
@@ -72,7 +70,8 @@ export function testCommand(): Command {
       const sent = deliveries.find((each) => each.eventId === eventId);
       const isDelivered = sent?.state === 'delivered';
       if (!isDelivered) process.exitCode = 1;
-      if (options.json) printJson(sent === undefined ? { event_id: formatEventId(eventId), state: 'unknown' } : toJson(sent));
+      if (options.json)
+        printJson(sent === undefined ? { event_id: formatEventId(eventId), state: 'unknown' } : toJson(sent));
       else if (isDelivered) console.log(`The receiver took it: ${lastAnswer(sent)}.`);
       else
         console.log(
@@ -87,7 +86,8 @@ export function replayCommand(): Command {
     .argument('<event>', 'id of the event, evt_…')
     .action(async (id: string, event: string, options: TenantOptions) => {
       const eventId = parseEventId(event);
-      if (eventId === undefined) throw new Error(`"${event}" is not the id of an event; it begins with evt_.`);
+      if (eventId === undefined)
+        throw new Error(`"${event}" is not the id of an event; it begins with evt_.`);
       let taskIds: string[] = [];
       await asTenant(options, async ({ database, tenantId, tell, afterCommit }) => {
         const subscription = await findSubscription(database, id);
@@ -100,7 +100,8 @@ export function replayCommand(): Command {
         });
       });
       if (options.json) printJson({ event_id: event, task_id: taskIds[0] });
-      else console.log(`On its way. See \`stratum subscriptions deliveries ${id} --tenant ${options.tenant}\`.`);
+      else
+        console.log(`On its way. See \`stratum subscriptions deliveries ${id} --tenant ${options.tenant}\`.`);
     });
 }
 

@@ -18,7 +18,8 @@ import { printJson, printTable, styled } from '../output.js';
 import { deliveriesCommand, replayCommand, testCommand } from './deliveries.js';
 import { asTenant, tenantCommand, unknownSubscription, type TenantOptions } from './tenant-command.js';
 
-const SECRET_NOTE = 'This secret is shown once. Receivers verify signatures by it: see docs/subscriptions.md.';
+const SECRET_NOTE =
+  'This secret is shown once. Receivers verify signatures by it: see docs/subscriptions.md.';
 
 export function subscriptionsCommand(): Command {
   return new Command('subscriptions')
@@ -104,7 +105,8 @@ function pauseCommand(): Command {
     .action(async (id: string, options: TenantOptions) => {
       await asTenant(options, async ({ database, tell }) => {
         const reason = 'Paused by its owner.';
-        if (!(await stopSubscription(database, id, { status: 'paused', reason }))) throw unknownSubscription(id);
+        if (!(await stopSubscription(database, id, { status: 'paused', reason })))
+          throw unknownSubscription(id);
         await tell('subscription.paused', id);
       });
       if (options.json) printJson({ id, status: 'paused' });
@@ -135,7 +137,9 @@ function resumeCommand(): Command {
       if (options.json) printJson({ id, status: 'active', replayed });
       else {
         const more = replayed === MAX_REPLAYED ? ' There may be more: say it again with --since.' : '';
-        console.log(`Resumed ${id}.${options.replay ? ` ${replayed} missed events are on their way.${more}` : ''}`);
+        console.log(
+          `Resumed ${id}.${options.replay ? ` ${replayed} missed events are on their way.${more}` : ''}`,
+        );
       }
     });
 }

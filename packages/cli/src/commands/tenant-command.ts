@@ -44,7 +44,13 @@ export async function asTenant<T>(
   work: (parts: TenantWork) => Promise<T>,
 ): Promise<T> {
   const configuration = loadConfiguration(
-    ['DATABASE_URL', 'STRATUM_PREFIX', 'STRATUM_REPLICAS', 'STRATUM_CREDENTIALS_KEY', 'SCANNER_ALLOWED_HOSTS'],
+    [
+      'DATABASE_URL',
+      'STRATUM_PREFIX',
+      'STRATUM_REPLICAS',
+      'STRATUM_CREDENTIALS_KEY',
+      'SCANNER_ALLOWED_HOSTS',
+    ],
     await localEnvironment(),
   );
   const pool = openDatabase({ url: configuration.DATABASE_URL, name: 'stratum-cli', role: 'stratum_api' });

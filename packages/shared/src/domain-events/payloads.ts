@@ -2,7 +2,10 @@
 import { z } from 'zod';
 
 const id = z.int().positive();
-const money = z.string().regex(/^-?\d+(\.\d+)?$/).describe('A decimal in units of the currency.');
+const money = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/)
+  .describe('A decimal in units of the currency.');
 const currency = z.string().length(3);
 const date = z.iso.date();
 
@@ -14,7 +17,9 @@ const campaign = {
 };
 
 const cause = {
-  cause: z.enum(['sync', 'rule']).describe('`sync`: it was changed on the platform. `rule`: by a rule of yours.'),
+  cause: z
+    .enum(['sync', 'rule'])
+    .describe('`sync`: it was changed on the platform. `rule`: by a rule of yours.'),
   rule_id: id.nullable(),
 };
 
@@ -41,7 +46,9 @@ const membership = {
 export const DOMAIN_EVENT_DATA = {
   'campaign.updated': z
     .object({ ...campaign, currency, changes, ...cause })
-    .describe('The name, status or a budget of a known campaign has changed. New campaigns are not told one by one.'),
+    .describe(
+      'The name, status or a budget of a known campaign has changed. New campaigns are not told one by one.',
+    ),
   'campaign.paused': z
     .object({ ...campaign, ...cause })
     .describe('A campaign went from active to paused; told besides `campaign.updated`.'),
@@ -64,7 +71,9 @@ export const DOMAIN_EVENT_DATA = {
       spent: money,
       currency,
     })
-    .describe("A campaign's spend has reached its budget: once for each day, or once for a lifetime budget of that amount."),
+    .describe(
+      "A campaign's spend has reached its budget: once for each day, or once for a lifetime budget of that amount.",
+    ),
   'sync.completed': z
     .object({
       sync_run_id: id,

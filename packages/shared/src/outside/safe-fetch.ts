@@ -143,7 +143,11 @@ export class SafeFetch {
       signal.throwIfAborted();
       if (error instanceof SiteError) throw error;
       if (timeout.aborted) throw new SiteError('no answer in time', true, 'timeout');
-      throw new SiteError(connectionProblem(error), isPassing(error), isPassing(error) ? 'connection' : 'dns');
+      throw new SiteError(
+        connectionProblem(error),
+        isPassing(error),
+        isPassing(error) ? 'connection' : 'dns',
+      );
     }
   }
 

@@ -84,7 +84,10 @@ export class EventReader {
   private read(message: JsMsg): ReadEvent[] {
     const parsed = eventSchema.safeParse(parseJson(message));
     if (parsed.success) return [{ id: parsed.data.id, tenantId: parsed.data.tenant_id, message }];
-    this.options.logger.error({ subject: message.subject, sequence: message.seq }, 'a domain event of unknown form is left out');
+    this.options.logger.error(
+      { subject: message.subject, sequence: message.seq },
+      'a domain event of unknown form is left out',
+    );
     message.term('unknown form');
     return [];
   }

@@ -33,7 +33,9 @@ export function describeEventTypes(): EventTypeDescription[] {
 function bodySchema(type: string, data: z.ZodObject): z.ZodObject {
   return z.object({
     type: z.literal(type),
-    timestamp: z.iso.datetime().describe('When it happened; when it was sent is in the header `webhook-timestamp`.'),
+    timestamp: z.iso
+      .datetime()
+      .describe('When it happened; when it was sent is in the header `webhook-timestamp`.'),
     data,
   });
 }

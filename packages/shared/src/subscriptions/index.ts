@@ -13,7 +13,11 @@ export {
   type DeliveryState,
 } from './deliveries.js';
 export { enqueueDeliveries, newClaim, nextDelivery, type MessageKey } from './delivery-task.js';
-export { createWebhookDispatcher, type WebhookDispatcher, type WebhookDispatcherOptions } from './dispatcher.js';
+export {
+  createWebhookDispatcher,
+  type WebhookDispatcher,
+  type WebhookDispatcherOptions,
+} from './dispatcher.js';
 export {
   describeEventTypes,
   formatEventId,

@@ -48,7 +48,12 @@ export class Sweeper {
 
   private async enqueueOverdue(): Promise<void> {
     const { pool, client, perSubscription, overdueMs = OVERDUE_MS } = this.options;
-    const { rows } = await pool.query<{ tenant_id: string; subscription_id: string; event_id: string; claim: string }>(
+    const { rows } = await pool.query<{
+      tenant_id: string;
+      subscription_id: string;
+      event_id: string;
+      claim: string;
+    }>(
       `SELECT * FROM reserve_overdue_webhooks($1 * interval '1 millisecond', $2 * interval '1 millisecond', $3, $4)`,
       [overdueMs, RESERVED_MS, perSubscription, BATCH],
     );

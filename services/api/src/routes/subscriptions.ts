@@ -128,7 +128,10 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
       body: z
         .strictObject({ url, event_types: eventTypes, description })
         .partial()
-        .refine((body) => Object.keys(body).length > 0, 'name what is to change: url, event_types, description'),
+        .refine(
+          (body) => Object.keys(body).length > 0,
+          'name what is to change: url, event_types, description',
+        ),
       response: { 200: subscriptionSchema },
     },
     handler: async (request) => {
@@ -246,7 +249,9 @@ function activityRoutes(app: ApiServer, resources: ApiResources): void {
         200: subscriptionSchema.extend({
           replayed: z
             .int()
-            .describe(`Events that are sent now. With ${MAX_REPLAYED} there may be more: ask again with \`since\`.`),
+            .describe(
+              `Events that are sent now. With ${MAX_REPLAYED} there may be more: ask again with \`since\`.`,
+            ),
         }),
       },
     },

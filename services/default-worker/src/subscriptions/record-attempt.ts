@@ -1,6 +1,11 @@
 /** Writes down an attempt and what follows from it, in one transaction: for the message, for its subscription, for the next one in line. */
 import { openAlert, withTenant } from '@stratum/shared';
-import { newClaim, stopSubscription, subscriptionAlertKey, type MessageKey } from '@stratum/shared/subscriptions';
+import {
+  newClaim,
+  stopSubscription,
+  subscriptionAlertKey,
+  type MessageKey,
+} from '@stratum/shared/subscriptions';
 import type { Pool, PoolClient } from 'pg';
 import { lockSubscription, type ClaimedMessage } from './claim-message.js';
 import type { DeliveryConfig } from './delivery-options.js';
@@ -61,7 +66,10 @@ export function recordAttempt(
 }
 
 /** Whoever took so long that another task has taken over, or whose subscription is gone, writes nothing. */
-async function stillOurs(client: PoolClient, { subscriptionId, eventId, claim, attempt }: ClaimedMessage): Promise<boolean> {
+async function stillOurs(
+  client: PoolClient,
+  { subscriptionId, eventId, claim, attempt }: ClaimedMessage,
+): Promise<boolean> {
   const { rowCount } = await client.query(
     `SELECT FROM webhook_message
      WHERE tenant_id = current_tenant() AND subscription_id = $1 AND event_id = $2 AND claim = $3 AND attempts = $4 - 1 FOR UPDATE`,

@@ -47,7 +47,11 @@ export async function sendEvent(
   try {
     const secrets = message.secrets.map((sealed) => openSecret(keys, message, sealed));
     const facts = { id: formatEventId(message.eventId), timestamp: Math.floor(at.getTime() / 1_000) };
-    const { status, headers, body: response } = await site.send(
+    const {
+      status,
+      headers,
+      body: response,
+    } = await site.send(
       message.url,
       {
         method: 'POST',

@@ -44,7 +44,11 @@ describe('an address that is typed', () => {
       expect(body['detail'], url).toMatch(reason);
       expect(body['errors'], url).toEqual([expect.objectContaining({ field: 'body.url' })]);
     }
-    for (const url of ['https://example.com/hook?tenant=1', 'https://8.8.8.8/', 'http://127.0.0.1:8100/receiver/demo']) {
+    for (const url of [
+      'https://example.com/hook?tenant=1',
+      'https://8.8.8.8/',
+      'http://127.0.0.1:8100/receiver/demo',
+    ]) {
       const { status } = await call('POST', '/v1/subscriptions', {
         body: { url, event_types: ['segment.entered'] },
       });
@@ -82,7 +86,9 @@ describe('at the moment of sending', () => {
 
   test('a redirect is not followed', async () => {
     const secret = await openReceiver();
-    const receiver = await openReceiver((response) => response.writeHead(307, { location: secret.url }).end());
+    const receiver = await openReceiver((response) =>
+      response.writeHead(307, { location: secret.url }).end(),
+    );
     const outgoing = await openOutgoing({
       hosts: [receiver.host, secret.host],
       deliveries: { retryDelaysMs: [] },
@@ -91,7 +97,11 @@ describe('at the moment of sending', () => {
     await outgoing.happen(1);
     const [delivery] = await outgoing.settled(id, ['failed']);
     expect(delivery?.attempts).toEqual([
-      expect.objectContaining({ status_code: 307, error_class: 'redirect', error: expect.stringContaining('not followed') }),
+      expect.objectContaining({
+        status_code: 307,
+        error_class: 'redirect',
+        error: expect.stringContaining('not followed'),
+      }),
     ]);
     expect(secret.received).toHaveLength(0);
   });
@@ -101,11 +111,20 @@ describe('at the moment of sending', () => {
     const outgoing = await openOutgoing({ deliveries: { retryDelaysMs: [] } });
     const { id } = await outgoing.subscribe('https://example.com/');
     const port = new URL(receiver.url).port;
-    const urls = [receiver.url, 'http://127.0.0.1/', 'http://2130706433/', 'http://[::ffff:127.0.0.1]/', `http://[::1]:${port}/`];
+    const urls = [
+      receiver.url,
+      'http://127.0.0.1/',
+      'http://2130706433/',
+      'http://[::ffff:127.0.0.1]/',
+      `http://[::1]:${port}/`,
+    ];
     for (const [index, url] of urls.entries()) {
       await outgoing.query('UPDATE subscription SET url = $1', [url]);
       await outgoing.happen(index + 1);
-      await outgoing.settled(id, Array.from({ length: index + 1 }, () => 'failed'));
+      await outgoing.settled(
+        id,
+        Array.from({ length: index + 1 }, () => 'failed'),
+      );
     }
     const attempts = (await outgoing.deliveries(id)).flatMap((delivery) => delivery.attempts);
     expect(new Set(attempts.map(({ error_class: kind }) => kind))).toEqual(new Set(['address']));
@@ -121,7 +140,9 @@ describe('at the moment of sending', () => {
     const silent = await outgoing.subscribe(hanging.url);
     const absent = await outgoing.subscribe('http://127.0.0.1:1/');
     await outgoing.happen(1);
-    expect((await outgoing.settled(silent.id, ['failed']))[0]?.attempts[0]).toMatchObject({ error_class: 'timeout' });
+    expect((await outgoing.settled(silent.id, ['failed']))[0]?.attempts[0]).toMatchObject({
+      error_class: 'timeout',
+    });
     expect((await outgoing.settled(absent.id, ['failed']))[0]?.attempts[0]).toMatchObject({
       error_class: 'connection',
     });

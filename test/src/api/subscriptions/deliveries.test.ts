@@ -54,7 +54,9 @@ describe('an event', () => {
     const { id, secret } = await outgoing.subscribe(receiver.url);
     await outgoing.happen(1);
     const [delivery] = await outgoing.settled(id, ['delivered']);
-    expect(delivery?.attempts.map((each) => [each.attempt, each.status_code, each.error_class, each.response])).toEqual([
+    expect(
+      delivery?.attempts.map((each) => [each.attempt, each.status_code, each.error_class, each.response]),
+    ).toEqual([
       [4, 204, null, ''],
       [3, 404, 'http', 'status 404'],
       [2, 302, 'redirect', 'status 302'],
@@ -75,7 +77,10 @@ describe('an event', () => {
     expect(failed?.attempts).toHaveLength(3);
     expect(await outgoing.subscription(id)).toMatchObject({ status: 'active', consecutive_failures: 3 });
     receiver.answer(503, 204);
-    const replay = await outgoing.call('POST', `/v1/subscriptions/${id}/deliveries/${failed?.event_id}/replay`);
+    const replay = await outgoing.call(
+      'POST',
+      `/v1/subscriptions/${id}/deliveries/${failed?.event_id}/replay`,
+    );
     expect(replay).toMatchObject({ status: 202, body: { event_id: failed?.event_id } });
     const [delivered] = await outgoing.settled(id, ['delivered']);
     expect(delivered?.attempts.map(({ attempt }) => attempt)).toEqual([5, 4, 3, 2, 1]);
@@ -174,7 +179,12 @@ describe('a subscription', () => {
     const [broken, watching] = [await openReceiver(500), await openReceiver()];
     const outgoing = await openOutgoing({
       hosts: [broken.host, watching.host],
-      deliveries: { pauseAfterFailures: 4, pauseAfterMs: 0, retryDelaysMs: [20, 3_600_000], restAfterFailures: 100 },
+      deliveries: {
+        pauseAfterFailures: 4,
+        pauseAfterMs: 0,
+        retryDelaysMs: [20, 3_600_000],
+        restAfterFailures: 100,
+      },
     });
     const { id } = await outgoing.subscribe(broken.url);
     const alerts = await outgoing.subscribe(watching.url, ['alert.triggered']);
@@ -196,7 +206,10 @@ describe('a subscription', () => {
     expect(await outgoing.deliveries(id)).toHaveLength(2);
     broken.answer(204);
     const conflict = await outgoing.call('POST', `/v1/subscriptions/${id}/deliveries/evt_1/replay`);
-    expect(conflict).toMatchObject({ status: 409, body: { detail: expect.stringContaining('resume it first') } });
+    expect(conflict).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('resume it first') },
+    });
     const resumed = await outgoing.call('POST', `/v1/subscriptions/${id}/resume`, { body: { replay: true } });
     expect(resumed.body).toMatchObject({ status: 'active', replayed: 3, consecutive_failures: 0 });
     await outgoing.settled(id, ['delivered', 'delivered', 'delivered']);
@@ -224,7 +237,10 @@ describe('a subscription', () => {
   test('that hangs holds up neither another one nor the other jobs', async () => {
     const held: ServerResponse[] = [];
     const [hanging, quick] = [await openReceiver((response) => held.push(response)), await openReceiver()];
-    const outgoing = await openOutgoing({ hosts: [hanging.host, quick.host], deliveries: { timeoutMs: 20_000 } });
+    const outgoing = await openOutgoing({
+      hosts: [hanging.host, quick.host],
+      deliveries: { timeoutMs: 20_000 },
+    });
     const stuck = await outgoing.subscribe(hanging.url, ['segment.entered']);
     const well = await outgoing.subscribe(quick.url, ['segment.exited']);
     for (let event = 1; event <= 30; event++) await outgoing.happen(event);
@@ -233,16 +249,57 @@ describe('a subscription', () => {
     await outgoing.record(
       Array.from({ length: 10 }, () => ({ type: 'segment.exited' as const, data, at: new Date() })),
     );
-    await outgoing.settled(well.id, Array.from({ length: 10 }, () => 'delivered'));
+    await outgoing.settled(
+      well.id,
+      Array.from({ length: 10 }, () => 'delivered'),
+    );
     // Two at a time, and the rest waits without a task that holds a place.
     expect(hanging.received).toHaveLength(2);
     expect(await outgoing.deliveries(stuck.id, '?state=pending&limit=200')).toHaveLength(30);
     // Once it answers again, all that waited goes on.
     hanging.answer(204);
     for (const response of held) response.writeHead(204).end();
-    await outgoing.settled(stuck.id, Array.from({ length: 30 }, () => 'delivered'));
+    await outgoing.settled(
+      stuck.id,
+      Array.from({ length: 30 }, () => 'delivered'),
+    );
     expect(new Set(hanging.ids()).size).toBe(30);
     expect(hanging.received).toHaveLength(30);
+  });
+
+  test('whose receiver is quick is not held up by many that are slow', async () => {
+    const slow = await Promise.all(Array.from({ length: 4 }, () => openReceiver(() => undefined)));
+    const quick = await openReceiver();
+    const outgoing = await openOutgoing({
+      hosts: [...slow, quick].map(({ host }) => host),
+      // They fail again and again, and are tried again and again.
+      deliveries: {
+        timeoutMs: 400,
+        slowMs: 300,
+        restAfterFailures: 1_000,
+        pauseAfterFailures: 1_000,
+        retryDelaysMs: Array.from({ length: 50 }, () => 10),
+      },
+    });
+    for (const { url } of slow) await outgoing.subscribe(url, ['segment.entered']);
+    const { id } = await outgoing.subscribe(quick.url, ['segment.exited']);
+    for (let event = 1; event <= 5; event++) await outgoing.happen(event);
+    await waitFor('all four to be known as slow', async () => {
+      const rows = await outgoing.query('SELECT FROM subscription WHERE slow');
+      return rows.length === slow.length;
+    });
+    const data = { segment_id: 1, profile_ids: [1], external_ids: [null] };
+    await outgoing.record(
+      Array.from({ length: 20 }, () => ({ type: 'segment.exited' as const, data, at: new Date() })),
+    );
+    await outgoing.settled(
+      id,
+      Array.from({ length: 20 }, () => 'delivered'),
+    );
+    const [busy] = await outgoing.query<{ count: string }>(
+      `SELECT count(*) FROM webhook_message WHERE state = 'pending'`,
+    );
+    expect(Number(busy?.count)).toBe(20);
   });
 
   test('that is overrun gets everything once, two at a time', async () => {
@@ -279,14 +336,22 @@ describe('a subscription', () => {
     const { id, secret } = await outgoing.subscribe(receiver.url);
     await outgoing.call('POST', `/v1/subscriptions/${id}/pause`);
     for (const expected of [200, 418]) {
-      const { status, body } = await outgoing.call<{ task_id: string }>('POST', `/v1/subscriptions/${id}/test`);
+      const { status, body } = await outgoing.call<{ task_id: string }>(
+        'POST',
+        `/v1/subscriptions/${id}/test`,
+      );
       expect(status).toBe(202);
       const { result } = await outgoing.client.result(body.task_id);
-      expect(result).toMatchObject({ outcome: expected === 200 ? 'delivered' : 'failed', status_code: expected });
+      expect(result).toMatchObject({
+        outcome: expected === 200 ? 'delivered' : 'failed',
+        status_code: expected,
+      });
     }
     const [request] = receiver.received;
     expect(request && verify(secret, request)).toMatchObject({ type: 'ping', data: { subscription_id: id } });
     expect(await outgoing.subscription(id)).toMatchObject({ status: 'paused', consecutive_failures: 0 });
-    expect(await outgoing.query('SELECT FROM webhook_attempt WHERE tenant_id = $1', [TENANT])).toHaveLength(2);
+    expect(await outgoing.query('SELECT FROM webhook_attempt WHERE tenant_id = $1', [TENANT])).toHaveLength(
+      2,
+    );
   });
 });

@@ -42,11 +42,7 @@ export interface DeliveryView {
 }
 
 export interface Outgoing extends Api {
-  subscribe: (
-    url: string,
-    eventTypes?: string[],
-    options?: CallOptions,
-  ) => Promise<SubscriptionView>;
+  subscribe: (url: string, eventTypes?: string[], options?: CallOptions) => Promise<SubscriptionView>;
   subscription: (id: string) => Promise<SubscriptionView>;
   deliveries: (id: string, query?: string) => Promise<DeliveryView[]>;
   /** Records an event of a segment as a job would; returns nothing that a job would not know. */
@@ -146,8 +142,7 @@ export async function openOutgoing(options: OutgoingOptions = {}): Promise<Outgo
       expect(status).toBe(201);
       return body;
     },
-    subscription: async (id) =>
-      (await api.call<SubscriptionView>('GET', `/v1/subscriptions/${id}`)).body,
+    subscription: async (id) => (await api.call<SubscriptionView>('GET', `/v1/subscriptions/${id}`)).body,
     happen: (segmentId, tenantId) =>
       record(
         [

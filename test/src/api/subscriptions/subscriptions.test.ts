@@ -67,7 +67,10 @@ describe('a subscription', () => {
     const refused = await call('POST', '/v1/subscriptions', {
       body: { url: URL, event_types: ['segment.entered'] },
     });
-    expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringContaining('50 subscriptions') } });
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('50 subscriptions') },
+    });
   });
 
   test('is its tenant’s alone: for another one it is not there, whatever is asked of it', async () => {
@@ -94,7 +97,10 @@ describe('a subscription', () => {
     for (const [method, path, body] of asked) {
       const replies = [];
       for (const target of [id, 'aaaaaaaaaaaaaaaa']) {
-        const reply = await call(method, `/v1/subscriptions/${target}${path}`, { key: keys.otherTenant, body });
+        const reply = await call(method, `/v1/subscriptions/${target}${path}`, {
+          key: keys.otherTenant,
+          body,
+        });
         replies.push([reply.status, String(reply.body['detail']).replace(target, '')]);
       }
       expect(replies[0], `${method} ${path}`).toEqual([404, expect.any(String)]);
@@ -122,7 +128,10 @@ describe('a subscription', () => {
   test('is seen with webhooks:read and changed with webhooks:admin', async () => {
     const { call, createKey, subscribe } = await openOutgoing({ worker: false });
     const { id } = await subscribe(URL);
-    const [reader, writer] = [await createKey(TENANT, ['webhooks:read']), await createKey(TENANT, ['webhooks:admin'])];
+    const [reader, writer] = [
+      await createKey(TENANT, ['webhooks:read']),
+      await createKey(TENANT, ['webhooks:admin']),
+    ];
     for (const path of ['', `/${id}`, `/${id}/deliveries`]) {
       expect((await call('GET', `/v1/subscriptions${path}`, { key: reader.text })).status).toBe(200);
       expect((await call('GET', `/v1/subscriptions${path}`, { key: writer.text })).status).toBe(403);
@@ -142,7 +151,8 @@ describe('a subscription', () => {
     const manager = await jetstreamManager(connection);
     const { stream } = auditNames(prefix);
     const texts: string[] = [];
-    for (let seq = 1; seq <= 5; seq++) texts.push((await manager.streams.getMessage(stream, { seq }))?.string() ?? '');
+    for (let seq = 1; seq <= 5; seq++)
+      texts.push((await manager.streams.getMessage(stream, { seq }))?.string() ?? '');
     expect(texts.map((text) => JSON.parse(text).action)).toEqual([
       'subscription.created',
       'subscription.paused',
@@ -160,7 +170,10 @@ test('deliveries come in pages, the newest first, and by state', async () => {
   const outgoing = await openOutgoing({ hosts: [receiver.host] });
   const { id } = await outgoing.subscribe(receiver.url);
   for (let event = 1; event <= 7; event++) await outgoing.happen(event);
-  await outgoing.settled(id, Array.from({ length: 7 }, () => 'delivered'));
+  await outgoing.settled(
+    id,
+    Array.from({ length: 7 }, () => 'delivered'),
+  );
   const seen: string[] = [];
   let cursor: string | null = '';
   while (cursor !== null) {
@@ -212,14 +225,20 @@ test('a subscription that is removed in the middle of a delivery takes it along'
   await waitFor('the event to arrive', () => receiver.received.length === 1);
   const other = await outgoing.subscribe(receiver.url, ['segment.exited']);
   await outgoing.record([
-    { type: 'segment.exited', data: { segment_id: 1, profile_ids: [1], external_ids: [null] }, at: new Date() },
+    {
+      type: 'segment.exited',
+      data: { segment_id: 1, profile_ids: [1], external_ids: [null] },
+      at: new Date(),
+    },
   ]);
   await outgoing.settled(other.id, ['delivered']);
   await waitFor('the removal', async () => {
     const { status } = await outgoing.call('GET', `/v1/subscriptions/${made.id}`);
     return status === 404;
   });
-  expect(await outgoing.query('SELECT FROM webhook_message WHERE subscription_id = $1', [made.id])).toEqual([]);
+  expect(await outgoing.query('SELECT FROM webhook_message WHERE subscription_id = $1', [made.id])).toEqual(
+    [],
+  );
   const { result } = await outgoing.client.result(`deliver-${made.id}-1`);
   expect(result).toMatchObject({ outcome: 'over' });
 });
