@@ -53,7 +53,6 @@ CREATE TABLE webhook_message (
 );
 CREATE INDEX webhook_message_waiting ON webhook_message (tenant_id, subscription_id, next_attempt_at, event_id) WHERE state = 'pending';
 CREATE INDEX webhook_message_claimed ON webhook_message (tenant_id, subscription_id) WHERE claim IS NOT NULL;
-CREATE INDEX webhook_message_latest ON webhook_message (tenant_id, subscription_id, created_at DESC, event_id DESC);
 CREATE INDEX webhook_message_event ON webhook_message (tenant_id, event_id);
 
 CREATE TABLE webhook_attempt (

@@ -28,20 +28,12 @@ export interface Delivery {
   attempts: DeliveryAttempt[];
 }
 
-/** Where a page ends. */
-export interface DeliveryPosition {
-  /** As text, because a Date has no microseconds. */
-  createdAt: string;
-  eventId: number;
-}
-
 interface DeliveryRow {
   event_id: string;
   type: string;
   occurred_at: Date;
   state: DeliveryState;
   created_at: Date;
-  position: string;
   next_attempt_at: Date | null;
   finished_at: Date | null;
   attempts: DeliveryAttempt[];
@@ -49,14 +41,14 @@ interface DeliveryRow {
 
 const SHOWN_ATTEMPTS = 20;
 
-/** The newest first. `next`: there are more behind the last one. */
+/** The newest events first. `next`: there are more, before the event of that id. */
 export async function listDeliveries(
   client: Queryable,
   subscriptionId: string,
-  { limit, after, state }: { limit: number; after?: DeliveryPosition; state?: DeliveryState },
-): Promise<{ deliveries: Delivery[]; next: DeliveryPosition | undefined }> {
+  { limit, before, state }: { limit: number; before?: number; state?: DeliveryState },
+): Promise<{ deliveries: Delivery[]; next: number | undefined }> {
   const { rows } = await client.query<DeliveryRow>(
-    `SELECT m.event_id, e.type, e.occurred_at, m.state, m.created_at, m.created_at::text AS position, m.next_attempt_at, m.finished_at,
+    `SELECT m.event_id, e.type, e.occurred_at, m.state, m.created_at, m.next_attempt_at, m.finished_at,
        coalesce(tried.attempts, '[]') AS attempts
      FROM webhook_message m
      JOIN domain_event e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
@@ -66,9 +58,9 @@ export async function listDeliveries(
              ORDER BY w.attempt DESC LIMIT ${SHOWN_ATTEMPTS}) a
      ) tried ON true
      WHERE m.tenant_id = current_tenant() AND m.subscription_id = $1 AND ($2::text IS NULL OR m.state = $2)
-       AND ($3::timestamptz IS NULL OR (m.created_at, m.event_id) < ($3::timestamptz, $4::bigint))
-     ORDER BY m.created_at DESC, m.event_id DESC LIMIT $5`,
-    [subscriptionId, state ?? null, after?.createdAt ?? null, after?.eventId ?? null, limit + 1],
+       AND ($3::bigint IS NULL OR m.event_id < $3)
+     ORDER BY m.event_id DESC LIMIT $4`,
+    [subscriptionId, state ?? null, before ?? null, limit + 1],
   );
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? page.at(-1) : undefined;
@@ -83,7 +75,7 @@ export async function listDeliveries(
       finishedAt: row.finished_at,
       attempts: row.attempts,
     })),
-    next: last && { createdAt: last.position, eventId: Number(last.event_id) },
+    next: last && Number(last.event_id),
   };
 }
 

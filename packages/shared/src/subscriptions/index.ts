@@ -9,7 +9,6 @@ export {
   replayMissed,
   type Delivery,
   type DeliveryAttempt,
-  type DeliveryPosition,
   type DeliveryState,
 } from './deliveries.js';
 export { enqueueDeliveries, newClaim, nextDelivery, type MessageKey } from './delivery-task.js';

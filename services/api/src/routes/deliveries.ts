@@ -28,7 +28,7 @@ import {
 } from './subscription-schemas.js';
 
 const tags = ['subscriptions'];
-const positionSchema = z.object({ createdAt: z.string(), eventId: z.int() });
+const positionSchema = z.int().positive();
 
 export function deliveryRoutes(app: ApiServer, resources: ApiResources): void {
   listRoute(app, resources);
@@ -50,12 +50,12 @@ function listRoute(app: ApiServer, { pool }: ApiResources): void {
     },
     handler: async (request) => {
       const { limit, cursor, state } = request.query;
-      const after = decodeCursor(positionSchema, cursor);
+      const before = decodeCursor(positionSchema, cursor);
       return withTenant(pool, requireTenant(request), async (client) => {
         const { id } = await ownSubscription(client, request.params.id);
         const { deliveries, next } = await listDeliveries(client, id, {
           limit,
-          ...(after === undefined ? {} : { after }),
+          ...(before === undefined ? {} : { before }),
           ...(state === undefined ? {} : { state }),
         });
         return {
