@@ -1,6 +1,6 @@
 import {
   addTestEvent,
-  DELIVERY_STATES,
+  MESSAGE_STATES,
   enqueueDeliveries,
   findSubscription,
   formatEventId,
@@ -8,7 +8,7 @@ import {
   parseEventId,
   replayDelivery,
   type Delivery,
-  type DeliveryState,
+  type MessageState,
 } from '@stratum/shared/subscriptions';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Session } from '../environment.js';
@@ -21,10 +21,10 @@ const TEST_TIMEOUT_MS = 30_000;
 export function deliveriesCommand(): Command {
   return tenantCommand('deliveries', 'What was sent and is to be sent, the newest first.')
     .argument('<id>', 'id of the subscription')
-    .addOption(new Option('--state <state>', 'only these').choices(DELIVERY_STATES))
+    .addOption(new Option('--state <state>', 'only these').choices(MESSAGE_STATES))
     .option('--limit <count>', 'so many', parseLimit, 20)
     .addHelpText('after', '\nExample:\n  stratum subscriptions deliveries <id> --tenant 1 --state failed')
-    .action(async (id: string, options: TenantOptions & { state?: DeliveryState; limit: number }) => {
+    .action(async (id: string, options: TenantOptions & { state?: MessageState; limit: number }) => {
       const { deliveries } = await asTenant(options, async ({ database }) => {
         if ((await findSubscription(database, id)) === undefined) throw unknownSubscription(id);
         const { limit, state } = options;

@@ -3,8 +3,8 @@ import type { Queryable } from '../database/database.js';
 import { TEST_EVENT_TYPE, testEventData } from './event-types.js';
 import { SubscriptionError, type Subscription } from './subscriptions.js';
 
-export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'skipped'] as const;
-export type DeliveryState = (typeof DELIVERY_STATES)[number];
+export const MESSAGE_STATES = ['pending', 'delivered', 'failed', 'skipped'] as const;
+export type MessageState = (typeof MESSAGE_STATES)[number];
 
 export interface DeliveryAttempt {
   attempt: number;
@@ -20,7 +20,7 @@ export interface Delivery {
   eventId: number;
   type: string;
   occurredAt: Date;
-  state: DeliveryState;
+  state: MessageState;
   createdAt: Date;
   nextAttemptAt: Date | null;
   finishedAt: Date | null;
@@ -32,7 +32,7 @@ interface DeliveryRow {
   event_id: string;
   type: string;
   occurred_at: Date;
-  state: DeliveryState;
+  state: MessageState;
   created_at: Date;
   next_attempt_at: Date | null;
   finished_at: Date | null;
@@ -45,7 +45,7 @@ const SHOWN_ATTEMPTS = 20;
 export async function listDeliveries(
   client: Queryable,
   subscriptionId: string,
-  { limit, before, state }: { limit: number; before?: number; state?: DeliveryState },
+  { limit, before, state }: { limit: number; before?: number; state?: MessageState },
 ): Promise<{ deliveries: Delivery[]; next: number | undefined }> {
   const { rows } = await client.query<DeliveryRow>(
     `SELECT m.event_id, e.type, e.occurred_at, m.state, m.created_at, m.next_attempt_at, m.finished_at,

@@ -2,14 +2,14 @@
 export { resumeSubscription, stopSubscription, type Resumed } from './activity.js';
 export {
   addTestEvent,
-  DELIVERY_STATES,
+  MESSAGE_STATES,
   listDeliveries,
   MAX_REPLAYED,
   replayDelivery,
   replayMissed,
   type Delivery,
   type DeliveryAttempt,
-  type DeliveryState,
+  type MessageState,
 } from './deliveries.js';
 export { enqueueDeliveries, newClaim, nextDelivery, type MessageKey } from './delivery-task.js';
 export {

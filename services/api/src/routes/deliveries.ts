@@ -2,7 +2,7 @@
 import { withTenant } from '@stratum/shared';
 import {
   addTestEvent,
-  DELIVERY_STATES,
+  MESSAGE_STATES,
   enqueueDeliveries,
   findSubscription,
   formatEventId,
@@ -45,7 +45,7 @@ function listRoute(app: ApiServer, { pool }: ApiResources): void {
       tags,
       summary: 'What was sent and is to be sent to a subscription, with every attempt; kept for 30 days',
       params: subscriptionParams,
-      querystring: pageQuery.extend({ state: z.enum(DELIVERY_STATES).optional() }),
+      querystring: pageQuery.extend({ state: z.enum(MESSAGE_STATES).optional() }),
       response: { 200: pageOf(deliverySchema) },
     },
     handler: async (request) => {

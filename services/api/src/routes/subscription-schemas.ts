@@ -1,7 +1,7 @@
 /** What the subscription routes take and give. */
 import { DOMAIN_EVENT_TYPES } from '@stratum/shared';
 import {
-  DELIVERY_STATES,
+  MESSAGE_STATES,
   formatEventId,
   parseEventId,
   SUBSCRIPTION_STATES,
@@ -50,7 +50,7 @@ export const deliverySchema = z
     type: z.string(),
     occurred_at: time,
     state: z
-      .enum(DELIVERY_STATES)
+      .enum(MESSAGE_STATES)
       .describe('`failed`: after its last attempt. `skipped`: the subscription was not active.'),
     created_at: time,
     next_attempt_at: time.nullable(),
