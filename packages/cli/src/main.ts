@@ -15,6 +15,7 @@ import { queuesCommand } from './commands/queues.js';
 import { resultCommand } from './commands/result.js';
 import { apiCommand, schedulerCommand } from './commands/service.js';
 import { schedulesCommand } from './commands/schedules.js';
+import { subscriptionsCommand } from './commands/subscriptions.js';
 import { statusCommand } from './commands/status.js';
 import { tasksCommand } from './commands/tasks.js';
 import { upCommand } from './commands/up.js';
@@ -44,6 +45,7 @@ const program = new Command('stratum')
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
   .addCommand(keysCommand())
+  .addCommand(subscriptionsCommand())
   .addCommand(contractsCommand())
   .addCommand(completionCommand())
   .addCommand(workerCommand())

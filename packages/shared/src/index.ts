@@ -61,6 +61,7 @@ export {
   calculateUsageRollup,
   checkPipelineHealth,
   checkTenantPipeline,
+  deliverWebhook,
   processAuditLogs,
   processScheduledWhatsapp,
   publishCmsPost,
@@ -76,7 +77,15 @@ export {
   computeCdpRfm,
   computeCdpSegment,
 } from './tasks/cdp.js';
-export { recordDomainEvent, type DomainEventType } from './domain-events/domain-events.js';
+export { recordDomainEvent, recordDomainEvents, type DomainEvent } from './domain-events/domain-events.js';
+export {
+  DOMAIN_EVENT_DATA,
+  DOMAIN_EVENT_TYPES,
+  isDomainEventType,
+  type CampaignChanges,
+  type DomainEventData,
+  type DomainEventType,
+} from './domain-events/payloads.js';
 export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from './domain-events/relay.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
 export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';

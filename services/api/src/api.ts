@@ -13,11 +13,13 @@ import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
+import { deliveryRoutes } from './routes/deliveries.js';
 import { keyRoutes } from './routes/keys.js';
 import { QueueRates } from './routes/queue-rates.js';
 import { queueRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
+import { subscriptionRoutes } from './routes/subscriptions.js';
 import { taskRoutes } from './routes/tasks.js';
 import { workflowRoutes } from './routes/workflows.js';
 import type { API_SETTINGS } from './settings.js';
@@ -58,6 +60,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     scheduleRoutes(app, resources);
     deadLetterRoutes(app, resources);
     keyRoutes(app, resources);
+    subscriptionRoutes(app, resources);
+    deliveryRoutes(app, resources);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     return {
       url,

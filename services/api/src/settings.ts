@@ -14,4 +14,5 @@ export const API_SETTINGS = [
   'API_BODY_LIMIT',
   'API_REQUEST_TIMEOUT',
   'API_TRUSTED_PROXIES',
+  'SCANNER_ALLOWED_HOSTS',
 ] as const satisfies readonly ConfigurationKey[];

@@ -10,6 +10,7 @@ import {
   calculateUsageRollup,
   checkPipelineHealth,
   checkTenantPipeline,
+  deliverWebhook,
   ensureAuditStream,
   processAuditLogs,
   processScheduledWhatsapp,
@@ -36,6 +37,8 @@ import { checkTenantPipelineHandler } from './pipeline/check-tenant-pipeline.js'
 import { calculateTenantScoresHandler } from './scores/calculate-tenant-scores.js';
 import { calculateUsageRollupHandler } from './usage/calculate-usage-rollup.js';
 import { rollUpTenantUsageHandler } from './usage/roll-up-tenant-usage.js';
+import { deliverWebhookHandler } from './subscriptions/deliver-webhook.js';
+import type { DeliveryOptions } from './subscriptions/delivery-options.js';
 import { yesterdayOfEachTenant } from './yesterday.js';
 
 export interface DefaultDependencies {
@@ -50,6 +53,8 @@ export interface DefaultDependencies {
   site: SafeFetch;
   /** First token of every subject. */
   prefix: string;
+  /** How events are delivered to subscriptions. */
+  deliveries?: DeliveryOptions;
 }
 
 export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHandler[] {
@@ -69,6 +74,7 @@ export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHa
     handleTask(sendWhatsappMessage, sendWhatsappMessageHandler(dependencies)),
     handleTask(publishScheduledCmsPosts, publishScheduledCmsPostsHandler(dependencies)),
     handleTask(publishCmsPost, publishCmsPostHandler(dependencies)),
+    handleTask(deliverWebhook, deliverWebhookHandler(dependencies)),
   ];
 }
 
@@ -77,6 +83,9 @@ const SETTINGS = [
   'PLATFORM_REQUEST_TIMEOUT',
   'WHATSAPP_BASE_URL',
   'SCANNER_ALLOWED_HOSTS',
+  'SUBSCRIPTION_CONCURRENCY',
+  'SUBSCRIPTION_PAUSE_FAILURES',
+  'SUBSCRIPTION_PAUSE_AFTER',
 ] as const;
 
 export const defaultService: QueueService<(typeof SETTINGS)[number]> = {
@@ -100,6 +109,13 @@ export const defaultService: QueueService<(typeof SETTINGS)[number]> = {
         allowedHosts: configuration.SCANNER_ALLOWED_HOSTS,
         timeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
       }),
+      deliveries: {
+        perSubscription: configuration.SUBSCRIPTION_CONCURRENCY,
+        // One slot at least is left to the other jobs.
+        places: Math.max(1, configuration.WORKER_CONCURRENCY - 1),
+        pauseAfterFailures: configuration.SUBSCRIPTION_PAUSE_FAILURES,
+        pauseAfterMs: configuration.SUBSCRIPTION_PAUSE_AFTER,
+      },
     });
   },
 };

@@ -1,2 +1,3 @@
 export { createDefaultHandlers, defaultService, type DefaultDependencies } from './handlers.js';
+export type { DeliveryOptions } from './subscriptions/delivery-options.js';
 export { WhatsAppClient } from './whatsapp/whatsapp-client.js';

@@ -56,5 +56,11 @@ curl localhost:8100/_control/faults
 curl -X DELETE localhost:8100/_control/faults</pre>
 <h2>Clock</h2>
 <pre>curl -X POST localhost:8100/_control/clock -H 'content-type: application/json' -d '{"days": 1}'</pre>
+<h2>Receivers</h2>
+<p>Any name is a receiver of events that the platform sends out.</p>
+<pre>npx stratum subscriptions create http://127.0.0.1:8100/receiver/demo --events segment.entered --tenant 1
+curl localhost:8100/receiver/demo                       # what it got
+curl -X PUT localhost:8100/receiver/demo/secret -d '{"secret": "whsec_…"}'     # verify signatures by it
+curl -X PUT localhost:8100/receiver/demo/answer -d '{"status": 503, "times": 3, "retry_after": 10}'</pre>
 </body></html>`;
 }

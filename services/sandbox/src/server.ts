@@ -8,6 +8,7 @@ import { GoogleAdapter } from './platforms/google.js';
 import { MetaAdapter } from './platforms/meta.js';
 import { SnapchatAdapter } from './platforms/snapchat.js';
 import { Messages, type SentMessage } from './messages.js';
+import { Receivers, type ReceivedEvent } from './receiver.js';
 import { registerSites } from './sites.js';
 import { TikTokAdapter } from './platforms/tiktok.js';
 import { truthOf, type AccountTruth } from './truth.js';
@@ -57,6 +58,8 @@ export interface Sandbox {
   sentMessages(): readonly SentMessage[];
   /** Of the WordPress site. */
   posts(): readonly SandboxPost[];
+  /** Events that a receiver got, the newest first. */
+  receivedEvents(receiver: string): readonly ReceivedEvent[];
   /** Deletes a campaign, as an advertiser would on the platform. */
   removeCampaign(platform: SandboxPlatform, accountId: string, campaignId: string): void;
   /** Lets days pass. */
@@ -103,6 +106,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   messages.register(app);
   const wordpress = new WordPressSite();
   wordpress.register(app);
+  const receivers = new Receivers();
+  receivers.register(app);
   registerSites(app, world);
   registerControlRoutes(app, world, faults);
   const url = await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
@@ -119,6 +124,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       world.changeCount(world.account(platform, accountId), campaignId),
     sentMessages: () => messages.sent,
     posts: () => wordpress.posts,
+    receivedEvents: (receiver) => receivers.received(receiver),
     advance: (days) => world.advance(days),
     today: () => world.today(),
     stop: () => app.close(),

@@ -1,4 +1,4 @@
-/** The scheduler as a service. Several may run: one leads, all of them bury lost tasks and publish domain events. */
+/** The scheduler as a service. Several may run: one leads, all of them bury lost tasks and publish domain events and make deliveries of them. */
 import {
   collectQueueMetrics,
   createClient,
@@ -18,11 +18,18 @@ import {
   TASKS,
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
+import { createWebhookDispatcher } from '@stratum/shared/subscriptions';
 import { SCHEDULE } from './schedule.js';
 
 await runService({
   name: 'scheduler',
-  settings: [...TOPOLOGY_SETTINGS, 'DATABASE_URL', 'SCHEDULE_CLOCK_FROM', 'SCHEDULE_CLOCK_SPEED'],
+  settings: [
+    ...TOPOLOGY_SETTINGS,
+    'DATABASE_URL',
+    'SCHEDULE_CLOCK_FROM',
+    'SCHEDULE_CLOCK_SPEED',
+    'SUBSCRIPTION_CONCURRENCY',
+  ],
   start: async ({ configuration, connection, logger, metrics, registry }) => {
     const topology = platformTopology(configuration);
     await reconcileTopology(connection, topology);
@@ -51,13 +58,29 @@ await runService({
       url: configuration.DATABASE_URL,
       name: 'scheduler',
       role: 'stratum_scheduler',
-      poolSize: 2,
+      poolSize: 4,
     });
     const relay = createDomainEventRelay({ pool, connection, prefix: configuration.STRATUM_PREFIX, logger });
     relay.start();
+    const dispatcher = createWebhookDispatcher({
+      pool,
+      connection,
+      client,
+      prefix: configuration.STRATUM_PREFIX,
+      logger,
+      perSubscription: configuration.SUBSCRIPTION_CONCURRENCY,
+    });
+    await dispatcher.start();
     return {
       stop: async () => {
-        await Promise.all([scheduler.stop(), reaper.stop(), keeper.stop(), relay.stop(), desk.stop()]);
+        await Promise.all([
+          scheduler.stop(),
+          reaper.stop(),
+          keeper.stop(),
+          relay.stop(),
+          desk.stop(),
+          dispatcher.stop(),
+        ]);
         await client.close();
         await pool.end();
       },

@@ -1,8 +1,9 @@
 /** Writes pages of campaigns and metrics, each in one statement and one short transaction. */
-import { withTenant } from '@stratum/shared';
+import { recordDomainEvents, withTenant } from '@stratum/shared';
 import type { CampaignRecord, DailyMetricRecord } from '@stratum/shared/platforms';
 import type { Pool, PoolClient } from 'pg';
 import type { SyncAccount } from './accounts.js';
+import { campaignEvents, type CampaignFields } from './campaign-events.js';
 
 /** Rows in one statement: few round trips, and a lock held for tens of milliseconds. */
 const BATCH_ROWS = 5_000;
@@ -11,35 +12,53 @@ export class CampaignWriter {
   /** Database ids by the platform's. */
   private readonly ids = new Map<string, string>();
   private readonly months = new Set<string>();
+  /** Known campaigns whose daily budget has changed. */
+  readonly rebudgeted: string[] = [];
 
   constructor(
     private readonly pool: Pool,
     private readonly tenantId: number,
-    private readonly account: Pick<SyncAccount, 'id' | 'currency'>,
+    private readonly account: Pick<SyncAccount, 'id' | 'currency' | 'platform'>,
     /** Marks what this sync has seen. */
     private readonly startedAt: Date,
   ) {}
 
-  /** Returns how many campaigns are new or changed. */
+  /** Returns how many campaigns are new or changed. Changes of known ones are told in the same transaction. */
   async writeCampaigns(campaigns: readonly CampaignRecord[]): Promise<number> {
     if (campaigns.length === 0) return 0;
-    const rows = await withTenant(this.pool, this.tenantId, (client) =>
-      this.upsertCampaigns(client, campaigns),
-    );
-    for (const { id, external_id: externalId } of rows) this.ids.set(externalId, id);
+    const rows = await withTenant(this.pool, this.tenantId, async (client) => {
+      const written = await this.upsertCampaigns(client, campaigns);
+      await this.tell(client, written);
+      return written;
+    });
+    for (const { id, external_id: externalId, before, after } of rows) {
+      this.ids.set(externalId, id);
+      if (before !== null && before.daily_budget !== after.daily_budget) this.rebudgeted.push(id);
+    }
     return rows.filter(({ changed }) => changed).length;
   }
 
   /** Marks campaigns that a complete listing did not show. Returns how many. */
   async markRemoved(): Promise<number> {
-    const { rowCount } = await withTenant(this.pool, this.tenantId, (client) =>
-      client.query(
-        `UPDATE campaign SET status = 'removed', removed_at = now()
-         WHERE tenant_id = $1 AND account_id = $2 AND removed_at IS NULL AND last_synced_at < $3`,
-        [this.tenantId, this.account.id, this.startedAt],
-      ),
+    return withTenant(this.pool, this.tenantId, async (client) => {
+      const { rows } = await client.query<WrittenCampaign>(MARK_REMOVED, [
+        this.tenantId,
+        this.account.id,
+        this.startedAt,
+      ]);
+      await this.tell(client, rows);
+      return rows.length;
+    });
+  }
+
+  private async tell(client: PoolClient, campaigns: readonly WrittenCampaign[]): Promise<void> {
+    const { platform, currency } = this.account;
+    const events = campaigns.flatMap(({ id, external_id: externalId, before, after }) =>
+      before === null
+        ? []
+        : campaignEvents({ id, externalId, platform, currency, before, after }, this.startedAt),
     );
-    return rowCount ?? 0;
+    await recordDomainEvents(client, events);
   }
 
   /** Returns how many rows are new or changed. Rows of campaigns that were not listed are left out. */
@@ -108,15 +127,30 @@ interface WrittenCampaign {
   id: string;
   external_id: string;
   changed: boolean;
+  /** `null`: it was not known, or is as it was. */
+  before: CampaignFields | null;
+  after: CampaignFields;
 }
+
+/** Budgets as text, so that they keep every digit. */
+const fieldsOf = (row: string): string =>
+  `jsonb_build_object('name', ${row}.name, 'status', ${row}.status,
+     'daily_budget', trim_scale(${row}.daily_budget)::text, 'lifetime_budget', trim_scale(${row}.lifetime_budget)::text)`;
+
+const MARK_REMOVED = `
+  UPDATE campaign AS c SET status = 'removed', removed_at = now()
+  FROM (SELECT tenant_id, id, name, status, daily_budget, lifetime_budget FROM campaign
+        WHERE tenant_id = $1 AND account_id = $2 AND removed_at IS NULL AND last_synced_at < $3 FOR UPDATE) before
+  WHERE c.tenant_id = before.tenant_id AND c.id = before.id
+  RETURNING c.id, c.external_id, true AS changed, ${fieldsOf('before')} AS before, ${fieldsOf('c')} AS after`;
 
 const UPSERT_CAMPAIGNS = `
   WITH incoming AS (
     SELECT * FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::numeric[], $11::numeric[], $12::timestamptz[])
       AS row (external_id, name, status, platform_status, objective, daily_budget, lifetime_budget, started_at)
   ), before AS (
-    SELECT external_id, name, status, platform_status, objective, daily_budget, lifetime_budget, started_at
-    FROM campaign WHERE tenant_id = $1 AND account_id = $2 AND external_id = ANY ($5) AND removed_at IS NULL
+    SELECT external_id, name, status, platform_status, objective, daily_budget, lifetime_budget, started_at, removed_at
+    FROM campaign WHERE tenant_id = $1 AND account_id = $2 AND external_id = ANY ($5)
   ), written AS (
     INSERT INTO campaign AS target (tenant_id, account_id, external_id, name, status, platform_status, objective, currency,
                                     daily_budget, lifetime_budget, started_at, last_synced_at)
@@ -128,12 +162,15 @@ const UPSERT_CAMPAIGNS = `
       started_at = excluded.started_at, last_synced_at = excluded.last_synced_at, removed_at = NULL
     RETURNING id, external_id
   )
-  SELECT written.id, written.external_id, before.external_id IS NULL OR
-    (before.name, before.status, before.platform_status, before.objective, before.daily_budget, before.lifetime_budget, before.started_at)
-    IS DISTINCT FROM
-    (incoming.name, incoming.status, incoming.platform_status, incoming.objective, incoming.daily_budget, incoming.lifetime_budget, incoming.started_at)
-    AS changed
-  FROM written JOIN incoming USING (external_id) LEFT JOIN before USING (external_id)`;
+  SELECT id, external_id, is_new OR differs AS changed, CASE WHEN differs AND NOT is_new THEN before END AS before, after
+  FROM (
+    SELECT written.id, written.external_id, before.external_id IS NULL AS is_new, ${fieldsOf('before')} AS before, ${fieldsOf('incoming')} AS after,
+      (before.name, before.status, before.platform_status, before.objective, before.daily_budget, before.lifetime_budget, before.started_at, before.removed_at)
+      IS DISTINCT FROM
+      (incoming.name, incoming.status, incoming.platform_status, incoming.objective, incoming.daily_budget, incoming.lifetime_budget, incoming.started_at, NULL::timestamptz)
+      AS differs
+    FROM written JOIN incoming USING (external_id) LEFT JOIN before USING (external_id)
+  ) compared`;
 
 const UPSERT_METRICS = `
   INSERT INTO campaign_metric_daily AS target

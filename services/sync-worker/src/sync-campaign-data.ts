@@ -6,7 +6,14 @@
  * whole pages behind, and the next attempt writes the rest.
  */
 import type { HandlerFor } from '@stratum/jobs';
-import { LOCKED, withAdvisoryLock, withTenant, type syncCampaignData } from '@stratum/shared';
+import {
+  LOCKED,
+  recordDomainEvent,
+  withAdvisoryLock,
+  withTenant,
+  type DomainEventData,
+  type syncCampaignData,
+} from '@stratum/shared';
 import { PlatformError, type DateWindow, type PlatformName } from '@stratum/shared/platforms';
 import {
   loadAccounts,
@@ -15,6 +22,7 @@ import {
   openConnector,
   type SyncAccount,
 } from './accounts.js';
+import { tellDepletedBudgets } from './depleted-budgets.js';
 import type { SyncDependencies } from './handlers.js';
 import { emptyCounts, finishRun, startRun, type SyncCounts } from './sync-run.js';
 import { syncWindow } from './sync-window.js';
@@ -93,6 +101,9 @@ async function syncAccount(
     await withTenant(pool, tenantId, async (client) => {
       await markAccountSynced(client, account.id, now);
       await finishRun(client, run, counts, undefined);
+      await tellDepletedBudgets(client, account, now, writer.rebudgeted);
+      const data = completed(run.id, account, window, counts);
+      await recordDomainEvent(client, { type: 'sync.completed', data, at: new Date() });
     });
     return counts;
   } catch (error) {
@@ -102,6 +113,24 @@ async function syncAccount(
     });
     throw error;
   }
+}
+
+function completed(
+  runId: string,
+  account: SyncAccount,
+  { since, until }: DateWindow,
+  counts: SyncCounts,
+): DomainEventData<'sync.completed'> {
+  const { id, externalId, platform } = account;
+  return {
+    sync_run_id: Number(runId),
+    platform,
+    account_id: Number(id),
+    account_external_id: externalId,
+    since,
+    until,
+    ...counts,
+  };
 }
 
 function add(sum: SyncCounts, counts: SyncCounts): void {

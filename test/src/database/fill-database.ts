@@ -1,5 +1,7 @@
-import { parseKeyRing, seed, seedDemonstration, withTenant } from '@stratum/shared';
 import { createApiKey } from '@stratum/shared/api-keys';
+import { parseKeyRing, seed, seedDemonstration, withTenant, type KeyRing } from '@stratum/shared';
+import { addTestEvent, createSubscription } from '@stratum/shared/subscriptions';
+import type { Pool } from 'pg';
 import { testKeyText, type TestDatabase } from '../harness/index.js';
 
 /** Two tenants with rows in every table that people and syncs fill. */
@@ -41,5 +43,26 @@ export async function fillDatabase(
     whatsappToken,
     wordpress,
     now: new Date(),
+  });
+  for (const tenantId of [1, 2]) await addSubscription(owner, keys, tenantId);
+}
+
+/** With one event that was sent to it. */
+async function addSubscription(owner: Pool, keys: KeyRing, tenantId: number): Promise<void> {
+  await withTenant(owner, tenantId, async (client) => {
+    const { subscription } = await createSubscription(client, keys, {
+      tenantId,
+      url: 'https://example.com/hook',
+      eventTypes: ['segment.entered'],
+      description: '',
+    });
+    const eventId = await addTestEvent(client, subscription.id);
+    await client.query(
+      `INSERT INTO webhook_attempt (tenant_id, subscription_id, event_id, attempt, at, duration_ms, status_code) VALUES ($1, $2, $3, 1, now(), 5, 200)`,
+      [tenantId, subscription.id, eventId],
+    );
+    await client.query(
+      `UPDATE webhook_message SET state = 'delivered', attempts = 1, tries = 1, next_attempt_at = NULL, finished_at = now() WHERE tenant_id = current_tenant()`,
+    );
   });
 }

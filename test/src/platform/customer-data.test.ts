@@ -7,6 +7,7 @@ import {
   computeCdpRfm,
   computeCdpSegment,
   createDomainEventRelay,
+  DOMAIN_EVENT_DATA,
   domainEventNames,
   ensureDomainEventStream,
   withTenant,
@@ -240,6 +241,10 @@ describe('a segment', () => {
       tenant_id: 1,
       data: { segment_id: segmentId, profile_ids: [3] },
     });
+    for (const { type, data } of await query<{ type: 'segment.entered' | 'segment.exited'; data: unknown }>(
+      'SELECT type, data FROM domain_event',
+    ))
+      expect(DOMAIN_EVENT_DATA[type].strict().parse(data)).toEqual(data);
   });
 
   test('follows those it depends on, in one round', async () => {

@@ -1,6 +1,6 @@
 /** Forecasts and predictions, through the threads that make them, against figures worked out on paper. */
 import { forecastSeries, loadModels } from '@stratum/ml-worker';
-import { generateDailyForecasts, generateForecast, runPredictions } from '@stratum/shared';
+import { DOMAIN_EVENT_DATA, generateDailyForecasts, generateForecast, runPredictions } from '@stratum/shared';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { spawnProgram, waitFor } from '../harness/index.js';
@@ -230,7 +230,20 @@ describe('predictions', () => {
     expect(await query('SELECT title, closed_at FROM alert')).toEqual([
       { title: 'Unusual spend of “Brand”', closed_at: null },
     ]);
-    expect(await query('SELECT type FROM domain_event')).toEqual([{ type: 'anomaly.detected' }]);
+    expect(await query('SELECT type FROM domain_event ORDER BY id')).toEqual([
+      { type: 'alert.triggered' },
+      { type: 'anomaly.detected' },
+    ]);
+    const [detected] = await query<{ data: unknown }>(
+      `SELECT data FROM domain_event WHERE type = 'anomaly.detected'`,
+    );
+    expect(DOMAIN_EVENT_DATA['anomaly.detected'].strict().parse(detected?.data)).toMatchObject({
+      campaign_id: 1,
+      name: 'Brand',
+      metric: 'spend',
+      date: '2026-11-19',
+      value: 200,
+    });
     await query(
       `INSERT INTO campaign_metric_daily (tenant_id, campaign_id, date, currency, impressions, clicks, spend, conversions) VALUES (1, 1, '2026-11-20', 'USD', 1, 0, 101, 0)`,
     );

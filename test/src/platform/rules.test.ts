@@ -5,6 +5,7 @@ import { startSandbox, type Sandbox } from '@stratum/sandbox';
 import { runTask } from '@stratum/jobs/testing';
 import {
   applyPlatformAction,
+  DOMAIN_EVENT_DATA,
   evaluateAllRules,
   evaluateRules,
   parseKeyRing,
@@ -217,7 +218,16 @@ describe('a rule', () => {
     ]);
     expect(
       (await query<{ type: string }>('SELECT type FROM domain_event ORDER BY id')).map(({ type }) => type),
-    ).toEqual(['alert.triggered', 'campaign.paused']);
+    ).toEqual(['alert.triggered', 'campaign.updated', 'campaign.paused']);
+    for (const { type, data } of await query<{ type: 'campaign.updated' | 'campaign.paused'; data: unknown }>(
+      `SELECT type, data FROM domain_event WHERE type LIKE 'campaign.%'`,
+    ))
+      expect(DOMAIN_EVENT_DATA[type].strict().parse(data)).toMatchObject({
+        campaign_id: 1,
+        cause: 'rule',
+        rule_id: ruleId,
+        ...(type === 'campaign.updated' ? { changes: { status: { from: 'active', to: 'paused' } } } : {}),
+      });
     await waitFor('the audit event', () => rules.audited.length === 1);
     expect(rules.audited[0]).toMatchObject({
       actor: `rule/${ruleId}`,

@@ -1,5 +1,6 @@
 /** Alerts open once and close once: a condition that lasts is told when it begins and when it ends, not at every look. */
 import type { Queryable } from '../database/database.js';
+import { recordDomainEvent } from '../domain-events/domain-events.js';
 
 export interface AlertOptions {
   tenantId: number;
@@ -13,12 +14,16 @@ export interface AlertOptions {
   at: Date;
 }
 
-/** Returns whether it is new: an open one of the same key stays as it is. */
+/**
+ * Returns whether it is new: an open one of the same key stays as it is. A new one is told to whoever listens, as `alert.triggered`.
+ * Inside the caller's transaction, as the tenant.
+ */
 export async function openAlert(client: Queryable, alert: AlertOptions): Promise<boolean> {
-  const { rowCount } = await client.query(
+  const { rows } = await client.query<{ id: string }>(
     `INSERT INTO alert (tenant_id, key, kind, severity, title, message, details, opened_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (tenant_id, key) WHERE closed_at IS NULL DO NOTHING`,
+     ON CONFLICT (tenant_id, key) WHERE closed_at IS NULL DO NOTHING
+     RETURNING id`,
     [
       alert.tenantId,
       alert.key,
@@ -30,7 +35,12 @@ export async function openAlert(client: Queryable, alert: AlertOptions): Promise
       alert.at,
     ],
   );
-  return rowCount === 1;
+  const [opened] = rows;
+  if (opened === undefined) return false;
+  const { kind, severity, title, message, details = {}, at } = alert;
+  const data = { alert_id: Number(opened.id), kind, severity, title, message, details };
+  await recordDomainEvent(client, { type: 'alert.triggered', data, at });
+  return true;
 }
 
 /** Returns whether one was open. */

@@ -104,6 +104,12 @@ const configurationSchema = z.object({
    * stack. Default: none.
    */
   SCANNER_ALLOWED_HOSTS: commaSeparated(),
+  /** Deliveries at once to one subscription's receiver, over all workers. Default 2. */
+  SUBSCRIPTION_CONCURRENCY: count(2, 1_000),
+  /** Attempts in a row without a success before a subscription is paused … Default 10. */
+  SUBSCRIPTION_PAUSE_FAILURES: count(10),
+  /** … if the first of them is so long ago, in seconds. Default 172,800: two days. */
+  SUBSCRIPTION_PAUSE_AFTER: seconds(172_800),
   /** The schedule starts at this time, RFC 3339, instead of now; for watching a past day. Default: now. */
   SCHEDULE_CLOCK_FROM: z.iso
     .datetime({ offset: true })

@@ -1,25 +1,29 @@
 /** Events of the platform that tenants can listen to. Written with the change they tell of, published after it. */
 import type { Queryable } from '../database/database.js';
+import { DOMAIN_EVENT_DATA, type DomainEventData, type DomainEventType } from './payloads.js';
 
-export const DOMAIN_EVENT_TYPES = [
-  'campaign.updated',
-  'campaign.paused',
-  'alert.triggered',
-  'budget.depleted',
-  'sync.completed',
-  'anomaly.detected',
-  'segment.entered',
-  'segment.exited',
-] as const;
-export type DomainEventType = (typeof DOMAIN_EVENT_TYPES)[number];
+/** An event of one type, with what such an event says. */
+export type DomainEvent<Type extends DomainEventType = DomainEventType> = {
+  [Each in Type]: { type: Each; data: DomainEventData<Each>; at: Date };
+}[Type];
 
-/** Inside the caller's transaction, as the tenant. */
-export async function recordDomainEvent(
-  client: Queryable,
-  event: { type: DomainEventType; data: Record<string, unknown>; at: Date },
-): Promise<void> {
+/** Inside the caller's transaction, as the tenant. @throws ZodError for data that are not as the type's schema says */
+export function recordDomainEvent(client: Queryable, event: DomainEvent): Promise<void> {
+  return recordDomainEvents(client, [event]);
+}
+
+/** Many in one statement. Inside the caller's transaction, as the tenant. */
+export async function recordDomainEvents(client: Queryable, events: readonly DomainEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  const rows = events.map(({ type, data, at }) => ({
+    type,
+    data: DOMAIN_EVENT_DATA[type].parse(data),
+    occurred_at: at,
+  }));
   await client.query(
-    'INSERT INTO domain_event (tenant_id, type, data, occurred_at) VALUES (current_tenant(), $1, $2, $3)',
-    [event.type, JSON.stringify(event.data), event.at],
+    `INSERT INTO domain_event (tenant_id, type, data, occurred_at)
+     SELECT current_tenant(), type, data, occurred_at
+     FROM jsonb_to_recordset($1::jsonb) AS row (type text, data jsonb, occurred_at timestamptz)`,
+    [JSON.stringify(rows)],
   );
 }

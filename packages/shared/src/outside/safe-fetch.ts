@@ -31,7 +31,25 @@ export interface SendOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   headers?: Record<string, string>;
   body?: string;
+  /** In milliseconds. Default: as for pages. */
+  timeoutMs?: number;
+  /**
+   * Of the answer's body only so many bytes are wanted: the rest is not read, and neither its size nor its end matters. Default: all of it,
+   * and one that is too large is an error.
+   */
+  keepBytes?: number;
 }
+
+/** What kind of trouble a request met. */
+export type SiteProblem =
+  /** The address is malformed, or not on the public internet. */
+  | 'address'
+  /** The name does not exist. */
+  | 'dns'
+  | 'timeout'
+  | 'connection'
+  /** The answer is not what it should be. */
+  | 'answer';
 
 /** Why a page could not be had; safe to show. */
 export class SiteError extends Error {
@@ -41,6 +59,7 @@ export class SiteError extends Error {
     message: string,
     /** Whether another try may help. */
     readonly passing: boolean,
+    readonly problem: SiteProblem = 'answer',
   ) {
     super(message);
     this.name = 'SiteError';
@@ -93,10 +112,12 @@ export class SafeFetch {
       method = 'GET',
       headers: asked,
       body: sent,
+      timeoutMs = this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      keepBytes,
       redirects = MAX_REDIRECTS,
     }: SendOptions & { redirects?: number },
   ): Promise<FetchedPage> {
-    const timeout = AbortSignal.timeout(this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(timeoutMs);
     let url = parse(address);
     try {
       for (let count = 0; count <= redirects; count++) {
@@ -111,7 +132,8 @@ export class SafeFetch {
         });
         const location = headers['location'];
         if (redirects === 0 || !REDIRECTS.has(statusCode) || typeof location !== 'string') {
-          return { url, status: statusCode, headers: plain(headers), body: await this.read(body) };
+          const text = keepBytes === undefined ? await this.read(body) : await beginning(body, keepBytes);
+          return { url, status: statusCode, headers: plain(headers), body: text };
         }
         await body.dump();
         url = parse(new URL(location, url));
@@ -120,8 +142,12 @@ export class SafeFetch {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof SiteError) throw error;
-      if (timeout.aborted) throw new SiteError('no answer in time', true);
-      throw new SiteError(connectionProblem(error), isPassing(error));
+      if (timeout.aborted) throw new SiteError('no answer in time', true, 'timeout');
+      throw new SiteError(
+        connectionProblem(error),
+        isPassing(error),
+        isPassing(error) ? 'connection' : 'dns',
+      );
     }
   }
 
@@ -138,23 +164,54 @@ export class SafeFetch {
   }
 }
 
+/** An answer that never ends, or breaks off, has told its status all the same. */
+async function beginning(body: AsyncIterable<Buffer>, bytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size >= bytes) break;
+    }
+  } catch {
+    // What came before is what there is.
+  }
+  return Buffer.concat(chunks).subarray(0, bytes).toString('utf8');
+}
+
+/**
+ * Why such an address would be refused whatever its name resolves to: for telling whoever types it at once. `undefined`: it may be tried.
+ * @param allowedHosts hosts with their ports that are exempt
+ */
+export function addressProblem(address: string, allowedHosts: readonly string[]): string | undefined {
+  try {
+    const url = parse(address);
+    if (!allowedHosts.includes(url.host)) refuseAddress(url);
+    return undefined;
+  } catch (error) {
+    if (error instanceof SiteError) return error.message;
+    throw error;
+  }
+}
+
 function parse(address: string | URL): URL {
   let url: URL;
   try {
     url = new URL(address);
   } catch {
-    throw new SiteError('the address is not a URL', false);
+    throw new SiteError('the address is not a URL', false, 'address');
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new SiteError('only http and https are fetched', false);
+    throw new SiteError('only http and https are fetched', false, 'address');
   if (url.username !== '' || url.password !== '')
-    throw new SiteError('an address with a user name is not fetched', false);
+    throw new SiteError('an address with a user name is not fetched', false, 'address');
   return url;
 }
 
 /** The URL parser has brought decimal, hexadecimal and octal addresses into their usual form by now. */
 function refuseAddress(url: URL): void {
-  if (!PORTS.has(url.port)) throw new SiteError('only the ports 80 and 443 are fetched', false);
+  if (!PORTS.has(url.port)) throw new SiteError('only the ports 80 and 443 are fetched', false, 'address');
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (ipaddr.isValid(host) && !isPublic(host)) throw notPublic();
 }
@@ -200,7 +257,7 @@ function checked(callback: LookupCallback, all: boolean): LookupCallback {
 }
 
 function notPublic(): SiteError {
-  return new SiteError('the address is not on the public internet', false);
+  return new SiteError('the address is not on the public internet', false, 'address');
 }
 
 function plain(headers: Record<string, string | string[] | undefined>): Record<string, string> {

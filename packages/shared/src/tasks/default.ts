@@ -154,6 +154,29 @@ export const publishCmsPost = defineTask({
   limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
 });
 
+export const deliverWebhook = defineTask({
+  name: 'deliver_webhook',
+  queue: 'default',
+  description: 'Sends one event to the receiver of one subscription; again later when it is not taken.',
+  input: z.object({
+    tenant_id: tenantId,
+    subscription_id: z.string().regex(/^[a-z0-9]{16}$/),
+    event_id: z.int().positive(),
+  }),
+  output: z.object({
+    /** `waiting`: no place is free, or another task is at it; whoever ends makes the next task. */
+    outcome: z.enum(['delivered', 'failed', 'skipped', 'waiting', 'over']),
+    attempt: z.int().nullable(),
+    status_code: z.int().nullable(),
+  }),
+  // What the platform does for itself goes first.
+  priority: 'low',
+  // Of our own troubles; a receiver that does not take an event is asked again as its message says.
+  retry: { maxRetries: 20, backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 300_000 } },
+  limits: { softTimeLimitMs: 40_000, timeLimitMs: 50_000 },
+  resultExpiresMs: 3_600_000,
+});
+
 export const DEFAULT_TASKS: readonly TaskContract[] = [
   calculateFatigueScores,
   calculateTenantFatigue,
@@ -170,4 +193,5 @@ export const DEFAULT_TASKS: readonly TaskContract[] = [
   sendWhatsappMessage,
   publishScheduledCmsPosts,
   publishCmsPost,
+  deliverWebhook,
 ];

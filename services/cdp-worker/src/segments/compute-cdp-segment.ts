@@ -83,8 +83,9 @@ async function replaceMembers(
        SELECT 'segment.exited', profile_id, row_number() OVER (ORDER BY profile_id) FROM exited
      ), told AS (
        INSERT INTO domain_event (tenant_id, type, data, occurred_at)
-       SELECT $1::bigint, type, jsonb_build_object('segment_id', ${segment}, 'profile_ids', jsonb_agg(profile_id ORDER BY profile_id)), $2::timestamptz
-       FROM changes GROUP BY type, (place - 1) / ${PROFILES_PER_EVENT}
+       SELECT $1::bigint, type, jsonb_build_object('segment_id', ${segment}, 'profile_ids', jsonb_agg(profile_id ORDER BY profile_id),
+         'external_ids', jsonb_agg(p.external_id ORDER BY profile_id)), $2::timestamptz
+       FROM changes JOIN cdp_profile p ON p.tenant_id = $1::bigint AND p.id = profile_id GROUP BY type, (place - 1) / ${PROFILES_PER_EVENT}
      )
      SELECT (SELECT count(*)::int FROM wanted) AS profile_count, (SELECT count(*)::int FROM entered) AS entered,
        (SELECT count(*)::int FROM exited) AS exited`,

@@ -226,7 +226,16 @@ async function writeAnomalies(
     if (isNew) {
       await recordDomainEvent(client, {
         type: 'anomaly.detected',
-        data: { campaign_id: campaign.campaignId, metric, date, value, expected },
+        data: {
+          campaign_id: campaign.campaignId,
+          name: campaign.name,
+          metric,
+          date,
+          value,
+          expected,
+          confidence: 1 - probability,
+          explanation,
+        },
         at,
       });
     }

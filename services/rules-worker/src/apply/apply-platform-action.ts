@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto';
 import { TaskError, type HandlerFor } from '@stratum/jobs';
 import {
   openCredentials,
-  recordDomainEvent,
   sealCredentials,
   withTenant,
   type applyPlatformAction,
@@ -21,8 +20,9 @@ import {
   type CampaignChange,
   type PlatformConnector,
 } from '@stratum/shared/platforms';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import type { RulesDependencies } from '../handlers.js';
+import { writeApplied, type AppliedAction } from './write-applied.js';
 
 /** What the audit log tells of it. */
 interface ActionFacts {
@@ -35,7 +35,9 @@ interface ActionFacts {
 }
 
 interface ClaimedAction extends ActionFacts {
+  campaign: string;
   campaign_external_id: string;
+  campaign_currency: string;
   account_id: string;
   external_id: string;
   currency: string;
@@ -71,7 +73,9 @@ export function applyPlatformActionHandler(
       const connector = openConnector(dependencies, tenantId, action);
       const { signal } = context;
       await connector.updateCampaign(action.campaign_external_id, changeOf(action), { signal });
-      await withTenant(pool, tenantId, (client) => noteApplied(client, { actionId, claim, action, at }));
+      await withTenant(pool, tenantId, (client) =>
+        writeApplied(client, appliedOf(actionId, claim, action), at),
+      );
     } catch (error) {
       await release(dependencies, { tenantId, actionId, claim, error });
       throw error;
@@ -120,25 +124,21 @@ async function readSettled(
   });
 }
 
-async function noteApplied(
-  client: PoolClient,
-  { actionId, claim, action, at }: { actionId: number; claim: string; action: ClaimedAction; at: Date },
-): Promise<void> {
-  const { rowCount } = await client.query(
-    `UPDATE platform_action SET state = 'applied', applied_at = $3, error = NULL WHERE id = $1 AND claim = $2`,
-    [actionId, claim, at],
-  );
-  if (rowCount === 0) return;
-  const column = action.kind === 'status' ? 'status' : 'daily_budget';
-  await client.query(`UPDATE campaign SET ${column} = $2 WHERE id = $1`, [action.campaign_id, action.target]);
-  const isPause = action.kind === 'status' && action.target === 'paused';
-  const data = {
-    campaign_id: Number(action.campaign_id),
-    rule_id: Number(action.rule_id),
-    [action.kind]: action.target,
-    before: action.before,
+function appliedOf(actionId: number, claim: string, action: ClaimedAction): AppliedAction {
+  return {
+    actionId,
+    claim,
+    kind: action.kind,
+    target: action.target,
+    campaignId: action.campaign_id,
+    ruleId: action.rule_id,
+    campaign: {
+      name: action.campaign,
+      externalId: action.campaign_external_id,
+      platform: action.platform,
+      currency: action.campaign_currency,
+    },
   };
-  await recordDomainEvent(client, { type: isPause ? 'campaign.paused' : 'campaign.updated', data, at });
 }
 
 /** `undefined` when it is at its end, or another task is at it. A claim is good for as long as a task may run. */
@@ -157,7 +157,7 @@ async function claimAction(
        FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
        WHERE p.id = $1 AND c.tenant_id = p.tenant_id AND c.id = p.campaign_id
          AND (p.state = 'proposed' OR (p.state = 'applying' AND (p.claimed_at < now() - interval '15 minutes' OR $3)))
-       RETURNING p.kind, p.target, p.before, p.rule_id, p.campaign_id, c.external_id AS campaign_external_id, a.id AS account_id,
+       RETURNING p.kind, p.target, p.before, p.rule_id, p.campaign_id, c.name AS campaign, c.external_id AS campaign_external_id, c.currency AS campaign_currency, a.id AS account_id,
          a.platform, a.external_id, a.currency, a.time_zone, a.credentials_ciphertext, a.credentials_key_id`,
       [actionId, claim, takeOver],
     );

@@ -1,9 +1,9 @@
 /** Alerts of rules: told once in a cooldown, and over when the rule no longer holds. */
-import { closeAlert, openAlert, recordDomainEvent } from '@stratum/shared';
+import { closeAlert, openAlert } from '@stratum/shared';
 import type { PoolClient } from 'pg';
 import { cooldownSlot, isCoolingDown, type Circumstances, type Decision, type Rule } from './decide.js';
 
-/** Opens the alert of a decision that has one, with its domain event and its message. Inside the caller's transaction, as the tenant. */
+/** Opens the alert of a decision that has one, with its message. Inside the caller's transaction, as the tenant. */
 export async function tellOfRule(
   client: PoolClient,
   tenantId: number,
@@ -19,7 +19,7 @@ export async function tellOfRule(
     alert.whatsapp === undefined
       ? undefined
       : await queueMessage(client, { key, title, message, now, to: alert.whatsapp });
-  const isNew = await openAlert(client, {
+  await openAlert(client, {
     tenantId,
     key,
     kind: 'rule',
@@ -29,21 +29,14 @@ export async function tellOfRule(
     // `null`: the account, contact or template that the rule names is not there.
     details: {
       rule_id: rule.id,
+      rule: rule.name,
       campaign_id: campaign.id,
+      campaign: campaign.name,
       done,
       ...(messageId === undefined ? {} : { whatsapp_message_id: messageId }),
     },
     at: now,
   });
-  if (!isNew) return;
-  const data = {
-    rule_id: rule.id,
-    rule: rule.name,
-    campaign_id: campaign.id,
-    campaign: campaign.name,
-    severity: alert.severity,
-  };
-  await recordDomainEvent(client, { type: 'alert.triggered', data, at: now });
 }
 
 function valuesOf({ seen }: Decision): string {

@@ -1,0 +1,303 @@
+/** Subscriptions of the tenant that asks: which events are sent to which address. */
+import { withTenant } from '@stratum/shared';
+import {
+  createSubscription,
+  describeEventTypes,
+  enqueueDeliveries,
+  findSubscription,
+  listSubscriptions,
+  MAX_REPLAYED,
+  removeSubscription,
+  replayMissed,
+  resumeSubscription,
+  rotateSecret,
+  stopSubscription,
+  subscriptionAddress,
+  updateSubscription,
+  type Subscription,
+} from '@stratum/shared/subscriptions';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { requireTenant } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { notFound } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+import { subscriptionProblem } from './deliveries.js';
+import {
+  description,
+  eventTypes,
+  eventTypeSchema,
+  newSubscriptionSchema,
+  subscriptionParams,
+  subscriptionSchema,
+  toSubscriptionView,
+} from './subscription-schemas.js';
+
+const tags = ['subscriptions'];
+
+export function subscriptionRoutes(app: ApiServer, resources: ApiResources): void {
+  listEventTypes(app);
+  readRoutes(app, resources);
+  writeRoutes(app, resources);
+  activityRoutes(app, resources);
+}
+
+function listEventTypes(app: ApiServer): void {
+  const items = describeEventTypes();
+  app.route({
+    method: 'GET',
+    url: '/v1/event-types',
+    config: { access: 'webhooks:read' },
+    schema: {
+      tags,
+      summary: 'The types of events that can be subscribed to, with the JSON Schemas of what is sent',
+      response: { 200: z.object({ items: z.array(eventTypeSchema) }) },
+    },
+    handler: async () => ({ items }),
+  });
+}
+
+function readRoutes(app: ApiServer, { pool }: ApiResources): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/subscriptions',
+    config: { access: 'webhooks:read' },
+    schema: {
+      tags,
+      summary: 'The subscriptions that there are',
+      response: { 200: z.object({ items: z.array(subscriptionSchema) }) },
+    },
+    handler: async (request) => ({
+      items: (await withTenant(pool, requireTenant(request), listSubscriptions)).map(toSubscriptionView),
+    }),
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/subscriptions/:id',
+    config: { access: 'webhooks:read' },
+    schema: {
+      tags,
+      summary: 'A subscription',
+      params: subscriptionParams,
+      response: { 200: subscriptionSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const found = await withTenant(pool, requireTenant(request), (client) => findSubscription(client, id));
+      return toSubscriptionView(existing(found, id));
+    },
+  });
+}
+
+function writeRoutes(app: ApiServer, resources: ApiResources): void {
+  const { pool, configuration } = resources;
+  const keys = configuration.STRATUM_CREDENTIALS_KEY;
+  const url = subscriptionAddress(configuration.SCANNER_ALLOWED_HOSTS).describe(
+    'Where events are sent: a public address over HTTPS.',
+  );
+  app.route({
+    method: 'POST',
+    url: '/v1/subscriptions',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Subscribe an address to events',
+      body: z.strictObject({ url, event_types: eventTypes, description: description.default('') }),
+      response: { 201: newSubscriptionSchema },
+    },
+    handler: async (request, reply) => {
+      const tenantId = requireTenant(request);
+      const { event_types: types, ...wishes } = request.body;
+      const made = await withTenant(pool, tenantId, async (client) => {
+        const created = await createSubscription(client, keys, { tenantId, ...wishes, eventTypes: types });
+        await told(request, 'subscription.created', created.subscription.id, facts(created.subscription));
+        return created;
+      }).catch(subscriptionProblem);
+      return reply.code(201).send({ ...toSubscriptionView(made.subscription), secret: made.secret });
+    },
+  });
+  app.route({
+    method: 'PATCH',
+    url: '/v1/subscriptions/:id',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Change a subscription',
+      description: 'What is left out stays. Another address begins without failures.',
+      params: subscriptionParams,
+      body: z
+        .strictObject({ url, event_types: eventTypes, description })
+        .partial()
+        .refine(
+          (body) => Object.keys(body).length > 0,
+          'name what is to change: url, event_types, description',
+        ),
+      response: { 200: subscriptionSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const { url: address, event_types: types, description: text } = request.body;
+      const changed = await withTenant(pool, requireTenant(request), async (client) => {
+        const updated = await updateSubscription(client, id, {
+          ...(address === undefined ? {} : { url: address }),
+          ...(types === undefined ? {} : { eventTypes: types }),
+          ...(text === undefined ? {} : { description: text }),
+        });
+        if (updated !== undefined) await told(request, 'subscription.updated', id, facts(updated));
+        return updated;
+      });
+      return toSubscriptionView(existing(changed, id));
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/v1/subscriptions/:id',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Remove a subscription, with what was sent to it',
+      params: subscriptionParams,
+      response: { 204: z.undefined() },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const removed = await withTenant(pool, requireTenant(request), async (client) => {
+        const done = await removeSubscription(client, id);
+        if (done) await told(request, 'subscription.removed', id);
+        return done;
+      });
+      if (!removed) throw unknown(id);
+      return reply.code(204).send();
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/subscriptions/:id/rotate',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Give a subscription a new secret; the one before signs beside it for a day more',
+      params: subscriptionParams,
+      response: { 200: newSubscriptionSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const made = await withTenant(pool, tenantId, async (client) => {
+        const rotated = await rotateSecret(client, keys, { tenantId, id });
+        if (rotated !== undefined) await told(request, 'subscription.secret_rotated', id);
+        return rotated;
+      });
+      if (made === undefined) throw unknown(id);
+      return { ...toSubscriptionView(made.subscription), secret: made.secret };
+    },
+  });
+
+  function told(
+    request: FastifyRequest,
+    action: string,
+    id: string,
+    details: Record<string, unknown> = {},
+  ): Promise<void> {
+    return tell(resources, request, action, id, details);
+  }
+}
+
+function activityRoutes(app: ApiServer, resources: ApiResources): void {
+  const { pool } = resources;
+  app.route({
+    method: 'POST',
+    url: '/v1/subscriptions/:id/pause',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Send nothing for the time being',
+      description: 'What waits is skipped; it can be replayed on resuming.',
+      params: subscriptionParams,
+      response: { 200: subscriptionSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const paused = await withTenant(pool, requireTenant(request), async (client) => {
+        const before = await findSubscription(client, id);
+        if (before?.status !== 'active') return before;
+        await stopSubscription(client, id, { status: 'paused', reason: 'Paused by its owner.' });
+        await tell(resources, request, 'subscription.paused', id);
+        return findSubscription(client, id);
+      });
+      return toSubscriptionView(existing(paused, id));
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/subscriptions/:id/resume',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Send again, and what was missed where asked for',
+      params: subscriptionParams,
+      body: z
+        .strictObject({
+          replay: z.boolean().default(false).describe('Also send what was missed.'),
+          since: z.iso
+            .datetime({ offset: true })
+            .optional()
+            .describe('Missed since then. Default: since it began to fail, or was paused.'),
+        })
+        .nullish(),
+      response: {
+        200: subscriptionSchema.extend({
+          replayed: z
+            .int()
+            .describe(
+              `Events that are sent now. With ${MAX_REPLAYED} there may be more: ask again with \`since\`.`,
+            ),
+        }),
+      },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const { replay = false, since } = request.body ?? {};
+      const { resumed, events } = await withTenant(pool, tenantId, async (client) => {
+        const done = await resumeSubscription(client, id);
+        const subscription = existing(await findSubscription(client, id), id);
+        await tell(resources, request, 'subscription.resumed', id, { replay });
+        const from = since === undefined ? done?.missedSince : new Date(since);
+        const missed = replay && from ? await replayMissed(client, subscription, from) : [];
+        return { resumed: subscription, events: missed };
+      });
+      await enqueueDeliveries(resources.client, { tenantId, subscriptionId: id }, events);
+      return { ...toSubscriptionView(resumed), replayed: events.length };
+    },
+  });
+}
+
+function tell(
+  resources: ApiResources,
+  request: FastifyRequest,
+  action: string,
+  id: string,
+  details: Record<string, unknown> = {},
+): Promise<void> {
+  return audit(resources, request, {
+    action,
+    subject: `subscription/${id}`,
+    tenantId: requireTenant(request),
+    details,
+  });
+}
+
+/** Of the address only its host: the rest may hold a secret. */
+function facts({ url, eventTypes: types }: Subscription): Record<string, unknown> {
+  return { host: new URL(url).host, event_types: types };
+}
+
+function unknown(id: string): Error {
+  return notFound(`The subscription "${id}"`);
+}
+
+function existing(subscription: Subscription | undefined, id: string): Subscription {
+  if (subscription === undefined) throw unknown(id);
+  return subscription;
+}
