@@ -16,6 +16,7 @@ import { keyRoutes } from './routes/keys.js';
 import { serviceRoutes } from './routes/service.js';
 import { taskRoutes } from './routes/tasks.js';
 import type { API_SETTINGS } from './settings.js';
+import { useWebhooks } from './webhooks/webhooks.js';
 
 export type ApiContext = ServiceContext<(typeof API_SETTINGS)[number]>;
 
@@ -45,6 +46,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     serviceRoutes(app, resources);
     taskRoutes(app, resources, { idempotency, longRequests });
     keyRoutes(app, resources);
+    await useWebhooks(app, resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     return {
       url,

@@ -13,4 +13,6 @@ export const API_SETTINGS = [
   'API_RATE_LIMIT',
   'API_BODY_LIMIT',
   'API_TRUSTED_PROXIES',
+  'WEBHOOK_RATE_LIMIT',
+  'WEBHOOK_RETENTION_DAYS',
 ] as const satisfies readonly ConfigurationKey[];

@@ -13,6 +13,8 @@ import {
   ensureAuditStream,
   processAuditLogs,
   processScheduledWhatsapp,
+  processWebhook,
+  replayWebhookDelivery,
   publishCmsPost,
   publishScheduledCmsPosts,
   sendWhatsappMessage,
@@ -36,6 +38,8 @@ import { checkTenantPipelineHandler } from './pipeline/check-tenant-pipeline.js'
 import { calculateTenantScoresHandler } from './scores/calculate-tenant-scores.js';
 import { calculateUsageRollupHandler } from './usage/calculate-usage-rollup.js';
 import { rollUpTenantUsageHandler } from './usage/roll-up-tenant-usage.js';
+import { processWebhookHandler } from './webhooks/process-webhook.js';
+import { replayWebhookDeliveryHandler } from './webhooks/replay-webhook-delivery.js';
 import { yesterdayOfEachTenant } from './yesterday.js';
 
 export interface DefaultDependencies {
@@ -69,6 +73,8 @@ export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHa
     handleTask(sendWhatsappMessage, sendWhatsappMessageHandler(dependencies)),
     handleTask(publishScheduledCmsPosts, publishScheduledCmsPostsHandler(dependencies)),
     handleTask(publishCmsPost, publishCmsPostHandler(dependencies)),
+    handleTask(processWebhook, processWebhookHandler(dependencies)),
+    handleTask(replayWebhookDelivery, replayWebhookDeliveryHandler(dependencies)),
   ];
 }
 

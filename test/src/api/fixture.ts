@@ -3,6 +3,7 @@ import { startApi, API_SETTINGS } from '@stratum/api';
 import { JobsMetrics } from '@stratum/jobs';
 import { loadConfiguration, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
 import { ALL_SCOPES, createApiKey, TENANT_SCOPES, type Scope } from '@stratum/shared/api-keys';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
@@ -44,9 +45,18 @@ export interface Api extends Platform {
   ) => Promise<Reply<Body>>;
 }
 
-export async function openApi(settings: Record<string, string> = {}): Promise<Api> {
+export interface ApiOptions {
+  /** The API's own connection to the broker. Default: the platform's. */
+  connect?: (natsUrl: string) => Promise<NatsConnection>;
+}
+
+export async function openApi(
+  settings: Record<string, string> = {},
+  { connect }: ApiOptions = {},
+): Promise<Api> {
   const platform = await openPlatform();
-  const { database, connection, prefix, natsUrl } = platform;
+  const { database, prefix, natsUrl } = platform;
+  const connection = (await connect?.(natsUrl)) ?? platform.connection;
   const keyText = testKeyText();
   const registry = new Registry();
   const api = await startApi({

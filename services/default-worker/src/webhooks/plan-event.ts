@@ -1,0 +1,51 @@
+/** Which planner sees to which sender; and the tasks that an endpoint's own settings name. */
+import { TENANT_TASKS } from '@stratum/shared';
+import { followingTasksSchema } from '@stratum/shared/webhooks';
+import { planCustomerEvent } from './customer-events/plan-customer-event.js';
+import { planMetaChange } from './plan-meta-change.js';
+import { planTiktokEvent } from './plan-tiktok-event.js';
+import { planWhatsappEvent } from './plan-whatsapp-event.js';
+import { NOTHING, type IncomingEvent, type Plan, type PlannedTask } from './plan.js';
+
+/** @throws MalformedWebhookError when the event is not of the form that its type has */
+export function planEvent(event: IncomingEvent): Plan {
+  const plan = planOfSource(event);
+  const own = ownTasks(event);
+  if (own.length === 0) return plan;
+  const named = `starts ${own.map(({ contract }) => contract.name).join(', ')}`;
+  return {
+    ...plan,
+    effect: plan.effect === undefined ? named : `${plan.effect}; ${named}`,
+    tasks: [...plan.tasks, ...own],
+  };
+}
+
+function planOfSource(event: IncomingEvent): Plan {
+  switch (event.source) {
+    case 'meta':
+      return planMetaChange(event);
+    case 'whatsapp':
+      return planWhatsappEvent(event);
+    case 'tiktok':
+      return planTiktokEvent(event);
+    case 'shopify':
+    case 'stripe':
+    case 'hubspot':
+    case 'segment':
+      return planCustomerEvent(event);
+    case 'github':
+    case 'standard':
+    case 'generic':
+      return NOTHING;
+  }
+}
+
+function ownTasks({ settings, type, tenantId }: IncomingEvent): PlannedTask[] {
+  return followingTasksSchema.parse(settings['tasks']).flatMap(({ on, task, payload }) => {
+    const contract = TENANT_TASKS.find(({ name }) => name === task);
+    const applies = on === '*' || on === type;
+    return applies && contract !== undefined
+      ? [{ contract, payload: { ...payload, tenant_id: tenantId } }]
+      : [];
+  });
+}
