@@ -189,14 +189,14 @@ function changeRoutes(
       body: z
         .strictObject({
           secret: secret.optional().describe('Needed where the sender makes it.'),
-          grace_seconds: z.int().min(0).max(MAX_GRACE_SECONDS).default(SECRET_GRACE_SECONDS),
+          grace_seconds: z.int().min(0).max(MAX_GRACE_SECONDS).optional().describe('Default: a day.'),
         })
-        .default({ grace_seconds: SECRET_GRACE_SECONDS }),
+        .nullish(),
       response: { 200: newEndpointSchema },
     },
     handler: async (request) => {
       const { id } = request.params;
-      const { secret: given, grace_seconds: graceSeconds } = request.body;
+      const { secret: given, grace_seconds: graceSeconds = SECRET_GRACE_SECONDS } = request.body ?? {};
       const keys = resources.configuration.STRATUM_CREDENTIALS_KEY;
       const rotated = await asTenant(resources, request, async (client, tenantId) => {
         const made = await rotateWebhookSecret(client, keys, id, { secret: given, graceSeconds });

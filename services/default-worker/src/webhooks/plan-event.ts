@@ -1,13 +1,13 @@
 /** Which planner sees to which sender; and the tasks that an endpoint's own settings name. */
 import { TENANT_TASKS } from '@stratum/shared';
-import { followingTasksSchema } from '@stratum/shared/webhooks';
+import { followingTasksSchema, MalformedWebhookError } from '@stratum/shared/webhooks';
 import { planCustomerEvent } from './customer-events/plan-customer-event.js';
 import { planMetaChange } from './plan-meta-change.js';
 import { planTiktokEvent } from './plan-tiktok-event.js';
 import { planWhatsappEvent } from './plan-whatsapp-event.js';
 import { NOTHING, type IncomingEvent, type Plan, type PlannedTask } from './plan.js';
 
-/** @throws MalformedWebhookError when the event is not of the form that its type has */
+/** @throws MalformedWebhookError when the event is not of the form that its type has, or the settings are not valid */
 export function planEvent(event: IncomingEvent): Plan {
   const plan = planOfSource(event);
   const own = ownTasks(event);
@@ -41,7 +41,14 @@ function planOfSource(event: IncomingEvent): Plan {
 }
 
 function ownTasks({ settings, type, tenantId }: IncomingEvent): PlannedTask[] {
-  return followingTasksSchema.parse(settings['tasks']).flatMap(({ on, task, payload }) => {
+  const { data: following, error } = followingTasksSchema.safeParse(settings['tasks']);
+  if (following === undefined) {
+    const [issue] = error.issues;
+    throw new MalformedWebhookError(
+      `The settings of the endpoint are not valid: tasks.${issue?.path.join('.')}: ${issue?.message}.`,
+    );
+  }
+  return following.flatMap(({ on, task, payload }) => {
     const contract = TENANT_TASKS.find(({ name }) => name === task);
     const applies = on === '*' || on === type;
     return applies && contract !== undefined
