@@ -14,6 +14,7 @@ import { benchSchedule } from './schedule.js';
 import { openBare, openFramework } from './subject.js';
 import { benchSync } from './sync.js';
 import { benchTasks } from './tasks.js';
+import { benchWebhooks, reportWebhooks } from './webhooks.js';
 
 const CACHE = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 
@@ -26,6 +27,7 @@ const { values: flags } = parseArgs({
     cdp: { type: 'boolean', default: false },
     rules: { type: 'boolean', default: false },
     schedule: { type: 'boolean', default: false },
+    webhooks: { type: 'boolean', default: false },
     entries: { type: 'string', default: '100000' },
     profiles: { type: 'string', default: '1000000' },
   },
@@ -84,6 +86,13 @@ if (flags.cdp) {
 
 const binary = await findNatsServer({ cacheDir: CACHE, onProgress: say });
 const server = await startNatsServer({ binary: binary.path });
+if (flags.webhooks) {
+  const figures = await benchWebhooks(server.url);
+  if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
+  else reportWebhooks(figures, say);
+  await server.stop();
+  process.exit(figures.stored === figures.burst.accepted && figures.burst.failed === 0 ? 0 : 1);
+}
 try {
   const connection = await connectToNats({ servers: server.url, name: 'bench' });
   if (flags.schedule) {

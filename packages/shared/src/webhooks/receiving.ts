@@ -81,6 +81,8 @@ const decompress = promisify(gunzip);
 
 /** Bodies from this size on are compressed, in bytes. */
 const COMPRESS_FROM = 32_768;
+/** Bytes that a character of text may take in JSON. */
+const MAX_ESCAPED = 6;
 /** Names of an event's fields, and its type. */
 const EVENT_FRAME = 100;
 /** What the payload holds besides the events, at most. */
@@ -133,7 +135,7 @@ async function pack(
     (sum, { key, identity, body }) => sum + EVENT_FRAME + key.length + identity.length + body.length,
     0,
   );
-  if (size < COMPRESS_FROM) return [...events];
+  if (size < COMPRESS_FROM && size * MAX_ESCAPED <= limit) return [...events];
   const packed = (await compress(JSON.stringify(events))).toString('base64');
   return packed.length <= limit ? packed : undefined;
 }
