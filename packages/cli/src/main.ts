@@ -15,6 +15,7 @@ import { apiCommand, schedulerCommand } from './commands/service.js';
 import { schedulesCommand } from './commands/schedules.js';
 import { statusCommand } from './commands/status.js';
 import { upCommand } from './commands/up.js';
+import { webhooksCommand } from './commands/webhooks.js';
 import { workerCommand } from './commands/worker.js';
 import { describeError } from './output.js';
 
@@ -36,6 +37,7 @@ const program = new Command('stratum')
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
   .addCommand(keysCommand())
+  .addCommand(webhooksCommand())
   .addCommand(workerCommand())
   .addCommand(schedulerCommand())
   .addCommand(apiCommand())

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { TENANT_TASKS } from '../tasks/catalogue.js';
 import { SOURCES, type SourceName } from './sources.js';
 
-export const followingTaskSchema = z
+const followingTaskSchema = z
   .strictObject({
     on: z.string().min(1).max(100).describe('A type of events, as deliveries show it; `*` is all.'),
     task: z.string().describe('One of the tasks that GET /v1/tasks lists.'),
@@ -35,9 +35,10 @@ export class WebhookEndpointError extends Error {
   constructor(
     /** `secret`, `settings.signed`, … */
     readonly field: string,
-    message: string,
+    /** What is wrong with it. */
+    readonly reason: string,
   ) {
-    super(message);
+    super(`${field}: ${reason}`);
     this.name = 'WebhookEndpointError';
   }
 }

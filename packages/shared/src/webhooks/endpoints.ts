@@ -110,15 +110,16 @@ export async function createWebhookEndpoint(
 }
 
 function secretFor(source: SourceName, given: string | undefined): { secret: string; isNew: boolean } {
-  const { newSecret, checkSecret, title } = SOURCES[source];
+  const definition = SOURCES[source];
   if (given === undefined) {
-    if (newSecret === undefined) throw new WebhookEndpointError('secret', `is needed: ${title}`);
-    return { secret: newSecret(), isNew: true };
+    if (definition.newSecret === undefined)
+      throw new WebhookEndpointError('secret', `is needed: ${definition.title}`);
+    return { secret: definition.newSecret(), isNew: true };
   }
   const wrong =
     given.trim() === '' || given.length > MAX_SECRET
       ? `must have 1 to ${MAX_SECRET} characters`
-      : checkSecret?.(given);
+      : definition.checkSecret?.(given);
   if (wrong !== undefined) throw new WebhookEndpointError('secret', wrong);
   return { secret: given, isNew: false };
 }

@@ -57,7 +57,7 @@ async function asTenant<T>(
   try {
     return await withTenant(pool, tenantId, (client) => work(client, tenantId));
   } catch (error) {
-    if (error instanceof WebhookEndpointError) throw invalid(`body.${error.field}`, error.message);
+    if (error instanceof WebhookEndpointError) throw invalid(`body.${error.field}`, error.reason);
     throw error;
   }
 }

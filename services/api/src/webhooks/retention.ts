@@ -21,7 +21,9 @@ export function startWebhookRetention(
       logger.warn({ err: error }, 'old webhook deliveries could not be removed; the next round tries again');
     }
   };
-  const timer = setInterval(() => (running = purge()), EVERY_MS);
+  const timer = setInterval(() => {
+    running = purge();
+  }, EVERY_MS);
   timer.unref();
   running = purge();
   return async () => {

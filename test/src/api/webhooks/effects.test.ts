@@ -1,6 +1,7 @@
 /** What events lead to. */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { parseKeyRing, sealCredentials } from '@stratum/shared';
+import { Stripe } from 'stripe';
 import { describe, expect, test } from 'vitest';
 import { OTHER_TENANT, TENANT } from '../fixture.js';
 import { openWebhooks, type Endpoint, type Webhooks } from './fixture.js';
@@ -136,13 +137,13 @@ describe('WhatsApp', () => {
     const whatsapp = await openWhatsapp();
     await whatsapp.tell(said('m1', 1_700_000_000, 'Hi'));
     await whatsapp.settled(1);
-    const [{ id: contact = '' } = {}] = await whatsapp.query<{ id: string }>(
+    const [contact] = await whatsapp.query<{ id: string }>(
       'SELECT id FROM whatsapp_contact WHERE tenant_id = 1',
     );
     await whatsapp.query(
       `INSERT INTO whatsapp_message (tenant_id, id, account_id, contact_id, body, scheduled_at, state, provider_id)
        VALUES (1, 101, 1, $1, 'x', now(), 'accepted', 'wamid.1'), (1, 102, 1, $1, 'x', now(), 'unknown', NULL), (1, 103, 1, $1, 'x', now(), 'accepted', 'wamid.3')`,
-      [contact],
+      [contact?.id],
     );
     await whatsapp.tell({ statuses: [{ id: 'wamid.1', status: 'read', timestamp: '1700000003' }] });
     await whatsapp.settled(2);
@@ -332,7 +333,6 @@ test('TikTok: access that is taken back is an alert, an advertiser’s event a s
   webhooks.startWorkers();
   await webhooks.send(sender, endpoint, ['one']);
   expect(await webhooks.settled(1)).toMatchObject([{ tasks: [{ task: 'sync_campaign_data' }] }]);
-  const { createHmac } = await import('node:crypto');
   for (const time of [1, 2]) {
     const body = JSON.stringify({
       event: 'authorization.removed',
@@ -376,7 +376,6 @@ test('an event that makes no sense is kept as failed, with the reason, and holds
   const sender = senderOf('stripe');
   const endpoint = await webhooks.createEndpoint(sender);
   webhooks.startWorkers();
-  const { default: Stripe } = await import('stripe');
   const body = JSON.stringify({ id: 'evt_x', type: 'invoice.paid', data: {} });
   const header = new Stripe('sk_test_x').webhooks.generateTestHeaderString({
     payload: body,
@@ -429,7 +428,6 @@ describe('a signed request', () => {
     const webhooks = await openWebhooks({ TASK_MAX_PAYLOAD: '20000' });
     const sender = senderOf('stripe');
     const endpoint = await webhooks.createEndpoint(sender);
-    const { randomBytes } = await import('node:crypto');
     const id = randomBytes(60_000).toString('base64');
     expect(await webhooks.send(sender, endpoint, [id])).toMatchObject({
       status: 413,

@@ -72,10 +72,10 @@ test('a worker that is killed after its tasks were enqueued, and before the row 
     },
     30_000,
   );
-  expect(rows.map(({ tasks }) => tasks.map(({ task }) => task)).toSorted()).toEqual([
-    [],
-    ['ingest_customer_events'],
-    ['sync_campaign_data'],
+  expect(rows.map(({ tasks }) => tasks.map(({ task }) => task).join()).toSorted()).toEqual([
+    '',
+    'ingest_customer_events',
+    'sync_campaign_data',
   ]);
   expect(await query('SELECT id FROM whatsapp_contact')).toHaveLength(1);
   // Both workers have enqueued them; there is one of each.

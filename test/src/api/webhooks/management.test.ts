@@ -1,4 +1,5 @@
 /** Endpoints and deliveries as their owners see them. */
+import { processAuditLogs } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/index.js';
 import { openWebhooks, type Endpoint } from './fixture.js';
@@ -138,7 +139,7 @@ describe('the handshake of Meta', () => {
       const token = String(endpoint.settings['verify_token']);
       expect(token).toMatch(/^[0-9a-f]{64}$/);
       const ask = (query: Record<string, string>): ReturnType<typeof webhooks.call> =>
-        webhooks.call('GET', `${new URL(endpoint.url).pathname}?${new URLSearchParams(query)}`, {
+        webhooks.call('GET', `${new URL(endpoint.url).pathname}?${new URLSearchParams(query).toString()}`, {
           key: null,
         });
       const right = { 'hub.mode': 'subscribe', 'hub.verify_token': token, 'hub.challenge': '1158201444' };
@@ -277,7 +278,6 @@ describe('deliveries', () => {
     const endpoint = await webhooks.createEndpoint(sender);
     await webhooks.call('POST', `/v1/webhooks/${endpoint.id}/rotate`, { body: { secret: 'whsec_next' } });
     webhooks.startWorkers();
-    const { processAuditLogs } = await import('@stratum/shared');
     await webhooks.run(processAuditLogs, {});
     const events = await webhooks.query<{ action: string; subject: string; details: unknown }>(
       'SELECT action, subject, details FROM audit_event ORDER BY occurred_at',

@@ -5,7 +5,7 @@ import { sign as signForGithub } from '@octokit/webhooks-methods';
 import { createSHA256HMAC, HashFormat } from '@shopify/shopify-api/runtime';
 import type { SourceName } from '@stratum/shared/webhooks';
 import { Webhook } from 'standardwebhooks';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 
 export interface SignOptions {
   secret: string;

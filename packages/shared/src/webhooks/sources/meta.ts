@@ -49,7 +49,7 @@ export function metaHandshake(
   return sameText(token, settings.verify_token) ? challenge : undefined;
 }
 
-export const metaEnvelope = z.object({
+const metaEnvelope = z.object({
   object: z.string(),
   entry: z.array(
     z.looseObject({

@@ -22,7 +22,7 @@ export function planCustomerEvent(event: IncomingEvent): Plan {
 }
 
 /** An event in Segment's format, out of one of a sender's. `undefined`: its type says nothing about customers. */
-export function toCustomerEvent(event: IncomingEvent): CustomerEvent | typeof NOBODY | undefined {
+function toCustomerEvent(event: IncomingEvent): CustomerEvent | typeof NOBODY | undefined {
   const { source } = event;
   if (source === 'segment') return readSegment(event);
   if (source !== 'shopify' && source !== 'stripe' && source !== 'hubspot') return undefined;
