@@ -26,7 +26,9 @@ export async function useWebhooks(
     perSecond: configuration.WEBHOOK_RATE_LIMIT,
     maxPayloadBytes: topology.maxPayloadBytes,
   });
-  const publicUrl = (): string => configuration.API_PUBLIC_URL ?? app.listeningOrigin;
+  let origin = configuration.API_PUBLIC_URL;
+  // Known once it listens, and not for nothing: asked for at every request it would cost as much as a signature.
+  const publicUrl = (): string => (origin ??= app.listeningOrigin);
   await app.register(
     webhookRoutes({ receiver, registry, bodyLimit: configuration.API_BODY_LIMIT, publicUrl }),
   );

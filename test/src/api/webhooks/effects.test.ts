@@ -237,6 +237,7 @@ describe('WhatsApp', () => {
       body: { settings: { opt_out_words: ['Genug!'] } },
     });
     await whatsapp.tell(said('m1', 1_700_000_000, 'stop'));
+    await whatsapp.settled(1);
     await whatsapp.tell(said('m2', 1_700_000_001, 'genug'));
     expect((await whatsapp.settled(2)).map(({ effect }) => effect)).toEqual([
       'the contact has written',
@@ -384,6 +385,7 @@ test('an event that makes no sense is kept as failed, with the reason, and holds
   expect(await webhooks.post(endpoint.url, { body, headers: { 'stripe-signature': header } })).toMatchObject({
     status: 200,
   });
+  await webhooks.settled(1);
   await webhooks.send(sender, endpoint, ['evt_y']);
   expect(await webhooks.settled(2)).toMatchObject([
     { state: 'failed', error: expect.stringContaining('created') },
