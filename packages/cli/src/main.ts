@@ -19,6 +19,7 @@ import { subscriptionsCommand } from './commands/subscriptions.js';
 import { statusCommand } from './commands/status.js';
 import { tasksCommand } from './commands/tasks.js';
 import { upCommand } from './commands/up.js';
+import { webhooksCommand } from './commands/webhooks.js';
 import { workerCommand } from './commands/worker.js';
 import { workflowCommand } from './commands/workflow.js';
 import { tellFailure } from './frame/failure.js';
@@ -45,6 +46,7 @@ const program = new Command('stratum')
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
   .addCommand(keysCommand())
+  .addCommand(webhooksCommand())
   .addCommand(subscriptionsCommand())
   .addCommand(contractsCommand())
   .addCommand(completionCommand())

@@ -89,6 +89,8 @@ export {
 export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from './domain-events/relay.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
 export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';
+export { processWebhook, replayWebhookDelivery } from './tasks/webhooks.js';
+export { customerEventSchema, ingestCustomerEvents, type CustomerEvent } from './tasks/customer-events.js';
 export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';
 
 export { applyDeliveryState, DELIVERY_STATES, type DeliveryState } from './messages/delivery-state.js';

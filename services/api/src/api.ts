@@ -23,6 +23,7 @@ import { subscriptionRoutes } from './routes/subscriptions.js';
 import { taskRoutes } from './routes/tasks.js';
 import { workflowRoutes } from './routes/workflows.js';
 import type { API_SETTINGS } from './settings.js';
+import { useWebhooks } from './webhooks/webhooks.js';
 
 export type ApiContext = ServiceContext<(typeof API_SETTINGS)[number]>;
 
@@ -62,6 +63,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     keyRoutes(app, resources);
     subscriptionRoutes(app, resources);
     deliveryRoutes(app, resources);
+    await useWebhooks(app, resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     return {
       url,

@@ -15,4 +15,6 @@ export const API_SETTINGS = [
   'API_REQUEST_TIMEOUT',
   'API_TRUSTED_PROXIES',
   'SCANNER_ALLOWED_HOSTS',
+  'WEBHOOK_RATE_LIMIT',
+  'WEBHOOK_RETENTION_DAYS',
 ] as const satisfies readonly ConfigurationKey[];

@@ -14,6 +14,8 @@ import {
   ensureAuditStream,
   processAuditLogs,
   processScheduledWhatsapp,
+  processWebhook,
+  replayWebhookDelivery,
   publishCmsPost,
   publishScheduledCmsPosts,
   sendWhatsappMessage,
@@ -39,6 +41,8 @@ import { calculateUsageRollupHandler } from './usage/calculate-usage-rollup.js';
 import { rollUpTenantUsageHandler } from './usage/roll-up-tenant-usage.js';
 import { deliverWebhookHandler } from './subscriptions/deliver-webhook.js';
 import type { DeliveryOptions } from './subscriptions/delivery-options.js';
+import { processWebhookHandler } from './webhooks/process-webhook.js';
+import { replayWebhookDeliveryHandler } from './webhooks/replay-webhook-delivery.js';
 import { yesterdayOfEachTenant } from './yesterday.js';
 
 export interface DefaultDependencies {
@@ -75,6 +79,8 @@ export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHa
     handleTask(publishScheduledCmsPosts, publishScheduledCmsPostsHandler(dependencies)),
     handleTask(publishCmsPost, publishCmsPostHandler(dependencies)),
     handleTask(deliverWebhook, deliverWebhookHandler(dependencies)),
+    handleTask(processWebhook, processWebhookHandler(dependencies)),
+    handleTask(replayWebhookDelivery, replayWebhookDeliveryHandler(dependencies)),
   ];
 }
 

@@ -3,6 +3,7 @@ import { startApi, API_SETTINGS } from '@stratum/api';
 import { JobsMetrics, type ResultOf } from '@stratum/jobs';
 import { loadConfiguration, PLATFORM_TENANT_ID, withTenant, type evaluateRules } from '@stratum/shared';
 import { ALL_SCOPES, createApiKey, TENANT_SCOPES, type Scope } from '@stratum/shared/api-keys';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
@@ -61,13 +62,20 @@ export interface Api extends Platform {
 
 type Settings = Record<string, string>;
 
+export interface ApiOptions {
+  /** The API's own connection to the broker. Default: the platform's. */
+  connect?: (natsUrl: string) => Promise<NatsConnection>;
+}
+
 /** @param settings of the API, besides those that tests share; may be made from the platform */
 export async function openApi(
   settings: Settings | ((platform: Platform) => Promise<Settings>) = {},
+  { connect }: ApiOptions = {},
 ): Promise<Api> {
   const platform = await openPlatform();
   const own = typeof settings === 'function' ? await settings(platform) : settings;
-  const { database, connection, prefix, natsUrl } = platform;
+  const { database, prefix, natsUrl } = platform;
+  const connection = (await connect?.(natsUrl)) ?? platform.connection;
   const keyText = testKeyText();
   const registry = new Registry();
   const api = await startApi({

@@ -2,11 +2,7 @@
 import { gzipSync, brotliCompressSync } from 'node:zlib';
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { connectToNats, JobsMetrics } from '@stratum/jobs';
-import { API_SETTINGS, startApi } from '@stratum/api';
-import { loadConfiguration } from '@stratum/shared';
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
+import { connectToNats } from '@stratum/jobs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { tcpProxy, waitFor, type TcpProxy } from '../harness/index.js';
 import { openApi, type Api } from './fixture.js';
@@ -102,48 +98,32 @@ describe('a client', () => {
 
 describe('while a part is away', () => {
   test('the broker: nothing is accepted, and the caller is told when to come again', async () => {
-    const platform = await openApi();
-    const proxy = await tcpProxy(platform.natsUrl);
-    const connection = await connectToNats({ servers: proxy.url, name: 'cut-api' });
-    onTestFinished(() => connection.close());
-    const registry = new Registry();
-    const api = await startApi({
-      configuration: loadConfiguration(
-        [...API_SETTINGS, 'NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', 'METRICS_PORT'],
-        {
-          NATS_URL: platform.natsUrl,
-          DATABASE_URL: platform.database.url,
-          STRATUM_PREFIX: platform.prefix,
-          STRATUM_CREDENTIALS_KEY: platform.keyText,
-          API_PORT: '0',
+    let proxy: TcpProxy | undefined;
+    const api = await openApi(
+      {},
+      {
+        connect: async (natsUrl) => {
+          proxy = await tcpProxy(natsUrl);
+          const connection = await connectToNats({ servers: proxy.url, name: 'cut-api' });
+          onTestFinished(() => connection.close());
+          return connection;
         },
-      ),
-      connection,
-      logger: pino({ level: 'silent' }),
-      registry,
-      metrics: new JobsMetrics(registry),
-    });
-    onTestFinished(() => api.stop());
-    const post = async (): Promise<Response> =>
-      fetch(new URL(ENQUEUE, api.url), {
-        method: 'POST',
-        headers: { authorization: `Bearer ${platform.keys.tenant}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ payload: {} }),
-      });
-    expect((await post()).status).toBe(202);
-    proxy.cut();
-    const refused = await post();
-    expect(refused.status).toBe(503);
-    expect(refused.headers.get('retry-after')).toBe('1');
-    expect((await fetch(new URL('/readyz', api.url))).status).toBe(503);
-    expect((await fetch(new URL('/healthz', api.url))).status).toBe(200);
-    proxy.heal();
-    await waitFor(
-      'the API to be ready again',
-      async () => (await fetch(new URL('/readyz', api.url))).status === 200,
+      },
     );
-    expect((await post()).status).toBe(202);
-    expect(await waiting(platform)).toBe(2);
+    const post = (): ReturnType<Api['call']> => api.call('POST', ENQUEUE, { body: { payload: {} } });
+    const isReady = async (): Promise<boolean> =>
+      (await api.call('GET', '/readyz', { key: null })).status === 200;
+    expect(await post()).toMatchObject({ status: 202 });
+    proxy?.cut();
+    const refused = await post();
+    expect(refused).toMatchObject({ status: 503, body: { type: '/problems/unavailable' } });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await isReady()).toBe(false);
+    expect(await api.call('GET', '/healthz', { key: null })).toMatchObject({ status: 200 });
+    proxy?.heal();
+    await waitFor('the API to be ready again', isReady);
+    expect(await post()).toMatchObject({ status: 202 });
+    expect(await waiting(api)).toBe(2);
   });
 
   test('the database: keys cannot be checked, so it is a 503 and no 401', async () => {

@@ -15,6 +15,7 @@ import { openBare, openFramework } from './subject.js';
 import { benchSync } from './sync.js';
 import { benchTasks } from './tasks.js';
 import { benchWorkflows } from './workflows.js';
+import { benchWebhooks, reportWebhooks } from './webhooks.js';
 
 const CACHE = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 
@@ -30,6 +31,7 @@ const { values: flags } = parseArgs({
     workflows: { type: 'boolean', default: false },
     members: { type: 'string', default: '10000' },
     workers: { type: 'string', default: '1' },
+    webhooks: { type: 'boolean', default: false },
     entries: { type: 'string', default: '100000' },
     profiles: { type: 'string', default: '1000000' },
   },
@@ -88,6 +90,13 @@ if (flags.cdp) {
 
 const binary = await findNatsServer({ cacheDir: CACHE, onProgress: say });
 const server = await startNatsServer({ binary: binary.path });
+if (flags.webhooks) {
+  const figures = await benchWebhooks(server.url);
+  if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
+  else reportWebhooks(figures, say);
+  await server.stop();
+  process.exit(figures.stored === figures.burst.accepted && figures.burst.failed === 0 ? 0 : 1);
+}
 try {
   const connection = await connectToNats({ servers: server.url, name: 'bench' });
   if (flags.schedule) {

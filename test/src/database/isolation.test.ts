@@ -15,6 +15,7 @@ const MIGRATIONS = [
   '0008_messages_and_posts',
   '0009_settled_jobs',
   '0010_api_keys',
+  '0011_webhooks',
   '0013_subscriptions',
 ];
 

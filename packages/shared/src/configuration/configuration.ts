@@ -133,6 +133,10 @@ const configurationSchema = z.object({
   API_REQUEST_TIMEOUT: seconds(30),
   /** Proxies in front of the API whose `X-Forwarded-For` is believed: addresses or networks, comma-separated. Default: none. */
   API_TRUSTED_PROXIES: commaSeparated(),
+  /** Webhook requests of one endpoint in a second and process; more are answered with 429. Default 5,000. */
+  WEBHOOK_RATE_LIMIT: count(5_000),
+  /** How long what came in by webhook is kept, in days; at least 8, for so long senders repeat. Default 30. */
+  WEBHOOK_RETENTION_DAYS: z.coerce.number().int().min(8).max(3_650).default(30),
   /** Where the local stand-in for the platforms listens. Default 8100. */
   SANDBOX_PORT: port(8100),
 });

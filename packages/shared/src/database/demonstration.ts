@@ -9,6 +9,7 @@ import type { KeyRing } from '../credentials/key-ring.js';
 import { saveSegment } from '../customer-data/save-segment.js';
 import { funnelSchema } from '../customer-data/funnel.js';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '../rules/rule.js';
+import { createWebhookEndpoint } from '../webhooks/endpoints.js';
 import { withTenant } from './database.js';
 import { DEMO_TENANT_ID, OTHER_TENANT_ID } from './seed.js';
 
@@ -44,6 +45,7 @@ export async function seedDemonstration(
       await addCustomers(client, tenantId, options.now);
       await addMessages(client, tenantId, keys, options);
       await addPosts(client, tenantId, keys, options);
+      await addWebhooks(client, tenantId, keys);
     });
   }
   return made;
@@ -307,4 +309,32 @@ async function addPosts(
       ],
     );
   }
+}
+
+/** What their senders would sign with; worth nothing anywhere else. */
+const WEBHOOKS = [
+  {
+    source: 'meta',
+    name: 'Changes of campaigns',
+    secret: 'demo-meta-secret',
+    settings: { verify_token: 'demo-verify-token' },
+  },
+  {
+    source: 'whatsapp',
+    name: 'Messages',
+    secret: 'demo-whatsapp-secret',
+    settings: { verify_token: 'demo-verify-token' },
+  },
+  { source: 'shopify', name: 'Orders of the shop', secret: 'demo-shopify-secret' },
+  { source: 'stripe', name: 'Payments', secret: 'demo-stripe-secret' },
+  {
+    source: 'github',
+    name: 'Releases of the site',
+    secret: 'demo-github-secret',
+    settings: { tasks: [{ on: 'release', task: 'evaluate_rules' }] },
+  },
+] as const;
+
+async function addWebhooks(client: PoolClient, tenantId: number, keys: KeyRing): Promise<void> {
+  for (const webhook of WEBHOOKS) await createWebhookEndpoint(client, keys, { tenantId, ...webhook });
 }

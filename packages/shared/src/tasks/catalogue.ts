@@ -6,6 +6,7 @@ import { fetchCompetitorData, INTEL_TASKS } from './intel.js';
 import { generateForecast, ML_TASKS, runPredictions } from './ml.js';
 import { evaluateRules, RULES_TASKS } from './rules.js';
 import { SYNC_TASKS, syncCampaignData } from './sync.js';
+import { WEBHOOK_TASKS } from './webhooks.js';
 
 export const TASKS: readonly TaskContract[] = Object.freeze([
   ...SYNC_TASKS,
@@ -14,6 +15,7 @@ export const TASKS: readonly TaskContract[] = Object.freeze([
   ...ML_TASKS,
   ...RULES_TASKS,
   ...INTEL_TASKS,
+  ...WEBHOOK_TASKS,
 ]);
 
 /**

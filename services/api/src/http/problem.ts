@@ -29,6 +29,7 @@ export const PROBLEM_TYPE = 'application/problem+json';
 const KINDS = {
   'bad-request': [400, 'The request is not well-formed'],
   unauthenticated: [401, 'The request carries no valid key'],
+  'bad-signature': [401, 'The signature cannot be accepted'],
   forbidden: [403, 'The key may not do this'],
   'not-found': [404, 'There is no such thing'],
   'method-not-allowed': [405, 'The method does not fit'],

@@ -1,0 +1,322 @@
+import { text as textOfStream } from 'node:stream/consumers';
+import { loadConfiguration, replayWebhookDelivery, type KeyRing } from '@stratum/shared';
+import {
+  changeWebhookEndpoint,
+  createWebhookEndpoint,
+  DELIVERY_STATES,
+  findWebhookDelivery,
+  findWebhookEndpoint,
+  isSourceName,
+  listWebhookDeliveries,
+  listWebhookEndpoints,
+  removeWebhookEndpoint,
+  rotateWebhookSecret,
+  SOURCE_NAMES,
+  SOURCES,
+  webhookDeliveryIds,
+  webhookPath,
+  type SourceName,
+  type WebhookDelivery,
+  type WebhookDeliveryState,
+  type WebhookEndpoint,
+} from '@stratum/shared/webhooks';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { asTenant } from '../as-tenant.js';
+import { parseDuration } from '../duration.js';
+import { localEnvironment } from '../environment.js';
+import { printJson, printTable, styled } from '../output.js';
+import { readRunFile } from '../stack/run-file.js';
+import { parseTenant } from '../tenant-option.js';
+
+interface TenantOptions {
+  tenant: number;
+  json?: boolean;
+}
+
+const subject = 'webhook';
+const SOURCE_LIST = SOURCE_NAMES.map((name) => `  ${name.padEnd(10)} ${SOURCES[name].title}`).join('\n');
+const MAX_REPLAYS = 10_000;
+const DEFAULT_LIMIT = 20;
+
+export function webhooksCommand(): Command {
+  return new Command('webhooks')
+    .description('Endpoints that platforms send events to, and what came in.')
+    .addCommand(listCommand())
+    .addCommand(createCommand())
+    .addCommand(rotateCommand())
+    .addCommand(
+      statusCommand('pause', 'paused', 'Take nothing in: senders get 404 and come again for a while.'),
+    )
+    .addCommand(statusCommand('resume', 'active', 'Take events in again.'))
+    .addCommand(removeCommand())
+    .addCommand(deliveriesCommand())
+    .addCommand(showCommand())
+    .addCommand(replayCommand())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  stratum webhooks create stripe "Shop payments" --tenant 1 --secret -   (reads the secret from its input)
+  stratum webhooks create github Deploys --tenant 1 --settings '{"tasks":[{"on":"push","task":"evaluate_rules"}]}'
+  stratum webhooks deliveries <id> --tenant 1 --state failed
+  stratum webhooks replay --tenant 1 --endpoint <id> --state failed`,
+    );
+}
+
+function owned(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .requiredOption('--tenant <id>', 'whose', parseTenant)
+    .option('--json', 'print JSON');
+}
+
+function listCommand(): Command {
+  return owned('list', 'List endpoints.').action(async ({ tenant, json }: TenantOptions) => {
+    const endpoints = await asTenant({ tenant, subject }, ({ client }) => listWebhookEndpoints(client));
+    const base = await publicUrl();
+    if (json) printJson(endpoints.map((endpoint) => ({ ...endpoint, url: urlOf(base, endpoint) })));
+    else if (endpoints.length === 0) console.log('There are none. Make one with `stratum webhooks create`.');
+    else
+      printTable(
+        ['id', 'source', 'name', 'status', 'address'],
+        endpoints.map((endpoint) => [
+          endpoint.id,
+          endpoint.source,
+          endpoint.name,
+          endpoint.status,
+          urlOf(base, endpoint),
+        ]),
+      );
+  });
+}
+
+interface CreateOptions extends TenantOptions {
+  secret?: string;
+  settings?: Record<string, unknown>;
+}
+
+function createCommand(): Command {
+  return owned('create', 'Make an endpoint; a secret that is made here is shown this once.')
+    .addArgument(new Argument('<source>', 'who sends').choices(SOURCE_NAMES))
+    .argument('<name>', 'what it is for')
+    .option('--secret <secret>', 'where the sender makes it; `-` reads it from the input')
+    .option('--settings <json>', 'settings of the sender, and tasks to start', parseSettings)
+    .addHelpText('after', `\nSources:\n${SOURCE_LIST}`)
+    .action(async (source: string, name: string, options: CreateOptions) => {
+      const { tenant, settings } = options;
+      const [keys, secret] = [await keyRing(), await readSecret(options.secret)];
+      const made = await asTenant({ tenant, subject }, async ({ client, tell }) => {
+        const created = await createWebhookEndpoint(client, keys, {
+          tenantId: tenant,
+          source: sourceOf(source),
+          name,
+          secret,
+          settings,
+        });
+        await tell('webhook.created', created.endpoint.id, { source, name });
+        return created;
+      });
+      await printMade(made, options);
+    });
+}
+
+function rotateCommand(): Command {
+  return owned('rotate', 'Give an endpoint a new secret; the one before works for a day more.')
+    .argument('<id>', 'id of the endpoint')
+    .option('--secret <secret>', 'where the sender makes it; `-` reads it from the input')
+    .option('--grace <duration>', 'how long the one before works, for example 1h; default: 1d', parseDuration)
+    .action(async (id: string, options: TenantOptions & { secret?: string; grace?: number }) => {
+      const { tenant, grace } = options;
+      const [keys, secret] = [await keyRing(), await readSecret(options.secret)];
+      const graceSeconds = grace === undefined ? undefined : Math.round(grace / 1000);
+      const made = await asTenant({ tenant, subject }, async ({ client, tell }) => {
+        const rotated = await rotateWebhookSecret(client, keys, id, { secret, graceSeconds });
+        if (rotated !== undefined) await tell('webhook.rotated', id);
+        return rotated;
+      });
+      if (made === undefined) throw unknownEndpoint(id);
+      await printMade(made, options);
+    });
+}
+
+function statusCommand(name: string, status: WebhookEndpoint['status'], description: string): Command {
+  return owned(name, description)
+    .argument('<id>', 'id of the endpoint')
+    .action(async (id: string, { tenant, json }: TenantOptions) => {
+      const changed = await asTenant({ tenant, subject }, async ({ client, tell }) => {
+        const endpoint = await changeWebhookEndpoint(client, id, { status });
+        if (endpoint !== undefined) await tell('webhook.changed', id, { status });
+        return endpoint;
+      });
+      if (changed === undefined) throw unknownEndpoint(id);
+      if (json) printJson(changed);
+      else console.log(`${changed.name} is ${status}; processes of the API notice within seconds.`);
+    });
+}
+
+function removeCommand(): Command {
+  return owned('remove', 'Remove an endpoint; what it has taken in is still processed.')
+    .argument('<id>', 'id of the endpoint')
+    .action(async (id: string, { tenant, json }: TenantOptions) => {
+      const removed = await asTenant({ tenant, subject }, async ({ client, tell }) => {
+        const done = await removeWebhookEndpoint(client, id);
+        if (done) await tell('webhook.removed', id);
+        return done;
+      });
+      if (!removed) throw unknownEndpoint(id);
+      if (json) printJson({ id, removed });
+      else console.log(`Removed ${id}.`);
+    });
+}
+
+interface FilterOptions {
+  state?: WebhookDeliveryState;
+  type?: string;
+}
+
+function filtered(command: Command): Command {
+  return command
+    .addOption(new Option('--state <state>', 'only those in this state').choices(DELIVERY_STATES))
+    .option('--type <type>', 'only those of this type');
+}
+
+function deliveriesCommand(): Command {
+  return filtered(owned('deliveries', 'What came in, the newest first.'))
+    .argument('<id>', 'id of the endpoint')
+    .option('--limit <count>', 'how many', parseCount, DEFAULT_LIMIT)
+    .action(async (id: string, options: TenantOptions & FilterOptions & { limit: number }) => {
+      const { tenant, state, type, limit, json } = options;
+      const deliveries = await asTenant({ tenant, subject }, async ({ client }) => {
+        if ((await findWebhookEndpoint(client, id)) === undefined) throw unknownEndpoint(id);
+        return listWebhookDeliveries(client, id, { state, type, limit });
+      });
+      if (json) printJson(deliveries);
+      else if (deliveries.length === 0) console.log('Nothing came in that matches.');
+      else printDeliveries(deliveries);
+    });
+}
+
+function showCommand(): Command {
+  return owned('show', 'One event that came in, with its body.')
+    .argument('<delivery>', 'number of the delivery', parseCount)
+    .action(async (id: number, { tenant, json }: TenantOptions) => {
+      const keys = await keyRing();
+      const delivery = await asTenant({ tenant, subject }, ({ client }) =>
+        findWebhookDelivery(client, keys, tenant, id),
+      );
+      if (delivery === undefined) throw new Error(`There is no delivery ${id} there.`);
+      if (json) printJson(delivery);
+      else {
+        printDeliveries([delivery]);
+        console.log(delivery.body);
+      }
+    });
+}
+
+function replayCommand(): Command {
+  return filtered(
+    owned('replay', 'Do once more what follows from events: those named, or all of an endpoint that match.'),
+  )
+    .argument('[deliveries...]', 'numbers of deliveries')
+    .option('--endpoint <id>', 'all of this endpoint that match --state and --type')
+    .action(async (numbers: string[], options: TenantOptions & FilterOptions & { endpoint?: string }) => {
+      const { tenant, endpoint, state, type, json } = options;
+      if ((numbers.length === 0) === (endpoint === undefined))
+        throw new Error('Name deliveries by their numbers, or an endpoint with --endpoint.');
+      const keys = await keyRing();
+      const ids = await asTenant({ tenant, subject }, async ({ client, tell, tasks }) => {
+        const wanted = numbers.map(parseCount);
+        for (const id of wanted) {
+          if ((await findWebhookDelivery(client, keys, tenant, id)) === undefined)
+            throw new Error(`There is no delivery ${id} there.`);
+        }
+        if (endpoint !== undefined) {
+          if ((await findWebhookEndpoint(client, endpoint)) === undefined) throw unknownEndpoint(endpoint);
+          wanted.push(...(await webhookDeliveryIds(client, endpoint, { state, type, limit: MAX_REPLAYS })));
+        }
+        await tell('webhook.replayed', endpoint ?? wanted.join(','), { deliveries: wanted.length });
+        await tasks.enqueueMany(
+          replayWebhookDelivery,
+          wanted.map((id) => ({ payload: { tenant_id: tenant, delivery_id: id } })),
+        );
+        return wanted;
+      });
+      if (json) printJson({ replayed: ids });
+      else
+        console.log(
+          `Enqueued the replay of ${ids.length}${ids.length === MAX_REPLAYS ? '; there may be more' : ''}.`,
+        );
+    });
+}
+
+async function printMade(
+  { endpoint, secret }: { endpoint: WebhookEndpoint; secret: string | undefined },
+  { json }: TenantOptions,
+): Promise<void> {
+  const url = urlOf(await publicUrl(), endpoint);
+  if (json) {
+    printJson({ ...endpoint, url, secret: secret ?? null });
+    return;
+  }
+  console.log(`Address: ${styled('bold', url)}`);
+  if (secret !== undefined) console.log(`Secret:  ${styled('bold', secret)}   (shown this once)`);
+  const token = endpoint.settings['verify_token'];
+  if (typeof token === 'string') console.log(`Verify token: ${token}`);
+  console.log(`\nIts id is ${endpoint.id}. Enter the address at the sender; docs/webhooks.md says where.`);
+}
+
+function printDeliveries(deliveries: readonly WebhookDelivery[]): void {
+  printTable(
+    ['number', 'received', 'type', 'state', 'led to', 'replays'],
+    deliveries.map((delivery) => [
+      delivery.id,
+      delivery.receivedAt.toISOString(),
+      delivery.type,
+      delivery.state,
+      delivery.error ?? delivery.effect,
+      delivery.replays,
+    ]),
+  );
+}
+
+function urlOf(base: string, endpoint: WebhookEndpoint): string {
+  return `${base}${webhookPath(endpoint)}`;
+}
+
+/** As configured, else as the local stack listens. */
+async function publicUrl(): Promise<string> {
+  const { API_PUBLIC_URL: configured } = loadConfiguration(['API_PUBLIC_URL'], await localEnvironment());
+  return configured ?? (await readRunFile())?.api ?? 'http://127.0.0.1:8000';
+}
+
+async function keyRing(): Promise<KeyRing> {
+  return loadConfiguration(['STRATUM_CREDENTIALS_KEY'], await localEnvironment()).STRATUM_CREDENTIALS_KEY;
+}
+
+async function readSecret(option: string | undefined): Promise<string | undefined> {
+  return option === '-' ? (await textOfStream(process.stdin)).trim() : option;
+}
+
+function sourceOf(text: string): SourceName {
+  if (isSourceName(text)) return text;
+  throw new InvalidArgumentError(`The sources are: ${SOURCE_NAMES.join(', ')}.`);
+}
+
+function parseSettings(text: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  } catch {
+    throw new InvalidArgumentError('Give an object as JSON.');
+  }
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError('Give a number above 0.');
+}
+
+function unknownEndpoint(id: string): Error {
+  return new Error(`There is no webhook endpoint "${id}" there. See \`stratum webhooks list\`.`);
+}

@@ -1,0 +1,38 @@
+/** Webhooks: senders, endpoints, deliveries. */
+export {
+  DELIVERY_STATES,
+  findWebhookDelivery,
+  listWebhookDeliveries,
+  purgeWebhookDeliveries,
+  webhookDeliveryIds,
+  type DeliveryFilter,
+  type WebhookDelivery,
+  type WebhookDeliveryDetail,
+  type WebhookDeliveryState,
+} from './deliveries.js';
+export { followingTasksSchema, WebhookEndpointError, type FollowingTask } from './endpoint-settings.js';
+export {
+  changeWebhookEndpoint,
+  createWebhookEndpoint,
+  findWebhookEndpoint,
+  listWebhookEndpoints,
+  removeWebhookEndpoint,
+  rotateWebhookSecret,
+  SECRET_GRACE_SECONDS,
+  webhookPath,
+  type WebhookEndpoint,
+} from './endpoints.js';
+export { idSchema, parseJson, textAt } from './json.js';
+export {
+  carriedEvents,
+  findReceivingEndpoint,
+  toWebhookTasks,
+  validSecrets,
+  WebhookTooLargeError,
+  type ReceivingEndpoint,
+  type WebhookTask,
+} from './receiving.js';
+export { openBody, sealBody } from './sealing.js';
+export { digestOf, sameText } from './signature.js';
+export { MalformedWebhookError, type Verdict, type WebhookEvent, type WebhookRequest } from './source.js';
+export { bindSource, isSourceName, SOURCE_NAMES, SOURCES, type SourceName } from './sources.js';

@@ -1,0 +1,44 @@
+/** Bodies of webhooks as text and JSON. */
+import { z } from 'zod';
+import { MalformedWebhookError, type WebhookRequest } from './source.js';
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** @throws MalformedWebhookError when the bytes are no UTF-8 */
+export function textOf({ body }: Pick<WebhookRequest, 'body'>): string {
+  try {
+    return decoder.decode(body);
+  } catch {
+    throw new MalformedWebhookError('The body is no UTF-8 text.');
+  }
+}
+
+/** @throws MalformedWebhookError naming the field */
+export function parseJson<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new MalformedWebhookError('The body is no JSON.');
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new MalformedWebhookError(
+    `The body is not as expected: ${issue?.path.join('.')}: ${issue?.message}.`,
+  );
+}
+
+/** What stands at a path such as `data.object.id`; `undefined` where there is nothing that can be written as text. */
+export function textAt(value: unknown, path: string): string | undefined {
+  let at = value;
+  for (const name of path.split('.')) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
+    at = Object.entries(at).find(([key]) => key === name)?.[1];
+  }
+  if (typeof at === 'string') return at === '' ? undefined : at;
+  return typeof at === 'number' || typeof at === 'bigint' ? String(at) : undefined;
+}
+
+/** An id as senders write them: a text or a number. */
+export const idSchema = z.union([z.string().min(1).max(500), z.number()]).transform(String);

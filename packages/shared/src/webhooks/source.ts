@@ -1,0 +1,67 @@
+/** What a sender of webhooks is to us: how its requests are recognised, and which events they carry. */
+import type { z } from 'zod';
+
+/** A request as it came: nothing of it may be believed before its signature is checked. */
+export interface WebhookRequest {
+  /** The public address that it was sent to, query included: some senders sign it. */
+  url: string;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The very bytes. */
+  body: Buffer;
+}
+
+/** One thing that happened, out of a request that may tell of many. */
+export interface WebhookEvent {
+  /** What the sender calls it: an event of the same key is the same event. */
+  key: string;
+  /**
+   * What its effects are keyed by, where `key` comes from a header that no signature covers: so a captured request that is sent again
+   * under another id still has no effect.
+   */
+  identity: string;
+  type: string;
+  /** Text, usually JSON: the request's own where it carries one event. */
+  body: string;
+}
+
+/** `valid`, or why it is not, in words for whoever sets the endpoint up; they give nothing away. */
+export type Verdict = 'valid' | { refused: string };
+
+export interface VerifyOptions<Settings> {
+  /** Those that are valid now: more than one during a rotation. */
+  secrets: readonly string[];
+  settings: Settings;
+  now: Date;
+}
+
+/** A request that is signed and makes no sense. The message says what is wrong. */
+export class MalformedWebhookError extends Error {
+  readonly code = 'malformed_webhook';
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'MalformedWebhookError';
+  }
+}
+
+export interface WebhookSource<Settings = unknown> {
+  readonly name: string;
+  /** Shown where endpoints are made. */
+  readonly title: string;
+  /** Who makes the secret: `ours` when the sender lets us choose. */
+  readonly secret: 'ours' | 'theirs';
+  /** A new secret of ours. */
+  newSecret?(): string;
+  /** Returns what is wrong with a given secret, or `undefined`. */
+  checkSecret?(secret: string): string | undefined;
+  /** Settings of its own, besides those that all endpoints have. */
+  readonly settings: z.ZodType<Settings>;
+  /** Request headers that are kept with the delivery: never those that carry signatures. */
+  readonly keptHeaders: readonly string[];
+  verify(request: WebhookRequest, options: VerifyOptions<Settings>): Verdict;
+  /** Of a request that is verified. @throws MalformedWebhookError */
+  events(request: WebhookRequest, settings: Settings): WebhookEvent[];
+  /** The answer to a handshake, or `undefined` to refuse it. Without this function the source has none. */
+  handshake?(query: Readonly<Record<string, unknown>>, settings: Settings): string | undefined;
+}

@@ -1,0 +1,171 @@
+/** Deliveries of webhooks: looked at, and replayed. */
+import { replayWebhookDelivery, withTenant } from '@stratum/shared';
+import {
+  findWebhookDelivery,
+  findWebhookEndpoint,
+  listWebhookDeliveries,
+  webhookDeliveryIds,
+} from '@stratum/shared/webhooks';
+import { z } from 'zod';
+import { requireTenant } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { notFound } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+import {
+  deliveryDetailSchema,
+  deliveryParams,
+  deliverySchema,
+  deliveryStateSchema,
+  deliveryView,
+  endpointParams,
+} from './webhook-schemas.js';
+
+const tags = ['webhooks'];
+const cursorSchema = z.object({ before: z.int() });
+const MAX_REPLAYS = 10_000;
+const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+const filterShape = {
+  state: deliveryStateSchema.optional(),
+  type: z.string().max(100).optional(),
+  since: time.optional().describe('Received at this time or later.'),
+  until: time.optional().describe('Received before.'),
+};
+
+export function webhookDeliveryRoutes(app: ApiServer, resources: ApiResources): void {
+  readRoutes(app, resources);
+  replayRoutes(app, resources);
+}
+
+function readRoutes(app: ApiServer, { pool, configuration }: ApiResources): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/webhooks/:id/deliveries',
+    config: { access: 'webhooks:read' },
+    schema: {
+      tags,
+      summary: 'What came in, the newest first',
+      params: endpointParams,
+      querystring: pageQuery.extend(filterShape),
+      response: { 200: pageOf(deliverySchema) },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const { limit, cursor, ...filter } = request.query;
+      const before = decodeCursor(cursorSchema, cursor)?.before;
+      const deliveries = await withTenant(pool, requireTenant(request), async (client) => {
+        if ((await findWebhookEndpoint(client, id)) === undefined)
+          throw notFound(`The webhook endpoint "${id}"`);
+        return listWebhookDeliveries(client, id, { ...filter, before, limit: limit + 1 });
+      });
+      const items = deliveries.slice(0, limit);
+      const last = deliveries.length > limit ? items.at(-1) : undefined;
+      return {
+        items: items.map(deliveryView),
+        next_cursor: last === undefined ? null : encodeCursor({ before: last.id }),
+      };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/webhooks/deliveries/:id',
+    config: { access: 'webhooks:read' },
+    schema: {
+      tags,
+      summary: 'One event that came in, with its body',
+      params: deliveryParams,
+      response: { 200: deliveryDetailSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const delivery = await withTenant(pool, tenantId, (client) =>
+        findWebhookDelivery(client, configuration.STRATUM_CREDENTIALS_KEY, tenantId, id),
+      );
+      if (delivery === undefined) throw notFound(`The delivery ${id}`);
+      const { headers, body } = delivery;
+      return { ...deliveryView(delivery), headers, body };
+    },
+  });
+}
+
+function replayRoutes(app: ApiServer, resources: ApiResources): void {
+  const { pool, client: tasks } = resources;
+  app.route({
+    method: 'POST',
+    url: '/v1/webhooks/deliveries/:id/replay',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Do once more what follows from an event',
+      description:
+        'Enqueues a task. What knows the event already (customer events, states of messages) stays as it is; other tasks run again.',
+      params: deliveryParams,
+      response: { 202: z.object({ task_id: z.string() }) },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const { configuration } = resources;
+      const found = await withTenant(pool, tenantId, (client) =>
+        findWebhookDelivery(client, configuration.STRATUM_CREDENTIALS_KEY, tenantId, id),
+      );
+      if (found === undefined) throw notFound(`The delivery ${id}`);
+      await audit(resources, request, {
+        action: 'webhook.replayed',
+        subject: `webhook-delivery/${id}`,
+        tenantId,
+      });
+      const enqueued = await tasks.enqueue(replayWebhookDelivery, { tenant_id: tenantId, delivery_id: id });
+      return reply.code(202).send({ task_id: enqueued.id });
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/webhooks/:id/deliveries/replay',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Replay every event that matches, the oldest first',
+      description: `At most ${MAX_REPLAYS} at once; \`after\` of the answer goes on with the rest.`,
+      params: endpointParams,
+      body: z.strictObject({
+        ...filterShape,
+        after: z.int().optional().describe('Only later deliveries than this.'),
+      }),
+      response: {
+        202: z.object({
+          replayed: z.int(),
+          after: z
+            .int()
+            .nullable()
+            .describe('The last delivery, when there may be more; `null`: these were all.'),
+        }),
+      },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const ids = await withTenant(pool, tenantId, async (client) => {
+        if ((await findWebhookEndpoint(client, id)) === undefined)
+          throw notFound(`The webhook endpoint "${id}"`);
+        return webhookDeliveryIds(client, id, { ...request.body, limit: MAX_REPLAYS });
+      });
+      await audit(resources, request, {
+        action: 'webhook.replayed',
+        subject: `webhook/${id}`,
+        tenantId,
+        details: { deliveries: ids.length },
+      });
+      await tasks.enqueueMany(
+        replayWebhookDelivery,
+        ids.map((deliveryId) => ({ payload: { tenant_id: tenantId, delivery_id: deliveryId } })),
+      );
+      return reply.code(202).send({
+        replayed: ids.length,
+        after: ids.length === MAX_REPLAYS ? (ids.at(-1) ?? null) : null,
+      });
+    },
+  });
+}

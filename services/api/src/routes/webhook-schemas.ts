@@ -1,0 +1,102 @@
+/** Webhook endpoints and deliveries as the API shows them. */
+import {
+  DELIVERY_STATES,
+  SOURCE_NAMES,
+  webhookPath,
+  type WebhookDelivery,
+  type WebhookEndpoint,
+} from '@stratum/shared/webhooks';
+import { z } from 'zod';
+
+const time = z.iso.datetime();
+
+export const endpointParams = z.object({
+  id: z.string().regex(/^[a-z0-9]{16}$/, 'is not the id of an endpoint'),
+});
+export const deliveryParams = z.object({
+  id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER),
+});
+
+export const sourceSchema = z.enum(SOURCE_NAMES);
+export const settingsSchema = z
+  .record(z.string(), z.unknown())
+  .describe(
+    'Of the sender (see docs/webhooks.md), and `tasks`: `[{"on": "push", "task": "sync_campaign_data", "payload": {"platform": "meta"}}]`.',
+  );
+
+export const endpointSchema = z
+  .object({
+    id: z.string(),
+    source: sourceSchema,
+    name: z.string(),
+    url: z.string().describe('What the sender is told to call.'),
+    settings: settingsSchema,
+    status: z.enum(['active', 'paused']),
+    created_at: time,
+    rotated_at: time.nullable(),
+    previous_secret_until: time.nullable().describe('Until then the secret before works, too.'),
+  })
+  .meta({ id: 'WebhookEndpoint' });
+
+export const newEndpointSchema = endpointSchema
+  .extend({ secret: z.string().nullable().describe('Where it was made here; it is shown this once.') })
+  .meta({ id: 'NewWebhookEndpoint' });
+
+export function endpointView(endpoint: WebhookEndpoint, publicUrl: string): z.output<typeof endpointSchema> {
+  return {
+    id: endpoint.id,
+    source: endpoint.source,
+    name: endpoint.name,
+    url: `${publicUrl}${webhookPath(endpoint)}`,
+    settings: endpoint.settings,
+    status: endpoint.status,
+    created_at: endpoint.createdAt.toISOString(),
+    rotated_at: endpoint.rotatedAt?.toISOString() ?? null,
+    previous_secret_until: endpoint.previousSecretUntil?.toISOString() ?? null,
+  };
+}
+
+export const deliveryStateSchema = z.enum(DELIVERY_STATES);
+
+export const deliverySchema = z
+  .object({
+    id: z.int(),
+    endpoint_id: z.string(),
+    event_id: z
+      .string()
+      .describe("The sender's id of the event, or what stands for one: the key of de-duplication."),
+    type: z.string(),
+    received_at: time,
+    state: deliveryStateSchema,
+    processed_at: time.nullable(),
+    effect: z.string().nullable().describe('What it led to, in words.'),
+    tasks: z.array(z.object({ id: z.string(), task: z.string() })).describe('Tasks that it enqueued.'),
+    error: z.string().nullable(),
+    replays: z.int(),
+    last_replayed_at: time.nullable(),
+  })
+  .meta({ id: 'WebhookDelivery' });
+
+export const deliveryDetailSchema = deliverySchema
+  .extend({
+    headers: z.record(z.string(), z.string()),
+    body: z.string().describe('What was sent: the whole body, or the event’s part of a batch.'),
+  })
+  .meta({ id: 'WebhookDeliveryDetail' });
+
+export function deliveryView(delivery: WebhookDelivery): z.output<typeof deliverySchema> {
+  return {
+    id: delivery.id,
+    endpoint_id: delivery.endpointId,
+    event_id: delivery.dedupKey,
+    type: delivery.type,
+    received_at: delivery.receivedAt.toISOString(),
+    state: delivery.state,
+    processed_at: delivery.processedAt?.toISOString() ?? null,
+    effect: delivery.effect,
+    tasks: delivery.tasks,
+    error: delivery.error,
+    replays: delivery.replays,
+    last_replayed_at: delivery.lastReplayedAt?.toISOString() ?? null,
+  };
+}

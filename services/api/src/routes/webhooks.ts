@@ -1,0 +1,235 @@
+/** Endpoints of webhooks: where a tenant's senders call. */
+import { withTenant } from '@stratum/shared';
+import {
+  changeWebhookEndpoint,
+  createWebhookEndpoint,
+  findWebhookEndpoint,
+  listWebhookEndpoints,
+  removeWebhookEndpoint,
+  rotateWebhookSecret,
+  SECRET_GRACE_SECONDS,
+  WebhookEndpointError,
+} from '@stratum/shared/webhooks';
+import type { FastifyRequest } from 'fastify';
+import type { PoolClient } from 'pg';
+import { z } from 'zod';
+import { requireTenant } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { invalid, notFound } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+import type { EndpointCache } from '../webhooks/endpoint-cache.js';
+import {
+  endpointParams,
+  endpointSchema,
+  endpointView,
+  newEndpointSchema,
+  settingsSchema,
+  sourceSchema,
+} from './webhook-schemas.js';
+
+const tags = ['webhooks'];
+const name = z.string().trim().min(1).max(100);
+const secret = z.string().max(500);
+const MAX_GRACE_SECONDS = 7 * 86_400;
+
+export interface EndpointRouteParts {
+  endpoints: EndpointCache;
+  publicUrl: () => string;
+}
+
+export function webhookEndpointRoutes(
+  app: ApiServer,
+  resources: ApiResources,
+  parts: EndpointRouteParts,
+): void {
+  readRoutes(app, resources, parts);
+  createRoute(app, resources, parts);
+  changeRoutes(app, resources, parts);
+}
+
+/** Works as the tenant; what is wrong with an endpoint is told by its field. */
+async function asTenant<T>(
+  { pool }: ApiResources,
+  request: FastifyRequest,
+  work: (client: PoolClient, tenantId: number) => Promise<T>,
+): Promise<T> {
+  const tenantId = requireTenant(request);
+  try {
+    return await withTenant(pool, tenantId, (client) => work(client, tenantId));
+  } catch (error) {
+    if (error instanceof WebhookEndpointError) throw invalid(`body.${error.field}`, error.reason);
+    throw error;
+  }
+}
+
+function unknown(id: string): Error {
+  return notFound(`The webhook endpoint "${id}"`);
+}
+
+function readRoutes(app: ApiServer, resources: ApiResources, { publicUrl }: EndpointRouteParts): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/webhooks',
+    config: { access: 'webhooks:read' },
+    schema: {
+      tags,
+      summary: 'The endpoints that senders call',
+      response: { 200: z.object({ items: z.array(endpointSchema) }) },
+    },
+    handler: async (request) => {
+      const endpoints = await asTenant(resources, request, listWebhookEndpoints);
+      return { items: endpoints.map((endpoint) => endpointView(endpoint, publicUrl())) };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/webhooks/:id',
+    config: { access: 'webhooks:read' },
+    schema: { tags, summary: 'An endpoint', params: endpointParams, response: { 200: endpointSchema } },
+    handler: async (request) => {
+      const { id } = request.params;
+      const endpoint = await asTenant(resources, request, (client) => findWebhookEndpoint(client, id));
+      if (endpoint === undefined) throw unknown(id);
+      return endpointView(endpoint, publicUrl());
+    },
+  });
+}
+
+function createRoute(app: ApiServer, resources: ApiResources, { publicUrl }: EndpointRouteParts): void {
+  app.route({
+    method: 'POST',
+    url: '/v1/webhooks',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Make an endpoint',
+      description:
+        'Where the sender makes the secret (Meta, WhatsApp, Shopify, Stripe, HubSpot, TikTok), give it as `secret`; elsewhere one is made and shown this once.',
+      body: z.strictObject({
+        source: sourceSchema,
+        name,
+        secret: secret.optional(),
+        settings: settingsSchema.optional(),
+      }),
+      response: { 201: newEndpointSchema },
+    },
+    handler: async (request, reply) => {
+      const { source } = request.body;
+      const made = await asTenant(resources, request, async (client, tenantId) => {
+        const created = await createWebhookEndpoint(client, resources.configuration.STRATUM_CREDENTIALS_KEY, {
+          tenantId,
+          ...request.body,
+        });
+        await audit(resources, request, {
+          action: 'webhook.created',
+          subject: `webhook/${created.endpoint.id}`,
+          tenantId,
+          details: { source, name: request.body.name },
+        });
+        return created;
+      });
+      return reply
+        .code(201)
+        .send({ ...endpointView(made.endpoint, publicUrl()), secret: made.secret ?? null });
+    },
+  });
+}
+
+function changeRoutes(
+  app: ApiServer,
+  resources: ApiResources,
+  { endpoints, publicUrl }: EndpointRouteParts,
+): void {
+  const told = (
+    request: FastifyRequest,
+    tenantId: number,
+    action: string,
+    id: string,
+    details: Record<string, unknown> = {},
+  ): Promise<void> => audit(resources, request, { action, subject: `webhook/${id}`, tenantId, details });
+  app.route({
+    method: 'PATCH',
+    url: '/v1/webhooks/:id',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Rename, pause, resume an endpoint, change its settings',
+      description:
+        'A paused endpoint answers 404, which senders repeat for hours or days; what they give up is lost.',
+      params: endpointParams,
+      body: z.strictObject({
+        name: name.optional(),
+        status: z.enum(['active', 'paused']).optional(),
+        settings: settingsSchema.optional().describe('Replaces the fields that it names.'),
+      }),
+      response: { 200: endpointSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const changed = await asTenant(resources, request, async (client, tenantId) => {
+        const endpoint = await changeWebhookEndpoint(client, id, request.body);
+        const { name: newName, status } = request.body;
+        if (endpoint !== undefined)
+          await told(request, tenantId, 'webhook.changed', id, { name: newName, status });
+        return endpoint;
+      });
+      if (changed === undefined) throw unknown(id);
+      endpoints.forget(changed.token);
+      return endpointView(changed, publicUrl());
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/webhooks/:id/rotate',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Give an endpoint a new secret; the one before works a while longer',
+      params: endpointParams,
+      body: z
+        .strictObject({
+          secret: secret.optional().describe('Needed where the sender makes it.'),
+          grace_seconds: z.int().min(0).max(MAX_GRACE_SECONDS).optional().describe('Default: a day.'),
+        })
+        .nullish(),
+      response: { 200: newEndpointSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const { secret: given, grace_seconds: graceSeconds = SECRET_GRACE_SECONDS } = request.body ?? {};
+      const keys = resources.configuration.STRATUM_CREDENTIALS_KEY;
+      const rotated = await asTenant(resources, request, async (client, tenantId) => {
+        const made = await rotateWebhookSecret(client, keys, id, { secret: given, graceSeconds });
+        if (made !== undefined)
+          await told(request, tenantId, 'webhook.rotated', id, { grace_seconds: graceSeconds });
+        return made;
+      });
+      if (rotated === undefined) throw unknown(id);
+      endpoints.forget(rotated.endpoint.token);
+      return { ...endpointView(rotated.endpoint, publicUrl()), secret: rotated.secret ?? null };
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/v1/webhooks/:id',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Remove an endpoint; what it has taken in is still processed',
+      params: endpointParams,
+      response: { 204: z.undefined() },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const removed = await asTenant(resources, request, async (client, tenantId) => {
+        const endpoint = await findWebhookEndpoint(client, id);
+        if (endpoint === undefined || !(await removeWebhookEndpoint(client, id))) return undefined;
+        await told(request, tenantId, 'webhook.removed', id);
+        return endpoint;
+      });
+      if (removed === undefined) throw unknown(id);
+      endpoints.forget(removed.token);
+      return reply.code(204).send();
+    },
+  });
+}

@@ -1,0 +1,15 @@
+/** What is read out of an event about a customer. */
+export interface Reading {
+  /** What happened, in the words of Segment's specification where it has some. */
+  name: string;
+  /** RFC 3339. */
+  at: string;
+  userId?: string | undefined;
+  anonymousId?: string | undefined;
+  email?: string | undefined;
+  properties: Readonly<Record<string, unknown>>;
+}
+
+/** The event says of no customer whom it is about. */
+export const NOBODY = Symbol('nobody');
+export type ReadingResult = Reading | typeof NOBODY | undefined;

@@ -1,0 +1,137 @@
+/** WhatsApp: what became of a message, and what contacts write. */
+import { applyDeliveryState, DELIVERY_STATES } from '@stratum/shared';
+import { idSchema, parseJson } from '@stratum/shared/webhooks';
+import type { PoolClient } from 'pg';
+import { z } from 'zod';
+import { noteInbound, noteOptOutOfMessage, type Consent } from './whatsapp-contact.js';
+import { consentOf } from './whatsapp-words.js';
+import { NOTHING, type IncomingEvent, type Plan } from './plan.js';
+
+const seconds = z
+  .union([z.string().regex(/^\d{1,12}$/), z.int().nonnegative()])
+  .transform((value) => new Date(Number(value) * 1000));
+const metadata = z.looseObject({ phone_number_id: idSchema });
+const text = z.looseObject({ body: z.string() });
+
+const statusSchema = z.object({
+  metadata,
+  status: z.looseObject({
+    id: idSchema,
+    status: z.string(),
+    biz_opaque_callback_data: z.string().optional(),
+    errors: z.array(z.looseObject({ code: z.int(), title: z.string().optional() })).optional(),
+  }),
+});
+
+const messageSchema = z.object({
+  metadata,
+  message: z.looseObject({
+    from: z.string().regex(/^\d{5,20}$/),
+    timestamp: seconds,
+    type: z.string(),
+    text: text.optional(),
+    button: z.looseObject({ text: z.string() }).optional(),
+    interactive: z
+      .looseObject({
+        button_reply: z.looseObject({ title: z.string() }).optional(),
+        list_reply: z.looseObject({ title: z.string() }).optional(),
+      })
+      .optional(),
+  }),
+});
+
+const preferenceSchema = z.object({
+  change: z.looseObject({
+    value: z.looseObject({
+      metadata,
+      user_preferences: z.array(
+        z.looseObject({
+          wa_id: z.string().regex(/^\d{5,20}$/),
+          value: z.enum(['stop', 'resume']),
+          timestamp: seconds,
+        }),
+      ),
+    }),
+  }),
+});
+
+/** The contact wants no more of it. */
+const OPTED_OUT = 131050;
+
+export function planWhatsappEvent(event: IncomingEvent): Plan {
+  if (event.type.startsWith('status.')) return planStatus(event);
+  if (event.type.startsWith('message.')) return planMessage(event);
+  return event.type === 'user_preferences' ? planPreferences(event) : NOTHING;
+}
+
+function planStatus(event: IncomingEvent): Plan {
+  const { status } = parseJson(event.body, statusSchema);
+  const state = DELIVERY_STATES.find((known) => known === status.status);
+  // Others tell of things that our messages do not have.
+  if (state === undefined) return NOTHING;
+  const [error] = status.errors ?? [];
+  const reference = Number(status.biz_opaque_callback_data ?? NaN);
+  return {
+    effect: `message is ${state}`,
+    tasks: [],
+    change: async (client) => {
+      const changed = await applyDeliveryState(client, {
+        providerId: status.id,
+        messageId: Number.isSafeInteger(reference) && reference > 0 ? reference : undefined,
+        state,
+        ...(error === undefined
+          ? {}
+          : { error: [`code ${error.code}`, error.title].filter(Boolean).join(': ') }),
+      });
+      if (error?.code === OPTED_OUT) await noteOptOutOfMessage(client, status.id, event.receivedAt);
+      return changed ? `message is ${state}` : 'no message of ours, or it was further on already';
+    },
+  };
+}
+
+function planMessage(event: IncomingEvent): Plan {
+  const { metadata: account, message } = parseJson(event.body, messageSchema);
+  const words =
+    message.text?.body ??
+    message.button?.text ??
+    message.interactive?.button_reply?.title ??
+    message.interactive?.list_reply?.title;
+  const consent = words === undefined ? undefined : consentOf(words, event.settings);
+  return {
+    effect: 'notes the contact’s message',
+    tasks: [],
+    change: (client) =>
+      withAccount(client, account.phone_number_id, () =>
+        noteInbound(client, event, { phone: message.from, at: message.timestamp, consent, wrote: true }),
+      ),
+  };
+}
+
+function planPreferences(event: IncomingEvent): Plan {
+  const { value } = parseJson(event.body, preferenceSchema).change;
+  return {
+    effect: 'notes what contacts want',
+    tasks: [],
+    change: (client) =>
+      withAccount(client, value.metadata.phone_number_id, async () => {
+        const done: string[] = [];
+        for (const { wa_id: phone, value: wish, timestamp } of value.user_preferences) {
+          const consent: Consent = wish === 'stop' ? 'opted_out' : 'opted_in';
+          done.push(await noteInbound(client, event, { phone, at: timestamp, consent, wrote: false }));
+        }
+        return done.join('; ');
+      }),
+  };
+}
+
+/** One app at Meta can serve several tenants: only numbers of this one count. */
+async function withAccount(
+  client: PoolClient,
+  phoneNumberId: string,
+  work: () => Promise<string>,
+): Promise<string> {
+  const { rowCount } = await client.query('SELECT FROM whatsapp_account WHERE phone_number_id = $1', [
+    phoneNumberId,
+  ]);
+  return rowCount === 0 ? 'not a number of this tenant' : work();
+}

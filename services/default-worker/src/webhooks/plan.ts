@@ -1,0 +1,37 @@
+/** What follows from an event: found out first, without touching anything, and carried out afterwards. */
+import type { TaskContract } from '@stratum/jobs';
+import type { KeyRing } from '@stratum/shared';
+import type { SourceName } from '@stratum/shared/webhooks';
+import type { PoolClient } from 'pg';
+
+/** An event as the planners see it. */
+export interface IncomingEvent {
+  tenantId: number;
+  endpointId: string;
+  source: SourceName;
+  /** Of the endpoint. */
+  settings: Readonly<Record<string, unknown>>;
+  /** What its effects are keyed by. */
+  identity: string;
+  type: string;
+  body: string;
+  receivedAt: Date;
+  keys: KeyRing;
+}
+
+export interface PlannedTask {
+  contract: TaskContract;
+  payload: unknown;
+  /** Where several events lead to one task: what they have in common, and when it is to run. Default: a task of its own, at once. */
+  shared?: { key: string; at: Date };
+}
+
+export interface Plan {
+  /** In words. `undefined`: nothing follows. */
+  effect: string | undefined;
+  tasks: PlannedTask[];
+  /** A change in the database, as the tenant; returns what it did, in words. Has to be harmless when it is repeated. */
+  change?: (client: PoolClient) => Promise<string>;
+}
+
+export const NOTHING: Plan = Object.freeze({ effect: undefined, tasks: [] });
