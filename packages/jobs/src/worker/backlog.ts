@@ -45,8 +45,8 @@ export class Backlog {
     }
     const timer = setTimeout(() => {
       this.waiters.delete(delivery);
-      this.line(lane)?.enqueue(delivery);
-      this.ready++;
+      // A timer may fire a millisecond early by the clock.
+      this.add(delivery, lane, notBefore);
       this.onReady();
     }, wait);
     this.waiters.set(delivery, timer);
