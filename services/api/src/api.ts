@@ -27,7 +27,7 @@ import { useWebhooks } from './webhooks/webhooks.js';
 
 export type ApiContext = ServiceContext<(typeof API_SETTINGS)[number]>;
 
-/** Resolves once it listens. */
+/** Resolves once it listens. Stopping it is idempotent. */
 export async function startApi(context: ApiContext): Promise<Running & { readonly url: string }> {
   const { configuration, connection, logger, metrics, registry } = context;
   const topology = platformTopology(configuration);
@@ -65,13 +65,12 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     deliveryRoutes(app, resources);
     await useWebhooks(app, resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
-    return {
-      url,
-      stop: async () => {
-        await app.close();
-        await closeResources();
-      },
+    let stopping: Promise<void> | undefined;
+    const stop = async (): Promise<void> => {
+      await app.close();
+      await closeResources();
     };
+    return { url, stop: () => (stopping ??= stop()) };
   } catch (error) {
     await app.close();
     await closeResources();

@@ -48,6 +48,8 @@ export interface Api extends Platform {
   keyText: string;
   /** Keys with every scope that their owners can have. */
   keys: { tenant: string; otherTenant: string; platform: string };
+  /** Before the end of the test, which does it by itself. */
+  stop: () => Promise<void>;
   /** Makes a key. @param tenantId `undefined`: the platform's */
   createKey: (
     tenantId: number | undefined,
@@ -119,6 +121,7 @@ export async function openApi(
     keyText,
     keys,
     createKey,
+    stop: api.stop,
     call: (method, path, options = {}) =>
       call(new URL(path, api.url), method, { key: keys.tenant, ...options }),
   };

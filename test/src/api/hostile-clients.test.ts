@@ -92,7 +92,10 @@ describe('a client', () => {
       `GET /v1/tasks/${String(body['id'])}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${api.keys.tenant}\r\n\r\n`,
     );
     await waitFor('the stream to be open', () => received().includes('text/event-stream'));
-    // The fixture stops the API when the test ends: that must not wait for this client.
+    const closed = once(socket, 'close');
+    await api.stop();
+    await closed;
+    expect(received()).toMatch(/^HTTP\/1.1 200 /);
   });
 });
 
