@@ -40,7 +40,23 @@ async function makeBelongings(api: Api): Promise<Belongings> {
   const workflow = await post('/v1/workflows', {
     chain: [{ task: 'evaluate_rules', options: { delay_ms: 3_600_000 } }],
   });
+  const subscription = await post('/v1/subscriptions', {
+    url: 'https://example.com/hook',
+    event_types: ['sync.completed'],
+    description: MARK,
+  });
+  const tested = await post(`/v1/subscriptions/${String(subscription['id'])}/test`, undefined);
+  const endpoint = await post('/v1/webhooks', { source: 'github', name: MARK });
+  const [delivery] = await api.query<{ id: string }>(
+    `INSERT INTO webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, body, body_key_id)
+     VALUES ($1, $2, $3, $3, 'push', now(), 'ignored', $4, $5) RETURNING id`,
+    [TENANT, endpoint['id'], MARK, ...sealedBody(api, String(endpoint['id']))],
+  );
   return {
+    '/v1/subscriptions/{id}': String(subscription['id']),
+    '/v1/subscriptions/{id}/deliveries/{event}': String(tested['event_id']),
+    '/v1/webhooks/{id}': String(endpoint['id']),
+    '/v1/webhooks/deliveries/{id}': String(delivery?.id),
     '/v1/workflows/{id}': String(workflow['id']),
     '/v1/tasks/{id}': String(task['id']),
     '/v1/dead-letters/{id}': deadId,
@@ -106,7 +122,7 @@ test('every route hides what is another tenant’s', { timeout: 120_000 }, async
       tried++;
     }
   }
-  expect(tried).toBeGreaterThanOrEqual(16);
+  expect(tried).toBeGreaterThanOrEqual(30);
   // Nor has any of it changed what the first tenant has.
   expect(await everythingOf(api, belongings)).toEqual(before);
 });

@@ -45,16 +45,8 @@ export class Backlog {
     }
     const timer = setTimeout(() => {
       this.waiters.delete(delivery);
-<<<<<<< HEAD
       // A timer may be a millisecond ahead of the clock: the task is not.
       this.add(delivery, lane, notBefore);
-||||||| b30dc26
-      this.line(lane)?.enqueue(delivery);
-      this.ready++;
-=======
-      // A timer may fire a millisecond early by the clock.
-      this.add(delivery, lane, notBefore);
->>>>>>> publishing
       this.onReady();
     }, wait);
     this.waiters.set(delivery, timer);
