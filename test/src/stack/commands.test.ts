@@ -51,48 +51,50 @@ test(
     expect(shown.output).toContain(addresses.sandbox);
     expect(shown.output).not.toContain(new URL(addresses.database).password);
 
-  const workflow = {
-    chord: {
-      group: ['meta', 'google'].map((platform) => ({
-        task: 'sync_campaign_data',
-        payload: { tenant_id: 1, platform },
-      })),
-      callback: { task: 'evaluate_rules', payload: { tenant_id: 1 } },
-    },
-  };
-  const started = await stratum([
-    'workflow',
-    'start',
-    JSON.stringify(workflow),
-    '--id',
-    'wf',
-    '--wait',
-    '--json',
-  ]);
-  expect(started.code).toBe(0);
-  expect(JSON.parse(started.output)).toMatchObject({ id: 'wf', state: 'SUCCESS' });
-  expect((await stratum(['workflow', 'show', 'wf'])).output).toMatch(/SUCCESS +sync_campaign_data +wf-2/);
-  expect((await stratum(['workflow', 'list'])).output).toContain('wf');
-  expect(await stratum(['workflow', 'cancel', 'wf'])).toMatchObject({ code: 1 });
-  expect(await stratum(['workflow', 'start', '{"chain":[{"task":"nobody"}]}'])).toMatchObject({
-    code: 1,
-    output: expect.stringContaining('chain[0].task'),
-  });
+    const workflow = {
+      chord: {
+        group: ['meta', 'google'].map((platform) => ({
+          task: 'sync_campaign_data',
+          payload: { tenant_id: 1, platform },
+        })),
+        callback: { task: 'evaluate_rules', payload: { tenant_id: 1 } },
+      },
+    };
+    const started = await stratum([
+      'workflow',
+      'start',
+      JSON.stringify(workflow),
+      '--id',
+      'wf',
+      '--wait',
+      '--json',
+    ]);
+    expect(started.code).toBe(0);
+    expect(JSON.parse(started.output)).toMatchObject({ id: 'wf', state: 'SUCCESS' });
+    expect((await stratum(['workflow', 'show', 'wf'])).output).toMatch(/SUCCESS +sync_campaign_data +wf-2/);
+    expect((await stratum(['workflow', 'list'])).output).toContain('wf');
+    expect(await stratum(['workflow', 'cancel', 'wf'])).toMatchObject({ code: 1 });
+    expect(await stratum(['workflow', 'start', '{"chain":[{"task":"nobody"}]}'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('chain[0].task'),
+    });
 
-  const wrong = await stratum(['call', 'sync_campaign_data', '{"tenant_id":"one"}']);
-  expect(wrong.code).toBe(1);
-  expect(wrong.output).toMatch(/tenant_id: .*platform: /s);
-  expect(await stratum(['call', 'no_such_task', '{}'])).toMatchObject({
-    code: 1,
-    output: expect.stringContaining('sync_campaign_data'),
-  });
-  expect((await stratum(['result', 'never-seen'])).code).toBe(1);
+    const wrong = await stratum(['call', 'sync_campaign_data', '{"tenant_id":"one"}']);
+    expect(wrong.code).toBe(1);
+    expect(wrong.output).toMatch(/tenant_id: .*platform: /s);
+    expect(await stratum(['call', 'no_such_task', '{}'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('sync_campaign_data'),
+    });
+    expect((await stratum(['result', 'never-seen'])).code).toBe(1);
 
-  const migrated = await stratum(['migrate']);
-  const seeded = await stratum(['seed']);
-  expect([migrated.code, seeded.code]).toEqual([0, 0]);
-  expect(await up.kill('SIGINT')).toBe(0);
-}, 120_000);
+    const migrated = await stratum(['migrate']);
+    const seeded = await stratum(['seed']);
+    expect([migrated.code, seeded.code]).toEqual([0, 0]);
+    expect(await up.kill('SIGINT')).toBe(0);
+  },
+  TIMEOUT_MS,
+);
 
 /** One for each queue. */
 const WORKERS = 6;
@@ -155,58 +157,72 @@ test(
     expect((await stratum('dead', 'list')).output).toContain('no dead letters');
     expect(await stratum('dead', 'discard', 'broken')).toMatchObject({ code: 1 });
 
-  await waitFor('the tail to tell it', () => tail.output().includes('"state":"SUCCESS"'));
-  expect(await tail.kill('SIGINT')).toBe(0);
-  expect(await up.kill('SIGINT')).toBe(0);
-}, 180_000);
+    await waitFor('the tail to tell it', () => tail.output().includes('"state":"SUCCESS"'));
+    expect(await tail.kill('SIGINT')).toBe(0);
+    expect(await up.kill('SIGINT')).toBe(0);
+  },
+  TIMEOUT_MS,
+);
 
-test('a newcomer sees a day of the schedule at once, and can change it', async () => {
-  const stack = await LocalStack.create();
-  const up = stack.up(['--fast-clock', '20000']);
-  await stack.started(up);
-  const stratum = async (...args: string[]): Promise<{ code: number | null; output: string }> => {
-    const program = stack.run(args);
-    return { code: await program.exited(), output: program.output() };
-  };
-  const entrySchema = z.looseObject({
-    name: z.string(),
-    state: z.looseObject({ last_run: z.looseObject({ outcome: z.string().nullable() }).nullable() }),
-  });
-  const json = async <T>(schema: z.ZodType<T>, ...args: string[]): Promise<T> =>
-    schema.parse(JSON.parse((await stratum('schedules', ...args, '--json')).output));
-  await waitFor(
-    'every job to have run',
-    async () => {
-      const entries = await json(z.array(entrySchema), 'list');
-      return entries.length === 15 && entries.every(({ state }) => state.last_run?.outcome === 'SUCCESS');
-    },
-    60_000,
-  );
-  expect((await stratum('dead', 'list')).output).toContain('no dead letters');
+test(
+  'a newcomer sees a day of the schedule at once, and can change it',
+  async () => {
+    const stack = await LocalStack.create();
+    const up = stack.up(['--fast-clock', '20000']);
+    await stack.started(up);
+    const stratum = async (...args: string[]): Promise<{ code: number | null; output: string }> => {
+      const program = stack.run(args);
+      return { code: await program.exited(), output: program.output() };
+    };
+    const entrySchema = z.looseObject({
+      name: z.string(),
+      state: z.looseObject({ last_run: z.looseObject({ outcome: z.string().nullable() }).nullable() }),
+    });
+    const json = async <T>(schema: z.ZodType<T>, ...args: string[]): Promise<T> =>
+      schema.parse(JSON.parse((await stratum('schedules', ...args, '--json')).output));
+    await waitFor(
+      'every job to have run',
+      async () => {
+        const entries = await json(z.array(entrySchema), 'list');
+        return entries.length === 15 && entries.every(({ state }) => state.last_run?.outcome === 'SUCCESS');
+      },
+      60_000,
+    );
+    expect((await stratum('dead', 'list')).output).toContain('no dead letters');
 
-  const entry = ['berlin', '--task', 'sync_campaign_data', '--payload', '{"tenant_id":1,"platform":"meta"}'];
-  const when = ['--cron', '30 2 * * *', '--time-zone', 'Europe/Berlin'];
-  expect(await json(entrySchema, 'add', ...entry, ...when)).toMatchObject({
-    source: 'runtime',
-    warnings: [],
-  });
-  expect(await json(entrySchema, 'edit', 'berlin', '--every', '6h')).toMatchObject({ every_ms: 21_600_000 });
-  expect(await json(entrySchema, 'pause', 'berlin', '--reason', 'credentials')).toMatchObject({
-    paused: { reason: 'credentials' },
-  });
-  expect(await json(entrySchema, 'resume', 'berlin')).toMatchObject({ paused: null });
-  expect(await json(z.unknown(), 'run', 'berlin')).toMatchObject({ duplicate: false });
-  const from = new Date(Date.now() - 86_400_000).toISOString();
-  expect(await json(z.array(z.string()), 'backfill', 'berlin', '--from', from)).toHaveLength(4);
-  expect(await json(entrySchema, 'show', 'berlin')).toMatchObject({ upcoming: expect.any(Array) });
-  expect(await json(z.unknown(), 'remove', 'berlin')).toEqual({ name: 'berlin', removed: true });
-  expect(await stratum('schedules', 'show', 'berlin')).toMatchObject({
-    code: 1,
-    output: expect.stringContaining('no schedule entry "berlin"'),
-  });
-  expect(await stratum('schedules', 'remove', 'evaluate_all_rules')).toMatchObject({ code: 1 });
-  expect(await up.kill('SIGINT')).toBe(0);
-}, 180_000);
+    const entry = [
+      'berlin',
+      '--task',
+      'sync_campaign_data',
+      '--payload',
+      '{"tenant_id":1,"platform":"meta"}',
+    ];
+    const when = ['--cron', '30 2 * * *', '--time-zone', 'Europe/Berlin'];
+    expect(await json(entrySchema, 'add', ...entry, ...when)).toMatchObject({
+      source: 'runtime',
+      warnings: [],
+    });
+    expect(await json(entrySchema, 'edit', 'berlin', '--every', '6h')).toMatchObject({
+      every_ms: 21_600_000,
+    });
+    expect(await json(entrySchema, 'pause', 'berlin', '--reason', 'credentials')).toMatchObject({
+      paused: { reason: 'credentials' },
+    });
+    expect(await json(entrySchema, 'resume', 'berlin')).toMatchObject({ paused: null });
+    expect(await json(z.unknown(), 'run', 'berlin')).toMatchObject({ duplicate: false });
+    const from = new Date(Date.now() - 86_400_000).toISOString();
+    expect(await json(z.array(z.string()), 'backfill', 'berlin', '--from', from)).toHaveLength(4);
+    expect(await json(entrySchema, 'show', 'berlin')).toMatchObject({ upcoming: expect.any(Array) });
+    expect(await json(z.unknown(), 'remove', 'berlin')).toEqual({ name: 'berlin', removed: true });
+    expect(await stratum('schedules', 'show', 'berlin')).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('no schedule entry "berlin"'),
+    });
+    expect(await stratum('schedules', 'remove', 'evaluate_all_rules')).toMatchObject({ code: 1 });
+    expect(await up.kill('SIGINT')).toBe(0);
+  },
+  TIMEOUT_MS,
+);
 
 test('without a stack it says what to do', async () => {
   const stack = await LocalStack.create();
