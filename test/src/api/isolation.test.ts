@@ -94,6 +94,10 @@ function alike(id: string): string {
 /** A body that would be taken, where a route needs one: what is refused for its body proves nothing. */
 const BODIES: Record<string, unknown> = {
   'PATCH /v1/schedules/{name}': { enabled: false },
+  'PATCH /v1/subscriptions/{id}': { description: 'mine' },
+  'PATCH /v1/webhooks/{id}': { name: 'mine' },
+  'POST /v1/webhooks/{id}/rotate': {},
+  'POST /v1/webhooks/{id}/deliveries/replay': {},
   'POST /v1/dead-letters/{id}/replay': {},
 };
 
