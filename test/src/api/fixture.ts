@@ -121,7 +121,7 @@ export async function openApi(
     keyText,
     keys,
     createKey,
-    stop: api.stop,
+    stop: () => api.stop(),
     call: (method, path, options = {}) =>
       call(new URL(path, api.url), method, { key: keys.tenant, ...options }),
   };

@@ -48,6 +48,7 @@ export function workflowCommand(): Command {
         .description('Show a workflow with all its steps.')
         .argument('<id>', 'id of the workflow')
         .option('--json', 'print JSON')
+        .addHelpText('after', '\nExample:\n  stratum workflow show nightly-report')
         .action(show),
     )
     .addCommand(
@@ -56,16 +57,18 @@ export function workflowCommand(): Command {
         .argument('<id>', 'id of the workflow')
         .option('--terminate', 'end running steps at once')
         .option('--json', 'print JSON')
+        .addHelpText('after', '\nExample:\n  stratum workflow cancel nightly-report')
         .action(cancel),
     )
     .addCommand(
       new Command('list')
         .description('List workflows, the newest first.')
-        .option('--tenant <id>')
-        .addOption(new Option('--state <state>').choices(WORKFLOW_STATES))
+        .option('--tenant <id>', 'only those of this tenant')
+        .addOption(new Option('--state <state>', 'only those in this state').choices(WORKFLOW_STATES))
         .option('--limit <count>', 'at most so many', Number, 50)
         .option('--before <number>', 'the next page', Number)
         .option('--json', 'print JSON')
+        .addHelpText('after', '\nExample:\n  stratum workflow list --state FAILURE')
         .action(list),
     );
 }
