@@ -16,7 +16,7 @@ export {
 } from './worker/worker-endpoints.js';
 export type { EnqueueOptions } from './client/compose.js';
 export type { QueueDepth } from './client/queue-depth.js';
-export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';
+export { AckMultiplexer, type AckMultiplexerOptions } from './connection/ack-multiplexer.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './connection/connect.js';
 export type {
   DeadLetter,
@@ -77,6 +77,8 @@ export type { TaskContext } from './worker/context.js';
 export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
 export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
 export { createReaper, type Reaper, type ReaperOptions } from './reaper/reaper.js';
+export { Fetcher, type FetcherOptions } from './worker/fetcher.js';
+export type { Lane } from './worker/lanes.js';
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';
 export { fastClock, type ScheduleClock } from './schedule/clock.js';
 export {

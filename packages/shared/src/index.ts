@@ -76,6 +76,7 @@ export {
   computeCdpRfm,
   computeCdpSegment,
 } from './tasks/cdp.js';
+export { ingestCustomerEvents } from './tasks/customer-events.js';
 export { recordDomainEvent, type DomainEventType } from './domain-events/domain-events.js';
 export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from './domain-events/relay.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';

@@ -8,12 +8,16 @@ import {
   type Running,
   type ServiceContext,
 } from '@stratum/shared';
+import { ensureEventStream } from '@stratum/shared/customer-events';
+import { AcceptedEvents } from './customer-events/accepted-events.js';
 import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
+import { customerEventRoutes } from './routes/customer-events.js';
 import { keyRoutes } from './routes/keys.js';
 import { serviceRoutes } from './routes/service.js';
+import { sourceRoutes } from './routes/sources.js';
 import { taskRoutes } from './routes/tasks.js';
 import type { API_SETTINGS } from './settings.js';
 
@@ -25,6 +29,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   const topology = platformTopology(configuration);
   await reconcileTopology(connection, topology);
   await ensureAuditStream(connection, configuration);
+  await ensureEventStream(connection, configuration);
   const client = createClient({ connection, topology, metrics });
   const schedules = openSchedules({ connection, topology, contracts: TASKS });
   const pool = openDatabase({
@@ -35,8 +40,13 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
   });
   const resources: ApiResources = { pool, connection, topology, client, schedules, configuration, registry };
+  const acceptedEvents = new AcceptedEvents({
+    connection,
+    prefix: configuration.STRATUM_PREFIX,
+    maxBytes: configuration.INGEST_MEMORY_LIMIT,
+  });
   const closeResources = async (): Promise<void> => {
-    await Promise.all([schedules.close(), client.close(), pool.end()]);
+    await Promise.all([acceptedEvents.close(), schedules.close(), client.close(), pool.end()]);
   };
   const app = await createServer(resources, logger);
   try {
@@ -45,6 +55,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     serviceRoutes(app, resources);
     taskRoutes(app, resources, { idempotency, longRequests });
     keyRoutes(app, resources);
+    sourceRoutes(app, resources);
+    customerEventRoutes(app, resources, acceptedEvents);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     return {
       url,

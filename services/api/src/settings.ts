@@ -13,4 +13,6 @@ export const API_SETTINGS = [
   'API_RATE_LIMIT',
   'API_BODY_LIMIT',
   'API_TRUSTED_PROXIES',
+  'INGEST_RATE_LIMIT',
+  'INGEST_MEMORY_LIMIT',
 ] as const satisfies readonly ConfigurationKey[];

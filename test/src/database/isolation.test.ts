@@ -14,6 +14,7 @@ const MIGRATIONS = [
   '0007_competitors',
   '0008_messages_and_posts',
   '0009_api_keys',
+  '0011_event_sources',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

@@ -125,6 +125,10 @@ const configurationSchema = z.object({
   API_BODY_LIMIT: count(1_048_576, 67_108_864),
   /** Proxies in front of the API whose `X-Forwarded-For` is believed: addresses or networks, comma-separated. Default: none. */
   API_TRUSTED_PROXIES: commaSeparated(),
+  /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */
+  INGEST_RATE_LIMIT: count(20_000),
+  /** Bodies of customer events held at once by a process of the API, in bytes; more are answered with 503. Default 67,108,864. */
+  INGEST_MEMORY_LIMIT: count(67_108_864, 17_179_869_184),
   /** Where the local stand-in for the platforms listens. Default 8100. */
   SANDBOX_PORT: port(8100),
 });
