@@ -110,6 +110,29 @@ CREATE TABLE cdp_rejected_event (
   PRIMARY KEY (tenant_id, id)
 );
 
+-- Months are UTC's, whatever zone a session is in; and of two sessions that make a month at once, both go on.
+CREATE OR REPLACE FUNCTION ensure_event_partition(month date) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+DECLARE
+  first_day  date := date_trunc('month', month)::date;
+  next_month date := (first_day + interval '1 month')::date;
+  partition  text := 'cdp_event_' || to_char(first_day, 'YYYY_MM');
+BEGIN
+  IF first_day < date '2000-01-01' OR first_day > date '2100-01-01' OR to_regclass('public.' || partition) IS NOT NULL THEN
+    RETURN;
+  END IF;
+  PERFORM pg_advisory_xact_lock(hashtext('stratum.event_partition'));
+  -- Rows of the month that the default partition has caught would forbid the new one: they stay where they are.
+  IF EXISTS (SELECT FROM public.cdp_event_rest WHERE occurred_at >= first_day AND occurred_at < next_month) THEN
+    RETURN;
+  END IF;
+  EXECUTE format('CREATE TABLE IF NOT EXISTS public.%I PARTITION OF public.cdp_event FOR VALUES FROM (%L) TO (%L)', partition, first_day::timestamptz, next_month::timestamptz);
+  EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', partition);
+  EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', partition);
+END
+$$;
+
 SELECT isolate_tenants('event_source', 'cdp_message', 'cdp_merge', 'cdp_rejected_event');
 
 REVOKE ALL ON FUNCTION event_source_of_key(bytea) FROM PUBLIC;
@@ -124,3 +147,4 @@ GRANT UPDATE (external_id, traits, total_events, total_purchases, total_revenue,
   ON cdp_profile TO stratum_cdp_worker;
 GRANT UPDATE (profile_id, origin_profile_id) ON cdp_identity, cdp_event TO stratum_cdp_worker;
 GRANT USAGE ON SEQUENCE cdp_profile_id_seq TO stratum_cdp_worker;
+GRANT EXECUTE ON FUNCTION ensure_event_partition(date) TO stratum_cdp_worker;

@@ -60,6 +60,8 @@ export function customerEventRoutes(
         // Before the body is read: what comes is bounded, whoever sends it.
         onRequest: async (request, reply) => {
           reply.raw.once('close', accepted.hold(announcedBytes(request)));
+          // One that says nothing of its body would count as one that has none.
+          request.headers['content-type'] ??= 'application/json';
         },
         config: { access: 'public', rateLimit: false },
         schema: {

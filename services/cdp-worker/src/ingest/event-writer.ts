@@ -134,8 +134,17 @@ function addTo(sum: WriteOutcome, more: WriteOutcome): void {
   sum.refusedLinks += more.refusedLinks;
 }
 
+/**
+ * Every statement looks a batch up by keys: one by one (LATERAL … LIMIT 1), or all at once and then hashed. Tables that are filling have no
+ * statistics yet, and without them the planner would read a tenant's rows from end to end for each of a batch.
+ */
+const BY_KEYS = ['enable_seqscan', 'enable_nestloop', 'enable_mergejoin', 'enable_material']
+  .map((setting) => `set_config('${setting}', 'off', true)`)
+  .join(', ');
+
 /** Returns the tenant's currency. */
 async function lockTenant(client: PoolClient, tenantId: number): Promise<string> {
+  await client.query(`SELECT ${BY_KEYS}`);
   await client.query({ name: 'ingest-lock', text: `SELECT ${WRITER_LOCK}`, values: [tenantId] });
   const { rows } = await client.query<{ currency: string }>({
     name: 'ingest-currency',
@@ -150,14 +159,14 @@ async function newOnes(client: PoolClient, tenantId: number, rows: readonly Even
   const byId = new Map<string, EventRow>();
   for (const row of rows) if (!byId.has(row.id)) byId.set(row.id, row);
   const candidates = [...byId.values()];
-  const { rows: added } = await client.query<{ place: string }>({
+  const { rows: added } = await client.query<{ id: string }>({
     name: 'ingest-messages',
-    text: `WITH given AS (SELECT * FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS g (id, occurred_at, place)),
-      added AS (INSERT INTO cdp_message (tenant_id, id, occurred_at) SELECT $1, id, occurred_at FROM given ON CONFLICT DO NOTHING RETURNING id)
-      SELECT given.place FROM given JOIN added USING (id) ORDER BY given.place`,
+    text: `INSERT INTO cdp_message (tenant_id, id, occurred_at) SELECT $1, * FROM unnest($2::uuid[], $3::timestamptz[])
+      ON CONFLICT DO NOTHING RETURNING id`,
     values: [tenantId, candidates.map(({ id }) => id), candidates.map(({ occurredAt }) => occurredAt)],
   });
-  return added.flatMap(({ place }) => candidates[Number(place) - 1] ?? []);
+  const isNew = new Set(added.map(({ id }) => id.replaceAll('-', '')));
+  return candidates.filter(({ id }) => isNew.has(id));
 }
 
 function distinct(rows: readonly EventRow[]): Identifier[] {
@@ -203,7 +212,8 @@ async function readParents(
     text: `WITH RECURSIVE path AS (
         SELECT id, merged_into FROM cdp_profile WHERE tenant_id = $1 AND id = ANY($2::bigint[])
         UNION
-        SELECT p.id, p.merged_into FROM path JOIN cdp_profile p ON p.tenant_id = $1 AND p.id = path.merged_into
+        SELECT p.id, p.merged_into FROM path,
+          LATERAL (SELECT id, merged_into FROM cdp_profile WHERE tenant_id = $1 AND id = path.merged_into LIMIT 1) p
       ) SELECT id, merged_into FROM path WHERE merged_into IS NOT NULL`,
     values: [tenantId, [...new Set(origins.values())]],
   });

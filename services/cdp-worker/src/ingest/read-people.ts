@@ -50,9 +50,9 @@ export async function readPeople(
   const { rows } = await client.query<IdentityRow>({
     name: 'ingest-identities',
     text: `SELECT k.place, i.profile_id, coalesce(i.origin_profile_id, i.profile_id) AS origin_id, ${PROFILE_COLUMNS}
-      FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS k (type, hash, place)
-      JOIN cdp_identity i ON i.tenant_id = $1 AND i.type = k.type AND i.value_hash = k.hash
-      JOIN cdp_profile p ON p.tenant_id = $1 AND p.id = i.profile_id`,
+      FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS k (type, hash, place),
+        LATERAL (SELECT * FROM cdp_identity WHERE tenant_id = $1 AND type = k.type AND value_hash = k.hash LIMIT 1) i,
+        LATERAL (SELECT * FROM cdp_profile WHERE tenant_id = $1 AND id = i.profile_id LIMIT 1) p`,
     values: [tenantId, identifiers.map(({ type }) => type), identifiers.map(({ hash }) => `\\x${hash}`)],
   });
   for (const row of rows) {
@@ -80,13 +80,14 @@ async function readByExternalId(
     // The profile may have become part of another one, and that one, too.
     text: `WITH RECURSIVE chain AS (
         SELECT k.place, p.id AS origin_id, p.id, p.merged_into
-        FROM unnest($2::text[]) WITH ORDINALITY AS k (external_id, place)
-        JOIN cdp_profile p ON p.tenant_id = $1 AND p.external_id = k.external_id
+        FROM unnest($2::text[]) WITH ORDINALITY AS k (external_id, place),
+          LATERAL (SELECT id, merged_into FROM cdp_profile WHERE tenant_id = $1 AND external_id = k.external_id LIMIT 1) p
         UNION ALL
-        SELECT chain.place, chain.origin_id, p.id, p.merged_into FROM chain JOIN cdp_profile p ON p.tenant_id = $1 AND p.id = chain.merged_into
+        SELECT chain.place, chain.origin_id, p.id, p.merged_into
+        FROM chain, LATERAL (SELECT id, merged_into FROM cdp_profile WHERE tenant_id = $1 AND id = chain.merged_into LIMIT 1) p
       )
       SELECT chain.place, p.id AS profile_id, chain.origin_id, ${PROFILE_COLUMNS}
-      FROM chain JOIN cdp_profile p ON p.tenant_id = $1 AND p.id = chain.id WHERE chain.merged_into IS NULL`,
+      FROM chain, LATERAL (SELECT * FROM cdp_profile WHERE tenant_id = $1 AND id = chain.id LIMIT 1) p WHERE chain.merged_into IS NULL`,
     values: [tenantId, users.map(({ value }) => value)],
   });
   return rows.flatMap((row) => {

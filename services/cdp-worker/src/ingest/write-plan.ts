@@ -67,7 +67,7 @@ async function updateProfiles({ client, tenantId }: PlanTarget, { profiles, chan
       FROM unnest($2::bigint[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::numeric[], $9::timestamptz[],
         $10::timestamptz[], $11::timestamptz[], $12::jsonb[])
         AS n (id, external_id, user_ids, identities, events, purchases, revenue, first_seen, last_seen, last_purchase, traits)
-      WHERE p.tenant_id = $1 AND p.id = n.id`,
+      WHERE p.tenant_id = $1 AND p.id = ANY($2::bigint[]) AND p.id = n.id`,
     values: [
       tenantId,
       changed.map(([id]) => id),
@@ -128,7 +128,7 @@ async function mergeProfiles({ client, tenantId }: PlanTarget, merges: readonly 
     text: `INSERT INTO cdp_merge (tenant_id, profile_id, into_profile_id, reason, event_id, traits_before, first_seen_before, last_seen_before, last_purchase_before)
       SELECT $1, m.loser, m.survivor, m.reason, m.event_id, s.traits, s.first_seen_at, s.last_seen_at, s.last_purchase_at
       FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::uuid[]) AS m (loser, survivor, reason, event_id)
-      JOIN cdp_profile s ON s.tenant_id = $1 AND s.id = m.survivor`,
+      JOIN cdp_profile s ON s.tenant_id = $1 AND s.id = ANY($3::bigint[]) AND s.id = m.survivor`,
     values: [tenantId, ...pairs, merges.map(({ link }) => link.reason), merges.map(({ link }) => link.eventId)],
   });
   await client.query({
@@ -137,28 +137,28 @@ async function mergeProfiles({ client, tenantId }: PlanTarget, merges: readonly 
         SELECT m.survivor, sum(l.total_events) AS events, sum(l.total_purchases) AS purchases, sum(l.total_revenue) AS revenue,
           min(l.first_seen_at) AS first_seen, max(l.last_seen_at) AS last_seen, max(l.last_purchase_at) AS last_purchase,
           bool_or(l.kept_apart) AS kept_apart
-        FROM ${from} JOIN cdp_profile l ON l.tenant_id = $1 AND l.id = m.loser GROUP BY m.survivor
+        FROM ${from} JOIN cdp_profile l ON l.tenant_id = $1 AND l.id = ANY($2::bigint[]) AND l.id = m.loser GROUP BY m.survivor
       ), said AS (
         SELECT m.survivor, jsonb_object_agg(t.key, t.value) AS traits
-        FROM ${from} JOIN cdp_profile l ON l.tenant_id = $1 AND l.id = m.loser, jsonb_each(l.traits) t GROUP BY m.survivor
+        FROM ${from} JOIN cdp_profile l ON l.tenant_id = $1 AND l.id = ANY($2::bigint[]) AND l.id = m.loser, jsonb_each(l.traits) t GROUP BY m.survivor
       )
       UPDATE cdp_profile p SET total_events = p.total_events + sums.events, total_purchases = p.total_purchases + sums.purchases,
         total_revenue = p.total_revenue + sums.revenue, first_seen_at = least(p.first_seen_at, sums.first_seen),
         last_seen_at = greatest(p.last_seen_at, sums.last_seen), last_purchase_at = greatest(p.last_purchase_at, sums.last_purchase),
         traits = coalesce(said.traits, '{}') || p.traits, kept_apart = p.kept_apart OR sums.kept_apart
-      FROM sums LEFT JOIN said USING (survivor) WHERE p.tenant_id = $1 AND p.id = sums.survivor`,
+      FROM sums LEFT JOIN said USING (survivor) WHERE p.tenant_id = $1 AND p.id = ANY($3::bigint[]) AND p.id = sums.survivor`,
     values: [tenantId, ...pairs],
   });
   await client.query({
     name: 'ingest-merge-profiles',
-    text: `UPDATE cdp_profile p SET merged_into = m.survivor FROM ${from} WHERE p.tenant_id = $1 AND p.id = m.loser`,
+    text: `UPDATE cdp_profile p SET merged_into = m.survivor FROM ${from} WHERE p.tenant_id = $1 AND p.id = ANY($2::bigint[]) AND p.id = m.loser`,
     values: [tenantId, ...pairs],
   });
   for (const table of ['cdp_identity', 'cdp_event']) {
     await client.query({
       name: `ingest-move-${table}`,
       text: `UPDATE ${table} t SET profile_id = m.survivor, origin_profile_id = coalesce(t.origin_profile_id, t.profile_id)
-        FROM ${from} WHERE t.tenant_id = $1 AND t.profile_id = m.loser`,
+        FROM ${from} WHERE t.tenant_id = $1 AND t.profile_id = ANY($2::bigint[]) AND t.profile_id = m.loser`,
       values: [tenantId, ...pairs],
     });
   }
@@ -166,10 +166,10 @@ async function mergeProfiles({ client, tenantId }: PlanTarget, merges: readonly 
   await client.query({
     name: 'ingest-merge-memberships',
     text: `INSERT INTO cdp_segment_membership (tenant_id, segment_id, profile_id, entered_at)
-      SELECT $1, s.segment_id, m.survivor, min(s.entered_at) FROM ${from}
-      JOIN cdp_segment_membership s ON s.tenant_id = $1 AND s.profile_id = m.loser AND s.exited_at IS NULL
-      JOIN cdp_segment g ON g.tenant_id = $1 AND g.id = s.segment_id AND g.type = 'static'
-      GROUP BY 2, 3 ON CONFLICT DO NOTHING`,
+      SELECT $1, s.segment_id, m.survivor, min(s.entered_at) FROM cdp_segment g
+      JOIN cdp_segment_membership s ON s.tenant_id = $1 AND s.segment_id = g.id AND s.profile_id = ANY($2::bigint[]) AND s.exited_at IS NULL
+      JOIN ${from} ON m.loser = s.profile_id
+      WHERE g.tenant_id = $1 AND g.type = 'static' GROUP BY 2, 3 ON CONFLICT DO NOTHING`,
     values: [tenantId, ...pairs],
   });
 }
