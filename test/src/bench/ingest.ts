@@ -7,20 +7,25 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { migrate, openDatabase, withTenant } from '@stratum/shared';
-import { createSource } from '@stratum/shared/customer-events';
+import { createSource, eventStreamNames } from '@stratum/shared/customer-events';
 import { startPostgres } from '@stratum/shared/embedded';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { readPeakMemory } from './peak-memory.js';
 
 const TENANT = 1;
+const PREFIX = 'bench-ingest';
 const PER_REQUEST = 100;
 const CONNECTIONS = 8;
 const START_TIMEOUT_MS = 30_000;
 const DRAIN_TIMEOUT_MS = 600_000;
-const POLL_MS = 100;
+const POLL_MS = 250;
 const CHUNK = 1_000;
 const KIB_PER_MIB = 1024;
+/** Of Linux on every platform that Node runs on. */
+const TICKS_PER_SECOND = 100;
 const readySchema = z.object({ type: z.literal('ready'), url: z.string().optional() });
 const loadSchema = z.object({ accepted: z.number(), repeated: z.number(), seconds: z.number() });
 
@@ -45,9 +50,14 @@ export interface IngestFigures {
   merges: number;
   /** In MiB. */
   memory: { api: Memory; worker: Memory };
+  /** Processor time for an event in microseconds, whatever else the machine was doing; `null` where the system does not tell. */
+  processorMicros: Record<string, number | null>;
 }
 
-export async function benchIngest(natsUrl: string, events: number, say: (message: string) => void): Promise<IngestFigures> {
+export async function benchIngest(
+  server: { url: string; pid: number },
+  connection: NatsConnection,
+  events: number, say: (message: string) => void): Promise<IngestFigures> {
   const folder = await mkdtemp(join(tmpdir(), 'stratum-bench-'));
   const postgres = await startPostgres({ dataDir: folder });
   const children: ChildProcess[] = [];
@@ -57,9 +67,9 @@ export async function benchIngest(natsUrl: string, events: number, say: (message
     await pool.query(`INSERT INTO tenant (id, name, currency) VALUES ($1, 'Bench', 'USD')`, [TENANT]);
     const { writeKey } = await withTenant(pool, TENANT, (client) => createSource(client, { name: 'bench' }));
     const environment = {
-      NATS_URL: natsUrl,
+      NATS_URL: server.url,
       DATABASE_URL: postgres.url,
-      STRATUM_PREFIX: 'bench-ingest',
+      STRATUM_PREFIX: PREFIX,
       STRATUM_CREDENTIALS_KEY: `bench:${Buffer.alloc(32, 7).toString('base64')}`,
       LOG_LEVEL: 'warn',
       API_PORT: '0',
@@ -76,13 +86,25 @@ export async function benchIngest(natsUrl: string, events: number, say: (message
     );
     children.push(load);
     const sent = once(load, 'message').then(([message]: unknown[]) => loadSchema.parse(message));
-    await stored(pool, events / 3);
+    await reached(pool, events / 3);
     memory.api.third = await readMemory(api.pid);
     memory.worker.third = await readMemory(worker.pid);
     const { accepted, repeated, seconds } = await sent;
     const acceptedPerSecond = Math.round(accepted / seconds);
     say(`accepted ${count(accepted)} events in ${seconds.toFixed(1)} s: ${count(acceptedPerSecond)}/s${repeated > 0 ? `; ${repeated} requests were sent again` : ''}`);
-    const inDatabase = await stored(pool, accepted);
+    const inDatabase = await drained(connection, pool);
+    if (inDatabase !== accepted) throw new Error(`${accepted} events were accepted, ${inDatabase} stored.`);
+    const processorMicros: Record<string, number | null> = {};
+    const processes = {
+      api: [api.pid],
+      worker: [worker.pid],
+      NATS: [server.pid],
+      PostgreSQL: [postgres.pid, ...(await childrenOf(postgres.pid))],
+    };
+    for (const [name, pids] of Object.entries(processes)) {
+      const used = await processorSeconds(pids);
+      processorMicros[name] = used === null ? null : Math.round((used * 1e6) / inDatabase);
+    }
     const wholeSeconds = (performance.now() - startedAt) / 1000;
     const storedPerSecond = Math.round(inDatabase / wholeSeconds);
     say(`stored ${count(inDatabase)} in ${wholeSeconds.toFixed(1)} s from the first request: ${count(storedPerSecond)}/s`);
@@ -91,6 +113,8 @@ export async function benchIngest(natsUrl: string, events: number, say: (message
       memory[name].peak = await readPeakMemory(pid);
       say(`memory of the ${name}: ${memory[name].third} MiB after a third, ${memory[name].end} MiB at the end, ${memory[name].peak} MiB at most`);
     }
+    const shares = Object.entries(processorMicros).map(([name, micros]) => `${name} ${micros ?? '?'}`);
+    say(`processor time for an event, in µs: ${shares.join(', ')}`);
     const { rows } = await pool.query<{ profiles: number; merges: number }>(
       'SELECT (SELECT count(*)::int FROM cdp_profile WHERE merged_into IS NULL) AS profiles, (SELECT count(*)::int FROM cdp_merge) AS merges',
     );
@@ -109,6 +133,7 @@ export async function benchIngest(natsUrl: string, events: number, say: (message
       profiles,
       merges,
       memory,
+      processorMicros,
     };
   } finally {
     await Promise.all(children.map(end));
@@ -118,18 +143,33 @@ export async function benchIngest(natsUrl: string, events: number, say: (message
   }
 }
 
-/** Resolves with the number of events in the database once it is this large. */
-async function stored(pool: Pool, wanted: number): Promise<number> {
+/** Resolves once so many events are in the database. */
+async function reached(pool: Pool, wanted: number): Promise<void> {
+  await until(`${wanted} events in the database`, async () => (await countEvents(pool)) >= wanted);
+}
+
+/** Resolves with the number of events in the database once none is on its way. */
+async function drained(connection: NatsConnection, pool: Pool): Promise<number> {
+  const { stream } = eventStreamNames(PREFIX);
+  const manager = await jetstreamManager(connection);
+  await until('the stream to be empty', async () => (await manager.streams.info(stream)).state.messages === 0);
+  const total = await countEvents(pool);
+  const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM cdp_event');
+  if (rows[0]?.count !== total) throw new Error(`${rows[0]?.count} events, but profiles count ${total}`);
+  return total;
+}
+
+async function countEvents(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    'SELECT coalesce(sum(total_events), 0)::int AS count FROM cdp_profile WHERE merged_into IS NULL',
+  );
+  return rows[0]?.count ?? 0;
+}
+
+async function until(what: string, probe: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + DRAIN_TIMEOUT_MS;
-  for (;;) {
-    const { rows } = await pool.query<{ count: number }>('SELECT coalesce(sum(total_events), 0)::int AS count FROM cdp_profile WHERE merged_into IS NULL');
-    const total = rows[0]?.count ?? 0;
-    if (total >= wanted) {
-      const exact = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM cdp_event');
-      if (exact.rows[0]?.count !== total) throw new Error(`${exact.rows[0]?.count} events, but ${total} counted in profiles`);
-      return total;
-    }
-    if (performance.now() > deadline) throw new Error(`Only ${total} of ${wanted} events were stored in time.`);
+  while (!(await probe())) {
+    if (performance.now() > deadline) throw new Error(`Waited in vain for ${what}.`);
     await delay(POLL_MS);
   }
 }
@@ -184,6 +224,24 @@ async function readMemory(pid: number): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
   return kib === undefined ? null : Math.round(Number(kib) / KIB_PER_MIB);
+}
+
+/** Ended children count for their parent. `null` where the system does not tell. */
+async function processorSeconds(pids: readonly number[]): Promise<number | null> {
+  let ticks = 0;
+  for (const pid of pids) {
+    const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+    // Behind the name, which may hold spaces: utime, stime, cutime and cstime are the fields 14 to 17.
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+    if (fields.length < 15) return null;
+    ticks += fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return text.trim().split(' ').filter(Boolean).map(Number);
 }
 
 function count(value: number): string {

@@ -102,7 +102,7 @@ try {
     process.exit();
   }
   if (flags.ingest) {
-    const figures = await benchIngest(server.url, Number(flags.events), say);
+    const figures = await benchIngest(server, connection, Number(flags.events), say);
     if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
     await connection.close();
     await server.stop();

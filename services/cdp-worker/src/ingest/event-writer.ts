@@ -42,8 +42,14 @@ export interface WriteOutcome {
 /** One writer of a tenant's events at a time. Also taken to undo a merge. */
 export const WRITER_LOCK = "pg_advisory_xact_lock(hashtext('stratum.customer_events'), hashtext($1::text))";
 
+/** Events after which the database is told how large its tables have become, and by how many times more before it is told again. */
+const FIRST_TOLD = 500;
+const TOLD_FACTOR = 5;
+
 export class EventWriter {
   private readonly partitions: EventPartitions;
+  private written = 0;
+  private tellAt = FIRST_TOLD;
 
   constructor(private readonly options: EventWriterOptions) {
     this.partitions = new EventPartitions(options.pool);
@@ -55,7 +61,16 @@ export class EventWriter {
     await saveRejected(this.options.pool, tenantId, rejected);
     await this.partitions.ensure(rows.map(({ occurredAt }) => occurredAt));
     const outcome = await this.writeRows(tenantId, rows);
+    await this.tellGrowth(outcome.stored);
     return { ...outcome, rejected: outcome.rejected + rejected.length };
+  }
+
+  /** The more there is, the more seldom its statistics change. */
+  private async tellGrowth(stored: number): Promise<void> {
+    this.written += stored;
+    if (this.written < this.tellAt) return;
+    this.tellAt = this.written * TOLD_FACTOR;
+    await this.options.pool.query('SELECT note_customer_data($1)', [this.written]);
   }
 
   private async writeRows(tenantId: number, rows: readonly EventRow[]): Promise<WriteOutcome> {
