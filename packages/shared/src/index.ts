@@ -37,7 +37,7 @@ export { activeTenants, PLATFORM_TENANT_ID } from './database/tenants.js';
 export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
 export { seedDemonstration, type DemonstrationOptions } from './database/demonstration.js';
-export { DEMO_TENANT_ID, seed } from './database/seed.js';
+export { DEMO_TENANT_ID, DEMO_WRITE_KEY, seed } from './database/seed.js';
 export { derivedTaskId, fanOut, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
 export { startMonitoring, type MonitoringServer } from './service/monitoring-server.js';

@@ -1,13 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
-import {
-  loadConfiguration,
-  openDatabase,
-  PLATFORM_TENANT_ID,
-  publishAudit,
-  ensureAuditStream,
-  withTenant,
-} from '@stratum/shared';
+import { PLATFORM_TENANT_ID } from '@stratum/shared';
 import {
   ALL_SCOPES,
   createApiKey,
@@ -23,8 +14,8 @@ import {
 import { Command, InvalidArgumentError } from 'commander';
 import type { PoolClient } from 'pg';
 import { parseDuration } from '../duration.js';
-import { localEnvironment, withClient } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
+import { asTenant, parseTenant, type Tell } from '../tenant-session.js';
 
 interface OwnerOptions {
   tenant?: number;
@@ -113,40 +104,8 @@ function owned(name: string, description: string): Command {
     .option('--json', 'print JSON');
 }
 
-type Tell = (action: string, id: string, details?: Record<string, unknown>) => Promise<void>;
-
-/** In one transaction: a change that cannot be told to the audit trail is not made. */
-async function asOwner<T>(
-  { tenant = PLATFORM_TENANT_ID }: OwnerOptions,
-  work: (client: PoolClient, tell: Tell) => Promise<T>,
-): Promise<T> {
-  const configuration = loadConfiguration(
-    ['DATABASE_URL', 'STRATUM_PREFIX', 'STRATUM_REPLICAS'],
-    await localEnvironment(),
-  );
-  const pool = openDatabase({ url: configuration.DATABASE_URL, name: 'stratum-keys', role: 'stratum_api' });
-  try {
-    return await withClient(async ({ connection }) => {
-      await ensureAuditStream(connection, configuration);
-      return withTenant(pool, tenant, async (client) => {
-        const { rowCount } = await client.query('SELECT FROM tenant WHERE id = $1', [tenant]);
-        if (rowCount === 0) throw new Error(`There is no tenant ${tenant}.`);
-        return work(client, (action, id, details = {}) =>
-          publishAudit(connection, configuration.STRATUM_PREFIX, {
-            id: randomUUID(),
-            tenant_id: tenant,
-            actor: `cli/${userInfo().username}`,
-            action,
-            subject: `key/${id}`,
-            details,
-            occurred_at: new Date().toISOString(),
-          }),
-        );
-      });
-    });
-  } finally {
-    await pool.end();
-  }
+function asOwner<T>(options: OwnerOptions, work: (client: PoolClient, tell: Tell) => Promise<T>): Promise<T> {
+  return asTenant({ tenant: options.tenant ?? PLATFORM_TENANT_ID, role: 'stratum_api', subject: 'key' }, work);
 }
 
 function show({ key, text }: { key: ApiKey; text: string }, { json }: OwnerOptions): void {
@@ -182,12 +141,6 @@ function unknownKey(id: string): Error {
   return new Error(
     `There is no usable key "${id}" there. See \`stratum keys list\`, with --tenant for a tenant's.`,
   );
-}
-
-function parseTenant(text: string): number {
-  const tenant = Number(text);
-  if (Number.isSafeInteger(tenant) && tenant > 0) return tenant;
-  throw new InvalidArgumentError('Give the number of a tenant.');
 }
 
 function parseScopes(text: string): Scope[] {

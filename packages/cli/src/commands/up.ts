@@ -1,3 +1,4 @@
+import { DEMO_WRITE_KEY } from '@stratum/shared';
 import { Command, InvalidArgumentError } from 'commander';
 import { describeError, printTable, styled } from '../output.js';
 import { addDemonstration } from '../stack/demonstration.js';
@@ -138,6 +139,8 @@ Next:
   npx stratum status                 what runs and what the queues hold
   npx stratum schedules list         when each job runs next, and how it went
   npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait
+  curl -u ${DEMO_WRITE_KEY}: ${addresses.api}/v1/track -d '{"userId":"me","event":"Product Viewed"}'
+  npx stratum profiles show me --tenant 1
   psql "$(npx stratum status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
 }
 
