@@ -3,7 +3,8 @@ import { Agent, request } from 'node:http';
 import { z } from 'zod';
 import { eventOf } from './ingest-workload.js';
 
-const [url = '', writeKey = '', from = '0', to = '0', perBatch = '100', connections = '8'] = process.argv.slice(2);
+const [url = '', writeKey = '', from = '0', to = '0', perBatch = '100', connections = '8'] =
+  process.argv.slice(2);
 const agent = new Agent({ keepAlive: true, maxSockets: Number(connections) });
 const acceptedSchema = z.object({ success: z.literal(true), errors: z.array(z.unknown()).optional() });
 

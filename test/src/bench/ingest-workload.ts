@@ -9,8 +9,14 @@ const CONTEXT = {
   library: { name: 'analytics.js', version: 'npm:next-1.84.3' },
   locale: 'en-GB',
   timezone: 'Europe/Berlin',
-  userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
-  page: { path: '/boots', referrer: 'https://search.example/', title: 'Boots – Northwind Outfitters', url: 'https://shop.example/boots' },
+  userAgent:
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+  page: {
+    path: '/boots',
+    referrer: 'https://search.example/',
+    title: 'Boots – Northwind Outfitters',
+    url: 'https://shop.example/boots',
+  },
 };
 
 /** The nth event. */
@@ -30,19 +36,38 @@ export function eventOf(n: number): Record<string, unknown> {
     context: CONTEXT,
   };
   if (step === 4 && isUser) {
-    const traits = { email: `person-${person}@example.com`, plan: person % 2 === 0 ? 'free' : 'club', country: 'DE' };
+    const traits = {
+      email: `person-${person}@example.com`,
+      plan: person % 2 === 0 ? 'free' : 'club',
+      country: 'DE',
+    };
     return { ...event, type: 'identify', traits };
   }
   if (step === 11 && isLoggedIn) {
-    const properties = { order_id: `o-${n}`, revenue: 20 + (n % 180), currency: 'USD', products: [{ sku: `s-${n % 977}`, quantity: 1 }] };
+    const properties = {
+      order_id: `o-${n}`,
+      revenue: 20 + (n % 180),
+      currency: 'USD',
+      products: [{ sku: `s-${n % 977}`, quantity: 1 }],
+    };
     return { ...event, type: 'track', event: 'Order Completed', properties };
   }
   if (step % 3 === 0) {
     const name = PAGES[n % PAGES.length];
     return { ...event, type: 'page', name, properties: { url: `https://shop.example/${name}`, title: name } };
   }
-  const properties = { product_id: `p-${scatter(n) % 5_000}`, price: (n % 400) + 0.99, category: 'Boots', position: n % 40 };
-  return { ...event, type: 'track', event: step % 2 === 0 ? 'Product Viewed' : 'Product List Viewed', properties };
+  const properties = {
+    product_id: `p-${scatter(n) % 5_000}`,
+    price: (n % 400) + 0.99,
+    category: 'Boots',
+    position: n % 40,
+  };
+  return {
+    ...event,
+    type: 'track',
+    event: step % 2 === 0 ? 'Product Viewed' : 'Product List Viewed',
+    properties,
+  };
 }
 
 /** Numbers that follow no pattern (Knuth's multiplicative hash). */

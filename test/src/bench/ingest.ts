@@ -57,7 +57,9 @@ export interface IngestFigures {
 export async function benchIngest(
   server: { url: string; pid: number },
   connection: NatsConnection,
-  events: number, say: (message: string) => void): Promise<IngestFigures> {
+  events: number,
+  say: (message: string) => void,
+): Promise<IngestFigures> {
   const folder = await mkdtemp(join(tmpdir(), 'stratum-bench-'));
   const postgres = await startPostgres({ dataDir: folder });
   const children: ChildProcess[] = [];
@@ -91,7 +93,9 @@ export async function benchIngest(
     memory.worker.third = await readMemory(worker.pid);
     const { accepted, repeated, seconds } = await sent;
     const acceptedPerSecond = Math.round(accepted / seconds);
-    say(`accepted ${count(accepted)} events in ${seconds.toFixed(1)} s: ${count(acceptedPerSecond)}/s${repeated > 0 ? `; ${repeated} requests were sent again` : ''}`);
+    say(
+      `accepted ${count(accepted)} events in ${seconds.toFixed(1)} s: ${count(acceptedPerSecond)}/s${repeated > 0 ? `; ${repeated} requests were sent again` : ''}`,
+    );
     const inDatabase = await drained(connection, pool);
     if (inDatabase !== accepted) throw new Error(`${accepted} events were accepted, ${inDatabase} stored.`);
     const processorMicros: Record<string, number | null> = {};
@@ -107,11 +111,18 @@ export async function benchIngest(
     }
     const wholeSeconds = (performance.now() - startedAt) / 1000;
     const storedPerSecond = Math.round(inDatabase / wholeSeconds);
-    say(`stored ${count(inDatabase)} in ${wholeSeconds.toFixed(1)} s from the first request: ${count(storedPerSecond)}/s`);
-    for (const [name, pid] of [['api', api.pid], ['worker', worker.pid]] as const) {
+    say(
+      `stored ${count(inDatabase)} in ${wholeSeconds.toFixed(1)} s from the first request: ${count(storedPerSecond)}/s`,
+    );
+    for (const [name, pid] of [
+      ['api', api.pid],
+      ['worker', worker.pid],
+    ] as const) {
       memory[name].end = await readMemory(pid);
       memory[name].peak = await readPeakMemory(pid);
-      say(`memory of the ${name}: ${memory[name].third} MiB after a third, ${memory[name].end} MiB at the end, ${memory[name].peak} MiB at most`);
+      say(
+        `memory of the ${name}: ${memory[name].third} MiB after a third, ${memory[name].end} MiB at the end, ${memory[name].peak} MiB at most`,
+      );
     }
     const shares = Object.entries(processorMicros).map(([name, micros]) => `${name} ${micros ?? '?'}`);
     say(`processor time for an event, in µs: ${shares.join(', ')}`);
@@ -121,7 +132,9 @@ export async function benchIngest(
     const { profiles = 0, merges = 0 } = rows[0] ?? {};
     await Promise.all(children.splice(0).map(end));
     const barePerSecond = await bareInsert(pool, inDatabase);
-    say(`${count(profiles)} profiles, ${count(merges)} merges; the same rows by a bare INSERT: ${count(barePerSecond)}/s`);
+    say(
+      `${count(profiles)} profiles, ${count(merges)} merges; the same rows by a bare INSERT: ${count(barePerSecond)}/s`,
+    );
     return {
       events,
       accepted,
@@ -152,7 +165,10 @@ async function reached(pool: Pool, wanted: number): Promise<void> {
 async function drained(connection: NatsConnection, pool: Pool): Promise<number> {
   const { stream } = eventStreamNames(PREFIX);
   const manager = await jetstreamManager(connection);
-  await until('the stream to be empty', async () => (await manager.streams.info(stream)).state.messages === 0);
+  await until(
+    'the stream to be empty',
+    async () => (await manager.streams.info(stream)).state.messages === 0,
+  );
   const total = await countEvents(pool);
   const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM cdp_event');
   if (rows[0]?.count !== total) throw new Error(`${rows[0]?.count} events, but profiles count ${total}`);
@@ -180,7 +196,9 @@ async function bareInsert(pool: Pool, rows: number): Promise<number> {
   const client = await pool.connect();
   let milliseconds = 0;
   try {
-    await client.query('CREATE TEMP TABLE source AS SELECT row_number() OVER (ORDER BY received_at) AS place, * FROM cdp_event');
+    await client.query(
+      'CREATE TEMP TABLE source AS SELECT row_number() OVER (ORDER BY received_at) AS place, * FROM cdp_event',
+    );
     await client.query('CREATE INDEX ON source (place)');
     for (let first = 1; first <= rows; first += CHUNK) {
       const { rows: chunk } = await client.query<{ row: string }>(
@@ -189,7 +207,10 @@ async function bareInsert(pool: Pool, rows: number): Promise<number> {
       );
       const body = `[${chunk.map(({ row }) => row).join(',')}]`;
       const startedAt = performance.now();
-      await client.query('INSERT INTO bare_event SELECT * FROM jsonb_populate_recordset(NULL::bare_event, $1::jsonb)', [body]);
+      await client.query(
+        'INSERT INTO bare_event SELECT * FROM jsonb_populate_recordset(NULL::bare_event, $1::jsonb)',
+        [body],
+      );
       milliseconds += performance.now() - startedAt;
     }
   } finally {
@@ -198,13 +219,19 @@ async function bareInsert(pool: Pool, rows: number): Promise<number> {
   return Math.round((rows / milliseconds) * 1000);
 }
 
-async function start(children: ChildProcess[], module: string, env: NodeJS.ProcessEnv): Promise<{ url: string; pid: number }> {
+async function start(
+  children: ChildProcess[],
+  module: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ url: string; pid: number }> {
   const child = fork(fileURLToPath(import.meta.resolve(module)), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   children.push(child);
-  const [message]: unknown[] = await once(child, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) });
+  const [message]: unknown[] = await once(child, 'message', {
+    signal: AbortSignal.timeout(START_TIMEOUT_MS),
+  });
   return { url: readySchema.parse(message).url ?? '', pid: child.pid ?? 0 };
 }
 

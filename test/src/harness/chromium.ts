@@ -21,7 +21,9 @@ const LAUNCH_TIMEOUT_MS = 30_000;
 export async function launchChromium(): Promise<Browser> {
   const executablePath = process.env['CHROMIUM_BIN'] ?? PLACES.find((path) => existsSync(path));
   if (executablePath === undefined)
-    throw new Error('There is no Chromium. Install it (on Debian: apt-get install chromium), or name its path in CHROMIUM_BIN.');
+    throw new Error(
+      'There is no Chromium. Install it (on Debian: apt-get install chromium), or name its path in CHROMIUM_BIN.',
+    );
   const browser = await chromium.launch({ executablePath, args: FLAGS, timeout: LAUNCH_TIMEOUT_MS });
   onTestFinished(() => browser.close());
   return browser;

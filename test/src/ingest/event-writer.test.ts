@@ -19,7 +19,9 @@ describe('an event', () => {
     const later = { ...event, event: { ...event.event, timestamp: '2026-11-02T00:00:00Z' } };
     expect(await writer.write(TENANT, [event, later])).toMatchObject({ stored: 1, repeated: 1 });
     expect(await otherWriter.write(TENANT, [later])).toMatchObject({ stored: 0, repeated: 1 });
-    await Promise.all(Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? writer : otherWriter).write(TENANT, [event, later])));
+    await Promise.all(
+      Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? writer : otherWriter).write(TENANT, [event, later])),
+    );
     // Another source may count its messages in the same way; another tenant has nothing to do with it.
     expect(await writer.write(TENANT, [{ ...event, sourceId: SOURCE + 1 }])).toMatchObject({ stored: 1 });
     expect(await writer.write(2, [event])).toMatchObject({ stored: 1 });
@@ -30,8 +32,13 @@ describe('an event', () => {
     const { writer, owner } = await openWriter();
     const month = new Date();
     const old = '2003-02-01T00:00:00Z';
-    await writer.write(TENANT, [incoming({ userId: 'u', timestamp: month.toISOString() }), incoming({ userId: 'u', timestamp: old })]);
-    const { rows } = await owner.query('SELECT tableoid::regclass::text AS name FROM cdp_event ORDER BY occurred_at');
+    await writer.write(TENANT, [
+      incoming({ userId: 'u', timestamp: month.toISOString() }),
+      incoming({ userId: 'u', timestamp: old }),
+    ]);
+    const { rows } = await owner.query(
+      'SELECT tableoid::regclass::text AS name FROM cdp_event ORDER BY occurred_at',
+    );
     const name = `cdp_event_${month.toISOString().slice(0, 7).replace('-', '_')}`;
     expect(rows).toEqual([{ name: 'cdp_event_rest' }, { name }]);
   });
@@ -39,9 +46,13 @@ describe('an event', () => {
   test('that cannot be written is set aside with the reason, and holds up no other', async () => {
     const { writer, owner, query } = await openWriter();
     await owner.query(`ALTER TABLE cdp_event ADD CONSTRAINT no_poison CHECK (name <> 'Poison')`);
-    const events = Array.from({ length: 21 }, (_, n) => incoming({ userId: `u-${n}`, event: n % 10 === 3 ? 'Poison' : 'Seen' }));
+    const events = Array.from({ length: 21 }, (_, n) =>
+      incoming({ userId: `u-${n}`, event: n % 10 === 3 ? 'Poison' : 'Seen' }),
+    );
     expect(await writer.write(TENANT, events)).toMatchObject({ stored: 19, rejected: 2 });
-    const rejected = await query<{ message_id: string; error: string; payload: Buffer }>('SELECT * FROM cdp_rejected_event');
+    const rejected = await query<{ message_id: string; error: string; payload: Buffer }>(
+      'SELECT * FROM cdp_rejected_event',
+    );
     expect(rejected).toHaveLength(2);
     expect(rejected[0]?.error).toContain('no_poison');
     expect(rejected[0]?.payload.toString('utf8')).toContain('Poison');
@@ -107,7 +118,9 @@ describe('identifiers', () => {
       `INSERT INTO cdp_profile (tenant_id, external_id, traits, total_events) VALUES (1, 'u-1', '{"plan": "club"}', 5)`,
     );
     await fixture.writer.write(TENANT, [incoming({ userId: 'u-1', anonymousId: 'a-1' })]);
-    expect(await profiles(fixture)).toMatchObject([{ external_id: 'u-1', total_events: 6, identities: 2, traits: { plan: 'club' } }]);
+    expect(await profiles(fixture)).toMatchObject([
+      { external_id: 'u-1', total_events: 6, identities: 2, traits: { plan: 'club' } },
+    ]);
     expect(await fixture.profileOf('user_id', 'u-1')).toBe(await fixture.profileOf('anonymous_id', 'a-1'));
   });
 
@@ -117,7 +130,8 @@ describe('identifiers', () => {
       incoming({ userId: `kiosk-${n}`, anonymousId: 'the-kiosk' }),
       incoming({ userId: `mail-${n}`, traits: { email: 'office@example.com' } }),
     ]).flat();
-    for (let from = 0; from < shared.length; from += 100) await fixture.writer.write(TENANT, shared.slice(from, from + 100));
+    for (let from = 0; from < shared.length; from += 100)
+      await fixture.writer.write(TENANT, shared.slice(from, from + 100));
     const people = await profiles(fixture);
     const most = Math.max(...people.map(({ user_ids: users }) => Number(users)));
     expect(most).toBe(5);
@@ -143,13 +157,35 @@ describe('a merge', () => {
     const fixture = await openWriter();
     const { writer, profileOf } = fixture;
     await writer.write(TENANT, [
-      incoming({ type: 'identify', userId: 'u-1', traits: { plan: 'pro' }, timestamp: '2026-11-05T00:00:00Z' }),
-      incoming({ anonymousId: 'a-2', event: 'Order Completed', properties: { revenue: 9 }, timestamp: '2026-11-01T00:00:00Z' }),
-      incoming({ type: 'identify', anonymousId: 'a-2', traits: { plan: 'free', city: 'Bern' }, timestamp: '2026-11-02T00:00:00Z' }),
+      incoming({
+        type: 'identify',
+        userId: 'u-1',
+        traits: { plan: 'pro' },
+        timestamp: '2026-11-05T00:00:00Z',
+      }),
+      incoming({
+        anonymousId: 'a-2',
+        event: 'Order Completed',
+        properties: { revenue: 9 },
+        timestamp: '2026-11-01T00:00:00Z',
+      }),
+      incoming({
+        type: 'identify',
+        anonymousId: 'a-2',
+        traits: { plan: 'free', city: 'Bern' },
+        timestamp: '2026-11-02T00:00:00Z',
+      }),
     ]);
-    const [user = 0, visitor = 0] = [await profileOf('user_id', 'u-1'), await profileOf('anonymous_id', 'a-2')];
+    const [user = 0, visitor = 0] = [
+      await profileOf('user_id', 'u-1'),
+      await profileOf('anonymous_id', 'a-2'),
+    ];
     expect(visitor).not.toBe(user);
-    expect(await writer.write(TENANT, [incoming({ userId: 'u-1', anonymousId: 'a-2', timestamp: '2026-11-06T00:00:00Z' })])).toMatchObject({ merged: 1 });
+    expect(
+      await writer.write(TENANT, [
+        incoming({ userId: 'u-1', anonymousId: 'a-2', timestamp: '2026-11-06T00:00:00Z' }),
+      ]),
+    ).toMatchObject({ merged: 1 });
     return { ...fixture, user, visitor };
   }
 
@@ -168,11 +204,15 @@ describe('a merge', () => {
     await writer.write(TENANT, [incoming({ userId: 'u-1', anonymousId: 'a-2' })]);
     const user = await profileOf('user_id', 'u-1');
     expect(await profileOf('anonymous_id', 'a-2')).toBe(user);
-    expect(await query('SELECT count(*)::int FROM cdp_event WHERE profile_id = $1', [user])).toEqual([{ count: 3 }]);
-    expect(await query('SELECT segment_id::int FROM cdp_segment_membership WHERE profile_id = $1', [user])).toEqual([{ segment_id: 1 }]);
-    expect(await query('SELECT profile_id::int, into_profile_id::int, reason, undone_at FROM cdp_merge')).toEqual([
-      { profile_id: visitor, into_profile_id: user, reason: 'anonymous_id', undone_at: null },
+    expect(await query('SELECT count(*)::int FROM cdp_event WHERE profile_id = $1', [user])).toEqual([
+      { count: 3 },
     ]);
+    expect(
+      await query('SELECT segment_id::int FROM cdp_segment_membership WHERE profile_id = $1', [user]),
+    ).toEqual([{ segment_id: 1 }]);
+    expect(
+      await query('SELECT profile_id::int, into_profile_id::int, reason, undone_at FROM cdp_merge'),
+    ).toEqual([{ profile_id: visitor, into_profile_id: user, reason: 'anonymous_id', undone_at: null }]);
   });
 
   test('joins totals and traits: what the user said counts more', async () => {
@@ -195,7 +235,12 @@ describe('a merge', () => {
     const fixture = await merged();
     const { writer, worker, user, visitor, profileOf } = fixture;
     await writer.write(TENANT, [
-      incoming({ anonymousId: 'a-2', event: 'Order Completed', properties: { revenue: 4 }, timestamp: '2026-11-07T00:00:00Z' }),
+      incoming({
+        anonymousId: 'a-2',
+        event: 'Order Completed',
+        properties: { revenue: 4 },
+        timestamp: '2026-11-07T00:00:00Z',
+      }),
       incoming({ userId: 'u-1', timestamp: '2026-11-08T00:00:00Z' }),
     ]);
     const done = await unmergeProfile(worker, { tenantId: TENANT, profileId: visitor });
@@ -228,8 +273,13 @@ describe('a merge', () => {
     expect(await profiles(fixture)).toMatchObject(apart);
     await writer.write(TENANT, [incoming({ userId: 'u-1', anonymousId: 'a-2' })]);
     expect(await profileOf('anonymous_id', 'a-2')).toBe(visitor);
-    expect(await profiles(fixture)).toMatchObject([{ id: user, total_events: 4 }, { id: visitor, total_events: 3 }]);
-    await expect(unmergeProfile(worker, { tenantId: TENANT, profileId: visitor })).rejects.toThrow(/part of no other/);
+    expect(await profiles(fixture)).toMatchObject([
+      { id: user, total_events: 4 },
+      { id: visitor, total_events: 3 },
+    ]);
+    await expect(unmergeProfile(worker, { tenantId: TENANT, profileId: visitor })).rejects.toThrow(
+      /part of no other/,
+    );
   });
 
   test('of merges is undone from the outside in', async () => {
@@ -240,21 +290,30 @@ describe('a merge', () => {
     await write({ anonymousId: 'a-2' });
     await write({ anonymousId: 'a-1', traits: { email: 'ann@example.com' } });
     await write({ anonymousId: 'a-2', traits: { email: 'ann@example.com' } });
-    const [first = 0, second = 0] = await Promise.all([profileOf('anonymous_id', 'a-1'), profileOf('anonymous_id', 'a-2')]);
+    const [first = 0, second = 0] = await Promise.all([
+      profileOf('anonymous_id', 'a-1'),
+      profileOf('anonymous_id', 'a-2'),
+    ]);
     expect(first).toBe(second);
     await write({ userId: 'u-1' });
     await write({ userId: 'u-1', anonymousId: 'a-2' });
     const user = await profileOf('user_id', 'u-1');
     expect(await profileOf('anonymous_id', 'a-1')).toBe(user);
     const inner = first + 1;
-    await expect(unmergeProfile(worker, { tenantId: TENANT, profileId: inner })).rejects.toThrow(`unmerge ${first} first`);
+    await expect(unmergeProfile(worker, { tenantId: TENANT, profileId: inner })).rejects.toThrow(
+      `unmerge ${first} first`,
+    );
     await unmergeProfile(worker, { tenantId: TENANT, profileId: first });
     await unmergeProfile(worker, { tenantId: TENANT, profileId: inner });
     const events = await withTenant(worker, TENANT, (client) =>
       client.query('SELECT profile_id::int AS id, count(*)::int FROM cdp_event GROUP BY 1 ORDER BY 1'),
     );
     // The event that joined the two named the address first, and that was the first one's.
-    expect(events.rows).toEqual([{ id: first, count: 3 }, { id: inner, count: 1 }, { id: user, count: 2 }]);
+    expect(events.rows).toEqual([
+      { id: first, count: 3 },
+      { id: inner, count: 1 },
+      { id: user, count: 2 },
+    ]);
     expect(await profiles(fixture)).toMatchObject([
       { id: first, total_events: 3 },
       { id: inner, total_events: 1 },

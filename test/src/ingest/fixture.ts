@@ -1,7 +1,12 @@
 /** A writer of customer events on a database of its own. */
 import { EventWriter, type IdentityLimits, type IncomingEvent } from '@stratum/cdp-worker';
 import { openCredentials, parseKeyRing, withTenant } from '@stratum/shared';
-import { customerEventSchema, identifier, type CustomerEvent, type IdentifierType } from '@stratum/shared/customer-events';
+import {
+  customerEventSchema,
+  identifier,
+  type CustomerEvent,
+  type IdentifierType,
+} from '@stratum/shared/customer-events';
 import type { Pool, QueryResultRow } from 'pg';
 import { testDatabase, testKeyText } from '../harness/index.js';
 
@@ -30,7 +35,9 @@ export interface WriterFixture {
 export async function openWriter(limits?: IdentityLimits): Promise<WriterFixture> {
   const database = await testDatabase();
   const keys = parseKeyRing(testKeyText());
-  await database.owner.query(`INSERT INTO tenant (id, name, currency) VALUES (1, 'One', 'USD'), (2, 'Two', 'EUR')`);
+  await database.owner.query(
+    `INSERT INTO tenant (id, name, currency) VALUES (1, 'One', 'USD'), (2, 'Two', 'EUR')`,
+  );
   const worker = database.as('stratum_cdp_worker');
   const options = { pool: worker, keys, ...(limits === undefined ? {} : { limits }) };
   const query = <Row extends QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> =>
@@ -64,7 +71,15 @@ export async function openWriter(limits?: IdentityLimits): Promise<WriterFixture
 let nextMessage = 0;
 
 /** A track event unless it says otherwise, with a message id of its own. */
-export function incoming(fields: Partial<CustomerEvent>, receivedAt = '2026-11-20T12:00:00.000Z'): IncomingEvent {
-  const event = customerEventSchema.parse({ type: 'track', event: 'Seen', messageId: `m-${nextMessage++}`, ...fields });
+export function incoming(
+  fields: Partial<CustomerEvent>,
+  receivedAt = '2026-11-20T12:00:00.000Z',
+): IncomingEvent {
+  const event = customerEventSchema.parse({
+    type: 'track',
+    event: 'Seen',
+    messageId: `m-${nextMessage++}`,
+    ...fields,
+  });
   return { sourceId: SOURCE, receivedAt, event };
 }

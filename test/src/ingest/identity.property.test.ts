@@ -6,8 +6,10 @@ import { expect, test } from 'vitest';
 import { incoming, NO_LIMITS, openWriter, TENANT, type WriterFixture } from './fixture.js';
 
 const RUNS = 25;
-const name = (prefix: string, most: number): fc.Arbitrary<string> => fc.nat({ max: most - 1 }).map((n) => `${prefix}-${n}`);
-const maybe = (value: fc.Arbitrary<string>): fc.Arbitrary<string | undefined> => fc.option(value, { nil: undefined });
+const name = (prefix: string, most: number): fc.Arbitrary<string> =>
+  fc.nat({ max: most - 1 }).map((n) => `${prefix}-${n}`);
+const maybe = (value: fc.Arbitrary<string>): fc.Arbitrary<string | undefined> =>
+  fc.option(value, { nil: undefined });
 
 /** Few people and many events, so that everything meets everything. */
 const eventArbitrary: fc.Arbitrary<Partial<CustomerEvent>> = fc.oneof(
@@ -54,12 +56,16 @@ const deliveryArbitrary: fc.Arbitrary<Delivery> = fc.record({
 test('is what a union-find says', async () => {
   const fixture = await openWriter(NO_LIMITS);
   await fc.assert(
-    fc.asyncProperty(fc.array(eventArbitrary, { minLength: 1, maxLength: 40 }), deliveryArbitrary, async (fields, delivery) => {
-      await empty(fixture);
-      const events = fields.map((each, index) => incoming({ ...each, messageId: `p-${index}` }));
-      await deliver(fixture, events, delivery);
-      expect(await actual(fixture)).toEqual(expected(events));
-    }),
+    fc.asyncProperty(
+      fc.array(eventArbitrary, { minLength: 1, maxLength: 40 }),
+      deliveryArbitrary,
+      async (fields, delivery) => {
+        await empty(fixture);
+        const events = fields.map((each, index) => incoming({ ...each, messageId: `p-${index}` }));
+        await deliver(fixture, events, delivery);
+        expect(await actual(fixture)).toEqual(expected(events));
+      },
+    ),
     { numRuns: RUNS, endOnFailure: true },
   );
 }, 120_000);
@@ -69,10 +75,12 @@ test('within limits, no profile holds users that nothing but a device joins, and
   await fc.assert(
     fc.asyncProperty(
       fc.array(
-        fc.record({ userId: maybe(name('u', 4)), anonymousId: name('a', 4) }).map(({ userId, anonymousId }) => ({
-          anonymousId,
-          ...(userId === undefined ? {} : { userId }),
-        })),
+        fc
+          .record({ userId: maybe(name('u', 4)), anonymousId: name('a', 4) })
+          .map(({ userId, anonymousId }) => ({
+            anonymousId,
+            ...(userId === undefined ? {} : { userId }),
+          })),
         { minLength: 1, maxLength: 40 },
       ),
       deliveryArbitrary,
@@ -118,7 +126,9 @@ async function deliver(
     queues[writers[n % writers.length] === true ? 0 : 1].push(batch);
     // What comes again may come to the other one, and with another time.
     if (again[n % again.length] === true)
-      queues[writers[n % writers.length] === true ? 1 : 0].push(batch.map((each) => ({ ...each, receivedAt: '2026-11-21T00:00:00.000Z' })));
+      queues[writers[n % writers.length] === true ? 1 : 0].push(
+        batch.map((each) => ({ ...each, receivedAt: '2026-11-21T00:00:00.000Z' })),
+      );
   }
   await Promise.all(
     [writer, otherWriter].map(async (each, index) => {
@@ -138,7 +148,8 @@ function expected(events: readonly IncomingEvent[]): Picture {
     const parent = parents.get(key) ?? key;
     return parent === key ? key : root(parent);
   };
-  const keys = ({ event }: IncomingEvent): string[] => identifiersOf(event).map(({ type, value }) => `${type} ${value}`);
+  const keys = ({ event }: IncomingEvent): string[] =>
+    identifiersOf(event).map(({ type, value }) => `${type} ${value}`);
   for (const event of events) {
     const [first = '', ...others] = keys(event);
     for (const other of [first, ...others]) {
@@ -146,7 +157,10 @@ function expected(events: readonly IncomingEvent[]): Picture {
       parents.set(root(other), root(first));
     }
   }
-  const people = new Map<string, { identifiers: string[]; messages: string[]; purchases: number; revenue: number }>();
+  const people = new Map<
+    string,
+    { identifiers: string[]; messages: string[]; purchases: number; revenue: number }
+  >();
   const personOf = (key: string) => {
     const person = people.get(root(key)) ?? { identifiers: [], messages: [], purchases: 0, revenue: 0 };
     people.set(root(key), person);
@@ -164,7 +178,13 @@ function expected(events: readonly IncomingEvent[]): Picture {
 }
 
 async function actual({ query, owner }: WriterFixture): Promise<Picture> {
-  const profiles = await query<{ id: string; total_events: number; purchases: number; revenue: number; identities: number }>(
+  const profiles = await query<{
+    id: string;
+    total_events: number;
+    purchases: number;
+    revenue: number;
+    identities: number;
+  }>(
     'SELECT id, total_events::int, total_purchases::int AS purchases, total_revenue::float8 AS revenue, identities FROM cdp_profile WHERE merged_into IS NULL',
   );
   // Identifiers are found by the hashes of all that there can be: the database does not tell them.
@@ -177,12 +197,16 @@ async function actual({ query, owner }: WriterFixture): Promise<Picture> {
        UNION SELECT 'e-' || n || '@example.com' FROM generate_series(0, 9) n) names`,
   );
   const valueOf = new Map(names.map(({ value, hash }) => [hash, value]));
-  const events = await query<{ profile_id: string; message_id: string }>('SELECT profile_id, message_id FROM cdp_event');
+  const events = await query<{ profile_id: string; message_id: string }>(
+    'SELECT profile_id, message_id FROM cdp_event',
+  );
   const people = profiles.map(({ id, total_events: total, purchases, revenue, identities }) => {
     const identifiers = hashes
       .filter((each) => each.profile_id === id)
       .map(({ type, hash }) => `${type} ${valueOf.get(hash)}`);
-    const messages = events.filter((each) => each.profile_id === id).map(({ message_id: message }) => message);
+    const messages = events
+      .filter((each) => each.profile_id === id)
+      .map(({ message_id: message }) => message);
     expect(total, 'the count of events').toBe(messages.length);
     expect(identities, 'the count of identifiers').toBe(identifiers.length);
     return paint({ identifiers, messages, purchases, revenue });
@@ -190,6 +214,15 @@ async function actual({ query, owner }: WriterFixture): Promise<Picture> {
   return { people: people.toSorted() };
 }
 
-function paint(person: { identifiers: string[]; messages: string[]; purchases: number; revenue: number }): string {
-  return JSON.stringify({ ...person, identifiers: person.identifiers.toSorted(), messages: person.messages.toSorted() });
+function paint(person: {
+  identifiers: string[];
+  messages: string[];
+  purchases: number;
+  revenue: number;
+}): string {
+  return JSON.stringify({
+    ...person,
+    identifiers: person.identifiers.toSorted(),
+    messages: person.messages.toSorted(),
+  });
 }

@@ -20,7 +20,9 @@ test('what was accepted is stored once', async () => {
   const broker = await startNatsServer({ binary: inject('natsBinary') });
   onTestFinished(() => broker.stop());
   await database.owner.query(`INSERT INTO tenant (id, name, currency) VALUES (1, 'One', 'USD')`);
-  const { writeKey } = await withTenant(database.owner, 1, (client) => createSource(client, { name: 'Web site' }));
+  const { writeKey } = await withTenant(database.owner, 1, (client) =>
+    createSource(client, { name: 'Web site' }),
+  );
   const env = {
     NATS_URL: broker.url,
     DATABASE_URL: database.url,
@@ -38,7 +40,7 @@ test('what was accepted is stored once', async () => {
 
   const accepted = new Set<string>();
   let tries = 0;
-  let isOver = false;
+  const over = new AbortController();
   let next = 0;
   /** Sends until it is taken, as Segment's libraries do: the same events, with another time of sending. */
   const sendOne = async (): Promise<void> => {
@@ -63,16 +65,12 @@ test('what was accepted is stored once', async () => {
     }
   };
   const senders = Array.from({ length: SENDERS }, async () => {
-    while (!isOver) await sendOne();
+    while (!over.signal.aborted) await sendOne();
   });
 
   for (const victim of KILLS) {
     const before = accepted.size;
-    await waitFor(
-      'events to be taken',
-      () => accepted.size - before >= BETWEEN_KILLS * PER_BATCH,
-      60_000,
-    );
+    await waitFor('events to be taken', () => accepted.size - before >= BETWEEN_KILLS * PER_BATCH, 60_000);
     if (victim === 'broker' || victim === 'all') await broker.kill();
     for (const name of ['api', 'worker'] as const) {
       if (victim !== name && victim !== 'all') continue;
@@ -82,7 +80,7 @@ test('what was accepted is stored once', async () => {
     if (victim === 'broker' || victim === 'all') await broker.restart();
   }
   await waitFor('the last start', () => accepted.size > 0 && !programs.api.hasEnded());
-  isOver = true;
+  over.abort();
   await Promise.all(senders);
 
   const count = async (sql: string): Promise<number> => {
@@ -98,7 +96,9 @@ test('what was accepted is stored once', async () => {
   expect(rows).toHaveLength(new Set(rows.map(({ message_id: id }) => id)).size);
   const stored = new Set(rows.map(({ message_id: id }) => id));
   expect([...accepted].filter((id) => !stored.has(id))).toEqual([]);
-  expect(await count('SELECT sum(total_events) AS count FROM cdp_profile WHERE merged_into IS NULL')).toBe(rows.length);
+  expect(await count('SELECT sum(total_events) AS count FROM cdp_profile WHERE merged_into IS NULL')).toBe(
+    rows.length,
+  );
   expect(await count('SELECT sum(total_purchases) AS count FROM cdp_profile WHERE merged_into IS NULL')).toBe(
     await count(`SELECT count(*) FROM cdp_event WHERE name = 'Order Completed'`),
   );

@@ -105,7 +105,10 @@ function owned(name: string, description: string): Command {
 }
 
 function asOwner<T>(options: OwnerOptions, work: (client: PoolClient, tell: Tell) => Promise<T>): Promise<T> {
-  return asTenant({ tenant: options.tenant ?? PLATFORM_TENANT_ID, role: 'stratum_api', subject: 'key' }, work);
+  return asTenant(
+    { tenant: options.tenant ?? PLATFORM_TENANT_ID, role: 'stratum_api', subject: 'key' },
+    work,
+  );
 }
 
 function show({ key, text }: { key: ApiKey; text: string }, { json }: OwnerOptions): void {

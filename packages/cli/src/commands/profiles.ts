@@ -102,12 +102,18 @@ function print(profile: ProfileView): void {
   console.log('\nDid last');
   printTable(
     ['event', 'when', 'properties'],
-    profile.events.map(({ name, occurred_at: at, properties }) => [name, at.toISOString(), JSON.stringify(properties)]),
+    profile.events.map(({ name, occurred_at: at, properties }) => [
+      name,
+      at.toISOString(),
+      JSON.stringify(properties),
+    ]),
   );
 }
 
 function parseId(text: string): number {
   const id = Number(text);
   if (Number.isSafeInteger(id) && id > 0) return id;
-  throw new InvalidArgumentError("Give a profile's number; `stratum profiles show` tells those that became part of it.");
+  throw new InvalidArgumentError(
+    "Give a profile's number; `stratum profiles show` tells those that became part of it.",
+  );
 }

@@ -22,14 +22,19 @@ export function sourcesCommand(): Command {
       ofTenant('list', 'List the sources of a tenant.').action(async (options: SourceOptions) => {
         const sources = await change(options, (client) => listSources(client));
         if (options.json) printJson(sources);
-        else if (sources.length === 0) console.log('There are no sources. Make one with `stratum sources create`.');
+        else if (sources.length === 0)
+          console.log('There are no sources. Make one with `stratum sources create`.');
         else printSources(sources);
       }),
     )
     .addCommand(
       ofTenant('create', 'Make a source, and show its write key this once.')
         .argument('<name>', 'what it is, for example "Web site"')
-        .option('--origins <list>', 'origins of pages that may send, comma-separated; default: any', parseOrigins)
+        .option(
+          '--origins <list>',
+          'origins of pages that may send, comma-separated; default: any',
+          parseOrigins,
+        )
         .action(async (name: string, options: SourceOptions & { origins?: string[] }) => {
           const made = await change(options, async (client, tell) => {
             const created = await createSource(client, { name, allowedOrigins: options.origins ?? [] });
@@ -75,17 +80,27 @@ function ofTenant(name: string, description: string): Command {
     .option('--json', 'print JSON');
 }
 
-function change<T>({ tenant }: SourceOptions, work: (client: PoolClient, tell: Tell) => Promise<T>): Promise<T> {
+function change<T>(
+  { tenant }: SourceOptions,
+  work: (client: PoolClient, tell: Tell) => Promise<T>,
+): Promise<T> {
   return asTenant({ tenant, role: 'stratum_api', subject: 'source' }, work);
 }
 
-function show({ source, writeKey }: { source: EventSource; writeKey: string }, { json }: SourceOptions): void {
+function show(
+  { source, writeKey }: { source: EventSource; writeKey: string },
+  { json }: SourceOptions,
+): void {
   if (json) {
     printJson({ ...source, writeKey });
     return;
   }
-  console.log(`${styled('bold', writeKey)}\n\nThis is shown once. The source's id is ${source.id}; send an event so:\n`);
-  console.log(`  curl -u ${writeKey}: http://127.0.0.1:8000/v1/track -d '{"userId":"u-1","event":"Product Viewed"}'`);
+  console.log(
+    `${styled('bold', writeKey)}\n\nThis is shown once. The source's id is ${source.id}; send an event so:\n`,
+  );
+  console.log(
+    `  curl -u ${writeKey}: http://127.0.0.1:8000/v1/track -d '{"userId":"u-1","event":"Product Viewed"}'`,
+  );
 }
 
 function printSources(sources: readonly EventSource[]): void {
@@ -117,6 +132,8 @@ function parseOrigins(text: string): string[] {
   return text.split(',').map((part) => {
     const origin = part.trim();
     if (/^https?:\/\/[^\s/]+$/.test(origin)) return origin;
-    throw new InvalidArgumentError(`"${origin}" is no origin; an origin is such as https://shop.example.com.`);
+    throw new InvalidArgumentError(
+      `"${origin}" is no origin; an origin is such as https://shop.example.com.`,
+    );
   });
 }

@@ -43,13 +43,17 @@ const shape = z.object({
 export type CustomerEvent = z.output<typeof shape>;
 
 /** What each type needs besides an identifier. */
-const NEEDED = { track: 'event', group: 'groupId', alias: 'previousId' } as const;
+const NEEDED: Readonly<Partial<Record<EventType, 'event' | 'groupId' | 'previousId'>>> = {
+  track: 'event',
+  group: 'groupId',
+  alias: 'previousId',
+};
 
 export const customerEventSchema = shape.check(({ value, issues }) => {
   const missing = (field: string, message: string): void => {
     issues.push({ code: 'custom', path: [field], message, input: value });
   };
-  const needed = value.type in NEEDED ? NEEDED[value.type as keyof typeof NEEDED] : undefined;
+  const needed = NEEDED[value.type];
   if (needed !== undefined && isAbsent(value[needed]))
     missing(needed, `is needed for an event of the type "${value.type}"`);
   if (value.type === 'alias' ? isAbsent(value.userId) : isAbsent(value.userId) && isAbsent(value.anonymousId))

@@ -43,7 +43,7 @@ export function namesSomebody(id: string): boolean {
 }
 
 /** Letters in lower case, no spaces around; `undefined` when it is no address. */
-export function normaliseEmail(text: unknown): string | undefined {
+function normaliseEmail(text: unknown): string | undefined {
   if (typeof text !== 'string' || text.length > MAX_ADDRESS) return undefined;
   const address = text.trim().normalize('NFC').toLowerCase();
   return ADDRESS.test(address) ? address : undefined;
@@ -54,7 +54,7 @@ export function identifier(type: IdentifierType, value: string): Identifier {
 }
 
 /** An address that the event tells of the person itself; one in `properties` may be anybody's. */
-export function emailOf({ traits, context }: Pick<CustomerEvent, 'traits' | 'context'>): string | undefined {
+function emailOf({ traits, context }: Pick<CustomerEvent, 'traits' | 'context'>): string | undefined {
   return normaliseEmail(traits?.['email']) ?? normaliseEmail(asRecord(context?.['traits'])?.['email']);
 }
 
@@ -66,7 +66,8 @@ export function identifiersOf(event: CustomerEvent): Identifier[] {
   const found: Identifier[] = [];
   const add = (type: IdentifierType, value: string | null | undefined): void => {
     if (value === undefined || value === null || !namesSomebody(value)) return;
-    if (!found.some((each) => each.type === type && each.value === value)) found.push(identifier(type, value));
+    if (!found.some((each) => each.type === type && each.value === value))
+      found.push(identifier(type, value));
   };
   add('user_id', event.userId);
   if (event.type === 'alias') {

@@ -24,7 +24,7 @@ export interface KnownSource {
 }
 
 /** How long the key before a rotation goes on working, in milliseconds: pages that are open have it. */
-export const KEY_GRACE_MS = 7 * 24 * 3_600_000;
+const KEY_GRACE_MS = 7 * 24 * 3_600_000;
 const SEEN_EVERY_MS = 60_000;
 const COLUMNS = 'id, name, key_prefix, allowed_origins, status, created_at, rotated_at, last_seen_at';
 

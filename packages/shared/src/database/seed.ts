@@ -83,7 +83,9 @@ export async function seed(pool: Pool, keys: KeyRing): Promise<number> {
     });
   }
   await withTenant(pool, DEMO_TENANT_ID, async (client) => {
-    const { rowCount } = await client.query('SELECT FROM event_source WHERE tenant_id = $1', [DEMO_TENANT_ID]);
+    const { rowCount } = await client.query('SELECT FROM event_source WHERE tenant_id = $1', [
+      DEMO_TENANT_ID,
+    ]);
     if (rowCount === 0) await createSource(client, { name: 'Web site', writeKey: DEMO_WRITE_KEY });
   });
   // The next tenant gets a number behind those given here.

@@ -26,7 +26,11 @@ export class AcceptedEvents {
   }
 
   /** Resolves once the broker has stored them. @throws ProblemError `unavailable`: then they have to be sent again */
-  async publish({ tenantId, sourceId }: KnownSource, receivedAt: string, events: readonly string[]): Promise<void> {
+  async publish(
+    { tenantId, sourceId }: KnownSource,
+    receivedAt: string,
+    events: readonly string[],
+  ): Promise<void> {
     const body = `{"sourceId":${sourceId},"receivedAt":"${receivedAt}","events":[${events.join(',')}]}`;
     try {
       await this.publisher.publish(this.subject(tenantId, sourceId), body);
@@ -37,7 +41,8 @@ export class AcceptedEvents {
 
   /** Room for a request of so many bytes, given back by what it returns. @throws ProblemError `unavailable` when there is none */
   hold(bytes: number): () => void {
-    if (this.heldBytes + bytes > this.options.maxBytes) throw unavailable('More events wait here than can be held.');
+    if (this.heldBytes + bytes > this.options.maxBytes)
+      throw unavailable('More events wait here than can be held.');
     this.heldBytes += bytes;
     return () => {
       this.heldBytes -= bytes;

@@ -28,13 +28,15 @@ export function eventTime(
   sentAt: number | undefined,
   receivedAt: number,
 ): EventTime {
-  if (timestamp === undefined) return { timestamp: new Date(receivedAt).toISOString(), originalTimestamp: undefined };
+  if (timestamp === undefined)
+    return { timestamp: new Date(receivedAt).toISOString(), originalTimestamp: undefined };
   const corrected = sentAt === undefined ? timestamp : receivedAt - (sentAt - timestamp);
   const isAbsurd = corrected > receivedAt || corrected < EARLIEST;
   const time = isAbsurd ? receivedAt : corrected;
   return {
     timestamp: new Date(time).toISOString(),
-    originalTimestamp: time === timestamp || isFarOff(timestamp) ? undefined : new Date(timestamp).toISOString(),
+    originalTimestamp:
+      time === timestamp || isFarOff(timestamp) ? undefined : new Date(timestamp).toISOString(),
   };
 }
 

@@ -36,7 +36,8 @@ type Fields = Record<string, unknown>;
 
 /** @throws ProblemError `bad-request` for what is no JSON object */
 export function parseBody(body: unknown): Fields {
-  if (!Buffer.isBuffer(body) || body.length === 0) throw new ProblemError('bad-request', 'body: it is empty; send a JSON object.');
+  if (!Buffer.isBuffer(body) || body.length === 0)
+    throw new ProblemError('bad-request', 'body: it is empty; send a JSON object.');
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString('utf8'));
@@ -74,7 +75,8 @@ function readEvent(
   receivedAt: number,
 ): string | Problem[] {
   if (!isFields(event)) return [{ field: '(event)', message: 'must be an object' }];
-  if (!isShallow(event, MAX_DEPTH)) return [{ field: '(event)', message: `is nested deeper than ${MAX_DEPTH} levels` }];
+  if (!isShallow(event, MAX_DEPTH))
+    return [{ field: '(event)', message: `is nested deeper than ${MAX_DEPTH} levels` }];
   const timestamp = parseTime(event['timestamp']);
   if (timestamp === undefined && isPresent(event['timestamp']))
     return [{ field: 'timestamp', message: 'must be a time such as 2026-01-31T12:00:00.000Z' }];

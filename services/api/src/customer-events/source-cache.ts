@@ -47,7 +47,8 @@ export class SourceCache {
   private lookUp(key: string): Promise<Entry> {
     const running = this.lookUps.get(key);
     if (running !== undefined) return running;
-    if (this.lookUps.size >= MAX_LOOK_UPS) return Promise.reject(new Error('too many write keys are being looked up'));
+    if (this.lookUps.size >= MAX_LOOK_UPS)
+      return Promise.reject(new Error('too many write keys are being looked up'));
     const lookUp = sourceOfKey(this.pool, key)
       .then((source) => this.remember(key, { source, at: Date.now() }))
       .finally(() => this.lookUps.delete(key));

@@ -50,14 +50,24 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     method: 'GET',
     url: '/v1/sources',
     config: { access: 'sources:read' },
-    schema: { tags, summary: 'The sources that there are', querystring: pageQuery, response: { 200: pageOf(sourceSchema) } },
+    schema: {
+      tags,
+      summary: 'The sources that there are',
+      querystring: pageQuery,
+      response: { 200: pageOf(sourceSchema) },
+    },
     handler: async (request) => {
       const { limit, cursor } = request.query;
       const after = decodeCursor(z.int().nonnegative(), cursor) ?? 0;
-      const found = await withTenant(pool, requireTenant(request), (client) => listSources(client, { after, limit: limit + 1 }));
+      const found = await withTenant(pool, requireTenant(request), (client) =>
+        listSources(client, { after, limit: limit + 1 }),
+      );
       const items = found.slice(0, limit).map(toView);
       const last = items.at(-1);
-      return { items, next_cursor: found.length > limit && last !== undefined ? encodeCursor(last.id) : null };
+      return {
+        items,
+        next_cursor: found.length > limit && last !== undefined ? encodeCursor(last.id) : null,
+      };
     },
   });
   app.route({
@@ -149,7 +159,12 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     method: 'DELETE',
     url: '/v1/sources/:id',
     config: { access: 'sources:admin' },
-    schema: { tags, summary: 'Remove a source; what it brought stays', params, response: { 204: z.undefined() } },
+    schema: {
+      tags,
+      summary: 'Remove a source; what it brought stays',
+      params,
+      response: { 204: z.undefined() },
+    },
     handler: async (request, reply) => {
       const { id } = request.params;
       const tenantId = requireTenant(request);
@@ -178,7 +193,8 @@ async function named<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof SourceNameTakenError) throw new ProblemError('conflict', `body.name: ${error.message}`);
+    if (error instanceof SourceNameTakenError)
+      throw new ProblemError('conflict', `body.name: ${error.message}`);
     throw error;
   }
 }

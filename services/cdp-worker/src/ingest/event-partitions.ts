@@ -29,5 +29,7 @@ export class EventPartitions {
 
 function oldestMonth(): string {
   const now = new Date();
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - OLDEST_MONTHS, 1)).toISOString().slice(0, MONTH);
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - OLDEST_MONTHS, 1))
+    .toISOString()
+    .slice(0, MONTH);
 }

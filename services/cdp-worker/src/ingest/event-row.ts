@@ -1,6 +1,11 @@
 /** What an event becomes in the database. */
 import { hash } from 'node:crypto';
-import { eventName, identifiersOf, type CustomerEvent, type Identifier } from '@stratum/shared/customer-events';
+import {
+  eventName,
+  identifiersOf,
+  type CustomerEvent,
+  type Identifier,
+} from '@stratum/shared/customer-events';
 
 /** An event with where it came from. */
 export interface IncomingEvent {

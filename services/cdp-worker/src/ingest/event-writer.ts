@@ -77,13 +77,20 @@ export class EventWriter {
     const outcome = { stored: 0, repeated: 0, rejected: 0, merged: 0, refusedLinks: 0 };
     if (rows.length === 0) return outcome;
     try {
-      return await withTenant(this.options.pool, tenantId, (client) => this.writeBatch(client, tenantId, rows));
+      return await withTenant(this.options.pool, tenantId, (client) =>
+        this.writeBatch(client, tenantId, rows),
+      );
     } catch (error) {
       if (!isFaultOfEvent(error)) throw error;
       const [row] = rows;
       if (rows.length === 1 && row !== undefined) {
         await saveRejected(this.options.pool, tenantId, [
-          { sourceId: row.sourceId, messageId: row.messageId, payload: JSON.stringify(row), error: String(error) },
+          {
+            sourceId: row.sourceId,
+            messageId: row.messageId,
+            payload: JSON.stringify(row),
+            error: String(error),
+          },
         ]);
         return { ...outcome, rejected: 1 };
       }
@@ -102,7 +109,13 @@ export class EventWriter {
     const { limits = DEFAULT_LIMITS, keys } = this.options;
     const currency = await lockTenant(client, tenantId);
     const rows = await newOnes(client, tenantId, all);
-    const outcome = { stored: rows.length, repeated: all.length - rows.length, rejected: 0, merged: 0, refusedLinks: 0 };
+    const outcome = {
+      stored: rows.length,
+      repeated: all.length - rows.length,
+      rejected: 0,
+      merged: 0,
+      refusedLinks: 0,
+    };
     if (rows.length === 0) return outcome;
     const found = await readPeople(client, tenantId, distinct(rows));
     const resolver = new Resolver(found, limits);
@@ -194,7 +207,9 @@ function distinct(rows: readonly EventRow[]): Identifier[] {
 function listUsers(people: readonly Person[], { unlisted, profiles }: FoundPeople): void {
   if (unlisted.size === 0) return;
   const roots = new Set(people.map(rootOf));
-  const rootOfProfile = new Map([...roots].flatMap((root) => root.profiles.map(({ profile }) => [profile.id, root] as const)));
+  const rootOfProfile = new Map(
+    [...roots].flatMap((root) => root.profiles.map(({ profile }) => [profile.id, root] as const)),
+  );
   for (const [key, user] of unlisted) {
     const profile = profiles.get(key);
     const root = profile && rootOfProfile.get(profile.id);

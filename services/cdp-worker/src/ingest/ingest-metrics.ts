@@ -18,7 +18,11 @@ export class IngestMetrics {
       labelNames: ['outcome'],
       registers,
     });
-    this.merges = new Counter({ name: 'stratum_profile_merges_total', help: 'Profiles found to be one person', registers });
+    this.merges = new Counter({
+      name: 'stratum_profile_merges_total',
+      help: 'Profiles found to be one person',
+      registers,
+    });
     this.refused = new Counter({
       name: 'stratum_profile_links_refused_total',
       help: 'Identifiers not joined because too many people would have become one',

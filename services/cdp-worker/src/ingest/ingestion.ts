@@ -68,7 +68,15 @@ export class Ingestion {
     this.tenantOf = names.tenantOf;
     this.fetcher = new Fetcher({
       connection: options.connection,
-      lanes: [{ queue: 'customer-events', priority: 'normal', stream: names.stream, consumer: names.consumer, weight: 1 }],
+      lanes: [
+        {
+          queue: 'customer-events',
+          priority: 'normal',
+          stream: names.stream,
+          consumer: names.consumer,
+          weight: 1,
+        },
+      ],
       capacity: () => MAX_HELD,
       room: () => this.room(),
       onMessage: (message) => this.take(message),
@@ -157,10 +165,19 @@ export class Ingestion {
     return { tenantId, messages };
   }
 
-  private async writeBatch({ tenantId, messages }: { tenantId: number | undefined; messages: Msg[] }): Promise<void> {
+  private async writeBatch({
+    tenantId,
+    messages,
+  }: {
+    tenantId: number | undefined;
+    messages: Msg[];
+  }): Promise<void> {
     const { logger, metrics } = this.options;
     if (tenantId === undefined) {
-      logger.error({ subjects: messages.map(({ subject }) => subject) }, 'customer events of no tenant are dropped');
+      logger.error(
+        { subjects: messages.map(({ subject }) => subject) },
+        'customer events of no tenant are dropped',
+      );
       this.letGo(messages);
       return;
     }
@@ -173,12 +190,18 @@ export class Ingestion {
         const outcome = await this.options.writer.write(tenantId, events);
         metrics?.noteBatch(outcome, performance.now() - startedAt);
         if (outcome.rejected > 0)
-          logger.error({ tenantId, rejected: outcome.rejected }, 'customer events could not be written and are set aside');
+          logger.error(
+            { tenantId, rejected: outcome.rejected },
+            'customer events could not be written and are set aside',
+          );
         this.letGo(messages);
         return;
       } catch (error) {
         if (this.stopped.signal.aborted) return;
-        logger.warn({ err: error, tenantId, events: events.length, waitMs }, 'customer events wait to be written');
+        logger.warn(
+          { err: error, tenantId, events: events.length, waitMs },
+          'customer events wait to be written',
+        );
         await delay(waitMs, undefined, { signal: this.stopped.signal }).catch(() => undefined);
       }
     }
@@ -192,7 +215,12 @@ function parse(messages: readonly Msg[]): { events: IncomingEvent[]; rejected: R
   for (const message of messages) {
     const body = parseBody(message);
     if (body === undefined) {
-      rejected.push({ sourceId: null, messageId: null, payload: message.data, error: 'not a message of customer events' });
+      rejected.push({
+        sourceId: null,
+        messageId: null,
+        payload: message.data,
+        error: 'not a message of customer events',
+      });
       continue;
     }
     const { sourceId, receivedAt } = body;

@@ -84,7 +84,8 @@ export function planBatch({ rows, people, found, newIds, parents, currency }: Pl
     const profile = person && planned.get(rootOf(person));
     if (profile === undefined) throw new Error('A row without a person.');
     const origin = originOf(row, found) ?? profile.id;
-    for (let id: number | undefined = origin; id !== undefined; id = chain.get(id)) changeOf(id).add(row, currency);
+    for (let id: number | undefined = origin; id !== undefined; id = chain.get(id))
+      changeOf(id).add(row, currency);
     plan.owners.push({ profileId: profile.id, originId: origin === profile.id ? null : origin });
   }
   return plan;
@@ -94,7 +95,11 @@ export function planBatch({ rows, people, found, newIds, parents, currency }: Pl
 function survivorOf({ profiles }: Person): KnownProfile | undefined {
   let best: KnownProfile | undefined;
   for (const { profile } of profiles) {
-    if (best === undefined || rank(profile) > rank(best) || (rank(profile) === rank(best) && profile.id < best.id))
+    if (
+      best === undefined ||
+      rank(profile) > rank(best) ||
+      (rank(profile) === rank(best) && profile.id < best.id)
+    )
       best = profile;
   }
   return best;

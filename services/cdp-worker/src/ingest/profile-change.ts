@@ -22,13 +22,16 @@ export class ProfileChange {
     this.purchases++;
     this.lastPurchaseAt = later(this.lastPurchaseAt, row.occurredAt);
     const { revenue } = row;
-    if (revenue !== undefined && (revenue.currency ?? currency) === currency) this.revenueMicros += revenue.micros;
+    if (revenue !== undefined && (revenue.currency ?? currency) === currency)
+      this.revenueMicros += revenue.micros;
   }
 
   /** A decimal number. */
   get revenue(): string {
     const isNegative = this.revenueMicros < 0n;
-    const digits = (isNegative ? -this.revenueMicros : this.revenueMicros).toString().padStart(MICRO_DIGITS + 1, '0');
+    const digits = (isNegative ? -this.revenueMicros : this.revenueMicros)
+      .toString()
+      .padStart(MICRO_DIGITS + 1, '0');
     return `${isNegative ? '-' : ''}${digits.slice(0, -MICRO_DIGITS)}.${digits.slice(-MICRO_DIGITS)}`;
   }
 

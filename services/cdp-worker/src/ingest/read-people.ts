@@ -20,7 +20,8 @@ interface IdentityRow {
   kept_apart: boolean;
 }
 
-const PROFILE_COLUMNS = 'p.user_ids, p.identities, p.external_id IS NOT NULL AS has_external_id, p.kept_apart';
+const PROFILE_COLUMNS =
+  'p.user_ids, p.identities, p.external_id IS NOT NULL AS has_external_id, p.kept_apart';
 
 /** @param identifiers each once */
 export async function readPeople(

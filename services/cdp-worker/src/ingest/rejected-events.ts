@@ -13,7 +13,11 @@ export interface RejectedEvent {
 const MAX_ERROR = 1_000;
 const MAX_MESSAGE_ID = 255;
 
-export async function saveRejected(pool: Pool, tenantId: number, rejected: readonly RejectedEvent[]): Promise<void> {
+export async function saveRejected(
+  pool: Pool,
+  tenantId: number,
+  rejected: readonly RejectedEvent[],
+): Promise<void> {
   if (rejected.length === 0) return;
   await withTenant(pool, tenantId, (client) =>
     client.query(

@@ -69,7 +69,7 @@ export function apartKey(one: number, other: number): string {
 export function rootOf(person: Person): Person {
   let root = person;
   while (root.parent !== undefined) root = root.parent;
-  for (let each = person; each.parent !== undefined && each.parent !== root; ) {
+  for (let each = person; each.parent !== undefined && each.parent !== root;) {
     const next: Person = each.parent;
     each.parent = root;
     each = next;
@@ -150,7 +150,10 @@ export class Resolver {
       this.refused++;
       return;
     }
-    const [small, large] = one.fresh.length + one.profiles.length < other.fresh.length + other.profiles.length ? [one, other] : [other, one];
+    const [small, large] =
+      one.fresh.length + one.profiles.length < other.fresh.length + other.profiles.length
+        ? [one, other]
+        : [other, one];
     small.parent = large;
     for (const each of small.profiles) large.profiles.push({ ...each, link: each.link ?? link });
     for (const each of large.profiles) each.link ??= link;

@@ -120,7 +120,10 @@ async function insertIdentities(
 }
 
 /** What is the loser's becomes the survivor's; where it came from is noted, so that all of it can be given back. */
-async function mergeProfiles({ client, tenantId }: PlanTarget, merges: readonly PlannedMerge[]): Promise<void> {
+async function mergeProfiles(
+  { client, tenantId }: PlanTarget,
+  merges: readonly PlannedMerge[],
+): Promise<void> {
   const pairs = [merges.map(({ loser }) => loser), merges.map(({ survivor }) => survivor)];
   const from = 'unnest($2::bigint[], $3::bigint[]) AS m (loser, survivor)';
   await client.query({
@@ -129,7 +132,12 @@ async function mergeProfiles({ client, tenantId }: PlanTarget, merges: readonly 
       SELECT $1, m.loser, m.survivor, m.reason, m.event_id, s.traits, s.first_seen_at, s.last_seen_at, s.last_purchase_at
       FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::uuid[]) AS m (loser, survivor, reason, event_id)
       JOIN cdp_profile s ON s.tenant_id = $1 AND s.id = ANY($3::bigint[]) AND s.id = m.survivor`,
-    values: [tenantId, ...pairs, merges.map(({ link }) => link.reason), merges.map(({ link }) => link.eventId)],
+    values: [
+      tenantId,
+      ...pairs,
+      merges.map(({ link }) => link.reason),
+      merges.map(({ link }) => link.eventId),
+    ],
   });
   await client.query({
     name: 'ingest-merge-totals',
@@ -174,7 +182,11 @@ async function mergeProfiles({ client, tenantId }: PlanTarget, merges: readonly 
   });
 }
 
-async function insertEvents({ client, tenantId }: PlanTarget, { owners }: Plan, rows: readonly EventRow[]): Promise<void> {
+async function insertEvents(
+  { client, tenantId }: PlanTarget,
+  { owners }: Plan,
+  rows: readonly EventRow[],
+): Promise<void> {
   await client.query({
     name: 'ingest-events',
     text: `INSERT INTO cdp_event (tenant_id, id, message_id, source_id, type, name, properties, context, occurred_at, original_timestamp, received_at,

@@ -30,7 +30,11 @@ export interface ProfileQuery {
 }
 
 /** As `stratum_cdp_worker`. `undefined` when nobody is known by that. */
-export function findProfile(pool: Pool, keys: KeyRing, { tenantId, who, events }: ProfileQuery): Promise<ProfileView | undefined> {
+export function findProfile(
+  pool: Pool,
+  keys: KeyRing,
+  { tenantId, who, events }: ProfileQuery,
+): Promise<ProfileView | undefined> {
   return withTenant(pool, tenantId, async (client) => {
     const id = await idOf(client, who);
     if (id === undefined) return undefined;
@@ -83,7 +87,12 @@ async function identitiesOf(
   tenantId: number,
   id: number,
 ): Promise<ProfileView['identities']> {
-  const { rows } = await client.query<{ type: string; hash: string; ciphertext: Buffer | null; key_id: string | null }>(
+  const { rows } = await client.query<{
+    type: string;
+    hash: string;
+    ciphertext: Buffer | null;
+    key_id: string | null;
+  }>(
     `SELECT type, encode(value_hash, 'hex') AS hash, ciphertext, key_id FROM cdp_identity
      WHERE tenant_id = current_tenant() AND profile_id = $1 ORDER BY type, created_at`,
     [id],

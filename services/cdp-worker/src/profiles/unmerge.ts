@@ -55,9 +55,18 @@ export function unmergeProfile(pool: Pool, { tenantId, profileId, tell }: Unmerg
        WHERE tenant_id = current_tenant() AND id IN ($1, $2)`,
       [profileId, merge.into],
     );
-    await client.query('UPDATE cdp_merge SET undone_at = now() WHERE tenant_id = current_tenant() AND id = $1', [merge.id]);
+    await client.query(
+      'UPDATE cdp_merge SET undone_at = now() WHERE tenant_id = current_tenant() AND id = $1',
+      [merge.id],
+    );
     const [identities = 0, events = 0] = moved;
-    const done = { merge_id: merge.id, profile_id: profileId, from_profile_id: merge.into, identities, events };
+    const done = {
+      merge_id: merge.id,
+      profile_id: profileId,
+      from_profile_id: merge.into,
+      identities,
+      events,
+    };
     await tell?.(client, done);
     return done;
   });
@@ -74,7 +83,9 @@ async function standingMerge(client: PoolClient, profileId: number): Promise<{ i
   if (merge === undefined) throw new UnmergeError(`The profile ${profileId} is part of no other one.`);
   const { id, into_profile_id: into, merged_into: further } = merge;
   if (further !== null)
-    throw new UnmergeError(`The profile ${profileId} is part of ${into}, which has become part of ${further}: unmerge ${into} first.`);
+    throw new UnmergeError(
+      `The profile ${profileId} is part of ${into}, which has become part of ${further}: unmerge ${into} first.`,
+    );
   return { id: Number(id), into: Number(into) };
 }
 

@@ -65,7 +65,10 @@ export async function openEventsApi(
     },
     stored: (count) =>
       waitFor(`${count} events to be stored`, async () => {
-        const rows = await api.query<StoredEvent>('SELECT * FROM cdp_event WHERE tenant_id = $1 ORDER BY message_id', [TENANT]);
+        const rows = await api.query<StoredEvent>(
+          'SELECT * FROM cdp_event WHERE tenant_id = $1 ORDER BY message_id',
+          [TENANT],
+        );
         return rows.length >= count && rows;
       }),
     accepted: async () => {

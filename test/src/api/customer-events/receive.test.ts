@@ -72,7 +72,12 @@ describe('the paths', () => {
   test('read JSON whatever it is called, and compressed', async () => {
     const { send, accepted } = await openEventsApi();
     const text = JSON.stringify(track());
-    for (const type of ['text/plain', 'text/plain;charset=UTF-8', 'application/x-www-form-urlencoded', 'application/json'])
+    for (const type of [
+      'text/plain',
+      'text/plain;charset=UTF-8',
+      'application/x-www-form-urlencoded',
+      'application/json',
+    ])
       expect(await send('/v1/t', text, { 'content-type': type }), type).toMatchObject({ status: 200 });
     expect(await send('/v1/track', Buffer.from(text))).toMatchObject({ status: 200 });
     const zipped = { 'content-encoding': 'gzip', 'content-type': 'application/json' };
@@ -94,14 +99,21 @@ describe('a write key', () => {
       { headers: { authorization: 'Bearer a.token.of.something' }, body: track({ writeKey }) },
     ];
     for (const way of ways)
-      expect(await call('POST', '/v1/track', { key: null, ...way }), JSON.stringify(way.headers)).toMatchObject({ status: 200 });
+      expect(
+        await call('POST', '/v1/track', { key: null, ...way }),
+        JSON.stringify(way.headers),
+      ).toMatchObject({ status: 200 });
     expect(JSON.stringify(await accepted())).not.toContain(writeKey);
   });
 
   test('that is missing, unknown, disabled or removed is refused', async () => {
     const { call, send, keys, sourceId } = await openEventsApi();
     const post = (authorization?: string) =>
-      call('POST', '/v1/track', { key: null, body: track(), headers: authorization === undefined ? {} : { authorization } });
+      call('POST', '/v1/track', {
+        key: null,
+        body: track(),
+        headers: authorization === undefined ? {} : { authorization },
+      });
     expect(await post()).toMatchObject({ status: 401, body: { type: '/problems/unauthenticated' } });
     expect(await post(basic('wk_0123456789abcdef0123456789abcdef'))).toMatchObject({ status: 401 });
     expect(await post(basic('something else'))).toMatchObject({ status: 401 });
@@ -114,7 +126,10 @@ describe('a write key', () => {
   test('decides whose the events are', async () => {
     const api = await openEventsApi();
     api.startIngestion();
-    const { body } = await api.call('POST', '/v1/sources', { key: api.keys.otherTenant, body: { name: 'Web site' } });
+    const { body } = await api.call('POST', '/v1/sources', {
+      key: api.keys.otherTenant,
+      body: { name: 'Web site' },
+    });
     await api.send('/v1/track', track());
     await api.send('/v1/track', track(), { authorization: basic(String(body['write_key'])) });
     const rows = await waitFor('both', async () => {
@@ -180,12 +195,17 @@ describe('invalid events', () => {
   test('are those over 32 KiB, and a request over 500 KiB is refused', async () => {
     const { send, accepted } = await openEventsApi();
     const large = track({ messageId: 'large', properties: { text: 'ä'.repeat(17_000) } });
-    expect(await send('/v1/track', large)).toMatchObject({ status: 400, body: { errors: [{ field: '(event)' }] } });
+    expect(await send('/v1/track', large)).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: '(event)' }] },
+    });
     expect(await send('/v1/batch', { batch: [large, track()] })).toMatchObject({
       status: 200,
       body: { errors: [{ index: 0, message: expect.stringContaining('32768') }] },
     });
-    const full = Array.from({ length: 16 }, (_, n) => track({ messageId: `full-${n}`, properties: { text: 'x'.repeat(30_000) } }));
+    const full = Array.from({ length: 16 }, (_, n) =>
+      track({ messageId: `full-${n}`, properties: { text: 'x'.repeat(30_000) } }),
+    );
     expect(await send('/v1/batch', { batch: full })).toMatchObject({ status: 200, body: { success: true } });
     const over = JSON.stringify({ batch: [...full, ...full] });
     expect(await send('/v1/batch', over)).toMatchObject({ status: 413 });
@@ -193,7 +213,9 @@ describe('invalid events', () => {
     expect(await send('/v1/batch', bomb, { 'content-encoding': 'gzip' })).toMatchObject({ status: 413 });
     let nested = '1';
     for (let level = 0; level < 3_000; level++) nested = `[${nested}]`;
-    expect(await send('/v1/track', `{"event":"x","userId":"u","properties":{"a":${nested}}}`)).toMatchObject({ status: 400 });
+    expect(await send('/v1/track', `{"event":"x","userId":"u","properties":{"a":${nested}}}`)).toMatchObject({
+      status: 400,
+    });
     expect(await accepted()).toHaveLength(1 + full.length);
   });
 });
@@ -205,17 +227,23 @@ describe('the time of an event', () => {
     const { send, accepted } = await openEventsApi();
     const now = Date.now();
     const at = (offset: number): string => new Date(now + offset).toISOString();
-    const cases: [id: string, fields: Record<string, unknown>, expected: number, isOriginalKept: boolean][] = [
-      ['an hour ahead', { timestamp: at(HOUR - 60_000), sentAt: at(HOUR) }, -60_000, true],
-      ['a year behind', { timestamp: at(-8_760 * HOUR - 5_000), sentAt: at(-8_760 * HOUR) }, -5_000, true],
-      ['kept offline', { timestamp: at(-72 * HOUR), sentAt: at(0) }, -72 * HOUR, true],
-      ['no sentAt', { timestamp: at(-5 * HOUR) }, -5 * HOUR, false],
-      ['no sentAt, ahead', { timestamp: at(5 * HOUR) }, 0, true],
-      ['after it was sent', { timestamp: at(2 * HOUR), sentAt: at(0) }, 0, true],
-      ['never set', { timestamp: '1970-01-01T00:00:05Z', sentAt: at(0) }, 0, true],
-      ['none', {}, 0, false],
-      ['another zone', { timestamp: `${new Date(now - HOUR).toISOString().slice(0, 19)}+00:00` }, -HOUR, false],
-    ];
+    const cases: [id: string, fields: Record<string, unknown>, expected: number, isOriginalKept: boolean][] =
+      [
+        ['an hour ahead', { timestamp: at(HOUR - 60_000), sentAt: at(HOUR) }, -60_000, true],
+        ['a year behind', { timestamp: at(-8_760 * HOUR - 5_000), sentAt: at(-8_760 * HOUR) }, -5_000, true],
+        ['kept offline', { timestamp: at(-72 * HOUR), sentAt: at(0) }, -72 * HOUR, true],
+        ['no sentAt', { timestamp: at(-5 * HOUR) }, -5 * HOUR, false],
+        ['no sentAt, ahead', { timestamp: at(5 * HOUR) }, 0, true],
+        ['after it was sent', { timestamp: at(2 * HOUR), sentAt: at(0) }, 0, true],
+        ['never set', { timestamp: '1970-01-01T00:00:05Z', sentAt: at(0) }, 0, true],
+        ['none', {}, 0, false],
+        [
+          'another zone',
+          { timestamp: `${new Date(now - HOUR).toISOString().slice(0, 19)}+00:00` },
+          -HOUR,
+          false,
+        ],
+      ];
     const batch = cases.map(([messageId, fields]) => track({ messageId, ...fields }));
     expect(await send('/v1/batch', { batch })).toMatchObject({ status: 200, body: { success: true } });
     const events = await accepted();
@@ -268,7 +296,9 @@ describe('limits', () => {
 
   test('of the API do not count for events', async () => {
     const { send } = await openEventsApi({ API_RATE_LIMIT: '3' });
-    const replies = await Promise.all(Array.from({ length: 30 }, (_, n) => send('/v1/track', track({ messageId: `m-${n}` }))));
+    const replies = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => send('/v1/track', track({ messageId: `m-${n}` }))),
+    );
     expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
   });
 });
@@ -280,7 +310,11 @@ describe('browsers', () => {
     const { call, send } = await openEventsApi();
     const preflight = await call('OPTIONS', '/v1/batch', {
       key: null,
-      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,content-type' },
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type',
+      },
     });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
@@ -293,7 +327,9 @@ describe('browsers', () => {
   test('send from the pages that the source names, when it names any', async () => {
     const { send } = await openEventsApi({}, { allowedOrigins: [origin] });
     expect(await send('/v1/t', track(), { origin })).toMatchObject({ status: 200 });
-    expect(await send('/v1/t', track(), { origin: 'https://elsewhere.example' })).toMatchObject({ status: 403 });
+    expect(await send('/v1/t', track(), { origin: 'https://elsewhere.example' })).toMatchObject({
+      status: 403,
+    });
     // A server has no origin.
     expect(await send('/v1/t', track())).toMatchObject({ status: 200 });
   });
@@ -305,8 +341,12 @@ describe('browsers', () => {
     expect(reply.status).toBe(200);
     expect(reply.headers.get('access-control-allow-origin')).toBe(origin);
     expect(reply.body).toMatchObject({
-      integrations: { 'Segment.io': { apiKey: writeKey, apiHost: `${new URL(url).host}/v1`, protocol: 'http' } },
+      integrations: {
+        'Segment.io': { apiKey: writeKey, apiHost: `${new URL(url).host}/v1`, protocol: 'http' },
+      },
     });
-    expect(await call('GET', '/v1/projects/wk_0123456789abcdef/settings', { key: null })).toMatchObject({ status: 404 });
+    expect(await call('GET', '/v1/projects/wk_0123456789abcdef/settings', { key: null })).toMatchObject({
+      status: 404,
+    });
   });
 });

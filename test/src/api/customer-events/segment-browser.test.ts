@@ -22,7 +22,8 @@ const page = (writeKey: string, url: string, options: string): string => `<!doct
 
 /** The library's file for browsers, and a page that uses it. */
 async function servePage(html: string): Promise<string> {
-  const library = join(dirname(createRequire(import.meta.url).resolve('@segment/analytics-next/package.json')), 'dist/umd/index.js');
+  const require = createRequire(import.meta.url);
+  const library = join(dirname(require.resolve('@segment/analytics-next/package.json')), 'dist/umd/index.js');
   const folder = dirname(library);
   const server = createServer((request, response) => {
     const path = request.url ?? '/';
@@ -47,7 +48,10 @@ async function servePage(html: string): Promise<string> {
 
 test.each([
   ['one by one', '{}'],
-  ['in batches', `{ integrations: { 'Segment.io': { deliveryStrategy: { strategy: 'batching', config: { size: 2, timeout: 200 } } } } }`],
+  [
+    'in batches',
+    `{ integrations: { 'Segment.io': { deliveryStrategy: { strategy: 'batching', config: { size: 2, timeout: 200 } } } } }`,
+  ],
 ])('@segment/analytics-next in Chromium works unchanged, sending %s', async (_name, options) => {
   const api = await openEventsApi();
   api.startIngestion();
@@ -71,9 +75,16 @@ test.each([
     'User Identified',
   ]);
   expect(new Set(events.map(({ profile_id: id }) => id)).size).toBe(1);
-  expect(events.find(({ type }) => type === 'page')?.properties).toMatchObject({ name: 'Boots', url: address });
-  const profiles = await api.query('SELECT external_id, traits, total_events::int, total_revenue::float8 FROM cdp_profile');
-  expect(profiles).toEqual([{ external_id: 'u-1', traits: { plan: 'pro' }, total_events: 4, total_revenue: 25 }]);
+  expect(events.find(({ type }) => type === 'page')?.properties).toMatchObject({
+    name: 'Boots',
+    url: address,
+  });
+  const profiles = await api.query(
+    'SELECT external_id, traits, total_events::int, total_revenue::float8 FROM cdp_profile',
+  );
+  expect(profiles).toEqual([
+    { external_id: 'u-1', traits: { plan: 'pro' }, total_events: 4, total_revenue: 25 },
+  ]);
   // Everything went here, and nothing to anybody else.
   expect(requests.filter((url) => !url.startsWith(base) && !url.startsWith(address))).toEqual([]);
   expect(problems.filter((text) => !text.includes('404'))).toEqual([]);
