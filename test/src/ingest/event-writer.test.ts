@@ -45,20 +45,26 @@ describe('an event', () => {
 
   test('that cannot be written is set aside with the reason, and holds up no other', async () => {
     const { writer, owner, query } = await openWriter();
-    await owner.query(`ALTER TABLE cdp_event ADD CONSTRAINT no_poison CHECK (name <> 'Poison')`);
-    const events = Array.from({ length: 21 }, (_, n) =>
-      incoming({ userId: `u-${n}`, event: n % 10 === 3 ? 'Poison' : 'Seen' }),
+    await owner.query(
+      `ALTER TABLE cdp_event ADD CONSTRAINT no_poison CHECK (name <> 'Poison' AND properties ->> 'revenue' <> '7')`,
     );
-    expect(await writer.write(TENANT, events)).toMatchObject({ stored: 19, rejected: 2 });
+    const events = Array.from({ length: 21 }, (_, n) =>
+      incoming({
+        userId: `u-${n}`,
+        event: n % 10 === 3 ? 'Poison' : 'Order Completed',
+        properties: { revenue: n },
+      }),
+    );
+    expect(await writer.write(TENANT, events)).toMatchObject({ stored: 18, rejected: 3 });
     const rejected = await query<{ message_id: string; error: string; payload: Buffer }>(
       'SELECT * FROM cdp_rejected_event',
     );
-    expect(rejected).toHaveLength(2);
+    expect(rejected).toHaveLength(3);
     expect(rejected[0]?.error).toContain('no_poison');
     expect(rejected[0]?.payload.toString('utf8')).toContain('Poison');
     // When the cause is gone, it may be sent again.
     await owner.query('ALTER TABLE cdp_event DROP CONSTRAINT no_poison');
-    expect(await writer.write(TENANT, events)).toMatchObject({ stored: 2, repeated: 19, rejected: 0 });
+    expect(await writer.write(TENANT, events)).toMatchObject({ stored: 3, repeated: 18, rejected: 0 });
   });
 
   test('with what JSON allows and the database does not is stored with signs in its place', async () => {
@@ -137,6 +143,18 @@ describe('identifiers', () => {
     expect(most).toBe(5);
     expect(people).toHaveLength(300 + 300 - 4);
     expect(people.reduce((sum, { total_events: events }) => sum + Number(events), 0)).toBe(600);
+  });
+
+  test('of two that have done too much to be moved stay apart', async () => {
+    const fixture = await openWriter();
+    const { writer, owner } = fixture;
+    await writer.write(TENANT, [incoming({ userId: 'u-1' }), incoming({ anonymousId: 'a-1' })]);
+    await owner.query('UPDATE cdp_profile SET total_events = 1000000');
+    expect(await writer.write(TENANT, [incoming({ userId: 'u-1', anonymousId: 'a-1' })])).toMatchObject({
+      merged: 0,
+      refusedLinks: 1,
+    });
+    expect(await profiles(fixture)).toMatchObject([{ total_events: 1_000_001 }, { total_events: 1_000_000 }]);
   });
 
   test('of a crowd of devices grow into no profile without bounds', async () => {

@@ -16,6 +16,7 @@ export const SOURCE = 7;
 export const NO_LIMITS: IdentityLimits = {
   users: { anonymous_id: 1e9, email: 1e9, user_id: 1e9 },
   identities: 1e9,
+  movedEvents: 1e9,
 };
 
 export interface WriterFixture {

@@ -16,6 +16,8 @@ export interface IncomingEvent {
 }
 
 export interface EventRow {
+  /** As it came. */
+  event: CustomerEvent;
   /** The same for the same message of the same source. */
   id: string;
   messageId: string;
@@ -59,6 +61,7 @@ export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow 
   const properties = propertiesOf(event);
   const context = contextOf(event.context);
   return {
+    event,
     id: idOf(sourceId, event.messageId),
     messageId: event.messageId,
     sourceId,

@@ -16,7 +16,7 @@ import { countNew, planBatch } from './plan.js';
 import { readPeople, type FoundPeople } from './read-people.js';
 import { saveRejected, type RejectedEvent } from './rejected-events.js';
 import { DEFAULT_LIMITS, keyOf, Resolver, rootOf, type IdentityLimits, type Person } from './resolve.js';
-import { isFaultOfEvent } from './write-faults.js';
+import { isFaultOfEvent, isTooMuch } from './write-faults.js';
 import { writePlan } from './write-plan.js';
 
 export interface EventWriterOptions {
@@ -70,7 +70,8 @@ export class EventWriter {
     this.written += stored;
     if (this.written < this.tellAt) return;
     this.tellAt = this.written * TOLD_FACTOR;
-    await this.options.pool.query('SELECT note_customer_data($1)', [this.written]);
+    // What fails here is done by autovacuum, only later.
+    await this.options.pool.query('SELECT note_customer_data($1)', [this.written]).catch(() => undefined);
   }
 
   private async writeRows(tenantId: number, rows: readonly EventRow[]): Promise<WriteOutcome> {
@@ -81,14 +82,15 @@ export class EventWriter {
         this.writeBatch(client, tenantId, rows),
       );
     } catch (error) {
-      if (!isFaultOfEvent(error)) throw error;
+      const isFault = isFaultOfEvent(error);
       const [row] = rows;
+      if (!(isFault || isTooMuch(error)) || (rows.length === 1 && !isFault)) throw error;
       if (rows.length === 1 && row !== undefined) {
         await saveRejected(this.options.pool, tenantId, [
           {
             sourceId: row.sourceId,
             messageId: row.messageId,
-            payload: JSON.stringify(row),
+            payload: JSON.stringify(row.event),
             error: String(error),
           },
         ]);

@@ -3,7 +3,7 @@ import type { Identifier } from '@stratum/shared/customer-events';
 import type { EventRow } from './event-row.js';
 import { ProfileChange } from './profile-change.js';
 import type { FoundPeople } from './read-people.js';
-import { keyOf, rootOf, type KnownProfile, type Link, type Person } from './resolve.js';
+import { keyOf, rootOf, survivorOf, type Link, type Person } from './resolve.js';
 
 export interface PlannedProfile {
   id: number;
@@ -55,7 +55,7 @@ export function planBatch({ rows, people, found, newIds, parents, currency }: Pl
   for (const person of people) {
     const root = rootOf(person);
     if (planned.has(root)) continue;
-    const survivor = survivorOf(root);
+    const survivor = survivorOf(root.profiles);
     const id = survivor?.id ?? ids.shift();
     if (id === undefined) throw new Error('Too few ids for the new profiles.');
     const profile = {
@@ -89,24 +89,6 @@ export function planBatch({ rows, people, found, newIds, parents, currency }: Pl
     plan.owners.push({ profileId: profile.id, originId: origin === profile.id ? null : origin });
   }
   return plan;
-}
-
-/** The one that has users goes on; of two alike the older. */
-function survivorOf({ profiles }: Person): KnownProfile | undefined {
-  let best: KnownProfile | undefined;
-  for (const { profile } of profiles) {
-    if (
-      best === undefined ||
-      rank(profile) > rank(best) ||
-      (rank(profile) === rank(best) && profile.id < best.id)
-    )
-      best = profile;
-  }
-  return best;
-}
-
-function rank({ hasExternalId, userIds }: KnownProfile): number {
-  return hasExternalId || userIds > 0 ? 1 : 0;
 }
 
 /** The profile that the row's strongest identifier came with. */

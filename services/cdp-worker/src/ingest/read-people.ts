@@ -18,10 +18,11 @@ interface IdentityRow {
   identities: number;
   has_external_id: boolean;
   kept_apart: boolean;
+  events: number;
 }
 
 const PROFILE_COLUMNS =
-  'p.user_ids, p.identities, p.external_id IS NOT NULL AS has_external_id, p.kept_apart';
+  'p.user_ids, p.identities, p.external_id IS NOT NULL AS has_external_id, p.kept_apart, p.total_events::float8 AS events';
 
 /** @param identifiers each once */
 export async function readPeople(
@@ -41,6 +42,7 @@ export async function readPeople(
       userIds: row.user_ids,
       identities: row.identities,
       hasExternalId: row.has_external_id,
+      events: row.events,
     };
     byId.set(id, profile);
     profiles.set(key, profile);

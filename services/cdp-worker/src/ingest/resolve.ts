@@ -12,6 +12,7 @@ export interface KnownProfile {
   userIds: number;
   identities: number;
   hasExternalId: boolean;
+  events: number;
 }
 
 /** What the database knows of a batch's identifiers; keys are those of `keyOf`. */
@@ -26,6 +27,8 @@ export interface IdentityLimits {
   users: Readonly<Record<IdentifierType, number>>;
   /** Identifiers of one profile. */
   identities: number;
+  /** Events of a profile that becomes part of another one: they all move in the batch's transaction. */
+  movedEvents: number;
 }
 
 /**
@@ -35,6 +38,7 @@ export interface IdentityLimits {
 export const DEFAULT_LIMITS: IdentityLimits = {
   users: { anonymous_id: 1, email: 5, user_id: 10 },
   identities: 500,
+  movedEvents: 50_000,
 };
 
 export interface Link {
@@ -75,6 +79,24 @@ export function rootOf(person: Person): Person {
     each = next;
   }
   return root;
+}
+
+/** The one that has users goes on; of two alike the older. */
+export function survivorOf(profiles: Person['profiles']): KnownProfile | undefined {
+  let best: KnownProfile | undefined;
+  for (const { profile } of profiles) {
+    if (
+      best === undefined ||
+      rank(profile) > rank(best) ||
+      (rank(profile) === rank(best) && profile.id < best.id)
+    )
+      best = profile;
+  }
+  return best;
+}
+
+function rank({ hasExternalId, userIds }: KnownProfile): number {
+  return hasExternalId || userIds > 0 ? 1 : 0;
 }
 
 export class Resolver {
@@ -166,6 +188,10 @@ export class Resolver {
     const users = one.userIds + other.userIds;
     if (one.userIds > 0 && other.userIds > 0 && users > this.limits.users[reason]) return false;
     if (one.identities + other.identities > this.limits.identities) return false;
+    const profiles = [...one.profiles, ...other.profiles];
+    const survivor = survivorOf(profiles);
+    if (profiles.some(({ profile }) => profile !== survivor && profile.events > this.limits.movedEvents))
+      return false;
     if (this.known.keptApart.size === 0) return true;
     return !one.profiles.some((a) =>
       other.profiles.some((b) => this.known.keptApart.has(apartKey(a.profile.id, b.profile.id))),
