@@ -50,7 +50,9 @@ test('what is no event is set aside, what is one is stored, and the stream is em
   expect(await query('SELECT message_id FROM cdp_event')).toEqual([{ message_id: 'm-1' }]);
   const rejected = await query<{ error: string }>('SELECT error FROM cdp_rejected_event ORDER BY id');
   expect(rejected).toHaveLength(5);
-  expect(await registry.metrics()).toMatch(/stratum_customer_events_total\{outcome="stored"\} 1/);
+  const metrics = await registry.metrics();
+  expect(metrics).toMatch(/stratum_customer_events_total\{outcome="stored"\} 1/);
+  expect(metrics).toMatch(/stratum_customer_requests_waiting 0/);
 });
 
 test('while the database takes nothing, events wait, and none is lost', async () => {

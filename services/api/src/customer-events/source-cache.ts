@@ -13,6 +13,8 @@ const STALE_MS = 15 * 60_000;
 const MAX_KEYS = 10_000;
 /** Keys looked up at once: a flood of made-up ones must not take all connections. */
 const MAX_LOOK_UPS = 8;
+/** A database that is silent must not make requests wait. */
+const LOOK_UP_TIMEOUT_MS = 2_000;
 const RETRY_AFTER_SECONDS = 1;
 
 interface Entry {
@@ -33,7 +35,7 @@ export class SourceCache {
     const now = Date.now();
     if (known !== undefined && now - known.at < FRESH_MS) return known.source;
     try {
-      return (await this.lookUp(key)).source;
+      return (await inTime(this.lookUp(key))).source;
     } catch (cause) {
       if (known?.source !== undefined && now - known.at < STALE_MS) return known.source;
       throw new ProblemError(
@@ -64,4 +66,11 @@ export class SourceCache {
     if (this.entries.size > MAX_KEYS && oldest !== undefined) this.entries.delete(oldest);
     return entry;
   }
+}
+
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('the database is silent')), LOOK_UP_TIMEOUT_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

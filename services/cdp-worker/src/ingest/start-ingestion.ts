@@ -19,7 +19,9 @@ export async function startIngestion({
     pool,
     writer: new EventWriter({ pool, keys: configuration.STRATUM_CREDENTIALS_KEY }),
     logger,
-    ...(registry === undefined ? {} : { metrics: new IngestMetrics(registry) }),
+    ...(registry === undefined
+      ? {}
+      : { metrics: new IngestMetrics(registry, connection, configuration.STRATUM_PREFIX) }),
   });
   ingestion.start();
   return { stop: () => ingestion.stop() };

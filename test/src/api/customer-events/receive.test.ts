@@ -350,3 +350,24 @@ describe('browsers', () => {
     });
   });
 });
+
+test('while keys cannot be checked, known sources go on sending, and others are told to come again', async () => {
+  const { call, send, query, accepted } = await openEventsApi();
+  expect(await send('/v1/track', track())).toMatchObject({ status: 200 });
+  await query('REVOKE EXECUTE ON FUNCTION event_source_of_key(bytea) FROM stratum_api');
+  const unknown = () =>
+    call('POST', '/v1/track', { key: null, body: track({ writeKey: 'wk_0123456789abcdef' }) });
+  const refused = await unknown();
+  expect(refused.status).toBe(503);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  // Longer than an answer of the database counts as fresh.
+  const startedAt = Date.now();
+  let sent = 1;
+  await waitFor('the answer to be old', async () => {
+    expect(await send('/v1/track', track({ messageId: `m-${++sent}` }))).toMatchObject({ status: 200 });
+    return Date.now() - startedAt > 6_000;
+  });
+  expect(await accepted()).toHaveLength(sent);
+  await query('GRANT EXECUTE ON FUNCTION event_source_of_key(bytea) TO stratum_api');
+  await waitFor('the database to be asked again', async () => (await unknown()).status === 401);
+});
