@@ -9,6 +9,7 @@ import { deadCommand } from './commands/dead.js';
 import { eventsCommand } from './commands/events.js';
 import { inspectCommand } from './commands/inspect.js';
 import { keysCommand } from './commands/keys.js';
+import { profilesCommand } from './commands/profiles.js';
 import { purgeCommand } from './commands/purge.js';
 import { revokeCommand } from './commands/revoke.js';
 import { queuesCommand } from './commands/queues.js';
@@ -16,6 +17,7 @@ import { resultCommand } from './commands/result.js';
 import { apiCommand, schedulerCommand } from './commands/service.js';
 import { schedulesCommand } from './commands/schedules.js';
 import { subscriptionsCommand } from './commands/subscriptions.js';
+import { sourcesCommand } from './commands/sources.js';
 import { statusCommand } from './commands/status.js';
 import { tasksCommand } from './commands/tasks.js';
 import { upCommand } from './commands/up.js';
@@ -46,6 +48,8 @@ const program = new Command('stratum')
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
   .addCommand(keysCommand())
+  .addCommand(sourcesCommand())
+  .addCommand(profilesCommand())
   .addCommand(webhooksCommand())
   .addCommand(subscriptionsCommand())
   .addCommand(contractsCommand())

@@ -18,7 +18,7 @@ export type { StatusOptions } from './client/lookup.js';
 export type { EnqueueOptions } from './client/compose.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
 export { createResultDesk, type ResultDesk, type ResultDeskOptions } from './client/result-desk.js';
-export type { AckMultiplexerOptions } from './connection/ack-multiplexer.js';
+export { AckMultiplexer, type AckMultiplexerOptions } from './connection/ack-multiplexer.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './connection/connect.js';
 export type {
   DeadLetter,
@@ -87,6 +87,8 @@ export type { TaskContext } from './worker/context.js';
 export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
 export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
 export { createReaper, type Reaper, type ReaperOptions } from './reaper/reaper.js';
+export { Fetcher, type FetcherOptions } from './worker/fetcher.js';
+export type { Lane } from './worker/lanes.js';
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';
 export { fastClock, type ScheduleClock } from './schedule/clock.js';
 export {

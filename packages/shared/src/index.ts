@@ -37,7 +37,7 @@ export { activeTenants, PLATFORM_TENANT_ID } from './database/tenants.js';
 export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
 export { seedDemonstration, type DemonstrationOptions } from './database/demonstration.js';
-export { DEMO_TENANT_ID, OTHER_TENANT_ID, seed } from './database/seed.js';
+export { DEMO_TENANT_ID, DEMO_WRITE_KEY, OTHER_TENANT_ID, seed } from './database/seed.js';
 export { derivedTaskId, fanOut, ofTick, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
 export { startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
@@ -86,11 +86,12 @@ export {
   type DomainEventData,
   type DomainEventType,
 } from './domain-events/payloads.js';
+export { ingestCustomerEvents } from './tasks/customer-events.js';
 export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from './domain-events/relay.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
 export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';
 export { processWebhook, replayWebhookDelivery } from './tasks/webhooks.js';
-export { customerEventSchema, ingestCustomerEvents, type CustomerEvent } from './tasks/customer-events.js';
+export { customerEventSchema, type CustomerEvent } from './customer-events/event.js';
 export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';
 
 export { applyDeliveryState, DELIVERY_STATES, type DeliveryState } from './messages/delivery-state.js';

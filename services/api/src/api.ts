@@ -8,18 +8,22 @@ import {
   type Running,
   type ServiceContext,
 } from '@stratum/shared';
+import { ensureEventStream } from '@stratum/shared/customer-events';
+import { AcceptedEvents } from './customer-events/accepted-events.js';
 import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { deliveryRoutes } from './routes/deliveries.js';
+import { customerEventRoutes } from './routes/customer-events.js';
 import { keyRoutes } from './routes/keys.js';
 import { QueueRates } from './routes/queue-rates.js';
 import { queueRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
 import { subscriptionRoutes } from './routes/subscriptions.js';
+import { sourceRoutes } from './routes/sources.js';
 import { taskRoutes } from './routes/tasks.js';
 import { workflowRoutes } from './routes/workflows.js';
 import type { API_SETTINGS } from './settings.js';
@@ -33,6 +37,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   const topology = platformTopology(configuration);
   await reconcileTopology(connection, topology);
   await ensureAuditStream(connection, configuration);
+  await ensureEventStream(connection, configuration);
   const client = createClient({ connection, topology, metrics, contracts: TASKS });
   const schedules = openSchedules({ connection, topology, contracts: TASKS });
   const pool = openDatabase({
@@ -46,9 +51,14 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   const rates = new QueueRates(client, (error) =>
     logger.warn({ err: error }, 'queues could not be looked at'),
   );
+  const acceptedEvents = new AcceptedEvents({
+    connection,
+    prefix: configuration.STRATUM_PREFIX,
+    maxBytes: configuration.INGEST_MEMORY_LIMIT,
+  });
   const closeResources = async (): Promise<void> => {
     await rates.stop();
-    await Promise.all([schedules.close(), client.close(), pool.end()]);
+    await Promise.all([acceptedEvents.close(), schedules.close(), client.close(), pool.end()]);
   };
   const app = await createServer(resources, logger);
   try {
@@ -64,6 +74,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     subscriptionRoutes(app, resources);
     deliveryRoutes(app, resources);
     await useWebhooks(app, resources, logger);
+    sourceRoutes(app, resources);
+    customerEventRoutes(app, resources, acceptedEvents);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     let stopping: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

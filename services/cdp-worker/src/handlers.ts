@@ -8,13 +8,20 @@ import {
   computeCdpRfm,
   computeCdpSegment,
   fanOut,
+  ingestCustomerEvents,
   slotOf,
+  type ConfigurationKey,
   type QueueService,
 } from '@stratum/shared';
 import type { Pool } from 'pg';
 import { computeCdpFunnelHandler } from './funnels/compute-cdp-funnel.js';
+import { EventWriter } from './ingest/event-writer.js';
+import { ingestCustomerEventsHandler } from './ingest/ingest-customer-events.js';
+import { startIngestion } from './ingest/start-ingestion.js';
 import { computeCdpRfmHandler } from './segments/compute-cdp-rfm.js';
 import { computeCdpSegmentHandler } from './segments/compute-cdp-segment.js';
+
+const SETTINGS = ['STRATUM_CREDENTIALS_KEY'] as const satisfies readonly ConfigurationKey[];
 
 export interface CdpDependencies {
   /** Connected as `stratum_cdp_worker`, with time for statements over all profiles. */
@@ -46,9 +53,16 @@ export function createCdpHandlers({ pool }: CdpDependencies): TaskHandler[] {
   ];
 }
 
-export const cdpService: QueueService<never> = {
+export const cdpService: QueueService<(typeof SETTINGS)[number]> = {
   queue: 'cdp',
   role: 'stratum_cdp_worker',
-  settings: [],
-  createHandlers: ({ pool }) => createCdpHandlers({ pool }),
+  settings: SETTINGS,
+  createHandlers: ({ pool, configuration }) => [
+    ...createCdpHandlers({ pool }),
+    handleTask(
+      ingestCustomerEvents,
+      ingestCustomerEventsHandler(new EventWriter({ pool, keys: configuration.STRATUM_CREDENTIALS_KEY })),
+    ),
+  ],
+  startBeside: startIngestion,
 };

@@ -7,6 +7,7 @@ import { benchCustomerData } from './customer-data.js';
 import { benchDelays } from './delays.js';
 import { benchEnqueue } from './enqueue.js';
 import { benchForecast, type ForecastFigures } from './forecast.js';
+import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import type { Comparison } from './measure.js';
 import { benchRules } from './rules.js';
@@ -26,6 +27,8 @@ const { values: flags } = parseArgs({
     'skip-sync': { type: 'boolean', default: false },
     forecast: { type: 'boolean', default: false },
     cdp: { type: 'boolean', default: false },
+    ingest: { type: 'boolean', default: false },
+    events: { type: 'string', default: '300000' },
     rules: { type: 'boolean', default: false },
     schedule: { type: 'boolean', default: false },
     workflows: { type: 'boolean', default: false },
@@ -107,6 +110,13 @@ try {
         `${figures.entries.toLocaleString('en')} daily entries: declared in ${figures.declareSeconds.toFixed(1)} s, taken over in ${figures.takeOverSeconds.toFixed(1)} s, ` +
           `at rest ${figures.idleCpuPercent.toFixed(1)} % of a core and ${figures.memoryMiB} MiB; all due at once: enqueued in ${figures.burstSeconds.toFixed(1)} s; listed in ${figures.listSeconds.toFixed(1)} s`,
       );
+    await connection.close();
+    await server.stop();
+    process.exit();
+  }
+  if (flags.ingest) {
+    const figures = await benchIngest(server, connection, Number(flags.events), say);
+    if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
     await connection.close();
     await server.stop();
     process.exit();

@@ -16,6 +16,7 @@ const MIGRATIONS = [
   '0009_settled_jobs',
   '0010_api_keys',
   '0011_webhooks',
+  '0012_event_sources',
   '0013_subscriptions',
 ];
 

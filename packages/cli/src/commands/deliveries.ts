@@ -13,23 +13,32 @@ import {
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Session } from '../environment.js';
 import { printJson, printTable } from '../output.js';
-import { asTenant, tenantCommand, unknownSubscription, type TenantOptions } from './tenant-command.js';
+import { asTenant, tenantCommand, type TenantOptions } from '../tenant-session.js';
+import { unknownSubscription } from './subscriptions-problem.js';
 
 /** An attempt takes no longer, unless the queue is long. */
 const TEST_TIMEOUT_MS = 30_000;
 
 export function deliveriesCommand(): Command {
-  return tenantCommand('deliveries', 'What was sent and is to be sent, the newest first.')
+  return tenantCommand(
+    'subscriptions',
+    'deliveries',
+    'What was sent and is to be sent, the newest first.',
+    '<id> --tenant 1 --state failed',
+  )
     .argument('<id>', 'id of the subscription')
     .addOption(new Option('--state <state>', 'only these').choices(MESSAGE_STATES))
     .option('--limit <count>', 'so many', parseLimit, 20)
     .addHelpText('after', '\nExample:\n  stratum subscriptions deliveries <id> --tenant 1 --state failed')
     .action(async (id: string, options: TenantOptions & { state?: MessageState; limit: number }) => {
-      const { deliveries } = await asTenant(options, async ({ database }) => {
-        if ((await findSubscription(database, id)) === undefined) throw unknownSubscription(id);
-        const { limit, state } = options;
-        return listDeliveries(database, id, { limit, ...(state === undefined ? {} : { state }) });
-      });
+      const { deliveries } = await asTenant(
+        { tenant: options.tenant, subject: 'subscription' },
+        async ({ client }) => {
+          if ((await findSubscription(client, id)) === undefined) throw unknownSubscription(id);
+          const { limit, state } = options;
+          return listDeliveries(client, id, { limit, ...(state === undefined ? {} : { state }) });
+        },
+      );
       if (options.json) printJson(deliveries.map(toJson));
       else if (deliveries.length === 0) console.log('Nothing was sent yet.');
       else
@@ -49,23 +58,34 @@ export function deliveriesCommand(): Command {
 }
 
 export function testCommand(): Command {
-  return tenantCommand('test', 'Send a test event, and tell what the receiver said.')
+  return tenantCommand(
+    'subscriptions',
+    'test',
+    'Send a test event, and tell what the receiver said.',
+    '<id> --tenant 1',
+  )
     .argument('<id>', 'id of the subscription')
     .action(async (id: string, options: TenantOptions) => {
       let taskIds: string[] = [];
       let record: Awaited<ReturnType<Session['client']['result']>> | undefined;
-      const eventId = await asTenant(options, async ({ database, tenantId, tell, afterCommit }) => {
-        if ((await findSubscription(database, id)) === undefined) throw unknownSubscription(id);
-        await tell('subscription.tested', id);
-        const event = await addTestEvent(database, id);
-        afterCommit(async ({ client }) => {
-          taskIds = await enqueueDeliveries(client, { tenantId, subscriptionId: id }, [event]);
-          record = await client.result(taskIds[0] ?? '', { timeoutMs: TEST_TIMEOUT_MS });
-        });
-        return event;
-      });
-      const { deliveries } = await asTenant(options, ({ database }) =>
-        listDeliveries(database, id, { limit: 100 }),
+      const eventId = await asTenant(
+        { tenant: options.tenant, subject: 'subscription' },
+        async ({ client, tell, afterCommit }) => {
+          if ((await findSubscription(client, id)) === undefined) throw unknownSubscription(id);
+          await tell('subscription.tested', id);
+          const event = await addTestEvent(client, id);
+          afterCommit(async (tasks) => {
+            taskIds = await enqueueDeliveries(tasks, { tenantId: options.tenant, subscriptionId: id }, [
+              event,
+            ]);
+            record = await tasks.result(taskIds[0] ?? '', { timeoutMs: TEST_TIMEOUT_MS });
+          });
+          return event;
+        },
+      );
+      const { deliveries } = await asTenant(
+        { tenant: options.tenant, subject: 'subscription' },
+        ({ client }) => listDeliveries(client, id, { limit: 100 }),
       );
       const sent = deliveries.find((each) => each.eventId === eventId);
       const isDelivered = sent?.state === 'delivered';
@@ -81,7 +101,12 @@ export function testCommand(): Command {
 }
 
 export function replayCommand(): Command {
-  return tenantCommand('replay', 'Send an event again now, under the same webhook-id.')
+  return tenantCommand(
+    'subscriptions',
+    'replay',
+    'Send an event again now, under the same webhook-id.',
+    '<id> evt_17 --tenant 1',
+  )
     .argument('<id>', 'id of the subscription')
     .argument('<event>', 'id of the event, evt_…')
     .action(async (id: string, event: string, options: TenantOptions) => {
@@ -89,16 +114,21 @@ export function replayCommand(): Command {
       if (eventId === undefined)
         throw new Error(`"${event}" is not the id of an event; it begins with evt_.`);
       let taskIds: string[] = [];
-      await asTenant(options, async ({ database, tenantId, tell, afterCommit }) => {
-        const subscription = await findSubscription(database, id);
-        if (subscription === undefined) throw unknownSubscription(id);
-        await tell('subscription.delivery_replayed', id, { event_id: event });
-        if (!(await replayDelivery(database, subscription, eventId)))
-          throw new Error(`There is no event "${event}" of the last 30 days there.`);
-        afterCommit(async ({ client }) => {
-          taskIds = await enqueueDeliveries(client, { tenantId, subscriptionId: id }, [eventId]);
-        });
-      });
+      await asTenant(
+        { tenant: options.tenant, subject: 'subscription' },
+        async ({ client, tell, afterCommit }) => {
+          const subscription = await findSubscription(client, id);
+          if (subscription === undefined) throw unknownSubscription(id);
+          await tell('subscription.delivery_replayed', id, { event_id: event });
+          if (!(await replayDelivery(client, subscription, eventId)))
+            throw new Error(`There is no event "${event}" of the last 30 days there.`);
+          afterCommit(async (tasks) => {
+            taskIds = await enqueueDeliveries(tasks, { tenantId: options.tenant, subscriptionId: id }, [
+              eventId,
+            ]);
+          });
+        },
+      );
       if (options.json) printJson({ event_id: event, task_id: taskIds[0] });
       else
         console.log(`On its way. See \`stratum subscriptions deliveries ${id} --tenant ${options.tenant}\`.`);

@@ -13,10 +13,9 @@ import {
 } from '@stratum/shared/api-keys';
 import { Command, InvalidArgumentError } from 'commander';
 import type { PoolClient } from 'pg';
-import { asTenant, type Tell } from '../as-tenant.js';
 import { parseDuration } from '../duration.js';
-import { parseTenant } from '../tenant-option.js';
 import { printJson, printTable, styled } from '../output.js';
+import { asTenant, parseTenant, type Tell } from '../tenant-session.js';
 
 interface OwnerOptions {
   tenant?: number;

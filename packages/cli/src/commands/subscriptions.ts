@@ -1,4 +1,9 @@
-import { DOMAIN_EVENT_TYPES, isDomainEventType, type DomainEventType } from '@stratum/shared';
+import {
+  DOMAIN_EVENT_TYPES,
+  isDomainEventType,
+  loadConfiguration,
+  type DomainEventType,
+} from '@stratum/shared';
 import {
   createSubscription,
   enqueueDeliveries,
@@ -14,9 +19,11 @@ import {
   type Subscription,
 } from '@stratum/shared/subscriptions';
 import { Command, InvalidArgumentError } from 'commander';
+import { localEnvironment } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
 import { deliveriesCommand, replayCommand, testCommand } from './deliveries.js';
-import { asTenant, tenantCommand, unknownSubscription, type TenantOptions } from './tenant-command.js';
+import { asTenant, keyRing, tenantCommand, type TenantOptions } from '../tenant-session.js';
+import { unknownSubscription } from './subscriptions-problem.js';
 
 const SECRET_NOTE =
   'This secret is shown once. Receivers verify signatures by it: see docs/subscriptions.md.';
@@ -36,28 +43,38 @@ export function subscriptionsCommand(): Command {
 }
 
 function listCommand(): Command {
-  return tenantCommand('list', "List a tenant's subscriptions.").action(async (options: TenantOptions) => {
-    const subscriptions = await asTenant(options, ({ database }) => listSubscriptions(database));
-    if (options.json) printJson(subscriptions.map(toJson));
-    else if (subscriptions.length === 0)
-      console.log('There are no subscriptions. Make one with `stratum subscriptions create`.');
-    else
-      printTable(
-        ['id', 'address', 'events', 'status', 'failures in a row', 'description'],
-        subscriptions.map((each) => [
-          each.id,
-          each.url,
-          each.eventTypes.join('\n'),
-          each.status,
-          each.consecutiveFailures,
-          each.description,
-        ]),
+  return tenantCommand('subscriptions', 'list', "List a tenant's subscriptions.", '--tenant 1').action(
+    async (options: TenantOptions) => {
+      const subscriptions = await asTenant(
+        { tenant: options.tenant, subject: 'subscription' },
+        ({ client }) => listSubscriptions(client),
       );
-  });
+      if (options.json) printJson(subscriptions.map(toJson));
+      else if (subscriptions.length === 0)
+        console.log('There are no subscriptions. Make one with `stratum subscriptions create`.');
+      else
+        printTable(
+          ['id', 'address', 'events', 'status', 'failures in a row', 'description'],
+          subscriptions.map((each) => [
+            each.id,
+            each.url,
+            each.eventTypes.join('\n'),
+            each.status,
+            each.consecutiveFailures,
+            each.description,
+          ]),
+        );
+    },
+  );
 }
 
 function createCommand(): Command {
-  return tenantCommand('create', 'Subscribe an address to events, and show its secret this once.')
+  return tenantCommand(
+    'subscriptions',
+    'create',
+    'Subscribe an address to events, and show its secret this once.',
+    'https://example.com/hooks --events campaign.paused,budget.depleted --tenant 1',
+  )
     .argument('<url>', 'where events are sent: https://…')
     .requiredOption('--events <types>', 'types of events, comma-separated, or "all"', parseEvents)
     .option('--description <text>', 'what it is for', '')
@@ -69,43 +86,54 @@ function createCommand(): Command {
     )
     .action(
       async (url: string, options: TenantOptions & { events: DomainEventType[]; description: string }) => {
-        const made = await asTenant(options, async ({ database, keys, allowedHosts, tenantId, tell }) => {
-          const created = await createSubscription(database, keys, {
-            tenantId,
-            url: checkedAddress(url, allowedHosts),
-            eventTypes: options.events,
-            description: options.description,
-          });
-          const { id, eventTypes } = created.subscription;
-          await tell('subscription.created', id, { host: new URL(url).host, event_types: eventTypes });
-          return created;
-        });
+        const made = await asTenant(
+          { tenant: options.tenant, subject: 'subscription' },
+          async ({ client, tell }) => {
+            const created = await createSubscription(client, await keyRing(), {
+              tenantId: options.tenant,
+              url: await checkedAddress(url),
+              eventTypes: options.events,
+              description: options.description,
+            });
+            const { id, eventTypes } = created.subscription;
+            await tell('subscription.created', id, { host: new URL(url).host, event_types: eventTypes });
+            return created;
+          },
+        );
         showSecret(made, options);
       },
     );
 }
 
 function rotateCommand(): Command {
-  return tenantCommand('rotate', 'Give a subscription a new secret; the one before signs for a day more.')
+  return tenantCommand(
+    'subscriptions',
+    'rotate',
+    'Give a subscription a new secret; the one before signs for a day more.',
+    '<id> --tenant 1',
+  )
     .argument('<id>', 'id of the subscription')
     .action(async (id: string, options: TenantOptions) => {
-      const made = await asTenant(options, async ({ database, keys, tenantId, tell }) => {
-        const rotated = await rotateSecret(database, keys, { tenantId, id });
-        if (rotated === undefined) throw unknownSubscription(id);
-        await tell('subscription.secret_rotated', id);
-        return rotated;
-      });
+      const made = await asTenant(
+        { tenant: options.tenant, subject: 'subscription' },
+        async ({ client, tell }) => {
+          const rotated = await rotateSecret(client, await keyRing(), { tenantId: options.tenant, id });
+          if (rotated === undefined) throw unknownSubscription(id);
+          await tell('subscription.secret_rotated', id);
+          return rotated;
+        },
+      );
       showSecret(made, options);
     });
 }
 
 function pauseCommand(): Command {
-  return tenantCommand('pause', 'Send nothing for the time being.')
+  return tenantCommand('subscriptions', 'pause', 'Send nothing for the time being.', '<id> --tenant 1')
     .argument('<id>', 'id of the subscription')
     .action(async (id: string, options: TenantOptions) => {
-      await asTenant(options, async ({ database, tell }) => {
+      await asTenant({ tenant: options.tenant, subject: 'subscription' }, async ({ client, tell }) => {
         const reason = 'Paused by its owner.';
-        if (!(await stopSubscription(database, id, { status: 'paused', reason })))
+        if (!(await stopSubscription(client, id, { status: 'paused', reason })))
           throw unknownSubscription(id);
         await tell('subscription.paused', id);
       });
@@ -115,7 +143,12 @@ function pauseCommand(): Command {
 }
 
 function resumeCommand(): Command {
-  return tenantCommand('resume', 'Send again.')
+  return tenantCommand(
+    'subscriptions',
+    'resume',
+    'Send again.',
+    '<id> --tenant 1 --replay --since 2026-11-20T00:00:00Z',
+  )
     .argument('<id>', 'id of the subscription')
     .option('--replay', 'also send what was missed')
     .option('--since <time>', 'missed since then; default: since it failed, or was paused', parseTime)
@@ -124,16 +157,21 @@ function resumeCommand(): Command {
       '\nExamples:\n  stratum subscriptions resume <id> --tenant 1 --replay\n  stratum subscriptions resume <id> --tenant 1 --replay --since 2026-11-20T00:00:00Z',
     )
     .action(async (id: string, options: TenantOptions & { replay?: boolean; since?: Date }) => {
-      const replayed = await asTenant(options, async ({ database, tenantId, tell, afterCommit }) => {
-        const resumed = await resumeSubscription(database, id);
-        const subscription = await findSubscription(database, id);
-        if (resumed === undefined || subscription === undefined) throw unknownSubscription(id);
-        await tell('subscription.resumed', id, { replay: options.replay === true });
-        const from = options.since ?? resumed.missedSince;
-        const events = options.replay && from ? await replayMissed(database, subscription, from) : [];
-        afterCommit(({ client }) => enqueueDeliveries(client, { tenantId, subscriptionId: id }, events));
-        return events.length;
-      });
+      const replayed = await asTenant(
+        { tenant: options.tenant, subject: 'subscription' },
+        async ({ client, tell, afterCommit }) => {
+          const resumed = await resumeSubscription(client, id);
+          const subscription = await findSubscription(client, id);
+          if (resumed === undefined || subscription === undefined) throw unknownSubscription(id);
+          await tell('subscription.resumed', id, { replay: options.replay === true });
+          const from = options.since ?? resumed.missedSince;
+          const events = options.replay && from ? await replayMissed(client, subscription, from) : [];
+          afterCommit((tasks) =>
+            enqueueDeliveries(tasks, { tenantId: options.tenant, subscriptionId: id }, events),
+          );
+          return events.length;
+        },
+      );
       if (options.json) printJson({ id, status: 'active', replayed });
       else {
         const more = replayed === MAX_REPLAYED ? ' There may be more: say it again with --since.' : '';
@@ -145,11 +183,16 @@ function resumeCommand(): Command {
 }
 
 function removeCommand(): Command {
-  return tenantCommand('remove', 'Remove a subscription, with what was sent to it.')
+  return tenantCommand(
+    'subscriptions',
+    'remove',
+    'Remove a subscription, with what was sent to it.',
+    '<id> --tenant 1',
+  )
     .argument('<id>', 'id of the subscription')
     .action(async (id: string, options: TenantOptions) => {
-      await asTenant(options, async ({ database, tell }) => {
-        if (!(await removeSubscription(database, id))) throw unknownSubscription(id);
+      await asTenant({ tenant: options.tenant, subject: 'subscription' }, async ({ client, tell }) => {
+        if (!(await removeSubscription(client, id))) throw unknownSubscription(id);
         await tell('subscription.removed', id);
       });
       if (options.json) printJson({ id, removed: true });
@@ -157,7 +200,11 @@ function removeCommand(): Command {
     });
 }
 
-function checkedAddress(url: string, allowedHosts: readonly string[]): string {
+async function checkedAddress(url: string): Promise<string> {
+  const { SCANNER_ALLOWED_HOSTS: allowedHosts } = loadConfiguration(
+    ['SCANNER_ALLOWED_HOSTS'],
+    await localEnvironment(),
+  );
   const parsed = subscriptionAddress(allowedHosts).safeParse(url);
   if (parsed.success) return parsed.data;
   throw new Error(`The address ${parsed.error.issues.map(({ message }) => message).join('; ')}.`);

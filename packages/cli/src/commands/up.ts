@@ -1,3 +1,4 @@
+import { DEMO_WRITE_KEY } from '@stratum/shared';
 import { Command, InvalidArgumentError } from 'commander';
 import { tellFailure } from '../frame/failure.js';
 import { describeError, printJson, printTable, styled } from '../output.js';
@@ -154,6 +155,8 @@ Next:
   npx stratum schedules list         when each job runs next, and how it went
   npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait
   npx stratum keys create me --tenant 1        a key for the HTTP API; its routes: ${addresses.api}/docs
+  curl -u ${DEMO_WRITE_KEY}: ${addresses.api}/v1/track -d '{"userId":"me","event":"Product Viewed"}'
+  npx stratum profiles show me --tenant 1
   psql "$(npx stratum status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
 }
 

@@ -1,5 +1,5 @@
 import { text as textOfStream } from 'node:stream/consumers';
-import { loadConfiguration, replayWebhookDelivery, type KeyRing } from '@stratum/shared';
+import { loadConfiguration, replayWebhookDelivery } from '@stratum/shared';
 import {
   changeWebhookEndpoint,
   createWebhookEndpoint,
@@ -22,17 +22,11 @@ import {
 } from '@stratum/shared/webhooks';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { asTenant } from '../as-tenant.js';
 import { parseDuration } from '../duration.js';
 import { localEnvironment } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
 import { readRunFile } from '../stack/run-file.js';
-import { parseTenant } from '../tenant-option.js';
-
-interface TenantOptions {
-  tenant: number;
-  json?: boolean;
-}
+import { asTenant, keyRing, tenantCommand, type TenantOptions } from '../tenant-session.js';
 
 const subject = 'webhook';
 const SOURCE_LIST = SOURCE_NAMES.map((name) => `  ${name.padEnd(10)} ${SOURCES[name].title}`).join('\n');
@@ -64,15 +58,12 @@ Examples:
     );
 }
 
-function owned(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .requiredOption('--tenant <id>', 'whose', parseTenant)
-    .option('--json', 'print JSON');
+function owned(name: string, description: string, example: string): Command {
+  return tenantCommand('webhooks', name, description, example);
 }
 
 function listCommand(): Command {
-  return owned('list', 'List endpoints.').action(async ({ tenant, json }: TenantOptions) => {
+  return owned('list', 'List endpoints.', '--tenant 1').action(async ({ tenant, json }: TenantOptions) => {
     const endpoints = await asTenant({ tenant, subject }, ({ client }) => listWebhookEndpoints(client));
     const base = await publicUrl();
     if (json) printJson(endpoints.map((endpoint) => ({ ...endpoint, url: urlOf(base, endpoint) })));
@@ -97,7 +88,11 @@ interface CreateOptions extends TenantOptions {
 }
 
 function createCommand(): Command {
-  return owned('create', 'Make an endpoint; a secret that is made here is shown this once.')
+  return owned(
+    'create',
+    'Make an endpoint; a secret that is made here is shown this once.',
+    'github Deploys --tenant 1',
+  )
     .addArgument(new Argument('<source>', 'who sends').choices(SOURCE_NAMES))
     .argument('<name>', 'what it is for')
     .option('--secret <secret>', 'where the sender makes it; `-` reads it from the input')
@@ -122,7 +117,11 @@ function createCommand(): Command {
 }
 
 function rotateCommand(): Command {
-  return owned('rotate', 'Give an endpoint a new secret; the one before works for a day more.')
+  return owned(
+    'rotate',
+    'Give an endpoint a new secret; the one before works for a day more.',
+    '<id> --tenant 1',
+  )
     .argument('<id>', 'id of the endpoint')
     .option('--secret <secret>', 'where the sender makes it; `-` reads it from the input')
     .option('--grace <duration>', 'how long the one before works, for example 1h; default: 1d', parseDuration)
@@ -141,7 +140,7 @@ function rotateCommand(): Command {
 }
 
 function statusCommand(name: string, status: WebhookEndpoint['status'], description: string): Command {
-  return owned(name, description)
+  return owned(name, description, '<id> --tenant 1')
     .argument('<id>', 'id of the endpoint')
     .action(async (id: string, { tenant, json }: TenantOptions) => {
       const changed = await asTenant({ tenant, subject }, async ({ client, tell }) => {
@@ -156,7 +155,7 @@ function statusCommand(name: string, status: WebhookEndpoint['status'], descript
 }
 
 function removeCommand(): Command {
-  return owned('remove', 'Remove an endpoint; what it has taken in is still processed.')
+  return owned('remove', 'Remove an endpoint; what it has taken in is still processed.', '<id> --tenant 1')
     .argument('<id>', 'id of the endpoint')
     .action(async (id: string, { tenant, json }: TenantOptions) => {
       const removed = await asTenant({ tenant, subject }, async ({ client, tell }) => {
@@ -182,7 +181,7 @@ function filtered(command: Command): Command {
 }
 
 function deliveriesCommand(): Command {
-  return filtered(owned('deliveries', 'What came in, the newest first.'))
+  return filtered(owned('deliveries', 'What came in, the newest first.', '<id> --tenant 1 --state failed'))
     .argument('<id>', 'id of the endpoint')
     .option('--limit <count>', 'how many', parseCount, DEFAULT_LIMIT)
     .action(async (id: string, options: TenantOptions & FilterOptions & { limit: number }) => {
@@ -198,7 +197,7 @@ function deliveriesCommand(): Command {
 }
 
 function showCommand(): Command {
-  return owned('show', 'One event that came in, with its body.')
+  return owned('show', 'One event that came in, with its body.', '17 --tenant 1')
     .argument('<delivery>', 'number of the delivery', parseCount)
     .action(async (id: number, { tenant, json }: TenantOptions) => {
       const keys = await keyRing();
@@ -216,7 +215,11 @@ function showCommand(): Command {
 
 function replayCommand(): Command {
   return filtered(
-    owned('replay', 'Do once more what follows from events: those named, or all of an endpoint that match.'),
+    owned(
+      'replay',
+      'Do once more what follows from events: those named, or all of an endpoint that match.',
+      '--tenant 1 --endpoint <id> --state failed',
+    ),
   )
     .argument('[deliveries...]', 'numbers of deliveries')
     .option('--endpoint <id>', 'all of this endpoint that match --state and --type')
@@ -288,10 +291,6 @@ function urlOf(base: string, endpoint: WebhookEndpoint): string {
 async function publicUrl(): Promise<string> {
   const { API_PUBLIC_URL: configured } = loadConfiguration(['API_PUBLIC_URL'], await localEnvironment());
   return configured ?? (await readRunFile())?.api ?? 'http://127.0.0.1:8000';
-}
-
-async function keyRing(): Promise<KeyRing> {
-  return loadConfiguration(['STRATUM_CREDENTIALS_KEY'], await localEnvironment()).STRATUM_CREDENTIALS_KEY;
 }
 
 async function readSecret(option: string | undefined): Promise<string | undefined> {

@@ -137,6 +137,10 @@ const configurationSchema = z.object({
   WEBHOOK_RATE_LIMIT: count(5_000),
   /** How long what came in by webhook is kept, in days; at least 8, for so long senders repeat. Default 30. */
   WEBHOOK_RETENTION_DAYS: z.coerce.number().int().min(8).max(3_650).default(30),
+  /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */
+  INGEST_RATE_LIMIT: count(20_000),
+  /** Bodies of customer events held at once by a process of the API, in bytes; more are answered with 503. Default 67,108,864. */
+  INGEST_MEMORY_LIMIT: count(67_108_864, 17_179_869_184),
   /** Where the local stand-in for the platforms listens. Default 8100. */
   SANDBOX_PORT: port(8100),
 });

@@ -3,11 +3,14 @@ import type { Pool } from 'pg';
 import { sealCredentials } from '../credentials/credentials.js';
 import type { KeyRing } from '../credentials/key-ring.js';
 import type { PlatformCredentials } from '../platforms/credentials.js';
+import { createSource } from '../customer-events/sources.js';
 import { withTenant } from './database.js';
 
 export const DEMO_TENANT_ID = 1;
 /** Has an account on Meta. */
 export const OTHER_TENANT_ID = 2;
+/** Of the demonstration tenant's web site; worth nothing anywhere else. */
+export const DEMO_WRITE_KEY = 'wk_demonstration_web_site';
 
 interface SeedAccount {
   externalId: string;
@@ -81,6 +84,12 @@ export async function seed(pool: Pool, keys: KeyRing): Promise<number> {
       return rows;
     });
   }
+  await withTenant(pool, DEMO_TENANT_ID, async (client) => {
+    const { rowCount } = await client.query('SELECT FROM event_source WHERE tenant_id = $1', [
+      DEMO_TENANT_ID,
+    ]);
+    if (rowCount === 0) await createSource(client, { name: 'Web site', writeKey: DEMO_WRITE_KEY });
+  });
   // The next tenant gets a number behind those given here.
   await pool.query(`SELECT setval(pg_get_serial_sequence('tenant', 'id'), (SELECT max(id) FROM tenant))`);
   return added;

@@ -4,6 +4,7 @@ import { createClient } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
+import type { Registry } from 'prom-client';
 import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
 import { openDatabase, type ServiceRole } from '../database/database.js';
 import { platformTopology, type QueueName } from '../queues.js';
@@ -28,6 +29,8 @@ export interface HandlerResources<Key extends ConfigurationKey> {
   topology: Topology;
   configuration: Pick<Configuration, Key | QueueSetting>;
   logger: Logger;
+  /** For metrics of its own; `undefined` where nobody reads them. */
+  registry?: Registry | undefined;
 }
 
 export interface QueueService<Key extends ConfigurationKey = ConfigurationKey> {
@@ -41,6 +44,8 @@ export interface QueueService<Key extends ConfigurationKey = ConfigurationKey> {
   createHandlers: (
     resources: HandlerResources<Key>,
   ) => readonly TaskHandler[] | Promise<readonly TaskHandler[]>;
+  /** What the service does besides the tasks of its queue; stopped with it. */
+  startBeside?: (resources: HandlerResources<Key>) => Promise<Running>;
 }
 
 export interface QueueServiceContext {
@@ -48,6 +53,7 @@ export interface QueueServiceContext {
   connection: NatsConnection;
   logger: Logger;
   metrics?: JobsMetrics;
+  registry?: Registry;
   /** Default: as configured. */
   concurrency?: number;
 }
@@ -74,15 +80,11 @@ export async function startQueueService<Key extends ConfigurationKey>(
   });
   const topology = platformTopology(configuration);
   const client = createClient({ connection, topology });
+  const resources = { pool, connection, client, topology, configuration, logger, registry: context.registry };
+  let beside: Running | undefined;
   try {
-    const handlers = await service.createHandlers({
-      pool,
-      connection,
-      client,
-      topology,
-      configuration,
-      logger,
-    });
+    const handlers = await service.createHandlers(resources);
+    beside = await service.startBeside?.(resources);
     const worker = await startPlatformWorker({
       configuration,
       connection,
@@ -94,12 +96,13 @@ export async function startQueueService<Key extends ConfigurationKey>(
     });
     return {
       stop: async () => {
-        await worker.stop();
+        await Promise.all([worker.stop(), beside?.stop()]);
         await client.close();
         await pool.end();
       },
     };
   } catch (error) {
+    await beside?.stop();
     await client.close();
     await pool.end();
     throw error;

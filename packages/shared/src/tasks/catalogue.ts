@@ -1,6 +1,7 @@
 /** Every task of the platform. */
 import type { TaskContract } from '@stratum/jobs';
 import { CDP_TASKS, computeCdpFunnel, computeCdpRfm, computeCdpSegment } from './cdp.js';
+import { CUSTOMER_EVENT_TASKS } from './customer-events.js';
 import { DEFAULT_TASKS } from './default.js';
 import { fetchCompetitorData, INTEL_TASKS } from './intel.js';
 import { generateForecast, ML_TASKS, runPredictions } from './ml.js';
@@ -12,6 +13,7 @@ export const TASKS: readonly TaskContract[] = Object.freeze([
   ...SYNC_TASKS,
   ...DEFAULT_TASKS,
   ...CDP_TASKS,
+  ...CUSTOMER_EVENT_TASKS,
   ...ML_TASKS,
   ...RULES_TASKS,
   ...INTEL_TASKS,

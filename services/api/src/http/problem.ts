@@ -8,6 +8,7 @@ export const fieldErrorSchema = z.object({
   /** Where: `body.payload.tenant_id`, `query.limit`. */
   field: z.string(),
   message: z.string(),
+  index: z.int().optional().describe('Which item of a batch, from 0.'),
 });
 export type FieldError = z.infer<typeof fieldErrorSchema>;
 

@@ -73,7 +73,7 @@ export async function openWebhooks(
       api.startWorker('cdp', [
         handleTask(ingestCustomerEvents, async ({ events }) => {
           customerEvents.push(...events);
-          return { stored: events.length, repeated: 0 };
+          return { stored: events.length, repeated: 0, rejected: 0 };
         }),
       ]);
     },

@@ -1,0 +1,85 @@
+/** By what a person is recognised: the ids and the e-mail address that an event names. */
+import { hash } from 'node:crypto';
+import type { CustomerEvent } from './event.js';
+
+export const IDENTIFIER_TYPES = ['user_id', 'email', 'anonymous_id'] as const;
+export type IdentifierType = (typeof IDENTIFIER_TYPES)[number];
+
+export interface Identifier {
+  type: IdentifierType;
+  value: string;
+  /** SHA-256 of the normalised value, as hexadecimal digits: what is looked up. */
+  hash: string;
+}
+
+/** What programs send when they know nobody. As an identifier it would make one person of everybody. */
+const NOBODY = new Set([
+  'null',
+  'undefined',
+  'none',
+  'nil',
+  'nan',
+  'n/a',
+  'na',
+  'false',
+  'true',
+  '0',
+  '-1',
+  'anonymous',
+  'anon',
+  'guest',
+  'unknown',
+  'default',
+  '(not set)',
+  '[object object]',
+  '00000000-0000-0000-0000-000000000000',
+]);
+const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+const MAX_ADDRESS = 320;
+
+/** Whether an id can stand for one person. */
+export function namesSomebody(id: string): boolean {
+  return !NOBODY.has(id.toLowerCase()) && !/^[0\-_.\s]+$/.test(id);
+}
+
+/** Letters in lower case, no spaces around; `undefined` when it is no address. */
+function normaliseEmail(text: unknown): string | undefined {
+  if (typeof text !== 'string' || text.length > MAX_ADDRESS) return undefined;
+  const address = text.trim().normalize('NFC').toLowerCase();
+  return ADDRESS.test(address) ? address : undefined;
+}
+
+export function identifier(type: IdentifierType, value: string): Identifier {
+  return { type, value, hash: hash('sha256', value, 'hex') };
+}
+
+/** An address that the event tells of the person itself; one in `properties` may be anybody's. */
+function emailOf({ traits, context }: Pick<CustomerEvent, 'traits' | 'context'>): string | undefined {
+  return normaliseEmail(traits?.['email']) ?? normaliseEmail(asRecord(context?.['traits'])?.['email']);
+}
+
+/**
+ * The strongest first: where they belong to different people, the event is the first one's. What an alias names as the id before may have
+ * been either kind of id.
+ */
+export function identifiersOf(event: CustomerEvent): Identifier[] {
+  const found: Identifier[] = [];
+  const add = (type: IdentifierType, value: string | null | undefined): void => {
+    if (value === undefined || value === null || !namesSomebody(value)) return;
+    if (!found.some((each) => each.type === type && each.value === value))
+      found.push(identifier(type, value));
+  };
+  add('user_id', event.userId);
+  if (event.type === 'alias') {
+    add('user_id', event.previousId);
+    add('anonymous_id', event.previousId);
+  }
+  add('email', emailOf(event));
+  add('anonymous_id', event.anonymousId);
+  return found;
+}
+
+function asRecord(value: unknown): Record<string, unknown> | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- any object has text keys
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+}

@@ -1,0 +1,31 @@
+/** Customer events in Segment's format: their form, their stream, their sources. */
+export { customerEventSchema, EVENT_TYPES, eventName, type CustomerEvent, type EventType } from './event.js';
+export {
+  ensureEventStream,
+  EVENT_ACK_WAIT_MS,
+  eventMessageSchema,
+  eventStreamNames,
+  type EventMessage,
+  type EventStreamNames,
+} from './event-stream.js';
+export {
+  identifier,
+  IDENTIFIER_TYPES,
+  identifiersOf,
+  namesSomebody,
+  type Identifier,
+  type IdentifierType,
+} from './identifiers.js';
+export {
+  changeSource,
+  createSource,
+  findSource,
+  listSources,
+  removeSource,
+  rotateWriteKey,
+  sourceOfKey,
+  SourceNameTakenError,
+  type EventSource,
+  type KnownSource,
+} from './sources.js';
+export { looksLikeWriteKey } from './write-key.js';

@@ -1,0 +1,62 @@
+/** Accepted events on their way into the stream: one message for each request, and an answer once the broker has it. */
+import { AckMultiplexer } from '@stratum/jobs';
+import { eventStreamNames, type KnownSource } from '@stratum/shared/customer-events';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { ProblemError } from '../http/problem.js';
+
+/** A client waits no longer than this for an answer; it sends again when it gets none. */
+const PUBLISH_DEADLINE_MS = 15_000;
+const RETRY_AFTER_SECONDS = 2;
+
+export interface AcceptedEventsOptions {
+  connection: NatsConnection;
+  prefix: string;
+  /** Bytes of requests held at once. */
+  maxBytes: number;
+}
+
+export class AcceptedEvents {
+  private readonly publisher: AckMultiplexer;
+  private readonly subject: (tenantId: number, sourceId: number) => string;
+  private heldBytes = 0;
+
+  constructor(private readonly options: AcceptedEventsOptions) {
+    this.publisher = new AckMultiplexer(options.connection, { deadlineMs: PUBLISH_DEADLINE_MS });
+    this.subject = eventStreamNames(options.prefix).subject;
+  }
+
+  /** Resolves once the broker has stored them. @throws ProblemError `unavailable`: then they have to be sent again */
+  async publish(
+    { tenantId, sourceId }: KnownSource,
+    receivedAt: string,
+    events: readonly string[],
+  ): Promise<void> {
+    const body = `{"sourceId":${sourceId},"receivedAt":"${receivedAt}","events":[${events.join(',')}]}`;
+    try {
+      await this.publisher.publish(this.subject(tenantId, sourceId), body);
+    } catch (cause) {
+      throw unavailable('The message broker does not take events now.', cause);
+    }
+  }
+
+  /** Room for a request of so many bytes, given back by what it returns. @throws ProblemError `unavailable` when there is none */
+  hold(bytes: number): () => void {
+    if (this.heldBytes + bytes > this.options.maxBytes)
+      throw unavailable('More events wait here than can be held.');
+    this.heldBytes += bytes;
+    return () => {
+      this.heldBytes -= bytes;
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.publisher.close();
+  }
+}
+
+function unavailable(reason: string, cause?: unknown): ProblemError {
+  return new ProblemError('unavailable', `${reason} These were not stored; send them again.`, {
+    retryAfter: RETRY_AFTER_SECONDS,
+    cause,
+  });
+}

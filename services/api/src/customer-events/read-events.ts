@@ -1,0 +1,136 @@
+/** From a request's body to events that can be stored, and what is wrong with the others. */
+import { randomUUID } from 'node:crypto';
+import {
+  customerEventSchema,
+  EVENT_TYPES,
+  identifiersOf,
+  type EventType,
+} from '@stratum/shared/customer-events';
+import { z } from 'zod';
+import { ProblemError } from '../http/problem.js';
+import { eventTime, parseTime } from './event-time.js';
+
+const MAX_EVENT_BYTES = 32 * 1024;
+/** Deeper than anybody nests properties; every reader of them goes in recursively. */
+const MAX_DEPTH = 50;
+/** UTF-16 units of a text take at most so many bytes each. */
+const MAX_BYTES_PER_UNIT = 3;
+
+/** Of Segment's short paths. */
+const BY_LETTER = new Map<string, EventType>(EVENT_TYPES.map((type) => [type.charAt(0), type]));
+
+export const eventProblemSchema = z.object({
+  index: z.int().describe('Which event of the batch, from 0.'),
+  field: z.string().describe('`(event)`: the whole of it.'),
+  message: z.string(),
+});
+export type EventProblem = z.output<typeof eventProblemSchema>;
+
+export interface ReadEvents {
+  /** JSON of each event that can be stored. */
+  accepted: string[];
+  problems: EventProblem[];
+}
+
+type Fields = Record<string, unknown>;
+
+/** @throws ProblemError `bad-request` for what is no JSON object */
+export function parseBody(body: unknown): Fields {
+  if (!Buffer.isBuffer(body) || body.length === 0)
+    throw new ProblemError('bad-request', 'body: it is empty; send a JSON object.');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new ProblemError('bad-request', 'body: it is not JSON.', { cause });
+  }
+  if (!isFields(parsed)) throw new ProblemError('bad-request', 'body: it must be a JSON object.');
+  return parsed;
+}
+
+/** @param kind the path: a type, or `batch` */
+export function readEvents(body: Fields, kind: EventType | 'batch', receivedAt: number): ReadEvents {
+  const result: ReadEvents = { accepted: [], problems: [] };
+  const isBatch = kind === 'batch';
+  const events: unknown = isBatch ? body['batch'] : [body];
+  if (!Array.isArray(events) || events.length === 0)
+    throw new ProblemError('bad-request', 'body.batch: it must be an array of at least one event.', {
+      errors: [{ field: 'body.batch', message: 'must be an array of at least one event' }],
+    });
+  for (const [index, event] of events.entries()) {
+    const read = readEvent(event, isBatch ? body : undefined, isBatch ? undefined : kind, receivedAt);
+    if (typeof read === 'string') result.accepted.push(read);
+    else result.problems.push(...read.map((problem) => ({ index, ...problem })));
+  }
+  return result;
+}
+
+type Problem = Omit<EventProblem, 'index'>;
+
+/** JSON of the event, or what is wrong with it. */
+function readEvent(
+  event: unknown,
+  batch: Fields | undefined,
+  type: EventType | undefined,
+  receivedAt: number,
+): string | Problem[] {
+  if (!isFields(event)) return [{ field: '(event)', message: 'must be an object' }];
+  if (!isShallow(event, MAX_DEPTH))
+    return [{ field: '(event)', message: `is nested deeper than ${MAX_DEPTH} levels` }];
+  const timestamp = parseTime(event['timestamp']);
+  if (timestamp === undefined && isPresent(event['timestamp']))
+    return [{ field: 'timestamp', message: 'must be a time such as 2026-01-31T12:00:00.000Z' }];
+  const sentAt = parseTime(event['sentAt']) ?? parseTime(batch?.['sentAt']);
+  const common = batch?.['context'];
+  const { data, error } = customerEventSchema.safeParse({
+    ...event,
+    type: type ?? typeOf(event['type']),
+    messageId: isPresent(event['messageId']) ? event['messageId'] : randomUUID(),
+    userId: idOf(event['userId']),
+    anonymousId: idOf(event['anonymousId']),
+    context: isFields(common) ? { ...common, ...asFields(event['context']) } : event['context'],
+    ...eventTime(timestamp, sentAt, receivedAt),
+  });
+  if (error !== undefined)
+    return error.issues.map(({ path, message }) => ({ field: path.join('.') || '(event)', message }));
+  if (identifiersOf(data).length === 0)
+    return [
+      {
+        field: isPresent(data.userId) ? 'userId' : 'anonymousId',
+        message: 'stands for nobody in particular; send the real id, or leave it out',
+      },
+    ];
+  const text = JSON.stringify(data);
+  if (text.length * MAX_BYTES_PER_UNIT > MAX_EVENT_BYTES && Buffer.byteLength(text) > MAX_EVENT_BYTES)
+    return [{ field: '(event)', message: `is larger than ${MAX_EVENT_BYTES} bytes` }];
+  return text;
+}
+
+/** `track` as it is; `t` as analytics.js abbreviates it. */
+function typeOf(value: unknown): unknown {
+  return typeof value === 'string' ? (BY_LETTER.get(value) ?? value) : value;
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0) return false;
+  const parts: unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return parts.every((part) => isShallow(part, levels - 1));
+}
+
+/** An empty id is none. */
+function idOf(value: unknown): unknown {
+  return value === '' ? undefined : value;
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function asFields(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}

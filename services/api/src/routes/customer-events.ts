@@ -1,0 +1,185 @@
+/**
+ * Customer events in Segment's format. Their clients take 400, 401, 403, 404 and 413 for final and throw the batch away, so none of these
+ * is ever the answer to a fault of ours: that is 503, or 429, with `Retry-After`.
+ */
+import { EVENT_TYPES, type EventType, type KnownSource } from '@stratum/shared/customer-events';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { AcceptedEvents } from '../customer-events/accepted-events.js';
+import { EventRate } from '../customer-events/event-rate.js';
+import { eventProblemSchema, parseBody, readEvents } from '../customer-events/read-events.js';
+import { segmentSettings } from '../customer-events/segment-settings.js';
+import { SourceCache } from '../customer-events/source-cache.js';
+import { bodyKey, headerKey } from '../customer-events/write-key-of.js';
+import { notFound, ProblemError } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+
+const tags = ['customer events'];
+const MAX_BODY_BYTES = 500 * 1024;
+const PREFLIGHT_SECONDS = 86_400;
+/** How long a browser may keep the settings. */
+const SETTINGS_SECONDS = 300;
+
+const bodySchema = z
+  .looseObject({})
+  .describe('An event, or `{"batch": […]}`, of any content type; up to 32 KiB an event, 500 KiB a request.');
+const acceptedSchema = z.object({
+  success: z.literal(true),
+  errors: z.array(eventProblemSchema).optional().describe('Events that were not stored; all others were.'),
+});
+
+/** Segment's paths, and the short ones of analytics.js. */
+const PATHS: readonly { path: string; kind: EventType | 'batch'; isShort: boolean }[] = [
+  ...EVENT_TYPES.flatMap((type) => [
+    { path: `/v1/${type}`, kind: type, isShort: false },
+    { path: `/v1/${type.charAt(0)}`, kind: type, isShort: true },
+  ]),
+  { path: '/v1/batch', kind: 'batch', isShort: false },
+  { path: '/v1/b', kind: 'batch', isShort: true },
+  { path: '/v1/import', kind: 'batch', isShort: true },
+];
+
+export function customerEventRoutes(
+  app: ApiServer,
+  { pool, configuration }: ApiResources,
+  accepted: AcceptedEvents,
+): void {
+  const sources = new SourceCache(pool);
+  const rate = new EventRate(configuration.INGEST_RATE_LIMIT);
+
+  // A scope of its own: a body is read whatever its content type.
+  app.register(async (scope: ApiServer) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.addHook('onRequest', async (request, reply) => allowOrigin(request, reply));
+    for (const { path, kind, isShort } of PATHS) {
+      scope.route({
+        method: 'POST',
+        url: path,
+        bodyLimit: MAX_BODY_BYTES,
+        // Before the body is read: what comes is bounded, whoever sends it.
+        onRequest: async (request, reply) => {
+          reply.raw.once('close', accepted.hold(announcedBytes(request)));
+          // One that says nothing of its body would count as one that has none.
+          request.headers['content-type'] ??= 'application/json';
+        },
+        config: { access: 'public', rateLimit: false },
+        schema: {
+          tags,
+          summary: kind === 'batch' ? 'Events in a batch' : `An event: ${kind}`,
+          hide: isShort,
+          security: [{ writeKey: [] }],
+          body: bodySchema,
+          response: { 200: acceptedSchema },
+        },
+        // It is read and checked event by event.
+        validatorCompiler: () => (value: unknown) => ({ value }),
+        serializerCompiler: () => JSON.stringify,
+        handler: (request, reply) => receive(request, reply, kind),
+      });
+      scope.route({
+        method: 'OPTIONS',
+        url: path,
+        config: { access: 'public', rateLimit: false },
+        schema: { hide: true },
+        handler: preflight,
+      });
+    }
+    scope.route({
+      method: 'GET',
+      url: '/v1/projects/:writeKey/settings',
+      config: { access: 'public', rateLimit: false },
+      schema: {
+        tags,
+        summary: 'What analytics.js asks for first',
+        params: z.object({ writeKey: z.string() }),
+        response: { 200: z.looseObject({}) },
+      },
+      handler: async (request, reply) => {
+        const { writeKey } = request.params;
+        const source = await sources.find(writeKey);
+        if (source === undefined) throw notFound('The write key');
+        const base = configuration.API_PUBLIC_URL ?? `${request.protocol}://${request.host}`;
+        return reply
+          .header('cache-control', `public, max-age=${SETTINGS_SECONDS}`)
+          .send(segmentSettings(writeKey, base));
+      },
+    });
+  });
+
+  async function receive(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    kind: EventType | 'batch',
+  ): Promise<z.output<typeof acceptedSchema>> {
+    const receivedAt = Date.now();
+    const fromHeader = headerKey(request);
+    const known = fromHeader === undefined ? undefined : await sources.find(fromHeader);
+    const body = parseBody(request.body);
+    const source = known ?? (await sourceOf(bodyKey(body)));
+    requireOrigin(request, source);
+    const { accepted: events, problems } = readEvents(body, kind, receivedAt);
+    if (events.length === 0) {
+      throw new ProblemError('bad-request', problems.map(describe).join('; '), {
+        errors: problems.map(({ index, field, message }) => ({ index, field, message })),
+      });
+    }
+    const waitSeconds = rate.take(source.sourceId, events.length);
+    if (waitSeconds !== undefined) {
+      reply.header('x-ratelimit-reset', Math.ceil(receivedAt / 1_000) + waitSeconds);
+      throw new ProblemError(
+        'rate-limited',
+        `More than ${configuration.INGEST_RATE_LIMIT} events a second from this source; send them again after the time in Retry-After.`,
+        { retryAfter: waitSeconds },
+      );
+    }
+    await accepted.publish(source, new Date(receivedAt).toISOString(), events);
+    return { success: true, ...(problems.length === 0 ? {} : { errors: problems }) };
+  }
+
+  async function sourceOf(key: string | undefined): Promise<KnownSource> {
+    const source = key === undefined ? undefined : await sources.find(key);
+    if (source !== undefined) return source;
+    throw new ProblemError(
+      'unauthenticated',
+      'The request carries no write key that is known here: send it as the user name of Basic authentication, or as writeKey in the body. See `stratum sources list`.',
+    );
+  }
+}
+
+/** A compressed body may grow to the limit. */
+function announcedBytes({ headers }: FastifyRequest): number {
+  const length = Number(headers['content-length'] ?? MAX_BODY_BYTES);
+  return headers['content-encoding'] === undefined && length < MAX_BODY_BYTES ? length : MAX_BODY_BYTES;
+}
+
+function describe({ index, field, message }: z.output<typeof eventProblemSchema>): string {
+  return `event ${index}, ${field}: ${message}`;
+}
+
+/** A page of any origin may ask; whether it may send is a matter of its write key. */
+function allowOrigin(request: FastifyRequest, reply: FastifyReply): void {
+  const { origin } = request.headers;
+  if (origin === undefined) return;
+  reply.header('access-control-allow-origin', origin).header('vary', 'Origin');
+  reply.header('access-control-expose-headers', 'retry-after, x-ratelimit-reset');
+}
+
+function requireOrigin(request: FastifyRequest, { allowedOrigins }: KnownSource): void {
+  const { origin } = request.headers;
+  if (allowedOrigins.length === 0 || origin === undefined || allowedOrigins.includes(origin)) return;
+  throw new ProblemError(
+    'forbidden',
+    `Pages of ${origin} may not send with this write key. Add the origin with \`stratum sources\`, or PATCH /v1/sources.`,
+  );
+}
+
+async function preflight(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const wanted = request.headers['access-control-request-headers'];
+  return reply
+    .header('access-control-allow-methods', 'POST')
+    .header('access-control-allow-headers', wanted ?? 'content-type, authorization')
+    .header('access-control-max-age', PREFLIGHT_SECONDS)
+    .code(204)
+    .send();
+}

@@ -1,0 +1,217 @@
+/** Sources of customer events, and their write keys. */
+import { withTenant } from '@stratum/shared';
+import {
+  changeSource,
+  createSource,
+  findSource,
+  listSources,
+  removeSource,
+  rotateWriteKey,
+  SourceNameTakenError,
+  type EventSource,
+} from '@stratum/shared/customer-events';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { requireTenant } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { notFound, ProblemError } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+
+const tags = ['sources'];
+const params = z.object({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) });
+const name = z.string().trim().min(1).max(100);
+const origins = z
+  .array(z.string().regex(/^https?:\/\/[^\s/]+$/, 'must be an origin such as https://shop.example.com'))
+  .max(100)
+  .describe('Origins of pages that may send; empty: any.');
+const time = z.iso.datetime().nullable();
+
+const sourceSchema = z
+  .object({
+    id: z.int(),
+    name: z.string(),
+    key_prefix: z.string().describe('The beginning of the write key.'),
+    allowed_origins: z.array(z.string()),
+    status: z.enum(['enabled', 'disabled']),
+    created_at: z.iso.datetime(),
+    rotated_at: time,
+    last_seen_at: time.describe('To the minute.'),
+  })
+  .meta({ id: 'EventSource' });
+
+const newSourceSchema = sourceSchema
+  .extend({ write_key: z.string().describe('The write key. It is shown this once.') })
+  .meta({ id: 'NewEventSource' });
+
+export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
+  const { pool } = resources;
+  app.route({
+    method: 'GET',
+    url: '/v1/sources',
+    config: { access: 'sources:read' },
+    schema: {
+      tags,
+      summary: 'The sources that there are',
+      querystring: pageQuery,
+      response: { 200: pageOf(sourceSchema) },
+    },
+    handler: async (request) => {
+      const { limit, cursor } = request.query;
+      const after = decodeCursor(z.int().nonnegative(), cursor) ?? 0;
+      const found = await withTenant(pool, requireTenant(request), (client) =>
+        listSources(client, { after, limit: limit + 1 }),
+      );
+      const items = found.slice(0, limit).map(toView);
+      const last = items.at(-1);
+      return {
+        items,
+        next_cursor: found.length > limit && last !== undefined ? encodeCursor(last.id) : null,
+      };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/sources',
+    config: { access: 'sources:admin' },
+    schema: {
+      tags,
+      summary: 'Make a source with a write key',
+      body: z.strictObject({ name, allowed_origins: origins.default([]) }),
+      response: { 201: newSourceSchema },
+    },
+    handler: async (request, reply) => {
+      const { name: wanted, allowed_origins: allowedOrigins } = request.body;
+      const tenantId = requireTenant(request);
+      const made = await named(() =>
+        withTenant(pool, tenantId, async (client) => {
+          const created = await createSource(client, { name: wanted, allowedOrigins });
+          await told(request, tenantId, 'source.created', created.source.id, { name: wanted });
+          return created;
+        }),
+      );
+      return reply.code(201).send({ ...toView(made.source), write_key: made.writeKey });
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/sources/:id',
+    config: { access: 'sources:read' },
+    schema: { tags, summary: 'A source', params, response: { 200: sourceSchema } },
+    handler: async (request) => {
+      const { id } = request.params;
+      const source = await withTenant(pool, requireTenant(request), (client) => findSource(client, id));
+      if (source === undefined) throw unknown(id);
+      return toView(source);
+    },
+  });
+  app.route({
+    method: 'PATCH',
+    url: '/v1/sources/:id',
+    config: { access: 'sources:admin' },
+    schema: {
+      tags,
+      summary: 'Change a source; within seconds it counts everywhere',
+      params,
+      body: z
+        .strictObject({ name, allowed_origins: origins, status: z.enum(['enabled', 'disabled']) })
+        .partial(),
+      response: { 200: sourceSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const { name: wanted, allowed_origins: allowedOrigins, status } = request.body;
+      const tenantId = requireTenant(request);
+      const source = await named(() =>
+        withTenant(pool, tenantId, async (client) => {
+          const changed = await changeSource(client, id, { name: wanted, allowedOrigins, status });
+          if (changed !== undefined) await told(request, tenantId, 'source.changed', id, { ...request.body });
+          return changed;
+        }),
+      );
+      if (source === undefined) throw unknown(id);
+      return toView(source);
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/sources/:id/rotate',
+    config: { access: 'sources:admin' },
+    schema: {
+      tags,
+      summary: 'Give a source a new write key; the one before works for a week more',
+      params,
+      response: { 200: newSourceSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const made = await withTenant(pool, tenantId, async (client) => {
+        const rotated = await rotateWriteKey(client, id);
+        if (rotated !== undefined) await told(request, tenantId, 'source.rotated', id);
+        return rotated;
+      });
+      if (made === undefined) throw unknown(id);
+      return { ...toView(made.source), write_key: made.writeKey };
+    },
+  });
+  app.route({
+    method: 'DELETE',
+    url: '/v1/sources/:id',
+    config: { access: 'sources:admin' },
+    schema: {
+      tags,
+      summary: 'Remove a source; what it brought stays',
+      params,
+      response: { 204: z.undefined() },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const removed = await withTenant(pool, tenantId, async (client) => {
+        const done = await removeSource(client, id);
+        if (done) await told(request, tenantId, 'source.removed', id);
+        return done;
+      });
+      if (!removed) throw unknown(id);
+      return reply.code(204).send();
+    },
+  });
+
+  function told(
+    request: FastifyRequest,
+    tenantId: number,
+    action: string,
+    id: number,
+    details: Record<string, unknown> = {},
+  ): Promise<void> {
+    return audit(resources, request, { action, subject: `source/${id}`, tenantId, details });
+  }
+}
+
+async function named<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SourceNameTakenError)
+      throw new ProblemError('conflict', `body.name: ${error.message}`);
+    throw error;
+  }
+}
+
+function unknown(id: number): ProblemError {
+  return notFound(`The source ${id}`);
+}
+
+function toView(source: EventSource): z.output<typeof sourceSchema> {
+  return {
+    id: source.id,
+    name: source.name,
+    key_prefix: source.keyPrefix,
+    allowed_origins: source.allowedOrigins,
+    status: source.status,
+    created_at: source.createdAt.toISOString(),
+    rotated_at: source.rotatedAt?.toISOString() ?? null,
+    last_seen_at: source.lastSeenAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,161 @@
+/** What an event becomes in the database. */
+import { hash } from 'node:crypto';
+import {
+  eventName,
+  identifiersOf,
+  type CustomerEvent,
+  type Identifier,
+} from '@stratum/shared/customer-events';
+
+/** An event with where it came from. */
+export interface IncomingEvent {
+  /** `null`: a service of the platform. */
+  sourceId: number | null;
+  receivedAt: string;
+  event: CustomerEvent;
+}
+
+export interface EventRow {
+  /** As it came. */
+  event: CustomerEvent;
+  /** The same for the same message of the same source. */
+  id: string;
+  messageId: string;
+  sourceId: number | null;
+  type: string;
+  name: string;
+  /** JSON. */
+  properties: string;
+  /** JSON. */
+  context: string | null;
+  occurredAt: string;
+  originalTimestamp: string | null;
+  receivedAt: string;
+  /** The strongest first; at least one. */
+  identifiers: Identifier[];
+  /** What the event says of the person. */
+  traits: Fields | undefined;
+  isPurchase: boolean;
+  /** What a purchase brought. */
+  revenue: Revenue | undefined;
+}
+
+export interface Revenue {
+  /** In millionths. */
+  micros: bigint;
+  /** `undefined`: the tenant's own. */
+  currency: string | undefined;
+}
+
+export type Fields = Record<string, unknown>;
+
+const PURCHASE = 'Order Completed';
+const ID_BYTES_HEX = 32;
+/** Sums stay far inside numeric(20,6). */
+const MAX_REVENUE = 1e9;
+const MICROS = 1_000_000;
+
+export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow {
+  const name = eventName(event);
+  const isPurchase = name === PURCHASE;
+  const properties = propertiesOf(event);
+  const context = contextOf(event.context);
+  return {
+    event,
+    id: idOf(sourceId, event.messageId),
+    messageId: event.messageId,
+    sourceId,
+    type: event.type,
+    name,
+    properties: storable(properties),
+    context: context === undefined ? null : storable(context),
+    occurredAt: event.timestamp === undefined ? receivedAt : utc(event.timestamp),
+    originalTimestamp: event.originalTimestamp === undefined ? null : utc(event.originalTimestamp),
+    receivedAt,
+    identifiers: identifiersOf(event),
+    traits: traitsOf(event),
+    isPurchase,
+    revenue: isPurchase ? revenueOf(properties) : undefined,
+  };
+}
+
+function idOf(sourceId: number | null, messageId: string): string {
+  return hash('sha256', `${sourceId ?? ''}\n${messageId}`, 'hex').slice(0, ID_BYTES_HEX);
+}
+
+/** In the one form whose order as text is the order in time. */
+function utc(timestamp: string): string {
+  return new Date(timestamp).toISOString();
+}
+
+/** What is particular to a type stands among the properties, where segments find it. */
+function propertiesOf(event: CustomerEvent): Fields {
+  switch (event.type) {
+    case 'track':
+      return event.properties ?? {};
+    case 'page':
+    case 'screen':
+      return {
+        ...event.properties,
+        ...(event.name ? { name: event.name } : {}),
+        ...(event.category ? { category: event.category } : {}),
+      };
+    case 'identify':
+      return withoutEmail(event.traits ?? {});
+    case 'group':
+      return { ...event.traits, groupId: event.groupId };
+    case 'alias':
+      return {};
+  }
+}
+
+/** The address is an identifier: it is kept encrypted, beside its hash, and nowhere else. */
+function traitsOf(event: CustomerEvent): Fields | undefined {
+  if (event.type === 'group') return { groupId: event.groupId };
+  if (event.traits === undefined || event.traits === null) return undefined;
+  const traits = withoutEmail(event.traits);
+  return Object.keys(traits).length === 0 ? undefined : traits;
+}
+
+function contextOf(context: CustomerEvent['context']): Fields | undefined {
+  if (context === undefined || context === null) return undefined;
+  const { traits } = context;
+  if (typeof traits !== 'object' || traits === null) return context;
+  return { ...context, traits: withoutEmail({ ...traits }) };
+}
+
+function withoutEmail(fields: Fields): Fields {
+  const { email: _email, ...rest } = fields;
+  return rest;
+}
+
+/** Segment's order: what the shop earns, else what the customer pays. */
+function revenueOf(properties: Fields): Revenue | undefined {
+  const { currency } = properties;
+  for (const field of ['revenue', 'total', 'value']) {
+    const amount = properties[field];
+    if (amount === undefined || amount === null || amount === '') continue;
+    const number = Number(amount);
+    if (!Number.isFinite(number) || Math.abs(number) >= MAX_REVENUE) continue;
+    return {
+      micros: BigInt(Math.round(number * MICROS)),
+      currency: typeof currency === 'string' && currency !== '' ? currency.toUpperCase() : undefined,
+    };
+  }
+  return undefined;
+}
+
+/** jsonb takes neither NUL nor half a surrogate pair, which JSON allows: they become the sign for what cannot be shown. */
+export function storable(fields: Fields): string {
+  const text = JSON.stringify(fields);
+  if (!text.includes('\\u')) return text;
+  return JSON.stringify(fields, (_key, value: unknown) => {
+    if (typeof value === 'string') return presentable(value);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [presentable(name), each]));
+  });
+}
+
+function presentable(text: string): string {
+  return text.replaceAll(/[\0\p{Surrogate}]/gu, '\uFFFD');
+}

@@ -1,0 +1,50 @@
+/** What a batch adds to a profile. */
+import { storable, type EventRow, type Fields } from './event-row.js';
+
+const MICRO_DIGITS = 6;
+
+export class ProfileChange {
+  events = 0;
+  purchases = 0;
+  revenueMicros = 0n;
+  firstSeenAt: string | null = null;
+  lastSeenAt: string | null = null;
+  lastPurchaseAt: string | null = null;
+  private traits: Fields = {};
+
+  /** @param currency the tenant's own: amounts in others are not added up */
+  add(row: EventRow, currency: string): void {
+    this.events++;
+    this.firstSeenAt = earlier(this.firstSeenAt, row.occurredAt);
+    this.lastSeenAt = later(this.lastSeenAt, row.occurredAt);
+    if (row.traits !== undefined) Object.assign(this.traits, row.traits);
+    if (!row.isPurchase) return;
+    this.purchases++;
+    this.lastPurchaseAt = later(this.lastPurchaseAt, row.occurredAt);
+    const { revenue } = row;
+    if (revenue !== undefined && (revenue.currency ?? currency) === currency)
+      this.revenueMicros += revenue.micros;
+  }
+
+  /** A decimal number. */
+  get revenue(): string {
+    const isNegative = this.revenueMicros < 0n;
+    const digits = (isNegative ? -this.revenueMicros : this.revenueMicros)
+      .toString()
+      .padStart(MICRO_DIGITS + 1, '0');
+    return `${isNegative ? '-' : ''}${digits.slice(0, -MICRO_DIGITS)}.${digits.slice(-MICRO_DIGITS)}`;
+  }
+
+  /** JSON; `null` when the events say nothing. */
+  get traitsJson(): string | null {
+    return Object.keys(this.traits).length === 0 ? null : storable(this.traits);
+  }
+}
+
+function earlier(one: string | null, other: string): string {
+  return one === null || other < one ? other : one;
+}
+
+function later(one: string | null, other: string): string {
+  return one === null || other > one ? other : one;
+}

@@ -1,0 +1,120 @@
+/** A profile as a person looks at it. */
+import { openCredentials, withTenant, type KeyRing } from '@stratum/shared';
+import { identifier, IDENTIFIER_TYPES, type IdentifierType } from '@stratum/shared/customer-events';
+import type { Pool, PoolClient } from 'pg';
+
+export interface ProfileView {
+  id: number;
+  external_id: string | null;
+  traits: Record<string, unknown>;
+  total_events: number;
+  total_purchases: number;
+  /** A decimal number in the tenant's currency. */
+  total_revenue: string;
+  first_seen_at: Date | null;
+  last_seen_at: Date | null;
+  /** Decrypted. */
+  identities: { type: string; value: string | null }[];
+  /** Profiles that became part of it, the newest first. */
+  merges: { id: number; profile_id: number; reason: string; merged_at: Date; undone_at: Date | null }[];
+  /** The newest first. */
+  events: { name: string; occurred_at: Date; properties: Record<string, unknown> }[];
+}
+
+export interface ProfileQuery {
+  tenantId: number;
+  /** A profile's id, a user's id, an e-mail address or an anonymous id. */
+  who: string;
+  /** Events to show. */
+  events: number;
+}
+
+/** As `stratum_cdp_worker`. `undefined` when nobody is known by that. */
+export function findProfile(
+  pool: Pool,
+  keys: KeyRing,
+  { tenantId, who, events }: ProfileQuery,
+): Promise<ProfileView | undefined> {
+  return withTenant(pool, tenantId, async (client) => {
+    const id = await idOf(client, who);
+    if (id === undefined) return undefined;
+    const { rows } = await client.query<Omit<ProfileView, 'id' | 'identities' | 'merges' | 'events'>>(
+      `SELECT external_id, traits, total_events::int, total_purchases::int, trim_scale(total_revenue)::text AS total_revenue, first_seen_at, last_seen_at
+       FROM cdp_profile WHERE tenant_id = current_tenant() AND id = $1`,
+      [id],
+    );
+    const [profile] = rows;
+    if (profile === undefined) return undefined;
+    return {
+      id,
+      ...profile,
+      identities: await identitiesOf(client, keys, tenantId, id),
+      merges: await mergesOf(client, id),
+      events: (
+        await client.query<ProfileView['events'][number]>(
+          `SELECT name, occurred_at, properties FROM cdp_event WHERE tenant_id = current_tenant() AND profile_id = $1
+           ORDER BY occurred_at DESC LIMIT $2`,
+          [id, events],
+        )
+      ).rows,
+    };
+  });
+}
+
+/** Whom it has become part of, where it did. */
+async function idOf(client: PoolClient, who: string): Promise<number | undefined> {
+  for (const type of IDENTIFIER_TYPES) {
+    const { hash } = identifier(type, type === 'email' ? who.trim().toLowerCase() : who);
+    const { rows } = await client.query<{ profile_id: string }>(
+      `SELECT profile_id FROM cdp_identity WHERE tenant_id = current_tenant() AND type = $1 AND value_hash = decode($2, 'hex')`,
+      [type satisfies IdentifierType, hash],
+    );
+    if (rows[0] !== undefined) return Number(rows[0].profile_id);
+  }
+  const { rows } = await client.query<{ id: string }>(
+    `WITH RECURSIVE chain AS (
+       SELECT id, merged_into FROM cdp_profile WHERE tenant_id = current_tenant() AND (external_id = $1 OR id::text = $1)
+       UNION SELECT p.id, p.merged_into FROM chain JOIN cdp_profile p ON p.tenant_id = current_tenant() AND p.id = chain.merged_into
+     ) SELECT id FROM chain WHERE merged_into IS NULL`,
+    [who],
+  );
+  return rows[0] === undefined ? undefined : Number(rows[0].id);
+}
+
+async function identitiesOf(
+  client: PoolClient,
+  keys: KeyRing,
+  tenantId: number,
+  id: number,
+): Promise<ProfileView['identities']> {
+  const { rows } = await client.query<{
+    type: string;
+    hash: string;
+    ciphertext: Buffer | null;
+    key_id: string | null;
+  }>(
+    `SELECT type, encode(value_hash, 'hex') AS hash, ciphertext, key_id FROM cdp_identity
+     WHERE tenant_id = current_tenant() AND profile_id = $1 ORDER BY type, created_at`,
+    [id],
+  );
+  return rows.map(({ type, hash, ciphertext, key_id: keyId }) => {
+    if (ciphertext === null || keyId === null) return { type, value: null };
+    const owner = { tenantId, platform: `cdp_${type}`, externalId: hash };
+    return { type, value: String(openCredentials(keys, owner, { keyId, ciphertext })) };
+  });
+}
+
+async function mergesOf(client: PoolClient, id: number): Promise<ProfileView['merges']> {
+  const { rows } = await client.query<{
+    id: string;
+    profile_id: string;
+    reason: string;
+    merged_at: Date;
+    undone_at: Date | null;
+  }>(
+    `SELECT id, profile_id, reason, merged_at, undone_at FROM cdp_merge
+     WHERE tenant_id = current_tenant() AND into_profile_id = $1 ORDER BY merged_at DESC, id DESC`,
+    [id],
+  );
+  return rows.map((row) => ({ ...row, id: Number(row.id), profile_id: Number(row.profile_id) }));
+}

@@ -1,0 +1,140 @@
+/**
+ * Undoes a merge: the profile stands for itself again, with the identifiers that it came with, its events (those that its identifiers have
+ * brought since, too), its totals and its traits. The two are kept apart from then on, whatever events say.
+ *
+ * A merge is undone from the outside in: while the profile that went on is itself part of another one, that merge has to be undone first.
+ */
+import { withTenant } from '@stratum/shared';
+import type { Pool, PoolClient } from 'pg';
+import { WRITER_LOCK } from '../ingest/event-writer.js';
+
+export interface Unmerged {
+  merge_id: number;
+  profile_id: number;
+  from_profile_id: number;
+  identities: number;
+  events: number;
+}
+
+export class UnmergeError extends Error {
+  readonly code = 'cannot_unmerge';
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'UnmergeError';
+  }
+}
+
+export interface UnmergeOptions {
+  tenantId: number;
+  /** The profile that became part of another one. */
+  profileId: number;
+  /** Runs in the transaction, before it is committed. */
+  tell?: (client: PoolClient, done: Unmerged) => Promise<void>;
+}
+
+/** As `stratum_cdp_worker`. @throws UnmergeError saying why it cannot be undone */
+export function unmergeProfile(pool: Pool, { tenantId, profileId, tell }: UnmergeOptions): Promise<Unmerged> {
+  return withTenant(pool, tenantId, async (client) => {
+    await client.query(`SELECT ${WRITER_LOCK}`, [tenantId]);
+    const merge = await standingMerge(client, profileId);
+    const parts = await partsOf(client, profileId);
+    const values = [profileId, merge.into, parts];
+    const moved: number[] = [];
+    for (const table of ['cdp_identity', 'cdp_event']) {
+      const { rowCount } = await client.query(
+        `UPDATE ${table} SET profile_id = $1, origin_profile_id = nullif(origin_profile_id, $1)
+         WHERE tenant_id = current_tenant() AND profile_id = $2 AND origin_profile_id = ANY($3::bigint[])`,
+        values,
+      );
+      moved.push(rowCount ?? 0);
+    }
+    await takeOut(client, merge.id, profileId, merge.into);
+    await client.query(
+      `UPDATE cdp_profile SET merged_into = CASE WHEN id = $1 THEN NULL ELSE merged_into END, kept_apart = true
+       WHERE tenant_id = current_tenant() AND id IN ($1, $2)`,
+      [profileId, merge.into],
+    );
+    await client.query(
+      'UPDATE cdp_merge SET undone_at = now() WHERE tenant_id = current_tenant() AND id = $1',
+      [merge.id],
+    );
+    const [identities = 0, events = 0] = moved;
+    const done = {
+      merge_id: merge.id,
+      profile_id: profileId,
+      from_profile_id: merge.into,
+      identities,
+      events,
+    };
+    await tell?.(client, done);
+    return done;
+  });
+}
+
+async function standingMerge(client: PoolClient, profileId: number): Promise<{ id: number; into: number }> {
+  const { rows } = await client.query<{ id: string; into_profile_id: string; merged_into: string | null }>(
+    `SELECT m.id, m.into_profile_id, s.merged_into FROM cdp_merge m
+     JOIN cdp_profile s ON s.tenant_id = m.tenant_id AND s.id = m.into_profile_id
+     WHERE m.tenant_id = current_tenant() AND m.profile_id = $1 AND m.undone_at IS NULL`,
+    [profileId],
+  );
+  const [merge] = rows;
+  if (merge === undefined) throw new UnmergeError(`The profile ${profileId} is part of no other one.`);
+  const { id, into_profile_id: into, merged_into: further } = merge;
+  if (further !== null)
+    throw new UnmergeError(
+      `The profile ${profileId} is part of ${into}, which has become part of ${further}: unmerge ${into} first.`,
+    );
+  return { id: Number(id), into: Number(into) };
+}
+
+/** The profile and all that had become part of it before. */
+async function partsOf(client: PoolClient, profileId: number): Promise<number[]> {
+  const { rows } = await client.query<{ id: string }>(
+    `WITH RECURSIVE parts AS (
+       SELECT $1::bigint AS id UNION SELECT p.id FROM parts JOIN cdp_profile p ON p.tenant_id = current_tenant() AND p.merged_into = parts.id
+     ) SELECT id FROM parts`,
+    [profileId],
+  );
+  return rows.map(({ id }) => Number(id));
+}
+
+/**
+ * Totals were kept for the part, too, so they are subtracted. A trait that the whole has from the part alone goes; one that the whole had
+ * before, or that an event of its own tells, stays.
+ */
+async function takeOut(client: PoolClient, mergeId: number, profileId: number, into: number): Promise<void> {
+  await client.query(
+    `WITH seen AS (
+       SELECT min(first_seen) AS first_seen, max(last_seen) AS last_seen, max(last_purchase) AS last_purchase FROM (
+         SELECT first_seen_before, last_seen_before, last_purchase_before FROM cdp_merge WHERE tenant_id = current_tenant() AND id = $1
+         UNION ALL
+         SELECT first_seen_at, last_seen_at, last_purchase_at FROM cdp_profile
+         WHERE tenant_id = current_tenant() AND merged_into = $3 AND id <> $2
+         UNION ALL
+         SELECT min(occurred_at), max(occurred_at), max(occurred_at) FILTER (WHERE name = 'Order Completed')
+         FROM cdp_event WHERE tenant_id = current_tenant() AND profile_id = $3
+       ) AS told (first_seen, last_seen, last_purchase)
+     ), borrowed AS (
+       SELECT coalesce(array_agg(t.key), '{}') AS keys
+       FROM cdp_profile part, jsonb_each(part.traits) t, cdp_merge m, cdp_profile whole
+       WHERE part.tenant_id = current_tenant() AND part.id = $2 AND m.tenant_id = current_tenant() AND m.id = $1
+         AND whole.tenant_id = current_tenant() AND whole.id = $3
+         AND NOT m.traits_before ? t.key AND whole.traits -> t.key = t.value
+         AND NOT EXISTS (SELECT FROM cdp_event e
+           WHERE e.tenant_id = current_tenant() AND e.profile_id = $3 AND e.type = 'identify' AND e.properties ? t.key)
+     )
+     UPDATE cdp_profile whole SET
+       total_events = whole.total_events - part.total_events,
+       total_purchases = whole.total_purchases - part.total_purchases,
+       total_revenue = whole.total_revenue - part.total_revenue,
+       user_ids = greatest(0, whole.user_ids - part.user_ids),
+       identities = greatest(0, whole.identities - part.identities),
+       first_seen_at = seen.first_seen, last_seen_at = seen.last_seen, last_purchase_at = seen.last_purchase,
+       traits = whole.traits - borrowed.keys
+     FROM cdp_profile part, seen, borrowed
+     WHERE whole.tenant_id = current_tenant() AND whole.id = $3 AND part.tenant_id = current_tenant() AND part.id = $2`,
+    [mergeId, profileId, into],
+  );
+}
