@@ -1,5 +1,5 @@
 /** Whose events are whose, against a plain union-find: in any batches, by two writers at once, with messages that come again. */
-import type { IncomingEvent } from '@stratum/cdp-worker';
+import { unmergeProfile, type IncomingEvent } from '@stratum/cdp-worker';
 import { identifiersOf, type CustomerEvent } from '@stratum/shared/customer-events';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -107,6 +107,69 @@ test('within limits, no profile holds users that nothing but a device joins, and
     { numRuns: RUNS, endOnFailure: true },
   );
 }, 120_000);
+
+test('undone, merge after merge, each profile has its own events and totals, and keeps them', async () => {
+  const fixture = await openWriter(NO_LIMITS);
+  const { query, worker } = fixture;
+  let undone = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(eventArbitrary, { minLength: 15, maxLength: 40 }),
+      fc.array(eventArbitrary, { maxLength: 10 }),
+      deliveryArbitrary,
+      fc.nat(),
+      async (fields, later, delivery, choice) => {
+        await empty(fixture);
+        // One by one, so that everything that can merge does.
+        const events = fields.map((each, index) => incoming({ ...each, messageId: `p-${index}` }));
+        await deliver(fixture, events, { ...delivery, sizes: [1] });
+        for (;;) {
+          const open = await query<{ profile_id: string }>(
+            `SELECT m.profile_id FROM cdp_merge m JOIN cdp_profile s ON s.id = m.into_profile_id
+             WHERE m.undone_at IS NULL AND s.merged_into IS NULL ORDER BY m.id`,
+          );
+          const chosen = open[choice % Math.max(1, open.length)];
+          if (chosen === undefined) break;
+          await unmergeProfile(worker, { tenantId: TENANT, profileId: Number(chosen.profile_id) });
+          undone++;
+          await checkTotals(fixture);
+        }
+        await deliver(
+          fixture,
+          later.map((each, index) => incoming({ ...each, messageId: `l-${index}` })),
+          delivery,
+        );
+        await checkTotals(fixture);
+        // Nothing has brought together again what was taken apart.
+        expect(
+          await query(
+            `SELECT FROM cdp_merge m JOIN cdp_merge u ON u.undone_at IS NOT NULL
+               AND least(u.profile_id, u.into_profile_id) = least(m.profile_id, m.into_profile_id)
+               AND greatest(u.profile_id, u.into_profile_id) = greatest(m.profile_id, m.into_profile_id)
+             WHERE m.undone_at IS NULL`,
+          ),
+        ).toEqual([]);
+      },
+    ),
+    { numRuns: RUNS, endOnFailure: true },
+  );
+  expect(undone).toBeGreaterThan(RUNS);
+}, 120_000);
+
+/** What profiles count is what there is. */
+async function checkTotals({ query }: WriterFixture): Promise<void> {
+  const rows = await query(
+    `SELECT id FROM cdp_profile p WHERE merged_into IS NULL AND (
+       total_events <> (SELECT count(*) FROM cdp_event e WHERE e.profile_id = p.id)
+       OR total_purchases <> (SELECT count(*) FROM cdp_event e WHERE e.profile_id = p.id AND name = 'Order Completed')
+       OR total_revenue <> (SELECT coalesce(sum((properties ->> 'revenue')::numeric), 0) FROM cdp_event e WHERE e.profile_id = p.id)
+       OR first_seen_at IS DISTINCT FROM (SELECT min(occurred_at) FROM cdp_event e WHERE e.profile_id = p.id)
+       OR last_seen_at IS DISTINCT FROM (SELECT max(occurred_at) FROM cdp_event e WHERE e.profile_id = p.id)
+       OR identities <> (SELECT count(*) FROM cdp_identity i WHERE i.profile_id = p.id)
+       OR user_ids <> (SELECT count(*) FROM cdp_identity i WHERE i.profile_id = p.id AND type = 'user_id'))`,
+  );
+  expect(rows).toEqual([]);
+}
 
 async function empty({ owner }: WriterFixture): Promise<void> {
   await owner.query('TRUNCATE cdp_event, cdp_message, cdp_identity, cdp_merge, cdp_profile CASCADE');

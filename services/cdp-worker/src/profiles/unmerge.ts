@@ -49,7 +49,7 @@ export function unmergeProfile(pool: Pool, { tenantId, profileId, tell }: Unmerg
       );
       moved.push(rowCount ?? 0);
     }
-    await takeOut(client, merge.id, profileId, merge.into);
+    await takeOut(client, profileId, merge.into);
     await client.query(
       `UPDATE cdp_profile SET merged_into = CASE WHEN id = $1 THEN NULL ELSE merged_into END, kept_apart = true
        WHERE tenant_id = current_tenant() AND id IN ($1, $2)`,
@@ -101,29 +101,35 @@ async function partsOf(client: PoolClient, profileId: number): Promise<number[]>
 }
 
 /**
- * Totals were kept for the part, too, so they are subtracted. A trait that the whole has from the part alone goes; one that the whole had
- * before, or that an event of its own tells, stays.
+ * Totals were kept for the part, too, so they are subtracted. What cannot be is worked out anew: from what the whole was before anything
+ * became part of it, from its events that stay, and from its other parts. A trait that it has from the part alone goes.
  */
-async function takeOut(client: PoolClient, mergeId: number, profileId: number, into: number): Promise<void> {
+async function takeOut(client: PoolClient, profileId: number, into: number): Promise<void> {
   await client.query(
-    `WITH seen AS (
+    `WITH before AS (
+       SELECT traits_before, first_seen_before, last_seen_before, last_purchase_before FROM cdp_merge
+       WHERE tenant_id = current_tenant() AND into_profile_id = $2 ORDER BY id LIMIT 1
+     ), others AS (
+       SELECT traits, first_seen_at, last_seen_at, last_purchase_at FROM cdp_profile
+       WHERE tenant_id = current_tenant() AND merged_into = $2 AND id <> $1
+     ), seen AS (
        SELECT min(first_seen) AS first_seen, max(last_seen) AS last_seen, max(last_purchase) AS last_purchase FROM (
-         SELECT first_seen_before, last_seen_before, last_purchase_before FROM cdp_merge WHERE tenant_id = current_tenant() AND id = $1
+         SELECT first_seen_before, last_seen_before, last_purchase_before FROM before
          UNION ALL
-         SELECT first_seen_at, last_seen_at, last_purchase_at FROM cdp_profile
-         WHERE tenant_id = current_tenant() AND merged_into = $3 AND id <> $2
+         SELECT first_seen_at, last_seen_at, last_purchase_at FROM others
          UNION ALL
          SELECT min(occurred_at), max(occurred_at), max(occurred_at) FILTER (WHERE name = 'Order Completed')
-         FROM cdp_event WHERE tenant_id = current_tenant() AND profile_id = $3
+         FROM cdp_event WHERE tenant_id = current_tenant() AND profile_id = $2
        ) AS told (first_seen, last_seen, last_purchase)
      ), borrowed AS (
        SELECT coalesce(array_agg(t.key), '{}') AS keys
-       FROM cdp_profile part, jsonb_each(part.traits) t, cdp_merge m, cdp_profile whole
-       WHERE part.tenant_id = current_tenant() AND part.id = $2 AND m.tenant_id = current_tenant() AND m.id = $1
-         AND whole.tenant_id = current_tenant() AND whole.id = $3
-         AND NOT m.traits_before ? t.key AND whole.traits -> t.key = t.value
+       FROM cdp_profile part, jsonb_each(part.traits) t, before, cdp_profile whole
+       WHERE part.tenant_id = current_tenant() AND part.id = $1 AND whole.tenant_id = current_tenant() AND whole.id = $2
+         AND whole.traits -> t.key = t.value
+         AND NOT before.traits_before ? t.key
+         AND NOT EXISTS (SELECT FROM others WHERE others.traits ? t.key)
          AND NOT EXISTS (SELECT FROM cdp_event e
-           WHERE e.tenant_id = current_tenant() AND e.profile_id = $3 AND e.type = 'identify' AND e.properties ? t.key)
+           WHERE e.tenant_id = current_tenant() AND e.profile_id = $2 AND e.type = 'identify' AND e.properties ? t.key)
      )
      UPDATE cdp_profile whole SET
        total_events = whole.total_events - part.total_events,
@@ -134,7 +140,7 @@ async function takeOut(client: PoolClient, mergeId: number, profileId: number, i
        first_seen_at = seen.first_seen, last_seen_at = seen.last_seen, last_purchase_at = seen.last_purchase,
        traits = whole.traits - borrowed.keys
      FROM cdp_profile part, seen, borrowed
-     WHERE whole.tenant_id = current_tenant() AND whole.id = $3 AND part.tenant_id = current_tenant() AND part.id = $2`,
-    [mergeId, profileId, into],
+     WHERE whole.tenant_id = current_tenant() AND whole.id = $2 AND part.tenant_id = current_tenant() AND part.id = $1`,
+    [profileId, into],
   );
 }
