@@ -160,6 +160,7 @@ GRANT UPDATE (undone_at) ON cdp_merge TO stratum_cdp_worker;
 GRANT INSERT ON cdp_profile, cdp_identity, cdp_event TO stratum_cdp_worker;
 GRANT UPDATE (external_id, traits, total_events, total_purchases, total_revenue, first_seen_at, last_seen_at, last_purchase_at, merged_into, user_ids, identities, kept_apart)
   ON cdp_profile TO stratum_cdp_worker;
+GRANT SELECT ON cdp_identity TO stratum_cdp_worker;
 GRANT UPDATE (profile_id, origin_profile_id) ON cdp_identity, cdp_event TO stratum_cdp_worker;
 GRANT USAGE ON SEQUENCE cdp_profile_id_seq TO stratum_cdp_worker;
 GRANT EXECUTE ON FUNCTION ensure_event_partition(date) TO stratum_cdp_worker;

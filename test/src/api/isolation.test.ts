@@ -48,6 +48,7 @@ async function makeBelongings(api: Api): Promise<Belongings> {
   });
   const tested = await post(`/v1/subscriptions/${String(subscription['id'])}/test`, undefined);
   const endpoint = await post('/v1/webhooks', { source: 'github', name: MARK });
+  const source = await post('/v1/sources', { name: MARK });
   const owner = { tenantId: TENANT, endpointId: String(endpoint['id']), dedupKey: MARK };
   const sealed = sealBody(parseKeyRing(api.keyText), owner, '{}');
   const [delivery] = await api.query<{ id: string }>(
@@ -58,6 +59,7 @@ async function makeBelongings(api: Api): Promise<Belongings> {
   return {
     '/v1/subscriptions/{id}': String(subscription['id']),
     '/v1/subscriptions/{id}/deliveries/{event}': String(tested['event_id']),
+    '/v1/sources/{id}': String(source['id']),
     '/v1/webhooks/{id}': String(endpoint['id']),
     '/v1/webhooks/deliveries/{id}': String(delivery?.id),
     '/v1/workflows/{id}': String(workflow['id']),
@@ -95,6 +97,7 @@ function alike(id: string): string {
 const BODIES: Record<string, unknown> = {
   'PATCH /v1/schedules/{name}': { enabled: false },
   'PATCH /v1/subscriptions/{id}': { description: 'mine' },
+  'PATCH /v1/sources/{id}': { name: 'mine' },
   'PATCH /v1/webhooks/{id}': { name: 'mine' },
   'POST /v1/webhooks/{id}/rotate': {},
   'POST /v1/webhooks/{id}/deliveries/replay': {},

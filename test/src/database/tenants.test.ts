@@ -104,12 +104,18 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   'whatsapp_account.secret': ['stratum_default_worker'],
   'whatsapp_contact.phone': ['stratum_default_worker'],
   'cms_site.secret': ['stratum_default_worker'],
-  'cdp_identity.ciphertext': [],
+  'cdp_identity.ciphertext': ['stratum_cdp_worker'],
+  'api_key.secret_hash': ['stratum_api'],
+  'webhook_endpoint.secret': ['stratum_api'],
+  'webhook_delivery.body': ['stratum_api', 'stratum_default_worker'],
+  'event_source.key_hash': ['stratum_api'],
+  'subscription.secret': ['stratum_api', 'stratum_default_worker'],
 };
 /** Rows that a service replaces; all others stay. */
 const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
   cdp_rfm: ['stratum_cdp_worker'],
   cost_allocation: ['stratum_default_worker'],
+  subscription: ['stratum_api'],
 };
 
 test('secrets are read, and rows deleted, by those alone whose work it is', async () => {
