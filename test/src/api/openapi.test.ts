@@ -1,6 +1,6 @@
 /** The API's description of itself. */
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { TASKS } from '@stratum/shared';
+import { DOMAIN_EVENT_TYPES, TASKS } from '@stratum/shared';
 import { expect, test } from 'vitest';
 import { openApi } from './fixture.js';
 
@@ -14,6 +14,7 @@ type Operation = {
 type Description = {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
+  webhooks: Record<string, object>;
   components: { schemas: Record<string, object> };
 };
 
@@ -26,6 +27,7 @@ test('is valid OpenAPI 3.1, tells every route, and resolves', async () => {
   expect(await validator.validate(structuredClone(description))).toEqual({ valid: true });
   expect(() => validator.resolveRefs()).not.toThrow();
   for (const { name } of TASKS) expect(description.paths).toHaveProperty([`/v1/tasks/${name}`, 'post']);
+  expect(Object.keys(description.webhooks)).toEqual(DOMAIN_EVENT_TYPES);
   for (const [path, operations] of Object.entries(description.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
       const route = `${method} ${path}`;

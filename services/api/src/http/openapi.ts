@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { Configuration } from '@stratum/shared';
+import { describeEventTypes } from '@stratum/shared/subscriptions';
 import { z } from 'zod';
 import { problemSchema } from './problem.js';
 import type { ApiServer } from './types.js';
@@ -67,7 +68,10 @@ export async function useOpenApi(
         },
       };
     },
-    transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
+    transformObject: (document) => ({
+      ...withoutUnused(jsonSchemaTransformObject(document)),
+      webhooks: outgoingWebhooks(),
+    }),
   });
   z.globalRegistry.add(problemSchema, { id: 'Problem' });
   await app.register(swaggerUi, {
@@ -75,6 +79,27 @@ export async function useOpenApi(
     uiConfig: { docExpansion: 'list', deepLinking: true },
     staticCSP: true,
   });
+}
+
+/** What subscriptions are sent. */
+function outgoingWebhooks(): Record<string, object> {
+  return Object.fromEntries(
+    describeEventTypes().map(({ type, description, schema: { $schema: _, ...schema } }) => [
+      type,
+      {
+        post: {
+          tags: ['subscriptions'],
+          summary: type,
+          description: `${description} Signed by Standard Webhooks; any 2xx takes it.`,
+          requestBody: { required: true, content: { 'application/json': { schema } } },
+          responses: {
+            '2XX': { description: 'Taken.' },
+            '410': { description: 'Never send anything again.' },
+          },
+        },
+      },
+    ]),
+  );
 }
 
 /** Every schema is made twice, as it is sent and as it is received; most are used one way only. */
