@@ -1,4 +1,5 @@
-import { parseKeyRing, seed, seedDemonstration } from '@stratum/shared';
+import { parseKeyRing, seed, seedDemonstration, withTenant } from '@stratum/shared';
+import { createSource } from '@stratum/shared/customer-events';
 import { testKeyText, type TestDatabase } from '../harness/index.js';
 
 /** Two tenants with rows in every table that people and syncs fill. */
@@ -12,6 +13,7 @@ export async function fillDatabase(
   const keys = parseKeyRing(keyText);
   await seed(owner, keys);
   for (const tenantId of [1, 2]) {
+    await withTenant(owner, tenantId, (client) => createSource(client, { name: 'Application' }));
     await owner.query(
       `INSERT INTO campaign (tenant_id, account_id, external_id, name, status, platform_status, currency, last_synced_at)
        SELECT tenant_id, id, 'x', 'X', 'active', 'ACTIVE', currency, now() FROM platform_account WHERE tenant_id = $1`,
