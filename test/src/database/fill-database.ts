@@ -2,6 +2,7 @@ import { createApiKey } from '@stratum/shared/api-keys';
 import { parseKeyRing, seed, seedDemonstration, withTenant, type KeyRing } from '@stratum/shared';
 import { addTestEvent, createSubscription } from '@stratum/shared/subscriptions';
 import type { Pool } from 'pg';
+import { createSource } from '@stratum/shared/customer-events';
 import { testKeyText, type TestDatabase } from '../harness/index.js';
 
 /** Two tenants with rows in every table that people and syncs fill. */
@@ -22,6 +23,7 @@ export async function fillDatabase(
   const keys = parseKeyRing(keyText);
   await seed(owner, keys);
   for (const tenantId of [1, 2]) {
+    await withTenant(owner, tenantId, (client) => createSource(client, { name: 'Application' }));
     await owner.query(
       `INSERT INTO campaign (tenant_id, account_id, external_id, name, status, platform_status, currency, last_synced_at)
        SELECT tenant_id, id, 'x', 'X', 'active', 'ACTIVE', currency, now() FROM platform_account WHERE tenant_id = $1`,

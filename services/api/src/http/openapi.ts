@@ -84,7 +84,7 @@ export async function useOpenApi(
 /** What subscriptions are sent. */
 function outgoingWebhooks(): Record<string, object> {
   return Object.fromEntries(
-    describeEventTypes().map(({ type, description, schema: { $schema: _, ...schema } }) => [
+    describeEventTypes().map(({ type, description, schema }) => [
       type,
       {
         post: {

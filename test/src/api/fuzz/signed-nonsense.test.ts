@@ -47,20 +47,26 @@ const SIGNERS: Partial<Record<SourceName, (body: string) => Record<string, strin
 const nearly = fc.dictionary(
   fc.oneof(
     fc.constantFrom(
-      ...[
-        'object',
-        'entry',
-        'changes',
-        'field',
-        'value',
-        'messages',
-        'statuses',
-        'id',
-        'type',
-        'data',
-        'event',
-      ],
-      ...['batch', 'messageId', 'timestamp', 'userId', 'properties', 'order', 'customer', 'email', 'created'],
+      'object',
+      'entry',
+      'changes',
+      'field',
+      'value',
+      'messages',
+      'statuses',
+      'id',
+      'type',
+      'data',
+      'event',
+      'batch',
+      'messageId',
+      'timestamp',
+      'userId',
+      'properties',
+      'order',
+      'customer',
+      'email',
+      'created',
     ),
     anyText,
   ),
@@ -98,7 +104,8 @@ test('is taken or refused by every source, never with a 5xx', { timeout: 120_000
         const headers = { 'content-type': 'application/json', ...sign(sent) };
         const { status } = await call('POST', path, { key: null, body: sent, headers });
         expect(status, source).toBeLessThan(500);
-        expect(status, `${source}: the signature is right`).not.toBe(401);
+        // Of a batch Segment signs one event alone, so a batch is refused whatever its signature.
+        if (!(source === 'segment' && sent.trim().startsWith('['))) expect(status, source).not.toBe(401);
         if (status < 300) taken++;
       }),
       { numRuns: 40 },
@@ -127,9 +134,7 @@ test('is taken or refused as customer events, never with a 5xx', async () => {
     },
     { requiredKeys: ['type'] },
   );
-  const path = fc.constantFrom(
-    ...['track', 'identify', 'page', 'screen', 'group', 'alias', 'batch', 't', 'b'],
-  );
+  const path = fc.constantFrom('track', 'identify', 'page', 'screen', 'group', 'alias', 'batch', 't', 'b');
   await fc.assert(
     fc.asyncProperty(
       path,
