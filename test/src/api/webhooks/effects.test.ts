@@ -290,10 +290,15 @@ describe('events about customers', () => {
     await webhooks.send(sender, endpoint, ['event-1']);
     const [row] = await webhooks.settled(1);
     expect(row).toMatchObject({ state: 'processed', tasks: [{ task: 'ingest_customer_events' }] });
-    await webhooks.client.result(row?.tasks[0]?.id ?? '');
+    const ended = await webhooks.client.result(row?.tasks[0]?.id ?? '');
+    expect(ended).toMatchObject({ state: 'SUCCESS', result: { stored: 1, rejected: 0 } });
     expect(webhooks.customerEvents).toMatchObject([
       { type: 'track', messageId: expect.any(String), ...expected },
     ]);
+    const stored = await webhooks.query(
+      'SELECT e.tenant_id::int, e.name, p.total_events::int FROM cdp_event e JOIN cdp_profile p ON p.tenant_id = e.tenant_id AND p.id = e.profile_id',
+    );
+    expect(stored).toEqual([{ tenant_id: TENANT, name: expected.event, total_events: 1 }]);
   });
 
   test('of Shopify are the same event under another id that nobody signed', async () => {

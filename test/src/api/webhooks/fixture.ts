@@ -1,4 +1,5 @@
 /** The API with a worker behind it, and endpoints for senders. */
+import { EventWriter, ingestCustomerEventsHandler } from '@stratum/cdp-worker';
 import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
 import { handleTask } from '@stratum/jobs';
 import { ingestCustomerEvents, parseKeyRing, type CustomerEvent } from '@stratum/shared';
@@ -70,10 +71,13 @@ export async function openWebhooks(
           site: new SafeFetch({ allowedHosts: [] }),
         }),
       );
+      const ingest = ingestCustomerEventsHandler(
+        new EventWriter({ pool: database.as('stratum_cdp_worker'), keys: parseKeyRing(api.keyText) }),
+      );
       api.startWorker('cdp', [
-        handleTask(ingestCustomerEvents, async ({ events }) => {
-          customerEvents.push(...events);
-          return { stored: events.length, repeated: 0, rejected: 0 };
+        handleTask(ingestCustomerEvents, async (payload, context) => {
+          customerEvents.push(...payload.events);
+          return ingest(payload, context);
         }),
       ]);
     },
