@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { contractFiles, outdatedContracts, writeContracts } from '../contracts/contract-files.js';
 import { printJson } from '../output.js';
 import { ROOT } from '../stack/run-file.js';
@@ -17,7 +17,9 @@ export function contractsCommand(): Command {
     .addCommand(
       new Command('export')
         .description('Write the AsyncAPI document and the JSON Schemas of all tasks.')
-        .option('--out <folder>', 'where to', join(ROOT, 'docs', 'contracts'))
+        .addOption(
+          new Option('--out <folder>', 'where to').default(join(ROOT, 'docs', 'contracts'), 'docs/contracts'),
+        )
         .option('--check', 'write nothing; fail when the files there are not those of this version')
         .option('--json', 'print JSON')
         .addHelpText(
