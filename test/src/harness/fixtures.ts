@@ -1,7 +1,7 @@
 /** What a test file takes for itself. Everything is given back when the test ends. */
 import { randomBytes } from 'node:crypto';
 import { connectToNats } from '@stratum/jobs';
-import { migrate, openDatabase, type ServiceRole } from '@stratum/shared';
+import { openDatabase, type ServiceRole } from '@stratum/shared';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Client, escapeIdentifier, type Pool } from 'pg';
@@ -27,25 +27,23 @@ export async function testNamespace(): Promise<{
 }
 
 /** An empty database. */
-export async function emptyDatabase(): Promise<string> {
+export function emptyDatabase(): Promise<string> {
+  return createDatabase();
+}
+
+/** The same rows with the same ids, in a database of its own. Nobody may be connected to the first one meanwhile. */
+export function copyOfDatabase(url: string): Promise<string> {
+  return createDatabase(new URL(url).pathname.slice(1));
+}
+
+async function createDatabase(template?: string): Promise<string> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await asAdmin(`CREATE DATABASE ${escapeIdentifier(name)}`);
+  const copied = template === undefined ? '' : ` TEMPLATE ${escapeIdentifier(template)}`;
+  await asAdmin(`CREATE DATABASE ${escapeIdentifier(name)}${copied}`);
   onTestFinished(() => asAdmin(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`));
   const url = new URL(inject('adminDatabaseUrl'));
   url.pathname = `/${name}`;
   return url.href;
-}
-
-/** The same rows with the same ids, in a database of its own. Nobody may be connected to the first one meanwhile. */
-export async function copyOfDatabase(url: string): Promise<string> {
-  const copy = new URL(url);
-  const name = `test_${randomBytes(6).toString('hex')}`;
-  await asAdmin(
-    `CREATE DATABASE ${escapeIdentifier(name)} TEMPLATE ${escapeIdentifier(copy.pathname.slice(1))}`,
-  );
-  onTestFinished(() => asAdmin(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`));
-  copy.pathname = `/${name}`;
-  return copy.href;
 }
 
 export interface TestDatabase {
@@ -60,8 +58,7 @@ export interface TestDatabase {
 
 /** A database with the current schema. */
 export async function testDatabase(): Promise<TestDatabase> {
-  const url = await emptyDatabase();
-  await migrate({ databaseUrl: url });
+  const url = await createDatabase(inject('schemaDatabase'));
   const owner = openDatabase({ url, name: 'test-owner' });
   const pools = new Map<ServiceRole, Pool>();
   const as = (role: ServiceRole): Pool => {

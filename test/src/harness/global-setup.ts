@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findNatsServer } from '@stratum/jobs/embedded';
 import type { TestProject } from 'vitest/node';
+import { migrate } from '@stratum/shared';
+import { Client } from 'pg';
 import { startBackend } from './backend.js';
 
 declare module 'vitest' {
@@ -13,6 +15,8 @@ declare module 'vitest' {
     natsBinary: string;
     /** A user that may create databases and roles, on the database `postgres`. */
     adminDatabaseUrl: string;
+    /** Name of a database with the current schema and nothing in it, which nobody is connected to: for copies. */
+    schemaDatabase: string;
   }
 }
 
@@ -29,8 +33,25 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('natsUrl', backend.natsUrl);
   project.provide('natsBinary', binary.path);
   project.provide('adminDatabaseUrl', backend.adminDatabaseUrl);
+  project.provide('schemaDatabase', await makeSchemaDatabase(backend.adminDatabaseUrl));
   return async () => {
     await backend.stop();
     await rm(folder, { recursive: true, force: true });
   };
+}
+
+/** Migrated once: a copy of it takes a tenth of the time. */
+async function makeSchemaDatabase(adminUrl: string): Promise<string> {
+  const name = `schema_${process.pid}`;
+  const admin = new Client({ connectionString: adminUrl });
+  await admin.connect();
+  try {
+    await admin.query(`CREATE DATABASE ${name}`);
+  } finally {
+    await admin.end();
+  }
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  await migrate({ databaseUrl: url.href });
+  return name;
 }
