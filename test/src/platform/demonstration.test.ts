@@ -126,13 +126,19 @@ async function start(
   };
 }
 
-/** The first tenant's results, in an order of their own. */
+/** Numbers that all tenants share, inside of what events say. */
+const SHARED_NUMBERS = ['alert_id', 'sync_run_id'];
+
+/** A tenant's results, in an order of their own. That a sync has ended is told each time, and the first ones belong to the preparation. */
 async function resultsOf(database: Pool, tenantId: number): Promise<Record<string, string[]>> {
   const tables: Record<string, string[]> = {};
   for (const [table, without] of Object.entries(RESULTS)) {
     const { rows } = await database.query<{ row: string }>(
-      `SELECT (to_jsonb(t) - $2::text[])::text AS row FROM "${table}" t WHERE tenant_id = $1 ORDER BY 1`,
-      [tenantId, without],
+      table === 'domain_event'
+        ? `SELECT jsonb_set(to_jsonb(t) - $2::text[], '{data}', t.data - $3::text[])::text AS row FROM domain_event t
+           WHERE tenant_id = $1 AND type <> 'sync.completed' ORDER BY 1`
+        : `SELECT (to_jsonb(t) - $2::text[])::text AS row FROM "${table}" t WHERE tenant_id = $1 AND $3::text[] IS NOT NULL ORDER BY 1`,
+      [tenantId, without, SHARED_NUMBERS],
     );
     tables[table] = rows.map(({ row }) => row);
   }

@@ -121,7 +121,8 @@ test('what was killed in the middle is done once in the end', async () => {
     const tables: Record<string, unknown[]> = {};
     for (const [table, without] of Object.entries(TABLES)) {
       const { rows } = await database.owner.query<{ row: string }>(
-        `SELECT (to_jsonb(t) - $1::text[])::text AS row FROM "${table}" t ORDER BY 1`,
+        // The test event of a subscription belongs to what the database was filled with.
+        `SELECT (to_jsonb(t) - $1::text[])::text AS row FROM "${table}" t WHERE to_jsonb(t) ->> 'type' IS DISTINCT FROM 'ping' ORDER BY 1`,
         [without],
       );
       tables[table] = rows;
@@ -224,8 +225,10 @@ test('a change of a campaign whose worker is killed while the platform is asked 
     `SELECT p.state, c.status FROM platform_action p JOIN campaign c ON c.id = p.campaign_id`,
   );
   expect(state.rows).toEqual([{ state: 'applied', status: 'paused' }]);
-  const events = await database.owner.query(`SELECT type FROM domain_event WHERE type LIKE 'campaign.%'`);
-  expect(events.rows).toEqual([{ type: 'campaign.paused' }]);
+  const events = await database.owner.query(
+    `SELECT type FROM domain_event WHERE type LIKE 'campaign.%' ORDER BY type`,
+  );
+  expect(events.rows).toEqual([{ type: 'campaign.paused' }, { type: 'campaign.updated' }]);
   // Asked for a target, not for a step, the platform may hear it twice.
   expect(sandbox.changeCount('meta', accountId, campaign ?? '')).toBeGreaterThan(0);
 }, 120_000);
