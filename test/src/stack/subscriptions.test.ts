@@ -22,7 +22,7 @@ test('a person can subscribe the sandbox to events, watch it fail, and send agai
   const { sandbox } = await stack.started(up);
   const receiver = `${sandbox}/receiver/demo`;
   const stratum = async (...args: string[]): Promise<{ code: number | null; output: string }> => {
-    const program = stack.run(['subscriptions', ...args]);
+    const program = stack.run(['subscriptions', ...args, '--tenant', '1']);
     return { code: await program.exited(), output: program.output() };
   };
   const put = (path: string, body: unknown): Promise<Response> =>

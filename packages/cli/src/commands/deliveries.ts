@@ -29,7 +29,6 @@ export function deliveriesCommand(): Command {
     .argument('<id>', 'id of the subscription')
     .addOption(new Option('--state <state>', 'only these').choices(MESSAGE_STATES))
     .option('--limit <count>', 'so many', parseLimit, 20)
-    .addHelpText('after', '\nExample:\n  stratum subscriptions deliveries <id> --tenant 1 --state failed')
     .action(async (id: string, options: TenantOptions & { state?: MessageState; limit: number }) => {
       const { deliveries } = await asTenant(
         { tenant: options.tenant, subject: 'subscription' },

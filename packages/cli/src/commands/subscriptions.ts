@@ -80,9 +80,7 @@ function createCommand(): Command {
     .option('--description <text>', 'what it is for', '')
     .addHelpText(
       'after',
-      `\nTypes of events:\n${DOMAIN_EVENT_TYPES.map((type) => `  ${type}`).join('\n')}\n\nExamples:
-  stratum subscriptions create https://example.com/hooks --events campaign.paused,budget.depleted --tenant 1
-  stratum subscriptions create http://127.0.0.1:8100/receiver/demo --events all --tenant 1     (the sandbox's receiver)`,
+      `\nTypes of events:\n${DOMAIN_EVENT_TYPES.map((type) => `  ${type}`).join('\n')}\n\nThe sandbox of \`npm start\` has a receiver: http://127.0.0.1:8100/receiver/demo`,
     )
     .action(
       async (url: string, options: TenantOptions & { events: DomainEventType[]; description: string }) => {
@@ -138,7 +136,10 @@ function pauseCommand(): Command {
         await tell('subscription.paused', id);
       });
       if (options.json) printJson({ id, status: 'paused' });
-      else console.log(`Paused ${id}. Start it again with \`stratum subscriptions resume ${id}\`.`);
+      else
+        console.log(
+          `Paused ${id}. Start it again with \`stratum subscriptions resume ${id} --tenant ${options.tenant}\`.`,
+        );
     });
 }
 
@@ -152,10 +153,6 @@ function resumeCommand(): Command {
     .argument('<id>', 'id of the subscription')
     .option('--replay', 'also send what was missed')
     .option('--since <time>', 'missed since then; default: since it failed, or was paused', parseTime)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  stratum subscriptions resume <id> --tenant 1 --replay\n  stratum subscriptions resume <id> --tenant 1 --replay --since 2026-11-20T00:00:00Z',
-    )
     .action(async (id: string, options: TenantOptions & { replay?: boolean; since?: Date }) => {
       const replayed = await asTenant(
         { tenant: options.tenant, subject: 'subscription' },
