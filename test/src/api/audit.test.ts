@@ -1,19 +1,12 @@
 /** What was changed through the API, by which key: in the database, in a chain that nobody can mend unseen. */
-import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
-import {
-  findBrokenLink,
-  parseKeyRing,
-  PLATFORM_TENANT_ID,
-  processAuditLogs,
-  withTenant,
-} from '@stratum/shared';
-import { SafeFetch } from '@stratum/shared/outside';
+import { findBrokenLink, PLATFORM_TENANT_ID, processAuditLogs, withTenant } from '@stratum/shared';
 import { expect, test } from 'vitest';
+import { startDefaultWorker } from './default-worker.js';
 import { openApi, TENANT } from './fixture.js';
 
 test('every change ends in the audit log of the tenant, or of the platform', async () => {
   const api = await openApi();
-  const { call, keys, createKey, query, run, database, connection, topology, client, prefix } = api;
+  const { call, keys, createKey, query, run, database } = api;
   const { id: keyId, text: key } = await createKey(TENANT);
   const task = await call('POST', '/v1/tasks/evaluate_rules', {
     key,
@@ -26,19 +19,7 @@ test('every change ends in the audit log of the tenant, or of the platform', asy
   });
   await call('POST', '/v1/queues/rules/pause', { key: keys.platform });
   await call('GET', '/v1/queues', { key });
-  api.startWorker(
-    'default',
-    createDefaultHandlers({
-      pool: database.as('stratum_default_worker'),
-      connection,
-      topology,
-      client,
-      prefix,
-      keys: parseKeyRing(api.keyText),
-      whatsapp: new WhatsAppClient({ baseUrl: 'http://127.0.0.1:9', timeoutMs: 1_000 }),
-      site: new SafeFetch({ allowedHosts: [] }),
-    }),
-  );
+  startDefaultWorker(api);
   expect(await run(processAuditLogs, {})).toMatchObject({ written: 4, refused: 0 });
   const rows = await query(
     'SELECT tenant_id::int, actor, action, subject FROM audit_event ORDER BY tenant_id DESC, sequence',

@@ -1,10 +1,9 @@
 /** The API with everything that sends events out: relay, dispatcher, and the worker that delivers. */
-import { createDefaultHandlers, WhatsAppClient, type DeliveryOptions } from '@stratum/default-worker';
+import type { DeliveryOptions } from '@stratum/default-worker';
 import {
   createDomainEventRelay,
   domainEventNames,
   ensureDomainEventStream,
-  parseKeyRing,
   recordDomainEvents,
   withTenant,
   type DomainEvent,
@@ -15,6 +14,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { waitFor } from '../../harness/index.js';
+import { startDefaultWorker } from '../default-worker.js';
 import { openApi, TENANT, type Api, type CallOptions } from '../fixture.js';
 
 export interface SubscriptionView {
@@ -71,7 +71,7 @@ const QUICK: DeliveryOptions = { retryDelaysMs: [20, 20, 20, 20], restMs: 10, ti
 export async function openOutgoing(options: OutgoingOptions = {}): Promise<Outgoing> {
   const { hosts = [] } = options;
   const api = await openApi({ SCANNER_ALLOWED_HOSTS: hosts.join(',') });
-  const { database, connection, prefix, client, topology, startWorker } = api;
+  const { database, connection, prefix, client } = api;
   const logger = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
   await ensureDomainEventStream(connection, { STRATUM_PREFIX: prefix, STRATUM_REPLICAS: 1 });
   const pool = database.as('stratum_scheduler');
@@ -92,20 +92,10 @@ export async function openOutgoing(options: OutgoingOptions = {}): Promise<Outgo
     await Promise.all([relay.stop(), dispatcher.stop()]);
   });
   if (options.worker !== false)
-    startWorker(
-      'default',
-      createDefaultHandlers({
-        pool: database.as('stratum_default_worker'),
-        connection,
-        topology,
-        client,
-        prefix,
-        keys: parseKeyRing(api.keyText),
-        whatsapp: new WhatsAppClient({ baseUrl: 'http://127.0.0.1:1', timeoutMs: 1_000 }),
-        site: new SafeFetch({ allowedHosts: hosts, ...options.fetch }),
-        deliveries: { ...QUICK, ...options.deliveries },
-      }),
-    );
+    startDefaultWorker(api, {
+      site: new SafeFetch({ allowedHosts: hosts, ...options.fetch }),
+      deliveries: { ...QUICK, ...options.deliveries },
+    });
   const record: Outgoing['record'] = (events, tenantId = TENANT) =>
     withTenant(database.owner, tenantId, (session) => recordDomainEvents(session, events));
   const deliveries: Outgoing['deliveries'] = async (id, query = '') => {

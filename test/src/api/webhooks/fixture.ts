@@ -1,10 +1,9 @@
 /** The API with a worker behind it, and endpoints for senders. */
 import { EventWriter, ingestCustomerEventsHandler } from '@stratum/cdp-worker';
-import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
 import { handleTask } from '@stratum/jobs';
 import { ingestCustomerEvents, parseKeyRing, type CustomerEvent } from '@stratum/shared';
-import { SafeFetch } from '@stratum/shared/outside';
 import { waitFor } from '../../harness/index.js';
+import { startDefaultWorker } from '../default-worker.js';
 import { openApi, type Api, type ApiOptions, type Reply } from '../fixture.js';
 import type { Sender, SignedRequest } from './senders.js';
 
@@ -46,7 +45,7 @@ export async function openWebhooks(
   options: ApiOptions = {},
 ): Promise<Webhooks> {
   const api = await openApi(settings, options);
-  const { database, connection, topology, client, prefix } = api;
+  const { database, client } = api;
   const customerEvents: CustomerEvent[] = [];
   const deliveries = (): Promise<DeliveryRow[]> =>
     api.query<DeliveryRow>(
@@ -58,19 +57,7 @@ export async function openWebhooks(
     ...api,
     customerEvents,
     startWorkers: () => {
-      api.startWorker(
-        'default',
-        createDefaultHandlers({
-          pool: database.as('stratum_default_worker'),
-          connection,
-          topology,
-          client,
-          prefix,
-          keys: parseKeyRing(api.keyText),
-          whatsapp: new WhatsAppClient({ baseUrl: 'http://127.0.0.1:9', timeoutMs: 1_000 }),
-          site: new SafeFetch({ allowedHosts: [] }),
-        }),
-      );
+      startDefaultWorker(api);
       const ingest = ingestCustomerEventsHandler(
         new EventWriter({ pool: database.as('stratum_cdp_worker'), keys: parseKeyRing(api.keyText) }),
       );
