@@ -131,7 +131,8 @@ test('a slow broker slows work down and breaks nothing', async () => {
 });
 
 test('every lane is pulled again after every reconnect', async () => {
-  const jobs = await openJobs();
+  // What was on its way into a cut comes again after the ack wait.
+  const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
   const { client, natsUrl } = jobs;
   const proxy = await tcpProxy(natsUrl);
   await ownWorker(jobs, proxy.url, [addHandler]);
