@@ -78,6 +78,11 @@ export async function useOpenApi(
     routePrefix: '/docs',
     uiConfig: { docExpansion: 'list', deepLinking: true },
     staticCSP: true,
+    // The bar holds another project's name and a field for other descriptions.
+    theme: {
+      title: 'Stratum API',
+      css: [{ filename: 'theme.css', content: '.swagger-ui .topbar { display: none; }' }],
+    },
   });
 }
 
