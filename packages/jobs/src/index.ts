@@ -71,7 +71,7 @@ export {
   type ScheduledBy,
   type WorkflowPointer,
 } from './wire/headers.js';
-export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
+export { namesFor, PRIORITIES, scopedName, type Names, type Priority } from './wire/names.js';
 export {
   isFinal,
   taskEventSchema,

@@ -40,7 +40,7 @@ export { seedDemonstration, type DemonstrationOptions } from './database/demonst
 export { DEMO_TENANT_ID, DEMO_WRITE_KEY, OTHER_TENANT_ID, seed } from './database/seed.js';
 export { derivedTaskId, fanOut, ofTick, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
-export { startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
+export { answersInTime, startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
 export { runService, type Running, type ServiceContext } from './service/run-service.js';
 export {
   runQueueService,

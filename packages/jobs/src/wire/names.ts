@@ -113,13 +113,18 @@ export interface Names {
   parseTaskSubject(subject: string): TaskSubject | undefined;
 }
 
+/** The name of a stream or bucket under a prefix: plain under the default one, behind the prefix under another. */
+export function scopedName(prefix: string, name: string): string {
+  return prefix === DEFAULT_PREFIX ? name : `${prefix}_${name}`;
+}
+
 /**
  * The names under a prefix. Streams and buckets have no room for dots and are named plainly
  * (`QUEUE_SYNC`, `task_results`) under the default prefix; another prefix stands in front of them.
  */
 export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
   requireToken(prefix, 'prefix');
-  const scope = prefix === DEFAULT_PREFIX ? '' : `${prefix}_`;
+  const scope = scopedName(prefix, '');
   const resultBucket = `${scope}task_results`;
   const lockBucket = `${scope}task_locks`;
   const controlBucket = `${scope}task_control`;

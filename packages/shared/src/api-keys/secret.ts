@@ -1,8 +1,8 @@
 /** The text of an API key: `sk_<id>_<secret>`. The id may be shown anywhere; of the secret only its hash is kept. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomId } from '../random-id.js';
 
 const ID_LENGTH = 16;
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz012345';
 const KEY = /^sk_([a-z0-9]{16})_([A-Za-z0-9_-]{43})$/;
 
 export interface ApiKeyText {
@@ -10,9 +10,9 @@ export interface ApiKeyText {
   secret: string;
 }
 
-/** 80 random bits, as text: the alphabet has 32 letters. */
+/** 80 random bits, as text. */
 export function newKeyId(): string {
-  return Array.from(randomBytes(ID_LENGTH), (byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('');
+  return randomId(ID_LENGTH);
 }
 
 /** 256 random bits, as text. */

@@ -1,16 +1,10 @@
 /** The stream of audit events: whoever changes something tells it here, and a job writes it down for good. */
-import {
-  AckPolicy,
-  jetstream,
-  jetstreamManager,
-  RetentionPolicy,
-  StorageType,
-  type ConsumerConfig,
-  type StreamConfig,
-} from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { scopedName } from '@stratum/jobs';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
+import { ensureWorkQueueStream } from '../work-queue-stream.js';
 
 export const auditEventSchema = z.object({
   /** Unique; an event that is told twice is written once. */
@@ -42,7 +36,7 @@ const PUBLISH_TIMEOUT_MS = 5_000;
 
 export function auditNames(prefix: string): AuditNames {
   return {
-    stream: prefix === 'stratum' ? 'AUDIT' : `${prefix}_AUDIT`,
+    stream: scopedName(prefix, 'AUDIT'),
     subject: (tenantId) => `${prefix}.audit.${tenantId}`,
     filter: `${prefix}.audit.>`,
     consumer: 'process-audit-logs',
@@ -55,25 +49,13 @@ export async function ensureAuditStream(
   configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS'>,
 ): Promise<void> {
   const names = auditNames(configuration.STRATUM_PREFIX);
-  const manager = await jetstreamManager(connection);
-  const stream: Partial<StreamConfig> & { name: string } = {
-    name: names.stream,
+  await ensureWorkQueueStream(connection, {
+    ...names,
     description: 'Audit events on their way to the database',
-    subjects: [names.filter],
-    // Kept until they are written down.
-    retention: RetentionPolicy.Workqueue,
-    storage: StorageType.File,
-    num_replicas: configuration.STRATUM_REPLICAS,
-    duplicate_window: DUPLICATE_WINDOW_NS,
-  };
-  await manager.streams.add(stream);
-  const consumer: Partial<ConsumerConfig> = {
-    durable_name: names.consumer,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: ACK_WAIT_NS,
-    max_ack_pending: -1,
-  };
-  await manager.consumers.add(names.stream, consumer);
+    replicas: configuration.STRATUM_REPLICAS,
+    ackWaitNs: ACK_WAIT_NS,
+    duplicateWindowNs: DUPLICATE_WINDOW_NS,
+  });
 }
 
 /** Resolves once the broker has stored it. */

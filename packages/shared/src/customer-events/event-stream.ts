@@ -1,15 +1,9 @@
 /** The stream in which accepted events wait to be written: one message for each request. */
-import {
-  AckPolicy,
-  jetstreamManager,
-  RetentionPolicy,
-  StorageType,
-  type ConsumerConfig,
-  type StreamConfig,
-} from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { scopedName } from '@stratum/jobs';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
+import { ensureWorkQueueStream } from '../work-queue-stream.js';
 
 export interface EventStreamNames {
   stream: string;
@@ -26,7 +20,7 @@ export const EVENT_ACK_WAIT_MS = 30_000;
 export function eventStreamNames(prefix: string): EventStreamNames {
   const head = `${prefix}.customer.`;
   return {
-    stream: prefix === 'stratum' ? 'CUSTOMER_EVENTS' : `${prefix}_CUSTOMER_EVENTS`,
+    stream: scopedName(prefix, 'CUSTOMER_EVENTS'),
     filter: `${head}>`,
     consumer: 'ingest',
     subject: (tenantId, sourceId) => `${head}${tenantId}.${sourceId}`,
@@ -43,24 +37,12 @@ export async function ensureEventStream(
   configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS'>,
 ): Promise<void> {
   const names = eventStreamNames(configuration.STRATUM_PREFIX);
-  const manager = await jetstreamManager(connection);
-  const stream: Partial<StreamConfig> & { name: string } = {
-    name: names.stream,
+  await ensureWorkQueueStream(connection, {
+    ...names,
     description: 'Customer events on their way to the database',
-    subjects: [names.filter],
-    // Kept until they are written; what would not fit is refused, never dropped.
-    retention: RetentionPolicy.Workqueue,
-    storage: StorageType.File,
-    num_replicas: configuration.STRATUM_REPLICAS,
-  };
-  await manager.streams.add(stream);
-  const consumer: Partial<ConsumerConfig> = {
-    durable_name: names.consumer,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: EVENT_ACK_WAIT_MS * 1_000_000,
-    max_ack_pending: -1,
-  };
-  await manager.consumers.add(names.stream, consumer);
+    replicas: configuration.STRATUM_REPLICAS,
+    ackWaitNs: EVENT_ACK_WAIT_MS * 1_000_000,
+  });
 }
 
 /** A message: what one request brought. Its events are checked one by one. */

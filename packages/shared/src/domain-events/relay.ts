@@ -4,6 +4,7 @@
  */
 import { jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { scopedName } from '@stratum/jobs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
@@ -25,7 +26,7 @@ export interface DomainEventNames {
 
 export function domainEventNames(prefix: string): DomainEventNames {
   return {
-    stream: prefix === 'stratum' ? 'DOMAIN_EVENTS' : `${prefix}_DOMAIN_EVENTS`,
+    stream: scopedName(prefix, 'DOMAIN_EVENTS'),
     filter: `${prefix}.domain.>`,
     subject: (tenantId, type) => `${prefix}.domain.${tenantId}.${type}`,
   };

@@ -25,7 +25,7 @@ export async function startMonitoring(
       // That this is answered at all says that the event loop runs.
       response.end('ok\n');
     } else if (path === '/readyz') {
-      const ready = await reaches(connection);
+      const ready = await answersInTime(connection.flush());
       response.writeHead(ready ? 200 : 503).end(ready ? 'ready\n' : 'NATS does not answer\n');
     } else {
       response.writeHead(404).end('There are /metrics, /healthz and /readyz.\n');
@@ -49,11 +49,12 @@ export async function startMonitoring(
   };
 }
 
-async function reaches(connection: NatsConnection): Promise<boolean> {
+/** Whether something answers, and soon. */
+export async function answersInTime(answer: Promise<unknown>): Promise<boolean> {
   const timeout = new Promise<false>((resolve) => {
     setTimeout(() => resolve(false), PROBE_TIMEOUT_MS).unref();
   });
-  const answered = connection.flush().then(
+  const answered = answer.then(
     () => true,
     () => false,
   );

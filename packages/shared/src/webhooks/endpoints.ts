@@ -1,8 +1,8 @@
 /** Endpoints of webhooks: made, listed, changed, given new secrets, removed. All inside the caller's transaction, as the tenant. */
-import { randomBytes } from 'node:crypto';
 import type { KeyRing } from '../credentials/key-ring.js';
 import type { Queryable } from '../database/database.js';
 import { checkSettings, WebhookEndpointError } from './endpoint-settings.js';
+import { randomId } from '../random-id.js';
 import { sealSecret } from './sealing.js';
 import { isSourceName, SOURCES, type SourceName } from './sources.js';
 
@@ -28,7 +28,6 @@ const COLUMNS =
   'id, tenant_id, token, source, name, settings, status, created_at, rotated_at, CASE WHEN previous_until > now() THEN previous_until END AS previous_until';
 const ID_LENGTH = 16;
 const TOKEN_LENGTH = 24;
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz012345';
 const MAX_SECRET = 500;
 
 interface EndpointRow {
@@ -61,11 +60,6 @@ function toEndpoint(row: EndpointRow): WebhookEndpoint {
   };
 }
 
-/** Five random bits each. */
-function randomText(length: number): string {
-  return Array.from(randomBytes(length), (byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('');
-}
-
 export function webhookPath({ source, token }: Pick<WebhookEndpoint, 'source' | 'token'>): string {
   return `/webhooks/${source}/${token}`;
 }
@@ -88,7 +82,7 @@ export async function createWebhookEndpoint(
   const { tenantId, source, name } = options;
   const settings = checkSettings(source, options.settings ?? {});
   const { secret, isNew } = secretFor(source, options.secret);
-  const id = randomText(ID_LENGTH);
+  const id = randomId(ID_LENGTH);
   const sealed = sealSecret(keys, { tenantId, id }, secret);
   const { rows } = await client.query<EndpointRow>(
     `INSERT INTO webhook_endpoint (tenant_id, id, token, source, name, settings, secret, secret_key_id)
@@ -96,7 +90,7 @@ export async function createWebhookEndpoint(
     [
       tenantId,
       id,
-      randomText(TOKEN_LENGTH),
+      randomId(TOKEN_LENGTH),
       source,
       name,
       JSON.stringify(settings),

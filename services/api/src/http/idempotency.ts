@@ -4,7 +4,7 @@
  */
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
-import type { Topology } from '@stratum/jobs';
+import { scopedName, type Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -39,7 +39,7 @@ export class Idempotency {
   static async open(connection: NatsConnection, topology: Topology, replicas: number): Promise<Idempotency> {
     const { prefix } = topology.names;
     const kvm = new Kvm(jetstream(connection, { timeout: REQUEST_TIMEOUT_MS }));
-    const name = prefix === 'stratum' ? 'api_idempotency' : `${prefix}_api_idempotency`;
+    const name = scopedName(prefix, 'api_idempotency');
     return new Idempotency(await kvm.create(name, { ttl: KEPT_MS, replicas, history: 1 }));
   }
 

@@ -5,6 +5,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 import type { Configuration } from '@stratum/shared';
 import { describeEventTypes } from '@stratum/shared/subscriptions';
 import { z } from 'zod';
+import { asRecord } from './as-record.js';
 import { problemSchema } from './problem.js';
 import type { ApiServer } from './types.js';
 
@@ -111,7 +112,7 @@ function outgoingWebhooks(): Record<string, object> {
 function withoutUnused<Document extends object>(document: Document): Document {
   const { components, paths }: { components?: unknown; paths?: unknown } = document;
   const parts = asRecord(components);
-  const schemas: Record<string, unknown> = 'schemas' in parts ? { ...asRecord(parts.schemas) } : {};
+  const schemas = asRecord(parts['schemas']);
   const used = new Set<string>();
   const follow = (value: unknown): void => {
     for (const [, name = ''] of JSON.stringify(value).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
@@ -123,8 +124,4 @@ function withoutUnused<Document extends object>(document: Document): Document {
   follow(paths ?? {});
   const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
   return { ...document, components: { ...parts, schemas: kept } };
-}
-
-function asRecord(value: unknown): object {
-  return typeof value === 'object' && value !== null ? value : {};
 }

@@ -1,5 +1,6 @@
 /** The workflow of a tenant: made of tasks that it may ask for, each of them its own. */
 import { TENANT_TASKS } from '@stratum/shared';
+import { asRecord } from '../http/as-record.js';
 import { ProblemError, type FieldError } from '../http/problem.js';
 import { ownPayload } from './own-payload.js';
 
@@ -58,8 +59,4 @@ export function ownWorkflow(definition: Record<string, unknown>, tenantId: numbe
       ...(references === undefined ? {} : { with: references }),
     };
   }
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

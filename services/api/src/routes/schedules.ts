@@ -16,6 +16,7 @@ import { TENANT_TASKS } from '@stratum/shared';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
+import { asRecord } from '../http/as-record.js';
 import { audit } from '../http/audit.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { invalid, notFound } from '../http/problem.js';
@@ -244,7 +245,7 @@ function scopeOf(request: FastifyRequest): EntryScope {
     return {
       owns: () => true,
       stored: (shown) => shown,
-      payload: (_task, given) => asObject(given),
+      payload: (_task, given) => asRecord(given),
       view: (entry) => toView(entry, entry.name),
     };
   }
@@ -258,15 +259,11 @@ function scopeOf(request: FastifyRequest): EntryScope {
     },
     payload: (task, given) => {
       if (TENANT_TASKS.some((contract) => contract.name === task))
-        return asObject(ownPayload(asObject(given), tenantId));
+        return asRecord(ownPayload(asRecord(given), tenantId));
       throw invalid('body.task', `there is no task "${task}"; GET /v1/tasks lists those that there are`);
     },
     view: (entry) => toView(entry, entry.name.slice(prefix.length)),
   };
-}
-
-function asObject(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 /** Without the fields that were not given. */

@@ -1,9 +1,9 @@
 /** What machines ask the service itself. */
+import { answersInTime } from '@stratum/shared';
 import { z } from 'zod';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['service'];
-const PROBE_TIMEOUT_MS = 2_000;
 
 export function serviceRoutes(app: ApiServer, { pool, connection, registry }: ApiResources): void {
   app.route({
@@ -62,15 +62,4 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
     schema: { hide: true },
     handler: (_request, reply) => reply.redirect('/docs'),
   });
-}
-
-async function answersInTime(answer: Promise<unknown>): Promise<boolean> {
-  const timeout = new Promise<false>((resolve) => {
-    setTimeout(() => resolve(false), PROBE_TIMEOUT_MS).unref();
-  });
-  const answered = answer.then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([answered, timeout]);
 }
