@@ -33,7 +33,7 @@ export {
   type Queryable,
   type ServiceRole,
 } from './database/database.js';
-export { activeTenants, PLATFORM_TENANT_ID } from './database/tenants.js';
+export { activeTenants, lastCompleteDays, PLATFORM_TENANT_ID } from './database/tenants.js';
 export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
 export { seedDemonstration, type DemonstrationOptions } from './database/demonstration.js';

@@ -37,13 +37,13 @@ import { calculateTenantFatigueHandler } from './fatigue/calculate-tenant-fatigu
 import { checkPipelineHealthHandler } from './pipeline/check-pipeline-health.js';
 import { checkTenantPipelineHandler } from './pipeline/check-tenant-pipeline.js';
 import { calculateTenantScoresHandler } from './scores/calculate-tenant-scores.js';
+import { lastCompleteDayOfEachTenant } from './last-complete-day.js';
 import { calculateUsageRollupHandler } from './usage/calculate-usage-rollup.js';
 import { rollUpTenantUsageHandler } from './usage/roll-up-tenant-usage.js';
 import { deliverWebhookHandler } from './subscriptions/deliver-webhook.js';
 import type { DeliveryOptions } from './subscriptions/delivery-options.js';
 import { processWebhookHandler } from './webhooks/process-webhook.js';
 import { replayWebhookDeliveryHandler } from './webhooks/replay-webhook-delivery.js';
-import { yesterdayOfEachTenant } from './yesterday.js';
 
 export interface DefaultDependencies {
   /** Connected as `stratum_default_worker`. */
@@ -63,11 +63,11 @@ export interface DefaultDependencies {
 
 export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHandler[] {
   return [
-    handleTask(calculateFatigueScores, yesterdayOfEachTenant(dependencies, calculateTenantFatigue)),
+    handleTask(calculateFatigueScores, lastCompleteDayOfEachTenant(dependencies, calculateTenantFatigue)),
     handleTask(calculateTenantFatigue, calculateTenantFatigueHandler(dependencies)),
-    handleTask(calculateDailyScores, yesterdayOfEachTenant(dependencies, calculateTenantScores)),
+    handleTask(calculateDailyScores, lastCompleteDayOfEachTenant(dependencies, calculateTenantScores)),
     handleTask(calculateTenantScores, calculateTenantScoresHandler(dependencies)),
-    handleTask(calculateCostAllocation, yesterdayOfEachTenant(dependencies, allocateTenantCosts)),
+    handleTask(calculateCostAllocation, lastCompleteDayOfEachTenant(dependencies, allocateTenantCosts)),
     handleTask(allocateTenantCosts, allocateTenantCostsHandler(dependencies)),
     handleTask(calculateUsageRollup, calculateUsageRollupHandler(dependencies)),
     handleTask(rollUpTenantUsage, rollUpTenantUsageHandler(dependencies)),

@@ -1,4 +1,4 @@
-/** The daily figures of a tenant's campaigns, without gaps, up to the last complete day. */
+/** The daily figures of a tenant's campaigns, without gaps, up to the last complete day of their accounts. */
 import { withTenant } from '@stratum/shared';
 import type { Pool } from 'pg';
 
@@ -13,7 +13,7 @@ export interface CampaignHistory {
   dailyBudget: number | null;
   /** YYYY-MM-DD of each figure. */
   dates: string[];
-  /** Days from the last figure to yesterday that nobody has synced: unknown, not zero. */
+  /** Days from the last figure to UTC's yesterday that are not over where the account is, or that nobody has synced: unknown, not zero. */
   unknownDays: number;
   spend: number[];
   /** `null` where the platform reports none. */
@@ -31,7 +31,8 @@ interface MetricRow {
   status: string;
   currency: string;
   daily_budget: string | null;
-  last_synced_at: Date | null;
+  /** The first day that is not known without a row: it is not over, or was not at the last sync. */
+  known_until: string;
   dates: string[];
   spend: number[];
   revenue: number[] | null;
@@ -46,26 +47,26 @@ export function readHistories(
   return withTenant(pool, tenantId, async (client) => {
     const { rows } = await client.query<MetricRow>(
       `SELECT c.id AS campaign_id, c.name, c.status, c.currency, c.daily_budget, array_agg(m.date::text ORDER BY m.date) AS dates,
-         a.last_synced_at,
+         least($1::date, ($3::timestamptz AT TIME ZONE a.time_zone)::date,
+           coalesce((a.last_synced_at AT TIME ZONE a.time_zone)::date, 'epoch'))::text AS known_until,
          array_agg(m.spend::float8 ORDER BY m.date) AS spend,
          CASE WHEN count(m.revenue) > 0 THEN array_agg(coalesce(m.revenue, 0)::float8 ORDER BY m.date) END AS revenue,
          array_agg(m.conversions::float8 ORDER BY m.date) AS conversions
        FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
        JOIN campaign_metric_daily m ON m.tenant_id = c.tenant_id AND m.campaign_id = c.id
-       WHERE m.date >= $1::date - ${HISTORY_DAYS} AND m.date < $1::date AND c.status = 'active' AND ($2::bigint[] IS NULL OR c.id = ANY($2))
-       GROUP BY c.tenant_id, c.id, a.last_synced_at ORDER BY c.id`,
-      [at.toISOString().slice(0, 10), campaignIds ?? null],
+       WHERE m.date >= $1::date - ${HISTORY_DAYS} AND m.date < $1::date AND m.date < ($3::timestamptz AT TIME ZONE a.time_zone)::date
+         AND c.status = 'active' AND ($2::bigint[] IS NULL OR c.id = ANY($2))
+       GROUP BY c.tenant_id, c.id, a.last_synced_at, a.time_zone ORDER BY c.id`,
+      [at.toISOString().slice(0, 10), campaignIds ?? null, at],
     );
     return rows.map((row) => fillGaps(row, at));
   });
 }
 
 function fillGaps(row: MetricRow, at: Date): CampaignHistory {
-  const first = Date.parse(`${row.dates[0]}T00:00:00Z`);
-  const today = startOfDay(at.getTime());
-  // The day of the last sync was not over. A day that has a row is known anyway.
-  const known = Math.min(today, startOfDay(row.last_synced_at?.getTime() ?? 0));
-  const end = Math.max(known, Date.parse(`${row.dates.at(-1)}T00:00:00Z`) + DAY_MS);
+  const first = dayTime(row.dates[0]);
+  const today = dayTime(at.toISOString().slice(0, 10));
+  const end = Math.max(dayTime(row.known_until), dayTime(row.dates.at(-1)) + DAY_MS);
   const length = Math.round((end - first) / DAY_MS);
   const dates = Array.from({ length }, (_, index) =>
     new Date(first + index * DAY_MS).toISOString().slice(0, 10),
@@ -87,6 +88,6 @@ function fillGaps(row: MetricRow, at: Date): CampaignHistory {
   };
 }
 
-function startOfDay(time: number): number {
-  return Math.floor(time / DAY_MS) * DAY_MS;
+function dayTime(date: string | undefined): number {
+  return Date.parse(`${date}T00:00:00Z`);
 }

@@ -5,12 +5,15 @@ import {
   allocateTenantCosts,
   appendAuditEvents,
   auditNames,
+  calculateCostAllocation,
+  calculateDailyScores,
   calculateFatigueScores,
   calculateTenantFatigue,
   calculateTenantScores,
   calculateUsageRollup,
   checkPipelineHealth,
   checkTenantPipeline,
+  derivedTaskId,
   ensureAuditStream,
   findBrokenLink,
   parseKeyRing,
@@ -220,6 +223,39 @@ test('daily scores weigh the changes against the week before', async () => {
   // An earlier day that is worked out again is not what the campaigns show.
   await platform.run(calculateTenantScores, { tenant_id: TENANT, date: shiftDate(DATE, -1) });
   expect(await shown()).toEqual(expected);
+});
+
+test('a daily job is about the last day that is over in all accounts of a tenant', async () => {
+  const { query, run, client } = await openDefault();
+  // At 03:00 UTC it still is the evening of the 19th in New York. Tokyo's 20th is half over; a disconnected account holds up nobody.
+  await query(
+    `UPDATE platform_account SET time_zone = 'America/New_York' WHERE tenant_id = 1 AND platform = 'meta'`,
+  );
+  await query(
+    `UPDATE platform_account SET time_zone = 'Asia/Tokyo' WHERE tenant_id = 2 AND platform = 'meta'`,
+  );
+  await query(
+    `UPDATE platform_account SET time_zone = 'Pacific/Honolulu', status = 'disconnected' WHERE tenant_id = 2 AND platform = 'google'`,
+  );
+  await query(
+    `INSERT INTO tenant (id, name, currency, time_zone) VALUES (3, 'No account yet', 'USD', 'America/Denver')`,
+  );
+  for (const [job, child] of [
+    [calculateFatigueScores, calculateTenantFatigue],
+    [calculateDailyScores, calculateTenantScores],
+    [calculateCostAllocation, allocateTenantCosts],
+  ] as const) {
+    expect(await run(job, {}, TICK)).toEqual({ enqueued: 3 });
+    for (const [tenantId, date] of [
+      [1, '2026-11-18'],
+      [2, '2026-11-19'],
+      [3, '2026-11-18'],
+    ] as const) {
+      const id = derivedTaskId(child.name, String(TICK.scheduledBy.tick.getTime()), tenantId);
+      expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { date } });
+    }
+  }
+  await expect(query(`UPDATE platform_account SET time_zone = 'Mars/Olympus'`)).rejects.toThrow(/time zone/);
 });
 
 describe('cost allocation', () => {

@@ -147,6 +147,45 @@ test('days that nobody has synced are unknown, not zero, and so is revenue that 
   ]);
 });
 
+test('a day is over when it is over where the ad account is', async () => {
+  const platform = await openMl();
+  const { run, query } = platform;
+  await addCampaign(platform, { id: 1 });
+  await addCampaign(platform, { id: 2, platform: 'google' });
+  for (const id of [1, 2]) {
+    await addHistory(platform, id, 42, { spend: '100 + day % 3' });
+    // Of the 20th, a third of the usual: the day has begun.
+    await query(
+      `INSERT INTO campaign_metric_daily (tenant_id, campaign_id, date, currency, impressions, clicks, spend, conversions) VALUES (1, $1, '2026-11-20', 'USD', 1, 0, 33, 0)`,
+      [id],
+    );
+  }
+  await query(
+    `UPDATE platform_account SET last_synced_at = '2026-11-21T02:50Z', time_zone = CASE platform WHEN 'meta' THEN 'America/New_York' ELSE 'Europe/Berlin' END`,
+  );
+  // In Berlin the 20th ended four hours ago and was a bad day; in New York it goes on for two hours more.
+  await run(runPredictions, { tenant_id: TENANT }, at('2026-11-21T03:00:00Z'));
+  const found = 'SELECT campaign_id, date::text, value FROM anomaly ORDER BY campaign_id';
+  expect(await query(found)).toEqual([{ campaign_id: '2', date: '2026-11-20', value: 33 }]);
+  // Neither does the unfinished day count as one of the history: all campaigns are forecast from the same day on.
+  await run(generateForecast, { tenant_id: TENANT }, at('2026-11-21T03:00:00Z'));
+  expect(
+    await query(
+      `SELECT campaign_id, history_days FROM forecast_accuracy WHERE metric = 'spend' AND campaign_id > 0 ORDER BY 1`,
+    ),
+  ).toEqual([
+    { campaign_id: '1', history_days: 42 },
+    { campaign_id: '2', history_days: 43 },
+  ]);
+  expect(
+    await query(
+      'SELECT DISTINCT campaign_id, min(date)::text AS first, max(date)::text AS last FROM forecast GROUP BY 1 ORDER BY 1',
+    ),
+  ).toEqual(['0', '1', '2'].map((id) => ({ campaign_id: id, first: '2026-11-21', last: '2026-12-20' })));
+  await run(runPredictions, { tenant_id: TENANT }, at('2026-11-21T05:30:00Z'));
+  expect(await query(found)).toHaveLength(2);
+});
+
 test('the daily job forecasts each tenant', async () => {
   const { run, client } = await openMl();
   expect(await run(generateDailyForecasts, {}, NOON)).toEqual({ enqueued: 2 });

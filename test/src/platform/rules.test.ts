@@ -388,6 +388,40 @@ describe('a rule', () => {
     expect(await rules.query('SELECT labels FROM campaign WHERE id = 1')).toEqual([{ labels: [] }]);
   });
 
+  test('means by yesterday what the ad account means', async () => {
+    const rules = await openRules();
+    const midnight = `${TODAY}T00:30:00Z`;
+    await rules.query(
+      `UPDATE platform_account SET time_zone = CASE platform WHEN 'meta' THEN 'America/New_York' ELSE 'Asia/Tokyo' END, last_synced_at = $1 WHERE tenant_id = 1`,
+      [midnight],
+    );
+    // 10.00 more each day: 10 three days ago, 40 today.
+    for (const id of [1, 3])
+      for (const [index, day] of ['2026-11-17', '2026-11-18', '2026-11-19', '2026-11-20'].entries())
+        await addDays(rules, id, { [day]: { impressions: 1_000, spend: 10 * (index + 1) } });
+    await rules.addRule('What was seen', {
+      when: {
+        logic: 'and',
+        conditions: [
+          { metric: 'spend', window: 'yesterday', operator: 'gte', value: 0 },
+          { metric: 'spend', window: 'today', operator: 'gte', value: 0 },
+          { metric: 'spend', window: 'yesterday', compare: 'change_pct', operator: 'gte', value: 0 },
+          { metric: 'spend', window: 'last_3_days', operator: 'gte', value: 0 },
+        ],
+      },
+      actions: [{ kind: 'add_label', label: 'seen' }],
+    });
+    await rules.evaluate(midnight);
+    const rows = await rules.query<{ seen: { value: number }[] }>(
+      'SELECT seen FROM rule_execution ORDER BY campaign_id',
+    );
+    // At 00:30 UTC of the 20th New York still has the 19th (30.00); yesterday is the 18th (20.00), twice the 17th. In Tokyo it is the 20th.
+    expect(rows.map(({ seen }) => seen.map(({ value }) => value))).toEqual([
+      [20, 30, 100, 30],
+      [30, 40, 50, 60],
+    ]);
+  });
+
   test('compares with the window before, and with what a campaign is', async () => {
     const rules = await openRules();
     // 3 × 30.00 after 3 × 20.00: 50 % more.

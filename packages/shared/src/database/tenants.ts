@@ -9,3 +9,18 @@ export async function activeTenants(pool: Pool): Promise<number[]> {
   const { rows } = await pool.query<{ tenant_id: string }>('SELECT tenant_id FROM active_tenants()');
   return rows.map(({ tenant_id: id }) => Number(id));
 }
+
+export interface CompleteDay {
+  tenantId: number;
+  /** YYYY-MM-DD. */
+  date: string;
+}
+
+/** Each tenant's last day that is over where its ad accounts are; without an account, where the tenant is. */
+export async function lastCompleteDays(pool: Pool, at: Date): Promise<CompleteDay[]> {
+  const { rows } = await pool.query<{ tenant_id: string; date: string }>(
+    'SELECT tenant_id, date::text FROM last_complete_days($1)',
+    [at],
+  );
+  return rows.map(({ tenant_id: id, date }) => ({ tenantId: Number(id), date }));
+}

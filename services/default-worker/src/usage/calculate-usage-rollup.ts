@@ -1,9 +1,15 @@
 /** `calculate_usage_rollup`: counts the day's task runs of all tenants in one pass over the events, then one task per tenant. */
 import { DeliverPolicy, jetstream, ReplayPolicy } from '@nats-io/jetstream';
 import { taskEventSchema, type HandlerFor } from '@stratum/jobs';
-import { activeTenants, fanOut, rollUpTenantUsage, type calculateUsageRollup } from '@stratum/shared';
+import {
+  activeTenants,
+  fanOut,
+  rollUpTenantUsage,
+  tickTime,
+  type calculateUsageRollup,
+} from '@stratum/shared';
+import { addDays } from '@stratum/shared/platforms';
 import type { DefaultDependencies } from '../handlers.js';
-import { dayBefore } from '../yesterday.js';
 
 interface QueueUse {
   runs: number;
@@ -21,7 +27,8 @@ export function calculateUsageRollupHandler(
   dependencies: Pick<DefaultDependencies, 'pool' | 'connection' | 'topology'>,
 ): HandlerFor<typeof calculateUsageRollup> {
   return async (_payload, context) => {
-    const date = dayBefore(context);
+    // What a tenant uses of the platform is counted in UTC's days.
+    const date = addDays(tickTime(context).toISOString().slice(0, 10), -1);
     const [tenants, use] = await Promise.all([
       activeTenants(dependencies.pool),
       countRuns(dependencies, date, context.signal),

@@ -5,7 +5,6 @@
 import type { HandlerFor } from '@stratum/jobs';
 import { applyPlatformAction, tickTime, withTenant, type evaluateRules } from '@stratum/shared';
 import { ruleDefinitionSchema, type RuleDefinition } from '@stratum/shared/rules';
-import { localDate } from '@stratum/shared/platforms';
 import type { PoolClient } from 'pg';
 import type { RulesDependencies } from '../handlers.js';
 import { decide, type Decision, type Rule } from './decide.js';
@@ -24,12 +23,11 @@ export function evaluateRulesHandler({
       const { rules, invalid } = await readRules(client);
       for (const name of invalid)
         context.logger.error({ rule: name }, 'a rule has a definition that cannot be read');
-      const today = localDate(now, await timeZoneOf(client));
       const campaigns = await readCampaigns(client);
       const figures = await readFigures(
         client,
         rules.map(({ definition }) => definition),
-        today,
+        now,
       );
       const history = await readHistory(client, now);
       const decisions = decide(rules, campaigns, figures, {
@@ -80,11 +78,6 @@ async function readRules(client: PoolClient): Promise<{ rules: Rule[]; invalid: 
     else rules.push({ id: Number(id), name, priority, definition: parsed });
   }
   return { rules, invalid };
-}
-
-async function timeZoneOf(client: PoolClient): Promise<string> {
-  const { rows } = await client.query<{ time_zone: string }>('SELECT time_zone FROM tenant');
-  return rows[0]?.time_zone ?? 'UTC';
 }
 
 const CHECK_VALID_MS = 3 * 3_600_000;

@@ -1,5 +1,6 @@
 /** What the rules look at: every campaign, and its sums over every window that a rule names, in one query each. */
 import type { RuleDefinition, RuleMetric, RuleTree, RuleWindow } from '@stratum/shared/rules';
+import { addDays } from '@stratum/shared/platforms';
 import type { PoolClient } from 'pg';
 import { daysBefore, daysOf, lengthOf, type Days } from './windows.js';
 
@@ -57,35 +58,51 @@ export async function readCampaigns(client: PoolClient): Promise<Campaign[]> {
   }));
 }
 
+/**
+ * Days are those of the campaign's ad account: what its platform calls yesterday. The bounds around them leave the rest of the partitions
+ * unread, because no place is more than a day away from UTC's date.
+ */
+const READ_FIGURES = `
+  WITH local AS MATERIALIZED (
+    SELECT c.id, ($1::timestamptz AT TIME ZONE a.time_zone)::date AS today
+    FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
+  )
+  SELECT m.campaign_id, sum(m.impressions)::float8 AS impressions, sum(m.clicks)::float8 AS clicks, sum(m.spend)::float8 AS spend,
+    sum(m.conversions)::float8 AS conversions, sum(m.revenue)::float8 AS revenue, sum(m.reach)::float8 AS reach
+  FROM campaign_metric_daily m JOIN local ON local.id = m.campaign_id
+  WHERE m.date >= $2 AND m.date <= $3 AND ($4::int IS NULL OR m.date >= local.today + $4::int) AND m.date <= local.today + $5::int
+  GROUP BY m.campaign_id`;
+
 export async function readFigures(
   client: PoolClient,
   rules: readonly RuleDefinition[],
-  today: string,
+  now: Date,
 ): Promise<Figures> {
   const wanted = new Map<string, Days>();
-  for (const { when } of rules) collectWindows(when, today, wanted);
+  for (const { when } of rules) collectWindows(when, wanted);
   const sums = new Map<string, Map<number, Sums>>();
-  for (const [key, { since, until }] of wanted) {
-    const { rows } = await client.query<Sums & { campaign_id: string }>(
-      `SELECT campaign_id, sum(impressions)::float8 AS impressions, sum(clicks)::float8 AS clicks, sum(spend)::float8 AS spend,
-         sum(conversions)::float8 AS conversions, sum(revenue)::float8 AS revenue, sum(reach)::float8 AS reach
-       FROM campaign_metric_daily WHERE date >= $1 AND date <= $2 GROUP BY campaign_id`,
-      [since, until],
-    );
+  for (const [key, { first, last }] of wanted) {
+    const since = first === null ? '-infinity' : utcDate(now, first - 1);
+    const values = [now, since, utcDate(now, last + 1), first, last];
+    const { rows } = await client.query<Sums & { campaign_id: string }>(READ_FIGURES, values);
     sums.set(key, new Map(rows.map(({ campaign_id: id, ...each }) => [Number(id), each])));
   }
   return (campaignId, window, before) => sums.get(keyOf(window, before))?.get(campaignId);
 }
 
-function collectWindows({ conditions, groups }: RuleTree, today: string, wanted: Map<string, Days>): void {
+function utcDate(now: Date, days: number): string {
+  return addDays(now.toISOString().slice(0, 10), days);
+}
+
+function collectWindows({ conditions, groups }: RuleTree, wanted: Map<string, Days>): void {
   for (const condition of conditions) {
     if (!('metric' in condition)) continue;
     const { window, compare } = condition;
-    wanted.set(keyOf(window, false), daysOf(window, today));
+    wanted.set(keyOf(window, false), daysOf(window));
     if (compare === 'change_pct' && window !== 'lifetime')
-      wanted.set(keyOf(window, true), daysBefore(window, today));
+      wanted.set(keyOf(window, true), daysBefore(window));
   }
-  for (const group of groups) collectWindows(group, today, wanted);
+  for (const group of groups) collectWindows(group, wanted);
 }
 
 function keyOf(window: RuleWindow, before: boolean): string {
@@ -124,7 +141,7 @@ export function metricOf(
       return ratio(impressions, reach);
     case 'budget_utilisation': {
       if (campaign.dailyBudget === null || window === 'lifetime') return null;
-      return ratio(100 * spend, Number(campaign.dailyBudget) * lengthOf(daysOf(window, '2000-01-31')));
+      return ratio(100 * spend, Number(campaign.dailyBudget) * lengthOf(window));
     }
   }
 }

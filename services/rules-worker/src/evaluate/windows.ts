@@ -1,13 +1,12 @@
-/** The days that a window means, and the window before it. */
+/** The days that a window means, and the window before it, counted from a campaign's today. */
 import type { RuleWindow } from '@stratum/shared/rules';
 
-/** Both days inclusive, YYYY-MM-DD. */
+/** Days after today, both inclusive; −1 is yesterday. Without `first` everything up to `last`. */
 export interface Days {
-  since: string;
-  until: string;
+  first: number | null;
+  last: number;
 }
 
-const DAY_MS = 86_400_000;
 const LENGTHS: Readonly<Record<Exclude<RuleWindow, 'lifetime' | 'today'>, number>> = {
   yesterday: 1,
   last_3_days: 3,
@@ -16,23 +15,18 @@ const LENGTHS: Readonly<Record<Exclude<RuleWindow, 'lifetime' | 'today'>, number
   last_28_days: 28,
 };
 
-export function daysOf(window: RuleWindow, today: string): Days {
-  if (window === 'today') return { since: today, until: today };
-  if (window === 'lifetime') return { since: '1970-01-01', until: today };
-  return { since: shift(today, -LENGTHS[window]), until: shift(today, -1) };
+export function daysOf(window: RuleWindow): Days {
+  if (window === 'today') return { first: 0, last: 0 };
+  if (window === 'lifetime') return { first: null, last: 0 };
+  return { first: -LENGTHS[window], last: -1 };
 }
 
 /** As long, right before it. */
-export function daysBefore(window: Exclude<RuleWindow, 'lifetime'>, today: string): Days {
-  if (window === 'today') return daysOf('yesterday', today);
-  const length = LENGTHS[window];
-  return { since: shift(today, -2 * length), until: shift(today, -length - 1) };
+export function daysBefore(window: Exclude<RuleWindow, 'lifetime'>): Days {
+  if (window === 'today') return daysOf('yesterday');
+  return { first: -2 * LENGTHS[window], last: -LENGTHS[window] - 1 };
 }
 
-export function lengthOf({ since, until }: Days): number {
-  return Math.round((Date.parse(until) - Date.parse(since)) / DAY_MS) + 1;
-}
-
-function shift(date: string, days: number): string {
-  return new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
+export function lengthOf(window: Exclude<RuleWindow, 'lifetime'>): number {
+  return window === 'today' ? 1 : LENGTHS[window];
 }
