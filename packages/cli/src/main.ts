@@ -1,5 +1,6 @@
 /** The `stratum` command. */
 import { Command } from 'commander';
+import { accountsCommand } from './commands/accounts.js';
 import { callCommand } from './commands/call.js';
 import { migrateCommand, seedCommand } from './commands/database.js';
 import { completeCommand, completionCommand } from './commands/completion.js';
@@ -20,6 +21,7 @@ import { subscriptionsCommand } from './commands/subscriptions.js';
 import { sourcesCommand } from './commands/sources.js';
 import { statusCommand } from './commands/status.js';
 import { tasksCommand } from './commands/tasks.js';
+import { tenantsCommand } from './commands/tenants.js';
 import { upCommand } from './commands/up.js';
 import { webhooksCommand } from './commands/webhooks.js';
 import { workerCommand } from './commands/worker.js';
@@ -47,6 +49,8 @@ const program = new Command('stratum')
   .addCommand(controlCommand())
   .addCommand(eventsCommand())
   .addCommand(schedulesCommand())
+  .addCommand(tenantsCommand())
+  .addCommand(accountsCommand())
   .addCommand(keysCommand())
   .addCommand(sourcesCommand())
   .addCommand(profilesCommand())

@@ -15,11 +15,13 @@ export async function runProgram(
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  input?: string,
 ): Promise<Ran> {
   const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(input);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
@@ -28,8 +30,13 @@ export async function runProgram(
   return { code: child.exitCode, stdout, stderr };
 }
 
-export function runStratum(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  return runProgram(process.execPath, [PROGRAM, ...args], env);
+/** @param input what stands on its standard input; without it there is none */
+export function runStratum(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  input?: string,
+): Promise<Ran> {
+  return runProgram(process.execPath, [PROGRAM, ...args], env, input);
 }
 
 /** Whether a program is installed here. */

@@ -19,6 +19,7 @@ const MIGRATIONS = [
   '0012_event_sources',
   '0013_subscriptions',
   '0018_local_days',
+  '0019_ad_accounts',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

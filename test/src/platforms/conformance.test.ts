@@ -118,6 +118,25 @@ function amount(decimal: string | null): string | null {
 }
 
 describe.each(PLATFORM_NAMES)('%s', (platform) => {
+  test('tells what an account is', async () => {
+    const { connector } = await open(platform, {}, '5');
+    const { signal } = new AbortController();
+    expect(await connector.describeAccount({ signal })).toEqual({
+      name: 'Sandbox 0005',
+      currency: 'EUR',
+      timeZone: 'UTC',
+    });
+    const elsewhere = await open(platform, {}, '6');
+    expect(await elsewhere.connector.describeAccount({ signal })).toMatchObject({
+      currency: 'USD',
+      timeZone: platform === 'snapchat' ? 'UTC' : 'America/New_York',
+    });
+    elsewhere.sandbox.inject({ platform, kind: 'permission', times: 1 });
+    expect(await failureOf(elsewhere.connector.describeAccount({ signal }))).toMatchObject({
+      kind: 'permission',
+    });
+  });
+
   test('reads every campaign, over all pages', async () => {
     const { sandbox, connector, account } = await open(platform, { campaignsPerAccount: 60 });
     const campaigns = await readCampaigns(connector);

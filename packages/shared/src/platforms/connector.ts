@@ -32,6 +32,15 @@ export interface DailyMetricRecord {
   revenue: string | null;
 }
 
+/** What the platform says of the account itself. */
+export interface AccountDescription {
+  name: string;
+  /** ISO 4217. */
+  currency: string;
+  /** An IANA time zone: the account's days are days there. */
+  timeZone: string;
+}
+
 /** Days, both inclusive, YYYY-MM-DD. */
 export interface DateWindow {
   since: string;
@@ -55,6 +64,8 @@ export interface CampaignChange {
  */
 export interface PlatformConnector {
   readonly platform: PlatformName;
+  /** Fails as the other calls do, so it shows, too, whether the credentials are good for the account. */
+  describeAccount(options: ReadOptions): Promise<AccountDescription>;
   /** Every campaign that the platform lists. */
   listCampaigns(options: ReadOptions): AsyncIterable<CampaignRecord[]>;
   /** One row for each campaign and day on which something happened. */

@@ -1,5 +1,6 @@
 export {
   PLATFORM_NAMES,
+  type AccountDescription,
   type CampaignChange,
   type CampaignRecord,
   type CampaignStatus,
@@ -9,6 +10,7 @@ export {
   type PlatformName,
 } from './connector.js';
 export { createConnector, type ConnectorOptions } from './create-connector.js';
+export { checkAccess, type Access, type AccessOptions } from './check-access.js';
 export { platformCredentialsSchema, type PlatformCredentials } from './credentials.js';
 export { addDays, localDate } from './date-window.js';
 export { DEFAULT_PLATFORM_ENDPOINTS, type PlatformEndpoints } from './endpoints.js';

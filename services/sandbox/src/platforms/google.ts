@@ -10,6 +10,7 @@ const PAGE_SIZE = 10_000;
 
 const searchBody = z.looseObject({ query: z.string(), pageToken: z.string().optional() });
 const QUERY = /^\s*SELECT\s+([\w.,\s]+?)\s+FROM\s+campaign(?:\s+WHERE\s+(.+?))?\s*$/is;
+const CUSTOMER_QUERY = /^\s*SELECT\s+(customer\.[\w.,\s]+?)\s+FROM\s+customer\s*$/i;
 const BETWEEN = /segments\.date\s+BETWEEN\s+'(\d{4}-\d\d-\d\d)'\s+AND\s+'(\d{4}-\d\d-\d\d)'/i;
 
 const CAMPAIGN_ID = /campaign\.id\s*=\s*(\d+)/i;
@@ -55,6 +56,12 @@ const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | 
   'metrics.conversions': ({ day }) => unlessZero(day?.metric.conversions, Number),
   'metrics.conversions_value': ({ account, day }) =>
     unlessZero(day?.metric.revenueMinor, (minor) => minor / 10 ** account.minorDigits),
+};
+
+const CUSTOMER_FIELDS: Readonly<Record<string, [string, (account: Account) => string]>> = {
+  'customer.descriptive_name': ['descriptiveName', ({ name }) => name],
+  'customer.currency_code': ['currencyCode', ({ currency }) => currency],
+  'customer.time_zone': ['timeZone', ({ timeZone }) => timeZone],
 };
 
 export class GoogleAdapter implements PlatformAdapter {
@@ -145,6 +152,16 @@ export class GoogleAdapter implements PlatformAdapter {
     { query, pageToken }: z.infer<typeof searchBody>,
     reply: FastifyReply,
   ): FastifyReply {
+    const ofCustomer = CUSTOMER_QUERY.exec(query)?.[1]
+      ?.split(',')
+      .map((field) => CUSTOMER_FIELDS[field.trim()]);
+    if (ofCustomer !== undefined) {
+      const known = ofCustomer.filter((field) => field !== undefined);
+      if (known.length < ofCustomer.length) return badRequest(reply, 'UNRECOGNIZED_FIELD');
+      return reply.send({
+        results: [{ customer: Object.fromEntries(known.map(([name, read]) => [name, read(account)])) }],
+      });
+    }
     const [, selected, where = ''] = QUERY.exec(query) ?? [];
     const fields = selected?.split(',').map((field) => field.trim()) ?? [];
     if (selected === undefined || fields.some((field) => FIELDS[field] === undefined)) {

@@ -46,6 +46,12 @@ export class MetaAdapter implements PlatformAdapter {
   register(app: FastifyInstance): void {
     this.registerUpdate(app);
     this.registerAdLibrary(app);
+    app.get<{ Params: { account: string } }>(`${this.prefix}/:account`, async (request, reply) => {
+      const account = this.enter(request, reply);
+      if (account === undefined) return reply;
+      const { id, name, currency, timeZone } = account;
+      return { id: `act_${id}`, name, currency, timezone_name: timeZone };
+    });
     app.get<{ Params: { account: string } }>(`${this.prefix}/:account/campaigns`, async (request, reply) => {
       const account = this.enter(request, reply);
       if (account === undefined) return reply;

@@ -49,6 +49,23 @@ export class SnapchatAdapter implements PlatformAdapter {
       this.tokens.issue(request, reply),
     );
     app.get<{ Params: { account: string } }>(
+      `${this.prefix}/v1/adaccounts/:account`,
+      async (request, reply) => {
+        if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+        const { id, name, currency, timeZone } = this.options.world.account(
+          'snapchat',
+          request.params.account,
+        );
+        return reply.send({
+          request_status: 'SUCCESS',
+          request_id: 'sandbox',
+          adaccounts: [
+            { sub_request_status: 'SUCCESS', adaccount: { id, name, currency, timezone: timeZone } },
+          ],
+        });
+      },
+    );
+    app.get<{ Params: { account: string } }>(
       `${this.prefix}/v1/adaccounts/:account/campaigns`,
       async (request, reply) => {
         if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);

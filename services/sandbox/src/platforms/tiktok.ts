@@ -47,6 +47,8 @@ const reportQuery = z.object({
   end_date: z.iso.date(),
 });
 
+const accountQuery = z.object({ advertiser_ids: json(z.tuple([z.string().regex(/^\d+$/)])) });
+
 const statusBody = z.object({
   advertiser_id: z.string(),
   campaign_ids: z.array(z.string()).min(1),
@@ -68,6 +70,19 @@ export class TikTokAdapter implements PlatformAdapter {
 
   register(app: FastifyInstance): void {
     this.registerUpdates(app);
+    app.get(`${this.prefix}/advertiser/info/`, async (request, reply) => {
+      const query = accountQuery.safeParse(request.query);
+      const refusal = this.refuse(request, reply, query.error);
+      if (refusal !== undefined || query.data === undefined) return refusal;
+      const { id, name, currency, timeZone } = this.options.world.account(
+        'tiktok',
+        query.data.advertiser_ids[0],
+      );
+      const fixed = timeZone === 'UTC' ? 'Etc/GMT' : 'Etc/GMT+5';
+      return sendOk(reply, {
+        list: [{ advertiser_id: id, name, currency, timezone: fixed, display_timezone: timeZone }],
+      });
+    });
     app.get(`${this.prefix}/campaign/get/`, async (request, reply) => {
       const query = campaignQuery.safeParse(request.query);
       const refusal = this.refuse(request, reply, query.error);

@@ -23,7 +23,9 @@ export interface WorldCampaign {
 export interface Account {
   platform: SandboxPlatform;
   id: string;
+  name: string;
   currency: string;
+  timeZone: string;
   /** Digits behind the point of the currency's smallest unit. */
   minorDigits: number;
 }

@@ -64,7 +64,15 @@ export class World {
   /** The last digit of an account's id tells its currency: 5 EUR, 7 KWD (three decimals), 9 JPY (none), else USD. */
   account(platform: SandboxPlatform, id: string): Account {
     const currency = { '5': 'EUR', '7': 'KWD', '9': 'JPY' }[id.at(-1) ?? ''] ?? 'USD';
-    return { platform, id, currency, minorDigits: { KWD: 3, JPY: 0 }[currency] ?? 2 };
+    return {
+      platform,
+      id,
+      name: `Sandbox ${id.slice(-4)}`,
+      currency,
+      // Days of the world are named as if they were the account's; Snapchat's come with times, so its accounts live in UTC.
+      timeZone: id.endsWith('6') && platform !== 'snapchat' ? 'America/New_York' : 'UTC',
+      minorDigits: { KWD: 3, JPY: 0 }[currency] ?? 2,
+    };
   }
 
   /** What the platform lists today: campaigns launched so far and not removed. */

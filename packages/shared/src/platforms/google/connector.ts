@@ -1,6 +1,7 @@
 /** Google Ads API over REST: campaigns and daily metrics of one customer. */
 import { z } from 'zod';
 import type {
+  AccountDescription,
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
@@ -72,6 +73,19 @@ const budgetPage = pageSchema(
   }),
 );
 
+const ACCOUNT_QUERY =
+  'SELECT customer.descriptive_name, customer.currency_code, customer.time_zone FROM customer';
+
+const accountPage = pageSchema(
+  z.object({
+    customer: z.object({
+      descriptiveName: z.string().default(''),
+      currencyCode: z.string(),
+      timeZone: z.string(),
+    }),
+  }),
+);
+
 const STATUSES: Readonly<Record<string, CampaignStatus>> = {
   ENABLED: 'active',
   PAUSED: 'paused',
@@ -89,6 +103,15 @@ export class GoogleConnector implements PlatformConnector {
       credentials: options.credentials,
       onRefreshed: options.onCredentialsRefreshed,
     });
+  }
+
+  async describeAccount({ signal }: ReadOptions): Promise<AccountDescription> {
+    for await (const [row] of this.search(ACCOUNT_QUERY, accountPage, signal)) {
+      if (row === undefined) continue;
+      const { descriptiveName: name, currencyCode: currency, timeZone } = row.customer;
+      return { name, currency, timeZone };
+    }
+    throw new PlatformError('google', 'permanent', 'the customer is not there');
   }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {

@@ -1,6 +1,7 @@
 /** Meta Marketing API: campaigns and insights of one ad account. */
 import { z } from 'zod';
 import type {
+  AccountDescription,
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
@@ -74,6 +75,8 @@ const insightSchema = z.object({
   action_values: z.array(actionSchema).optional(),
 });
 
+const accountSchema = z.object({ name: z.string(), currency: z.string(), timezone_name: z.string() });
+
 const campaignPage = pageSchema(campaignSchema);
 const insightPage = pageSchema(insightSchema);
 
@@ -90,6 +93,19 @@ export class MetaConnector implements PlatformConnector {
   readonly platform = 'meta';
 
   constructor(private readonly options: MetaConnectorOptions) {}
+
+  async describeAccount({ signal }: ReadOptions): Promise<AccountDescription> {
+    const { baseUrl, accountId, credentials, http } = this.options;
+    const reply = await http.send({
+      url: new URL(`${baseUrl}/act_${accountId}?fields=name,currency,timezone_name`),
+      headers: { authorization: `Bearer ${credentials.accessToken}` },
+      signal,
+    });
+    const error = metaError(reply);
+    if (error !== undefined) throw error;
+    const { name, currency, timezone_name: timeZone } = parseReply('meta', accountSchema, reply.body);
+    return { name, currency, timeZone };
+  }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
     const pages = this.pages('campaigns', { fields: CAMPAIGN_FIELDS }, CAMPAIGN_PAGE, campaignPage, signal);

@@ -1,6 +1,7 @@
 /** Snapchat Marketing API: campaigns of one ad account, and the daily statistics of each. */
 import { z } from 'zod';
 import type {
+  AccountDescription,
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
@@ -57,6 +58,18 @@ const campaignPage = z.object({
   ),
 });
 
+const accountReply = z.object({
+  request_status: success,
+  adaccounts: z
+    .array(
+      z.object({
+        sub_request_status: success,
+        adaccount: z.object({ name: z.string(), currency: z.string(), timezone: z.string() }),
+      }),
+    )
+    .min(1),
+});
+
 /** As it came, because a change has to send all of it back. */
 const wholeCampaign = z.object({
   request_status: success,
@@ -103,6 +116,17 @@ export class SnapchatConnector implements PlatformConnector {
       credentials: options.credentials,
       onRefreshed: options.onCredentialsRefreshed,
     });
+  }
+
+  async describeAccount({ signal }: ReadOptions): Promise<AccountDescription> {
+    const { baseUrl, accountId } = this.options;
+    const url = new URL(`${baseUrl}/adaccounts/${encodeURIComponent(accountId)}`);
+    const reply = parseReply('snapchat', accountReply, (await this.request({ url, signal })).body);
+    const [account] = reply.adaccounts;
+    if (account === undefined)
+      throw new PlatformError('snapchat', 'permanent', 'the ad account is not there');
+    const { name, currency, timezone: timeZone } = account.adaccount;
+    return { name, currency, timeZone };
   }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {

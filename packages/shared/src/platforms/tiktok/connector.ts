@@ -1,6 +1,7 @@
 /** TikTok Business API: campaigns and daily reports of one advertiser. Errors come as HTTP 200 with a code in the body. */
 import { z } from 'zod';
 import type {
+  AccountDescription,
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
@@ -88,6 +89,21 @@ const reportPage = z.object({
   page_info: pageInfo,
 });
 
+const ACCOUNT_FIELDS = ['advertiser_id', 'name', 'currency', 'timezone', 'display_timezone'];
+
+const accountList = z.object({
+  list: z.array(
+    z.object({
+      name: z.string(),
+      currency: z.string(),
+      /** A fixed offset, such as Etc/GMT+5. */
+      timezone: z.string(),
+      /** The place, with its daylight saving. */
+      display_timezone: z.string().optional(),
+    }),
+  ),
+});
+
 const STATUSES: Readonly<Record<string, CampaignStatus>> = {
   ENABLE: 'active',
   DISABLE: 'paused',
@@ -107,6 +123,19 @@ export class TikTokConnector implements PlatformConnector {
   readonly platform = 'tiktok';
 
   constructor(private readonly options: TikTokConnectorOptions) {}
+
+  async describeAccount({ signal }: ReadOptions): Promise<AccountDescription> {
+    const { accountId } = this.options;
+    const query = { advertiser_ids: JSON.stringify([accountId]), fields: JSON.stringify(ACCOUNT_FIELDS) };
+    const [account] = parseReply(
+      'tiktok',
+      accountList,
+      await this.get('/advertiser/info/', query, signal),
+    ).list;
+    if (account === undefined) throw new PlatformError('tiktok', 'permission', 'the advertiser is not there');
+    const { name, currency, timezone, display_timezone: place = timezone } = account;
+    return { name, currency, timeZone: place };
+  }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
     for (const filtering of CAMPAIGN_FILTERS) {
@@ -179,6 +208,13 @@ export class TikTokConnector implements PlatformConnector {
     }
   }
 
+  private async get(path: string, query: Record<string, string>, signal: AbortSignal): Promise<unknown> {
+    const { http, baseUrl, credentials } = this.options;
+    const url = new URL(`${baseUrl}${path}`);
+    url.search = new URLSearchParams(query).toString();
+    return dataOf(await http.send({ url, headers: { 'access-token': credentials.accessToken }, signal }));
+  }
+
   private async post(path: string, body: object, signal: AbortSignal): Promise<void> {
     const { http, baseUrl, credentials } = this.options;
     const reply = await http.send({
@@ -197,17 +233,18 @@ export class TikTokConnector implements PlatformConnector {
     schema: z.ZodType<{ list: Item[]; page_info: { total_page: number } }>,
     signal: AbortSignal,
   ): AsyncIterable<Item[]> {
-    const { http, baseUrl, accountId, credentials } = this.options;
     for (let page = 1, last = 1; page <= last; page++) {
-      const url = new URL(`${baseUrl}${path}`);
-      url.search = new URLSearchParams({
-        advertiser_id: accountId,
-        ...query,
-        page: String(page),
-        page_size: String(PAGE_SIZE),
-      }).toString();
-      const reply = await http.send({ url, headers: { 'access-token': credentials.accessToken }, signal });
-      const { list, page_info: info } = parseReply('tiktok', schema, dataOf(reply));
+      const data = await this.get(
+        path,
+        {
+          advertiser_id: this.options.accountId,
+          ...query,
+          page: String(page),
+          page_size: String(PAGE_SIZE),
+        },
+        signal,
+      );
+      const { list, page_info: info } = parseReply('tiktok', schema, data);
       yield list;
       last = info.total_page;
     }
