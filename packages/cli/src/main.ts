@@ -8,12 +8,15 @@ import { contractsCommand } from './commands/contracts.js';
 import { controlCommand } from './commands/control.js';
 import { deadCommand } from './commands/dead.js';
 import { eventsCommand } from './commands/events.js';
+import { funnelsCommand } from './commands/funnels.js';
 import { inspectCommand } from './commands/inspect.js';
 import { keysCommand } from './commands/keys.js';
 import { profilesCommand } from './commands/profiles.js';
 import { purgeCommand } from './commands/purge.js';
 import { revokeCommand } from './commands/revoke.js';
 import { queuesCommand } from './commands/queues.js';
+import { rulesCommand } from './commands/rules.js';
+import { segmentsCommand } from './commands/segments.js';
 import { resultCommand } from './commands/result.js';
 import { apiCommand, schedulerCommand } from './commands/service.js';
 import { schedulesCommand } from './commands/schedules.js';
@@ -51,6 +54,9 @@ const program = new Command('stratum')
   .addCommand(schedulesCommand())
   .addCommand(tenantsCommand())
   .addCommand(accountsCommand())
+  .addCommand(rulesCommand())
+  .addCommand(segmentsCommand())
+  .addCommand(funnelsCommand())
   .addCommand(keysCommand())
   .addCommand(sourcesCommand())
   .addCommand(profilesCommand())

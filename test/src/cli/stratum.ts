@@ -15,13 +15,14 @@ export async function runProgram(
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
-  input?: string,
+  input = '',
 ): Promise<Ran> {
   const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
-  child.stdin?.end(input);
+  // A program that fails early reads none of it.
+  child.stdin.on('error', () => undefined).end(input);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
@@ -30,7 +31,7 @@ export async function runProgram(
   return { code: child.exitCode, stdout, stderr };
 }
 
-/** @param input what stands on its standard input; without it there is none */
+/** @param input what stands on its standard input */
 export function runStratum(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},

@@ -20,6 +20,7 @@ const MIGRATIONS = [
   '0013_subscriptions',
   '0018_local_days',
   '0019_ad_accounts',
+  '0020_definitions',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

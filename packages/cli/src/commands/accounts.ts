@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { endpointsFrom, ENDPOINT_SETTINGS, loadConfiguration, syncCampaignData } from '@stratum/shared';
 import {
   connectAdAccount,
@@ -20,6 +18,7 @@ import {
 } from '@stratum/shared/platforms';
 import { Argument, Command } from 'commander';
 import { localEnvironment } from '../environment.js';
+import { readInput } from '../input-file.js';
 import { printJson, printTable } from '../output.js';
 import { asTenant, keyRing, tenantCommand, type TenantOptions } from '../tenant-session.js';
 
@@ -97,7 +96,7 @@ function connectCommand(): Command {
       const { tenant, json, sync } = options;
       const externalId = parseAccountId(platform, id);
       const keys = await keyRing();
-      const given = parseCredentials(platform, await readSource(options.credentials));
+      const given = parseCredentials(platform, await readInput(options.credentials, 'the credentials'));
       const { description, credentials } = await ask(externalId, given);
       let task: string | undefined;
       await asTenant({ tenant, subject: SUBJECT }, async ({ client, tell, afterCommit }) => {
@@ -128,13 +127,6 @@ function named(command: Command): Command {
   return command
     .addArgument(new Argument('<platform>', 'where it is').choices(PLATFORM_NAMES))
     .argument('<id>', 'as the platform shows it');
-}
-
-async function readSource(source: string): Promise<string> {
-  if (source !== '-') return readFile(source, 'utf8');
-  if (process.stdin.isTTY)
-    throw new Error('Give the credentials on standard input, or a file with --credentials.');
-  return text(process.stdin);
 }
 
 /** Says which fields are wrong, and never what is in them. */

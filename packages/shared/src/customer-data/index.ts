@@ -11,5 +11,14 @@ export {
   type SegmentCondition,
   type SegmentTree,
 } from './segment-tree.js';
-export { saveSegment, SegmentCycleError, SegmentDefinitionError } from './save-segment.js';
+export { saveSegment, SegmentCycleError } from './save-segment.js';
+export { listSegments, type Segment } from './segments.js';
 export { funnelSchema, type Funnel, type FunnelStep } from './funnel.js';
+export {
+  latestFunnelReport,
+  listFunnels,
+  saveFunnel,
+  type FunnelReport,
+  type StepReport,
+  type StoredFunnel,
+} from './funnels.js';

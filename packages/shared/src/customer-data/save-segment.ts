@@ -1,5 +1,6 @@
 /** Writes a segment with what it depends on; refuses one that would depend on itself. */
 import type { PoolClient } from 'pg';
+import { DefinitionError } from '../definition-error.js';
 import { dependenciesOf, segmentTreeSchema } from './segment-tree.js';
 
 /** The segment would be a part of itself. */
@@ -13,31 +14,16 @@ export class SegmentCycleError extends Error {
   }
 }
 
-/** A definition that means nothing; the message names each field. */
-export class SegmentDefinitionError extends Error {
-  readonly code = 'invalid_definition';
-  readonly retryable = false;
-
-  constructor(problems: readonly string[]) {
-    super(`The segment's definition is not valid: ${problems.join('; ')}.`);
-    this.name = 'SegmentDefinitionError';
-  }
-}
-
 /**
  * Inside the caller's transaction, as the tenant; creates the segment, or replaces the definition of the one of that name. Returns its id.
- * @throws SegmentDefinitionError; SegmentCycleError
+ * @throws DefinitionError; SegmentCycleError
  */
 export async function saveSegment(
   client: PoolClient,
   { name, definition }: { name: string; definition: unknown },
 ): Promise<number> {
   const parsed = segmentTreeSchema.safeParse(definition);
-  if (!parsed.success) {
-    throw new SegmentDefinitionError(
-      parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`),
-    );
-  }
+  if (!parsed.success) throw new DefinitionError('segment', parsed.error);
   const tree = parsed.data;
   const dependencies = dependenciesOf(tree);
   // One at a time: two changes that are harmless alone could close a circle together.

@@ -12,3 +12,13 @@ export {
   type RuleTree,
   type RuleWindow,
 } from './rule.js';
+export {
+  listRules,
+  ruleExecutions,
+  RULE_STATUSES,
+  saveRule,
+  setRuleStatus,
+  type Rule,
+  type RuleExecution,
+  type RuleStatus,
+} from './rules.js';

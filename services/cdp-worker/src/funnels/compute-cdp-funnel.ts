@@ -1,11 +1,11 @@
 /** `compute_cdp_funnel`: one row for each time it is computed; the same time again replaces it. */
 import type { HandlerFor } from '@stratum/jobs';
 import { tickTime, withTenant, type computeCdpFunnel } from '@stratum/shared';
-import { funnelSchema, type Funnel } from '@stratum/shared/customer-data';
+import { funnelSchema, type Funnel, type StepReport } from '@stratum/shared/customer-data';
 import type { Pool, PoolClient } from 'pg';
 import { publishedFor, tenantOf } from '../tenant-of.js';
 import { compileFunnel } from './compile-funnel.js';
-import { reportOf, type StepCount, type StepReport } from './summarise.js';
+import { reportOf, type StepCount } from './summarise.js';
 
 const DAY_MS = 86_400_000;
 const WORK_MEMORY = '128MB';

@@ -1,21 +1,5 @@
 /** What a funnel's report says, from how many profiles reached each step. */
-
-export interface StepReport {
-  step: number;
-  event: string;
-  /** Profiles that came at least so far. */
-  profiles: number;
-  /** Share of those of the step before. */
-  conversion: number | null;
-  /** Share of those of the first step. */
-  overall: number | null;
-  /** The 95 % interval of the overall share. */
-  interval: { low: number; high: number } | null;
-  /** Profiles that came so far and no further. */
-  dropped: number;
-  /** From the step before, in seconds. */
-  median_seconds: number | null;
-}
+import type { StepReport } from '@stratum/shared/customer-data';
 
 export interface StepCount {
   profiles: number;
