@@ -45,7 +45,7 @@ const id = randomUUID();
 // 1. A task, and the same once more: one of them is stored.
 const first = await enqueue(id, payload);
 const again = await enqueue(id, payload);
-print('enqueued', { id, first: first.duplicate, again: again.duplicate });
+print('enqueued', { id, duplicate: [first.duplicate, again.duplicate] });
 
 // 2. Its result.
 const record = await result(id);

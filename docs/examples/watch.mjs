@@ -9,7 +9,11 @@ import { connect } from '@nats-io/transport-node';
 
 const { NATS_URL = '127.0.0.1:4222', NATS_USER: user, NATS_PASSWORD: pass } = process.env;
 const FINAL = new Set(['SUCCESS', 'FAILURE', 'REVOKED', 'EXPIRED']);
-const id = process.argv[2] ?? '';
+const [, , id] = process.argv;
+if (id === undefined) {
+  console.error('Say which task: node watch.mjs <task id>');
+  process.exit(1);
+}
 
 const connection = await connect({
   servers: NATS_URL,

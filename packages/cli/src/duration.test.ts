@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseDuration } from './duration.js';
+import { durationText, parseDuration } from './duration.js';
 
 test.each([
   ['500ms', 500],
@@ -15,4 +15,8 @@ test.each([
 
 test.each(['', 'soon', '-5s', '5w', '1 h', '1h30m'])('%j is none', (text) => {
   expect(() => parseDuration(text)).toThrow(/Give a duration/);
+});
+
+test.each(['500ms', '90s', '5m', '36h', '1d'])('%s is shown as it was typed', (text) => {
+  expect(durationText(parseDuration(text))).toBe(text);
 });

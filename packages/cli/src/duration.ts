@@ -17,3 +17,9 @@ export function parseDuration(text: string): number {
     throw new InvalidArgumentError('Give a duration such as 500ms, 90s, 5m, 2h or 1d.');
   return Number(amount) * unitMs;
 }
+
+/** The shortest way to type a duration: `6h` rather than `21600s`. */
+export function durationText(ms: number): string {
+  const [unit, unitMs] = Object.entries(UNITS_MS).findLast(([, size]) => ms % size === 0) ?? ['ms', 1];
+  return `${ms / unitMs}${unit}`;
+}

@@ -12,6 +12,7 @@ export const FAULT_KINDS = [
   'permission',
   'disconnect',
 ] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export const faultSchema = z.strictObject({
   platform: z.enum(SANDBOX_PLATFORMS),

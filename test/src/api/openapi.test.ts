@@ -48,5 +48,8 @@ test('has a page to browse it', async () => {
   const page = await call<string>('GET', '/docs/', { key: null });
   expect(page.status).toBe(200);
   expect(page.body).toContain('swagger-ui');
+  // Where it is reached by plain HTTP under any name, its scripts are loaded by plain HTTP.
+  expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+  expect(page.headers.get('content-security-policy')).not.toContain('upgrade-insecure-requests');
   expect(await call('GET', '/docs/json', { key: null })).toMatchObject({ body: { openapi: '3.1.0' } });
 });

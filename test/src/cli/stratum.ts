@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { programEnvironment } from '../harness/index.js';
 
 export const PROGRAM = fileURLToPath(new URL('../../../packages/cli/bin/stratum.js', import.meta.url));
 
@@ -18,7 +19,7 @@ export async function runProgram(
   input = '',
 ): Promise<Ran> {
   const child = spawn(program, args, {
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    env: programEnvironment(env),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   // A program that fails early reads none of it.

@@ -6,6 +6,6 @@ export {
   testNamespace,
   type TestDatabase,
 } from './fixtures.js';
-export { spawnProgram } from './spawned-program.js';
+export { programEnvironment, spawnProgram } from './spawned-program.js';
 export { tcpProxy, type TcpProxy } from './tcp-proxy.js';
 export { waitFor } from './wait-for.js';

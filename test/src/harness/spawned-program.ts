@@ -20,6 +20,15 @@ export interface SpawnedProgram {
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
+/** What a program takes over from the test run; a time zone or clock (libfaketime) that the run is under applies to all of it. */
+const INHERITED = /^(?:PATH|HOME|TZ|LD_PRELOAD|FAKETIME.*)$/;
+
+/** The environment of a program: the run's own settings of the machine, and nothing else that happens to be set. */
+export function programEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
+  return { ...Object.fromEntries(inherited), ...env };
+}
+
 /** @param path from the repository's root, for example `services/sync-worker/dist/main.js` */
 export function spawnProgram(
   path: string,
@@ -28,7 +37,7 @@ export function spawnProgram(
 ): SpawnedProgram {
   const child = spawn(process.execPath, [`${ROOT}/${path}`, ...args], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    env: programEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const closed = once(child, 'close');

@@ -154,6 +154,43 @@ test('over hours, with leaders that come, go and die, no tick is missed and none
   expect((await schedules.get('minutely')).state).toMatchObject({ fired: 240, missed: 0 });
 }, 60_000);
 
+test('a clock that begins in the past takes a schedule back that has gone on since, and what has run does not run again', async () => {
+  const { scheduler, clock, worker, schedules } = await openBeat();
+  const runs: string[] = [];
+  worker([
+    handleTask(tick, (_payload, { scheduledBy }) => {
+      runs.push(scheduledBy?.tick.toISOString().slice(11, 16) ?? '');
+      return {};
+    }),
+  ]);
+  const first = await scheduler({ entries: [everyMinute()] });
+  await waitFor('the entry to be declared', async () => (await schedules.list()).length === 1);
+  clock.advance(MINUTE);
+  await waitFor(
+    'the tick to be noted',
+    async () => (await schedules.get('minutely')).state.last_run?.outcome === 'SUCCESS',
+  );
+  await first.stop();
+
+  const past = new ManualClock(new Date(START.getTime() - 2 * MINUTE));
+  const fromThere = { now: () => past.now(), wait: past.wait.bind(past), beginsAt: past.now() };
+  await scheduler({ entries: [everyMinute()], clock: fromThere });
+  const since = new Date(past.now()).toISOString();
+  await waitFor(
+    'the entry to be back',
+    async () => (await schedules.get('minutely')).state.last_tick === since,
+  );
+  for (const minutes of [0, 1, 2, 3]) {
+    const at = new Date(Date.parse('2026-11-19T23:59:00Z') + minutes * MINUTE);
+    past.set(at);
+    await waitFor(`the tick of ${at.toISOString()}`, async () => {
+      const { last_run: run } = (await schedules.get('minutely')).state;
+      return run?.tick === at.toISOString() && run.outcome === 'SUCCESS';
+    });
+  }
+  expect(runs).toEqual(['00:01', '23:59', '00:00', '00:02']);
+});
+
 test('a queue that cannot take tasks holds up its own entries only, and gets its tick when it can', async () => {
   const jobs = await openJobs({ queues: [{ name: 'work' }, { name: 'broken' }] });
   const { connection, topology, client } = jobs;

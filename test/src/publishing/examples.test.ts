@@ -28,7 +28,7 @@ test('a producer and an observer in JavaScript', async () => {
   const producer = spawnProgram('docs/examples/publish.mjs', settings(server, 'shop'));
   expect(await producer.exited(), producer.output()).toBe(0);
   expect(told(producer.output())).toEqual([
-    expect.objectContaining({ what: 'enqueued', first: false, again: true }),
+    expect.objectContaining({ what: 'enqueued', duplicate: [false, true] }),
     expect.objectContaining({
       what: 'ended',
       state: 'SUCCESS',

@@ -168,6 +168,10 @@ test(
   'a newcomer sees a day of the schedule at once, and can change it',
   async () => {
     const stack = await LocalStack.create();
+    // The schedule has gone on for a while when somebody wants to see a day of it.
+    const before = stack.up();
+    await stack.started(before);
+    await before.kill('SIGINT');
     const up = stack.up(['--fast-clock', '20000']);
     await stack.started(up);
     const stratum = async (...args: string[]): Promise<{ code: number | null; output: string }> => {

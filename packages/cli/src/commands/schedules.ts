@@ -10,7 +10,7 @@ import {
 import { TASKS } from '@stratum/shared';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseObject } from '../arguments.js';
-import { parseDuration } from '../duration.js';
+import { durationText, parseDuration } from '../duration.js';
 import { withClient } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
 
@@ -219,8 +219,10 @@ async function show(name: string, { json }: JsonOption): Promise<void> {
     console.log(`Last missed: ${missed.since} to ${missed.until}, because ${MISS_WORDS[missed.reason]}`);
   console.log(`\nNext times in ${entry.time_zone}:`);
   for (const time of upcoming) {
-    const local = time.toLocaleString('sv-SE', { timeZone: entry.time_zone, timeZoneName: 'shortOffset' });
-    console.log(`  ${local}   ${styled('dim', time.toISOString())}`);
+    const { time_zone: timeZone } = entry;
+    const local = time.toLocaleString('sv-SE', { timeZone, timeZoneName: 'shortOffset' });
+    const utc = time.toISOString();
+    console.log(timeZone === 'UTC' ? `  ${utc}` : `  ${local}   ${styled('dim', utc)}`);
   }
 }
 
@@ -236,7 +238,7 @@ function printEntries(entries: readonly ScheduleView[]): void {
     entries.map(
       ({ name, cron, every_ms: everyMs, time_zone: zone, queue, next, state, paused, warnings }) => [
         name,
-        `${cron ?? `every ${(everyMs ?? 0) / 1000} s`}${zone === 'UTC' ? '' : ` ${zone}`}`,
+        cron === null ? `every ${durationText(everyMs ?? 0)}` : `${cron}${zone === 'UTC' ? '' : ` ${zone}`}`,
         queue,
         next,
         state.last_run?.tick ?? null,

@@ -29,9 +29,9 @@ export function sourcesCommand(): Command {
         'sources',
         'create',
         'Make a source, and show its write key this once.',
-        '"Web site" --tenant 1 --origins https://shop.example.com',
+        '"Web shop" --tenant 1 --origins https://shop.example.com',
       )
-        .argument('<name>', 'what it is, for example "Web site"')
+        .argument('<name>', 'what it is, for example "Web shop"')
         .option(
           '--origins <list>',
           'origins of pages that may send, comma-separated; default: any',

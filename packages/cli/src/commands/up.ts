@@ -92,7 +92,7 @@ async function up(options: UpOptions): Promise<void> {
     if (Array.isArray(synced)) {
       if (await addDemonstration(stack)) progress('added the demonstration data');
       if (json) printJson({ synced, addresses: stack.addresses });
-      else report(synced, stack.addresses);
+      else report(synced, stack.addresses, options.fastClock);
       if (synced.some(({ state }) => state !== 'SUCCESS')) process.exitCode = 1;
       if (!options.once) {
         say(styled('dim', '\nCtrl-C stops everything.'), json);
@@ -128,7 +128,11 @@ function endOfRun(): { promise: Promise<End>; signal: AbortSignal; finish: (end:
   return { promise, signal: controller.signal, finish };
 }
 
-function report(synced: readonly SyncedPlatform[], addresses: Addresses): void {
+function report(
+  synced: readonly SyncedPlatform[],
+  addresses: Addresses,
+  fastClock: number | true | undefined,
+): void {
   console.log(`\n${styled('bold', 'Campaigns of the demonstration tenant')}`);
   printTable(
     ['platform', 'campaigns', 'days', 'daily rows', 'new or changed', 'seconds', ''],
@@ -149,6 +153,12 @@ function report(synced: readonly SyncedPlatform[], addresses: Addresses): void {
       .filter((entry): entry is [string, string] => entry[1] !== null)
       .map(([part, url]) => [part.replace('_', ' '), hidePassword(url)]),
   );
+  if (fastClock !== undefined) {
+    const durationS = Math.ceil(DAY_MS / speedOf(fastClock) / 1000);
+    console.log(
+      `\nThe schedule runs through its last 24 hours in ${durationS} seconds. Watch it: npx stratum schedules list, npx stratum events`,
+    );
+  }
   console.log(`
 Next:
   npx stratum status                 what runs and what the queues hold
@@ -164,8 +174,12 @@ function schedulerSettings(fastClock: number | true | undefined): NodeJS.Process
   if (fastClock === undefined) return {};
   return {
     SCHEDULE_CLOCK_FROM: new Date(Date.now() - DAY_MS).toISOString(),
-    SCHEDULE_CLOCK_SPEED: String(fastClock === true ? FAST_SPEED : fastClock),
+    SCHEDULE_CLOCK_SPEED: String(speedOf(fastClock)),
   };
+}
+
+function speedOf(fastClock: number | true): number {
+  return fastClock === true ? FAST_SPEED : fastClock;
 }
 
 function parseSpeed(text: string): number {

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface ScheduleClock {
   /** Milliseconds since 1970. */
   now(): number;
+  /** Where it begins, if that is in the past, in milliseconds since 1970: entries that are further on are taken back to it. */
+  readonly beginsAt?: number;
   /** Resolves when so much of this clock's time has passed, or the signal aborts. */
   wait(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
@@ -26,6 +28,7 @@ export function fastClock(from: Date, speed: number): ScheduleClock {
   const now = (): number => Math.min(Date.now(), from.getTime() + (Date.now() - startedAt) * speed);
   return {
     now,
+    beginsAt: from.getTime(),
     wait: (milliseconds, signal) =>
       REAL_CLOCK.wait(now() < Date.now() ? milliseconds / speed : milliseconds, signal),
   };

@@ -82,9 +82,13 @@ export function resolveEntry(
   };
 }
 
-/** What an edit leaves as it was. */
+/** What an edit leaves as it was. A clock that begins earlier takes the entry's beginning with it. */
 export function keepPlace(entry: StoredEntry, before: StoredEntry): StoredEntry {
   const sameTimes =
     entry.cron === before.cron && entry.every_ms === before.every_ms && entry.time_zone === before.time_zone;
-  return { ...entry, paused: before.paused, ...(sameTimes ? { active_since: before.active_since } : {}) };
+  return { ...entry, paused: before.paused, ...(sameTimes ? { active_since: earlier(entry.active_since, before.active_since) } : {}) };
+}
+
+function earlier(one: string, other: string): string {
+  return Date.parse(one) < Date.parse(other) ? one : other;
 }

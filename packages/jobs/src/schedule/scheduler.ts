@@ -24,6 +24,7 @@ import { declareEntries } from './declare.js';
 import type { ScheduleEntryOptions } from './entry.js';
 import { Leadership, type Lease } from './leadership.js';
 import { QueueLanes } from './queue-lanes.js';
+import { rewindEntries } from './rewind.js';
 import { isOpen, lastDealtWith, TickRunner } from './tick-runner.js';
 
 export interface SchedulerOptions {
@@ -81,6 +82,7 @@ class BeatScheduler implements Scheduler {
   private readonly stopped = new AbortController();
   private running: Promise<void> | undefined;
   private lease: Lease | undefined;
+  private rewound = false;
 
   constructor(private readonly options: SchedulerOptions) {
     const { connection, topology } = options;
@@ -144,6 +146,10 @@ class BeatScheduler implements Scheduler {
       await book.open();
       if (entries !== undefined) {
         await declareEntries(this.bucket, book, { topology, contracts, entries, now: this.clock.now() });
+      }
+      if (this.clock.beginsAt !== undefined && !this.rewound) {
+        await rewindEntries(book, this.clock.beginsAt);
+        this.rewound = true;
       }
       await this.beat(lease, book, runner);
     } finally {

@@ -47,7 +47,9 @@ export function openDatabase(options: DatabaseOptions): Pool {
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
   };
-  if (options.role !== undefined) config.options = `-c role=${options.role}`;
+  // A day is UTC's wherever SQL makes one of a moment, whatever zone the server is in.
+  const settings = ['-c TimeZone=UTC', ...(options.role === undefined ? [] : [`-c role=${options.role}`])];
+  config.options = settings.join(' ');
   const pool = new Pool(config);
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', ignoreIdleFailure);

@@ -19,7 +19,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * works and the others wait for it.
  */
 export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Promise<string[]> {
-  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  const client = new Client({
+    connectionString: databaseUrl,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    options: '-c TimeZone=UTC',
+  });
   await client.connect();
   try {
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);

@@ -79,6 +79,8 @@ export async function useOpenApi(
     routePrefix: '/docs',
     uiConfig: { docExpansion: 'list', deepLinking: true },
     staticCSP: true,
+    // Where the API is reached by plain HTTP, inside a network, the page's own scripts would be asked for by HTTPS.
+    transformStaticCSP: (policy) => policy.replace(/ *upgrade-insecure-requests;/, ''),
     // The bar holds another project's name and a field for other descriptions.
     theme: {
       title: 'Stratum API',

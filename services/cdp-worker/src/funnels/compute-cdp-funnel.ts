@@ -60,7 +60,6 @@ async function count(
     .slice(1)
     .map((step) => `percentile_cont(0.5) WITHIN GROUP (ORDER BY wait_${step}) AS median_${step}`);
   await client.query(`SET LOCAL work_mem = '${WORK_MEMORY}'`);
-  await client.query(`SET LOCAL timezone = 'UTC'`);
   const { rows } = await client.query<Record<string, number | string | null>>(
     `WITH result AS (${text})
      SELECT grouping(value) AS whole, value, ${[...reached, ...medians].join(', ')} FROM result

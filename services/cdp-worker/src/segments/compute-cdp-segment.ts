@@ -60,7 +60,6 @@ async function replaceMembers(
   const { condition, values } = compileSegment(tree, { tenantId, now });
   const segment = `$${values.length + 1}::bigint`;
   await client.query(`SET LOCAL work_mem = '${WORK_MEMORY}'`);
-  await client.query(`SET LOCAL timezone = 'UTC'`);
   const result = await client.query<Outcome>(
     `WITH wanted AS MATERIALIZED (
        SELECT p.id FROM cdp_profile p WHERE p.tenant_id = $1::bigint AND p.merged_into IS NULL AND (${condition})
