@@ -399,15 +399,124 @@ describe('a post', () => {
     const { query, addPost, attempt, post } = await openOutbox();
     const id = await addPost('refused');
     await query(`UPDATE cms_site SET user_name = 'nobody'`);
-    expect(await attempt('publish_cms_post', publish(id))).toMatchObject({ outcome: 'failed' });
-    await attempt('publish_cms_post', publish(id), { deliveries: 2 });
+    expect(await attempt('publish_cms_post', publish(id))).toMatchObject({
+      outcome: 'succeeded',
+      result: { status: 'scheduled', error: 'The site refuses (HTTP 401, rest_cannot_create).' },
+    });
+    await attempt('publish_cms_post', publish(id));
     const alerts = (): Promise<unknown[]> => query('SELECT title, close_reason FROM alert');
     const title = 'The site does not publish “About refused”';
     expect(await alerts()).toEqual([{ title, close_reason: null }]);
     await query('UPDATE cms_site SET user_name = $1', [WORDPRESS_USER.name]);
-    await attempt('publish_cms_post', publish(id), { deliveries: 2 });
+    await attempt('publish_cms_post', publish(id));
     expect(await post(id)).toMatchObject({ status: 'published', error: null });
     expect(await alerts()).toEqual([{ title, close_reason: 'published' }]);
+  });
+
+  /** The pause before its next try, in minutes; -1 when there is none. */
+  const pause = (id: number): string =>
+    `SELECT failures, coalesce(round(extract(epoch FROM next_attempt_at - now()) / 60), -1)::int AS minutes FROM cms_post WHERE id = ${id}`;
+
+  test('that the site refuses is tried again after growing pauses, without a dead letter, and at once when it or the site is changed', async () => {
+    const { query, addPost, attempt, run, start, client, post } = await openOutbox();
+    const id = await addPost('refused');
+    await query(`UPDATE cms_site SET user_name = 'nobody'`);
+    start();
+    expect(await run(publishScheduledCmsPosts, {}, TICK)).toEqual({ enqueued: 1 });
+    await waitFor(
+      'it to be put off',
+      async () => (await query<{ failures: number }>(pause(id)))[0]?.failures === 1,
+    );
+    expect(await query(pause(id))).toEqual([{ failures: 1, minutes: 10 }]);
+    expect(await post(id)).toMatchObject({
+      status: 'scheduled',
+      claim: null,
+      error: expect.stringContaining('401'),
+    });
+    expect(await run(publishScheduledCmsPosts, {}, { ...TICK, id: 'second' })).toEqual({ enqueued: 0 });
+    for (const minutes of [20, 40, 80, 160, 320, 640, 1280, 1440, 1440]) {
+      await attempt('publish_cms_post', publish(id));
+      expect((await query(pause(id)))[0]).toMatchObject({ minutes });
+    }
+    expect(await client.deadLetters.list()).toEqual([]);
+    await query(`UPDATE cms_post SET title = 'Mended' WHERE id = $1`, [id]);
+    expect(await query(pause(id))).toEqual([{ failures: 0, minutes: -1 }]);
+    await attempt('publish_cms_post', publish(id));
+    await query('UPDATE cms_site SET user_name = $1', [WORDPRESS_USER.name]);
+    expect(await query(pause(id))).toEqual([{ failures: 0, minutes: -1 }]);
+    expect(
+      await run(
+        publishScheduledCmsPosts,
+        {},
+        { ...TICK, id: 'third', scheduledBy: { entry: 'test', tick: new Date('2026-11-20T12:01:00Z') } },
+      ),
+    ).toEqual({ enqueued: 1 });
+    await waitFor('it to be published', async () => (await post(id))['status'] === 'published');
+  });
+
+  test('that the site will not let go stays published, with an alert, until it does', async () => {
+    const { query, addPost, attempt, post, sandbox } = await openOutbox();
+    const id = await addPost('stays', { unpublishAt: '2026-11-20T11:00:00Z' });
+    await attempt('publish_cms_post', publish(id));
+    await query(`UPDATE cms_site SET user_name = 'nobody'`);
+    await attempt('publish_cms_post', publish(id, 'unpublish'));
+    expect(await post(id)).toMatchObject({
+      status: 'published',
+      claim: null,
+      error: expect.stringContaining('401'),
+    });
+    expect(await query(pause(id))).toEqual([{ failures: 1, minutes: 10 }]);
+    expect(await query('SELECT title FROM alert WHERE closed_at IS NULL')).toEqual([
+      { title: 'The site does not unpublish “About stays”' },
+    ]);
+    await query('UPDATE cms_site SET user_name = $1', [WORDPRESS_USER.name]);
+    await attempt('publish_cms_post', publish(id, 'unpublish'));
+    expect(await post(id)).toMatchObject({ status: 'unpublished', error: null });
+    expect(sandbox.posts()).toMatchObject([{ status: 'draft' }]);
+    expect(await query('SELECT FROM alert WHERE closed_at IS NULL')).toEqual([]);
+  });
+
+  test('whose site is down is put off after the last retry; taken back, its alert is over', async () => {
+    const { query, addPost, attempt } = await openOutbox();
+    const id = await addPost('fails-after-all');
+    const down = await attempt('publish_cms_post', publish(id), { retries: 5 });
+    expect(down).toMatchObject({ outcome: 'succeeded', result: { status: 'scheduled' } });
+    expect(await query(pause(id))).toEqual([{ failures: 1, minutes: 10 }]);
+    await query(`UPDATE cms_post SET status = 'draft'`);
+    expect(await query('SELECT close_reason FROM alert')).toEqual([{ close_reason: 'draft' }]);
+  });
+
+  test('that was removed from its site is made again; on another site it is another post', async () => {
+    const { query, addPost, attempt, post, sandbox } = await openOutbox();
+    const id = await addPost('comes-back');
+    await attempt('publish_cms_post', publish(id));
+    await query(`UPDATE cms_post SET status = 'scheduled', remote_id = 4711`);
+    expect((await attempt('publish_cms_post', publish(id))).result).toMatchObject({
+      status: 'published',
+      error: null,
+    });
+    expect(sandbox.posts()).toHaveLength(1);
+    await query(`UPDATE cms_post SET site_id = NULL`);
+    expect(await post(id)).toMatchObject({ remote_url: null });
+  });
+
+  test('is never written over by another one of ours with the same title, nor kept back by its slug', async () => {
+    const { query, addPost, attempt, post, sandbox } = await openOutbox();
+    const foreign = await addPost('news', { title: 'By hand' });
+    await attempt('publish_cms_post', publish(foreign));
+    await query('DELETE FROM cms_post_version; DELETE FROM cms_post');
+    const first = await addPost('news', { title: 'News of the week' });
+    const second = await addPost('news-2', { title: 'News of the week' });
+    expect((await attempt('publish_cms_post', publish(first))).result).toMatchObject({
+      status: 'published',
+      slug: 'news-2',
+    });
+    expect(await post(first)).toMatchObject({
+      slug: 'news',
+      remote_url: expect.stringContaining('/news-2/'),
+    });
+    expect((await attempt('publish_cms_post', publish(second))).result).toMatchObject({ slug: 'news-2-2' });
+    expect(sandbox.posts().map(({ slug }) => slug)).toEqual(['news', 'news-2', 'news-2-2']);
   });
 
   test('is published by one of many at the same time, and without a site, too', async () => {
@@ -422,6 +531,7 @@ describe('a post', () => {
       status: 'published',
       slug: 'only-here',
       url: null,
+      error: null,
     });
   });
 });
