@@ -19,6 +19,7 @@ const MIGRATIONS = [
   '0012_event_sources',
   '0013_subscriptions',
   '0014_posts',
+  '0015_retention',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {
