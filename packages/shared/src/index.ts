@@ -97,3 +97,4 @@ export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';
 export { applyDeliveryState, DELIVERY_STATES, type DeliveryState } from './messages/delivery-state.js';
 export { RETENTION_SETTINGS, type RetentionDays } from './retention/retention.js';
 export { RetentionSweep, type RetentionSweepOptions } from './retention/retention-sweep.js';
+export { storableJson } from './database/storable-json.js';

@@ -295,6 +295,38 @@ describe('a WhatsApp message', () => {
     expect(sandbox.sentMessages()).toEqual([]);
   });
 
+  test('that another task is sending this moment is left to it; what that one hears counts in any case', async () => {
+    const outbox = await openOutbox();
+    const { query, sandbox } = outbox;
+    const id = await outbox.addMessage(await outbox.addContact('491510000001'), { state: 'sending' });
+    await query('UPDATE whatsapp_message SET sent_at = now()');
+    expect((await outbox.attempt(sendWhatsappMessage.name, send(id))).result).toMatchObject({
+      state: 'sending',
+    });
+    expect(await outbox.message(id)).toMatchObject({ state: 'sending', error: null });
+    await query(`UPDATE whatsapp_message SET sent_at = now() - interval '2 minutes'`);
+    await outbox.attempt(sendWhatsappMessage.name, send(id));
+    expect(await outbox.message(id)).toMatchObject({ state: 'unknown' });
+    expect(sandbox.sentMessages()).toEqual([]);
+  });
+
+  test('of a number that was paused raises an alert, which ends when it sends again, and another one the next time', async () => {
+    const { query, addContact, addMessage, attempt } = await openOutbox();
+    const tries = async (phone: string): Promise<void> => {
+      const id = await addMessage(await addContact(phone), { state: 'claimed' });
+      await query(`UPDATE whatsapp_account SET status = 'active'`);
+      await attempt(sendWhatsappMessage.name, send(id));
+    };
+    const alerts = (): Promise<unknown[]> => query('SELECT kind, close_reason FROM alert ORDER BY id');
+    await tries('491510000190');
+    expect(await alerts()).toEqual([{ kind: 'whatsapp_paused', close_reason: null }]);
+    await tries('491510000001');
+    const over = { kind: 'whatsapp_paused', close_reason: 'the number sends again' };
+    expect(await alerts()).toEqual([over]);
+    await tries('491510020190');
+    expect(await alerts()).toEqual([over, { kind: 'whatsapp_paused', close_reason: null }]);
+  });
+
   test('of a tenant that is gone is not claimed', async () => {
     const { query, addContact, addMessage, start, run, message } = await openOutbox();
     const id = await addMessage(await addContact('491510000001'));

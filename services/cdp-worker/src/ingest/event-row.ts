@@ -1,5 +1,6 @@
 /** What an event becomes in the database. */
 import { hash } from 'node:crypto';
+import { storableJson } from '@stratum/shared';
 import {
   eventName,
   identifiersOf,
@@ -56,8 +57,8 @@ export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow 
     sourceId,
     type: event.type,
     name,
-    properties: storable(properties),
-    context: context === undefined ? null : storable(context),
+    properties: storableJson(properties),
+    context: context === undefined ? null : storableJson(context),
     occurredAt: event.timestamp === undefined ? receivedAt : utc(event.timestamp),
     originalTimestamp: event.originalTimestamp === undefined ? null : utc(event.originalTimestamp),
     receivedAt,
@@ -117,19 +118,4 @@ function contextOf(context: CustomerEvent['context']): Fields | undefined {
 function withoutEmail(fields: Fields): Fields {
   const { email: _email, ...rest } = fields;
   return rest;
-}
-
-/** jsonb takes neither NUL nor half a surrogate pair, which JSON allows: they become the sign for what cannot be shown. */
-export function storable(fields: Fields): string {
-  const text = JSON.stringify(fields);
-  if (!text.includes('\\u')) return text;
-  return JSON.stringify(fields, (_key, value: unknown) => {
-    if (typeof value === 'string') return presentable(value);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [presentable(name), each]));
-  });
-}
-
-function presentable(text: string): string {
-  return text.replaceAll(/[\0\p{Surrogate}]/gu, '\uFFFD');
 }

@@ -1,5 +1,6 @@
 /** What a batch adds to a profile. */
-import { storable, type EventRow } from './event-row.js';
+import { storableJson } from '@stratum/shared';
+import type { EventRow } from './event-row.js';
 import type { Fields } from './revenue.js';
 
 const MICRO_DIGITS = 6;
@@ -39,7 +40,7 @@ export class ProfileChange {
 
   /** JSON; `null` when the events say nothing. */
   get traitsJson(): string | null {
-    return Object.keys(this.traits).length === 0 ? null : storable(this.traits);
+    return Object.keys(this.traits).length === 0 ? null : storableJson(this.traits);
   }
 }
 
