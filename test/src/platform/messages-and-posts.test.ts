@@ -310,6 +310,23 @@ describe('a WhatsApp message', () => {
     expect(sandbox.sentMessages()).toEqual([]);
   });
 
+  test('that the provider takes later and later waits for it, with its claim, and makes no dead letter', async () => {
+    const outbox = await openOutbox();
+    const id = await outbox.addMessage(await outbox.addContact('491510000429'), { state: 'claimed' });
+    expect(await outbox.attempt(sendWhatsappMessage.name, send(id), { retries: 5 })).toMatchObject({
+      outcome: 'snoozed',
+      delayMs: 15 * 60_000,
+    });
+    expect(
+      await outbox.query(
+        `SELECT state, claimed_at > now() + interval '14 minutes' AS waits FROM whatsapp_message`,
+      ),
+    ).toEqual([{ state: 'claimed', waits: true }]);
+    expect((await outbox.attempt(sendWhatsappMessage.name, send(id), { retries: 5 })).result).toMatchObject({
+      state: 'accepted',
+    });
+  });
+
   test('of a number that was paused raises an alert, which ends when it sends again, and another one the next time', async () => {
     const { query, addContact, addMessage, attempt } = await openOutbox();
     const tries = async (phone: string): Promise<void> => {

@@ -7,7 +7,7 @@ const FIRST_PAUSE_MS = 10 * MINUTE_MS;
 const LONGEST_PAUSE_MS = 24 * 60 * MINUTE_MS;
 
 /** Until the next try, in milliseconds. @param failures in a row, this one included */
-export function pauseAfter(failures: number): number {
+function pauseAfter(failures: number): number {
   return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
 }
 

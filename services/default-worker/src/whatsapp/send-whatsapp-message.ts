@@ -9,9 +9,9 @@ import {
   closeAlert,
   openAlert,
   openCredentials,
+  sendWhatsappMessage,
   withTenant,
   type KeyRing,
-  type sendWhatsappMessage,
 } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
@@ -62,6 +62,7 @@ const READ = `
 const LONGEST_SENDING_MS = 60_000;
 const WINDOW_MS = 24 * 3_600_000;
 const MINUTE_MS = 60_000;
+const MAX_RETRIES = sendWhatsappMessage.retry.maxRetries ?? 0;
 const PAUSED_RETRY_MS = 15 * MINUTE_MS;
 
 /** What is to happen before anything is sent. */
@@ -87,9 +88,14 @@ export function sendWhatsappMessageHandler({
     if (start.kind === 'done')
       return { message_id: messageId, state: start.state, provider_id: start.providerId };
     const result = await whatsapp.send(compose(keys, tenantId, messageId, start.row), context.signal);
-    const state = await withTenant(pool, tenantId, (client) =>
-      settle(client, { tenantId, messageId, row: start.row, result }),
-    );
+    const waits = result.outcome === 'later' && context.retries >= MAX_RETRIES;
+    const state = await withTenant(pool, tenantId, async (client) => {
+      const settled = await settle(client, { tenantId, messageId, row: start.row, result });
+      if (waits) await keepClaim(client, messageId, PAUSED_RETRY_MS);
+      return settled;
+    });
+    // A provider that is away for long makes no dead letter of what can still be sent.
+    if (waits) context.snooze(PAUSED_RETRY_MS);
     if (result.outcome === 'later')
       context.retry(result.afterMs === undefined ? {} : { delayMs: result.afterMs });
     return {
