@@ -275,6 +275,19 @@ describe('cost allocation', () => {
     const again = await platform.run(allocateTenantCosts, { tenant_id: TENANT, date: DATE });
     expect(again).toEqual(result);
   });
+
+  test('tells a shared cost that is called “spend” from the spend', async () => {
+    const platform = await openDefault();
+    await addCampaign(platform, { id: 1 });
+    await addDays(platform, 1, { [DATE]: { spend: 10 } });
+    await platform.query(
+      `INSERT INTO shared_cost (tenant_id, name, month, currency, amount, spread_by) VALUES (1, 'spend', '2026-11-01', 'USD', 30, 'spend')`,
+    );
+    // A thirtieth of 30.00 beside the 10.00.
+    expect(await platform.run(allocateTenantCosts, { tenant_id: TENANT, date: DATE })).toMatchObject({
+      totals: { USD: '11.000000' },
+    });
+  });
 });
 
 test('usage counts campaigns, rows, runs and the money of the month', async () => {

@@ -344,13 +344,17 @@ describe('a WhatsApp message', () => {
     expect(await alerts()).toEqual([over, { kind: 'whatsapp_paused', close_reason: null }]);
   });
 
-  test('of a tenant that is gone is not claimed', async () => {
-    const { query, addContact, addMessage, start, run, message } = await openOutbox();
+  test('of a tenant that is gone is not claimed, nor sent by a task that has waited', async () => {
+    const { query, addContact, addMessage, start, run, message, attempt, sandbox } = await openOutbox();
     const id = await addMessage(await addContact('491510000001'));
     await query('UPDATE tenant SET deleted_at = now() WHERE id = 1');
     start();
     expect(await run(processScheduledWhatsapp, {}, TICK)).toEqual({ enqueued: 0 });
     expect(await message(id)).toMatchObject({ state: 'scheduled' });
+    await query(`UPDATE whatsapp_message SET state = 'claimed'`);
+    await attempt(sendWhatsappMessage.name, send(id));
+    expect(await message(id)).toMatchObject({ state: 'suppressed', error: 'the tenant is gone' });
+    expect(sandbox.sentMessages()).toEqual([]);
   });
 
   test('never goes back: whatever the order of reports, the furthest state stays', async () => {
@@ -566,6 +570,15 @@ describe('a post', () => {
     });
     expect((await attempt('publish_cms_post', publish(second))).result).toMatchObject({ slug: 'news-2-2' });
     expect(sandbox.posts().map(({ slug }) => slug)).toEqual(['news', 'news-2', 'news-2-2']);
+  });
+
+  test('of a tenant that is gone is not published', async () => {
+    const { query, addPost, attempt, post, sandbox } = await openOutbox();
+    const id = await addPost('too-late');
+    await query('UPDATE tenant SET deleted_at = now() WHERE id = 1');
+    expect((await attempt(publishCmsPost.name, publish(id))).result).toMatchObject({ status: 'scheduled' });
+    expect(await post(id)).toMatchObject({ status: 'scheduled', claim: null });
+    expect(sandbox.posts()).toEqual([]);
   });
 
   test('is published by one of many at the same time, and without a site, too', async () => {

@@ -21,6 +21,7 @@ import type { OutgoingMessage, SendResult, WhatsAppClient } from './whatsapp-cli
 interface MessageRow {
   state: string;
   provider_id: string | null;
+  tenant_gone: boolean;
   /** Since its sending began. */
   sending_ms: number;
   parameters: string[];
@@ -50,7 +51,7 @@ const READ = `
   SELECT m.state, m.provider_id, m.parameters, m.body, a.phone_number_id, a.secret, a.secret_key_id, a.id AS account_id, a.status AS account_status,
     a.per_minute, c.id AS contact_id, c.phone, c.phone_key_id, c.phone_hash, c.opted_in_at, c.opted_out_at, c.last_inbound_at,
     t.name AS template, t.language, t.status AS template_status, t.parameters AS template_parameters,
-    extract(epoch FROM now() - m.sent_at)::float8 * 1000 AS sending_ms, tenant.time_zone, tenant.settings -> 'quiet_hours' AS quiet_hours
+    extract(epoch FROM now() - m.sent_at)::float8 * 1000 AS sending_ms, tenant.deleted_at IS NOT NULL AS tenant_gone, tenant.time_zone, tenant.settings -> 'quiet_hours' AS quiet_hours
   FROM whatsapp_message m
   JOIN tenant ON tenant.id = m.tenant_id
   JOIN whatsapp_account a ON a.tenant_id = m.tenant_id AND a.id = m.account_id
@@ -123,6 +124,7 @@ async function begin(client: PoolClient, messageId: number, comesAgain: boolean)
   if (row.state === 'sending' && (comesAgain || row.sending_ms > LONGEST_SENDING_MS))
     return set('unknown', 'the worker was lost while it was sending');
   if (row.state !== 'claimed') return { kind: 'done', state: row.state, providerId: row.provider_id };
+  if (row.tenant_gone) return set('suppressed', 'the tenant is gone');
   if (row.account_status !== 'active') return wait(client, messageId, PAUSED_RETRY_MS);
   if (row.opted_out_at !== null) return set('suppressed', 'the contact has opted out');
   if (row.opted_in_at === null) return set('suppressed', 'the contact has not opted in');

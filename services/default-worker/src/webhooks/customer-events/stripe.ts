@@ -65,7 +65,7 @@ const TYPES: Readonly<Record<string, { name: string; amount: AmountOf; revenue?:
   'customer.subscription.deleted': { name: 'Subscription Cancelled', amount: () => undefined },
 };
 
-export function readStripe({ type, body }: IncomingEvent): ReadingResult {
+export function readStripe({ type, body }: Pick<IncomingEvent, 'type' | 'body'>): ReadingResult {
   const known = TYPES[type];
   if (known === undefined) return undefined;
   const { created, data } = parseJson(body, eventSchema);
