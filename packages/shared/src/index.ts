@@ -95,3 +95,6 @@ export { customerEventSchema, type CustomerEvent } from './customer-events/event
 export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';
 
 export { applyDeliveryState, DELIVERY_STATES, type DeliveryState } from './messages/delivery-state.js';
+export { RETENTION_SETTINGS, type RetentionDays } from './retention/retention.js';
+export { RetentionSweep, type RetentionSweepOptions } from './retention/retention-sweep.js';
+export { storableJson } from './database/storable-json.js';

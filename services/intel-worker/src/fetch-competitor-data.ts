@@ -3,7 +3,14 @@
  * was written before, at the same tick, is not written again.
  */
 import { TaskError, type HandlerFor } from '@stratum/jobs';
-import { openAlert, tickTime, withTenant, type fetchCompetitorData } from '@stratum/shared';
+import {
+  closeAlert,
+  fetchCompetitorData,
+  openAlert,
+  storableJson,
+  tickTime,
+  withTenant,
+} from '@stratum/shared';
 import { PlatformError, type AdLibraryAd } from '@stratum/shared/platforms';
 import type { PoolClient } from 'pg';
 import type { IntelDependencies } from './handlers.js';
@@ -23,6 +30,7 @@ interface Answer<T> {
   problem: string | null;
 }
 
+const MAX_RETRIES = fetchCompetitorData.retry.maxRetries ?? 0;
 const SURGE = { atLeast: 5, timesUsual: 3, looks: 8 } as const;
 
 export function fetchCompetitorDataHandler(
@@ -40,9 +48,11 @@ export function fetchCompetitorDataHandler(
     });
     if (competitor === undefined)
       throw new TaskError(`There is no competitor ${competitorId}.`, { retryable: false });
+    // A source that stays silent must not hide what the other one says.
+    const isLastTry = context.retries >= MAX_RETRIES;
     const [site, ads] = await Promise.all([
-      askSite(dependencies, competitor, context.signal),
-      askLibrary(dependencies, competitor, context.signal),
+      askSite(dependencies, competitor, { isLastTry, signal: context.signal }),
+      askLibrary(dependencies, competitor, { isLastTry, signal: context.signal }),
     ]);
     return withTenant(pool, tenantId, (client) =>
       write(client, { tenantId, competitorId, competitor, at, site, ads }),
@@ -53,13 +63,14 @@ export function fetchCompetitorDataHandler(
 async function askSite(
   { site }: IntelDependencies,
   { website }: Competitor,
-  signal: AbortSignal,
+  { isLastTry, signal }: Try,
 ): Promise<Answer<SiteFacts>> {
   if (website === null) return { value: null, problem: 'no website is known' };
   try {
     return { value: await readSite(site, website, signal), problem: null };
   } catch (error) {
-    if (error instanceof SiteError && !error.passing) return { value: null, problem: error.message };
+    if (error instanceof SiteError && (isLastTry || !error.passing))
+      return { value: null, problem: error.message };
     throw error;
   }
 }
@@ -67,7 +78,7 @@ async function askSite(
 async function askLibrary(
   { adLibrary }: IntelDependencies,
   competitor: Competitor,
-  signal: AbortSignal,
+  { isLastTry, signal }: Try,
 ): Promise<Answer<AdLibraryAd[]>> {
   const { page_id: pageId, countries } = competitor;
   if (adLibrary === undefined) return { value: null, problem: 'no access to the ad library' };
@@ -75,9 +86,16 @@ async function askLibrary(
   try {
     return { value: await adLibrary.activeAds({ pageId, countries }, signal), problem: null };
   } catch (error) {
-    if (error instanceof PlatformError && !error.retryable) return { value: null, problem: error.message };
+    if (error instanceof PlatformError && (isLastTry || !error.retryable))
+      return { value: null, problem: error.message };
     throw error;
   }
+}
+
+interface Try {
+  /** What would pass is then taken as it is. */
+  isLastTry: boolean;
+  signal: AbortSignal;
 }
 
 interface Look {
@@ -104,7 +122,7 @@ async function write(client: PoolClient, look: Look): Promise<Outcome> {
   const { rowCount } = await client.query(
     `INSERT INTO competitor_snapshot (tenant_id, competitor_id, taken_at, site, site_problem, ads_problem, changes)
      VALUES (current_tenant(), $1, $2, $3, $4, $5, '{}') ON CONFLICT DO NOTHING`,
-    [competitorId, at, site.value === null ? null : JSON.stringify(site.value), site.problem, ads.problem],
+    [competitorId, at, site.value === null ? null : storableJson(site.value), site.problem, ads.problem],
   );
   if (rowCount === 0) return readOutcome(client, competitorId, at);
   const before = await lastLook(client, competitorId, at);
@@ -165,6 +183,8 @@ async function writeAds(
   ads: readonly AdLibraryAd[],
   isKnown: boolean,
 ): Promise<{ active: number; fresh: number; stopped: number }> {
+  // Pages move while they are read: an ad may stand on two of them.
+  const byId = new Map(ads.map((ad) => [ad.id, ad]));
   const { rows } = await client.query<{ fresh: boolean }>(
     `INSERT INTO competitor_ad AS a (tenant_id, competitor_id, external_id, text, title, platforms, started_on, stopped_on, first_seen_at, last_seen_at)
      SELECT current_tenant(), $1, id, text, title, platforms, "startedOn", "stoppedOn", $2, $2
@@ -172,7 +192,7 @@ async function writeAds(
      ON CONFLICT (tenant_id, competitor_id, external_id) DO UPDATE SET text = excluded.text, title = excluded.title, platforms = excluded.platforms,
        started_on = excluded.started_on, stopped_on = excluded.stopped_on, last_seen_at = excluded.last_seen_at, gone_at = NULL
      RETURNING first_seen_at = last_seen_at AS fresh`,
-    [competitorId, at, JSON.stringify(ads)],
+    [competitorId, at, storableJson([...byId.values()])],
   );
   const gone = await client.query(
     'UPDATE competitor_ad SET gone_at = $2 WHERE competitor_id = $1 AND gone_at IS NULL AND last_seen_at < $2',
@@ -180,7 +200,7 @@ async function writeAds(
   );
   // At the first look everything is known for the first time, and nothing is news.
   const fresh = isKnown ? rows.filter((row) => row.fresh).length : 0;
-  return { active: ads.length, fresh, stopped: gone.rowCount ?? 0 };
+  return { active: byId.size, fresh, stopped: gone.rowCount ?? 0 };
 }
 
 function siteChanges(before: SiteFacts | null, now: SiteFacts | null): string[] {
@@ -205,10 +225,14 @@ async function tellSurge(
   fresh: number,
   usual: number,
 ): Promise<void> {
-  if (fresh < Math.max(SURGE.atLeast, SURGE.timesUsual * usual)) return;
+  const key = `competitor/${competitorId}/surge`;
+  if (fresh < Math.max(SURGE.atLeast, SURGE.timesUsual * usual)) {
+    await closeAlert(client, key, 'no more new ads than usual', at);
+    return;
+  }
   await openAlert(client, {
     tenantId,
-    key: `competitor/${competitorId}/${at.toISOString()}`,
+    key,
     kind: 'competitor_surge',
     severity: 'info',
     title: `${competitor.name} runs many new ads`,

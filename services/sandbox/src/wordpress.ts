@@ -15,7 +15,8 @@ export interface SandboxPost {
   status: string;
 }
 
-const postBody = z.object({
+/** Stricter than the real one: a site is told what belongs to a post, and nothing else that we know of it. */
+const postBody = z.strictObject({
   slug: z.string().optional(),
   title: z.string().optional(),
   content: z.string().optional(),

@@ -1,4 +1,4 @@
-/** The scheduler as a service. Several may run: one leads, all of them bury lost tasks and publish domain events and make deliveries of them. */
+/** The scheduler as a service. Several may run: one leads, all of them bury lost tasks, publish domain events and make deliveries of them, and remove old rows. */
 import {
   collectQueueMetrics,
   createClient,
@@ -14,6 +14,8 @@ import {
   ensureDomainEventStream,
   openDatabase,
   platformTopology,
+  RETENTION_SETTINGS,
+  RetentionSweep,
   runService,
   TASKS,
   TOPOLOGY_SETTINGS,
@@ -29,6 +31,7 @@ await runService({
     'SCHEDULE_CLOCK_FROM',
     'SCHEDULE_CLOCK_SPEED',
     'SUBSCRIPTION_CONCURRENCY',
+    ...RETENTION_SETTINGS,
   ],
   start: async ({ configuration, connection, logger, metrics, registry }) => {
     const topology = platformTopology(configuration);
@@ -71,6 +74,8 @@ await runService({
       perSubscription: configuration.SUBSCRIPTION_CONCURRENCY,
     });
     await dispatcher.start();
+    const sweep = new RetentionSweep({ pool, days: configuration, logger });
+    sweep.start();
     return {
       stop: async () => {
         await Promise.all([
@@ -80,6 +85,7 @@ await runService({
           relay.stop(),
           desk.stop(),
           dispatcher.stop(),
+          sweep.stop(),
         ]);
         await client.close();
         await pool.end();

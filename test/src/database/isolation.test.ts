@@ -18,6 +18,8 @@ const MIGRATIONS = [
   '0011_webhooks',
   '0012_event_sources',
   '0013_subscriptions',
+  '0014_posts',
+  '0015_retention',
   '0018_local_days',
   '0019_ad_accounts',
   '0020_definitions',

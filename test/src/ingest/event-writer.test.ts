@@ -102,6 +102,84 @@ describe('an event', () => {
   });
 });
 
+describe('a refund', () => {
+  const track = (event: string, properties: Record<string, unknown>, userId = 'u') =>
+    incoming({ userId, event, properties, timestamp: '2026-11-01T10:00:00Z' });
+  const order = (properties: Record<string, unknown>) => track('Order Completed', properties);
+  const refund = (properties: Record<string, unknown>) => track('Order Refunded', properties);
+
+  // By hand: 100.10 + 49.90 + 20.00 = 170.00 were earned.
+  test.each([
+    // 170.00 − 30.05
+    ['of a part', [refund({ order_id: 'A', total: 30.05, currency: 'USD' })], '139.95'],
+    // 170.00 − 30.05 − 9.95: each is one of its own
+    [
+      'of two parts',
+      [refund({ order_id: 'A', total: 30.05 }), refund({ order_id: 'A', total: '9.95' })],
+      '130',
+    ],
+    // 170.00 − 100.10
+    ['of a whole order, told by its id alone', [refund({ order_id: 'A' })], '69.9'],
+    // 170.00 − 30.05 − (100.10 − 30.05)
+    ['of the rest of an order', [refund({ order_id: 'A', total: 30.05 }), refund({ order_id: 'A' })], '69.9'],
+    // 170.00 − 100.10, and nothing more is left of it
+    ['of a whole order twice', [refund({ order_id: 'A' }), refund({ order_id: 'A' })], '69.9'],
+    // The customer gets 107.10 back with the tax; the order brought 100.10.
+    ['with the tax that was no revenue', [refund({ order_id: 'A', total: 107.1 })], '69.9'],
+    // 170.00 − 2 · 12.30 − 0.05
+    [
+      'of products',
+      [refund({ order_id: 2, products: [{ price: 12.3, quantity: 2 }, { price: '0.05' }] })],
+      '145.35',
+    ],
+    ['with a minus', [refund({ order_id: 'A', revenue: -10 })], '160'],
+    ['of an order that nobody knows is believed', [refund({ order_id: 'elsewhere', total: 70 })], '100'],
+    ['of no order is believed', [refund({ total: 70 })], '100'],
+    ['of neither an order nor an amount', [refund({}), refund({ order_id: 'elsewhere' })], '170'],
+    ['in another currency', [refund({ order_id: 'A', total: 50, currency: 'EUR' })], '170'],
+    // 170.00 − 20.00
+    ['of a payment whose order is known', [refund({ payment_intent: 'pi_1', total: 20 })], '150'],
+    ['of a payment that was no order', [refund({ payment_intent: 'pi_2', total: 20 })], '170'],
+    ['by somebody else', [track('Order Refunded', { order_id: 'A' }, 'other')], '170'],
+  ])(
+    '%s lowers the revenue by it, to the cent, in the same batch or a later one',
+    async (_name, refunds, left) => {
+      const orders = [
+        order({ order_id: 'A', revenue: 100.1, total: 107.1 }),
+        order({ order_id: 2, revenue: 49.9 }),
+        order({ order_id: 'C', total: 20, payment_intent: 'pi_1' }),
+      ];
+      const revenue = async (batches: (typeof orders)[]): Promise<unknown> => {
+        const { writer, query } = await openWriter();
+        for (const batch of batches) await writer.write(TENANT, batch);
+        return query(
+          `SELECT trim_scale(total_revenue)::text AS revenue, total_purchases::int AS purchases FROM cdp_profile WHERE external_id = 'u'`,
+        );
+      };
+      const expected = [{ revenue: left, purchases: 3 }];
+      expect(await revenue([[...orders, ...refunds]])).toEqual(expected);
+      expect(await revenue([orders, ...refunds.map((each) => [each])])).toEqual(expected);
+    },
+  );
+
+  test('that comes twice counts once, and goes back with its profile when a merge is undone', async () => {
+    const { writer, worker, query, profileOf } = await openWriter();
+    const anonymous = (event: string, properties: Record<string, unknown>) =>
+      incoming({ anonymousId: 'a', event, properties, timestamp: '2026-11-01T10:00:00Z' });
+    const given = anonymous('Order Refunded', { order_id: 'B', total: 5.5 });
+    await writer.write(TENANT, [order({ order_id: 'A', revenue: 10 })]);
+    await writer.write(TENANT, [anonymous('Order Completed', { order_id: 'B', revenue: 20 })]);
+    const part = await profileOf('anonymous_id', 'a');
+    await writer.write(TENANT, [incoming({ userId: 'u', anonymousId: 'a' })]);
+    await writer.write(TENANT, [given]);
+    await writer.write(TENANT, [given]);
+    const revenues = `SELECT trim_scale(total_revenue)::text AS revenue FROM cdp_profile WHERE merged_into IS NULL ORDER BY id`;
+    expect(await query(revenues)).toEqual([{ revenue: '24.5' }]);
+    await unmergeProfile(worker, { tenantId: TENANT, profileId: part ?? 0 });
+    expect(await query(revenues)).toEqual([{ revenue: '10' }, { revenue: '14.5' }]);
+  });
+});
+
 describe('identifiers', () => {
   test('are found by their hash, kept encrypted, and stand nowhere in clear', async () => {
     const { writer, owner, decrypted, profileOf } = await openWriter();

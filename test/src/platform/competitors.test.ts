@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { once } from 'node:events';
 import type { LookupFunction } from 'node:net';
 import { createIntelHandlers } from '@stratum/intel-worker';
+import { runTask, type TaskRun } from '@stratum/jobs/testing';
 import { SANDBOX_CREDENTIALS, startSandbox, type Sandbox } from '@stratum/sandbox';
 import { fetchCompetitorData, refreshAllCompetitors } from '@stratum/shared';
 import { SafeFetch } from '@stratum/shared/outside';
@@ -11,6 +12,21 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { openPlatform, OTHER_TENANT, TENANT, type Platform } from './fixture.js';
 
 const signal = new AbortController().signal;
+
+async function serve(
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ url: string; host: string }> {
+  const server = createServer(handler);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  return { url: `http://${host}/`, host };
+}
 
 describe('the scanner', () => {
   test.each([
@@ -86,21 +102,6 @@ describe('the scanner', () => {
     await expect(fetcher.page('http://inside.test/', signal)).rejects.toThrow('not on the public internet');
     await expect(fetcher.page('http://both.test/', signal)).rejects.toThrow('not on the public internet');
   });
-
-  async function serve(
-    handler: (request: IncomingMessage, response: ServerResponse) => void,
-  ): Promise<{ url: string; host: string }> {
-    const server = createServer(handler);
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const address = server.address();
-    const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
-    return { url: `http://${host}/`, host };
-  }
 
   test('does not follow a redirect inside, nor for ever', async () => {
     const { url, host } = await serve((request, response) => {
@@ -230,9 +231,91 @@ describe('a look at a competitor', () => {
     sandbox.advance(21);
     // Seven began in three weeks, one of them has ended; looks before found none.
     expect(await run(fetchCompetitorData, payload, at(21))).toMatchObject({ new_ads: 6 });
-    expect(await query('SELECT kind, title FROM alert')).toEqual([
-      { kind: 'competitor_surge', title: 'Fjell & Co runs many new ads' },
+    const surge = { kind: 'competitor_surge', title: 'Fjell & Co runs many new ads' };
+    expect(await query('SELECT kind, title, close_reason FROM alert')).toEqual([
+      { ...surge, close_reason: null },
     ]);
+    await run(fetchCompetitorData, payload, at(21.25));
+    expect(await query('SELECT kind, title, close_reason FROM alert')).toEqual([
+      { ...surge, close_reason: 'no more new ads than usual' },
+    ]);
+  });
+
+  /** Runs a look without the broker: a library of ads, and a site, that say what the test wants. */
+  async function look({
+    website,
+    ads = [],
+    retries = 0,
+  }: {
+    website: string;
+    ads?: unknown[][];
+    retries?: number;
+  }): Promise<{ run: TaskRun; query: Platform['query'] }> {
+    const { database, query } = await openPlatform();
+    const library = await serve((request, response) => {
+      const { searchParams } = new URL(request.url ?? '', 'http://library');
+      const page = Number(searchParams.get('after') ?? 0);
+      const more = page + 1 < ads.length;
+      response.setHeader('content-type', 'application/json');
+      response.end(
+        JSON.stringify({
+          data: ads[page] ?? [],
+          paging: more ? { cursors: { after: String(page + 1) }, next: 'more' } : {},
+        }),
+      );
+    });
+    await query(
+      `INSERT INTO competitor (tenant_id, id, name, website, page_id) VALUES (1, 1, 'Fjell & Co', $1, '4242')`,
+      [website],
+    );
+    const handlers = createIntelHandlers({
+      pool: database.as('stratum_intel_worker'),
+      site: new SafeFetch({ allowedHosts: [website.replace(/^https?:\/\//, '').replace(/\/$/, '')] }),
+      adLibrary: new AdLibrary({ baseUrl: library.url.slice(0, -1), accessToken: 't', timeoutMs: 5_000 }),
+    });
+    const handler = handlers.find(({ contract }) => contract.name === fetchCompetitorData.name);
+    if (handler === undefined) throw new Error('no handler');
+    return { run: await runTask(handler, { tenant_id: TENANT, competitor_id: 1 }, { retries }), query };
+  }
+
+  test('tells what the ads say when the site stays down, instead of failing for good', async () => {
+    const { url } = await serve((_request, response) => {
+      response.statusCode = 503;
+      response.end();
+    });
+    const ads = [[{ id: '1', ad_creative_bodies: ['Buy'] }]];
+    expect((await look({ website: url, ads })).run).toMatchObject({ outcome: 'retry' });
+    const { run, query } = await look({ website: url, ads, retries: 3 });
+    expect(run).toMatchObject({ outcome: 'succeeded', result: { active_ads: 1 } });
+    expect(await query('SELECT site, site_problem FROM competitor_snapshot')).toEqual([
+      { site: null, site_problem: 'its robots.txt cannot be read now' },
+    ]);
+  });
+
+  test('copes with an ad on two pages, with what the database does not take, and with an address without a scheme', async () => {
+    // The end of what is kept of a description falls into the middle of a character.
+    const { host } = await serve((request, response) => {
+      response.statusCode = request.url === '/robots.txt' ? 404 : 200;
+      response.end(`<title>Fjell</title><meta name="description" content="${'x'.repeat(999)}😀">`);
+    });
+    const twice = { id: '1', ad_creative_bodies: ['Buy\0now', '\ud800'] };
+    const { run, query } = await look({ website: `http://${host}`, ads: [[twice], [twice, { id: '2' }]] });
+    expect(run).toMatchObject({ outcome: 'succeeded', result: { active_ads: 2 } });
+    expect(await query('SELECT external_id, text FROM competitor_ad ORDER BY 1')).toEqual([
+      { external_id: '1', text: 'Buy\uFFFDnow\n\uFFFD' },
+      { external_id: '2', text: null },
+    ]);
+    expect(await query(`SELECT site ->> 'title' AS title FROM competitor_snapshot`)).toEqual([
+      { title: 'Fjell' },
+    ]);
+    const problem = `SELECT site_problem FROM competitor_snapshot`;
+    // No server of ours speaks TLS: that it was asked is what counts.
+    const bare = await look({ website: host, retries: 3 });
+    expect(await bare.query(problem)).toEqual([
+      { site_problem: expect.stringContaining('the connection failed') },
+    ]);
+    const none = await look({ website: 'not an address' });
+    expect(await none.query(problem)).toEqual([{ site_problem: 'the address is not a URL' }]);
   });
 
   test('leaves unknown what it may not or cannot read', async () => {

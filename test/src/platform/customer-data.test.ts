@@ -493,6 +493,17 @@ describe('a funnel', () => {
     });
   });
 
+  test('takes events of one and the same time in the order of its steps', async () => {
+    const platform = await openPlatform();
+    const together = ['Paid', 'Viewed', 'Added'].map((name) => did(name, '10:00'));
+    await insertProfiles(platform, [{ ...plain, id: 1, events: together }]);
+    const funnelId = await addFunnel(platform, {
+      steps: ['Viewed', 'Added', 'Paid'].map((event) => ({ event })),
+    });
+    const run = await runCdp(platform, computeCdpFunnel.name, { funnel_id: funnelId });
+    expect(run.result).toEqual({ funnel_id: funnelId, entered: 1, completed: 1 });
+  });
+
   test('finds the deepest chain that there is, on random events', async () => {
     const platform = await openPlatform();
     const { query } = platform;
@@ -533,9 +544,12 @@ describe('a funnel', () => {
 
     /** Tries every chain. */
     function deepest(id: number, events: OracleEvent[], windowMs: number): number {
+      const place = ({ name }: OracleEvent): number => names.indexOf(name);
       const ordered = events
         .map((event, index) => ({ ...event, message: `${id}-${index}` }))
-        .toSorted((a, b) => a.occurredAt - b.occurredAt || (a.message < b.message ? -1 : 1));
+        .toSorted(
+          (a, b) => a.occurredAt - b.occurredAt || place(a) - place(b) || (a.message < b.message ? -1 : 1),
+        );
       const steps = [...names, 'A'];
       const from = (index: number, depth: number, start: number): number => {
         let best = depth;

@@ -311,6 +311,19 @@ describe('cost allocation', () => {
     const again = await platform.run(allocateTenantCosts, { tenant_id: TENANT, date: DATE });
     expect(again).toEqual(result);
   });
+
+  test('tells a shared cost that is called “spend” from the spend', async () => {
+    const platform = await openDefault();
+    await addCampaign(platform, { id: 1 });
+    await addDays(platform, 1, { [DATE]: { spend: 10 } });
+    await platform.query(
+      `INSERT INTO shared_cost (tenant_id, name, month, currency, amount, spread_by) VALUES (1, 'spend', '2026-11-01', 'USD', 30, 'spend')`,
+    );
+    // A thirtieth of 30.00 beside the 10.00.
+    expect(await platform.run(allocateTenantCosts, { tenant_id: TENANT, date: DATE })).toMatchObject({
+      totals: { USD: '11.000000' },
+    });
+  });
 });
 
 test('usage counts campaigns, rows, runs and the money of the month', async () => {
@@ -437,6 +450,18 @@ describe('the health of the pipeline', () => {
     ]);
   });
 
+  test('misses no figures of an account where nothing runs', async () => {
+    const platform = await openDefault();
+    await platform.query('UPDATE platform_account SET last_synced_at = $1', [at(-10)]);
+    await addCampaign(platform, { id: 1, status: 'paused' });
+    await addDays(platform, 1, { '2026-11-10': { spend: 1 } });
+    const check = (): Promise<unknown> =>
+      platform.run(checkTenantPipeline, { tenant_id: TENANT, checked_at: NOW });
+    expect(await check()).toMatchObject({ status: 'healthy', findings: [] });
+    await platform.query(`UPDATE campaign SET status = 'active'`);
+    expect(await check()).toMatchObject({ status: 'degraded' });
+  });
+
   test('is asked for each tenant with what they share', async () => {
     const { run, query } = await openDefault();
     await run(checkPipelineHealth, {}, { id: 'health' });
@@ -499,6 +524,25 @@ describe('the audit log', () => {
       return (await query('SELECT FROM audit_event')).length === 3;
     });
     expect(await run(processAuditLogs, {})).toEqual({ written: 0, repeated: 0, refused: 0 });
+  });
+
+  test('is held up by no event that the database would not take, and stays whole', async () => {
+    const { connection, prefix, run, database, query } = await openDefault();
+    const odd = { name: 'a\0b', half: '\ud800', 'key\0': ['\udc00', 'fine 😀'], small: 5e-324, large: 1e300 };
+    await publishAudit(
+      connection,
+      prefix,
+      event('odd', { actor: 'key/\0', details: odd, occurred_at: '2026-11-20T11:00:00.123987+01:00' }),
+    );
+    await publishAudit(connection, prefix, event('next'));
+    expect(await run(processAuditLogs, {})).toEqual({ written: 2, repeated: 0, refused: 0 });
+    expect(await query(`SELECT details ->> 'name' AS name FROM audit_event WHERE id = 'odd'`)).toEqual([
+      { name: 'a\uFFFDb' },
+    ]);
+    const broken = await withTenant(database.as('stratum_default_worker'), TENANT, (tenant) =>
+      findBrokenLink(tenant, TENANT),
+    );
+    expect(broken).toBeUndefined();
   });
 
   test('cannot be changed by the service that writes it', async () => {

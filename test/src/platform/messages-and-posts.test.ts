@@ -295,13 +295,66 @@ describe('a WhatsApp message', () => {
     expect(sandbox.sentMessages()).toEqual([]);
   });
 
-  test('of a tenant that is gone is not claimed', async () => {
-    const { query, addContact, addMessage, start, run, message } = await openOutbox();
+  test('that another task is sending this moment is left to it; what that one hears counts in any case', async () => {
+    const outbox = await openOutbox();
+    const { query, sandbox } = outbox;
+    const id = await outbox.addMessage(await outbox.addContact('491510000001'), { state: 'sending' });
+    await query('UPDATE whatsapp_message SET sent_at = now()');
+    expect((await outbox.attempt(sendWhatsappMessage.name, send(id))).result).toMatchObject({
+      state: 'sending',
+    });
+    expect(await outbox.message(id)).toMatchObject({ state: 'sending', error: null });
+    await query(`UPDATE whatsapp_message SET sent_at = now() - interval '2 minutes'`);
+    await outbox.attempt(sendWhatsappMessage.name, send(id));
+    expect(await outbox.message(id)).toMatchObject({ state: 'unknown' });
+    expect(sandbox.sentMessages()).toEqual([]);
+  });
+
+  test('that the provider takes later and later waits for it, with its claim, and makes no dead letter', async () => {
+    const outbox = await openOutbox();
+    const id = await outbox.addMessage(await outbox.addContact('491510000429'), { state: 'claimed' });
+    expect(await outbox.attempt(sendWhatsappMessage.name, send(id), { retries: 5 })).toMatchObject({
+      outcome: 'snoozed',
+      delayMs: 15 * 60_000,
+    });
+    expect(
+      await outbox.query(
+        `SELECT state, claimed_at > now() + interval '14 minutes' AS waits FROM whatsapp_message`,
+      ),
+    ).toEqual([{ state: 'claimed', waits: true }]);
+    expect((await outbox.attempt(sendWhatsappMessage.name, send(id), { retries: 5 })).result).toMatchObject({
+      state: 'accepted',
+    });
+  });
+
+  test('of a number that was paused raises an alert, which ends when it sends again, and another one the next time', async () => {
+    const { query, addContact, addMessage, attempt } = await openOutbox();
+    const tries = async (phone: string): Promise<void> => {
+      const id = await addMessage(await addContact(phone), { state: 'claimed' });
+      await query(`UPDATE whatsapp_account SET status = 'active'`);
+      await attempt(sendWhatsappMessage.name, send(id));
+    };
+    const alerts = (): Promise<unknown[]> => query('SELECT kind, close_reason FROM alert ORDER BY id');
+    await tries('491510000190');
+    expect(await alerts()).toEqual([{ kind: 'whatsapp_paused', close_reason: null }]);
+    await tries('491510000001');
+    const over = { kind: 'whatsapp_paused', close_reason: 'the number sends again' };
+    expect(await alerts()).toEqual([over]);
+    await tries('491510020190');
+    expect(await alerts()).toEqual([over, { kind: 'whatsapp_paused', close_reason: null }]);
+  });
+
+  test('of a tenant that is gone is not claimed, nor sent by a task that has waited', async () => {
+    const { query, addContact, addMessage, start, run, message, attempt, sandbox } = await openOutbox();
     const id = await addMessage(await addContact('491510000001'));
     await query('UPDATE tenant SET deleted_at = now() WHERE id = 1');
     start();
     expect(await run(processScheduledWhatsapp, {}, TICK)).toEqual({ enqueued: 0 });
     expect(await message(id)).toMatchObject({ state: 'scheduled' });
+    await query(`UPDATE whatsapp_message SET state = 'claimed'`);
+    await attempt(sendWhatsappMessage.name, send(id));
+    expect(await message(id)).toMatchObject({ state: 'suppressed', error: 'the tenant is gone' });
+    expect(sandbox.sentMessages()).toEqual([]);
   });
 
   test('never goes back: whatever the order of reports, the furthest state stays', async () => {
@@ -399,15 +452,133 @@ describe('a post', () => {
     const { query, addPost, attempt, post } = await openOutbox();
     const id = await addPost('refused');
     await query(`UPDATE cms_site SET user_name = 'nobody'`);
-    expect(await attempt('publish_cms_post', publish(id))).toMatchObject({ outcome: 'failed' });
-    await attempt('publish_cms_post', publish(id), { deliveries: 2 });
+    expect(await attempt('publish_cms_post', publish(id))).toMatchObject({
+      outcome: 'succeeded',
+      result: { status: 'scheduled', error: 'The site refuses (HTTP 401, rest_cannot_create).' },
+    });
+    await attempt('publish_cms_post', publish(id));
     const alerts = (): Promise<unknown[]> => query('SELECT title, close_reason FROM alert');
     const title = 'The site does not publish “About refused”';
     expect(await alerts()).toEqual([{ title, close_reason: null }]);
     await query('UPDATE cms_site SET user_name = $1', [WORDPRESS_USER.name]);
-    await attempt('publish_cms_post', publish(id), { deliveries: 2 });
+    await attempt('publish_cms_post', publish(id));
     expect(await post(id)).toMatchObject({ status: 'published', error: null });
     expect(await alerts()).toEqual([{ title, close_reason: 'published' }]);
+  });
+
+  /** The pause before its next try, in minutes; -1 when there is none. */
+  const pause = (id: number): string =>
+    `SELECT failures, coalesce(round(extract(epoch FROM next_attempt_at - now()) / 60), -1)::int AS minutes FROM cms_post WHERE id = ${id}`;
+
+  test('that the site refuses is tried again after growing pauses, without a dead letter, and at once when it or the site is changed', async () => {
+    const { query, addPost, attempt, run, start, client, post } = await openOutbox();
+    const id = await addPost('refused');
+    await query(`UPDATE cms_site SET user_name = 'nobody'`);
+    start();
+    expect(await run(publishScheduledCmsPosts, {}, TICK)).toEqual({ enqueued: 1 });
+    await waitFor(
+      'it to be put off',
+      async () => (await query<{ failures: number }>(pause(id)))[0]?.failures === 1,
+    );
+    expect(await query(pause(id))).toEqual([{ failures: 1, minutes: 10 }]);
+    expect(await post(id)).toMatchObject({
+      status: 'scheduled',
+      claim: null,
+      error: expect.stringContaining('401'),
+    });
+    expect(await run(publishScheduledCmsPosts, {}, { ...TICK, id: 'second' })).toEqual({ enqueued: 0 });
+    for (const minutes of [20, 40, 80, 160, 320, 640, 1280, 1440, 1440]) {
+      await attempt('publish_cms_post', publish(id));
+      expect((await query(pause(id)))[0]).toMatchObject({ minutes });
+    }
+    expect(await client.deadLetters.list()).toEqual([]);
+    await query(`UPDATE cms_post SET title = 'Mended' WHERE id = $1`, [id]);
+    expect(await query(pause(id))).toEqual([{ failures: 0, minutes: -1 }]);
+    await attempt('publish_cms_post', publish(id));
+    await query('UPDATE cms_site SET user_name = $1', [WORDPRESS_USER.name]);
+    expect(await query(pause(id))).toEqual([{ failures: 0, minutes: -1 }]);
+    expect(
+      await run(
+        publishScheduledCmsPosts,
+        {},
+        { ...TICK, id: 'third', scheduledBy: { entry: 'test', tick: new Date('2026-11-20T12:01:00Z') } },
+      ),
+    ).toEqual({ enqueued: 1 });
+    await waitFor('it to be published', async () => (await post(id))['status'] === 'published');
+  });
+
+  test('that the site will not let go stays published, with an alert, until it does', async () => {
+    const { query, addPost, attempt, post, sandbox } = await openOutbox();
+    const id = await addPost('stays', { unpublishAt: '2026-11-20T11:00:00Z' });
+    await attempt('publish_cms_post', publish(id));
+    await query(`UPDATE cms_site SET user_name = 'nobody'`);
+    await attempt('publish_cms_post', publish(id, 'unpublish'));
+    expect(await post(id)).toMatchObject({
+      status: 'published',
+      claim: null,
+      error: expect.stringContaining('401'),
+    });
+    expect(await query(pause(id))).toEqual([{ failures: 1, minutes: 10 }]);
+    expect(await query('SELECT title FROM alert WHERE closed_at IS NULL')).toEqual([
+      { title: 'The site does not unpublish “About stays”' },
+    ]);
+    await query('UPDATE cms_site SET user_name = $1', [WORDPRESS_USER.name]);
+    await attempt('publish_cms_post', publish(id, 'unpublish'));
+    expect(await post(id)).toMatchObject({ status: 'unpublished', error: null });
+    expect(sandbox.posts()).toMatchObject([{ status: 'draft' }]);
+    expect(await query('SELECT FROM alert WHERE closed_at IS NULL')).toEqual([]);
+  });
+
+  test('whose site is down is put off after the last retry; taken back, its alert is over', async () => {
+    const { query, addPost, attempt } = await openOutbox();
+    const id = await addPost('fails-after-all');
+    const down = await attempt('publish_cms_post', publish(id), { retries: 5 });
+    expect(down).toMatchObject({ outcome: 'succeeded', result: { status: 'scheduled' } });
+    expect(await query(pause(id))).toEqual([{ failures: 1, minutes: 10 }]);
+    await query(`UPDATE cms_post SET status = 'draft'`);
+    expect(await query('SELECT close_reason FROM alert')).toEqual([{ close_reason: 'draft' }]);
+  });
+
+  test('that was removed from its site is made again; on another site it is another post', async () => {
+    const { query, addPost, attempt, post, sandbox } = await openOutbox();
+    const id = await addPost('comes-back');
+    await attempt('publish_cms_post', publish(id));
+    await query(`UPDATE cms_post SET status = 'scheduled', remote_id = 4711`);
+    expect((await attempt('publish_cms_post', publish(id))).result).toMatchObject({
+      status: 'published',
+      error: null,
+    });
+    expect(sandbox.posts()).toHaveLength(1);
+    await query(`UPDATE cms_post SET site_id = NULL`);
+    expect(await post(id)).toMatchObject({ remote_url: null });
+  });
+
+  test('is never written over by another one of ours with the same title, nor kept back by its slug', async () => {
+    const { query, addPost, attempt, post, sandbox } = await openOutbox();
+    const foreign = await addPost('news', { title: 'By hand' });
+    await attempt('publish_cms_post', publish(foreign));
+    await query('DELETE FROM cms_post_version; DELETE FROM cms_post');
+    const first = await addPost('news', { title: 'News of the week' });
+    const second = await addPost('news-2', { title: 'News of the week' });
+    expect((await attempt('publish_cms_post', publish(first))).result).toMatchObject({
+      status: 'published',
+      slug: 'news-2',
+    });
+    expect(await post(first)).toMatchObject({
+      slug: 'news',
+      remote_url: expect.stringContaining('/news-2/'),
+    });
+    expect((await attempt('publish_cms_post', publish(second))).result).toMatchObject({ slug: 'news-2-2' });
+    expect(sandbox.posts().map(({ slug }) => slug)).toEqual(['news', 'news-2', 'news-2-2']);
+  });
+
+  test('of a tenant that is gone is not published', async () => {
+    const { query, addPost, attempt, post, sandbox } = await openOutbox();
+    const id = await addPost('too-late');
+    await query('UPDATE tenant SET deleted_at = now() WHERE id = 1');
+    expect((await attempt(publishCmsPost.name, publish(id))).result).toMatchObject({ status: 'scheduled' });
+    expect(await post(id)).toMatchObject({ status: 'scheduled', claim: null });
+    expect(sandbox.posts()).toEqual([]);
   });
 
   test('is published by one of many at the same time, and without a site, too', async () => {
@@ -422,6 +593,7 @@ describe('a post', () => {
       status: 'published',
       slug: 'only-here',
       url: null,
+      error: null,
     });
   });
 });

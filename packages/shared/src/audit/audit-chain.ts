@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { PoolClient } from 'pg';
-import type { AuditEvent } from './audit-stream.js';
+import { storableJson } from '../database/storable-json.js';
+import { auditEventSchema, type AuditEvent } from './audit-stream.js';
 
 const START = Buffer.alloc(32);
 
@@ -31,7 +32,7 @@ export async function appendAuditEvents(
   let sequence = Number(heads[0]?.sequence ?? 0);
   let previous = heads[0]?.hash ?? START;
   const rows: unknown[] = [];
-  for (const event of events) {
+  for (const event of events.map(asStored)) {
     if (seen.has(event.id)) continue;
     seen.add(event.id);
     const hash = hashOf(previous, ++sequence, event);
@@ -52,6 +53,12 @@ export async function appendAuditEvents(
     previous,
   ]);
   return rows.length;
+}
+
+/** As the database will give it back: what is hashed is what is stored. One event that it would not take would hold up all behind it. */
+function asStored(event: AuditEvent): AuditEvent {
+  const stored = auditEventSchema.parse(JSON.parse(storableJson(event)));
+  return { ...stored, occurred_at: new Date(event.occurred_at).toISOString() };
 }
 
 /** The sequence of the first event that is not what was written, `undefined` when all are. As the tenant. */

@@ -18,6 +18,15 @@ const seconds = (byDefault: number): z.ZodType<number> =>
 const count = (byDefault: number, max = 1_000_000): z.ZodType<number> =>
   z.coerce.number().int().min(1).max(max).default(byDefault);
 
+/** 0: for ever. */
+const days = (byDefault: number, min: number): z.ZodType<number> =>
+  z.coerce
+    .number()
+    .int()
+    .max(36_500)
+    .refine((value) => value === 0 || value >= min, `must be 0, for ever, or at least ${min}`)
+    .default(byDefault);
+
 const port = (byDefault: number): z.ZodType<number> =>
   z.coerce.number().int().min(1).max(65_535).default(byDefault);
 
@@ -137,6 +146,14 @@ const configurationSchema = z.object({
   WEBHOOK_RATE_LIMIT: count(5_000),
   /** How long what came in by webhook is kept, in days; at least 8, for so long senders repeat. Default 30. */
   WEBHOOK_RETENTION_DAYS: z.coerce.number().int().min(8).max(3_650).default(30),
+  /** How long what jobs noted of their runs is kept, and ids that events are de-duplicated by, in days. Default 90. */
+  HISTORY_RETENTION_DAYS: days(90, 30),
+  /** How long what was done and told is kept once it is over: closed alerts, changes of rules, sent messages … in days. Default 400. */
+  RECORD_RETENTION_DAYS: days(400, 30),
+  /** How long daily figures of campaigns and creatives are kept, in days. Default 1,125: as long as Meta keeps them. */
+  METRIC_RETENTION_DAYS: days(1_125, 400),
+  /** How long customer events are kept, in days. Default 1,125. */
+  EVENT_RETENTION_DAYS: days(1_125, 30),
   /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */
   INGEST_RATE_LIMIT: count(20_000),
   /** Bodies of customer events held at once by a process of the API, in bytes; more are answered with 503. Default 67,108,864. */

@@ -149,7 +149,14 @@ export const publishCmsPost = defineTask({
     post_id: z.int().positive(),
     action: z.enum(['publish', 'unpublish']),
   }),
-  output: z.object({ post_id: z.int(), status: z.string(), slug: z.string(), url: z.string().nullable() }),
+  output: z.object({
+    post_id: z.int(),
+    status: z.string(),
+    slug: z.string(),
+    url: z.string().nullable(),
+    /** Why the site did not take it; it is tried again later. */
+    error: z.string().nullable(),
+  }),
   retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 300_000 } },
   limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
 });

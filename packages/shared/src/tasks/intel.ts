@@ -18,7 +18,7 @@ export const fetchCompetitorData = defineTask({
     stopped_ads: z.int().nullable(),
     changes: z.array(z.string()),
   }),
-  retry: { backoff: { kind: 'exponential', initialMs: 30_000, maxMs: 600_000 } },
+  retry: { maxRetries: 3, backoff: { kind: 'exponential', initialMs: 30_000, maxMs: 600_000 } },
   limits: { softTimeLimitMs: 110_000, timeLimitMs: 120_000 },
 });
 

@@ -3,7 +3,8 @@
  *
  * For each event in order of time the statement keeps, step by step, the latest start of a chain that reaches it: the start of a
  * chain at step k is the latest start at step k−1 before it, if that lies within the window. The latest start leaves the most of the
- * window, so no other choice gets further, and a profile's depth is the deepest chain over all its first steps.
+ * window, so no other choice gets further, and a profile's depth is the deepest chain over all its first steps. What happened at one and
+ * the same time, as events do that a program sends together, is taken in the order of the steps.
  */
 import type { Funnel } from '@stratum/shared/customer-data';
 import { jsonCondition } from '../segments/json-condition.js';
@@ -37,12 +38,13 @@ export function compileFunnel(
       ? 'NULL::text'
       : `e.properties ->> ${statement.place(funnel.breakdown, 'text')}`;
   const flags = matches.map((match, index) => `(${match}) AS is_${index + 1}`).join(', ');
+  const place = `CASE ${numbers.map((step) => `WHEN is_${step} THEN ${step}`).join(' ')} END`;
   const passes = numbers.slice(1).map((step) => {
     const before = `max(start_${step - 1}) OVER chain`;
     return `pass_${step} AS (
       SELECT *, CASE WHEN is_${step} AND ${before} + ${window} >= occurred_at THEN ${before} END AS start_${step}
       FROM pass_${step - 1}
-      WINDOW chain AS (PARTITION BY profile_id ORDER BY occurred_at, message_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+      WINDOW chain AS (PARTITION BY profile_id ORDER BY occurred_at, ${place}, message_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )`;
   });
   const last = numbers.length;

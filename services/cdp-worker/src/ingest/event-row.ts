@@ -1,11 +1,13 @@
 /** What an event becomes in the database. */
 import { hash } from 'node:crypto';
+import { storableJson } from '@stratum/shared';
 import {
   eventName,
   identifiersOf,
   type CustomerEvent,
   type Identifier,
 } from '@stratum/shared/customer-events';
+import { PURCHASE, REFUND, refundOf, revenueOf, type Fields, type Refund, type Revenue } from './revenue.js';
 
 /** An event with where it came from. */
 export interface IncomingEvent {
@@ -36,24 +38,12 @@ export interface EventRow {
   /** What the event says of the person. */
   traits: Fields | undefined;
   isPurchase: boolean;
-  /** What a purchase brought. */
+  /** What a purchase brought; what a refund took back is worked out later. */
   revenue: Revenue | undefined;
+  refund: Refund | undefined;
 }
 
-export interface Revenue {
-  /** In millionths. */
-  micros: bigint;
-  /** `undefined`: the tenant's own. */
-  currency: string | undefined;
-}
-
-export type Fields = Record<string, unknown>;
-
-const PURCHASE = 'Order Completed';
 const ID_BYTES_HEX = 32;
-/** Sums stay far inside numeric(20,6). */
-const MAX_REVENUE = 1e9;
-const MICROS = 1_000_000;
 
 export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow {
   const name = eventName(event);
@@ -67,8 +57,8 @@ export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow 
     sourceId,
     type: event.type,
     name,
-    properties: storable(properties),
-    context: context === undefined ? null : storable(context),
+    properties: storableJson(properties),
+    context: context === undefined ? null : storableJson(context),
     occurredAt: event.timestamp === undefined ? receivedAt : utc(event.timestamp),
     originalTimestamp: event.originalTimestamp === undefined ? null : utc(event.originalTimestamp),
     receivedAt,
@@ -76,6 +66,7 @@ export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow 
     traits: traitsOf(event),
     isPurchase,
     revenue: isPurchase ? revenueOf(properties) : undefined,
+    refund: name === REFUND ? refundOf(properties) : undefined,
   };
 }
 
@@ -127,35 +118,4 @@ function contextOf(context: CustomerEvent['context']): Fields | undefined {
 function withoutEmail(fields: Fields): Fields {
   const { email: _email, ...rest } = fields;
   return rest;
-}
-
-/** Segment's order: what the shop earns, else what the customer pays. */
-function revenueOf(properties: Fields): Revenue | undefined {
-  const { currency } = properties;
-  for (const field of ['revenue', 'total', 'value']) {
-    const amount = properties[field];
-    if (amount === undefined || amount === null || amount === '') continue;
-    const number = Number(amount);
-    if (!Number.isFinite(number) || Math.abs(number) >= MAX_REVENUE) continue;
-    return {
-      micros: BigInt(Math.round(number * MICROS)),
-      currency: typeof currency === 'string' && currency !== '' ? currency.toUpperCase() : undefined,
-    };
-  }
-  return undefined;
-}
-
-/** jsonb takes neither NUL nor half a surrogate pair, which JSON allows: they become the sign for what cannot be shown. */
-export function storable(fields: Fields): string {
-  const text = JSON.stringify(fields);
-  if (!text.includes('\\u')) return text;
-  return JSON.stringify(fields, (_key, value: unknown) => {
-    if (typeof value === 'string') return presentable(value);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [presentable(name), each]));
-  });
-}
-
-function presentable(text: string): string {
-  return text.replaceAll(/[\0\p{Surrogate}]/gu, '\uFFFD');
 }

@@ -13,6 +13,7 @@ import type { Pool, PoolClient } from 'pg';
 import { toRow, type EventRow, type IncomingEvent } from './event-row.js';
 import { EventPartitions } from './event-partitions.js';
 import { countNew, planBatch } from './plan.js';
+import { settleRefunds } from './refunds.js';
 import { readPeople, type FoundPeople } from './read-people.js';
 import { saveRejected, type RejectedEvent } from './rejected-events.js';
 import { DEFAULT_LIMITS, keyOf, Resolver, rootOf, type IdentityLimits, type Person } from './resolve.js';
@@ -123,8 +124,9 @@ export class EventWriter {
     const resolver = new Resolver(found, limits);
     const people = rows.map((row) => resolver.resolve(row));
     listUsers(people, found);
+    const settled = await settleRefunds(client, { tenantId, currency }, rows, people);
     const plan = planBatch({
-      rows,
+      rows: settled,
       people,
       found,
       newIds: await takeIds(client, countNew(people)),

@@ -1,5 +1,7 @@
 /** What a batch adds to a profile. */
-import { storable, type EventRow, type Fields } from './event-row.js';
+import { storableJson } from '@stratum/shared';
+import type { EventRow } from './event-row.js';
+import type { Fields } from './revenue.js';
 
 const MICRO_DIGITS = 6;
 
@@ -18,9 +20,10 @@ export class ProfileChange {
     this.firstSeenAt = earlier(this.firstSeenAt, row.occurredAt);
     this.lastSeenAt = later(this.lastSeenAt, row.occurredAt);
     if (row.traits !== undefined) Object.assign(this.traits, row.traits);
-    if (!row.isPurchase) return;
-    this.purchases++;
-    this.lastPurchaseAt = later(this.lastPurchaseAt, row.occurredAt);
+    if (row.isPurchase) {
+      this.purchases++;
+      this.lastPurchaseAt = later(this.lastPurchaseAt, row.occurredAt);
+    }
     const { revenue } = row;
     if (revenue !== undefined && (revenue.currency ?? currency) === currency)
       this.revenueMicros += revenue.micros;
@@ -37,7 +40,7 @@ export class ProfileChange {
 
   /** JSON; `null` when the events say nothing. */
   get traitsJson(): string | null {
-    return Object.keys(this.traits).length === 0 ? null : storable(this.traits);
+    return Object.keys(this.traits).length === 0 ? null : storableJson(this.traits);
   }
 }
 

@@ -1,17 +1,11 @@
 /** `publish_cms_post`: claim the post by its state → tell the site → note version, address and state. */
 import { randomUUID } from 'node:crypto';
-import { TaskError, type HandlerFor } from '@stratum/jobs';
-import {
-  closeAlert,
-  openAlert,
-  openCredentials,
-  withTenant,
-  type KeyRing,
-  type publishCmsPost,
-} from '@stratum/shared';
-import { SiteError, type SafeFetch } from '@stratum/shared/outside';
-import type { Pool, PoolClient } from 'pg';
+import { TaskError, WorkerShutdownError, type HandlerFor } from '@stratum/jobs';
+import { closeAlert, openCredentials, publishCmsPost, withTenant, type KeyRing } from '@stratum/shared';
+import type { SafeFetch } from '@stratum/shared/outside';
+import type { Pool } from 'pg';
 import { z } from 'zod';
+import { alertKey, putOff } from './put-off.js';
 import { WordPress, type RemotePost } from './wordpress.js';
 
 interface PostRow {
@@ -27,10 +21,13 @@ interface PostRow {
   user_name: string | null;
   secret: Buffer | null;
   secret_key_id: string | null;
+  /** Posts of the site that are other posts of ours with the same title. */
+  others: string[];
 }
 
 type Action = 'publish' | 'unpublish';
 const FROM: Readonly<Record<Action, string>> = { publish: 'scheduled', unpublish: 'published' };
+const MAX_RETRIES = publishCmsPost.retry.maxRetries ?? 0;
 const secretSchema = z.object({ application_password: z.string() });
 
 export function publishCmsPostHandler({
@@ -48,63 +45,47 @@ export function publishCmsPostHandler({
     const takeOver = context.deliveries > 1 || context.retries > 0;
     const post = await claimPost(pool, { tenantId, postId, action, claim, takeOver });
     if ('done' in post)
-      return { post_id: postId, status: post.done.status, slug: post.done.slug, url: post.done.remote_url };
+      return {
+        post_id: postId,
+        status: post.done.status,
+        slug: post.done.slug,
+        url: post.done.remote_url,
+        error: null,
+      };
     const remoteId = post.remote_id === null ? null : Number(post.remote_id);
     let remote: RemotePost | undefined;
     try {
       const wordpress = connect(post, tenantId, keys, site, context.signal);
-      if (wordpress !== undefined && action === 'publish') remote = await wordpress.publish(post, remoteId);
+      if (wordpress !== undefined && action === 'publish')
+        remote = await wordpress.publish(post, remoteId, post.others.map(Number));
       if (wordpress !== undefined && action === 'unpublish' && remoteId !== null)
         await wordpress.unpublish(remoteId);
     } catch (error) {
+      // It is the worker that stops: nothing is said about the site.
+      if (context.signal.reason instanceof WorkerShutdownError) throw error;
       const reason = error instanceof Error ? error.message : 'unknown';
-      await withTenant(pool, tenantId, async (client) => {
-        await client.query('UPDATE cms_post SET error = $3 WHERE id = $1 AND claim = $2', [
-          postId,
-          claim,
-          reason,
-        ]);
-        if (isPermanent(error)) await tellFailure(client, { tenantId, postId, action, post, reason });
-      });
-      throw error;
+      const failure = { tenantId, postId, action, claim, title: post.title, reason };
+      // Soon again, as the contract says; then not so soon.
+      if (isPassing(error) && context.retries < MAX_RETRIES) {
+        await withTenant(pool, tenantId, (client) =>
+          client.query('UPDATE cms_post SET error = $3 WHERE id = $1 AND claim = $2', [
+            postId,
+            claim,
+            reason,
+          ]),
+        );
+        throw error;
+      }
+      await withTenant(pool, tenantId, (client) => putOff(client, failure));
+      return { post_id: postId, status: post.status, slug: post.slug, url: post.remote_url, error: reason };
     }
     return finish(pool, { tenantId, postId, action, claim, post, remote });
   };
 }
 
-/** The site would say the same again. */
-function isPermanent(error: unknown): boolean {
-  return (
-    (error instanceof TaskError && error.retryable === false) ||
-    (error instanceof SiteError && !error.passing)
-  );
-}
-
-/** Told once; the post stays due and is tried again every ten minutes, until the site takes it or somebody changes it. */
-async function tellFailure(
-  client: PoolClient,
-  {
-    tenantId,
-    postId,
-    action,
-    post,
-    reason,
-  }: { tenantId: number; postId: number; action: Action; post: PostRow; reason: string },
-): Promise<void> {
-  await openAlert(client, {
-    tenantId,
-    key: alertKey(postId),
-    kind: 'cms_post_failed',
-    severity: 'warning',
-    title: `The site does not ${action} “${post.title}”`,
-    message: `${reason}. It is tried again every ten minutes.`,
-    details: { post_id: postId },
-    at: new Date(),
-  });
-}
-
-function alertKey(postId: number): string {
-  return `cms/${postId}`;
+/** The site might say something else in a moment. */
+function isPassing(error: unknown): boolean {
+  return !(error instanceof TaskError && error.retryable === false);
 }
 
 async function claimPost(
@@ -119,15 +100,16 @@ async function claimPost(
 ): Promise<PostRow | { done: PostRow }> {
   return withTenant(pool, tenantId, async (client) => {
     const { rows } = await client.query<PostRow>(
-      `SELECT p.slug, p.title, p.content, p.excerpt, p.status, p.remote_id, p.remote_url, p.site_id, s.base_url, s.user_name, s.secret, s.secret_key_id
-       FROM cms_post p LEFT JOIN cms_site s ON s.tenant_id = p.tenant_id AND s.id = p.site_id WHERE p.id = $1`,
+      `SELECT p.slug, p.title, p.content, p.excerpt, p.status, p.remote_id, p.remote_url, p.site_id, s.base_url, s.user_name, s.secret, s.secret_key_id,
+         ARRAY(SELECT o.remote_id FROM cms_post o WHERE o.site_id = p.site_id AND o.title = p.title AND o.id <> p.id AND o.remote_id IS NOT NULL) AS others
+       FROM cms_post p LEFT JOIN cms_site s ON s.tenant_id = p.tenant_id AND s.id = p.site_id WHERE p.id = $1 FOR UPDATE OF p`,
       [postId],
     );
     const [post] = rows;
     if (post === undefined) throw new TaskError(`There is no post ${postId}.`, { retryable: false });
     const { rowCount } = await client.query(
       `UPDATE cms_post SET claim = $2, claimed_at = now(), error = NULL
-       WHERE id = $1 AND status = $3 AND (claim IS NULL OR $4 OR claimed_at < now() - interval '10 minutes')`,
+       WHERE id = $1 AND status = $3 AND EXISTS (SELECT FROM tenant WHERE id = current_tenant() AND deleted_at IS NULL) AND (claim IS NULL OR $4 OR claimed_at < now() - interval '10 minutes')`,
       [postId, claim, FROM[action], takeOver],
     );
     return rowCount === 1 ? post : { done: post };
@@ -161,14 +143,16 @@ async function finish(
     post: PostRow;
     remote: RemotePost | undefined;
   },
-): Promise<{ post_id: number; status: string; slug: string; url: string | null }> {
+): Promise<z.output<typeof publishCmsPost.output>> {
   const { tenantId, postId, action, claim, post, remote } = job;
   const slug = remote?.slug ?? post.slug;
   const url = remote?.url ?? post.remote_url;
   const status = action === 'publish' ? 'published' : 'unpublished';
   await withTenant(pool, tenantId, async (client) => {
+    // The site chooses the slug, and may choose one that another post of ours waits with: then ours keeps the one it had.
     const { rows } = await client.query<{ version: number; published_at: Date }>(
-      `UPDATE cms_post SET status = $3, slug = $4, remote_id = coalesce($5, remote_id), remote_url = $6, claim = NULL, claimed_at = NULL,
+      `UPDATE cms_post p SET status = $3, remote_id = coalesce($5, remote_id), remote_url = $6, claim = NULL, claimed_at = NULL,
+         slug = CASE WHEN EXISTS (SELECT FROM cms_post o WHERE o.site_id = p.site_id AND o.slug = $4 AND o.id <> p.id) THEN slug ELSE $4 END,
          published_at = CASE WHEN $7 THEN now() ELSE published_at END, version = version + CASE WHEN $7 THEN 1 ELSE 0 END
        WHERE id = $1 AND claim = $2 RETURNING version, published_at`,
       [postId, claim, status, slug, remote?.id ?? null, url, action === 'publish'],
@@ -183,5 +167,5 @@ async function finish(
       [postId, written.version, slug, post.title, post.content, post.excerpt, written.published_at],
     );
   });
-  return { post_id: postId, status, slug, url };
+  return { post_id: postId, status, slug, url, error: null };
 }

@@ -29,6 +29,7 @@ const remoteSchema = z.object({
   title: z.object({ raw: z.string().optional(), rendered: z.string() }),
 });
 const errorSchema = z.object({ code: z.string(), message: z.string() });
+const NOT_FOUND = 404;
 const TOO_MANY = 429;
 const SERVER_ERROR = 500;
 const MAX_SLUGS = 20;
@@ -40,15 +41,24 @@ export class WordPress {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Makes the post, or takes the one that an earlier try has made; under another slug where a different post has it. */
-  async publish(post: PostContent, remoteId: number | null): Promise<RemotePost> {
-    if (remoteId !== null) return this.save(post, remoteId);
+  /**
+   * Makes the post, or takes the one that an earlier try has made; under another slug where a different post has it.
+   * @param others posts of the site that are known to be different ones, whatever their titles say
+   */
+  async publish(
+    post: PostContent,
+    remoteId: number | null,
+    others: readonly number[] = [],
+  ): Promise<RemotePost> {
+    const known = remoteId === null ? undefined : await this.replace(post, remoteId);
+    if (known !== undefined) return known;
     for (let number = 1; number <= MAX_SLUGS; number++) {
       const slug = number === 1 ? post.slug : `${post.slug}-${number}`;
       const existing = await this.find(slug);
-      if (existing === undefined) return this.save({ ...post, slug }, undefined);
-      if ((existing.title.raw ?? existing.title.rendered) === post.title)
-        return this.save({ ...post, slug }, existing.id);
+      if (existing === undefined) return this.save({ ...post, slug }, '/posts');
+      const isOurs =
+        !others.includes(existing.id) && (existing.title.raw ?? existing.title.rendered) === post.title;
+      if (isOurs) return this.save({ ...post, slug }, `/posts/${existing.id}`);
     }
     throw new TaskError(
       `The slug "${post.slug}" and ${MAX_SLUGS - 1} like it are taken on the site. Choose another one.`,
@@ -59,7 +69,7 @@ export class WordPress {
   /** Back to a draft; a post that is gone is not there either. */
   async unpublish(remoteId: number): Promise<void> {
     const reply = await this.request('POST', `/posts/${remoteId}`, { status: 'draft' });
-    if (reply.status !== 404) this.accept(reply);
+    if (reply.status !== NOT_FOUND) this.accept(reply);
   }
 
   private async find(slug: string): Promise<z.output<typeof remoteSchema> | undefined> {
@@ -70,13 +80,23 @@ export class WordPress {
     return z.array(remoteSchema).parse(this.accept(reply))[0];
   }
 
-  private async save(post: PostContent, id: number | undefined): Promise<RemotePost> {
-    const reply = await this.request('POST', id === undefined ? '/posts' : `/posts/${id}`, {
-      ...post,
-      status: 'publish',
-    });
-    const saved = remoteSchema.parse(this.accept(reply));
-    return { id: saved.id, url: saved.link, slug: saved.slug };
+  /** `undefined`: somebody has removed it from the site. */
+  private async replace(post: PostContent, id: number): Promise<RemotePost | undefined> {
+    const reply = await this.write(post, `/posts/${id}`);
+    return reply.status === NOT_FOUND ? undefined : this.saved(reply);
+  }
+
+  private async save(post: PostContent, path: string): Promise<RemotePost> {
+    return this.saved(await this.write(post, path));
+  }
+
+  private write({ slug, title, content, excerpt }: PostContent, path: string): Promise<FetchedPage> {
+    return this.request('POST', path, { slug, title, content, excerpt, status: 'publish' });
+  }
+
+  private saved(reply: FetchedPage): RemotePost {
+    const { id, link, slug } = remoteSchema.parse(this.accept(reply));
+    return { id, url: link, slug };
   }
 
   private async request(method: 'GET' | 'POST', path: string, body?: object): Promise<FetchedPage> {

@@ -63,9 +63,14 @@ export function allocateCosts(
       minor,
       bearers.map((campaign) => weightOf(campaign, spreadBy)),
     );
-    rows.push(...spread({ source: name, currency, total: minor }, bearers, shares));
+    rows.push(...spread({ source: sourceOf(name), currency, total: minor }, bearers, shares));
   }
   return rows;
+}
+
+/** A cost may be called what the spend is called, and is another source all the same. */
+function sourceOf(name: string): string {
+  return name === SPEND ? `${SPEND} (shared cost)` : name;
 }
 
 function weightOf(campaign: CampaignCost, spreadBy: SharedCost['spreadBy']): bigint {

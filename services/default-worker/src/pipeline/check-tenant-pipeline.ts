@@ -29,7 +29,9 @@ const READ = `
       SELECT min(m.date) AS first FROM campaign_metric_daily m JOIN campaign c ON c.tenant_id = m.tenant_id AND c.id = m.campaign_id
       WHERE c.tenant_id = a.tenant_id AND c.account_id = a.id AND m.date >= $1::date - 60) known
     CROSS JOIN LATERAL generate_series(greatest($1::date - 7, known.first), $1::date - 1, interval '1 day') AS day
-    WHERE known.first IS NOT NULL
+    -- Where nothing runs, nothing is missing.
+    WHERE known.first IS NOT NULL AND EXISTS (
+      SELECT FROM campaign c WHERE c.tenant_id = a.tenant_id AND c.account_id = a.id AND c.status = 'active')
   ) gaps
   WHERE a.status <> 'disconnected'
   ORDER BY a.platform, a.external_id`;

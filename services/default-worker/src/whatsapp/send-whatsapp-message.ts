@@ -6,11 +6,12 @@
  */
 import { TaskError, type HandlerFor } from '@stratum/jobs';
 import {
+  closeAlert,
   openAlert,
   openCredentials,
+  sendWhatsappMessage,
   withTenant,
   type KeyRing,
-  type sendWhatsappMessage,
 } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
@@ -20,6 +21,9 @@ import type { OutgoingMessage, SendResult, WhatsAppClient } from './whatsapp-cli
 interface MessageRow {
   state: string;
   provider_id: string | null;
+  tenant_gone: boolean;
+  /** Since its sending began. */
+  sending_ms: number;
   parameters: string[];
   body: string | null;
   phone_number_id: string;
@@ -47,7 +51,7 @@ const READ = `
   SELECT m.state, m.provider_id, m.parameters, m.body, a.phone_number_id, a.secret, a.secret_key_id, a.id AS account_id, a.status AS account_status,
     a.per_minute, c.id AS contact_id, c.phone, c.phone_key_id, c.phone_hash, c.opted_in_at, c.opted_out_at, c.last_inbound_at,
     t.name AS template, t.language, t.status AS template_status, t.parameters AS template_parameters,
-    tenant.time_zone, tenant.settings -> 'quiet_hours' AS quiet_hours
+    extract(epoch FROM now() - m.sent_at)::float8 * 1000 AS sending_ms, tenant.deleted_at IS NOT NULL AS tenant_gone, tenant.time_zone, tenant.settings -> 'quiet_hours' AS quiet_hours
   FROM whatsapp_message m
   JOIN tenant ON tenant.id = m.tenant_id
   JOIN whatsapp_account a ON a.tenant_id = m.tenant_id AND a.id = m.account_id
@@ -55,8 +59,11 @@ const READ = `
   LEFT JOIN whatsapp_template t ON t.tenant_id = m.tenant_id AND t.id = m.template_id
   WHERE m.id = $1 FOR UPDATE OF m`;
 
+/** A task does not live longer. */
+const LONGEST_SENDING_MS = 60_000;
 const WINDOW_MS = 24 * 3_600_000;
 const MINUTE_MS = 60_000;
+const MAX_RETRIES = sendWhatsappMessage.retry.maxRetries ?? 0;
 const PAUSED_RETRY_MS = 15 * MINUTE_MS;
 
 /** What is to happen before anything is sent. */
@@ -75,14 +82,21 @@ export function sendWhatsappMessageHandler({
   whatsapp: WhatsAppClient;
 }): HandlerFor<typeof sendWhatsappMessage> {
   return async ({ tenant_id: tenantId, message_id: messageId }, context) => {
-    const start = await withTenant(pool, tenantId, (client) => begin(client, messageId));
+    const start = await withTenant(pool, tenantId, (client) =>
+      begin(client, messageId, context.deliveries > 1),
+    );
     if (start.kind === 'wait') return context.snooze(start.ms);
     if (start.kind === 'done')
       return { message_id: messageId, state: start.state, provider_id: start.providerId };
     const result = await whatsapp.send(compose(keys, tenantId, messageId, start.row), context.signal);
-    const state = await withTenant(pool, tenantId, (client) =>
-      settle(client, { tenantId, messageId, row: start.row, result }),
-    );
+    const waits = result.outcome === 'later' && context.retries >= MAX_RETRIES;
+    const state = await withTenant(pool, tenantId, async (client) => {
+      const settled = await settle(client, { tenantId, messageId, row: start.row, result });
+      if (waits) await keepClaim(client, messageId, PAUSED_RETRY_MS);
+      return settled;
+    });
+    // A provider that is away for long makes no dead letter of what can still be sent.
+    if (waits) context.snooze(PAUSED_RETRY_MS);
     if (result.outcome === 'later')
       context.retry(result.afterMs === undefined ? {} : { delayMs: result.afterMs });
     return {
@@ -93,7 +107,8 @@ export function sendWhatsappMessageHandler({
   };
 }
 
-async function begin(client: PoolClient, messageId: number): Promise<Start> {
+/** @param comesAgain the task was handed to a worker before, which was lost */
+async function begin(client: PoolClient, messageId: number, comesAgain: boolean): Promise<Start> {
   const { rows } = await client.query<MessageRow>(READ, [messageId]);
   const [row] = rows;
   if (row === undefined) throw new TaskError(`There is no message ${messageId}.`, { retryable: false });
@@ -105,9 +120,11 @@ async function begin(client: PoolClient, messageId: number): Promise<Start> {
     ]);
     return { kind: 'done', state, providerId: null };
   };
-  // Begun by a worker that was lost: it may be out.
-  if (row.state === 'sending') return set('unknown', 'the worker was lost while it was sending');
+  // Begun by a worker that was lost: it may be out. Of two tasks for one message the other one may be at it this moment.
+  if (row.state === 'sending' && (comesAgain || row.sending_ms > LONGEST_SENDING_MS))
+    return set('unknown', 'the worker was lost while it was sending');
   if (row.state !== 'claimed') return { kind: 'done', state: row.state, providerId: row.provider_id };
+  if (row.tenant_gone) return set('suppressed', 'the tenant is gone');
   if (row.account_status !== 'active') return wait(client, messageId, PAUSED_RETRY_MS);
   if (row.opted_out_at !== null) return set('suppressed', 'the contact has opted out');
   if (row.opted_in_at === null) return set('suppressed', 'the contact has not opted in');
@@ -188,20 +205,21 @@ async function settle(
     result,
   }: { tenantId: number; messageId: number; row: MessageRow; result: SendResult },
 ): Promise<string> {
-  // A report of the provider may have been faster: only what still stands at "sending" is ours to change.
+  // A report of the provider may have been faster: only what still stands at "sending" is ours to change, and what somebody took for lost.
   const set = async (
     state: string,
     error: string | null,
     providerId: string | null = null,
   ): Promise<string> => {
     await client.query(
-      `UPDATE whatsapp_message SET state = $2, error = $3, provider_id = coalesce(provider_id, $4) WHERE id = $1 AND state = 'sending'`,
+      `UPDATE whatsapp_message SET state = $2, error = $3, provider_id = coalesce(provider_id, $4) WHERE id = $1 AND state IN ('sending', 'unknown')`,
       [messageId, state, error, providerId],
     );
     return state;
   };
   switch (result.outcome) {
     case 'accepted':
+      await closeAlert(client, pausedKey(row.account_id), 'the number sends again', new Date());
       return set('accepted', null, result.providerId);
     case 'unknown':
       return set('unknown', result.reason);
@@ -224,7 +242,7 @@ async function settle(
       ]);
       await openAlert(client, {
         tenantId,
-        key: `whatsapp/${row.account_id}`,
+        key: pausedKey(row.account_id),
         kind: 'whatsapp_paused',
         severity: 'critical',
         title: 'A WhatsApp number can send no more',
@@ -236,4 +254,8 @@ async function settle(
       return 'claimed';
     }
   }
+}
+
+function pausedKey(accountId: string): string {
+  return `whatsapp/${accountId}`;
 }

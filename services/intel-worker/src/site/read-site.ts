@@ -39,13 +39,20 @@ const TRACES: readonly [name: string, trace: RegExp][] = [
 
 /** @throws SiteError, also when robots.txt keeps us out */
 export async function readSite(fetcher: SafeFetch, website: string, signal: AbortSignal): Promise<SiteFacts> {
-  const url = new URL(website);
+  const url = addressOf(website);
   await askRobots(fetcher, url, signal);
   const page = await fetcher.page(url, signal);
   if (page.status >= 500 || page.status === 429)
     throw new SiteError(`the site answers HTTP ${page.status}`, true);
   if (page.status >= 400) throw new SiteError(`the site answers HTTP ${page.status}`, false);
   return factsOf(page.url, page.body, page.headers);
+}
+
+/** People leave the scheme out. */
+function addressOf(website: string): URL {
+  const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(website) ? website : `https://${website}`;
+  if (!URL.canParse(address)) throw new SiteError('the address is not a URL', false, 'address');
+  return new URL(address);
 }
 
 type ParseRobots = (

@@ -11,6 +11,8 @@ const email = z.string().nullish();
 const eventSchema = z.looseObject({
   created: z.int(),
   data: z.looseObject({
+    /** Fields that the event has changed, as they were. */
+    previous_attributes: z.looseObject({ amount_refunded: z.int().nullish() }).nullish(),
     object: z.looseObject({
       id: idSchema,
       object: z.string().optional(),
@@ -34,9 +36,13 @@ const eventSchema = z.looseObject({
     }),
   }),
 });
-type StripeObject = z.output<typeof eventSchema>['data']['object'];
+type StripeData = z.output<typeof eventSchema>['data'];
+type StripeObject = StripeData['object'];
 
-type AmountOf = (object: StripeObject) => number | null | undefined;
+type AmountOf = (
+  object: StripeObject,
+  previous: StripeData['previous_attributes'],
+) => number | null | undefined;
 /** What customers buy is revenue once: at the check-out, never again at the payment or the invoice behind it. */
 const TYPES: Readonly<Record<string, { name: string; amount: AmountOf; revenue?: true }>> = {
   'checkout.session.completed': {
@@ -46,7 +52,11 @@ const TYPES: Readonly<Record<string, { name: string; amount: AmountOf; revenue?:
   },
   'payment_intent.succeeded': { name: 'Payment Succeeded', amount: (object) => object.amount_received },
   'payment_intent.payment_failed': { name: 'Payment Failed', amount: (object) => object.amount },
-  'charge.refunded': { name: 'Order Refunded', amount: (object) => object.amount_refunded },
+  // A charge tells the sum of its refunds so far.
+  'charge.refunded': {
+    name: 'Order Refunded',
+    amount: (object, previous) => (object.amount_refunded ?? 0) - (previous?.amount_refunded ?? 0),
+  },
   'invoice.paid': { name: 'Invoice Paid', amount: (object) => object.amount_paid },
   'invoice.payment_failed': { name: 'Invoice Payment Failed', amount: (object) => object.amount_due },
   'customer.created': { name: 'Customer Created', amount: () => undefined },
@@ -55,7 +65,7 @@ const TYPES: Readonly<Record<string, { name: string; amount: AmountOf; revenue?:
   'customer.subscription.deleted': { name: 'Subscription Cancelled', amount: () => undefined },
 };
 
-export function readStripe({ type, body }: IncomingEvent): ReadingResult {
+export function readStripe({ type, body }: Pick<IncomingEvent, 'type' | 'body'>): ReadingResult {
   const known = TYPES[type];
   if (known === undefined) return undefined;
   const { created, data } = parseJson(body, eventSchema);
@@ -71,7 +81,7 @@ export function readStripe({ type, body }: IncomingEvent): ReadingResult {
   const userId = object.client_reference_id ?? undefined;
   const anonymousId = anonymousIdOf(customer, address);
   if (userId === undefined && anonymousId === undefined) return NOBODY;
-  const amount = inMajorUnits(known.amount(object), object.currency);
+  const amount = inMajorUnits(known.amount(object, data.previous_attributes), object.currency);
   return {
     name: known.name,
     at: new Date(created * 1000).toISOString(),

@@ -1,0 +1,82 @@
+/** What an event says of money, by Segment's e-commerce specification. */
+
+export type Fields = Record<string, unknown>;
+
+export interface Revenue {
+  /** In millionths; below zero when it is given back. */
+  micros: bigint;
+  /** `undefined`: the tenant's own. */
+  currency: string | undefined;
+}
+
+export interface Refund {
+  /** `undefined`: it does not say, so it is all that the order brought. */
+  amount: Revenue | undefined;
+  order: string | undefined;
+  /** Of senders that know the payment, and not what was ordered with it. */
+  payment: string | undefined;
+}
+
+export const PURCHASE = 'Order Completed';
+export const REFUND = 'Order Refunded';
+
+/** Sums stay far inside numeric(20,6). */
+const MAX_REVENUE = 1e9;
+const MICROS = 1_000_000;
+
+/** Segment's order: what the shop earns, else what the customer pays. */
+export function revenueOf(properties: Fields): Revenue | undefined {
+  for (const field of ['revenue', 'total', 'value']) {
+    const micros = microsOf(properties[field]);
+    if (micros !== undefined) return { micros, currency: currencyOf(properties) };
+  }
+  return undefined;
+}
+
+/** Some senders write what they give back with a minus. Without an amount it is what the products say that come back. */
+export function refundOf(properties: Fields): Refund {
+  const told = revenueOf(properties) ?? productsOf(properties);
+  return {
+    amount: told && { ...told, micros: told.micros < 0n ? -told.micros : told.micros },
+    order: nameOf(properties['order_id']),
+    payment: nameOf(properties['payment_intent']),
+  };
+}
+
+/** Whether a purchase is the one that a refund names. */
+export function isOfOrder(properties: Fields, { order, payment }: Refund): boolean {
+  if (order !== undefined) return nameOf(properties['order_id']) === order;
+  return payment !== undefined && nameOf(properties['payment_intent']) === payment;
+}
+
+function productsOf(properties: Fields): Revenue | undefined {
+  const { products } = properties;
+  if (!Array.isArray(products) || products.length === 0) return undefined;
+  let sum = 0n;
+  for (const product of products as unknown[]) {
+    if (typeof product !== 'object' || product === null) return undefined;
+    const { price, quantity = 1 }: Fields = { ...product };
+    const micros = microsOf(price);
+    const pieces = Number(quantity);
+    if (micros === undefined || !Number.isInteger(pieces) || pieces < 0 || pieces > MAX_REVENUE)
+      return undefined;
+    sum += micros * BigInt(pieces);
+  }
+  return sum < BigInt(MAX_REVENUE * MICROS) ? { micros: sum, currency: currencyOf(properties) } : undefined;
+}
+
+function microsOf(amount: unknown): bigint | undefined {
+  if (amount === undefined || amount === null || amount === '') return undefined;
+  const number = Number(amount);
+  if (!Number.isFinite(number) || Math.abs(number) >= MAX_REVENUE) return undefined;
+  return BigInt(Math.round(number * MICROS));
+}
+
+function currencyOf({ currency }: Fields): string | undefined {
+  return typeof currency === 'string' && currency !== '' ? currency.toUpperCase() : undefined;
+}
+
+function nameOf(id: unknown): string | undefined {
+  if (typeof id === 'number') return String(id);
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}
