@@ -5,11 +5,11 @@
 ALTER TABLE cdp_message ADD COLUMN seen_at timestamptz NOT NULL DEFAULT now();
 
 -- Rows of these are appended in the order of time: a few bytes say which pages are old.
-CREATE INDEX cdp_message_age ON cdp_message USING brin (seen_at);
-CREATE INDEX rule_execution_age ON rule_execution USING brin (evaluated_at);
-CREATE INDEX sync_run_age ON sync_run USING brin (started_at);
-CREATE INDEX forecast_age ON forecast USING brin (made_on);
-CREATE INDEX creative_metric_age ON creative_metric_daily USING brin (date);
+CREATE INDEX cdp_message_age ON cdp_message USING brin (seen_at) WITH (autosummarize = on);
+CREATE INDEX rule_execution_age ON rule_execution USING brin (evaluated_at) WITH (autosummarize = on);
+CREATE INDEX sync_run_age ON sync_run USING brin (started_at) WITH (autosummarize = on);
+CREATE INDEX forecast_age ON forecast USING brin (made_on) WITH (autosummarize = on);
+CREATE INDEX creative_metric_age ON creative_metric_daily USING brin (date) WITH (autosummarize = on);
 CREATE INDEX cdp_segment_membership_exited ON cdp_segment_membership (exited_at) WHERE exited_at IS NOT NULL;
 
 -- Removes rows of one kind that are older, at most so many. Returns how many.
