@@ -61,13 +61,19 @@ export interface DefaultDependencies {
   deliveries?: DeliveryOptions;
 }
 
+/** Platforms correct what was spent for about a week. */
+const RESTATED_DAYS = 7;
+
 export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHandler[] {
   return [
     handleTask(calculateFatigueScores, lastCompleteDayOfEachTenant(dependencies, calculateTenantFatigue)),
     handleTask(calculateTenantFatigue, calculateTenantFatigueHandler(dependencies)),
     handleTask(calculateDailyScores, lastCompleteDayOfEachTenant(dependencies, calculateTenantScores)),
     handleTask(calculateTenantScores, calculateTenantScoresHandler(dependencies)),
-    handleTask(calculateCostAllocation, lastCompleteDayOfEachTenant(dependencies, allocateTenantCosts)),
+    handleTask(
+      calculateCostAllocation,
+      lastCompleteDayOfEachTenant(dependencies, allocateTenantCosts, { daysAgain: RESTATED_DAYS }),
+    ),
     handleTask(allocateTenantCosts, allocateTenantCostsHandler(dependencies)),
     handleTask(calculateUsageRollup, calculateUsageRollupHandler(dependencies)),
     handleTask(rollUpTenantUsage, rollUpTenantUsageHandler(dependencies)),

@@ -22,8 +22,6 @@ export async function fillDatabase(
 ): Promise<void> {
   const keys = parseKeyRing(keyText);
   await seed(owner, keys);
-  // The days below are those of UTC: at night it is still yesterday elsewhere.
-  await owner.query(`UPDATE tenant SET time_zone = 'UTC'`);
   for (const tenantId of [1, 2]) {
     await withTenant(owner, tenantId, (client) => createSource(client, { name: 'Application' }));
     await owner.query(

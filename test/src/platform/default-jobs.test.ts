@@ -245,7 +245,8 @@ test('a daily job is about the last day that is over in all accounts of a tenant
     [calculateDailyScores, calculateTenantScores],
     [calculateCostAllocation, allocateTenantCosts],
   ] as const) {
-    expect(await run(job, {}, TICK)).toEqual({ enqueued: 3 });
+    // What was spent is corrected for a week, and allocated again.
+    expect(await run(job, {}, TICK)).toEqual({ enqueued: job === calculateCostAllocation ? 3 * 8 : 3 });
     for (const [tenantId, date] of [
       [1, '2026-11-18'],
       [2, '2026-11-19'],
@@ -310,6 +311,42 @@ describe('cost allocation', () => {
     expect(of('Agency fee', 'campaign')).toEqual({ 1: '0.56', 2: '1.11', 3: '1.66' });
     const again = await platform.run(allocateTenantCosts, { tenant_id: TENANT, date: DATE });
     expect(again).toEqual(result);
+  });
+
+  test('follows what a platform says later of the last week', async () => {
+    const platform = await openDefault();
+    const { query, run, client } = platform;
+    await addCampaign(platform, { id: 1 });
+    const spent = async (tick: string, days: number): Promise<unknown[]> => {
+      await query('UPDATE campaign_metric_daily SET spend = spend + 1');
+      await run(calculateCostAllocation, {}, { scheduledBy: { entry: 'costs', tick: new Date(tick) } });
+      const slot = String(Date.parse(tick));
+      for (let day = 0; day <= days; day++) {
+        const id = derivedTaskId(
+          allocateTenantCosts.name,
+          slot,
+          day === 0 ? TENANT : `${TENANT}-${shiftDate(DATE, -day)}`,
+        );
+        expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
+      }
+      return query(
+        `SELECT date::text, trim_scale(amount)::text AS amount FROM cost_allocation WHERE tenant_id = 1 AND dimension = 'campaign' ORDER BY date`,
+      );
+    };
+    // The eighth day before the last is settled.
+    await addDays(platform, 1, {
+      [DATE]: { spend: '9' },
+      [shiftDate(DATE, -7)]: { spend: '19' },
+      [shiftDate(DATE, -8)]: { spend: '29' },
+    });
+    expect(await spent('2026-11-20T02:00:00Z', 7)).toEqual([
+      { date: '2026-11-12', amount: '20' },
+      { date: DATE, amount: '10' },
+    ]);
+    expect(await spent('2026-11-20T02:30:00Z', 7)).toEqual([
+      { date: '2026-11-12', amount: '21' },
+      { date: DATE, amount: '11' },
+    ]);
   });
 
   test('tells a shared cost that is called “spend” from the spend', async () => {
