@@ -22,7 +22,7 @@ const MEANING: Readonly<Record<FaultKind, string>> = {
 
 const STYLE = `:root{color-scheme:light dark;--text:#1c2430;--ground:#fff;--code:#f3f5f8;--line:#dde2e9}
 @media(prefers-color-scheme:dark){:root{--text:#dfe5ee;--ground:#14181f;--code:#1e242e;--line:#333c49}}
-body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:3rem auto;padding:0 1rem;color:var(--text);background:var(--ground)}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:3rem auto;padding:0 1rem;color:var(--text);background:var(--ground)}
 pre{background:var(--code);padding:1rem;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85em}
 code{font-size:.9em}table{border-collapse:collapse}td{padding:.2rem 1.2rem .2rem 0;border-bottom:1px solid var(--line);vertical-align:top}`;
 
@@ -35,8 +35,8 @@ export function controlPage({ today, port, faults }: ControlPage): string {
 <p>A local stand-in for ${SANDBOX_PLATFORMS.join(', ')}, WhatsApp, WordPress and competitors’ sites. Its data are made up, the same every time, and grow from day to day.
 Today is <strong>${today}</strong>.</p>
 <h2>Let a platform fail</h2>
-<pre>curl ${address}/_control/faults -d '{"platform": "meta", "kind": "rate_limit", "times": 2, "retryAfterMs": 60000}'
-npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait     # retries until it is over
+<pre>curl ${address}/_control/faults -d '{"platform": "meta", "kind": "rate_limit", "retryAfterMs": 60000}'
+npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait # retries until it is over
 curl ${address}/_control/faults                 # what is still to come
 curl -X DELETE ${address}/_control/faults       # no more</pre>
 <p>${still(faults)} A fault takes the next <code>times</code> requests (1; <code>null</code>: all), once <code>afterRequests</code> have passed (0), of those whose path contains
@@ -47,8 +47,8 @@ curl -X DELETE ${address}/_control/faults       # no more</pre>
 <h2>Receive events</h2>
 <p>Any name is a receiver of events that the platform sends out.</p>
 <pre>npx stratum subscriptions create http://127.0.0.1:${port}/receiver/mine --events segment.entered --tenant 1
-curl ${address}/receiver/mine                                                  # what it got
-curl -X PUT ${address}/receiver/mine/secret -d '{"secret": "whsec_…"}'         # verify signatures by it
+curl ${address}/receiver/mine           # what it got
+curl -X PUT ${address}/receiver/mine/secret -d '{"secret": "whsec_…"}' # verify signatures by it
 curl -X PUT ${address}/receiver/mine/answer -d '{"status": 503, "times": 3, "retry_after": 10}'</pre>
 </body></html>`;
 }

@@ -25,7 +25,7 @@ test('what the page tells people to type works as it stands', async () => {
   for (const [, , path = '', body = ''] of commands) expect(await type(path, body)).toBeLessThan(300);
 
   const second = await page();
-  expect(second).toContain('<code>rate_limit</code> of meta (2)');
+  expect(second).toContain('<code>rate_limit</code> of meta (1)');
   expect(second).toContain('2026-11-21');
   await fetch(`${sandbox.url}/_control/faults`, { method: 'DELETE' });
   expect(await page()).toContain('No fault is to come');

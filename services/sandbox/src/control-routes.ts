@@ -25,7 +25,9 @@ function routes(app: FastifyInstance, world: World, faults: Faults): void {
   app.get('/', async (request, reply) =>
     reply
       .type('text/html')
-      .send(controlPage({ today: world.today(), port: request.socket.localPort ?? 0, faults: faults.list() })),
+      .send(
+        controlPage({ today: world.today(), port: request.socket.localPort ?? 0, faults: faults.list() }),
+      ),
   );
   app.get('/_control/faults', async () => faults.list());
   app.delete('/_control/faults', async (_request, reply) => {

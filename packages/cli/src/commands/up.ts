@@ -91,6 +91,7 @@ async function up(options: UpOptions): Promise<void> {
     const synced = await Promise.race([ended.promise, runFirstSync(stack.environment, progress)]);
     if (Array.isArray(synced)) {
       if (await addDemonstration(stack)) progress('added the demonstration data');
+      if (!options.once) await stack.startSchedule();
       if (json) printJson({ synced, addresses: stack.addresses });
       else report(synced, stack.addresses, options.fastClock);
       if (synced.some(({ state }) => state !== 'SUCCESS')) process.exitCode = 1;

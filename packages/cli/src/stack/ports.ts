@@ -13,22 +13,27 @@ export interface WantedPort {
 
 const HOST = '127.0.0.1';
 
-/** Throws one sentence for each port that is taken. */
+/** Throws a line for each port that is taken, and the command that chooses others for all of them. */
 export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<void> {
   const problems: string[] = [];
+  const flags: string[] = [];
   for (const { part, port, flag } of wanted) {
     const fault = port === 0 ? undefined : await listenFault(port);
-    if (fault === 'EADDRINUSE') {
-      problems.push(
-        `Port ${port} is in use, and ${part} needs it. Stop what listens there (see: ss -ltnp 'sport = :${port}'), or choose another port: npm start -- ${flag} <port>`,
-      );
-    } else if (fault !== undefined) {
-      problems.push(
-        `Port ${port} cannot be opened for ${part} (${fault}). Choose another one: npm start -- ${flag} <port>`,
-      );
-    }
+    if (fault === undefined) continue;
+    problems.push(
+      fault === 'EADDRINUSE'
+        ? `Port ${port} is in use, and ${part} needs it.`
+        : `Port ${port} cannot be opened for ${part} (${fault}).`,
+    );
+    flags.push(`${flag} 0`);
   }
-  if (problems.length > 0) throw new Error(problems.join('\n'));
+  if (problems.length === 0) return;
+  throw new Error(
+    [
+      ...problems,
+      `See what listens there (ss -ltnp, or lsof -i), or choose other ports (0: any free one): npm start -- ${flags.join(' ')}`,
+    ].join('\n'),
+  );
 }
 
 async function listenFault(port: number): Promise<string | undefined> {

@@ -39,6 +39,11 @@ export interface Stack {
   readonly addresses: Addresses;
   /** The environment that the services run in. */
   readonly environment: NodeJS.ProcessEnv;
+  /**
+   * Starts the scheduler, once the campaigns are there and the platforms have been asked for them: jobs that are due at once would find
+   * nothing, or change what the sandbox has not shown yet.
+   */
+  startSchedule(): Promise<void>;
   /** Services first, then servers. Idempotent. */
   stop(options?: { graceMs?: number }): Promise<void>;
 }
@@ -75,6 +80,7 @@ class StackStarter {
 
   async start(): Promise<Stack> {
     const { onProgress, signal } = this.options;
+    this.checkAddresses();
     await this.checkPorts();
     const [nats, database] = await this.startServers();
     const environment = await this.prepare(nats.url, database);
@@ -101,7 +107,15 @@ class StackStarter {
       sandbox: sandbox.url ?? null,
     };
     await writeRunFile(addresses);
-    return { addresses, environment: withPlatforms, stop: (stopOptions) => this.stop(stopOptions?.graceMs) };
+    return {
+      addresses,
+      environment: withPlatforms,
+      startSchedule: async () => {
+        const settings = { ...withPlatforms, ...this.options.schedulerSettings };
+        await this.startService('scheduler', '@stratum/scheduler/main', settings);
+      },
+      stop: (stopOptions) => this.stop(stopOptions?.graceMs),
+    };
   }
 
   stop(graceMs: number = STOP_GRACE_MS): Promise<void> {
@@ -114,6 +128,14 @@ class StackStarter {
     await Promise.all(this.servers.map((server) => server.stop()));
     await removeRunFile();
     await releaseHome();
+  }
+
+  /** Of servers that are used instead of our own. */
+  private checkAddresses(): void {
+    loadConfiguration(
+      (['NATS_URL', 'DATABASE_URL'] as const).filter((name) => process.env[name]),
+      process.env,
+    );
   }
 
   private async checkPorts(): Promise<void> {
@@ -207,16 +229,12 @@ class StackStarter {
     return environment;
   }
 
-  /** Side by side; the scheduler last, so that its first ticks meet workers. Waits for all also when one fails. */
+  /** Side by side. Waits for all also when one fails. */
   private async startServices(environment: NodeJS.ProcessEnv): Promise<void> {
     const started = await Promise.allSettled(
       WORKERS.map((name) => this.startService(name, `@stratum/${name}/main`, environment)),
     );
     for (const each of started) if (each.status === 'rejected') throw each.reason;
-    await this.startService('scheduler', '@stratum/scheduler/main', {
-      ...environment,
-      ...this.options.schedulerSettings,
-    });
   }
 
   private async startService(name: string, module: string, env: NodeJS.ProcessEnv): Promise<ChildService> {

@@ -86,7 +86,11 @@ export function resolveEntry(
 export function keepPlace(entry: StoredEntry, before: StoredEntry): StoredEntry {
   const sameTimes =
     entry.cron === before.cron && entry.every_ms === before.every_ms && entry.time_zone === before.time_zone;
-  return { ...entry, paused: before.paused, ...(sameTimes ? { active_since: earlier(entry.active_since, before.active_since) } : {}) };
+  return {
+    ...entry,
+    paused: before.paused,
+    ...(sameTimes ? { active_since: earlier(entry.active_since, before.active_since) } : {}),
+  };
 }
 
 function earlier(one: string, other: string): string {

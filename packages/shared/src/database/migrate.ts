@@ -1,6 +1,7 @@
 /** Brings a database to the schema of this code: plain SQL files, each run once, in order. */
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
+import { SERVICE_ROLES } from './database.js';
 
 export interface MigrateOptions {
   /** A user that may create tables and roles. */
@@ -24,7 +25,7 @@ export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Prom
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     options: '-c TimeZone=UTC',
   });
-  await client.connect();
+  await connect(client, databaseUrl);
   try {
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     // Our own lock waits; the library's would refuse.
@@ -44,10 +45,47 @@ export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Prom
         warn: () => undefined,
         error: (text: string) => onProgress?.(text),
       },
+    }).catch(async (error: unknown) => {
+      throw await explained(client, error);
     });
     for (const { name } of applied) onProgress?.(`migrated ${name}`);
     return applied.map(({ name }) => name);
   } finally {
     await client.end();
   }
+}
+
+async function connect(client: Client, databaseUrl: string): Promise<void> {
+  try {
+    await client.connect();
+  } catch (cause) {
+    const { host, pathname } = new URL(databaseUrl);
+    // A name with several addresses fails with an error for each, and no words of its own.
+    const [failure] = cause instanceof AggregateError ? cause.errors : [cause];
+    const reason = failure instanceof Error ? failure.message : String(failure);
+    throw new Error(
+      `No connection to PostgreSQL at ${host}${pathname}: ${reason}. Is the server running, and are address, user and password in DATABASE_URL right?`,
+      { cause },
+    );
+  }
+}
+
+/** What is missing, where rights are what a migration has failed for: the library tells no more than its own stack. */
+async function explained(client: Client, failure: unknown): Promise<unknown> {
+  const { rows } = await client.query<{ user: string; database: string; tables: boolean; roles: boolean }>(
+    `SELECT current_user AS user, current_database() AS database, has_schema_privilege('public', 'CREATE') AS tables,
+       rolsuper OR rolcreaterole OR (SELECT count(*) FROM pg_roles WHERE rolname = ANY($1)) = cardinality($1) AS roles
+     FROM pg_roles WHERE rolname = current_user`,
+    [[...SERVICE_ROLES]],
+  );
+  const [rights] = rows;
+  if (rights === undefined || (rights.tables && rights.roles)) return failure;
+  const missing = [
+    ...(rights.tables ? [] : ['create tables in the schema "public"']),
+    ...(rights.roles ? [] : ['create roles']),
+  ];
+  return new Error(
+    `The user "${rights.user}" may not ${missing.join(' or ')} in the database "${rights.database}", and migrations have to. Let DATABASE_URL name the database's owner, with CREATEROLE.`,
+    { cause: failure },
+  );
 }
