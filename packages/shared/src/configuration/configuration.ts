@@ -127,6 +127,8 @@ const configurationSchema = z.object({
     .optional(),
   /** Requests of one key, or of one address without a key, in a second and process; more are answered with 429. Default 500. */
   API_RATE_LIMIT: count(500),
+  /** Requests of one address with a wrong API key or write key, or without one, in a minute and process; more are answered with 429. Default 100. */
+  API_FAILED_KEYS_LIMIT: count(100),
   /** Larger request bodies are refused, in bytes, also after decompression. Default 1,048,576. */
   API_BODY_LIMIT: count(1_048_576, 67_108_864),
   /** A request that takes longer to arrive is cut off, in seconds. Default 30. */

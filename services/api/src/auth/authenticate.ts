@@ -4,10 +4,11 @@ import type { FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import { ProblemError } from '../http/problem.js';
 import type { ApiServer } from '../http/types.js';
+import type { FailedAttempts } from './failed-attempts.js';
 
 const BEARER = /^Bearer +(\S+)$/i;
 
-export function useAuthentication(app: ApiServer, pool: Pool): void {
+export function useAuthentication(app: ApiServer, pool: Pool, attempts: FailedAttempts): void {
   app.decorateRequest('principal', undefined);
   app.addHook('onRoute', ({ config, method, url }) => {
     if (config?.access === undefined)
@@ -17,15 +18,24 @@ export function useAuthentication(app: ApiServer, pool: Pool): void {
     const { access } = request.routeOptions.config;
     // Without a route there is nothing to protect: it is a 404.
     if (access === undefined || access === 'public') return;
-    request.principal = await authenticate(request, pool);
+    request.principal = await authenticate(request, pool, attempts);
     if (!request.principal.scopes.has(access)) throw lacks(access);
   });
 }
 
-async function authenticate(request: FastifyRequest, pool: Pool): Promise<Principal> {
+async function authenticate(
+  request: FastifyRequest,
+  pool: Pool,
+  attempts: FailedAttempts,
+): Promise<Principal> {
   const [, text] = BEARER.exec(request.headers.authorization ?? '') ?? [];
+  attempts.admit(request, text);
   const principal = text === undefined ? undefined : await authenticateApiKey(pool, text);
-  if (principal !== undefined) return principal;
+  if (text !== undefined && principal !== undefined) {
+    attempts.succeeded(text);
+    return principal;
+  }
+  attempts.failed(request, text);
   throw new ProblemError(
     'unauthenticated',
     text === undefined
