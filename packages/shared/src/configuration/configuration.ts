@@ -15,8 +15,11 @@ const seconds = (byDefault: number): z.ZodType<number> =>
     .default(byDefault)
     .transform((value) => value * 1000);
 
-const count = (byDefault: number, max = 1_000_000): z.ZodType<number> =>
-  z.coerce.number().int().min(1).max(max).default(byDefault);
+const count = (byDefault: number, max = 1_000_000, min = 1): z.ZodType<number> =>
+  z.coerce.number().int().min(min).max(max).default(byDefault);
+
+/** The size of a stream: a message and more must fit. */
+const bytes = (byDefault: number): z.ZodType<number> => count(byDefault, Number.MAX_SAFE_INTEGER, 1_048_576);
 
 const port = (byDefault: number): z.ZodType<number> =>
   z.coerce.number().int().min(1).max(65_535).default(byDefault);
@@ -55,6 +58,14 @@ const configurationSchema = z.object({
     .default('stratum'),
   /** Copies of every stream in a NATS cluster. Default 1. */
   STRATUM_REPLICAS: count(1, 5),
+  /** State changes of tasks kept at most, in bytes: beyond it the oldest go. Reserved on the broker's disk. Default 1,073,741,824. */
+  TASK_EVENTS_MAX_BYTES: bytes(1_073_741_824),
+  /** Customer events that may wait for the database, in bytes: beyond it the API answers 503. Reserved. Default 2,147,483,648. */
+  CUSTOMER_EVENTS_MAX_BYTES: bytes(2_147_483_648),
+  /** Domain events kept at most, in bytes: beyond it the oldest go. Reserved. Default 536,870,912. */
+  DOMAIN_EVENTS_MAX_BYTES: bytes(536_870_912),
+  /** Audit events that may wait for the database, in bytes: beyond it nothing can be changed. Reserved. Default 536,870,912. */
+  AUDIT_MAX_BYTES: bytes(536_870_912),
   /** Keys for credentials at rest: `<id>:<base64 of 32 bytes>`, the first one encrypts, further ones still decrypt. */
   STRATUM_CREDENTIALS_KEY: z.string().transform((value, context) => {
     try {
