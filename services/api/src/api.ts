@@ -19,6 +19,7 @@ import { deadLetterRoutes } from './routes/dead-letters.js';
 import { deliveryRoutes } from './routes/deliveries.js';
 import { customerEventRoutes } from './routes/customer-events.js';
 import { keyRoutes } from './routes/keys.js';
+import { profileRoutes } from './routes/profiles.js';
 import { QueueRates } from './routes/queue-rates.js';
 import { queueRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
@@ -77,6 +78,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     deliveryRoutes(app, resources);
     await useWebhooks(app, resources, logger);
     sourceRoutes(app, resources);
+    profileRoutes(app, resources);
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts });
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     let stopping: Promise<void> | undefined;

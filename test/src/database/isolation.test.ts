@@ -18,6 +18,7 @@ const MIGRATIONS = [
   '0011_webhooks',
   '0012_event_sources',
   '0013_subscriptions',
+  '0016_profiles_through_the_api',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {
