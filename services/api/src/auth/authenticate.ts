@@ -58,6 +58,8 @@ export function principalOf(request: FastifyRequest): Principal {
 }
 
 const TENANT_HEADER = 'stratum-tenant';
+/** As everybody writes it: no sign, no exponent, and not nothing. */
+const TENANT = /^\d{1,15}$/;
 
 /**
  * The tenant that a request is about: the key's own, or the one that a key of the platform names in the header `Stratum-Tenant`.
@@ -67,9 +69,8 @@ export function tenantOf(request: FastifyRequest): number | undefined {
   const principal = principalOf(request);
   const named = request.headers[TENANT_HEADER];
   if (named === undefined) return principal.tenantId;
-  const tenantId = Number(named);
-  const isTenant = Number.isSafeInteger(tenantId) && tenantId >= 0;
-  if (principal.tenantId === undefined && isTenant) return tenantId;
+  const tenantId = TENANT.test(String(named)) ? Number(named) : undefined;
+  if (principal.tenantId === undefined && tenantId !== undefined) return tenantId;
   if (principal.tenantId !== undefined && principal.tenantId === tenantId) return tenantId;
   const message =
     principal.tenantId === undefined

@@ -11,6 +11,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
@@ -20,7 +21,7 @@ const MAX_IDENTIFIER = 320;
 
 const id = z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const time = z.iso.datetime();
-const value = z.string().trim().min(1).max(MAX_IDENTIFIER).optional();
+const value = plainText(MAX_IDENTIFIER).min(1).optional();
 const shown = {
   events: z.coerce.number().int().min(0).max(MAX_EVENTS).default(10).describe('Of its last events, so many.'),
 };

@@ -211,6 +211,8 @@ function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: T
   app.route({
     method: 'GET',
     url: '/v1/tasks/:id/events',
+    // An answer without a body would never come: the stream lasts as long as the task.
+    exposeHeadRoute: false,
     config: { access: 'tasks:read' },
     schema: {
       tags,
