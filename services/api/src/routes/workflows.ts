@@ -61,6 +61,7 @@ export function workflowRoutes(
       let started = { id, duplicate: true };
       await idempotency.run(asked, async () => {
         started = await start(id);
+        return started.id;
       });
       return reply.code(202).send(started);
     },
