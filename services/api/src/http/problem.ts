@@ -211,7 +211,7 @@ function fromDatabase(error: unknown): ProblemError | undefined {
       cause: error,
     });
   // The tenant that a key of the platform names. Of its other references the API looks up what is there itself.
-  if (error.code === NO_SUCH_OWNER && /_tenant_id_fkey$/.test(error.constraint ?? ''))
+  if (error.code === NO_SUCH_OWNER && error.constraint?.endsWith('_tenant_id_fkey') === true)
     return new ProblemError('not-found', 'The tenant that Stratum-Tenant names is not there.', {
       cause: error,
     });
