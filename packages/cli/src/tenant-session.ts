@@ -72,13 +72,14 @@ export async function withTenantPool<T>(
   work: (pool: Pool, tell: Tell, tasks: Session['client']) => Promise<T>,
 ): Promise<T> {
   const configuration = loadConfiguration(
-    ['DATABASE_URL', 'STRATUM_PREFIX', 'STRATUM_REPLICAS'],
+    ['DATABASE_URL', 'STRATUM_PREFIX', 'STRATUM_REPLICAS', 'AUDIT_MAX_BYTES'],
     await localEnvironment(),
   );
   const pool = openDatabase({ url: configuration.DATABASE_URL, name: 'stratum-cli', role });
   try {
     return await withClient(async ({ connection, client: tasks }) => {
-      await ensureAuditStream(connection, configuration);
+      // What the services are configured with need not be known here.
+      await ensureAuditStream(connection, configuration, { update: false });
       const tell: Tell = (action, id, details = {}) =>
         publishAudit(connection, configuration.STRATUM_PREFIX, {
           id: randomUUID(),

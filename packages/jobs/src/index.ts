@@ -58,10 +58,16 @@ export {
   defineTopology,
   type Queue,
   type QueueOptions,
+  type StreamDeclaration,
   type Topology,
   type TopologyOptions,
 } from './topology/define.js';
-export { reconcileTopology, type TopologyReport } from './topology/reconcile.js';
+export {
+  reconcileStreams,
+  reconcileTopology,
+  type ReconcileOptions,
+  type TopologyReport,
+} from './topology/reconcile.js';
 export { DEAD_REASONS, type DeadReason } from './wire/dead-reason.js';
 export type { FailedAttempt } from './wire/history.js';
 export {

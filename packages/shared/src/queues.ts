@@ -19,6 +19,10 @@ export const TOPOLOGY_SETTINGS = [
   'RESULT_EXPIRES',
   'TASK_MAX_PAYLOAD',
   'TASK_MAX_RESULT',
+  'TASK_EVENTS_MAX_BYTES',
+  'CUSTOMER_EVENTS_MAX_BYTES',
+  'DOMAIN_EVENTS_MAX_BYTES',
+  'AUDIT_MAX_BYTES',
 ] as const satisfies readonly ConfigurationKey[];
 
 /** Streams, consumers and buckets of the platform, as configured. */
@@ -31,6 +35,7 @@ export function platformTopology(
     resultExpiresMs: configuration.RESULT_EXPIRES,
     maxPayloadBytes: configuration.TASK_MAX_PAYLOAD,
     maxResultBytes: configuration.TASK_MAX_RESULT,
+    eventsMaxBytes: configuration.TASK_EVENTS_MAX_BYTES,
     queues: QUEUES,
   });
 }

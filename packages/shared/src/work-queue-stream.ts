@@ -1,5 +1,6 @@
 /** Streams of messages on their way to the database: each is kept until its one consumer has written it down. */
-import { AckPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { AckPolicy, DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { reconcileStreams, type ReconcileOptions } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 
 export interface WorkQueueStream {
@@ -8,32 +9,39 @@ export interface WorkQueueStream {
   filter: string;
   consumer: string;
   replicas: number;
+  /** What may wait: beyond it publishing fails. */
+  maxBytes: number;
   /** Nanoseconds. */
   ackWaitNs: number;
   /** Nanoseconds. Default: the server's. */
   duplicateWindowNs?: number;
 }
 
-/** Creates the stream and its consumer unless they are there. */
+/** Brings the stream and its consumer to this. @throws TopologyConflictError when the server refuses */
 export async function ensureWorkQueueStream(
   connection: NatsConnection,
-  { stream, description, filter, consumer, replicas, ackWaitNs, duplicateWindowNs }: WorkQueueStream,
+  declared: WorkQueueStream,
+  options?: ReconcileOptions,
 ): Promise<void> {
-  const manager = await jetstreamManager(connection);
-  await manager.streams.add({
+  const { stream, description, filter, consumer, replicas, maxBytes, ackWaitNs, duplicateWindowNs } =
+    declared;
+  const config = {
     name: stream,
     description,
     subjects: [filter],
-    // What would not fit is refused, never dropped.
     retention: RetentionPolicy.Workqueue,
     storage: StorageType.File,
     num_replicas: replicas,
+    max_bytes: maxBytes,
+    // What does not fit is refused, never dropped.
+    discard: DiscardPolicy.New,
     ...(duplicateWindowNs === undefined ? {} : { duplicate_window: duplicateWindowNs }),
-  });
-  await manager.consumers.add(stream, {
+  };
+  const reader = {
     durable_name: consumer,
     ack_policy: AckPolicy.Explicit,
     ack_wait: ackWaitNs,
     max_ack_pending: -1,
-  });
+  };
+  await reconcileStreams(connection, [{ config, consumers: [reader] }], options);
 }

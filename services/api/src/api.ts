@@ -9,6 +9,7 @@ import {
   type ServiceContext,
 } from '@stratum/shared';
 import { ensureEventStream } from '@stratum/shared/customer-events';
+import { FailedAttempts } from './auth/failed-attempts.js';
 import { AcceptedEvents } from './customer-events/accepted-events.js';
 import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
@@ -18,6 +19,7 @@ import { deadLetterRoutes } from './routes/dead-letters.js';
 import { deliveryRoutes } from './routes/deliveries.js';
 import { customerEventRoutes } from './routes/customer-events.js';
 import { keyRoutes } from './routes/keys.js';
+import { profileRoutes } from './routes/profiles.js';
 import { QueueRates } from './routes/queue-rates.js';
 import { queueRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
@@ -60,7 +62,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     await rates.stop();
     await Promise.all([acceptedEvents.close(), schedules.close(), client.close(), pool.end()]);
   };
-  const app = await createServer(resources, logger);
+  const attempts = new FailedAttempts(configuration.API_FAILED_KEYS_LIMIT);
+  const app = await createServer(resources, logger, attempts);
   try {
     const idempotency = await Idempotency.open(connection, topology, configuration.STRATUM_REPLICAS);
     const longRequests = new LongRequests();
@@ -75,7 +78,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     deliveryRoutes(app, resources);
     await useWebhooks(app, resources, logger);
     sourceRoutes(app, resources);
-    customerEventRoutes(app, resources, acceptedEvents);
+    profileRoutes(app, resources);
+    customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts });
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     let stopping: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

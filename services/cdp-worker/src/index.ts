@@ -4,5 +4,3 @@ export { EventWriter, type EventWriterOptions, type WriteOutcome } from './inges
 export { ingestCustomerEventsHandler } from './ingest/ingest-customer-events.js';
 export { Ingestion, type IngestionOptions } from './ingest/ingestion.js';
 export { DEFAULT_LIMITS, type IdentityLimits } from './ingest/resolve.js';
-export { findProfile, type ProfileView } from './profiles/find-profile.js';
-export { UnmergeError, unmergeProfile, type Unmerged } from './profiles/unmerge.js';

@@ -49,6 +49,10 @@ async function makeBelongings(api: Api): Promise<Belongings> {
   const tested = await post(`/v1/subscriptions/${String(subscription['id'])}/test`, undefined);
   const endpoint = await post('/v1/webhooks', { source: 'github', name: MARK });
   const source = await post('/v1/sources', { name: MARK });
+  const [profile] = await api.query<{ id: string }>(
+    'INSERT INTO cdp_profile (tenant_id, external_id) VALUES ($1, $2) RETURNING id',
+    [TENANT, MARK],
+  );
   const owner = { tenantId: TENANT, endpointId: String(endpoint['id']), dedupKey: MARK };
   const sealed = sealBody(parseKeyRing(api.keyText), owner, '{}');
   const [delivery] = await api.query<{ id: string }>(
@@ -60,6 +64,7 @@ async function makeBelongings(api: Api): Promise<Belongings> {
     '/v1/subscriptions/{id}': String(subscription['id']),
     '/v1/subscriptions/{id}/deliveries/{event}': String(tested['event_id']),
     '/v1/sources/{id}': String(source['id']),
+    '/v1/profiles/{id}': String(profile?.id),
     '/v1/webhooks/{id}': String(endpoint['id']),
     '/v1/webhooks/deliveries/{id}': String(delivery?.id),
     '/v1/workflows/{id}': String(workflow['id']),
@@ -105,7 +110,7 @@ const BODIES: Record<string, unknown> = {
 };
 
 test('every route hides what is another tenant’s', { timeout: 120_000 }, async () => {
-  const api = await openApi({ API_RATE_LIMIT: '100000' });
+  const api = await openApi({ API_RATE_LIMIT: '100000', API_FAILED_KEYS_LIMIT: '100000' });
   const belongings = await makeBelongings(api);
   const { body: description } = await api.call<Description>('GET', '/openapi.json', { key: null });
   const routes = Object.entries(description.paths).flatMap(([path, methods]) =>

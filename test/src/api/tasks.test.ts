@@ -89,6 +89,19 @@ describe('a task over HTTP', () => {
     expect(await call('GET', '/v1/tasks/never-seen')).toMatchObject({ status: 404 });
   });
 
+  test('that another one stands for by its unique key is named again under an Idempotency-Key', async () => {
+    const { call } = await openApi();
+    const post = (key: string): Promise<Reply> =>
+      call('POST', '/v1/tasks/evaluate_rules', {
+        body: { payload: {}, options: { delay_ms: 3_600_000, unique_key: 'nightly' } },
+        headers: { 'idempotency-key': key },
+      });
+    const { id } = (await post('first')).body;
+    for (let time = 0; time < 2; time++)
+      expect(await post('second')).toMatchObject({ status: 202, body: { id, duplicate: true } });
+    expect((await call('GET', `/v1/tasks/${String(id)}`)).status).toBe(200);
+  });
+
   test('is done once under an Idempotency-Key', async () => {
     const api = await openApi();
     const { letGo, runs } = gatedWorker(api);

@@ -65,6 +65,13 @@ describe('a workflow over HTTP', () => {
         },
       },
     });
+    // It has ended: there is nothing to wait for.
+    for (let time = 0; time < 20; time++) {
+      expect(await api.call('GET', `/v1/workflows/${String(started.body['id'])}/result`)).toMatchObject({
+        status: 200,
+        body: { state: 'SUCCESS' },
+      });
+    }
     expect(await api.call('GET', '/v1/workflows')).toMatchObject({
       body: { items: [{ id: started.body['id'], state: 'SUCCESS' }] },
     });

@@ -20,9 +20,10 @@ const MIGRATIONS = [
   '0013_subscriptions',
   '0014_posts',
   '0015_retention',
-  '0018_local_days',
-  '0019_ad_accounts',
-  '0020_definitions',
+  '0016_profiles_through_the_api',
+  '0017_local_days',
+  '0018_ad_accounts',
+  '0019_definitions',
 ];
 
 async function addTenant(owner: Pool, id: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** What is written of customer events, by the writer that the worker runs. */
-import { unmergeProfile } from '@stratum/cdp-worker';
 import { withTenant } from '@stratum/shared';
+import { unmergeProfile } from '@stratum/shared/profiles';
 import { describe, expect, test } from 'vitest';
 import { incoming, openWriter, SOURCE, TENANT, type WriterFixture } from './fixture.js';
 

@@ -1,6 +1,7 @@
 /** Whose events are whose, against a plain union-find: in any batches, by two writers at once, with messages that come again. */
-import { unmergeProfile, type IncomingEvent } from '@stratum/cdp-worker';
+import type { IncomingEvent } from '@stratum/cdp-worker';
 import { identifiersOf, type CustomerEvent } from '@stratum/shared/customer-events';
+import { unmergeProfile } from '@stratum/shared/profiles';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { incoming, NO_LIMITS, openWriter, TENANT, type WriterFixture } from './fixture.js';

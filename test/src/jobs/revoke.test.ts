@@ -1,4 +1,6 @@
 /** Tasks that somebody takes back. */
+import { jetstream } from '@nats-io/jetstream';
+import { headers as newHeaders } from '@nats-io/transport-node';
 import { defineTask, handleTask, TaskRevokedError } from '@stratum/jobs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -28,6 +30,29 @@ async function queueIsEmpty({ client }: Jobs): Promise<void> {
     return queue && queue.high + queue.normal + queue.low + queue.delayed + queue.running === 0;
   });
 }
+
+test('a revocation lasts as long as its note, in workers that have read it, too', async () => {
+  const { client, connection, topology, worker } = await openJobs();
+  const { names } = topology;
+  const broker = jetstream(connection);
+  worker([addHandler]);
+  const note = newHeaders();
+  note.set('Nats-TTL', '2s');
+  const key = names.controlKey('revoke.all.test');
+  await broker.publish(key, JSON.stringify({ task: add.name, terminate: false }), { headers: note });
+  const enqueue = async (id: string): Promise<void> => {
+    const headers = newHeaders();
+    headers.set('Task-Enqueued-At', new Date(Date.now() - 60_000).toISOString());
+    const where = { queue: add.queue, priority: 'normal', tenant: undefined, task: add.name } as const;
+    await broker.publish(names.taskSubject({ ...where, id }), '{"a":1,"b":2}', { headers });
+  };
+  await enqueue('during');
+  expect(await client.result('during')).toMatchObject({ state: 'REVOKED' });
+  const bucket = await broker.streams.get(names.controlStream);
+  await waitFor('the note to be gone', async () => (await bucket.getMessage({ last_by_subj: key })) === null);
+  await enqueue('after');
+  expect(await client.result('after')).toMatchObject({ state: 'SUCCESS' });
+});
 
 describe('one task', () => {
   test('that waits is gone, and says so', async () => {

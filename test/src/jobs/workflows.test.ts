@@ -274,6 +274,17 @@ describe('a step that does not succeed', () => {
     });
   });
 
+  test('is waited for until the caller has enough of it', async () => {
+    const { client } = await openWorkflows();
+    const { id } = await client.workflows.start(step(total, {}));
+    const controller = new AbortController();
+    const waiting = client.workflows.result(id, { signal: controller.signal });
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await expect(client.workflows.result(id, { signal: controller.signal })).rejects.toBe(reason);
+  });
+
   test('may have expired or been revoked', async () => {
     const jobs = await openWorkflows();
     const late = chain(step(total, {}, { options: { expires_ms: 1 } }), step(total, {}));

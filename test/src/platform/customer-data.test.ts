@@ -212,7 +212,11 @@ describe('a segment', () => {
     expect(await query('SELECT profile_count, last_computed_at FROM cdp_segment')).toEqual([
       { profile_count: '2', last_computed_at: new Date(NOW + 2_000) },
     ]);
-    await ensureDomainEventStream(connection, { STRATUM_PREFIX: prefix, STRATUM_REPLICAS: 1 });
+    await ensureDomainEventStream(connection, {
+      STRATUM_PREFIX: prefix,
+      STRATUM_REPLICAS: 1,
+      DOMAIN_EVENTS_MAX_BYTES: 1_048_576,
+    });
     const relays = [1, 2].map(() =>
       createDomainEventRelay({
         pool: database.as('stratum_scheduler'),

@@ -42,7 +42,11 @@ const TICK = { scheduledBy: { entry: 'test', tick: new Date('2026-11-20T03:00:00
 async function openDefault(): Promise<Platform> {
   const platform = await openPlatform();
   const { database, connection, topology, client, prefix, startWorker } = platform;
-  await ensureAuditStream(connection, { STRATUM_PREFIX: prefix, STRATUM_REPLICAS: 1 });
+  await ensureAuditStream(connection, {
+    STRATUM_PREFIX: prefix,
+    STRATUM_REPLICAS: 1,
+    AUDIT_MAX_BYTES: 1_048_576,
+  });
   const pool = database.as('stratum_default_worker');
   const handlers = createDefaultHandlers({
     pool,

@@ -1,5 +1,5 @@
-import { findProfile, unmergeProfile, type ProfileView } from '@stratum/cdp-worker';
 import { loadConfiguration, openDatabase } from '@stratum/shared';
+import { findProfile, unmergeProfile, type ProfileView } from '@stratum/shared/profiles';
 import { Command, InvalidArgumentError } from 'commander';
 import { localEnvironment } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
@@ -35,8 +35,7 @@ export function profilesCommand(): Command {
         .argument('<profile>', 'id of the profile that became part of another one', parseId)
         .action(async (profileId: number, options: TenantOptions) => {
           const { tenant: tenantId } = options;
-          const session = { tenant: tenantId, role: 'stratum_cdp_worker', subject: 'profile' } as const;
-          const done = await withTenantPool(session, (pool, tell) =>
+          const done = await withTenantPool({ tenant: tenantId, subject: 'profile' }, (pool, tell) =>
             unmergeProfile(pool, {
               tenantId,
               profileId,
@@ -57,7 +56,7 @@ async function find(who: string, tenantId: number): Promise<ProfileView | undefi
     ['DATABASE_URL', 'STRATUM_CREDENTIALS_KEY'],
     await localEnvironment(),
   );
-  const pool = openDatabase({ url, name: 'stratum-cli', role: 'stratum_cdp_worker' });
+  const pool = openDatabase({ url, name: 'stratum-cli', role: 'stratum_api' });
   try {
     return await findProfile(pool, keys, { tenantId, who, events: SHOWN_EVENTS });
   } finally {

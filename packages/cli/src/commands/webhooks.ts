@@ -1,37 +1,29 @@
 import { text as textOfStream } from 'node:stream/consumers';
-import { loadConfiguration, replayWebhookDelivery } from '@stratum/shared';
+import { loadConfiguration } from '@stratum/shared';
 import {
   changeWebhookEndpoint,
   createWebhookEndpoint,
-  DELIVERY_STATES,
-  findWebhookDelivery,
-  findWebhookEndpoint,
   isSourceName,
-  listWebhookDeliveries,
   listWebhookEndpoints,
   removeWebhookEndpoint,
   rotateWebhookSecret,
   SOURCE_NAMES,
   SOURCES,
-  webhookDeliveryIds,
   webhookPath,
   type SourceName,
-  type WebhookDelivery,
-  type WebhookDeliveryState,
   type WebhookEndpoint,
 } from '@stratum/shared/webhooks';
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
 import { localEnvironment } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
 import { readRunFile } from '../stack/run-file.js';
-import { asTenant, keyRing, tenantCommand, type TenantOptions } from '../tenant-session.js';
+import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
+import { owned, subject, unknownEndpoint } from './webhook-command.js';
+import { deliveriesCommand, replayCommand, showCommand } from './webhook-deliveries.js';
 
-const subject = 'webhook';
 const SOURCE_LIST = SOURCE_NAMES.map((name) => `  ${name.padEnd(10)} ${SOURCES[name].title}`).join('\n');
-const MAX_REPLAYS = 10_000;
-const DEFAULT_LIMIT = 20;
 
 export function webhooksCommand(): Command {
   return new Command('webhooks')
@@ -56,10 +48,6 @@ Examples:
   stratum webhooks deliveries <id> --tenant 1 --state failed
   stratum webhooks replay --tenant 1 --endpoint <id> --state failed`,
     );
-}
-
-function owned(name: string, description: string, example: string): Command {
-  return tenantCommand('webhooks', name, description, example);
 }
 
 function listCommand(): Command {
@@ -169,90 +157,6 @@ function removeCommand(): Command {
     });
 }
 
-interface FilterOptions {
-  state?: WebhookDeliveryState;
-  type?: string;
-}
-
-function filtered(command: Command): Command {
-  return command
-    .addOption(new Option('--state <state>', 'only those in this state').choices(DELIVERY_STATES))
-    .option('--type <type>', 'only those of this type');
-}
-
-function deliveriesCommand(): Command {
-  return filtered(owned('deliveries', 'What came in, the newest first.', '<id> --tenant 1 --state failed'))
-    .argument('<id>', 'id of the endpoint')
-    .option('--limit <count>', 'how many', parseCount, DEFAULT_LIMIT)
-    .action(async (id: string, options: TenantOptions & FilterOptions & { limit: number }) => {
-      const { tenant, state, type, limit, json } = options;
-      const deliveries = await asTenant({ tenant, subject }, async ({ client }) => {
-        if ((await findWebhookEndpoint(client, id)) === undefined) throw unknownEndpoint(id);
-        return listWebhookDeliveries(client, id, { state, type, limit });
-      });
-      if (json) printJson(deliveries);
-      else if (deliveries.length === 0) console.log('Nothing came in that matches.');
-      else printDeliveries(deliveries);
-    });
-}
-
-function showCommand(): Command {
-  return owned('show', 'One event that came in, with its body.', '17 --tenant 1')
-    .argument('<delivery>', 'number of the delivery', parseCount)
-    .action(async (id: number, { tenant, json }: TenantOptions) => {
-      const keys = await keyRing();
-      const delivery = await asTenant({ tenant, subject }, ({ client }) =>
-        findWebhookDelivery(client, keys, tenant, id),
-      );
-      if (delivery === undefined) throw new Error(`There is no delivery ${id} there.`);
-      if (json) printJson(delivery);
-      else {
-        printDeliveries([delivery]);
-        console.log(delivery.body);
-      }
-    });
-}
-
-function replayCommand(): Command {
-  return filtered(
-    owned(
-      'replay',
-      'Do once more what follows from events: those named, or all of an endpoint that match.',
-      '--tenant 1 --endpoint <id> --state failed',
-    ),
-  )
-    .argument('[deliveries...]', 'numbers of deliveries')
-    .option('--endpoint <id>', 'all of this endpoint that match --state and --type')
-    .action(async (numbers: string[], options: TenantOptions & FilterOptions & { endpoint?: string }) => {
-      const { tenant, endpoint, state, type, json } = options;
-      if ((numbers.length === 0) === (endpoint === undefined))
-        throw new Error('Name deliveries by their numbers, or an endpoint with --endpoint.');
-      const keys = await keyRing();
-      const ids = await asTenant({ tenant, subject }, async ({ client, tell, tasks }) => {
-        const wanted = numbers.map(parseCount);
-        for (const id of wanted) {
-          if ((await findWebhookDelivery(client, keys, tenant, id)) === undefined)
-            throw new Error(`There is no delivery ${id} there.`);
-        }
-        if (endpoint !== undefined) {
-          if ((await findWebhookEndpoint(client, endpoint)) === undefined) throw unknownEndpoint(endpoint);
-          wanted.push(...(await webhookDeliveryIds(client, endpoint, { state, type, limit: MAX_REPLAYS })));
-        }
-        await tell('webhook.replayed', endpoint ?? wanted.join(','), { deliveries: wanted.length });
-        await tasks.enqueueMany(
-          replayWebhookDelivery,
-          wanted.map((id) => ({ payload: { tenant_id: tenant, delivery_id: id } })),
-        );
-        return wanted;
-      });
-      if (json) printJson({ replayed: ids });
-      else
-        console.log(
-          `Enqueued the replay of ${ids.length}${ids.length === MAX_REPLAYS ? '; there may be more' : ''}.`,
-        );
-    });
-}
-
 async function printMade(
   { endpoint, secret }: { endpoint: WebhookEndpoint; secret: string | undefined },
   { json }: TenantOptions,
@@ -267,20 +171,6 @@ async function printMade(
   const token = endpoint.settings['verify_token'];
   if (typeof token === 'string') console.log(`Verify token: ${token}`);
   console.log(`\nIts id is ${endpoint.id}. Enter the address at the sender; docs/webhooks.md says where.`);
-}
-
-function printDeliveries(deliveries: readonly WebhookDelivery[]): void {
-  printTable(
-    ['number', 'received', 'type', 'state', 'led to', 'replays'],
-    deliveries.map((delivery) => [
-      delivery.id,
-      delivery.receivedAt.toISOString(),
-      delivery.type,
-      delivery.state,
-      delivery.error ?? delivery.effect,
-      delivery.replays,
-    ]),
-  );
 }
 
 function urlOf(base: string, endpoint: WebhookEndpoint): string {
@@ -308,14 +198,4 @@ function parseSettings(text: string): Record<string, unknown> {
   } catch {
     throw new InvalidArgumentError('Give an object as JSON.');
   }
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError('Give a number above 0.');
-}
-
-function unknownEndpoint(id: string): Error {
-  return new Error(`There is no webhook endpoint "${id}" there. See \`stratum webhooks list\`.`);
 }

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import { controlKeys, type TaskFilter } from '../control/entries.js';
-import { matchesFilter } from '../control/control-watch.js';
+import { matchesFilter } from '../control/revocations.js';
 import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
 import { JobsError, PublishError } from '../errors.js';
 import { eachLimited } from '../schedule/each-limited.js';

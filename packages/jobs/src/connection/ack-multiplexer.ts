@@ -18,6 +18,8 @@ export interface AckMultiplexerOptions {
   ackTimeoutMs?: number;
   /** Give up after this time since `publish` was called, in milliseconds. Default 60,000. */
   deadlineMs?: number;
+  /** A stream that is full refuses at once, instead of after the deadline: for callers who can ask their own to come again. Default false. */
+  failWhenFull?: boolean;
   /** Told how long each confirmation took, in milliseconds. */
   onConfirmed?: (milliseconds: number) => void;
 }
@@ -50,6 +52,8 @@ const SWEEP_INTERVAL_MS = 250;
 const UNAVAILABLE = 503;
 /** JetStream's code for `Nats-Expected-Last-Subject-Sequence` not met. */
 const WRONG_LAST_SEQUENCE = 10071;
+/** JetStream's code for a message that it cannot keep, because the stream is at its limit or the disk is. */
+const STORE_FAILED = 10077;
 
 export class AckMultiplexer {
   private readonly inbox: string;
@@ -61,6 +65,7 @@ export class AckMultiplexer {
   private readonly ackTimeoutMs: number;
   private readonly deadlineMs: number;
   private readonly onConfirmed: ((milliseconds: number) => void) | undefined;
+  private readonly failWhenFull: boolean;
   private nextToken = 0;
   private whenIdle: (() => void)[] = [];
   private closed = false;
@@ -74,6 +79,7 @@ export class AckMultiplexer {
     this.ackTimeoutMs = options.ackTimeoutMs ?? 5_000;
     this.deadlineMs = options.deadlineMs ?? 60_000;
     this.onConfirmed = options.onConfirmed;
+    this.failWhenFull = options.failWhenFull ?? false;
     this.subscription = connection.subscribe(`${this.inbox}.*`, {
       callback: (error, message) => {
         if (error === null) this.settle(message);
@@ -164,7 +170,7 @@ export class AckMultiplexer {
     if ('ack' in answer) {
       this.onConfirmed?.(Date.now() - message.sentAt);
       this.finish(token, () => message.resolve(answer.ack));
-    } else if (answer.transient) {
+    } else if (answer.transient && !(this.failWhenFull && answer.isFull)) {
       this.sendAgainSoon(message);
     } else {
       this.finish(token, () => message.reject(answer.error(message.subject)));
@@ -213,7 +219,8 @@ export class AckMultiplexer {
 
 function ignore(): void {}
 
-type Answer = { ack: StoredAck } | { transient: boolean; error: (subject: string) => PublishError };
+type Answer =
+  { ack: StoredAck } | { transient: boolean; isFull?: boolean; error: (subject: string) => PublishError };
 
 function parseAck(reply: Msg): Answer {
   const body = parseJson(reply.string());
@@ -228,7 +235,11 @@ function parseAck(reply: Msg): Answer {
           }),
       };
     }
-    return { transient: code === UNAVAILABLE, error: (subject) => refused(subject, description) };
+    return {
+      transient: code === UNAVAILABLE,
+      isFull: errorCode === STORE_FAILED,
+      error: (subject) => refused(subject, description),
+    };
   }
   if (body.stream === undefined || body.seq === undefined) {
     return { transient: false, error: (subject) => refused(subject, 'no stream listens there') };

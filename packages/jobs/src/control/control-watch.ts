@@ -4,40 +4,13 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Names } from '../wire/names.js';
-import {
-  filterRevocationSchema,
-  heartBeatSchema,
-  OFFLINE_AFTER_MS,
-  rateLimitSchema,
-  taskRevocationSchema,
-  workflowRevocationSchema,
-  type RateLimit,
-  type TaskFilter,
-} from './entries.js';
-
-export interface RevocableTask {
-  id: string;
-  queue: string;
-  task: string;
-  tenant: string | undefined;
-  /** RFC 3339. */
-  enqueuedAt: string;
-  workflow: string | undefined;
-}
-
-interface Revocation {
-  matches: (task: RevocableTask) => boolean;
-  terminate: boolean;
-}
+import { heartBeatSchema, OFFLINE_AFTER_MS, rateLimitSchema, type RateLimit } from './entries.js';
+import { Revocations, type RevocableTask } from './revocations.js';
 
 const RETRY_MS = 500;
-/** Clocks of producers and broker may differ by so much. */
-const CLOCK_SKEW_MS = 1_000;
 
 export class ControlWatch {
-  private readonly byId = new Map<string, Revocation>();
-  private readonly byWorkflow = new Map<string, Revocation>();
-  private readonly byFilter = new Map<string, Revocation>();
+  private readonly revocations = new Revocations();
   private readonly rates = new Map<string, RateLimit>();
   private readonly peers = new Map<string, { queues: readonly string[]; seenAt: number }>();
   private messages: ConsumerMessages | undefined;
@@ -71,13 +44,7 @@ export class ControlWatch {
 
   /** `undefined` when it is not revoked. */
   revocationOf(task: RevocableTask): { terminate: boolean } | undefined {
-    if (this.byId.size === 0 && this.byFilter.size === 0 && this.byWorkflow.size === 0) return undefined;
-    const own = this.byId.get(task.id);
-    if (own?.matches(task)) return own;
-    if (task.workflow !== undefined && this.byWorkflow.has(task.workflow))
-      return this.byWorkflow.get(task.workflow);
-    for (const revocation of this.byFilter.values()) if (revocation.matches(task)) return revocation;
-    return undefined;
+    return this.revocations.of(task);
   }
 
   rateLimitOf(task: string): RateLimit | undefined {
@@ -117,41 +84,12 @@ export class ControlWatch {
   private apply(message: JsMsg): void {
     const key = message.subject.slice(this.names.controlKey('').length);
     const removed = message.data.length === 0;
-    const [kind, scope] = key.split('.');
-    if (kind === 'revoke' && scope === 'workflow') this.applyWorkflow(key, removed, message);
-    else if (kind === 'revoke') this.applyRevocation(key, scope === 'id', removed, message);
-    else if (kind === 'rate') this.applyRate(key, removed, message);
+    const [kind] = key.split('.');
+    if (kind === 'revoke') {
+      this.revocations.apply(key, message);
+      if (!removed) this.onRevoke();
+    } else if (kind === 'rate') this.applyRate(key, removed, message);
     else if (kind === 'worker') this.applyPeer(key, removed, message);
-  }
-
-  private applyRevocation(key: string, single: boolean, removed: boolean, message: JsMsg): void {
-    const before = message.time.getTime() + CLOCK_SKEW_MS;
-    const enqueuedBefore = (task: RevocableTask): boolean => Date.parse(task.enqueuedAt) <= before;
-    if (single) {
-      const entry = removed ? undefined : taskRevocationSchema.safeParse(message.json()).data;
-      const id = key.slice('revoke.id.'.length);
-      if (entry === undefined) this.byId.delete(id);
-      else this.byId.set(id, { terminate: entry.terminate, matches: enqueuedBefore });
-    } else {
-      const entry = removed ? undefined : filterRevocationSchema.safeParse(message.json()).data;
-      if (entry === undefined) {
-        this.byFilter.delete(key);
-      } else {
-        const { terminate, ...filter } = entry;
-        const matches = (task: RevocableTask): boolean => matchesFilter(filter, task) && enqueuedBefore(task);
-        this.byFilter.set(key, { terminate, matches });
-      }
-    }
-    if (!removed) this.onRevoke();
-  }
-
-  /** Whenever its tasks were enqueued: a cancelled workflow never goes on. */
-  private applyWorkflow(key: string, removed: boolean, message: JsMsg): void {
-    const entry = removed ? undefined : workflowRevocationSchema.safeParse(message.json()).data;
-    const id = key.slice('revoke.workflow.'.length);
-    if (entry === undefined) this.byWorkflow.delete(id);
-    else this.byWorkflow.set(id, { terminate: entry.terminate, matches: () => true });
-    if (!removed) this.onRevoke();
   }
 
   private applyRate(key: string, removed: boolean, message: JsMsg): void {
@@ -165,16 +103,8 @@ export class ControlWatch {
     const name = key.slice('worker.'.length);
     if (entry === undefined || entry.state === 'draining') this.peers.delete(name);
     else this.peers.set(name, { queues: entry.queues, seenAt: message.time.getTime() });
+    // One that was killed says nothing more.
+    const since = Date.now() - OFFLINE_AFTER_MS;
+    for (const [peer, { seenAt }] of this.peers) if (seenAt < since) this.peers.delete(peer);
   }
-}
-
-export function matchesFilter(
-  filter: TaskFilter,
-  task: { queue: string; task: string; tenant: string | undefined },
-): boolean {
-  return (
-    (filter.queue === undefined || filter.queue === task.queue) &&
-    (filter.task === undefined || filter.task === task.task) &&
-    (filter.tenant === undefined || filter.tenant === task.tenant)
-  );
 }

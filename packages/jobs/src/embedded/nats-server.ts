@@ -40,6 +40,8 @@ export interface NatsServer {
   stop(): Promise<void>;
 }
 
+/** Bytes: more than any disk of a developer's machine. */
+const MAX_FILE_STORE = 2 ** 43;
 const START_TIMEOUT_MS = 15_000;
 const STOP_GRACE_MS = 5_000;
 const POLL_MS = 10;
@@ -133,6 +135,8 @@ class ChildNatsServer implements NatsServer {
       `ports_file_dir: ${JSON.stringify(portsDir)}`,
       'jetstream {',
       `  store_dir: ${JSON.stringify(this.dataDir)}`,
+      // Limits of streams are reservations; by default all of them together may not exceed three quarters of the free disk.
+      `  max_file_store: ${MAX_FILE_STORE}`,
       `  sync_interval: ${JSON.stringify(this.options.syncInterval ?? '2m')}`,
       '}',
     ].join('\n');

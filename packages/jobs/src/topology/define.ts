@@ -38,6 +38,8 @@ export interface TopologyOptions {
   deadLettersExpireMs?: number;
   /** How long events are kept, in milliseconds. Default 7 days. */
   eventsExpireMs?: number;
+  /** The oldest events go when all of them take more than this, in bytes; the server reserves it. Default: no limit. */
+  eventsMaxBytes?: number;
   /** How long workflows are kept after they have succeeded or were cancelled, in milliseconds. Default 7 days. Failed ones: as long as dead letters. */
   workflowsExpireMs?: number;
 }
@@ -118,7 +120,7 @@ export function defineTopology(options: TopologyOptions): Topology {
         { ...shared, ackWaitMs },
       ),
       logStream(names.deadStream, names.deadFilter, deadLettersExpireMs, shared),
-      logStream(names.eventStream, names.eventFilter, options.eventsExpireMs ?? 7 * DAY_MS, shared),
+      eventStream(names, options, shared),
       resultBucket(names, options.resultExpiresMs ?? DAY_MS, shared),
       keyValueBucket(names.controlStream, names.controlKeyFilter, shared),
       keyValueBucket(names.lockStream, names.lockKeyFilter, shared),
@@ -217,6 +219,16 @@ function logStream(name: string, filter: string, expiresMs: number, shared: Shar
     },
     consumers: [],
   };
+}
+
+function eventStream(
+  names: Names,
+  { eventsExpireMs = 7 * DAY_MS, eventsMaxBytes }: TopologyOptions,
+  shared: Shared,
+): StreamDeclaration {
+  const stream = logStream(names.eventStream, names.eventFilter, eventsExpireMs, shared);
+  if (eventsMaxBytes === undefined) return stream;
+  return { ...stream, config: { ...stream.config, max_bytes: positive('eventsMaxBytes', eventsMaxBytes) } };
 }
 
 /** Laid out as a NATS key-value bucket, so that `nats kv get task_results <id>` and every client's key-value API read it. */

@@ -25,9 +25,20 @@ type Outcome = keyof TopologyReport | { conflict: string };
  * Idempotent and safe to run from many processes at once.
  * @throws TopologyConflictError with every difference that the server refuses to apply
  */
-export async function reconcileTopology(
+export function reconcileTopology(connection: NatsConnection, topology: Topology): Promise<TopologyReport> {
+  return reconcileStreams(connection, topology.streams);
+}
+
+export interface ReconcileOptions {
+  /** Change what is there already, where it differs. Default true; false for programs that do not know the whole configuration. */
+  update?: boolean;
+}
+
+/** As `reconcileTopology`, for streams that belong to no topology. */
+export async function reconcileStreams(
   connection: NatsConnection,
-  topology: Topology,
+  streams: readonly StreamDeclaration[],
+  { update = true }: ReconcileOptions = {},
 ): Promise<TopologyReport> {
   const manager = await openManager(connection);
   const report: TopologyReport = { created: [], updated: [], unchanged: [] };
@@ -36,13 +47,13 @@ export async function reconcileTopology(
     if (typeof outcome === 'string') report[outcome].push(name);
     else conflicts.push(`${name}: ${outcome.conflict}`);
   };
-  for (const declaration of topology.streams) {
+  for (const declaration of streams) {
     const { name } = declaration.config;
-    const outcome = await reconcileStream(manager, declaration);
+    const outcome = await reconcileStream(manager, declaration, update);
     note(name, outcome);
     if (typeof outcome !== 'string') continue;
     for (const consumer of declaration.consumers) {
-      note(`${name}/${consumer.durable_name}`, await reconcileConsumer(manager, name, consumer));
+      note(`${name}/${consumer.durable_name}`, await reconcileConsumer(manager, name, consumer, update));
     }
   }
   if (conflicts.length > 0) throw new TopologyConflictError(conflicts);
@@ -61,14 +72,18 @@ async function openManager(connection: NatsConnection): Promise<JetStreamManager
   }
 }
 
-async function reconcileStream(manager: JetStreamManager, { config }: StreamDeclaration): Promise<Outcome> {
+async function reconcileStream(
+  manager: JetStreamManager,
+  { config }: StreamDeclaration,
+  update: boolean,
+): Promise<Outcome> {
   const current = await unlessMissing(
     () => manager.streams.info(config.name),
     JetStreamApiCodes.StreamNotFound,
   );
   if (current === undefined) return attempt('created', () => manager.streams.add(config));
   const changes = difference<StreamConfig>(config, current.config);
-  if (changes.length === 0) return 'unchanged';
+  if (!update || changes.length === 0) return 'unchanged';
   return attempt('updated', () => manager.streams.update(config.name, config), changes);
 }
 
@@ -76,6 +91,7 @@ async function reconcileConsumer(
   manager: JetStreamManager,
   stream: string,
   config: StreamDeclaration['consumers'][number],
+  update: boolean,
 ): Promise<Outcome> {
   const current = await unlessMissing(
     () => manager.consumers.info(stream, config.durable_name),
@@ -83,7 +99,7 @@ async function reconcileConsumer(
   );
   if (current === undefined) return attempt('created', () => manager.consumers.add(stream, config));
   const changes = difference<ConsumerConfig>(config, current.config);
-  if (changes.length === 0) return 'unchanged';
+  if (!update || changes.length === 0) return 'unchanged';
   return attempt(
     'updated',
     // A paused lane stays paused.

@@ -46,9 +46,10 @@ export class WorkflowLookup {
     return { ...summary, steps: countSteps(tree), tree };
   }
 
-  /** Throws `ResultTimeoutError`. */
-  async outcome(id: string, timeoutMs: number): Promise<WorkflowOutcome> {
-    const summary = await this.ended(id, timeoutMs);
+  /** Throws `ResultTimeoutError`, or the signal's reason. */
+  async outcome(id: string, timeoutMs: number, signal?: AbortSignal): Promise<WorkflowOutcome> {
+    signal?.throwIfAborted();
+    const summary = await this.ended(id, timeoutMs, signal);
     if (summary.state !== 'SUCCESS') return { ...summary, result: null };
     const run = await this.engine.runs.load(id);
     const result = run === undefined ? null : await new Results(this.engine.ends, run).of(run.plan.root);
@@ -81,11 +82,12 @@ export class WorkflowLookup {
     return records;
   }
 
-  private ended(id: string, timeoutMs: number): Promise<WorkflowSummary> {
+  private ended(id: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<WorkflowSummary> {
     if (!this.following) void this.followConnection();
     return new Promise<WorkflowSummary>((resolve, reject) => {
       const finish = (settle: () => void): void => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
         this.waiting.delete(look);
         if (!subscription.isClosed()) subscription.unsubscribe();
         settle();
@@ -93,6 +95,8 @@ export class WorkflowLookup {
       const accept = (summary: WorkflowSummary | undefined): void => {
         if (summary !== undefined && summary.state !== 'STARTED') finish(() => resolve(summary));
       };
+      const giveUp = (): void => finish(() => reject(signal?.reason));
+      signal?.addEventListener('abort', giveUp);
       const expire = (): void => finish(() => reject(new ResultTimeoutError(id, timeoutMs, 'Workflow')));
       const timer = setTimeout(expire, timeoutMs);
       // Subscribed before the look-up, so that an end stored in between is not missed.

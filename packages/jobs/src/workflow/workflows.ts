@@ -56,8 +56,8 @@ export interface Workflows {
   start(definition: WorkflowDefinition, options?: StartWorkflowOptions): Promise<WorkflowStarted>;
   /** The tree with states and times; `undefined` for an id that nobody has seen, or whose workflow has expired. */
   get(id: string): Promise<WorkflowView | undefined>;
-  /** Waits for its end, without polling. A failed one has ended, too. Throws ResultTimeoutError (default: after 30,000 ms). */
-  result(id: string, options?: { timeoutMs?: number }): Promise<WorkflowOutcome>;
+  /** Waits for its end, without polling. A failed one has ended, too. Throws ResultTimeoutError (default: after 30,000 ms), or the signal's reason. */
+  result(id: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<WorkflowOutcome>;
   /** Takes it back: revokes what waits, signals what runs (`terminate`: ends it at once), and starts nothing that follows. */
   cancel(id: string, options?: { terminate?: boolean }): Promise<CancelResult>;
   /** The newest first. */
@@ -89,8 +89,8 @@ export function workflowsOf(parts: WorkflowsParts): Workflows {
   return {
     start: (definition, options) => starter.start(definition, options),
     get: (id) => looking.view(requireToken(id, 'id')),
-    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS } = {}) =>
-      looking.outcome(requireToken(id, 'id'), timeoutMs),
+    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal } = {}) =>
+      looking.outcome(requireToken(id, 'id'), timeoutMs, signal),
     cancel: (id, options) => cancelWorkflow({ ...parts, names }, requireToken(id, 'id'), options),
     list: (options) => listWorkflows({ connection, names, engine }, options),
     previous: (id, node) => previousResult(engine, requireToken(id, 'id'), node),

@@ -91,10 +91,17 @@ export async function createApiKey(
   return { key, text: formatKey({ id, secret }) };
 }
 
-/** The tenant's keys, the newest first, revoked ones included. Inside the caller's transaction, as the tenant. */
-export async function listApiKeys(client: Queryable): Promise<ApiKey[]> {
+/** The tenant's keys, the newest first, revoked ones included, those after the key `after`. Inside the caller's transaction, as the tenant. */
+export async function listApiKeys(
+  client: Queryable,
+  { after, limit }: { after?: string | undefined; limit?: number } = {},
+): Promise<ApiKey[]> {
   const { rows } = await client.query<KeyRow>(
-    `SELECT ${COLUMNS} FROM api_key WHERE tenant_id = current_tenant() ORDER BY created_at DESC, id`,
+    `SELECT ${COLUMNS} FROM api_key k WHERE tenant_id = current_tenant() AND ($1::text IS NULL OR EXISTS (
+       SELECT FROM api_key a WHERE a.tenant_id = current_tenant() AND a.id = $1
+         AND (k.created_at < a.created_at OR (k.created_at = a.created_at AND k.id > a.id))))
+     ORDER BY created_at DESC, id LIMIT $2`,
+    [after ?? null, limit ?? null],
   );
   return rows.map(toKey);
 }

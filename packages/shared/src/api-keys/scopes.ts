@@ -13,6 +13,8 @@ export const SCOPES = {
   'webhooks:admin': 'Add, change and remove webhook endpoints and subscriptions, replay deliveries',
   'sources:read': 'See sources of customer events',
   'sources:admin': 'Add, change and remove sources of customer events and their write keys',
+  'profiles:read': 'See profiles of customers: who they are and what they did',
+  'profiles:admin': 'Undo merges of profiles',
   'keys:admin': 'List, create, rotate and revoke API keys',
 } as const;
 

@@ -1,7 +1,7 @@
 /** The stream of audit events: whoever changes something tells it here, and a job writes it down for good. */
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
-import { scopedName } from '@stratum/jobs';
+import { scopedName, type ReconcileOptions } from '@stratum/jobs';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
 import { ensureWorkQueueStream } from '../work-queue-stream.js';
@@ -43,19 +43,22 @@ export function auditNames(prefix: string): AuditNames {
   };
 }
 
-/** Creates the stream and its consumer unless they are there. */
+/** Brings the stream and its consumer to what is configured. */
 export async function ensureAuditStream(
   connection: NatsConnection,
-  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS'>,
+  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'AUDIT_MAX_BYTES'>,
+  options?: ReconcileOptions,
 ): Promise<void> {
   const names = auditNames(configuration.STRATUM_PREFIX);
-  await ensureWorkQueueStream(connection, {
+  const declared = {
     ...names,
     description: 'Audit events on their way to the database',
     replicas: configuration.STRATUM_REPLICAS,
+    maxBytes: configuration.AUDIT_MAX_BYTES,
     ackWaitNs: ACK_WAIT_NS,
     duplicateWindowNs: DUPLICATE_WINDOW_NS,
-  });
+  };
+  await ensureWorkQueueStream(connection, declared, options);
 }
 
 /** Resolves once the broker has stored it. */

@@ -15,8 +15,11 @@ const seconds = (byDefault: number): z.ZodType<number> =>
     .default(byDefault)
     .transform((value) => value * 1000);
 
-const count = (byDefault: number, max = 1_000_000): z.ZodType<number> =>
-  z.coerce.number().int().min(1).max(max).default(byDefault);
+const count = (byDefault: number, max = 1_000_000, min = 1): z.ZodType<number> =>
+  z.coerce.number().int().min(min).max(max).default(byDefault);
+
+/** The size of a stream: a message and more must fit. */
+const bytes = (byDefault: number): z.ZodType<number> => count(byDefault, Number.MAX_SAFE_INTEGER, 1_048_576);
 
 /** 0: for ever. */
 const days = (byDefault: number, min: number): z.ZodType<number> =>
@@ -64,6 +67,14 @@ const configurationSchema = z.object({
     .default('stratum'),
   /** Copies of every stream in a NATS cluster. Default 1. */
   STRATUM_REPLICAS: count(1, 5),
+  /** State changes of tasks kept at most, in bytes: beyond it the oldest go. Reserved on the broker's disk. Default 1,073,741,824. */
+  TASK_EVENTS_MAX_BYTES: bytes(1_073_741_824),
+  /** Customer events that may wait for the database, in bytes: beyond it the API answers 503. Reserved. Default 2,147,483,648. */
+  CUSTOMER_EVENTS_MAX_BYTES: bytes(2_147_483_648),
+  /** Domain events kept at most, in bytes: beyond it the oldest go. Reserved. Default 536,870,912. */
+  DOMAIN_EVENTS_MAX_BYTES: bytes(536_870_912),
+  /** Audit events that may wait for the database, in bytes: beyond it nothing can be changed. Reserved. Default 536,870,912. */
+  AUDIT_MAX_BYTES: bytes(536_870_912),
   /** Keys for credentials at rest: `<id>:<base64 of 32 bytes>`, the first one encrypts, further ones still decrypt. */
   STRATUM_CREDENTIALS_KEY: z.string().transform((value, context) => {
     try {
@@ -136,6 +147,8 @@ const configurationSchema = z.object({
     .optional(),
   /** Requests of one key, or of one address without a key, in a second and process; more are answered with 429. Default 500. */
   API_RATE_LIMIT: count(500),
+  /** Requests of one address with a wrong API key or write key, or without one, in a minute and process; more are answered with 429. Default 100. */
+  API_FAILED_KEYS_LIMIT: count(100),
   /** Larger request bodies are refused, in bytes, also after decompression. Default 1,048,576. */
   API_BODY_LIMIT: count(1_048_576, 67_108_864),
   /** A request that takes longer to arrive is cut off, in seconds. Default 30. */

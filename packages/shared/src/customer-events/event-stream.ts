@@ -31,16 +31,17 @@ export function eventStreamNames(prefix: string): EventStreamNames {
   };
 }
 
-/** Creates the stream and its consumer unless they are there. */
+/** Brings the stream and its consumer to what is configured. */
 export async function ensureEventStream(
   connection: NatsConnection,
-  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS'>,
+  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'CUSTOMER_EVENTS_MAX_BYTES'>,
 ): Promise<void> {
   const names = eventStreamNames(configuration.STRATUM_PREFIX);
   await ensureWorkQueueStream(connection, {
     ...names,
     description: 'Customer events on their way to the database',
     replicas: configuration.STRATUM_REPLICAS,
+    maxBytes: configuration.CUSTOMER_EVENTS_MAX_BYTES,
     ackWaitNs: EVENT_ACK_WAIT_MS * 1_000_000,
   });
 }

@@ -43,7 +43,7 @@ export function namesSomebody(id: string): boolean {
 }
 
 /** Letters in lower case, no spaces around; `undefined` when it is no address. */
-function normaliseEmail(text: unknown): string | undefined {
+export function normaliseEmail(text: unknown): string | undefined {
   if (typeof text !== 'string' || text.length > MAX_ADDRESS) return undefined;
   const address = text.trim().normalize('NFC').toLowerCase();
   return ADDRESS.test(address) ? address : undefined;

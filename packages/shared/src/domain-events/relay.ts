@@ -2,9 +2,9 @@
  * Publishes what the services have written into `domain_event`: after the transaction that makes it true, at least once, and once for
  * whoever reads the stream, because an event's id is its de-duplication key.
  */
-import { jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { DiscardPolicy, jetstream, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
-import { scopedName } from '@stratum/jobs';
+import { reconcileStreams, scopedName } from '@stratum/jobs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
@@ -34,11 +34,10 @@ export function domainEventNames(prefix: string): DomainEventNames {
 
 export async function ensureDomainEventStream(
   connection: NatsConnection,
-  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS'>,
+  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'DOMAIN_EVENTS_MAX_BYTES'>,
 ): Promise<void> {
   const names = domainEventNames(configuration.STRATUM_PREFIX);
-  const manager = await jetstreamManager(connection);
-  await manager.streams.add({
+  const config = {
     name: names.stream,
     description: 'What tenants can listen to',
     subjects: [names.filter],
@@ -46,8 +45,12 @@ export async function ensureDomainEventStream(
     storage: StorageType.File,
     num_replicas: configuration.STRATUM_REPLICAS,
     max_age: KEPT_NS,
+    max_bytes: configuration.DOMAIN_EVENTS_MAX_BYTES,
+    // What is read has been acted on, and stays for whoever wants to look: the oldest can go.
+    discard: DiscardPolicy.Old,
     duplicate_window: DUPLICATE_WINDOW_NS,
-  });
+  };
+  await reconcileStreams(connection, [{ config, consumers: [] }]);
 }
 
 export interface DomainEventRelay {

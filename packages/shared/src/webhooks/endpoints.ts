@@ -119,9 +119,16 @@ function secretFor(source: SourceName, given: string | undefined): { secret: str
 }
 
 /** The oldest first. */
-export async function listWebhookEndpoints(client: Queryable): Promise<WebhookEndpoint[]> {
+/** The oldest first, those after the endpoint `after`. */
+export async function listWebhookEndpoints(
+  client: Queryable,
+  { after, limit }: { after?: string | undefined; limit?: number } = {},
+): Promise<WebhookEndpoint[]> {
   const { rows } = await client.query<EndpointRow>(
-    `SELECT ${COLUMNS} FROM webhook_endpoint WHERE tenant_id = current_tenant() AND removed_at IS NULL ORDER BY created_at, id`,
+    `SELECT ${COLUMNS} FROM webhook_endpoint e WHERE tenant_id = current_tenant() AND removed_at IS NULL AND ($1::text IS NULL OR EXISTS (
+       SELECT FROM webhook_endpoint a WHERE a.tenant_id = current_tenant() AND a.id = $1 AND (e.created_at, e.id) > (a.created_at, a.id)))
+     ORDER BY created_at, id LIMIT $2`,
+    [after ?? null, limit ?? null],
   );
   return rows.map(toEndpoint);
 }

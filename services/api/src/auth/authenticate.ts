@@ -4,10 +4,11 @@ import type { FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import { ProblemError } from '../http/problem.js';
 import type { ApiServer } from '../http/types.js';
+import type { FailedAttempts } from './failed-attempts.js';
 
 const BEARER = /^Bearer +(\S+)$/i;
 
-export function useAuthentication(app: ApiServer, pool: Pool): void {
+export function useAuthentication(app: ApiServer, pool: Pool, attempts: FailedAttempts): void {
   app.decorateRequest('principal', undefined);
   app.addHook('onRoute', ({ config, method, url }) => {
     if (config?.access === undefined)
@@ -17,15 +18,24 @@ export function useAuthentication(app: ApiServer, pool: Pool): void {
     const { access } = request.routeOptions.config;
     // Without a route there is nothing to protect: it is a 404.
     if (access === undefined || access === 'public') return;
-    request.principal = await authenticate(request, pool);
+    request.principal = await authenticate(request, pool, attempts);
     if (!request.principal.scopes.has(access)) throw lacks(access);
   });
 }
 
-async function authenticate(request: FastifyRequest, pool: Pool): Promise<Principal> {
+async function authenticate(
+  request: FastifyRequest,
+  pool: Pool,
+  attempts: FailedAttempts,
+): Promise<Principal> {
   const [, text] = BEARER.exec(request.headers.authorization ?? '') ?? [];
+  attempts.admit(request, text);
   const principal = text === undefined ? undefined : await authenticateApiKey(pool, text);
-  if (principal !== undefined) return principal;
+  if (text !== undefined && principal !== undefined) {
+    attempts.succeeded(text);
+    return principal;
+  }
+  attempts.failed(request, text);
   throw new ProblemError(
     'unauthenticated',
     text === undefined
@@ -48,6 +58,8 @@ export function principalOf(request: FastifyRequest): Principal {
 }
 
 const TENANT_HEADER = 'stratum-tenant';
+/** As everybody writes it: no sign, no exponent, and not nothing. */
+const TENANT = /^\d{1,15}$/;
 
 /**
  * The tenant that a request is about: the key's own, or the one that a key of the platform names in the header `Stratum-Tenant`.
@@ -57,9 +69,8 @@ export function tenantOf(request: FastifyRequest): number | undefined {
   const principal = principalOf(request);
   const named = request.headers[TENANT_HEADER];
   if (named === undefined) return principal.tenantId;
-  const tenantId = Number(named);
-  const isTenant = Number.isSafeInteger(tenantId) && tenantId >= 0;
-  if (principal.tenantId === undefined && isTenant) return tenantId;
+  const tenantId = TENANT.test(String(named)) ? Number(named) : undefined;
+  if (principal.tenantId === undefined && tenantId !== undefined) return tenantId;
   if (principal.tenantId !== undefined && principal.tenantId === tenantId) return tenantId;
   const message =
     principal.tenantId === undefined

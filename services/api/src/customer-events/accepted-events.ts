@@ -21,7 +21,10 @@ export class AcceptedEvents {
   private heldBytes = 0;
 
   constructor(private readonly options: AcceptedEventsOptions) {
-    this.publisher = new AckMultiplexer(options.connection, { deadlineMs: PUBLISH_DEADLINE_MS });
+    this.publisher = new AckMultiplexer(options.connection, {
+      deadlineMs: PUBLISH_DEADLINE_MS,
+      failWhenFull: true,
+    });
     this.subject = eventStreamNames(options.prefix).subject;
   }
 

@@ -23,7 +23,12 @@ export const idempotencyHeaders = z.object({
     .describe('Any text of yours. The same request under the same key within a day has its effect once.'),
 });
 
-const entrySchema = z.object({ fingerprint: z.string(), done: z.boolean() });
+const entrySchema = z.object({
+  fingerprint: z.string(),
+  done: z.boolean(),
+  /** What it made: not always what it would have made, where the same was there already. */
+  made: z.string().optional(),
+});
 
 export interface IdempotentRequest {
   /** What tells requests of different callers and kinds apart. */
@@ -50,10 +55,11 @@ export class Idempotency {
 
   /**
    * Runs `effect`, unless it is known to have been done. A request whose earlier try was cut short does it again: the id makes that
-   * harmless.
+   * harmless. Resolves with the id of what was made, now or then.
+   * @param effect resolves with the id of what it has made
    * @throws ProblemError `invalid` when the key stood for another request
    */
-  async run(request: IdempotentRequest, effect: () => Promise<void>): Promise<void> {
+  async run(request: IdempotentRequest, effect: () => Promise<string>): Promise<string> {
     const id = this.idOf(request);
     const fingerprint = hash([request.body]);
     const known = await this.claim(id, fingerprint);
@@ -64,9 +70,10 @@ export class Idempotency {
         { errors: [{ field: 'headers.idempotency-key', message: 'it was used for another request' }] },
       );
     }
-    if (known.done) return;
-    await effect();
-    await this.bucket.put(id, JSON.stringify({ fingerprint, done: true }));
+    if (known.done) return known.made ?? id;
+    const made = await effect();
+    await this.bucket.put(id, JSON.stringify({ fingerprint, done: true, made }));
+    return made;
   }
 
   private async claim(id: string, fingerprint: string): Promise<z.output<typeof entrySchema>> {

@@ -21,6 +21,7 @@ const TAGS = [
   ['subscriptions', 'Events that are sent out'],
   ['customer events', "Events of customers' sites and applications, in Segment's format"],
   ['sources', 'Where customer events come from'],
+  ['profiles', 'Who customers are, and what they did'],
   ['service', 'Health, metrics, this description'],
 ] as const;
 

@@ -1,6 +1,7 @@
 /** Errors as RFC 9457 problem details: what is wrong, with which field, and what to do. */
 import { InvalidPayloadError, InvalidWorkflowError, JobsError, type JobsErrorCode } from '@stratum/jobs';
 import { ApiKeyError } from '@stratum/shared/api-keys';
+import { DatabaseError } from 'pg';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 
@@ -114,7 +115,7 @@ export function toProblem(error: unknown): ProblemError {
   if (error instanceof InvalidWorkflowError) return fromWorkflow(error);
   if (error instanceof ApiKeyError) return invalid(`body.${error.field}`, error.message);
   if (error instanceof JobsError) return fromJobs(error);
-  return fromFastify(error) ?? fromConnection(error) ?? internal(error);
+  return fromFastify(error) ?? fromConnection(error) ?? fromDatabase(error) ?? internal(error);
 }
 
 function fromValidation(error: {
@@ -197,6 +198,24 @@ function fromConnection(error: unknown): ProblemError | undefined {
     retryAfter: 1,
     cause: error,
   });
+}
+
+/** PostgreSQL's codes for a text that it cannot hold, and for a row whose owner is not there. */
+const UNSTORABLE_TEXT = '22021';
+const NO_SUCH_OWNER = '23503';
+
+function fromDatabase(error: unknown): ProblemError | undefined {
+  if (!(error instanceof DatabaseError)) return undefined;
+  if (error.code === UNSTORABLE_TEXT)
+    return new ProblemError('bad-request', 'A text holds a NUL character, which cannot be stored.', {
+      cause: error,
+    });
+  // The tenant that a key of the platform names. Of its other references the API looks up what is there itself.
+  if (error.code === NO_SUCH_OWNER && error.constraint?.endsWith('_tenant_id_fkey') === true)
+    return new ProblemError('not-found', 'The tenant that Stratum-Tenant names is not there.', {
+      cause: error,
+    });
+  return undefined;
 }
 
 function internal(cause: unknown): ProblemError {

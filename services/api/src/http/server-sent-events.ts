@@ -10,12 +10,18 @@ const RETRY_MS = 1_000;
 
 /**
  * Sends each item until there are no more, or the client is gone. An event's id comes from what it says, so a client that comes back
- * with `Last-Event-ID` to any process is not told again what it knows.
+ * with `Last-Event-ID` to any process is not told again what it knows. One that has stopped reading is cut off: it would keep its place
+ * for ever.
  */
 export async function sendEvents(
   request: FastifyRequest,
   reply: FastifyReply,
-  { name, items, signal }: { name: string; items: AsyncIterable<unknown>; signal: AbortSignal },
+  {
+    name,
+    items,
+    signal,
+    keepAliveMs = KEEP_ALIVE_MS,
+  }: { name: string; items: AsyncIterable<unknown>; signal: AbortSignal; keepAliveMs?: number },
 ): Promise<void> {
   const seen = request.headers['last-event-id'];
   reply.hijack();
@@ -27,7 +33,16 @@ export async function sendEvents(
     'request-id': request.id,
   });
   raw.write(`retry: ${RETRY_MS}\n\n`);
-  const keepAlive = setInterval(() => raw.write(': still here\n\n'), KEEP_ALIVE_MS);
+  // Whether the client has taken anything since the last look.
+  let isRead = true;
+  raw.on('drain', () => (isRead = true));
+  const keepAlive = setInterval(() => {
+    if (raw.writableLength === 0) raw.write(': still here\n\n');
+    else if (isRead) isRead = false;
+    else raw.destroy();
+  }, keepAliveMs);
+  // What is still to be read when all has been said counts, too.
+  raw.once('close', () => clearInterval(keepAlive));
   try {
     for await (const item of items) {
       const data = JSON.stringify(item);
@@ -39,7 +54,6 @@ export async function sendEvents(
   } catch (error) {
     if (!signal.aborted) request.log.error({ err: error }, 'an event stream broke off');
   } finally {
-    clearInterval(keepAlive);
     raw.end();
   }
 }

@@ -4,6 +4,7 @@ import fastify, { LogController, type FastifyBaseLogger, type FastifyReply } fro
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
 import { useAuthentication } from '../auth/authenticate.js';
+import type { FailedAttempts } from '../auth/failed-attempts.js';
 import { useContentEncodings } from './content-encoding.js';
 import { useHttpMetrics } from './metrics.js';
 import { useOpenApi } from './openapi.js';
@@ -21,6 +22,7 @@ const SERVER_ERROR = 500;
 export async function createServer(
   { pool, configuration, registry }: ApiResources,
   logger: FastifyBaseLogger,
+  attempts: FailedAttempts,
 ): Promise<ApiServer> {
   const app = fastify({
     loggerInstance: logger,
@@ -60,7 +62,7 @@ export async function createServer(
   useHttpMetrics(app, registry);
   useContentEncodings(app, configuration.API_BODY_LIMIT);
   await useOpenApi(app, configuration);
-  useAuthentication(app, pool);
+  useAuthentication(app, pool, attempts);
   await app.register(rateLimit, {
     max: configuration.API_RATE_LIMIT,
     timeWindow: 1_000,

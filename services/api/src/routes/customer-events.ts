@@ -5,6 +5,7 @@
 import { EVENT_TYPES, type EventType, type KnownSource } from '@stratum/shared/customer-events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { FailedAttempts } from '../auth/failed-attempts.js';
 import type { AcceptedEvents } from '../customer-events/accepted-events.js';
 import { EventRate } from '../customer-events/event-rate.js';
 import { eventProblemSchema, parseBody, readEvents } from '../customer-events/read-events.js';
@@ -42,7 +43,7 @@ const PATHS: readonly { path: string; kind: EventType | 'batch'; isShort: boolea
 export function customerEventRoutes(
   app: ApiServer,
   { pool, configuration }: ApiResources,
-  accepted: AcceptedEvents,
+  { accepted, attempts }: { accepted: AcceptedEvents; attempts: FailedAttempts },
 ): void {
   const sources = new SourceCache(pool);
   const rate = new EventRate(configuration.INGEST_RATE_LIMIT);
@@ -97,7 +98,7 @@ export function customerEventRoutes(
       },
       handler: async (request, reply) => {
         const { writeKey } = request.params;
-        const source = await sources.find(writeKey);
+        const source = await sourceOf(request, writeKey);
         if (source === undefined) throw notFound('The write key');
         const base = configuration.API_PUBLIC_URL ?? `${request.protocol}://${request.host}`;
         return reply
@@ -113,10 +114,14 @@ export function customerEventRoutes(
     kind: EventType | 'batch',
   ): Promise<z.output<typeof acceptedSchema>> {
     const receivedAt = Date.now();
-    const fromHeader = headerKey(request);
-    const known = fromHeader === undefined ? undefined : await sources.find(fromHeader);
     const body = parseBody(request.body);
-    const source = known ?? (await sourceOf(bodyKey(body)));
+    const source = await sourceOf(request, headerKey(request), bodyKey(body));
+    if (source === undefined) {
+      throw new ProblemError(
+        'unauthenticated',
+        'The request carries no write key that is known here: send it as the user name of Basic authentication, or as writeKey in the body. See `stratum sources list`.',
+      );
+    }
     requireOrigin(request, source);
     const { accepted: events, problems } = readEvents(body, kind, receivedAt);
     if (events.length === 0) {
@@ -137,13 +142,22 @@ export function customerEventRoutes(
     return { success: true, ...(problems.length === 0 ? {} : { errors: problems }) };
   }
 
-  async function sourceOf(key: string | undefined): Promise<KnownSource> {
-    const source = key === undefined ? undefined : await sources.find(key);
-    if (source !== undefined) return source;
-    throw new ProblemError(
-      'unauthenticated',
-      'The request carries no write key that is known here: send it as the user name of Basic authentication, or as writeKey in the body. See `stratum sources list`.',
-    );
+  /** The first of the keys that is known. @throws ProblemError `rate-limited` when too many of the address were not */
+  async function sourceOf(
+    request: FastifyRequest,
+    ...keys: (string | undefined)[]
+  ): Promise<KnownSource | undefined> {
+    const given = keys.filter((key) => key !== undefined);
+    if (given.length === 0) attempts.admit(request, undefined);
+    for (const key of given) {
+      attempts.admit(request, key);
+      const source = await sources.find(key);
+      if (source === undefined) continue;
+      attempts.succeeded(key);
+      return source;
+    }
+    attempts.failed(request, given[0]);
+    return undefined;
   }
 }
 

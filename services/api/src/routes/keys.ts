@@ -12,12 +12,15 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { principalOf, tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['keys'];
 const scopes = z.array(z.enum(ALL_SCOPES)).min(1);
-const keyParams = z.object({ id: z.string().regex(/^[a-z0-9]{16}$/, 'is not the id of a key') });
+const keyId = z.string().regex(/^[a-z0-9]{16}$/, 'is not the id of a key');
+const keyParams = z.object({ id: keyId });
 const time = z.iso.datetime().nullable();
 
 const keySchema = z
@@ -52,11 +55,22 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
     schema: {
       tags,
       summary: 'The keys that there are, revoked ones included',
-      response: { 200: z.object({ items: z.array(keySchema) }) },
+      querystring: pageQuery,
+      response: { 200: pageOf(keySchema) },
     },
-    handler: async (request) => ({
-      items: (await withTenant(pool, ownerOf(request), listApiKeys)).map(toView),
-    }),
+    handler: async (request) => {
+      const { limit, cursor } = request.query;
+      const after = decodeCursor(keyId, cursor);
+      const found = await withTenant(pool, ownerOf(request), (client) =>
+        listApiKeys(client, { after, limit: limit + 1 }),
+      );
+      const items = found.slice(0, limit).map(toView);
+      const last = items.at(-1);
+      return {
+        items,
+        next_cursor: found.length > limit && last !== undefined ? encodeCursor(last.id) : null,
+      };
+    },
   });
   app.route({
     method: 'POST',
@@ -66,7 +80,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
       tags,
       summary: 'Make a key',
       body: z.strictObject({
-        name: z.string().trim().min(1).max(100),
+        name: plainText(100).min(1),
         scopes,
         expires_at: z.iso.datetime({ offset: true }).optional(),
       }),

@@ -15,14 +15,15 @@ import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['sources'];
 const params = z.object({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) });
-const name = z.string().trim().min(1).max(100);
+const name = plainText(100).min(1);
 const origins = z
-  .array(z.string().regex(/^https?:\/\/[^\s/]+$/, 'must be an origin such as https://shop.example.com'))
+  .array(z.string().regex(/^https?:\/\/[^\s/\0]+$/, 'must be an origin such as https://shop.example.com'))
   .max(100)
   .describe('Origins of pages that may send; empty: any.');
 const time = z.iso.datetime().nullable();

@@ -10,10 +10,11 @@ import {
   type Subscription,
 } from '@stratum/shared/subscriptions';
 import { z } from 'zod';
+import { plainText } from '../http/plain-text.js';
 
 const time = z.iso.datetime();
 export const eventTypes = z.array(z.enum(DOMAIN_EVENT_TYPES)).min(1);
-export const description = z.string().trim().max(200);
+export const description = plainText(200);
 export const subscriptionParams = z.object({ id: subscriptionIdSchema });
 export const deliveryParams = subscriptionParams.extend({
   event: z.string().refine((text) => parseEventId(text) !== undefined, 'is not the id of an event (evt_…)'),

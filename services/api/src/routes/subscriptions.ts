@@ -3,15 +3,10 @@ import { withTenant } from '@stratum/shared';
 import {
   createSubscription,
   describeEventTypes,
-  enqueueDeliveries,
   findSubscription,
   listSubscriptions,
-  MAX_REPLAYED,
   removeSubscription,
-  replayMissed,
-  resumeSubscription,
   rotateSecret,
-  stopSubscription,
   subscriptionAddress,
   updateSubscription,
   type Subscription,
@@ -19,10 +14,10 @@ import {
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
-import { audit } from '../http/audit.js';
-import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { subscriptionProblem } from './deliveries.js';
+import { existing, tellOfSubscription, unknownSubscription } from './own-subscription.js';
+import { subscriptionActivityRoutes } from './subscription-activity.js';
 import {
   description,
   eventTypes,
@@ -39,7 +34,7 @@ export function subscriptionRoutes(app: ApiServer, resources: ApiResources): voi
   listEventTypes(app);
   readRoutes(app, resources);
   writeRoutes(app, resources);
-  activityRoutes(app, resources);
+  subscriptionActivityRoutes(app, resources);
 }
 
 function listEventTypes(app: ApiServer): void {
@@ -166,7 +161,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
         if (done) await told(request, 'subscription.removed', id);
         return done;
       });
-      if (!removed) throw unknown(id);
+      if (!removed) throw unknownSubscription(id);
       return reply.code(204).send();
     },
   });
@@ -188,7 +183,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
         if (rotated !== undefined) await told(request, 'subscription.secret_rotated', id);
         return rotated;
       });
-      if (made === undefined) throw unknown(id);
+      if (made === undefined) throw unknownSubscription(id);
       return { ...toSubscriptionView(made.subscription), secret: made.secret };
     },
   });
@@ -199,105 +194,11 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
     id: string,
     details: Record<string, unknown> = {},
   ): Promise<void> {
-    return tell(resources, request, action, id, details);
+    return tellOfSubscription(resources, request, action, id, details);
   }
-}
-
-function activityRoutes(app: ApiServer, resources: ApiResources): void {
-  const { pool } = resources;
-  app.route({
-    method: 'POST',
-    url: '/v1/subscriptions/:id/pause',
-    config: { access: 'webhooks:admin' },
-    schema: {
-      tags,
-      summary: 'Send nothing for the time being',
-      description: 'What waits is skipped; it can be replayed on resuming.',
-      params: subscriptionParams,
-      response: { 200: subscriptionSchema },
-    },
-    handler: async (request) => {
-      const { id } = request.params;
-      const paused = await withTenant(pool, requireTenant(request), async (client) => {
-        const before = await findSubscription(client, id);
-        if (before?.status !== 'active') return before;
-        await stopSubscription(client, id, { status: 'paused', reason: 'Paused by its owner.' });
-        await tell(resources, request, 'subscription.paused', id);
-        return findSubscription(client, id);
-      });
-      return toSubscriptionView(existing(paused, id));
-    },
-  });
-  app.route({
-    method: 'POST',
-    url: '/v1/subscriptions/:id/resume',
-    config: { access: 'webhooks:admin' },
-    schema: {
-      tags,
-      summary: 'Send again, and what was missed where asked for',
-      params: subscriptionParams,
-      body: z
-        .strictObject({
-          replay: z.boolean().default(false).describe('Also send what was missed.'),
-          since: z.iso
-            .datetime({ offset: true })
-            .optional()
-            .describe('Missed since then. Default: since it began to fail, or was paused.'),
-        })
-        .nullish(),
-      response: {
-        200: subscriptionSchema.extend({
-          replayed: z
-            .int()
-            .describe(
-              `Events that are sent now. With ${MAX_REPLAYED} there may be more: ask again with \`since\`.`,
-            ),
-        }),
-      },
-    },
-    handler: async (request) => {
-      const { id } = request.params;
-      const tenantId = requireTenant(request);
-      const { replay = false, since } = request.body ?? {};
-      const { resumed, events } = await withTenant(pool, tenantId, async (client) => {
-        const done = await resumeSubscription(client, id);
-        const subscription = existing(await findSubscription(client, id), id);
-        await tell(resources, request, 'subscription.resumed', id, { replay });
-        const from = since === undefined ? done?.missedSince : new Date(since);
-        const missed = replay && from ? await replayMissed(client, subscription, from) : [];
-        return { resumed: subscription, events: missed };
-      });
-      await enqueueDeliveries(resources.client, { tenantId, subscriptionId: id }, events);
-      return { ...toSubscriptionView(resumed), replayed: events.length };
-    },
-  });
-}
-
-function tell(
-  resources: ApiResources,
-  request: FastifyRequest,
-  action: string,
-  id: string,
-  details: Record<string, unknown> = {},
-): Promise<void> {
-  return audit(resources, request, {
-    action,
-    subject: `subscription/${id}`,
-    tenantId: requireTenant(request),
-    details,
-  });
 }
 
 /** Of the address only its host: the rest may hold a secret. */
 function facts({ url, eventTypes: types }: Subscription): Record<string, unknown> {
   return { host: new URL(url).host, event_types: types };
-}
-
-function unknown(id: string): Error {
-  return notFound(`The subscription "${id}"`);
-}
-
-function existing(subscription: Subscription | undefined, id: string): Subscription {
-  if (subscription === undefined) throw unknown(id);
-  return subscription;
 }

@@ -40,10 +40,18 @@ export const taskOptionsSchema = z
     error: 'give delay_ms or eta, not both',
     path: ['eta'],
   })
+  .refine(({ delay_ms: delay, eta }) => delay !== undefined || eta === undefined || isNear(eta), {
+    error: `must be within ${MAX_DELAY_MS / DAY_MS} days`,
+    path: ['eta'],
+  })
   .refine(({ unique_key: key, unique_for_ms: forMs }) => key !== undefined || forMs === undefined, {
     error: 'needs unique_key',
     path: ['unique_for_ms'],
   });
+
+function isNear(time: string): boolean {
+  return Date.parse(time) <= Date.now() + MAX_DELAY_MS;
+}
 
 /** @param scope whose unique keys they are: those of different tenants never meet */
 export function toEnqueueOptions(options: z.output<typeof taskOptionsSchema>, scope: string): EnqueueOptions {

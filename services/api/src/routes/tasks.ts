@@ -115,12 +115,14 @@ function enqueueRoute(
       const asked = { scope: [scope, 'task', contract.name], key, body: { payload, options } };
       const id = idempotency.idOf(asked);
       let made: z.output<typeof enqueuedSchema> | undefined;
-      await idempotency.run(asked, async () => {
+      const madeId = await idempotency.run(asked, async () => {
         // An earlier try that was cut short may have enqueued it.
         if ((await resources.client.status(id)) === undefined) made = await enqueue(id);
+        return made?.id ?? id;
       });
-      const state = (await resources.client.status(id))?.state ?? stateOf(options);
-      return reply.code(202).send(made ?? { id, state, duplicate: true });
+      if (made !== undefined) return reply.code(202).send(made);
+      const state = (await resources.client.status(madeId))?.state ?? stateOf(options);
+      return reply.code(202).send({ id: madeId, state, duplicate: true });
     },
   });
 }
@@ -211,6 +213,8 @@ function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: T
   app.route({
     method: 'GET',
     url: '/v1/tasks/:id/events',
+    // An answer without a body would never come: the stream lasts as long as the task.
+    exposeHeadRoute: false,
     config: { access: 'tasks:read' },
     schema: {
       tags,

@@ -15,6 +15,8 @@ import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { plainText } from '../http/plain-text.js';
 import { invalid, notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import type { EndpointCache } from '../webhooks/endpoint-cache.js';
@@ -28,7 +30,7 @@ import {
 } from './webhook-schemas.js';
 
 const tags = ['webhooks'];
-const name = z.string().trim().min(1).max(100);
+const name = plainText(100).min(1);
 const secret = z.string().max(500);
 const MAX_GRACE_SECONDS = 7 * 86_400;
 
@@ -74,11 +76,21 @@ function readRoutes(app: ApiServer, resources: ApiResources, { publicUrl }: Endp
     schema: {
       tags,
       summary: 'The endpoints that senders call',
-      response: { 200: z.object({ items: z.array(endpointSchema) }) },
+      querystring: pageQuery,
+      response: { 200: pageOf(endpointSchema) },
     },
     handler: async (request) => {
-      const endpoints = await asTenant(resources, request, listWebhookEndpoints);
-      return { items: endpoints.map((endpoint) => endpointView(endpoint, publicUrl())) };
+      const { limit, cursor } = request.query;
+      const after = decodeCursor(endpointParams.shape.id, cursor);
+      const found = await asTenant(resources, request, (client) =>
+        listWebhookEndpoints(client, { after, limit: limit + 1 }),
+      );
+      const items = found.slice(0, limit).map((endpoint) => endpointView(endpoint, publicUrl()));
+      const last = items.at(-1);
+      return {
+        items,
+        next_cursor: found.length > limit && last !== undefined ? encodeCursor(last.id) : null,
+      };
     },
   });
   app.route({

@@ -61,6 +61,7 @@ export function workflowRoutes(
       let started = { id, duplicate: true };
       await idempotency.run(asked, async () => {
         started = await start(id);
+        return started.id;
       });
       return reply.code(202).send(started);
     },
@@ -114,14 +115,16 @@ export function workflowRoutes(
     },
     handler: async (request, reply) => {
       const { id } = request.params;
+      const { wait } = request.query;
       const view = await ownView(request, id);
-      longRequests.begin(request, reply);
+      if (view.state !== 'STARTED') return reply.code(200).send(await workflows.result(id));
+      if (wait === 0) return reply.code(202).send(view);
+      const signal = longRequests.begin(request, reply);
       try {
-        const timeoutMs = Math.max(1, request.query.wait * 1000);
-        return await reply.code(200).send(await workflows.result(id, { timeoutMs }));
+        return await reply.code(200).send(await workflows.result(id, { timeoutMs: wait * 1000, signal }));
       } catch (error) {
         if (!(error instanceof ResultTimeoutError)) throw error;
-        return reply.code(202).send(view);
+        return reply.code(202).send(await ownView(request, id));
       }
     },
   });

@@ -9,6 +9,7 @@
  */
 import { withTenant, type KeyRing } from '@stratum/shared';
 import type { Identifier } from '@stratum/shared/customer-events';
+import { WRITER_LOCK } from '@stratum/shared/profiles';
 import type { Pool, PoolClient } from 'pg';
 import { toRow, type EventRow, type IncomingEvent } from './event-row.js';
 import { EventPartitions } from './event-partitions.js';
@@ -39,9 +40,6 @@ export interface WriteOutcome {
   /** Joints of identifiers that would have joined too much. */
   refusedLinks: number;
 }
-
-/** One writer of a tenant's events at a time. Also taken to undo a merge. */
-export const WRITER_LOCK = "pg_advisory_xact_lock(hashtext('stratum.customer_events'), hashtext($1::text))";
 
 /** Events after which the database is told how large its tables have become, and by how many times more before it is told again. */
 const FIRST_TOLD = 500;

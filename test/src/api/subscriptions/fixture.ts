@@ -73,7 +73,11 @@ export async function openOutgoing(options: OutgoingOptions = {}): Promise<Outgo
   const api = await openApi({ SCANNER_ALLOWED_HOSTS: hosts.join(',') });
   const { database, connection, prefix, client } = api;
   const logger = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
-  await ensureDomainEventStream(connection, { STRATUM_PREFIX: prefix, STRATUM_REPLICAS: 1 });
+  await ensureDomainEventStream(connection, {
+    STRATUM_PREFIX: prefix,
+    STRATUM_REPLICAS: 1,
+    DOMAIN_EVENTS_MAX_BYTES: 1_048_576,
+  });
   const pool = database.as('stratum_scheduler');
   const relay = createDomainEventRelay({ pool, connection, prefix, logger });
   relay.start();

@@ -4,9 +4,9 @@
  *
  * A merge is undone from the outside in: while the profile that went on is itself part of another one, that merge has to be undone first.
  */
-import { withTenant } from '@stratum/shared';
+import { withTenant } from '../database/database.js';
 import type { Pool, PoolClient } from 'pg';
-import { WRITER_LOCK } from '../ingest/event-writer.js';
+import { WRITER_LOCK } from './writer-lock.js';
 
 export interface Unmerged {
   merge_id: number;
@@ -17,9 +17,10 @@ export interface Unmerged {
 }
 
 export class UnmergeError extends Error {
-  readonly code = 'cannot_unmerge';
-
-  constructor(message: string) {
+  constructor(
+    readonly code: 'cannot_unmerge' | 'unknown_profile',
+    message: string,
+  ) {
     super(message);
     this.name = 'UnmergeError';
   }
@@ -33,7 +34,7 @@ export interface UnmergeOptions {
   tell?: (client: PoolClient, done: Unmerged) => Promise<void>;
 }
 
-/** As `stratum_cdp_worker`. @throws UnmergeError saying why it cannot be undone */
+/** As `stratum_api`. @throws UnmergeError saying why it cannot be undone */
 export function unmergeProfile(pool: Pool, { tenantId, profileId, tell }: UnmergeOptions): Promise<Unmerged> {
   return withTenant(pool, tenantId, async (client) => {
     await client.query(`SELECT ${WRITER_LOCK}`, [tenantId]);
@@ -80,13 +81,23 @@ async function standingMerge(client: PoolClient, profileId: number): Promise<{ i
     [profileId],
   );
   const [merge] = rows;
-  if (merge === undefined) throw new UnmergeError(`The profile ${profileId} is part of no other one.`);
+  if (merge === undefined) throw await notMerged(client, profileId);
   const { id, into_profile_id: into, merged_into: further } = merge;
   if (further !== null)
     throw new UnmergeError(
+      'cannot_unmerge',
       `The profile ${profileId} is part of ${into}, which has become part of ${further}: unmerge ${into} first.`,
     );
   return { id: Number(id), into: Number(into) };
+}
+
+async function notMerged(client: PoolClient, profileId: number): Promise<UnmergeError> {
+  const { rowCount } = await client.query(
+    'SELECT FROM cdp_profile WHERE tenant_id = current_tenant() AND id = $1',
+    [profileId],
+  );
+  if (rowCount === 0) return new UnmergeError('unknown_profile', `There is no profile ${profileId}.`);
+  return new UnmergeError('cannot_unmerge', `The profile ${profileId} is part of no other one.`);
 }
 
 /** The profile and all that had become part of it before. */

@@ -1,7 +1,14 @@
 /** A profile as a person looks at it. */
-import { openCredentials, withTenant, type KeyRing } from '@stratum/shared';
-import { identifier, IDENTIFIER_TYPES, type IdentifierType } from '@stratum/shared/customer-events';
 import type { Pool, PoolClient } from 'pg';
+import { openCredentials } from '../credentials/credentials.js';
+import type { KeyRing } from '../credentials/key-ring.js';
+import {
+  identifier,
+  IDENTIFIER_TYPES,
+  normaliseEmail,
+  type IdentifierType,
+} from '../customer-events/identifiers.js';
+import { withTenant } from '../database/database.js';
 
 export interface ProfileView {
   id: number;
@@ -21,22 +28,24 @@ export interface ProfileView {
   events: { name: string; occurred_at: Date; properties: Record<string, unknown> }[];
 }
 
+/** By what somebody is known: a profile's own id, an identifier, or a text that may be any of them. */
+export type ProfileName = { id: number } | { type: IdentifierType; value: string } | string;
+
 export interface ProfileQuery {
   tenantId: number;
-  /** A profile's id, a user's id, an e-mail address or an anonymous id. */
-  who: string;
+  who: ProfileName;
   /** Events to show. */
   events: number;
 }
 
-/** As `stratum_cdp_worker`. `undefined` when nobody is known by that. */
+/** As `stratum_api`. `undefined` when nobody is known by that. */
 export function findProfile(
   pool: Pool,
   keys: KeyRing,
   { tenantId, who, events }: ProfileQuery,
 ): Promise<ProfileView | undefined> {
   return withTenant(pool, tenantId, async (client) => {
-    const id = await idOf(client, who);
+    const id = await profileOf(client, who);
     if (id === undefined) return undefined;
     const { rows } = await client.query<Omit<ProfileView, 'id' | 'identities' | 'merges' | 'events'>>(
       `SELECT external_id, traits, total_events::int, total_purchases::int, trim_scale(total_revenue)::text AS total_revenue, first_seen_at, last_seen_at
@@ -61,24 +70,52 @@ export function findProfile(
   });
 }
 
-/** Whom it has become part of, where it did. */
-async function idOf(client: PoolClient, who: string): Promise<number | undefined> {
+async function profileOf(client: PoolClient, who: ProfileName): Promise<number | undefined> {
+  if (typeof who === 'object') return 'id' in who ? wholeOf(client, who.id) : ownerOf(client, who);
   for (const type of IDENTIFIER_TYPES) {
-    const { hash } = identifier(type, type === 'email' ? who.trim().toLowerCase() : who);
-    const { rows } = await client.query<{ profile_id: string }>(
-      `SELECT profile_id FROM cdp_identity WHERE tenant_id = current_tenant() AND type = $1 AND value_hash = decode($2, 'hex')`,
-      [type satisfies IdentifierType, hash],
-    );
-    if (rows[0] !== undefined) return Number(rows[0].profile_id);
+    const owner = await ownerOf(client, { type, value: who });
+    if (owner !== undefined) return owner;
   }
+  return /^\d{1,15}$/.test(who) ? wholeOf(client, Number(who)) : undefined;
+}
+
+/** Whose identifier it is. */
+async function ownerOf(
+  client: PoolClient,
+  { type, value }: { type: IdentifierType; value: string },
+): Promise<number | undefined> {
+  const stored = type === 'email' ? normaliseEmail(value) : value.trim();
+  if (stored === undefined) return undefined;
+  const { rows } = await client.query<{ profile_id: string }>(
+    `SELECT profile_id FROM cdp_identity WHERE tenant_id = current_tenant() AND type = $1 AND value_hash = decode($2, 'hex')`,
+    [type, identifier(type, stored).hash],
+  );
+  const [row] = rows;
+  if (row !== undefined) return Number(row.profile_id);
+  return type === 'user_id' ? importedUser(client, stored) : undefined;
+}
+
+/** A user that only the profile tells of: an import wrote no identity. */
+async function importedUser(client: PoolClient, userId: string): Promise<number | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    'SELECT id FROM cdp_profile WHERE tenant_id = current_tenant() AND external_id = $1',
+    [userId],
+  );
+  const [row] = rows;
+  return row && wholeOf(client, Number(row.id));
+}
+
+/** The profile itself, or what it has become part of. */
+async function wholeOf(client: PoolClient, id: number): Promise<number | undefined> {
   const { rows } = await client.query<{ id: string }>(
     `WITH RECURSIVE chain AS (
-       SELECT id, merged_into FROM cdp_profile WHERE tenant_id = current_tenant() AND (external_id = $1 OR id::text = $1)
+       SELECT id, merged_into FROM cdp_profile WHERE tenant_id = current_tenant() AND id = $1
        UNION SELECT p.id, p.merged_into FROM chain JOIN cdp_profile p ON p.tenant_id = current_tenant() AND p.id = chain.merged_into
      ) SELECT id FROM chain WHERE merged_into IS NULL`,
-    [who],
+    [id],
   );
-  return rows[0] === undefined ? undefined : Number(rows[0].id);
+  const [row] = rows;
+  return row && Number(row.id);
 }
 
 async function identitiesOf(

@@ -1,0 +1,119 @@
+/** What was revoked, for as long as the note of it lasts: the server removes an entry at the end of its time to live and tells nobody. */
+import type { JsMsg } from '@nats-io/jetstream';
+import { ServerHeader } from '../wire/headers.js';
+import {
+  filterRevocationSchema,
+  taskRevocationSchema,
+  workflowRevocationSchema,
+  type TaskFilter,
+} from './entries.js';
+
+export interface RevocableTask {
+  id: string;
+  queue: string;
+  task: string;
+  tenant: string | undefined;
+  /** RFC 3339. */
+  enqueuedAt: string;
+  workflow: string | undefined;
+}
+
+interface Revocation {
+  matches: (task: RevocableTask) => boolean;
+  terminate: boolean;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+}
+
+/** Clocks of producers and broker may differ by so much. */
+const CLOCK_SKEW_MS = 1_000;
+const SWEEP_EVERY_MS = 60_000;
+const TTL = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?$/;
+
+export class Revocations {
+  private readonly byId = new Map<string, Revocation>();
+  private readonly byWorkflow = new Map<string, Revocation>();
+  private readonly byFilter = new Map<string, Revocation>();
+  private sweptAt = 0;
+
+  constructor(private readonly now: () => number = Date.now) {}
+
+  get size(): number {
+    return this.byId.size + this.byWorkflow.size + this.byFilter.size;
+  }
+
+  /** `undefined` when it is not revoked. */
+  of(task: RevocableTask): { terminate: boolean } | undefined {
+    if (this.size === 0) return undefined;
+    this.sweep();
+    const own = this.byId.get(task.id);
+    if (own !== undefined && this.counts(own, task)) return own;
+    const whole = task.workflow === undefined ? undefined : this.byWorkflow.get(task.workflow);
+    if (whole !== undefined && this.counts(whole, task)) return whole;
+    for (const revocation of this.byFilter.values()) if (this.counts(revocation, task)) return revocation;
+    return undefined;
+  }
+
+  /** @param key of the control bucket; an entry without a body was removed */
+  apply(key: string, message: Pick<JsMsg, 'data' | 'headers' | 'time' | 'json'>): void {
+    this.sweep();
+    const [, scope = ''] = key.split('.');
+    const line = scope === 'id' ? this.byId : scope === 'workflow' ? this.byWorkflow : this.byFilter;
+    const name = line === this.byFilter ? key : key.slice(`revoke.${scope}.`.length);
+    const entry = message.data.length === 0 ? undefined : read(scope, message);
+    const expiresAt = message.time.getTime() + ttlMs(message.headers?.get(ServerHeader.Ttl));
+    if (entry === undefined || expiresAt <= this.now()) line.delete(name);
+    else line.set(name, { ...entry, expiresAt });
+  }
+
+  private counts(revocation: Revocation, task: RevocableTask): boolean {
+    return revocation.expiresAt > this.now() && revocation.matches(task);
+  }
+
+  private sweep(): void {
+    const now = this.now();
+    if (now - this.sweptAt < SWEEP_EVERY_MS) return;
+    this.sweptAt = now;
+    for (const line of [this.byId, this.byWorkflow, this.byFilter])
+      for (const [name, { expiresAt }] of line) if (expiresAt <= now) line.delete(name);
+  }
+}
+
+function read(
+  scope: string,
+  message: Pick<JsMsg, 'time' | 'json'>,
+): Omit<Revocation, 'expiresAt'> | undefined {
+  const before = message.time.getTime() + CLOCK_SKEW_MS;
+  const enqueuedBefore = (task: RevocableTask): boolean => Date.parse(task.enqueuedAt) <= before;
+  if (scope === 'id') {
+    const entry = taskRevocationSchema.safeParse(message.json()).data;
+    return entry && { terminate: entry.terminate, matches: enqueuedBefore };
+  }
+  if (scope === 'workflow') {
+    const entry = workflowRevocationSchema.safeParse(message.json()).data;
+    // Whenever its tasks were enqueued: a cancelled workflow never goes on.
+    return entry && { terminate: entry.terminate, matches: () => true };
+  }
+  const entry = filterRevocationSchema.safeParse(message.json()).data;
+  if (entry === undefined) return undefined;
+  const { terminate, ...filter } = entry;
+  return { terminate, matches: (task) => matchesFilter(filter, task) && enqueuedBefore(task) };
+}
+
+/** Milliseconds of a time to live as the server reads it: seconds, or a duration such as `24h`. Without one it lasts. */
+function ttlMs(text = ''): number {
+  const [whole, hours = '0', minutes = '0', seconds = '0'] = TTL.exec(text) ?? [];
+  if (whole === undefined || whole === '') return Infinity;
+  return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
+}
+
+export function matchesFilter(
+  filter: TaskFilter,
+  task: { queue: string; task: string; tenant: string | undefined },
+): boolean {
+  return (
+    (filter.queue === undefined || filter.queue === task.queue) &&
+    (filter.task === undefined || filter.task === task.task) &&
+    (filter.tenant === undefined || filter.tenant === task.tenant)
+  );
+}

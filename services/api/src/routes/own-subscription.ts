@@ -1,0 +1,33 @@
+/** What the routes of subscriptions have in common: the answer for one that is not there, and the audit trail. */
+import type { Subscription } from '@stratum/shared/subscriptions';
+import type { FastifyRequest } from 'fastify';
+import { requireTenant } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { notFound } from '../http/problem.js';
+import type { ApiResources } from '../http/types.js';
+
+/** Tells the audit trail of a change, before it takes effect. */
+export function tellOfSubscription(
+  resources: ApiResources,
+  request: FastifyRequest,
+  action: string,
+  id: string,
+  details: Record<string, unknown> = {},
+): Promise<void> {
+  return audit(resources, request, {
+    action,
+    subject: `subscription/${id}`,
+    tenantId: requireTenant(request),
+    details,
+  });
+}
+
+export function unknownSubscription(id: string): Error {
+  return notFound(`The subscription "${id}"`);
+}
+
+/** @throws ProblemError `not-found` */
+export function existing(subscription: Subscription | undefined, id: string): Subscription {
+  if (subscription === undefined) throw unknownSubscription(id);
+  return subscription;
+}

@@ -1,0 +1,169 @@
+/** Profiles of customers: who somebody is, and a merge undone. */
+import {
+  findProfile,
+  UnmergeError,
+  unmergeProfile,
+  type ProfileName,
+  type ProfileView,
+} from '@stratum/shared/profiles';
+import { IDENTIFIER_TYPES } from '@stratum/shared/customer-events';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { requireTenant } from '../auth/authenticate.js';
+import { audit } from '../http/audit.js';
+import { plainText } from '../http/plain-text.js';
+import { notFound, ProblemError } from '../http/problem.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+
+const tags = ['profiles'];
+const MAX_EVENTS = 100;
+const MAX_IDENTIFIER = 320;
+
+const id = z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER);
+const time = z.iso.datetime();
+const value = plainText(MAX_IDENTIFIER).min(1).optional();
+const shown = {
+  events: z.coerce.number().int().min(0).max(MAX_EVENTS).default(10).describe('Of its last events, so many.'),
+};
+
+const profileSchema = z
+  .object({
+    id: z.int(),
+    external_id: z.string().nullable().describe("The user's id."),
+    traits: z.looseObject({}),
+    total_events: z.int(),
+    total_purchases: z.int(),
+    total_revenue: z.string().describe("A decimal number, in the tenant's currency."),
+    first_seen_at: time.nullable(),
+    last_seen_at: time.nullable(),
+    identities: z.array(z.object({ type: z.string(), value: z.string().nullable() })),
+    merges: z
+      .array(
+        z.object({
+          id: z.int(),
+          profile_id: z.int(),
+          reason: z.string(),
+          merged_at: time,
+          undone_at: time.nullable(),
+        }),
+      )
+      .describe('Profiles that became part of it, the newest first.'),
+    events: z
+      .array(z.object({ name: z.string(), occurred_at: time, properties: z.looseObject({}) }))
+      .describe('The newest first.'),
+  })
+  .meta({ id: 'Profile' });
+
+const unmergedSchema = z.object({
+  profile_id: z.int().describe('It stands for itself again.'),
+  from_profile_id: z.int().describe('What it was part of.'),
+  identities: z.int().describe('Identifiers that went with it.'),
+  events: z.int().describe('Events that went with it.'),
+});
+
+export function profileRoutes(app: ApiServer, resources: ApiResources): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/profiles/lookup',
+    config: { access: 'profiles:read' },
+    schema: {
+      tags,
+      summary: 'Whose identifier it is',
+      description: 'Give exactly one of `user_id`, `email` and `anonymous_id`.',
+      querystring: z.object({ user_id: value, email: value, anonymous_id: value, ...shown }),
+      response: { 200: profileSchema },
+    },
+    handler: async (request) => {
+      const { events, ...identifiers } = request.query;
+      const given = IDENTIFIER_TYPES.flatMap((type) => {
+        const text = identifiers[type];
+        return text === undefined ? [] : [{ type, value: text }];
+      });
+      const [who] = given;
+      if (who === undefined || given.length > 1) {
+        throw new ProblemError('bad-request', `query: give exactly one of ${IDENTIFIER_TYPES.join(', ')}.`, {
+          errors: [{ field: 'query', message: `give exactly one of ${IDENTIFIER_TYPES.join(', ')}` }],
+        });
+      }
+      return find(request, who, events, 'Somebody of that identifier');
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/profiles/:id',
+    config: { access: 'profiles:read' },
+    schema: {
+      tags,
+      summary: 'A profile: who it is known as, what became part of it, what it did last',
+      description: 'The id of a profile that has become part of another one gives that one.',
+      params: z.object({ id }),
+      querystring: z.object(shown),
+      response: { 200: profileSchema },
+    },
+    handler: (request) => {
+      const { params, query } = request;
+      return find(request, { id: params.id }, query.events, `The profile ${params.id}`);
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/profiles/:id/unmerge',
+    config: { access: 'profiles:admin' },
+    schema: {
+      tags,
+      summary: 'Undo a merge: the profile stands for itself again, with all that is its own',
+      description:
+        '`id` is that of the profile that became part of another one: a `profile_id` of its `merges`. What has come since for its identifiers goes with it, and the two are not merged again.',
+      params: z.object({ id }),
+      response: { 200: unmergedSchema },
+    },
+    handler: async (request) => {
+      const { id: profileId } = request.params;
+      const tenantId = requireTenant(request);
+      try {
+        return await unmergeProfile(resources.pool, {
+          tenantId,
+          profileId,
+          tell: (_client, done) =>
+            audit(resources, request, {
+              action: 'profile.unmerged',
+              subject: `profile/${profileId}`,
+              tenantId,
+              details: { ...done },
+            }),
+        });
+      } catch (error) {
+        if (!(error instanceof UnmergeError)) throw error;
+        if (error.code === 'unknown_profile') throw notFound(`The profile ${profileId}`);
+        throw new ProblemError('conflict', error.message);
+      }
+    },
+  });
+
+  async function find(
+    request: FastifyRequest,
+    who: ProfileName,
+    events: number,
+    what: string,
+  ): Promise<z.output<typeof profileSchema>> {
+    const { pool, configuration } = resources;
+    const query = { tenantId: requireTenant(request), who, events };
+    const profile = await findProfile(pool, configuration.STRATUM_CREDENTIALS_KEY, query);
+    if (profile === undefined) throw notFound(what);
+    return toView(profile);
+  }
+}
+
+function toView(profile: ProfileView): z.output<typeof profileSchema> {
+  return {
+    ...profile,
+    first_seen_at: profile.first_seen_at?.toISOString() ?? null,
+    last_seen_at: profile.last_seen_at?.toISOString() ?? null,
+    merges: profile.merges.map((merge) => ({
+      ...merge,
+      merged_at: merge.merged_at.toISOString(),
+      undone_at: merge.undone_at?.toISOString() ?? null,
+    })),
+    events: profile.events.map((event) => ({ ...event, occurred_at: event.occurred_at.toISOString() })),
+  };
+}

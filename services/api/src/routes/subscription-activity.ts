@@ -1,0 +1,87 @@
+/** Subscriptions stopped for a while, and set going again. */
+import { withTenant } from '@stratum/shared';
+import {
+  enqueueDeliveries,
+  findSubscription,
+  MAX_REPLAYED,
+  replayMissed,
+  resumeSubscription,
+  stopSubscription,
+} from '@stratum/shared/subscriptions';
+import { z } from 'zod';
+import { requireTenant } from '../auth/authenticate.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+import { existing, tellOfSubscription } from './own-subscription.js';
+import { subscriptionParams, subscriptionSchema, toSubscriptionView } from './subscription-schemas.js';
+
+const tags = ['subscriptions'];
+
+export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResources): void {
+  const { pool } = resources;
+  app.route({
+    method: 'POST',
+    url: '/v1/subscriptions/:id/pause',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Send nothing for the time being',
+      description: 'What waits is skipped; it can be replayed on resuming.',
+      params: subscriptionParams,
+      response: { 200: subscriptionSchema },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const paused = await withTenant(pool, requireTenant(request), async (client) => {
+        const before = await findSubscription(client, id);
+        if (before?.status !== 'active') return before;
+        await stopSubscription(client, id, { status: 'paused', reason: 'Paused by its owner.' });
+        await tellOfSubscription(resources, request, 'subscription.paused', id);
+        return findSubscription(client, id);
+      });
+      return toSubscriptionView(existing(paused, id));
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/subscriptions/:id/resume',
+    config: { access: 'webhooks:admin' },
+    schema: {
+      tags,
+      summary: 'Send again, and what was missed where asked for',
+      params: subscriptionParams,
+      body: z
+        .strictObject({
+          replay: z.boolean().default(false).describe('Also send what was missed.'),
+          since: z.iso
+            .datetime({ offset: true })
+            .optional()
+            .describe('Missed since then. Default: since it began to fail, or was paused.'),
+        })
+        .nullish(),
+      response: {
+        200: subscriptionSchema.extend({
+          replayed: z
+            .int()
+            .describe(
+              `Events that are sent now. With ${MAX_REPLAYED} there may be more: ask again with \`since\`.`,
+            ),
+        }),
+      },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const { replay = false, since } = request.body ?? {};
+      const { resumed, events } = await withTenant(pool, tenantId, async (client) => {
+        const done = await resumeSubscription(client, id);
+        const subscription = existing(await findSubscription(client, id), id);
+        await tellOfSubscription(resources, request, 'subscription.resumed', id, { replay });
+        const from = since === undefined ? done?.missedSince : new Date(since);
+        const missed = replay && from ? await replayMissed(client, subscription, from) : [];
+        return { resumed: subscription, events: missed };
+      });
+      await enqueueDeliveries(resources.client, { tenantId, subscriptionId: id }, events);
+      return { ...toSubscriptionView(resumed), replayed: events.length };
+    },
+  });
+}
