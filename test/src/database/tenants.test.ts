@@ -104,7 +104,7 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   'whatsapp_account.secret': ['stratum_default_worker'],
   'whatsapp_contact.phone': ['stratum_default_worker'],
   'cms_site.secret': ['stratum_default_worker'],
-  'cdp_identity.ciphertext': ['stratum_cdp_worker'],
+  'cdp_identity.ciphertext': ['stratum_api', 'stratum_cdp_worker'],
   'api_key.secret_hash': ['stratum_api'],
   'webhook_endpoint.secret': ['stratum_api'],
   'webhook_delivery.body': ['stratum_api', 'stratum_default_worker'],

@@ -13,7 +13,7 @@ const FIRST_SINCE = '2026-10-23';
 /** Everything that a sync writes, without times. */
 async function stored({ database: { owner } }: SyncSetup, platform: PlatformName, tenantId = 1) {
   const campaigns = await owner.query(
-    `SELECT campaign.external_id, name, campaign.status, campaign.currency, removed_at IS NOT NULL AS removed
+    `SELECT campaign.external_id, campaign.name, campaign.status, campaign.currency, removed_at IS NOT NULL AS removed
      FROM campaign JOIN platform_account AS account ON (account.tenant_id, account.id) = (campaign.tenant_id, campaign.account_id)
      WHERE platform = $1 AND campaign.tenant_id = $2 ORDER BY 1`,
     [platform, tenantId],
