@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connectToNats } from '@stratum/jobs';
 import { findNatsServer } from '@stratum/jobs/embedded';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '@stratum/shared';
@@ -30,6 +32,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   });
   const backend = await startBackend({ folder, natsBinary: binary.path });
   process.stdout.write(`Servers of this test run: ${backend.description}\n`);
+  await keepStreamFolder(backend.natsUrl);
   project.provide('natsUrl', backend.natsUrl);
   project.provide('natsBinary', binary.path);
   project.provide('adminDatabaseUrl', backend.adminDatabaseUrl);
@@ -38,6 +41,20 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await backend.stop();
     await rm(folder, { recursive: true, force: true });
   };
+}
+
+/**
+ * When its last stream goes, the server removes the folder of streams, and one that another test creates at that moment fails with
+ * "error creating store for stream". This one stays.
+ */
+async function keepStreamFolder(natsUrl: string): Promise<void> {
+  const connection = await connectToNats({ servers: natsUrl, name: 'test-setup' });
+  try {
+    const manager = await jetstreamManager(connection);
+    await manager.streams.add({ name: 'KEPT_BY_THE_TESTS', subjects: ['kept-by-the-tests'] });
+  } finally {
+    await connection.close();
+  }
 }
 
 /** Migrated once: a copy of it takes a tenth of the time. */
