@@ -185,7 +185,7 @@ function printAccounts(accounts: readonly AdAccount[]): void {
     accounts.map((account) => [
       account.platform,
       account.externalId,
-      account.name,
+      account.name || null,
       account.currency,
       account.timeZone,
       account.status === 'needs_reconnect' ? 'needs to be connected again' : account.status,
