@@ -4,7 +4,7 @@ import { InvalidArgumentError } from 'commander';
 /** A whole number above 0. */
 export function parseCount(text: string): number {
   const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
+  if (Number.isSafeInteger(count) && count > 0) return count;
   throw new InvalidArgumentError('Give a whole number above 0.');
 }
 

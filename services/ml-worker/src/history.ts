@@ -1,5 +1,6 @@
 /** The daily figures of a tenant's campaigns, without gaps, up to the last complete day of their accounts. */
 import { withTenant } from '@stratum/shared';
+import { addDays } from '@stratum/shared/platforms';
 import type { Pool } from 'pg';
 
 export const METRICS = ['spend', 'revenue', 'conversions'] as const;
@@ -64,13 +65,11 @@ export function readHistories(
 }
 
 function fillGaps(row: MetricRow, at: Date): CampaignHistory {
-  const first = dayTime(row.dates[0]);
+  const [first = row.known_until] = row.dates;
   const today = dayTime(at.toISOString().slice(0, 10));
   const end = Math.max(dayTime(row.known_until), dayTime(row.dates.at(-1)) + DAY_MS);
-  const length = Math.round((end - first) / DAY_MS);
-  const dates = Array.from({ length }, (_, index) =>
-    new Date(first + index * DAY_MS).toISOString().slice(0, 10),
-  );
+  const length = Math.round((end - dayTime(first)) / DAY_MS);
+  const dates = Array.from({ length }, (_, index) => addDays(first, index));
   const places = new Map(row.dates.map((date, index) => [date, index]));
   const fill = (values: readonly number[]): number[] =>
     dates.map((date) => Math.max(0, values[places.get(date) ?? -1] ?? 0));

@@ -8,7 +8,8 @@ import {
   type WebhookDelivery,
   type WebhookDeliveryState,
 } from '@stratum/shared/webhooks';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { parseCount } from '../arguments.js';
 import { printJson, printTable } from '../output.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
 import { owned, subject, unknownEndpoint } from './webhook-command.js';
@@ -112,10 +113,4 @@ function printDeliveries(deliveries: readonly WebhookDelivery[]): void {
       delivery.replays,
     ]),
   );
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError('Give a number above 0.');
 }

@@ -31,6 +31,24 @@ export function encodeCursor(position: unknown): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
+/**
+ * The page of what was found by asking for one item more than it holds, which tells whether there is a next one.
+ * @param positionOf where the page after an item begins, for `decodeCursor`
+ */
+export function cutPage<Found, View>(
+  found: readonly Found[],
+  limit: number,
+  viewOf: (item: Found) => View,
+  positionOf: (item: Found) => unknown,
+): { items: View[]; next_cursor: string | null } {
+  const items = found.slice(0, limit);
+  const last = found.length > limit ? items.at(-1) : undefined;
+  return {
+    items: items.map(viewOf),
+    next_cursor: last === undefined ? null : encodeCursor(positionOf(last)),
+  };
+}
+
 /** @throws ProblemError when it is none of ours */
 export function decodeCursor<Position extends z.ZodType>(
   schema: Position,

@@ -14,7 +14,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
-import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
@@ -63,12 +63,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
       const found = await withTenant(pool, requireTenant(request), (client) =>
         listSources(client, { after, limit: limit + 1 }),
       );
-      const items = found.slice(0, limit).map(toView);
-      const last = items.at(-1);
-      return {
-        items,
-        next_cursor: found.length > limit && last !== undefined ? encodeCursor(last.id) : null,
-      };
+      return cutPage(found, limit, toView, ({ id }) => id);
     },
   });
   app.route({

@@ -9,7 +9,7 @@ import {
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
-import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import {
@@ -59,12 +59,7 @@ function readRoutes(app: ApiServer, { pool, configuration }: ApiResources): void
           throw notFound(`The webhook endpoint "${id}"`);
         return listWebhookDeliveries(client, id, { ...filter, before, limit: limit + 1 });
       });
-      const items = deliveries.slice(0, limit);
-      const last = deliveries.length > limit ? items.at(-1) : undefined;
-      return {
-        items: items.map(deliveryView),
-        next_cursor: last === undefined ? null : encodeCursor({ before: last.id }),
-      };
+      return cutPage(deliveries, limit, deliveryView, (last) => ({ before: last.id }));
     },
   });
   app.route({

@@ -15,7 +15,7 @@ import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
-import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { plainText } from '../http/plain-text.js';
 import { invalid, notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
@@ -85,12 +85,12 @@ function readRoutes(app: ApiServer, resources: ApiResources, { publicUrl }: Endp
       const found = await asTenant(resources, request, (client) =>
         listWebhookEndpoints(client, { after, limit: limit + 1 }),
       );
-      const items = found.slice(0, limit).map((endpoint) => endpointView(endpoint, publicUrl()));
-      const last = items.at(-1);
-      return {
-        items,
-        next_cursor: found.length > limit && last !== undefined ? encodeCursor(last.id) : null,
-      };
+      return cutPage(
+        found,
+        limit,
+        (endpoint) => endpointView(endpoint, publicUrl()),
+        ({ id }) => id,
+      );
     },
   });
   app.route({

@@ -1,12 +1,12 @@
 /** `generate_forecast`: every campaign and the totals, written as one. The same day again replaces the day's forecast. */
 import { withTenant } from '@stratum/shared';
+import { addDays } from '@stratum/shared/platforms';
 import type { Pool, PoolClient } from 'pg';
 import { METRICS, readHistories, type CampaignHistory, type Metric } from '../history.js';
 import { forecastSeries, withIntervals, type ForecastDay, type SeriesForecast } from './forecast-series.js';
 import { mean } from './models.js';
 
 const HORIZON = 30;
-const DAY_MS = 86_400_000;
 /** The total of a tenant's campaigns in one currency. */
 const TOTAL = 0;
 
@@ -149,13 +149,12 @@ function independent(points: readonly number[], parts: readonly NamedForecast[])
 }
 
 async function write(client: PoolClient, madeOn: string, forecasts: readonly NamedForecast[]): Promise<void> {
-  const start = Date.parse(`${madeOn}T00:00:00Z`);
   const rows = forecasts.flatMap(({ campaignId, currency, metric, days }) =>
     days.map((day, index) => ({
       campaign_id: campaignId,
       currency,
       metric,
-      date: new Date(start + index * DAY_MS).toISOString().slice(0, 10),
+      date: addDays(madeOn, index),
       mean: day.mean,
       lower_80: day.lower80,
       upper_80: day.upper80,
