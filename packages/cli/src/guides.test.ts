@@ -13,7 +13,7 @@ import { stratumProgram } from './program.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** Written from the commands themselves. */
-const REFERENCE = 'docs/cli.md';
+const REFERENCE = 'docs/reference/cli.md';
 
 /** Only `stratum` is known in this shell, and writes down its words. No program is found, nothing is read or written. */
 const SHELL = `

@@ -14,18 +14,13 @@ export {
   type HeldTask,
   type InspectVerb,
 } from './worker/worker-endpoints.js';
-export type { StatusOptions } from './client/lookup.js';
-export type { EnqueueOptions } from './client/compose.js';
+export type { StatusOptions } from './record/lookup.js';
+export type { EnqueueOptions } from './message/compose-task.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
-export { createResultDesk, type ResultDesk, type ResultDeskOptions } from './client/result-desk.js';
-export { AckMultiplexer, type AckMultiplexerOptions } from './connection/ack-multiplexer.js';
-export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './connection/connect.js';
-export type {
-  DeadLetter,
-  DeadLetterFilter,
-  DeadLetters,
-  ReplayOptions,
-} from './dead-letters/dead-letters.js';
+export { createResultDesk, type ResultDesk, type ResultDeskOptions } from './housekeeping/result-desk.js';
+export { AckMultiplexer, type AckMultiplexerOptions } from './broker/ack-multiplexer.js';
+export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './broker/connect.js';
+export type { DeadLetter, DeadLetterFilter, DeadLetters, ReplayOptions } from './client/dead-letters.js';
 export {
   InvalidPayloadError,
   InvalidWorkflowError,
@@ -92,9 +87,9 @@ export {
 export type { TaskContext } from './worker/context.js';
 export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
 export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
-export { createReaper, type Reaper, type ReaperOptions } from './reaper/reaper.js';
-export { Fetcher, type FetcherOptions } from './worker/fetcher.js';
-export type { Lane } from './worker/lanes.js';
+export { createReaper, type Reaper, type ReaperOptions } from './housekeeping/reaper.js';
+export { Fetcher, type FetcherOptions } from './broker/pull/fetcher.js';
+export type { Lane } from './broker/pull/lanes.js';
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';
 export { fastClock, type ScheduleClock } from './schedule/clock.js';
 export {
@@ -142,4 +137,8 @@ export type {
   Workflows,
   WorkflowStarted,
 } from './workflow/workflows.js';
-export { createWorkflowKeeper, type WorkflowKeeper, type WorkflowKeeperOptions } from './workflow/keeper.js';
+export {
+  createWorkflowKeeper,
+  type WorkflowKeeper,
+  type WorkflowKeeperOptions,
+} from './housekeeping/workflow-keeper.js';

@@ -1,4 +1,4 @@
--- What has served its time is removed, a part at a time, for all tenants. How long is told by the caller (docs/jobs.md); here stands what no
+-- What has served its time is removed, a part at a time, for all tenants. How long is told by the caller (docs/reference/jobs.md); here stands what no
 -- setting may undercut. Audit events, usage and cost allocations are the books: they stay.
 
 -- When an id was first seen, whatever time its event claims.

@@ -8,9 +8,9 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
 import { testKeyText } from '../harness/index.js';
-import { openPlatform, OTHER_TENANT, TENANT, type Platform } from '../platform/fixture.js';
+import { openPlatform, OTHER_TENANT, TENANT, type Platform } from '../harness/platform.js';
 
-export { OTHER_TENANT, TENANT } from '../platform/fixture.js';
+export { OTHER_TENANT, TENANT } from '../harness/platform.js';
 
 /** What `evaluate_rules` returns when there was nothing to do. */
 export function noRules(tenantId: number = TENANT): ResultOf<typeof evaluateRules> {

@@ -5,7 +5,7 @@ import { eventStreamNames } from '@stratum/shared/customer-events';
 import { expect, test } from 'vitest';
 import { openEventsApi } from './customer-events/fixture.js';
 import { openApi } from './fixture.js';
-import type { Platform } from '../platform/fixture.js';
+import type { Platform } from '../harness/platform.js';
 
 const MIB = 1_048_576;
 const PADDING = 'x'.repeat(30_000);

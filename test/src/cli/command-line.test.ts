@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { runProgram, runStratum, PROGRAM } from './stratum.js';
 
-const REFERENCE = fileURLToPath(new URL('../../../docs/cli.md', import.meta.url));
+const REFERENCE = fileURLToPath(new URL('../../../docs/reference/cli.md', import.meta.url));
 
 /** They print logs, or text for a shell. */
 const WITHOUT_JSON = new Set(['completion', 'help', 'worker', 'scheduler', 'api', 'dashboard']);

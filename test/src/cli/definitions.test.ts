@@ -3,7 +3,7 @@ import { createClient, reconcileTopology } from '@stratum/jobs';
 import { evaluateRules, loadConfiguration, platformTopology, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { fillDatabase } from '../database/fill-database.js';
+import { fillDatabase } from '../shared/database/fill-database.js';
 import { spawnProgram, testDatabase, testKeyText, testNamespace } from '../harness/index.js';
 import { runStratum, type Ran } from './stratum.js';
 

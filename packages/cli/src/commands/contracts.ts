@@ -18,7 +18,10 @@ export function contractsCommand(): Command {
       new Command('export')
         .description('Write the AsyncAPI document and the JSON Schemas of all tasks.')
         .addOption(
-          new Option('--out <folder>', 'where to').default(join(ROOT, 'docs', 'contracts'), 'docs/contracts'),
+          new Option('--out <folder>', 'where to').default(
+            join(ROOT, 'docs', 'reference', 'contracts'),
+            'docs/reference/contracts',
+          ),
         )
         .option('--check', 'write nothing; fail when the files there are not those of this version')
         .option('--json', 'print JSON')

@@ -58,7 +58,7 @@ export function funnelsCommand(): Command {
         '"From look to order" funnel.json --tenant 1',
       )
         .argument('<name>', 'name of the funnel')
-        .argument('[file]', 'its definition as JSON (docs/segments.md); - is standard input', '-')
+        .argument('[file]', 'its definition as JSON (docs/operate/segments.md); - is standard input', '-')
         .action(async (name: string, file: string, { tenant, json }: TenantOptions) => {
           const definition = await readJson(file, 'The definition');
           let task = '';

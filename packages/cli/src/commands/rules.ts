@@ -61,7 +61,7 @@ export function rulesCommand(): Command {
         '"Pause what loses money" rule.json --tenant 1 --status active',
       )
         .argument('<name>', 'name of the rule')
-        .argument('[file]', 'its definition as JSON (docs/rules.md); - is standard input', '-')
+        .argument('[file]', 'its definition as JSON (docs/operate/rules.md); - is standard input', '-')
         .addOption(new Option('--status <status>', 'default: draft, or as it is').choices([...RULE_STATUSES]))
         .option(
           '--priority <number>',

@@ -45,7 +45,7 @@ export function segmentsCommand(): Command {
         '"Left the basket" segment.json --tenant 1',
       )
         .argument('<name>', 'name of the segment')
-        .argument('[file]', 'its definition as JSON (docs/segments.md); - is standard input', '-')
+        .argument('[file]', 'its definition as JSON (docs/operate/segments.md); - is standard input', '-')
         .action(async (name: string, file: string, options: TenantOptions) => {
           const { tenant, json } = options;
           const definition = await readJson(file, 'The definition');

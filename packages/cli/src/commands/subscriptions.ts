@@ -26,7 +26,7 @@ import { asTenant, keyRing, tenantCommand, type TenantOptions } from '../tenant-
 import { unknownSubscription } from './subscriptions-problem.js';
 
 const SECRET_NOTE =
-  'This secret is shown once. Receivers verify signatures by it: see docs/subscriptions.md.';
+  'This secret is shown once. Receivers verify signatures by it: see docs/operate/subscriptions.md.';
 
 export function subscriptionsCommand(): Command {
   return new Command('subscriptions')

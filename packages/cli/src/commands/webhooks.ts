@@ -170,7 +170,9 @@ async function printMade(
   if (secret !== undefined) console.log(`Secret:  ${styled('bold', secret)}   (shown this once)`);
   const token = endpoint.settings['verify_token'];
   if (typeof token === 'string') console.log(`Verify token: ${token}`);
-  console.log(`\nIts id is ${endpoint.id}. Enter the address at the sender; docs/webhooks.md says where.`);
+  console.log(
+    `\nIts id is ${endpoint.id}. Enter the address at the sender; docs/operate/webhooks.md says where.`,
+  );
 }
 
 function urlOf(base: string, endpoint: WebhookEndpoint): string {

@@ -103,7 +103,7 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
       title: 'Stratum',
       version,
       description:
-        'Background work over NATS JetStream. Stratum receives tasks from any NATS client, and sends results, state changes and dead letters. See docs/publishing.md for clients, and the JSON Schemas beside this document.',
+        'Background work over NATS JetStream. Stratum receives tasks from any NATS client, and sends results, state changes and dead letters. See docs/write-tasks/publishing.md for clients, and the JSON Schemas beside this document.',
     },
     defaultContentType: 'application/json',
     servers: {

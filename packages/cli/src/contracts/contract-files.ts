@@ -1,4 +1,4 @@
-/** The files of `docs/contracts`: written, or compared with what is there. */
+/** The files of `docs/reference/contracts`: written, or compared with what is there. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { namesFor } from '@stratum/jobs';

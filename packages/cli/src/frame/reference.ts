@@ -38,7 +38,12 @@ stratum completion fish > ~/.config/fish/completions/stratum.fish          # fis
 export function referenceCommand(program: Command): Command {
   return new Command('reference')
     .description("Write the reference from the commands' own help.")
-    .addOption(new Option('--out <file>', 'where to').default(join(ROOT, 'docs', 'cli.md'), 'docs/cli.md'))
+    .addOption(
+      new Option('--out <file>', 'where to').default(
+        join(ROOT, 'docs', 'reference', 'cli.md'),
+        'docs/reference/cli.md',
+      ),
+    )
     .option('--check', 'write nothing; fail when the file is not that of this version')
     .option('--json', 'print JSON')
     .action(async ({ out, check, json }: { out: string; check?: boolean; json?: boolean }) => {

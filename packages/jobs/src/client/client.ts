@@ -3,24 +3,29 @@ import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Tracer } from '@opentelemetry/api';
 import type { z } from 'zod';
-import { AckMultiplexer, type AckMultiplexerOptions } from '../connection/ack-multiplexer.js';
+import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
-import { deadLettersOf, type DeadLetters } from '../dead-letters/dead-letters.js';
+import { deadLettersOf, type DeadLetters } from './dead-letters.js';
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { JobsMetrics } from '../telemetry/metrics.js';
 import { Tracing } from '../telemetry/tracing.js';
-import { StreamAccess } from '../topology/stream-access.js';
+import { StreamAccess } from '../broker/stream-access.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import { WorkflowEngine } from '../workflow/engine.js';
 import { workflowsOf, type Workflows } from '../workflow/workflows.js';
-import { composeTask, type ComposedMessage, type EnqueueOptions, type TaskTarget } from './compose.js';
+import {
+  composeTask,
+  type ComposedMessage,
+  type EnqueueOptions,
+  type TaskTarget,
+} from '../message/compose-task.js';
 import { controlOf, type Control } from './control.js';
-import { TaskLookup, type StatusOptions } from './lookup.js';
+import { TaskLookup, type StatusOptions } from '../record/lookup.js';
 import { readQueueDepths, readTenantDepths, type LaneDepths, type QueueDepth } from './queue-depth.js';
-import { UniqueLocks, uniqueToken } from './unique-locks.js';
+import { UniqueLocks, uniqueToken } from '../record/unique-locks.js';
 import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 
 export interface ClientOptions {

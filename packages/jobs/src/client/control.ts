@@ -1,7 +1,7 @@
 /** Looks at workers and steers them: what `stratum inspect` and `stratum control` do. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import { NoRespondersError, RequestError, type NatsConnection } from '@nats-io/nats-core';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import {
   controlKeys,
   heartBeatSchema,
@@ -12,7 +12,7 @@ import {
 } from '../control/entries.js';
 import { JobsError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
-import { scanStream } from '../topology/scan.js';
+import { scanStream } from '../broker/scan.js';
 import { headers as newHeaders } from '@nats-io/nats-core';
 import { PRIORITIES, requireToken } from '../wire/names.js';
 import { ALL_WORKERS, type InspectVerb } from '../worker/worker-endpoints.js';

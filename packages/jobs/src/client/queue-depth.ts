@@ -2,7 +2,7 @@
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Topology } from '../topology/define.js';
-import { StreamAccess } from '../topology/stream-access.js';
+import { StreamAccess } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
 import { PRIORITIES, type Priority } from '../wire/names.js';
 

@@ -8,18 +8,18 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import { controlKeys, type TaskFilter } from '../control/entries.js';
 import { matchesFilter } from '../control/revocations.js';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { JobsError, PublishError } from '../errors.js';
 import { eachLimited } from '../schedule/each-limited.js';
-import { eventOf } from '../events/event-publisher.js';
+import { eventOf } from '../record/event-publisher.js';
 import type { Topology } from '../topology/define.js';
-import { scanStream } from '../topology/scan.js';
-import { StreamAccess, storedSequence } from '../topology/stream-access.js';
+import { scanStream } from '../broker/scan.js';
+import { StreamAccess, storedSequence } from '../broker/stream-access.js';
 import { readTaskHeaders, ServerHeader, type WorkflowPointer } from '../wire/headers.js';
 import { PRIORITIES, type TaskSubject } from '../wire/names.js';
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
-import { waitingRecord, type TaskLookup } from './lookup.js';
+import { waitingRecord, type TaskLookup } from '../record/lookup.js';
 
 export interface RevokeOptions {
   /** End a running attempt at once, instead of aborting its signal and letting it end by itself. Default false. */

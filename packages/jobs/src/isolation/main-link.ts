@@ -1,7 +1,7 @@
 /** The thread's end of the line to the main thread, for one attempt. */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Enqueued } from '../client/client.js';
-import type { EnqueueOptions } from '../client/compose.js';
+import type { EnqueueOptions } from '../message/compose-task.js';
 import { TaskError } from '../errors.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/workflows.js';

@@ -1,6 +1,6 @@
 /** What an isolated attempt and the main thread tell each other. Everything here can be cloned. */
 import type { MessagePort } from 'node:worker_threads';
-import type { EnqueueOptions } from '../client/compose.js';
+import type { EnqueueOptions } from '../message/compose-task.js';
 import type { TaskContext } from '../worker/context.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { StartWorkflowOptions } from '../workflow/workflows.js';

@@ -2,7 +2,7 @@
 import { pino, type Logger } from 'pino';
 import type { z } from 'zod';
 import type { Enqueued } from '../client/client.js';
-import type { EnqueueOptions } from '../client/compose.js';
+import type { EnqueueOptions } from '../message/compose-task.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { TaskContext } from '../worker/context.js';

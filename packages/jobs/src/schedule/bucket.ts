@@ -10,10 +10,10 @@
 import { once } from 'node:events';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { PublishError } from '../errors.js';
-import { scanStream } from '../topology/scan.js';
-import { StreamAccess, storedSequence } from '../topology/stream-access.js';
+import { scanStream } from '../broker/scan.js';
+import { StreamAccess, storedSequence } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 

@@ -13,7 +13,7 @@ import { pino, type Logger } from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
 import TinyQueue from 'tinyqueue';
 import { createProducer } from '../client/client.js';
-import { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { JobsMetrics } from '../telemetry/metrics.js';
 import type { Topology } from '../topology/define.js';

@@ -1,7 +1,7 @@
 /** What people and programs do with the schedule: look, add, change, pause, run, backfill. */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { createProducer, type Enqueued } from '../client/client.js';
 import { controlOf } from '../client/control.js';
 import { JobsError } from '../errors.js';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import type { z } from 'zod';
 import type { BatchItem, Enqueued } from '../client/client.js';
-import type { EnqueueOptions } from '../client/compose.js';
+import type { EnqueueOptions } from '../message/compose-task.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { DeadReason } from '../wire/dead-reason.js';

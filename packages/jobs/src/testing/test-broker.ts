@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { createClient, type JobsClient } from '../client/client.js';
-import { connectToNats } from '../connection/connect.js';
+import { connectToNats } from '../broker/connect.js';
 import { findNatsServer } from '../embedded/find-nats-server.js';
 import { startNatsServer } from '../embedded/nats-server.js';
 import { defineTopology, type Topology, type TopologyOptions } from '../topology/define.js';

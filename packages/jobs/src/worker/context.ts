@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { BatchItem, Enqueued, JobsClient } from '../client/client.js';
-import type { EnqueueOptions } from '../client/compose.js';
+import type { EnqueueOptions } from '../message/compose-task.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { ScheduledBy, WorkflowPointer } from '../wire/headers.js';

@@ -2,7 +2,7 @@
 import { headers as newHeaders } from '@nats-io/nats-core';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Logger } from 'pino';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { controlKeys, HEART_BEAT_MS, type HeartBeat } from '../control/entries.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';

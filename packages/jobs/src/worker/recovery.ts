@@ -2,9 +2,9 @@
  * What became of a task that is delivered again: a worker may have been lost between making the outcome durable and acknowledging
  * it, and by now the server's own window of de-duplication may be over. Also recognises a task whose id has succeeded before.
  */
-import { deadLetterId } from '../dead-letters/compose.js';
-import type { TaskLookup } from '../client/lookup.js';
-import { storedSequence, storedSubject, type StreamAccess } from '../topology/stream-access.js';
+import { deadLetterId } from '../message/compose-dead-letter.js';
+import type { TaskLookup } from '../record/lookup.js';
+import { storedSequence, storedSubject, type StreamAccess } from '../broker/stream-access.js';
 import { DeadHeader, readTaskHeaders, ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';

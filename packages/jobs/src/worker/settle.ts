@@ -11,11 +11,11 @@
  *
  * Before the end of a workflow's step is acknowledged, the workflow is moved on.
  */
-import { composeNextAttempt } from '../client/compose.js';
-import type { UniqueLocks } from '../client/unique-locks.js';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
-import { composeDeadLetter } from '../dead-letters/compose.js';
-import type { EventPublisher } from '../events/event-publisher.js';
+import { composeNextAttempt } from '../message/compose-task.js';
+import type { UniqueLocks } from '../record/unique-locks.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { composeDeadLetter } from '../message/compose-dead-letter.js';
+import type { EventPublisher } from '../record/event-publisher.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import { TaskHeader } from '../wire/headers.js';
 import { appendHistory } from '../wire/history.js';
@@ -24,9 +24,9 @@ import { isFinal, type TaskErrorRecord, type TaskState } from '../wire/record.js
 import type { Attempt } from './attempt.js';
 import type { Outcome } from './outcome.js';
 import type { JobsMetrics } from '../telemetry/metrics.js';
-import type { StreamAccess } from '../topology/stream-access.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
-import type { RecordStore, Written } from './record-store.js';
+import type { RecordStore, Written } from '../record/record-store.js';
 
 export interface SettlerOptions {
   names: Names;

@@ -13,10 +13,10 @@
  */
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers as newHeaders, type Msg, type NatsConnection } from '@nats-io/nats-core';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { PublishError } from '../errors.js';
-import { scanStream } from '../topology/scan.js';
-import { storedSequence, type StreamAccess } from '../topology/stream-access.js';
+import { scanStream } from '../broker/scan.js';
+import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 

@@ -4,7 +4,7 @@
  */
 import { headers as newHeaders } from '@nats-io/nats-core';
 import type { Revoker } from '../client/revoke.js';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { controlKeys } from '../control/entries.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';

@@ -10,10 +10,10 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { pino, type Logger } from 'pino';
 import { z } from 'zod';
-import type { TaskLookup } from '../client/lookup.js';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { TaskLookup } from '../record/lookup.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { Topology } from '../topology/define.js';
-import { StreamAccess } from '../topology/stream-access.js';
+import { StreamAccess } from '../broker/stream-access.js';
 import type { WorkflowPointer } from '../wire/headers.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';

@@ -1,6 +1,6 @@
 /** Looks at workflows: one with all its steps, its end without polling, the recent ones. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { TaskLookup } from '../client/lookup.js';
+import type { TaskLookup } from '../record/lookup.js';
 import { ResultTimeoutError } from '../errors.js';
 import { eachLimited } from '../schedule/each-limited.js';
 import type { Names } from '../wire/names.js';

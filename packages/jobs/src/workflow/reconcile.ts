@@ -2,9 +2,9 @@
  * Brings a workflow that stands still to where its steps' ends say it should be. It asks nothing but the ends: tallies, entries and the
  * state are what somebody may have died before writing.
  */
-import type { TaskLookup } from '../client/lookup.js';
+import type { TaskLookup } from '../record/lookup.js';
 import { eachLimited } from '../schedule/each-limited.js';
-import type { StreamAccess } from '../topology/stream-access.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';

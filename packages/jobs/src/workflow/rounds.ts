@@ -2,10 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from 'pino';
-import type { TaskLookup } from '../client/lookup.js';
+import type { TaskLookup } from '../record/lookup.js';
 import { eachLimited } from '../schedule/each-limited.js';
 import type { Topology } from '../topology/define.js';
-import { StreamAccess, storedSequence } from '../topology/stream-access.js';
+import { StreamAccess, storedSequence } from '../broker/stream-access.js';
 import { workflowKeys } from './bucket.js';
 import type { WorkflowEngine } from './engine.js';
 import { reconcile } from './reconcile.js';

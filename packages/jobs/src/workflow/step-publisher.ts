@@ -1,13 +1,13 @@
 /** Enqueues the task of a step: completes its payload and publishes it under an id that only this step has. */
 import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
-import { composeTask, type EnqueueOptions, type TaskTarget } from '../client/compose.js';
-import type { TaskLookup } from '../client/lookup.js';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
-import { composeDeadLetter, deadLetterId } from '../dead-letters/compose.js';
+import { composeTask, type EnqueueOptions, type TaskTarget } from '../message/compose-task.js';
+import type { TaskLookup } from '../record/lookup.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { composeDeadLetter, deadLetterId } from '../message/compose-dead-letter.js';
 import { InvalidPayloadError, JobsError, PublishError } from '../errors.js';
-import { eventOf } from '../events/event-publisher.js';
+import { eventOf } from '../record/event-publisher.js';
 import type { Topology } from '../topology/define.js';
-import type { StreamAccess } from '../topology/stream-access.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import { formatWorkflowPointer, ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { TaskRecord } from '../wire/record.js';
 import { pointerOf, predecessorOf, stepId, type TaskNode } from './plan.js';

@@ -1,8 +1,8 @@
 /** What a client does with workflows. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { TaskLookup } from '../client/lookup.js';
+import type { TaskLookup } from '../record/lookup.js';
 import type { Revoker } from '../client/revoke.js';
-import type { AckMultiplexer } from '../connection/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { JobsError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';

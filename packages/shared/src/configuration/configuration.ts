@@ -209,7 +209,7 @@ function describe(issue: z.core.$ZodIssue): string {
   const name = issue.path.join('.');
   const missing = issue.code === 'invalid_type' && issue.input === undefined;
   return missing
-    ? `${name} is not set; set it (see docs/configuration.md)`
+    ? `${name} is not set; set it (see docs/reference/configuration.md)`
     : `${name} ${lowerFirst(issue.message)}`;
 }
 

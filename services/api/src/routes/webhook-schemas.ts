@@ -21,7 +21,7 @@ export const sourceSchema = z.enum(SOURCE_NAMES);
 export const settingsSchema = z
   .record(z.string(), z.unknown())
   .describe(
-    'Of the sender (see docs/webhooks.md), and `tasks`: `[{"on": "push", "task": "sync_campaign_data", "payload": {"platform": "meta"}}]`.',
+    'Of the sender (see docs/operate/webhooks.md), and `tasks`: `[{"on": "push", "task": "sync_campaign_data", "payload": {"platform": "meta"}}]`.',
   );
 
 export const endpointSchema = z

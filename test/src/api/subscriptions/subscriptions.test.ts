@@ -3,9 +3,9 @@ import { auditNames, DOMAIN_EVENT_TYPES } from '@stratum/shared';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/index.js';
-import { OTHER_TENANT, TENANT } from '../../platform/fixture.js';
+import { OTHER_TENANT, TENANT } from '../../harness/platform.js';
 import { openOutgoing, type DeliveryView, type SubscriptionView } from './fixture.js';
-import { openReceiver } from './receiver.js';
+import { openReceiver } from '../../default-worker/subscriptions/receiver.js';
 
 const URL = 'https://example.com/hook';
 

@@ -1,0 +1,175 @@
+/** Speaks the pull protocol of one lane's consumer. */
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { inboxOf } from '../inbox.js';
+import type { Lane } from './lanes.js';
+
+/** Server statuses that end a pull request. */
+const NO_MESSAGES = 404;
+const REQUEST_TIMEOUT = 408;
+const HEART_BEAT = 100;
+
+/** A waiting request lives this long on the server; then it is asked anew. */
+const WATCH_EXPIRES_MS = 30_000;
+const WATCH_HEART_BEAT_MS = 5_000;
+/** Two heart-beats missed and a little: the server has forgotten the request, whatever the reason. */
+const WATCH_LOST_MS = 2 * WATCH_HEART_BEAT_MS + 1_000;
+/** How long the server may take to answer a request for what is there. */
+const GRAB_TIMEOUT_MS = 5_000;
+
+const NANOS_PER_MS = 1_000_000;
+
+/** How a request for messages ended: everything asked for came, the lane ran empty, or something is wrong. */
+export type GrabEnd = 'filled' | 'empty' | { problem: string };
+
+export interface LaneEvents {
+  onTask: (message: Msg) => void;
+  /** The lane is not watched any more: it has work, or the watch has to be renewed. */
+  onWatchEnd: () => void;
+}
+
+interface Grab {
+  token: string;
+  remaining: number;
+  timer: NodeJS.Timeout;
+  resolve: (end: GrabEnd) => void;
+}
+
+/**
+ * Two kinds of request: `grab` takes what is there now; `watch` waits on the server for one message, and is how an idle
+ * lane notices work without being asked again and again. While a watch waits, the lane is known to be empty.
+ */
+export class LanePuller {
+  // A task arrives under its own subject, so only the subscription tells which request it answers.
+  private readonly grabInbox: string;
+  private readonly watchInbox: string;
+  private subscriptions: Subscription[] = [];
+  private grabbing: Grab | undefined;
+  private watchToken: string | undefined;
+  private watchSeenAt = 0;
+  private nextToken = 0;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    readonly lane: Lane,
+    private readonly events: LaneEvents,
+  ) {
+    this.grabInbox = inboxOf(connection);
+    this.watchInbox = inboxOf(connection);
+  }
+
+  get weight(): number {
+    return this.lane.weight;
+  }
+
+  get watching(): boolean {
+    return this.watchToken !== undefined;
+  }
+
+  start(): void {
+    this.subscriptions = [
+      this.subscribe(this.grabInbox, (message) => this.onGrabbed(message)),
+      this.subscribe(this.watchInbox, (message) => this.onWatched(message)),
+    ];
+  }
+
+  /** Ends the requests on the server, too; what it has already sent is still delivered. */
+  async stop(): Promise<void> {
+    const open = this.subscriptions.filter((each) => !each.isClosed());
+    await Promise.all(open.map((each) => each.drain()));
+    this.reset();
+  }
+
+  /** Takes up to `batch` messages that are there now. One grab at a time. */
+  grab(batch: number): Promise<GrabEnd> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(
+        () => this.endGrab({ problem: 'no answer to a pull request' }),
+        GRAB_TIMEOUT_MS,
+      );
+      const token = this.request(this.grabInbox, { batch, no_wait: true });
+      this.grabbing = { token, remaining: batch, timer, resolve };
+    });
+  }
+
+  /** Leaves a request for one message on the server. */
+  watch(): void {
+    this.watchSeenAt = Date.now();
+    this.watchToken = this.request(this.watchInbox, {
+      batch: 1,
+      expires: WATCH_EXPIRES_MS * NANOS_PER_MS,
+      idle_heartbeat: WATCH_HEART_BEAT_MS * NANOS_PER_MS,
+    });
+  }
+
+  /** Forgets what was asked: after a reconnect the server has, too. */
+  reset(): void {
+    this.endWatch();
+    this.endGrab({ problem: 'the connection was interrupted' });
+  }
+
+  /** Ends a watch that the server has silently forgotten. */
+  dropLostWatch(now: number): void {
+    if (this.watching && now - this.watchSeenAt > WATCH_LOST_MS) this.endWatch();
+  }
+
+  private onGrabbed(message: Msg): void {
+    const token = tokenOf(this.grabInbox, message);
+    if (token === undefined) {
+      this.events.onTask(message);
+      if (this.grabbing !== undefined && --this.grabbing.remaining === 0) this.endGrab('filled');
+      return;
+    }
+    if (token !== this.grabbing?.token) return;
+    const code = message.headers?.code ?? 0;
+    const empty = code === NO_MESSAGES || code === REQUEST_TIMEOUT;
+    this.endGrab(empty ? 'empty' : { problem: `${code} ${message.headers?.description ?? ''}`.trim() });
+  }
+
+  private onWatched(message: Msg): void {
+    const token = tokenOf(this.watchInbox, message);
+    if (token === undefined) {
+      this.events.onTask(message);
+      this.endWatch();
+    } else if (token === this.watchToken) {
+      // Any other status ends the request: its time is over, the consumer moved, the server stops. A grab finds out.
+      if (message.headers?.code === HEART_BEAT) this.watchSeenAt = Date.now();
+      else this.endWatch();
+    }
+  }
+
+  private endWatch(): void {
+    if (this.watchToken === undefined) return;
+    this.watchToken = undefined;
+    this.events.onWatchEnd();
+  }
+
+  private endGrab(end: GrabEnd): void {
+    const grab = this.grabbing;
+    if (grab === undefined) return;
+    this.grabbing = undefined;
+    clearTimeout(grab.timer);
+    grab.resolve(end);
+  }
+
+  private subscribe(inbox: string, receive: (message: Msg) => void): Subscription {
+    return this.connection.subscribe(`${inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) receive(message);
+      },
+    });
+  }
+
+  private request(inbox: string, body: Record<string, unknown>): string {
+    const token = (this.nextToken++).toString(36);
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.lane.stream}.${this.lane.consumer}`;
+    if (!this.connection.isClosed()) {
+      this.connection.publish(subject, JSON.stringify(body), { reply: `${inbox}.${token}` });
+    }
+    return token;
+  }
+}
+
+/** The request that a status answers; `undefined` for a task, which comes under its own subject. */
+function tokenOf(inbox: string, message: Msg): string | undefined {
+  return message.subject.startsWith(inbox) ? message.subject.slice(inbox.length + 1) : undefined;
+}

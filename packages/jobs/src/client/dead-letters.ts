@@ -1,0 +1,284 @@
+/** Looks at dead letters, sends them back to work, or throws them away. */
+import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { JobsError, PublishError } from '../errors.js';
+import type { Topology } from '../topology/define.js';
+import { StreamAccess, storedSequence, storedSubject } from '../broker/stream-access.js';
+import { carryHeaders, DeadHeader, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
+import { DEAD_REASONS, type DeadReason } from '../wire/dead-reason.js';
+import { readHistory, type FailedAttempt } from '../wire/history.js';
+import { requireToken, type Priority } from '../wire/names.js';
+import { taskRecordSchema } from '../wire/record.js';
+import type { WorkflowEngine } from '../workflow/engine.js';
+
+export interface DeadLetter {
+  /** The task's id. */
+  id: string;
+  task: string;
+  queue: string;
+  tenant: string | null;
+  priority: Priority;
+  reason: DeadReason;
+  /** One line: the error's type and message. */
+  error: string;
+  attempts: number;
+  worker: string | null;
+  /** RFC 3339. */
+  at: string;
+  enqueuedAt: string | null;
+  /** Failed attempts, the last ones, the oldest first. */
+  history: FailedAttempt[];
+  /** The body as it was: JSON where it is JSON, else text. */
+  payload: unknown;
+  /** The place in the dead letters' stream: newer letters have higher ones. */
+  sequence: number;
+}
+
+export interface DeadLetterFilter {
+  queue?: string;
+  task?: string;
+  tenant?: string;
+  reason?: DeadReason;
+  /** Only letters whose error contains this. */
+  errorContains?: string;
+  /** Only letters behind this sequence: the next page. */
+  after?: number;
+}
+
+export interface ReplayOptions {
+  /** Replaces the payload. */
+  payload?: unknown;
+}
+
+export interface DeadLetters {
+  /** The oldest first. At most `limit` (100 by default). */
+  list(filter?: DeadLetterFilter & { limit?: number }): Promise<DeadLetter[]>;
+  /** The newest dead letter of a task; `undefined` when it has none. */
+  get(id: string): Promise<DeadLetter | undefined>;
+  /**
+   * Runs the task again with fresh retries; the dead letter is gone then. The new task's header points back to it.
+   * @throws JobsError `unknown_dead_letter`, or `publish_conflict` while a task of that id is queued
+   */
+  replay(id: string, options?: ReplayOptions): Promise<void>;
+  /** Replays all that match, at most so many a second (100 by default). Yields each as it is done. */
+  replayMany(filter: DeadLetterFilter, options?: { ratePerSecond?: number }): AsyncGenerator<DeadLetter>;
+  /** Throws the dead letter away; `false` when there was none. */
+  discard(id: string): Promise<boolean>;
+}
+
+const PAGE = 100;
+
+export function deadLettersOf(
+  connection: NatsConnection,
+  topology: Topology,
+  publisher: AckMultiplexer,
+  workflows: Pick<WorkflowEngine, 'stepReplayed'>,
+): DeadLetters {
+  return new DeadLetterDesk(new StreamAccess(connection), topology, publisher, workflows);
+}
+
+interface StoredLetter {
+  letter: DeadLetter;
+  message: Msg;
+}
+
+class DeadLetterDesk implements DeadLetters {
+  constructor(
+    private readonly streams: StreamAccess,
+    private readonly topology: Topology,
+    private readonly publisher: AckMultiplexer,
+    private readonly workflows: Pick<WorkflowEngine, 'stepReplayed'>,
+  ) {}
+
+  async list({ limit = PAGE, ...filter }: DeadLetterFilter & { limit?: number } = {}): Promise<DeadLetter[]> {
+    const found: DeadLetter[] = [];
+    for await (const { letter } of this.matching(filter)) {
+      if (found.push(letter) >= limit) break;
+    }
+    return found;
+  }
+
+  async get(id: string): Promise<DeadLetter | undefined> {
+    return (await this.find(id))?.letter;
+  }
+
+  async replay(id: string, options: ReplayOptions = {}): Promise<void> {
+    const stored = await this.find(id);
+    if (stored === undefined) {
+      throw new JobsError('unknown_dead_letter', `There is no dead letter of a task "${id}".`, {
+        details: { id },
+      });
+    }
+    await this.send(stored, options);
+  }
+
+  async *replayMany(
+    filter: DeadLetterFilter,
+    { ratePerSecond = 100 }: { ratePerSecond?: number } = {},
+  ): AsyncGenerator<DeadLetter> {
+    const startedAt = Date.now();
+    let count = 0;
+    // What fails again meanwhile lies behind the end, and is not replayed again.
+    const end = (await this.lastSequence()) ?? 0;
+    for await (const stored of this.matching(filter)) {
+      if (stored.letter.sequence > end) return;
+      await delay(Math.max(0, startedAt + (count++ * 1000) / ratePerSecond - Date.now()));
+      await this.send(stored, {});
+      yield stored.letter;
+    }
+  }
+
+  async discard(id: string): Promise<boolean> {
+    const stored = await this.find(id);
+    return (
+      stored !== undefined && this.streams.delete(this.topology.names.deadStream, stored.letter.sequence)
+    );
+  }
+
+  private async find(id: string): Promise<StoredLetter | undefined> {
+    const { names } = this.topology;
+    const message = await this.streams.get(names.deadStream, {
+      last_by_subj: names.deadById(requireToken(id, 'id')),
+    });
+    return message && toLetter(message);
+  }
+
+  private async lastSequence(): Promise<number | undefined> {
+    const { names } = this.topology;
+    const last = await this.streams.get(names.deadStream, { last_by_subj: names.deadFilter });
+    return last && storedSequence(last);
+  }
+
+  private async *matching({ after = 0, ...filter }: DeadLetterFilter): AsyncGenerator<StoredLetter> {
+    const { names } = this.topology;
+    const subject = names.deadSubject(filter.queue ?? '*', filter.task ?? '*', '*');
+    for (let sequence = after + 1; ; sequence++) {
+      const message = await this.streams.get(names.deadStream, { seq: sequence, next_by_subj: subject });
+      if (message === undefined) return;
+      sequence = storedSequence(message);
+      const stored = toLetter(message);
+      if (matches(stored.letter, filter)) yield stored;
+    }
+  }
+
+  /** Publish the task → reset its record → remove the letter: whoever dies in between, the task's next start removes the letter. */
+  private async send({ letter, message }: StoredLetter, options: ReplayOptions): Promise<void> {
+    const { names } = this.topology;
+    const subject = message.headers?.get(DeadHeader.Subject) ?? '';
+    const parsed = names.parseTaskSubject(subject);
+    if (parsed === undefined) {
+      throw new JobsError(
+        'invalid_options',
+        `The dead letter of "${letter.id}" does not say where to replay it to.`,
+      );
+    }
+    const record = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(letter.id) });
+    const headers = carryHeaders(message.headers);
+    for (const name of [
+      ...Object.values(DeadHeader),
+      TaskHeader.Retries,
+      TaskHeader.Snoozes,
+      TaskHeader.History,
+    ])
+      headers.delete(name);
+    let enqueuedAt = new Date().toISOString();
+    headers.set(TaskHeader.EnqueuedAt, enqueuedAt);
+    headers.set(TaskHeader.ReplayOf, String(letter.sequence));
+    headers.set(ServerHeader.MsgId, `${letter.id}.replay-${letter.sequence}`);
+    headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
+    const body = options.payload === undefined ? message.data : JSON.stringify(options.payload);
+    try {
+      await this.publisher.publish(subject, body, { headers });
+    } catch (error) {
+      const earlier = await this.earlierReplay(error, letter);
+      if (earlier === undefined) throw error;
+      enqueuedAt = earlier;
+    }
+    if (record !== undefined) await this.resetRecord(letter.id, record, enqueuedAt);
+    const { workflow } = readTaskHeaders(headers);
+    if (workflow !== undefined) await this.workflows.stepReplayed(workflow, letter.id);
+    await this.streams.delete(names.deadStream, letter.sequence);
+  }
+
+  /** When an earlier replay of this very letter, cut short after its publish, enqueued the task. */
+  private async earlierReplay(error: unknown, letter: DeadLetter): Promise<string | undefined> {
+    if (!(error instanceof PublishError) || error.code !== 'publish_conflict') return undefined;
+    const { names } = this.topology;
+    const queued = await this.streams.get(names.queueStream(letter.queue), {
+      seq: 1,
+      next_by_subj: names.taskById(letter.queue, letter.id),
+    });
+    const headers = readTaskHeaders(queued?.headers);
+    return headers.replayOf === letter.sequence ? headers.enqueuedAt : undefined;
+  }
+
+  /** Unless the task has started meanwhile: then the record has changed, and the server refuses. */
+  private async resetRecord(id: string, stored: Msg, enqueuedAt: string): Promise<void> {
+    const { names } = this.topology;
+    const record = taskRecordSchema.parse(stored.json());
+    const reset = {
+      ...record,
+      state: 'PENDING',
+      retries: 0,
+      worker: null,
+      result: null,
+      error: null,
+      progress: null,
+      enqueued_at: enqueuedAt,
+      started_at: null,
+      finished_at: null,
+      runtime_ms: null,
+    };
+    const headers = carryHeaders(undefined);
+    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(storedSequence(stored)));
+    try {
+      await this.publisher.publish(names.resultKey(id), JSON.stringify(reset), { headers });
+    } catch (error) {
+      if (!(error instanceof PublishError && error.code === 'publish_conflict')) throw error;
+    }
+  }
+}
+
+function toLetter(message: Msg): StoredLetter {
+  const { headers } = message;
+  const [queue = '', task = '', id = ''] = storedSubject(message).split('.').slice(-3);
+  const header = (name: string): string => headers?.get(name) ?? '';
+  const own = readTaskHeaders(headers);
+  const [priority, tenant] = header(DeadHeader.Subject).split('.').slice(-4, -2);
+  return {
+    message,
+    letter: {
+      id,
+      task,
+      queue,
+      tenant: tenant === undefined || tenant === '_' ? null : tenant,
+      priority: priority === 'high' || priority === 'low' ? priority : 'normal',
+      reason: DEAD_REASONS.find((reason) => reason === header(DeadHeader.Reason)) ?? 'not_retryable',
+      error: header(DeadHeader.Error),
+      attempts: Number(header(DeadHeader.Attempts)) || 1,
+      worker: header(DeadHeader.Worker) || null,
+      at: header(DeadHeader.At),
+      enqueuedAt: own.enqueuedAt ?? null,
+      history: readHistory(own.history),
+      payload: readBody(message),
+      sequence: storedSequence(message),
+    },
+  };
+}
+
+function readBody(message: Msg): unknown {
+  try {
+    return message.json();
+  } catch {
+    return message.string();
+  }
+}
+
+function matches(letter: DeadLetter, { tenant, reason, errorContains }: DeadLetterFilter): boolean {
+  return (
+    (tenant === undefined || letter.tenant === tenant) &&
+    (reason === undefined || letter.reason === reason) &&
+    (errorContains === undefined || letter.error.includes(errorContains))
+  );
+}

@@ -1,0 +1,139 @@
+/**
+ * Answers producers that may see the results of their own tenant only. Subjects of results and keys of the bucket do not tell the tenant,
+ * so no right to subscribe or to read can be narrow enough; the desk reads the record and compares.
+ *
+ *     request  <prefix>.await.<tenant>.<id>    with nothing, or {"wait": <seconds>}
+ *     reply    the record, without stack traces; or {"error": …} with the headers of the NATS services
+ */
+import { headers as newHeaders, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core';
+import { pino, type Logger } from 'pino';
+import { z } from 'zod';
+import { JobsError, ResultTimeoutError } from '../errors.js';
+import type { Topology } from '../topology/define.js';
+import { isToken } from '../wire/names.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
+import type { JobsClient } from '../client/client.js';
+
+export interface ResultDeskOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  client: Pick<JobsClient, 'status' | 'result'>;
+  logger?: Logger;
+  /** Who waits beyond this many is told the state there is, at once. Default 10,000. */
+  maxWaiting?: number;
+}
+
+export interface ResultDesk {
+  /** Starts answering; several desks share the questions. Idempotent. */
+  start(): void;
+  /** Answers who waits with the state there is, and stops. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const DEFAULT_MAX_WAITING = 10_000;
+const MAX_WAIT_SECONDS = 60;
+const questionSchema = z.object({ wait: z.number().min(0).max(MAX_WAIT_SECONDS).default(30) });
+
+/** Of the protocol of NATS services (ADR-32). */
+const ErrorHeader = { Text: 'Nats-Service-Error', Code: 'Nats-Service-Error-Code' } as const;
+
+export function createResultDesk(options: ResultDeskOptions): ResultDesk {
+  return new SharedResultDesk(options);
+}
+
+class SharedResultDesk implements ResultDesk {
+  private readonly logger: Logger;
+  private readonly maxWaiting: number;
+  private readonly closing = new AbortController();
+  private readonly answering = new Set<Promise<void>>();
+  private subscription: Subscription | undefined;
+
+  constructor(private readonly options: ResultDeskOptions) {
+    this.logger = options.logger ?? pino({ level: 'silent' });
+    this.maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
+  }
+
+  start(): void {
+    const { connection, topology } = this.options;
+    this.subscription ??= connection.subscribe(topology.names.awaitSubject('*', '*'), {
+      queue: 'result-desk',
+      callback: (error, message) => {
+        if (error === null) this.accept(message);
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    const { subscription } = this;
+    if (subscription !== undefined && !subscription.isClosed()) subscription.unsubscribe();
+    this.closing.abort();
+    await Promise.all(this.answering);
+  }
+
+  private accept(message: Msg): void {
+    const answer = this.answer(message).finally(() => this.answering.delete(answer));
+    this.answering.add(answer);
+  }
+
+  private async answer(message: Msg): Promise<void> {
+    const [tenant = '', id = ''] = message.subject.split('.').slice(-2);
+    try {
+      if (!isToken(tenant) || !isToken(id))
+        throw new Refusal(400, 'Ask with the id of a task as the last token of the subject.');
+      const record = await this.find(tenant, id, waitOf(message));
+      message.respond(JSON.stringify(withoutStack(record)));
+    } catch (error) {
+      const { code, text } =
+        error instanceof Refusal
+          ? { code: error.status, text: error.message }
+          : { code: 500, text: 'The record could not be read; ask again.' };
+      if (code === 500) this.logger.error({ err: error, id }, 'a result could not be told');
+      const headers = newHeaders();
+      headers.set(ErrorHeader.Code, String(code));
+      headers.set(ErrorHeader.Text, text);
+      if (!this.options.connection.isClosed()) message.respond(JSON.stringify({ error: text }), { headers });
+    }
+  }
+
+  private async find(tenant: string, id: string, waitMs: number): Promise<TaskRecord> {
+    const now = await this.ownRecord(tenant, id);
+    if (isFinal(now.state) || waitMs === 0 || this.answering.size > this.maxWaiting) return now;
+    try {
+      return await this.options.client.result(id, { timeoutMs: waitMs, signal: this.closing.signal });
+    } catch (error) {
+      if (!(error instanceof ResultTimeoutError) && !this.closing.signal.aborted) throw error;
+      return this.ownRecord(tenant, id);
+    }
+  }
+
+  /** What is another tenant's is told like what nobody has seen. */
+  private async ownRecord(tenant: string, id: string): Promise<TaskRecord> {
+    const record = await this.options.client.status(id);
+    if (record?.tenant === tenant) return record;
+    throw new Refusal(
+      404,
+      `Tenant ${tenant} has no task "${id}": it was never enqueued, or its result has expired.`,
+    );
+  }
+}
+
+class Refusal extends JobsError {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super('lookup_failed', message);
+  }
+}
+
+function waitOf(message: Msg): number {
+  try {
+    return questionSchema.parse(message.data.length === 0 ? {} : message.json()).wait * 1000;
+  } catch {
+    throw new Refusal(400, `Ask with nothing, or with {"wait": <seconds from 0 to ${MAX_WAIT_SECONDS}>}.`);
+  }
+}
+
+function withoutStack(record: TaskRecord): TaskRecord {
+  return record.error === null ? record : { ...record, error: { ...record.error, stack: null } };
+}

@@ -1,0 +1,148 @@
+/**
+ * Looks after workflows: starts those that any NATS client has published, moves on those that stand still because a process died where
+ * nobody delivers a message again, and removes those that have expired. Several may run: each of their acts can be repeated.
+ */
+import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import { pino, type Logger } from 'pino';
+import { TaskLookup } from '../record/lookup.js';
+import { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { InvalidWorkflowError, JobsError, type WorkflowProblem } from '../errors.js';
+import type { TaskContract } from '../task/define-task.js';
+import { KEEPER_CONSUMER, type Topology } from '../topology/define.js';
+import { Fetcher } from '../broker/pull/fetcher.js';
+import { WorkflowEngine } from '../workflow/engine.js';
+import { WorkflowRounds } from '../workflow/rounds.js';
+import { WorkflowStarter } from '../workflow/start.js';
+
+export interface WorkflowKeeperOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  /** Of the tasks that published workflows may name without their queue. */
+  contracts?: readonly TaskContract[];
+  /** How long a workflow may stand still before it is looked into, in milliseconds. Default 15,000. */
+  roundMs?: number;
+  logger?: Logger;
+}
+
+export interface WorkflowKeeper {
+  /** Idempotent. */
+  start(): void;
+  /** Finishes what it has begun, then stops. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Workflows that are being started at once. */
+const CONCURRENCY = 8;
+const DEFAULT_ROUND_MS = 15_000;
+
+export function createWorkflowKeeper(options: WorkflowKeeperOptions): WorkflowKeeper {
+  return new Keeper(options);
+}
+
+class Keeper implements WorkflowKeeper {
+  private readonly logger: Logger;
+  private readonly publisher: AckMultiplexer;
+  private readonly starter: WorkflowStarter;
+  private readonly rounds: WorkflowRounds;
+  private readonly fetcher: Fetcher;
+  private readonly busy = new Set<Promise<void>>();
+  private stopping: Promise<void> | undefined;
+
+  constructor(private readonly options: WorkflowKeeperOptions) {
+    const { connection, topology, contracts = [], roundMs = DEFAULT_ROUND_MS } = options;
+    const logger = (options.logger ?? pino({ level: 'silent' })).child({ part: 'workflow-keeper' });
+    const publisher = new AckMultiplexer(connection);
+    const lookup = new TaskLookup(connection, topology);
+    const engine = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
+    this.logger = logger;
+    this.publisher = publisher;
+    this.starter = new WorkflowStarter(connection, topology, engine, contracts);
+    this.rounds = new WorkflowRounds(
+      { connection, topology, engine, lookup, starter: this.starter, logger },
+      roundMs,
+    );
+    this.fetcher = new Fetcher({
+      connection,
+      lanes: [
+        {
+          queue: 'workflows',
+          priority: 'normal',
+          stream: topology.names.workflowStartStream,
+          consumer: KEEPER_CONSUMER,
+          weight: 1,
+        },
+      ],
+      capacity: () => CONCURRENCY,
+      room: () => CONCURRENCY - this.busy.size,
+      onMessage: (message) => this.accept(message),
+      logger,
+    });
+  }
+
+  start(): void {
+    this.fetcher.start();
+    this.rounds.start();
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.shutDown();
+    return this.stopping;
+  }
+
+  private async shutDown(): Promise<void> {
+    await Promise.all([this.fetcher.stop(), this.rounds.stop()]);
+    await Promise.all(this.busy);
+    await this.publisher.close();
+  }
+
+  private accept(message: Msg): void {
+    const work = this.startPublished(message)
+      .catch((error: unknown) => {
+        // Not acknowledged, so it comes again after the consumer's ack wait.
+        this.logger.error({ err: error }, 'a workflow could not be started; trying again later');
+      })
+      .finally(() => {
+        this.busy.delete(work);
+        this.fetcher.wake();
+      });
+    this.busy.add(work);
+  }
+
+  private async startPublished(message: Msg): Promise<void> {
+    const target = this.options.topology.names.parseWorkflowStart(message.subject);
+    if (target === undefined) {
+      this.logger.error({ subject: message.subject }, 'a workflow without tenant and id is left aside');
+    } else {
+      const { id, tenant } = target;
+      try {
+        const { duplicate } = await this.starter.start(
+          parse(message),
+          tenant === undefined ? { id } : { id, tenant },
+        );
+        this.logger.info({ workflow: id, tenant, duplicate }, 'workflow started');
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (refusal === undefined) throw error;
+        this.logger.warn({ err: refusal, workflow: id, tenant }, 'a workflow was refused');
+        await this.starter.refuse(id, tenant, refusal);
+      }
+    }
+    message.respond('+ACK');
+  }
+}
+
+function parse(message: Msg): unknown {
+  try {
+    return message.json();
+  } catch {
+    throw new InvalidWorkflowError([{ path: '', message: 'the definition is not JSON' }]);
+  }
+}
+
+/** What will be refused however often it is tried. */
+function refusalOf(error: unknown): InvalidWorkflowError | undefined {
+  if (error instanceof InvalidWorkflowError) return error;
+  if (!(error instanceof JobsError) || error.code !== 'invalid_options') return undefined;
+  const problem: WorkflowProblem = { path: '', message: error.message };
+  return new InvalidWorkflowError([problem]);
+}

@@ -1,0 +1,159 @@
+/** Finds a task wherever it is: its record in the results bucket, else its message in a queue. */
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
+import { readTaskHeaders, ServerHeader } from '../wire/headers.js';
+import type { TaskSubject } from '../wire/names.js';
+import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { ResultTimeoutError } from '../errors.js';
+import type { Topology } from '../topology/define.js';
+import { StreamAccess, storedSubject } from '../broker/stream-access.js';
+
+const LOOK_AGAIN_MS = 250;
+
+export interface StatusOptions {
+  /** Look in this queue only: quicker, and whatever is the matter with the others. Default: all of them. */
+  queue?: string;
+}
+
+export class TaskLookup {
+  /** Callers that wait, to look again after a reconnect: a notice sent meanwhile has not reached them. */
+  private readonly waiting = new Set<() => void>();
+  private readonly streams: StreamAccess;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly topology: Topology,
+  ) {
+    this.streams = new StreamAccess(connection);
+    void this.followConnection();
+  }
+
+  /** The stored record, or `undefined` when no attempt has stored one. */
+  async record(id: string): Promise<TaskRecord | undefined> {
+    const { names } = this.topology;
+    const message = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(id) });
+    return message === undefined ? undefined : taskRecordSchema.parse(message.json());
+  }
+
+  /** The task's state; `undefined` for an id that nobody has seen, or whose result has expired. */
+  async status(id: string, { queue: only }: StatusOptions = {}): Promise<TaskRecord | undefined> {
+    const record = await this.record(id);
+    if (record !== undefined) return record;
+    const queues = only === undefined ? this.topology.queues.map(({ name }) => name) : [only];
+    const found = await Promise.all(queues.map((queue) => this.queued(queue, id)));
+    // A task may have started between the two look-ups, and then it has a record now.
+    return found.find((entry) => entry !== undefined) ?? this.record(id);
+  }
+
+  /** Waits until the task ends. Throws `ResultTimeoutError`, or the signal's reason. */
+  async result(id: string, timeoutMs: number, signal?: AbortSignal): Promise<TaskRecord> {
+    signal?.throwIfAborted();
+    const { names } = this.topology;
+    return new Promise<TaskRecord>((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
+        this.waiting.delete(look);
+        if (!subscription.isClosed()) subscription.unsubscribe();
+        settle();
+      };
+      const accept = (record: TaskRecord | undefined): void => {
+        if (record !== undefined && isFinal(record.state)) finish(() => resolve(record));
+      };
+      const giveUp = (): void => finish(() => reject(signal?.reason));
+      signal?.addEventListener('abort', giveUp);
+      const timer = setTimeout(() => finish(() => reject(new ResultTimeoutError(id, timeoutMs))), timeoutMs);
+      // Subscribed before the look-up, so that a result stored in between is not missed.
+      const subscription = this.connection.subscribe(names.resultNotice(id), {
+        callback: (error, message) => {
+          if (error === null) accept(taskRecordSchema.safeParse(message.json()).data);
+        },
+      });
+      const look = (): void => {
+        this.record(id).then(accept, (error: unknown) => {
+          if (this.connection.isClosed()) finish(() => reject(error));
+          // The broker is away or not ready yet: there is time left to ask again.
+          else if (this.waiting.has(look)) setTimeout(look, LOOK_AGAIN_MS).unref();
+        });
+      };
+      this.waiting.add(look);
+      look();
+    });
+  }
+
+  private async followConnection(): Promise<void> {
+    for await (const { type } of this.connection.status()) {
+      if (type === 'reconnect') for (const look of this.waiting) look();
+    }
+  }
+
+  /** Every stored change of a task's record until its final one. Ends by itself; leaving the loop ends it, too, and so does the signal. */
+  async *watch(id: string, signal?: AbortSignal): AsyncGenerator<TaskRecord> {
+    if (signal?.aborted) return;
+    const { names } = this.topology;
+    const subscription = this.connection.subscribe(names.resultNotice(id));
+    const look = (): void => subscription.unsubscribe();
+    signal?.addEventListener('abort', look);
+    try {
+      const now = await this.status(id);
+      if (now !== undefined) yield now;
+      if (now !== undefined && isFinal(now.state)) return;
+      // After a reconnect the loop ends and is begun anew, because notices may have been missed.
+      this.waiting.add(look);
+      for await (const message of subscription) {
+        const record = taskRecordSchema.safeParse(message.json()).data;
+        if (record === undefined) continue;
+        yield record;
+        if (isFinal(record.state)) return;
+      }
+    } finally {
+      this.waiting.delete(look);
+      signal?.removeEventListener('abort', look);
+      if (!subscription.isClosed()) subscription.unsubscribe();
+    }
+    if (!this.connection.isClosed()) yield* this.watch(id, signal);
+  }
+
+  private async queued(queue: string, id: string): Promise<TaskRecord | undefined> {
+    const { names } = this.topology;
+    const stream = names.queueStream(queue);
+    const waiting = await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) });
+    const subject = waiting && names.parseTaskSubject(storedSubject(waiting));
+    if (waiting && subject) return storedRecord(subject, waiting);
+    const delayed = await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
+    const target = delayed && names.parseTaskSubject(delayed.headers?.get(ServerHeader.ScheduleTarget) ?? '');
+    return delayed && target ? storedRecord(target, delayed) : undefined;
+  }
+}
+
+function storedRecord(subject: TaskSubject, { headers }: Msg): TaskRecord {
+  return waitingRecord(subject, headers, new Date(headers?.get(ServerHeader.TimeStamp) ?? Date.now()));
+}
+
+/** The record of a task that no attempt has written one for. */
+export function waitingRecord(
+  subject: TaskSubject,
+  messageHeaders: MsgHdrs | undefined,
+  storedAt: Date,
+): TaskRecord {
+  const headers = readTaskHeaders(messageHeaders);
+  const delayed = messageHeaders?.has(ServerHeader.Schedule) === true || headers.notBefore > Date.now();
+  return {
+    id: subject.id,
+    task: subject.task,
+    queue: subject.queue,
+    priority: subject.priority,
+    tenant: subject.tenant ?? null,
+    state: delayed ? 'SCHEDULED' : 'PENDING',
+    retries: headers.retries,
+    worker: null,
+    result: null,
+    error: null,
+    progress: null,
+    enqueued_at: headers.enqueuedAt ?? storedAt.toISOString(),
+    started_at: null,
+    finished_at: null,
+    runtime_ms: null,
+    parent_id: headers.parentId ?? null,
+    root_id: headers.rootId ?? subject.id,
+  };
+}

@@ -1,0 +1,64 @@
+/** The examples of docs/write-tasks/publishing.md, run as they stand, with the rights that they say are enough. */
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { jetstream } from '@nats-io/jetstream';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { isInstalled, runProgram } from '../cli/stratum.js';
+import { spawnProgram, waitFor } from '../harness/index.js';
+import { securedServer, startServices, type SecuredServer, type User } from '../harness/secured-server.js';
+
+const EXAMPLES = fileURLToPath(new URL('../../../docs/examples', import.meta.url));
+const lineSchema = z.looseObject({ what: z.string() });
+
+function told(output: string): Record<string, unknown>[] {
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => lineSchema.parse(JSON.parse(line)));
+}
+
+function settings(server: SecuredServer, user: User): NodeJS.ProcessEnv {
+  return { NATS_URL: server.address, NATS_USER: user, NATS_PASSWORD: server.passwords[user] };
+}
+
+test('a producer and an observer in JavaScript', async () => {
+  const server = await securedServer();
+  await startServices(server);
+  const producer = spawnProgram('docs/examples/publish.mjs', settings(server, 'shop'));
+  expect(await producer.exited(), producer.output()).toBe(0);
+  expect(told(producer.output())).toEqual([
+    expect.objectContaining({ what: 'enqueued', duplicate: [false, true] }),
+    expect.objectContaining({
+      what: 'ended',
+      state: 'SUCCESS',
+      result: expect.objectContaining({ accounts: 0 }),
+    }),
+    expect.objectContaining({ what: 'delayed', state: expect.stringMatching(/^(?:PENDING|SCHEDULED)$/) }),
+    expect.objectContaining({
+      what: 'refused',
+      state: 'FAILURE',
+      error: expect.stringContaining('platform'),
+    }),
+  ]);
+
+  const id = randomUUID();
+  const observer = spawnProgram('docs/examples/watch.mjs', settings(server, 'observer'), [id]);
+  await waitFor('the observer to listen', () => observer.output().includes('"ready"'));
+  await jetstream(await server.connectAs('platform')).publish(
+    `stratum.tasks.sync.normal.1.sync_campaign_data.${id}`,
+    '{"tenant_id":1,"platform":"meta"}',
+  );
+  expect(await observer.exited(), observer.output()).toBe(0);
+  expect(told(observer.output())).toContainEqual(
+    expect.objectContaining({ what: 'ended', id, state: 'SUCCESS' }),
+  );
+});
+
+test.runIf(await isInstalled('python3'))('a producer in Python is Python', async () => {
+  const parse = `import ast, sys; ast.parse(open(sys.argv[1]).read())`;
+  expect(await runProgram('python3', ['-c', parse, `${EXAMPLES}/publish.py`])).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+});

@@ -1,0 +1,101 @@
+/** A NATS server with the configuration that is shipped, and the platform's own services on it. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseKeyRing, seed } from '@stratum/shared';
+import { connect, nkeyAuthenticator, nkeys, type NatsConnection } from '@nats-io/transport-node';
+import { inject, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { spawnProgram, testDatabase, testKeyText, waitFor } from './index.js';
+
+const CONFIGURATIONS = fileURLToPath(new URL('../../../deploy/nats', import.meta.url));
+const USERS = ['admin', 'platform', 'observer', 'shop'] as const;
+export type User = (typeof USERS)[number];
+
+const portsSchema = z.object({ nats: z.array(z.string()).min(1) });
+
+export interface SecuredServer {
+  /** `127.0.0.1:<port>`. */
+  address: string;
+  passwords: Record<User, string>;
+  /** For services and the `stratum` command. */
+  urlOf(user: User): string;
+  /** A plain client of a user, with the inbox that it may use. */
+  connectAs(user: User): Promise<NatsConnection>;
+  /** A plain client of the producer that has a key. */
+  connectAsCrm(): Promise<NatsConnection>;
+}
+
+/** @param file in `deploy/nats`; ports and the folder of the data are the test's own */
+export async function securedServer(file = 'nats-server.conf'): Promise<SecuredServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'stratum-secured-'));
+  const ports = join(folder, 'ports');
+  await mkdir(ports);
+  const crm = nkeys.createUser();
+  const secret = (): string => `s${randomBytes(12).toString('hex')}`;
+  const passwords = { admin: secret(), platform: secret(), observer: secret(), shop: secret() };
+  const settings = join(folder, 'nats');
+  await cp(CONFIGURATIONS, settings, { recursive: true });
+  const text = await readFile(join(settings, file), 'utf8');
+  await writeFile(join(settings, file), text.replace('/var/lib/nats', join(folder, 'data')));
+  const own = ['-a', '127.0.0.1', '-p', '-1', '-m', '-1', '--ports_file_dir', ports];
+  const child = spawn(inject('natsBinary'), ['-c', join(settings, file), ...own], {
+    env: {
+      ...Object.fromEntries(USERS.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, passwords[user]])),
+      NATS_CRM_NKEY: crm.getPublicKey(),
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString('utf8')));
+  const closed = once(child, 'close');
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await closed;
+    await rm(folder, { recursive: true, force: true });
+  });
+  const address = await waitFor('the server to listen', async () => {
+    if (child.exitCode !== null) throw new Error(`nats-server ended: ${log}`);
+    const [name] = await readdir(ports);
+    if (name === undefined) return undefined;
+    const written = await readFile(join(ports, name), 'utf8');
+    return written === ''
+      ? undefined
+      : portsSchema.parse(JSON.parse(written)).nats[0]?.replace('nats://', '');
+  });
+  const open = async (options: Parameters<typeof connect>[0]): Promise<NatsConnection> => {
+    const connection = await connect({ servers: address, ...options });
+    onTestFinished(() => connection.close());
+    return connection;
+  };
+  return {
+    address,
+    passwords,
+    urlOf: (user) => `nats://${user}:${passwords[user]}@${address}`,
+    connectAs: (user) => open({ user, pass: passwords[user], inboxPrefix: `_INBOX.${user}` }),
+    connectAsCrm: () => open({ authenticator: nkeyAuthenticator(crm.getSeed()), inboxPrefix: '_INBOX.crm' }),
+  };
+}
+
+/** The scheduler and two workers, as processes of their own, as the user `platform`. */
+export async function startServices(server: SecuredServer): Promise<void> {
+  const database = await testDatabase();
+  const key = testKeyText();
+  await seed(database.owner, parseKeyRing(key));
+  // Nothing is connected: a sync has no account to read, which is a success.
+  await database.owner.query('DELETE FROM platform_account');
+  const environment = {
+    NATS_URL: server.urlOf('platform'),
+    DATABASE_URL: database.url,
+    STRATUM_CREDENTIALS_KEY: key,
+    LOG_LEVEL: 'warn',
+  };
+  const programs = ['scheduler', 'sync-worker', 'rules-worker'].map((name) =>
+    spawnProgram(`services/${name}/dist/main.js`, environment),
+  );
+  await Promise.all(programs.map((program) => program.ready()));
+}

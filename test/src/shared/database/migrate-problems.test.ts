@@ -1,0 +1,34 @@
+/** What a person is told whose database takes no migrations. */
+import { randomBytes } from 'node:crypto';
+import { migrate, openDatabase } from '@stratum/shared';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { emptyDatabase } from '../../harness/index.js';
+
+test('a user without the rights is told which', async () => {
+  const url = new URL(await emptyDatabase());
+  const user = `weak_${randomBytes(4).toString('hex')}`;
+  const owner = openDatabase({ url: url.href, name: 'test-owner' });
+  await owner.query(`CREATE ROLE ${user} LOGIN PASSWORD 'weak'`);
+  onTestFinished(async () => {
+    await owner.query(`DROP ROLE ${user}`);
+    await owner.end();
+  });
+  url.username = user;
+  url.password = 'weak';
+  const attempt = migrate({ databaseUrl: url.href });
+  await expect(attempt).rejects.toThrow(`The user "${user}" may not create tables in the schema "public"`);
+  await expect(attempt).rejects.toThrow(/DATABASE_URL name the database's owner/);
+  await expect(attempt).rejects.not.toThrow(/ at /);
+});
+
+test('a server that is not there, or knows no such user, is named without the password', async () => {
+  const wrong = new URL(inject('adminDatabaseUrl'));
+  wrong.password = 'not-the-password';
+  const refused = migrate({ databaseUrl: wrong.href });
+  await expect(refused).rejects.toThrow(`No connection to PostgreSQL at ${wrong.host}/`);
+  await expect(refused).rejects.not.toThrow(/not-the-password/);
+  wrong.port = '1';
+  await expect(migrate({ databaseUrl: wrong.href })).rejects.toThrow(
+    new RegExp(`PostgreSQL at ${wrong.hostname}:1${wrong.pathname}: .*ECONNREFUSED.*DATABASE_URL`),
+  );
+});

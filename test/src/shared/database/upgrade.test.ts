@@ -1,0 +1,116 @@
+/** Databases that stand at an earlier schema and hold data: they are brought up to date, and keep what they hold. */
+import { fileURLToPath } from 'node:url';
+import { migrate, openDatabase, SERVICE_ROLES, withTenant } from '@stratum/shared';
+import { runner } from 'node-pg-migrate';
+import type { Pool } from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { emptyDatabase } from '../../harness/index.js';
+
+const FOLDER = fileURLToPath(new URL('../../../../packages/shared/migrations', import.meta.url));
+
+/** A database as it was when so many migrations were there. */
+async function databaseAt(count: number): Promise<{ databaseUrl: string; owner: Pool }> {
+  const databaseUrl = await emptyDatabase();
+  await runner({
+    databaseUrl,
+    dir: FOLDER,
+    direction: 'up',
+    count,
+    migrationsTable: 'schema_migration',
+    log: () => undefined,
+  });
+  const owner = openDatabase({ url: databaseUrl, name: 'test-owner' });
+  onTestFinished(() => owner.end());
+  return { databaseUrl, owner };
+}
+
+/** What the first version had: two tenants with campaigns, figures, runs and keys. */
+async function fillFirstVersion(owner: Pool): Promise<void> {
+  for (const tenantId of [1, 2]) {
+    await withTenant(owner, tenantId, async (client) => {
+      await client.query(
+        `INSERT INTO tenant (id, name, currency) VALUES ($1::bigint, 'Tenant ' || $1::bigint, 'USD')`,
+        [tenantId],
+      );
+      await client.query(
+        `INSERT INTO platform_account (tenant_id, id, platform, external_id, currency) VALUES ($1, $1, 'meta', 'm', 'USD')`,
+        [tenantId],
+      );
+      await client.query(
+        `INSERT INTO campaign (tenant_id, id, account_id, external_id, name, status, platform_status, currency, labels, last_synced_at)
+         VALUES ($1, $1, $1, 'x', 'Brand', 'active', 'ACTIVE', 'USD', '{kept}', now())`,
+        [tenantId],
+      );
+      await client.query(`SELECT ensure_metric_partition('2026-11-01')`);
+      await client.query(
+        `INSERT INTO campaign_metric_daily (tenant_id, campaign_id, date, currency, impressions, clicks, spend, conversions)
+         VALUES ($1, $1, '2026-11-19', 'USD', 1000, 10, 12.34, 1), ($1, $1, '2026-10-01', 'USD', 1000, 10, 0.000001, 1)`,
+        [tenantId],
+      );
+      await client.query(
+        `INSERT INTO sync_run (tenant_id, account_id, task_id, window_since, window_until) VALUES ($1, $1, 't', '2026-11-01', '2026-11-19')`,
+        [tenantId],
+      );
+      await client.query(`INSERT INTO processed_key (tenant_id, key) VALUES ($1, 'k')`, [tenantId]);
+    });
+  }
+}
+
+async function dump(owner: Pool, columns: string): Promise<unknown[]> {
+  const { rows } = await owner.query(
+    `SELECT ${columns} FROM tenant t JOIN platform_account a ON a.tenant_id = t.id JOIN campaign c ON c.tenant_id = t.id
+     JOIN campaign_metric_daily m ON m.tenant_id = t.id JOIN sync_run r ON r.tenant_id = t.id JOIN processed_key k ON k.tenant_id = t.id
+     ORDER BY t.id, m.date`,
+  );
+  return rows;
+}
+
+const KEPT =
+  't.id, t.name, a.external_id, c.name AS campaign, c.labels, m.date::text, m.spend, m.conversions, r.task_id, k.key';
+
+test('the schema of the first version is brought up to date with its data', async () => {
+  const { databaseUrl, owner } = await databaseAt(2);
+  await fillFirstVersion(owner);
+  const before = await dump(owner, KEPT);
+  expect(before).toHaveLength(4);
+  const run = await migrate({ databaseUrl });
+  expect(run[0]).toBe('0003_daily_jobs');
+  expect(await dump(owner, KEPT)).toEqual(before);
+  const [first] = await dump(owner, 'a.token_expires_at, c.scaling_score, c.scored_on');
+  expect(first).toEqual({ token_expires_at: null, scaling_score: null, scored_on: null });
+  // Each service finds the rows of the tenant that it works for, of those tables that it reads.
+  for (const role of SERVICE_ROLES.filter((each) => /sync|default|rules|ml/.test(each))) {
+    const pool = openDatabase({ url: databaseUrl, name: 'test-service', role });
+    onTestFinished(() => pool.end());
+    const seen = await withTenant(pool, 2, (client) => client.query('SELECT tenant_id, name FROM campaign'));
+    expect(seen.rows, role).toEqual([{ tenant_id: '2', name: 'Brand' }]);
+  }
+});
+
+test('what was logged twice and scored before is settled on the way', async () => {
+  const { databaseUrl, owner } = await databaseAt(8);
+  await fillFirstVersion(owner);
+  await owner.query(
+    `INSERT INTO rule (tenant_id, id, name, definition) VALUES (1, 1, 'Rule', '{}');
+     INSERT INTO rule_execution (tenant_id, rule_id, campaign_id, evaluated_at, outcome, seen, done)
+     VALUES (1, 1, 1, '2026-11-20Z', 'held', '[]', '{first}'), (1, 1, 1, '2026-11-20Z', 'held', '[]', '{second}'), (1, 1, 1, '2026-11-21Z', 'fired', '[]', '{}');
+     INSERT INTO daily_score (tenant_id, campaign_id, date, verdict, score, health, reasons, evidence)
+     VALUES (1, 1, '2026-11-17', 'watch', 0.1, 55, '{}', '{}'), (1, 1, '2026-11-18', 'scale', 0.4, 70, '{}', '{}'), (1, 1, '2026-11-19', 'not_enough_data', NULL, NULL, '{}', '{}');
+     INSERT INTO platform_action (tenant_id, rule_id, campaign_id, kind, target, cooldown_slot, proposed_at) VALUES (1, 1, 1, 'status', 'paused', 1, now())`,
+  );
+  expect((await migrate({ databaseUrl }))[0]).toBe('0009_settled_jobs');
+  const { rows: looks } = await owner.query('SELECT outcome, done FROM rule_execution ORDER BY evaluated_at');
+  expect(looks).toEqual([
+    { outcome: 'held', done: ['first'] },
+    { outcome: 'fired', done: [] },
+  ]);
+  const { rows: campaigns } = await owner.query(
+    'SELECT scaling_score, health_score, scored_on::text FROM campaign ORDER BY tenant_id',
+  );
+  expect(campaigns).toEqual([
+    { scaling_score: 0.4, health_score: 70, scored_on: '2026-11-18' },
+    { scaling_score: null, health_score: null, scored_on: null },
+  ]);
+  const { rows: actions } = await owner.query('SELECT created_at IS NOT NULL AS dated FROM platform_action');
+  expect(actions).toEqual([{ dated: true }]);
+});
