@@ -25,13 +25,11 @@ export { parseKeyRing, type KeyRing } from './credentials/key-ring.js';
 export {
   LOCKED,
   openDatabase,
-  SERVICE_ROLES,
   transaction,
   withAdvisoryLock,
   withTenant,
   type DatabaseOptions,
   type Queryable,
-  type ServiceRole,
 } from './database/database.js';
 export { activeTenants, lastCompleteDays, PLATFORM_TENANT_ID } from './database/tenants.js';
 export { once, type Skipped } from './database/once.js';
@@ -40,6 +38,17 @@ export { seedDemonstration, type DemonstrationOptions } from './database/demonst
 export { DEMO_TENANT_ID, DEMO_WRITE_KEY, OTHER_TENANT_ID, seed } from './database/seed.js';
 export { derivedTaskId, fanOut, ofTick, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
+export {
+  mainModule,
+  roleOf,
+  SERVICE_ROLES,
+  SERVICES,
+  workerOf,
+  WORKERS,
+  type ServiceName,
+  type ServiceRole,
+  type WorkerName,
+} from './services.js';
 export { answersInTime, startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
 export { runService, type Running, type ServiceContext } from './service/run-service.js';
 export {
@@ -50,6 +59,7 @@ export {
   type QueueService,
 } from './service/queue-service.js';
 export { TASKS, TENANT_TASKS } from './tasks/catalogue.js';
+export { isScheduled } from './tasks/scheduled-job.js';
 export { syncAllCampaigns, syncCampaignData } from './tasks/sync.js';
 export {
   allocateTenantCosts,

@@ -4,6 +4,7 @@ import {
   ensureAuditStream,
   openDatabase,
   platformTopology,
+  roleOf,
   TASKS,
   type Running,
   type ServiceContext,
@@ -45,7 +46,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   const pool = openDatabase({
     url: configuration.DATABASE_URL,
     name: 'api',
-    role: 'stratum_api',
+    role: roleOf('api'),
     poolSize: configuration.DATABASE_POOL_SIZE,
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
   });

@@ -55,7 +55,6 @@ export function createCdpHandlers({ pool }: CdpDependencies): TaskHandler[] {
 
 export const cdpService: QueueService<(typeof SETTINGS)[number]> = {
   queue: 'cdp',
-  role: 'stratum_cdp_worker',
   settings: SETTINGS,
   createHandlers: ({ pool, configuration }) => [
     ...createCdpHandlers({ pool }),

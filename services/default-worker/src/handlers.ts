@@ -102,7 +102,6 @@ const SETTINGS = [
 
 export const defaultService: QueueService<(typeof SETTINGS)[number]> = {
   queue: 'default',
-  role: 'stratum_default_worker',
   settings: SETTINGS,
   createHandlers: async ({ pool, connection, topology, client, configuration }) => {
     await ensureAuditStream(connection, configuration);

@@ -40,7 +40,6 @@ const SETTINGS = [
 
 export const intelService: QueueService<(typeof SETTINGS)[number]> = {
   queue: 'intel',
-  role: 'stratum_intel_worker',
   settings: SETTINGS,
   createHandlers: ({ pool, configuration }) => {
     const accessToken = configuration.META_AD_LIBRARY_TOKEN;

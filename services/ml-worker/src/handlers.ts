@@ -32,7 +32,6 @@ function createMlHandlers({ pool, data }: { pool: Pool; data: ThreadData }): Tas
 
 export const mlService: QueueService<never> = {
   queue: 'ml',
-  role: 'stratum_ml_worker',
   settings: [],
   createHandlers: ({ pool, configuration }) =>
     createMlHandlers({

@@ -1,6 +1,6 @@
 /** What runs in the threads of the ml worker. Each thread has a small pool of connections of its own. */
 import type { TaskContext } from '@stratum/jobs';
-import { openDatabase, tickTime, type generateForecast, type runPredictions } from '@stratum/shared';
+import { openDatabase, roleOf, tickTime, type generateForecast, type runPredictions } from '@stratum/shared';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { forecastTenant } from './forecast/forecast-tenant.js';
@@ -48,7 +48,7 @@ function poolFor(data: unknown): Pool {
     pool = openDatabase({
       url: databaseUrl,
       name: 'ml-worker',
-      role: 'stratum_ml_worker',
+      role: roleOf('ml-worker'),
       poolSize: 2,
       statementTimeoutMs,
     });

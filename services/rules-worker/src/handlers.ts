@@ -46,7 +46,6 @@ const SETTINGS = ['STRATUM_CREDENTIALS_KEY', 'PLATFORM_REQUEST_TIMEOUT', ...ENDP
 
 export const rulesService: QueueService<(typeof SETTINGS)[number]> = {
   queue: 'rules',
-  role: 'stratum_rules_worker',
   settings: SETTINGS,
   createHandlers: async ({ pool, configuration, connection }) => {
     await ensureAuditStream(connection, configuration);

@@ -16,6 +16,7 @@ import {
   platformTopology,
   RETENTION_SETTINGS,
   RetentionSweep,
+  roleOf,
   runService,
   TASKS,
   TOPOLOGY_SETTINGS,
@@ -60,7 +61,7 @@ await runService({
     const pool = openDatabase({
       url: configuration.DATABASE_URL,
       name: 'scheduler',
-      role: 'stratum_scheduler',
+      role: roleOf('scheduler'),
       poolSize: 4,
     });
     const relay = createDomainEventRelay({ pool, connection, prefix: configuration.STRATUM_PREFIX, logger });

@@ -37,7 +37,6 @@ const SETTINGS = ['STRATUM_CREDENTIALS_KEY', 'PLATFORM_REQUEST_TIMEOUT', ...ENDP
 
 export const syncService: QueueService<(typeof SETTINGS)[number]> = {
   queue: 'sync',
-  role: 'stratum_sync_worker',
   settings: SETTINGS,
   // Each running sync holds one for its lock and uses one more at a time.
   connectionsPerTask: 2,

@@ -10,8 +10,10 @@ import { SCHEDULE } from '@stratum/scheduler';
 import {
   loadConfiguration,
   QUEUES,
+  roleOf,
   settingsOf,
   TASKS,
+  workerOf,
   type ConfigurationKey,
   type QueueService,
 } from '@stratum/shared';
@@ -41,7 +43,7 @@ test('every queue has one service, and every task of it one handler there', asyn
       STRATUM_CREDENTIALS_KEY: testKeyText(),
     });
     const handlers = await service.createHandlers({
-      pool: database.as(service.role),
+      pool: database.as(roleOf(workerOf(service.queue))),
       connection,
       topology,
       client,

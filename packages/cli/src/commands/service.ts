@@ -1,32 +1,28 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { mainModule, type ServiceName } from '@stratum/shared';
 import { Command } from 'commander';
 import { localEnvironment } from '../environment.js';
 
 export function schedulerCommand(): Command {
   return serviceCommand(
     'scheduler',
-    import.meta.resolve('@stratum/scheduler/main'),
     'Run a scheduler in the foreground; besides another one it waits to take over.',
   );
 }
 
 export function apiCommand(): Command {
-  return serviceCommand(
-    'api',
-    import.meta.resolve('@stratum/api/main'),
-    'Run the HTTP API in the foreground.',
-  );
+  return serviceCommand('api', 'Run the HTTP API in the foreground.');
 }
 
 /** A service as a child of this process, against the local stack where the environment names nothing else. */
-function serviceCommand(name: string, mainUrl: string, description: string): Command {
+function serviceCommand(name: ServiceName, description: string): Command {
   return new Command(name)
     .description(description)
     .addHelpText('after', `\nExample:\n  stratum ${name}`)
     .action(async () => {
-      const child = spawn(process.execPath, [fileURLToPath(mainUrl)], {
+      const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve(mainModule(name)))], {
         env: await localEnvironment(),
         stdio: 'inherit',
       });

@@ -7,33 +7,13 @@ import {
   startQueueService,
   type ConfigurationKey,
   type QueueName,
-  type QueueService,
   type Running,
 } from '@stratum/shared';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { parseCount } from '../arguments.js';
 import { localEnvironment } from '../environment.js';
-
-/** Loaded only by who runs them: together they are most of what the command would load. */
-async function loadServices(): Promise<readonly QueueService[]> {
-  const [sync, byDefault, cdp, ml, rules, intel] = await Promise.all([
-    import('@stratum/sync-worker'),
-    import('@stratum/default-worker'),
-    import('@stratum/cdp-worker'),
-    import('@stratum/ml-worker'),
-    import('@stratum/rules-worker'),
-    import('@stratum/intel-worker'),
-  ]);
-  return [
-    sync.syncService,
-    byDefault.defaultService,
-    cdp.cdpService,
-    ml.mlService,
-    rules.rulesService,
-    intel.intelService,
-  ];
-}
+import { WORKER_SERVICES } from '../worker-services.js';
 
 export function workerCommand(): Command {
   return new Command('worker')
@@ -45,7 +25,7 @@ export function workerCommand(): Command {
 }
 
 async function runWorker(options: { queues: QueueName[]; concurrency?: number }): Promise<void> {
-  const services = (await loadServices()).filter(({ queue }) => options.queues.includes(queue));
+  const services = await Promise.all(options.queues.map((queue) => WORKER_SERVICES[queue]()));
   const configuration = loadConfiguration<ConfigurationKey>(
     ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
     await localEnvironment(),

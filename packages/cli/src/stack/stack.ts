@@ -5,12 +5,15 @@ import { endStaleNatsServer, findNatsServer, startNatsServer } from '@stratum/jo
 
 import {
   loadConfiguration,
+  mainModule,
   migrate,
   openDatabase,
   parseKeyRing,
   platformTopology,
-  TOPOLOGY_SETTINGS,
   seed,
+  TOPOLOGY_SETTINGS,
+  WORKERS,
+  type ServiceName,
 } from '@stratum/shared';
 import { endStalePostgres, startPostgres } from '@stratum/shared/embedded';
 import { sandboxVariables } from './sandbox-variables.js';
@@ -48,14 +51,6 @@ export interface Stack {
   stop(options?: { graceMs?: number }): Promise<void>;
 }
 
-const WORKERS = [
-  'sync-worker',
-  'default-worker',
-  'cdp-worker',
-  'ml-worker',
-  'rules-worker',
-  'intel-worker',
-] as const;
 const STOP_GRACE_MS = 8_000;
 const natsFolder = (): string => join(homeFolder(), 'nats');
 const databaseFolder = (): string => join(homeFolder(), 'postgres');
@@ -86,14 +81,14 @@ class StackStarter {
     const environment = await this.prepare(nats.url, database);
     signal.throwIfAborted();
     onProgress('starting the sandbox');
-    const sandbox = await this.startService('sandbox', '@stratum/sandbox/main', {
+    const sandbox = await this.startService('sandbox', {
       ...environment,
       SANDBOX_PORT: String(this.options.sandboxPort),
     });
     const withPlatforms = { ...environment, ...sandboxVariables(sandbox.url ?? '') };
     onProgress('starting the services');
     await this.startServices(withPlatforms);
-    const api = await this.startService('api', '@stratum/api/main', {
+    const api = await this.startService('api', {
       ...withPlatforms,
       API_PORT: String(this.options.apiPort),
     });
@@ -112,7 +107,7 @@ class StackStarter {
       environment: withPlatforms,
       startSchedule: async () => {
         const settings = { ...withPlatforms, ...this.options.schedulerSettings };
-        await this.startService('scheduler', '@stratum/scheduler/main', settings);
+        await this.startService('scheduler', settings);
       },
       stop: (stopOptions) => this.stop(stopOptions?.graceMs),
     };
@@ -231,15 +226,18 @@ class StackStarter {
 
   /** Side by side. Waits for all also when one fails. */
   private async startServices(environment: NodeJS.ProcessEnv): Promise<void> {
-    const started = await Promise.allSettled(
-      WORKERS.map((name) => this.startService(name, `@stratum/${name}/main`, environment)),
-    );
+    const started = await Promise.allSettled(WORKERS.map((name) => this.startService(name, environment)));
     for (const each of started) if (each.status === 'rejected') throw each.reason;
   }
 
-  private async startService(name: string, module: string, env: NodeJS.ProcessEnv): Promise<ChildService> {
-    const logFolder = join(homeFolder(), 'logs');
-    const service = await startChildService({ name, module, env, logFolder, onExit: this.options.onFailure });
+  private async startService(name: ServiceName | 'sandbox', env: NodeJS.ProcessEnv): Promise<ChildService> {
+    const service = await startChildService({
+      name,
+      module: mainModule(name),
+      env,
+      logFolder: join(homeFolder(), 'logs'),
+      onExit: this.options.onFailure,
+    });
     this.services.push(service);
     return service;
   }

@@ -1,18 +1,6 @@
 /** Access to PostgreSQL: a pool under a service's role, transactions, the tenant's context, advisory locks. */
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
-
-export const SERVICE_ROLES = [
-  'stratum_sync_worker',
-  'stratum_default_worker',
-  'stratum_rules_worker',
-  'stratum_intel_worker',
-  'stratum_ml_worker',
-  'stratum_cdp_worker',
-  'stratum_scheduler',
-  'stratum_api',
-] as const;
-/** A role of the database that owns nothing and has the rights that one service needs. */
-export type ServiceRole = (typeof SERVICE_ROLES)[number];
+import type { ServiceRole } from '../services.js';
 
 export interface DatabaseOptions {
   url: string;

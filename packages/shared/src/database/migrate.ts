@@ -1,7 +1,8 @@
-/** Brings a database to the schema of this code: plain SQL files, each run once, in order. */
+/** Brings a database to the schema of this code: plain SQL files, each run once, in the order of the times in their names. */
+import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import { SERVICE_ROLES } from './database.js';
+import { SERVICE_ROLES } from '../services.js';
 
 export interface MigrateOptions {
   /** A user that may create tables and roles. */
@@ -11,6 +12,9 @@ export interface MigrateOptions {
 
 /** The same folder from the sources and from the build: both lie two levels below the package. */
 const FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url));
+const TABLE = 'schema_migration';
+/** `<YYYYMMDDHHMMSS>_<name>.sql`, in UTC: files of two branches never take the same place. */
+const FILE_NAME = /^(\d{14}_([a-z0-9_]+))\.sql$/;
 const LOCK = 'stratum.migrations';
 const LOCK_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -30,15 +34,17 @@ export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Prom
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     // Our own lock waits; the library's would refuse.
     await client.query('SELECT pg_advisory_lock(hashtext($1))', [LOCK]);
-    // Loaded only by who migrates: it is large, and every service and command would wait for it.
+    await renameNumbered(client);
+    // Loaded here because it is large and only this command needs it.
     const { runner } = await import('node-pg-migrate');
     const applied = await runner({
       dbClient: client,
       dir: FOLDER,
       direction: 'up',
-      migrationsTable: 'schema_migration',
+      migrationsTable: TABLE,
       noLock: true,
-      checkOrder: true,
+      // A branch that is merged late brings a migration older than those already run; it still has to run.
+      checkOrder: false,
       logger: {
         debug: () => undefined,
         info: () => undefined,
@@ -53,6 +59,19 @@ export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Prom
   } finally {
     await client.end();
   }
+}
+
+/** Databases from before the migrations carried times know them by four digits; their records take the new names. */
+async function renameNumbered(client: Client): Promise<void> {
+  const { rowCount } = await client.query('SELECT WHERE to_regclass($1) IS NOT NULL', [`public.${TABLE}`]);
+  if (rowCount === 0) return;
+  const files = (await readdir(FOLDER)).map((file) => FILE_NAME.exec(file));
+  const names = files.flatMap((match) => (match === null ? [] : [[match[2], match[1]]]));
+  await client.query(
+    `UPDATE ${TABLE} SET name = renamed.new FROM jsonb_to_recordset($1::jsonb) AS renamed(old text, new text)
+     WHERE ${TABLE}.name ~ '^\\d{4}_' AND substr(${TABLE}.name, 6) = renamed.old`,
+    [JSON.stringify(names.map(([old, name]) => ({ old, new: name })))],
+  );
 }
 
 async function connect(client: Client, databaseUrl: string): Promise<void> {

@@ -6,8 +6,9 @@ import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
-import { openDatabase, type ServiceRole } from '../database/database.js';
+import { openDatabase } from '../database/database.js';
 import { platformTopology, type QueueName } from '../queues.js';
+import { roleOf, workerOf } from '../services.js';
 import { runService, type Running } from './run-service.js';
 import { startPlatformWorker, WORKER_SETTINGS } from './worker-settings.js';
 import type { JobsMetrics } from '@stratum/jobs';
@@ -22,7 +23,7 @@ type QueueSetting = (typeof QUEUE_SETTINGS)[number];
 
 /** What handlers are made from. */
 export interface HandlerResources<Key extends ConfigurationKey> {
-  /** Connected with the service's role. */
+  /** Connected with the role of the queue's worker. */
   pool: Pool;
   connection: NatsConnection;
   client: JobsClient;
@@ -35,8 +36,6 @@ export interface HandlerResources<Key extends ConfigurationKey> {
 
 export interface QueueService<Key extends ConfigurationKey = ConfigurationKey> {
   queue: QueueName;
-  /** The database role whose rights the handlers have. */
-  role: ServiceRole;
   /** Settings that the handlers need besides a worker's own. */
   settings: readonly Key[];
   /** Database connections that one running task may hold at once. Default 1. */
@@ -71,10 +70,11 @@ export async function startQueueService<Key extends ConfigurationKey>(
 ): Promise<Running> {
   const { configuration, connection, logger } = context;
   const concurrency = context.concurrency ?? configuration.WORKER_CONCURRENCY;
+  const name = workerOf(service.queue);
   const pool = openDatabase({
     url: configuration.DATABASE_URL,
-    name: `${service.queue}-worker`,
-    role: service.role,
+    name,
+    role: roleOf(name),
     poolSize: Math.max(configuration.DATABASE_POOL_SIZE, (service.connectionsPerTask ?? 1) * concurrency),
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
   });
@@ -112,7 +112,7 @@ export async function startQueueService<Key extends ConfigurationKey>(
 /** The service as a process of its own. */
 export function runQueueService<Key extends ConfigurationKey>(service: QueueService<Key>): Promise<void> {
   return runService({
-    name: `${service.queue}-worker`,
+    name: workerOf(service.queue),
     settings: settingsOf(service),
     start: (context) => startQueueService(service, context),
   });

@@ -1,13 +1,9 @@
 /** Contracts of the cdp queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
+import { fanOutJob } from './scheduled-job.js';
 
 const id = z.int().positive();
-const fannedOut = z.object({ enqueued: z.int() });
-const fanOut = {
-  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
-  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
-} as const;
 const work = { retry: { backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 300_000 } } } as const;
 
 export const computeCdpSegment = defineTask({
@@ -24,14 +20,12 @@ export const computeCdpSegment = defineTask({
   ...work,
 });
 
-export const computeAllCdpSegments = defineTask({
+export const computeAllCdpSegments = fanOutJob({
   name: 'compute_all_cdp_segments',
   queue: 'cdp',
+  cron: '0 * * * *',
   description:
     'Enqueues every segment that depends on no other, and the RFM scores of each tenant; the others follow those they depend on.',
-  input: z.object({}),
-  output: fannedOut,
-  ...fanOut,
 });
 
 export const computeCdpRfm = defineTask({
@@ -53,13 +47,11 @@ export const computeCdpFunnel = defineTask({
   ...work,
 });
 
-export const computeAllCdpFunnels = defineTask({
+export const computeAllCdpFunnels = fanOutJob({
   name: 'compute_all_cdp_funnels',
   queue: 'cdp',
+  cron: '0 */2 * * *',
   description: 'Enqueues every funnel.',
-  input: z.object({}),
-  output: fannedOut,
-  ...fanOut,
 });
 
 export const CDP_TASKS: readonly TaskContract[] = [

@@ -1,29 +1,19 @@
 /** Contracts of the default queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
+import { fanOutJob, scheduled } from './scheduled-job.js';
 
 const tenantId = z.int().positive();
 const date = z.iso.date();
-const fannedOut = z.object({ enqueued: z.int() });
-
-/** A scheduled job that only enqueues one task per tenant. */
-const fanOutTask = (name: string, description: string) =>
-  defineTask({
-    name,
-    queue: 'default',
-    description,
-    input: z.object({}),
-    output: fannedOut,
-    retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
-    limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
-  });
 
 const perTenant = { retry: { backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 300_000 } } } as const;
 
-export const calculateFatigueScores = fanOutTask(
-  'calculate_fatigue_scores',
-  'Enqueues the creative fatigue of yesterday for each tenant.',
-);
+export const calculateFatigueScores = fanOutJob({
+  name: 'calculate_fatigue_scores',
+  queue: 'default',
+  cron: '0 3 * * *',
+  description: 'Enqueues the creative fatigue of yesterday for each tenant.',
+});
 export const calculateTenantFatigue = defineTask({
   name: 'calculate_tenant_fatigue',
   queue: 'default',
@@ -40,10 +30,12 @@ export const calculateTenantFatigue = defineTask({
   ...perTenant,
 });
 
-export const calculateDailyScores = fanOutTask(
-  'calculate_daily_scores',
-  'Enqueues the scores of yesterday for each tenant.',
-);
+export const calculateDailyScores = fanOutJob({
+  name: 'calculate_daily_scores',
+  queue: 'default',
+  cron: '0 4 * * *',
+  description: 'Enqueues the scores of yesterday for each tenant.',
+});
 export const calculateTenantScores = defineTask({
   name: 'calculate_tenant_scores',
   queue: 'default',
@@ -61,10 +53,12 @@ export const calculateTenantScores = defineTask({
   ...perTenant,
 });
 
-export const calculateCostAllocation = fanOutTask(
-  'calculate_cost_allocation',
-  "Enqueues the allocation of yesterday's costs for each tenant.",
-);
+export const calculateCostAllocation = fanOutJob({
+  name: 'calculate_cost_allocation',
+  queue: 'default',
+  cron: '0 2 * * *',
+  description: "Enqueues the allocation of yesterday's costs for each tenant.",
+});
 export const allocateTenantCosts = defineTask({
   name: 'allocate_tenant_costs',
   queue: 'default',
@@ -76,10 +70,12 @@ export const allocateTenantCosts = defineTask({
 });
 
 const queueUse = z.object({ runs: z.int(), failures: z.int(), seconds: z.number() });
-export const calculateUsageRollup = fanOutTask(
-  'calculate_usage_rollup',
-  "Enqueues the roll-up of yesterday's usage for each tenant.",
-);
+export const calculateUsageRollup = fanOutJob({
+  name: 'calculate_usage_rollup',
+  queue: 'default',
+  cron: '0 1 * * *',
+  description: "Enqueues the roll-up of yesterday's usage for each tenant.",
+});
 export const rollUpTenantUsage = defineTask({
   name: 'roll_up_tenant_usage',
   queue: 'default',
@@ -90,10 +86,12 @@ export const rollUpTenantUsage = defineTask({
 });
 
 const queueState = z.object({ queue: z.string(), waiting: z.int(), oldest_seconds: z.number() });
-export const checkPipelineHealth = fanOutTask(
-  'check_pipeline_health',
-  "Enqueues a look at each tenant's data pipeline.",
-);
+export const checkPipelineHealth = fanOutJob({
+  name: 'check_pipeline_health',
+  queue: 'default',
+  cron: '30 * * * *',
+  description: "Enqueues a look at each tenant's data pipeline.",
+});
 export const checkTenantPipeline = defineTask({
   name: 'check_tenant_pipeline',
   queue: 'default',
@@ -112,20 +110,25 @@ export const checkTenantPipeline = defineTask({
   ...perTenant,
 });
 
-export const processAuditLogs = defineTask({
-  name: 'process_audit_logs',
-  queue: 'default',
-  description: 'Writes the audit events that have arrived into the database.',
-  input: z.object({}),
-  output: z.object({ written: z.int(), repeated: z.int(), refused: z.int() }),
-  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 30_000 } },
-  limits: { softTimeLimitMs: 45_000, timeLimitMs: 55_000 },
-});
-
-export const processScheduledWhatsapp = fanOutTask(
-  'process_scheduled_whatsapp',
-  'Claims the WhatsApp messages that are due, and enqueues the sending of each.',
+export const processAuditLogs = scheduled(
+  '* * * * *',
+  defineTask({
+    name: 'process_audit_logs',
+    queue: 'default',
+    description: 'Writes the audit events that have arrived into the database.',
+    input: z.object({}),
+    output: z.object({ written: z.int(), repeated: z.int(), refused: z.int() }),
+    retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 30_000 } },
+    limits: { softTimeLimitMs: 45_000, timeLimitMs: 55_000 },
+  }),
 );
+
+export const processScheduledWhatsapp = fanOutJob({
+  name: 'process_scheduled_whatsapp',
+  queue: 'default',
+  cron: '* * * * *',
+  description: 'Claims the WhatsApp messages that are due, and enqueues the sending of each.',
+});
 export const sendWhatsappMessage = defineTask({
   name: 'send_whatsapp_message',
   queue: 'default',
@@ -136,10 +139,12 @@ export const sendWhatsappMessage = defineTask({
   limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
 });
 
-export const publishScheduledCmsPosts = fanOutTask(
-  'publish_scheduled_cms_posts',
-  'Enqueues the publishing and unpublishing of posts that are due.',
-);
+export const publishScheduledCmsPosts = fanOutJob({
+  name: 'publish_scheduled_cms_posts',
+  queue: 'default',
+  cron: '* * * * *',
+  description: 'Enqueues the publishing and unpublishing of posts that are due.',
+});
 export const publishCmsPost = defineTask({
   name: 'publish_cms_post',
   queue: 'default',

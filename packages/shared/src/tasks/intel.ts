@@ -1,6 +1,7 @@
 /** Contracts of the intel queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
+import { fanOutJob } from './scheduled-job.js';
 
 const id = z.int().positive();
 
@@ -22,14 +23,11 @@ export const fetchCompetitorData = defineTask({
   limits: { softTimeLimitMs: 110_000, timeLimitMs: 120_000 },
 });
 
-export const refreshAllCompetitors = defineTask({
+export const refreshAllCompetitors = fanOutJob({
   name: 'refresh_all_competitors',
   queue: 'intel',
+  cron: '0 */6 * * *',
   description: 'Enqueues a look at each competitor.',
-  input: z.object({}),
-  output: z.object({ enqueued: z.int() }),
-  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
-  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
 });
 
 export const INTEL_TASKS: readonly TaskContract[] = [fetchCompetitorData, refreshAllCompetitors];

@@ -1,14 +1,9 @@
 /** Contracts of the ml queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
+import { fanOutJob } from './scheduled-job.js';
 
 const id = z.int().positive();
-const fanOut = {
-  input: z.object({}),
-  output: z.object({ enqueued: z.int() }),
-  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
-  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
-} as const;
 const work = { retry: { backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 300_000 } } } as const;
 
 export const generateForecast = defineTask({
@@ -29,11 +24,11 @@ export const generateForecast = defineTask({
   ...work,
 });
 
-export const generateDailyForecasts = defineTask({
+export const generateDailyForecasts = fanOutJob({
   name: 'generate_daily_forecasts',
   queue: 'ml',
+  cron: '0 6 * * *',
   description: 'Enqueues the forecast of each tenant.',
-  ...fanOut,
 });
 
 export const runPredictions = defineTask({
@@ -46,11 +41,11 @@ export const runPredictions = defineTask({
   ...work,
 });
 
-export const runAllPredictions = defineTask({
+export const runAllPredictions = fanOutJob({
   name: 'run_all_predictions',
   queue: 'ml',
+  cron: '*/30 * * * *',
   description: 'Enqueues the predictions of each tenant.',
-  ...fanOut,
 });
 
 export const ML_TASKS: readonly TaskContract[] = [

@@ -1,6 +1,7 @@
 /** Contracts of the rules queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
+import { fanOutJob } from './scheduled-job.js';
 
 const id = z.int().positive();
 
@@ -25,14 +26,11 @@ export const evaluateRules = defineTask({
   retry: { backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 120_000 } },
 });
 
-export const evaluateAllRules = defineTask({
+export const evaluateAllRules = fanOutJob({
   name: 'evaluate_all_rules',
   queue: 'rules',
+  cron: '*/15 * * * *',
   description: 'Enqueues the evaluation of each tenant.',
-  input: z.object({}),
-  output: z.object({ enqueued: z.int() }),
-  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
-  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
 });
 
 export const applyPlatformAction = defineTask({

@@ -1,6 +1,7 @@
 /** Contracts of the sync queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
+import { fanOutJob } from './scheduled-job.js';
 import { PLATFORM_NAMES } from '../platforms/connector.js';
 
 const date = z.iso.date();
@@ -28,14 +29,11 @@ export const syncCampaignData = defineTask({
   retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },
 });
 
-export const syncAllCampaigns = defineTask({
+export const syncAllCampaigns = fanOutJob({
   name: 'sync_all_campaigns',
   queue: 'sync',
+  cron: '0 * * * *',
   description: 'Enqueues one sync for each tenant and connected platform.',
-  input: z.object({}),
-  output: z.object({ enqueued: z.int() }),
-  retry: { backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },
-  limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
 });
 
 export const SYNC_TASKS: readonly TaskContract[] = [syncCampaignData, syncAllCampaigns];

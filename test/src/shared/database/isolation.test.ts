@@ -1,30 +1,13 @@
 /** What keeps tenants apart and the schema in order, whatever a program forgets. */
+import { readdirSync } from 'node:fs';
 import { LOCKED, migrate, once, withAdvisoryLock, withTenant } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { emptyDatabase, testDatabase, waitFor } from '../../harness/index.js';
 
-const MIGRATIONS = [
-  '0001_foundation',
-  '0002_once',
-  '0003_daily_jobs',
-  '0004_customer_data',
-  '0005_forecasts',
-  '0006_rules',
-  '0007_competitors',
-  '0008_messages_and_posts',
-  '0009_settled_jobs',
-  '0010_api_keys',
-  '0011_webhooks',
-  '0012_event_sources',
-  '0013_subscriptions',
-  '0014_posts',
-  '0015_retention',
-  '0016_profiles_through_the_api',
-  '0017_local_days',
-  '0018_ad_accounts',
-  '0019_definitions',
-];
+const MIGRATIONS = readdirSync(new URL('../../../../packages/shared/migrations', import.meta.url))
+  .map((file) => file.replace(/\.sql$/, ''))
+  .toSorted();
 
 async function addTenant(owner: Pool, id: number): Promise<void> {
   await withTenant(owner, id, async (client) => {

@@ -1,4 +1,5 @@
 /** Databases that stand at an earlier schema and hold data: they are brought up to date, and keep what they hold. */
+import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { migrate, openDatabase, SERVICE_ROLES, withTenant } from '@stratum/shared';
 import { runner } from 'node-pg-migrate';
@@ -74,7 +75,7 @@ test('the schema of the first version is brought up to date with its data', asyn
   const before = await dump(owner, KEPT);
   expect(before).toHaveLength(4);
   const run = await migrate({ databaseUrl });
-  expect(run[0]).toBe('0003_daily_jobs');
+  expect(run[0]).toBe('20261124090636_daily_jobs');
   expect(await dump(owner, KEPT)).toEqual(before);
   const [first] = await dump(owner, 'a.token_expires_at, c.scaling_score, c.scored_on');
   expect(first).toEqual({ token_expires_at: null, scaling_score: null, scored_on: null });
@@ -98,7 +99,7 @@ test('what was logged twice and scored before is settled on the way', async () =
      VALUES (1, 1, '2026-11-17', 'watch', 0.1, 55, '{}', '{}'), (1, 1, '2026-11-18', 'scale', 0.4, 70, '{}', '{}'), (1, 1, '2026-11-19', 'not_enough_data', NULL, NULL, '{}', '{}');
      INSERT INTO platform_action (tenant_id, rule_id, campaign_id, kind, target, cooldown_slot, proposed_at) VALUES (1, 1, 1, 'status', 'paused', 1, now())`,
   );
-  expect((await migrate({ databaseUrl }))[0]).toBe('0009_settled_jobs');
+  expect((await migrate({ databaseUrl }))[0]).toBe('20261124215246_settled_jobs');
   const { rows: looks } = await owner.query('SELECT outcome, done FROM rule_execution ORDER BY evaluated_at');
   expect(looks).toEqual([
     { outcome: 'held', done: ['first'] },
@@ -113,4 +114,31 @@ test('what was logged twice and scored before is settled on the way', async () =
   ]);
   const { rows: actions } = await owner.query('SELECT created_at IS NOT NULL AS dated FROM platform_action');
   expect(actions).toEqual([{ dated: true }]);
+});
+
+test('every migration is named by the time it was written, and no two by the same', async () => {
+  const files = await readdir(FOLDER);
+  expect(files.filter((file) => !/^\d{14}_[a-z0-9_]+\.sql$/.test(file))).toEqual([]);
+  expect(new Set(files.map((file) => file.slice(0, 14))).size).toBe(files.length);
+  expect(new Set(files.map((file) => file.slice(15))).size).toBe(files.length);
+});
+
+test('a database whose migrations were numbered is up to date under the new names', async () => {
+  const { databaseUrl, owner } = await databaseAt(100);
+  const names = 'SELECT name FROM schema_migration ORDER BY run_on, id';
+  const { rows: before } = await owner.query<{ name: string }>(names);
+  await owner.query(
+    `UPDATE schema_migration SET name = lpad(id::text, 4, '0') || substr(name, 15) WHERE name ~ '^\\d{14}_'`,
+  );
+  expect((await owner.query<{ name: string }>(names)).rows[0]?.name).toBe('0001_foundation');
+  expect(await migrate({ databaseUrl })).toEqual([]);
+  expect((await owner.query(names)).rows).toEqual(before);
+});
+
+test('a migration of a branch that was merged late is run although newer ones have been', async () => {
+  const { databaseUrl, owner } = await databaseAt(100);
+  const { rows } = await owner.query<{ name: string }>(
+    `DELETE FROM schema_migration WHERE name LIKE '%profiles_through_the_api' RETURNING name`,
+  );
+  expect(await migrate({ databaseUrl })).toEqual(rows.map(({ name }) => name));
 });
