@@ -52,7 +52,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   });
   const resources: ApiResources = { pool, connection, topology, client, schedules, configuration, registry };
   const rates = new QueueRates(client, (error) =>
-    logger.warn({ err: error }, 'queues could not be looked at'),
+    logger.warn({ err: error }, 'reading the queue depths failed'),
   );
   const acceptedEvents = new AcceptedEvents({
     connection,

@@ -12,7 +12,7 @@ export function useAuthentication(app: ApiServer, pool: Pool, attempts: FailedAt
   app.decorateRequest('principal', undefined);
   app.addHook('onRoute', ({ config, method, url }) => {
     if (config?.access === undefined)
-      throw new Error(`The route ${String(method)} ${url} does not say who may use it (config.access).`);
+      throw new Error(`The route ${String(method)} ${url} declares no access (config.access).`);
   });
   app.addHook('onRequest', async (request) => {
     const { access } = request.routeOptions.config;
@@ -39,15 +39,15 @@ async function authenticate(
   throw new ProblemError(
     'unauthenticated',
     text === undefined
-      ? 'Send a key: "Authorization: Bearer sk_…". Make one with `stratum keys create`.'
-      : 'The key is not known, revoked or expired. See `stratum keys list`.',
+      ? 'Send an API key: "Authorization: Bearer sk_…". Create one with `stratum keys create`.'
+      : 'The API key is unknown, revoked or expired. Check it with `stratum keys list`.',
   );
 }
 
 function lacks(scope: Scope): ProblemError {
   return new ProblemError(
     'forbidden',
-    `The key lacks the scope "${scope}" (${SCOPES[scope]}). Make one that has it.`,
+    `The API key lacks the scope "${scope}" (${SCOPES[scope]}). Use a key that has it.`,
   );
 }
 
@@ -74,8 +74,8 @@ export function tenantOf(request: FastifyRequest): number | undefined {
   if (principal.tenantId !== undefined && principal.tenantId === tenantId) return tenantId;
   const message =
     principal.tenantId === undefined
-      ? 'must be the number of a tenant'
-      : "names another tenant than the key's own";
+      ? 'must be a tenant id'
+      : "must not name a tenant other than the key's own";
   throw new ProblemError('forbidden', `The header Stratum-Tenant ${message}.`);
 }
 
@@ -85,6 +85,6 @@ export function requireTenant(request: FastifyRequest): number {
   if (tenantId !== undefined) return tenantId;
   throw new ProblemError(
     'bad-request',
-    "This belongs to a tenant: name it in the header Stratum-Tenant, or use a tenant's key.",
+    "This request needs a tenant: name it in the Stratum-Tenant header, or use a tenant's key.",
   );
 }

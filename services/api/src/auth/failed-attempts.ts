@@ -37,7 +37,7 @@ export class FailedAttempts {
     if (left >= 1 || (key !== undefined && this.isTrusted(hashOf(key)))) return;
     throw new ProblemError(
       'rate-limited',
-      'Too many requests with a wrong key, or without one, came from this address. Look at the key, and try again after the time in Retry-After.',
+      'Too many requests from this address had no valid key. Check the key, then try again after the Retry-After time.',
       { retryAfter: Math.ceil(((1 - left) * MINUTE_MS) / this.perMinute / 1_000) },
     );
   }
@@ -54,7 +54,7 @@ export class FailedAttempts {
     allowance.left = Math.max(0, before - 1);
     remember(this.allowances, client, allowance);
     if (before >= 1 && allowance.left < 1)
-      request.log.warn({ address: request.ip }, 'an address that sends wrong keys is refused for now');
+      request.log.warn({ address: request.ip }, 'address blocked temporarily: too many invalid keys');
   }
 
   /** What is left by now. */

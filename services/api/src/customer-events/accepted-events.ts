@@ -38,14 +38,13 @@ export class AcceptedEvents {
     try {
       await this.publisher.publish(this.subject(tenantId, sourceId), body);
     } catch (cause) {
-      throw unavailable('The message broker does not take events now.', cause);
+      throw unavailable('The message broker is not accepting events.', cause);
     }
   }
 
   /** Room for a request of so many bytes, given back by what it returns. @throws ProblemError `unavailable` when there is none */
   hold(bytes: number): () => void {
-    if (this.heldBytes + bytes > this.options.maxBytes)
-      throw unavailable('More events wait here than can be held.');
+    if (this.heldBytes + bytes > this.options.maxBytes) throw unavailable('The ingestion buffer is full.');
     this.heldBytes += bytes;
     return () => {
       this.heldBytes -= bytes;
@@ -58,7 +57,7 @@ export class AcceptedEvents {
 }
 
 function unavailable(reason: string, cause?: unknown): ProblemError {
-  return new ProblemError('unavailable', `${reason} These were not stored; send them again.`, {
+  return new ProblemError('unavailable', `${reason} These events were not stored. Send them again.`, {
     retryAfter: RETRY_AFTER_SECONDS,
     cause,
   });

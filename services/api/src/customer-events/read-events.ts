@@ -20,8 +20,8 @@ const MAX_BYTES_PER_UNIT = 3;
 const BY_LETTER = new Map<string, EventType>(EVENT_TYPES.map((type) => [type.charAt(0), type]));
 
 export const eventProblemSchema = z.object({
-  index: z.int().describe('Which event of the batch, from 0.'),
-  field: z.string().describe('`(event)`: the whole of it.'),
+  index: z.int().describe('Index of the event in the batch, from 0.'),
+  field: z.string().describe('Field name, or `(event)` for the whole event.'),
   message: z.string(),
 });
 export type EventProblem = z.output<typeof eventProblemSchema>;
@@ -37,14 +37,14 @@ type Fields = Record<string, unknown>;
 /** @throws ProblemError `bad-request` for what is no JSON object */
 export function parseBody(body: unknown): Fields {
   if (!Buffer.isBuffer(body) || body.length === 0)
-    throw new ProblemError('bad-request', 'body: it is empty; send a JSON object.');
+    throw new ProblemError('bad-request', 'body: must not be empty. Send a JSON object.');
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString('utf8'));
   } catch (cause) {
-    throw new ProblemError('bad-request', 'body: it is not JSON.', { cause });
+    throw new ProblemError('bad-request', 'body: must be valid JSON.', { cause });
   }
-  if (!isFields(parsed)) throw new ProblemError('bad-request', 'body: it must be a JSON object.');
+  if (!isFields(parsed)) throw new ProblemError('bad-request', 'body: must be a JSON object.');
   return parsed;
 }
 
@@ -54,7 +54,7 @@ export function readEvents(body: Fields, kind: EventType | 'batch', receivedAt: 
   const isBatch = kind === 'batch';
   const events: unknown = isBatch ? body['batch'] : [body];
   if (!Array.isArray(events) || events.length === 0)
-    throw new ProblemError('bad-request', 'body.batch: it must be an array of at least one event.', {
+    throw new ProblemError('bad-request', 'body.batch: must be an array of at least one event.', {
       errors: [{ field: 'body.batch', message: 'must be an array of at least one event' }],
     });
   for (const [index, event] of events.entries()) {
@@ -97,7 +97,7 @@ function readEvent(
     return [
       {
         field: isPresent(data.userId) ? 'userId' : 'anonymousId',
-        message: 'stands for nobody in particular; send the real id, or leave it out',
+        message: 'is a placeholder, not an id. Send the real id, or omit the field',
       },
     ];
   const text = JSON.stringify(data);

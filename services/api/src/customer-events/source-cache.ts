@@ -40,7 +40,7 @@ export class SourceCache {
       if (known?.source !== undefined && now - known.at < STALE_MS) return known.source;
       throw new ProblemError(
         'unavailable',
-        'The write key cannot be checked now. Nothing was stored; try again in a moment.',
+        'The write key cannot be verified right now. Nothing was stored. Try again in a moment.',
         { retryAfter: RETRY_AFTER_SECONDS, cause },
       );
     }
@@ -50,7 +50,7 @@ export class SourceCache {
     const running = this.lookUps.get(key);
     if (running !== undefined) return running;
     if (this.lookUps.size >= MAX_LOOK_UPS)
-      return Promise.reject(new Error('too many write keys are being looked up'));
+      return Promise.reject(new Error('too many concurrent write key lookups'));
     const lookUp = sourceOfKey(this.pool, key)
       .then((source) => this.remember(key, { source, at: Date.now() }))
       .finally(() => this.lookUps.delete(key));
@@ -70,7 +70,7 @@ export class SourceCache {
 
 function inTime<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('the database is silent')), LOOK_UP_TIMEOUT_MS);
+    const timer = setTimeout(() => reject(new Error('the database lookup timed out')), LOOK_UP_TIMEOUT_MS);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -39,7 +39,7 @@ export async function audit(
   } catch (cause) {
     throw new ProblemError(
       'unavailable',
-      'The audit trail cannot be written, so nothing was changed. Try again in a moment.',
+      'The audit event could not be written, so nothing was changed. Try again in a moment.',
       { retryAfter: 1, cause },
     );
   }

@@ -19,7 +19,7 @@ export function useContentEncodings(app: ApiServer, limit: number): void {
     if (decoder === undefined || request.routeOptions.config.rawBody === true) {
       throw new ProblemError(
         'unsupported-media-type',
-        `Content-Encoding ${JSON.stringify(encoding)} is not taken here; send the body as it is${decoder === undefined ? ', or as gzip, deflate or br' : ''}.`,
+        `Content-Encoding ${JSON.stringify(encoding)} is not supported here. Send the body uncompressed${decoder === undefined ? ', or as gzip, deflate or br' : ''}.`,
       );
     }
     // The length that was announced is that of the compressed body.
@@ -40,7 +40,7 @@ function boundedTo(limit: number): Transform {
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       size += chunk.byteLength;
-      if (size > limit) done(new ProblemError('too-large', `The body unpacks to more than ${limit} bytes.`));
+      if (size > limit) done(new ProblemError('too-large', `The decompressed body exceeds ${limit} bytes.`));
       else done(null, chunk);
     },
   });

@@ -20,7 +20,7 @@ export const idempotencyHeaders = z.object({
     .min(1)
     .max(255)
     .optional()
-    .describe('Any text of yours. The same request under the same key within a day has its effect once.'),
+    .describe('Any string. Repeating the request with the same key within a day has no further effect.'),
 });
 
 const entrySchema = z.object({
@@ -66,8 +66,8 @@ export class Idempotency {
     if (known.fingerprint !== fingerprint) {
       throw new ProblemError(
         'invalid',
-        'headers.idempotency-key: it was used for another request; use a new one for each request.',
-        { errors: [{ field: 'headers.idempotency-key', message: 'it was used for another request' }] },
+        'headers.idempotency-key: already used for a different request. Use a new key for each request.',
+        { errors: [{ field: 'headers.idempotency-key', message: 'already used for a different request' }] },
       );
     }
     if (known.done) return known.made ?? id;

@@ -15,7 +15,7 @@ export class LongRequests {
     if (count >= MAX_PER_CALLER) {
       throw new ProblemError(
         'rate-limited',
-        `More than ${MAX_PER_CALLER} requests of this key wait already; let some of them end.`,
+        `This key already has ${MAX_PER_CALLER} requests waiting. Wait for some of them to finish.`,
         { retryAfter: RETRY_AFTER_SECONDS },
       );
     }
@@ -26,7 +26,7 @@ export class LongRequests {
       if (left > 0) this.open.set(caller, left);
       else this.open.delete(caller);
       // Nobody reads it; it says in the metrics that this was no fault of ours.
-      controller.abort(new ProblemError('bad-request', 'The client has gone away.'));
+      controller.abort(new ProblemError('bad-request', 'The client disconnected.'));
     });
     return controller.signal;
   }

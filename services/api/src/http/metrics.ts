@@ -7,7 +7,7 @@ const BUCKETS_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 export function useHttpMetrics(app: ApiServer, registry: Registry): void {
   const duration = new Histogram({
     name: 'stratum_http_request_seconds',
-    help: 'Time from a request to the end of its answer',
+    help: 'Time from request to end of response',
     labelNames: ['method', 'route', 'status'],
     buckets: BUCKETS_SECONDS,
     registers: [registry],

@@ -10,23 +10,23 @@ import { problemSchema } from './problem.js';
 import type { ApiServer } from './types.js';
 
 const TAGS = [
-  ['tasks', 'Put tasks in, look at them, take them back'],
-  ['workflows', 'Tasks that follow each other'],
-  ['queues', 'Depths, pause, purge'],
-  ['workers', 'Who works'],
-  ['schedules', 'What runs when'],
-  ['dead letters', 'What failed for good'],
-  ['keys', 'Who may use this API'],
-  ['webhooks', 'Events that platforms send in'],
-  ['subscriptions', 'Events that are sent out'],
-  ['customer events', "Events of customers' sites and applications, in Segment's format"],
-  ['sources', 'Where customer events come from'],
-  ['profiles', 'Who customers are, and what they did'],
-  ['service', 'Health, metrics, this description'],
+  ['tasks', 'Enqueue, inspect and revoke tasks'],
+  ['workflows', 'Chains, groups and chords of tasks'],
+  ['queues', 'Inspect, pause and purge queues'],
+  ['workers', 'Running workers'],
+  ['schedules', 'Recurring tasks'],
+  ['dead letters', 'Tasks that failed permanently'],
+  ['keys', 'API keys'],
+  ['webhooks', 'Inbound webhooks from other platforms'],
+  ['subscriptions', 'Outbound webhooks'],
+  ['customer events', "Events from sites and apps in Segment's format"],
+  ['sources', 'Event sources and their write keys'],
+  ['profiles', 'Customer profiles, identities and events'],
+  ['service', 'Health, metrics and this description'],
 ] as const;
 
 const PROBLEM_RESPONSE = {
-  description: 'An error, as RFC 9457 problem details.',
+  description: 'Error as RFC 9457 problem details.',
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 
@@ -42,7 +42,7 @@ export async function useOpenApi(
         title: 'Stratum',
         version: '1.0.0',
         description:
-          'Background work for marketing teams. Authenticate with an API key: `Authorization: Bearer sk_…`. Lists come in pages; errors are RFC 9457 problem details.',
+          'Background work for marketing teams. Authenticate with an API key: `Authorization: Bearer sk_…`. Lists are paginated. Errors are RFC 9457 problem details.',
       },
       servers: [{ url: publicUrl ?? '/' }],
       tags: TAGS.map(([name, description]) => ({ name, description })),
@@ -52,7 +52,7 @@ export async function useOpenApi(
           writeKey: {
             type: 'http',
             scheme: 'basic',
-            description: "The write key of a source as the user's name, no password.",
+            description: "A source's write key as the user name, with no password.",
           },
         },
       },
@@ -99,11 +99,11 @@ function outgoingWebhooks(): Record<string, object> {
         post: {
           tags: ['subscriptions'],
           summary: type,
-          description: `${description} Signed by Standard Webhooks; any 2xx takes it.`,
+          description: `${description} Signed as Standard Webhooks specifies. Any 2xx response accepts it.`,
           requestBody: { required: true, content: { 'application/json': { schema } } },
           responses: {
-            '2XX': { description: 'Taken.' },
-            '410': { description: 'Never send anything again.' },
+            '2XX': { description: 'Accepted.' },
+            '410': { description: 'Disables the subscription: nothing is sent again.' },
           },
         },
       },

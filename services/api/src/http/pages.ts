@@ -13,8 +13,8 @@ export const pageQuery = z.object({
     .min(1)
     .max(MAX_PAGE)
     .default(DEFAULT_PAGE)
-    .describe(`Items in a page, at most ${MAX_PAGE}.`),
-  cursor: z.string().max(500).optional().describe('`next_cursor` of the page before.'),
+    .describe(`Page size, at most ${MAX_PAGE}.`),
+  cursor: z.string().max(500).optional().describe('`next_cursor` of the previous page.'),
 });
 
 export function pageOf<Item extends z.ZodType>(
@@ -22,7 +22,7 @@ export function pageOf<Item extends z.ZodType>(
 ): z.ZodObject<{ items: z.ZodArray<Item>; next_cursor: z.ZodNullable<z.ZodString> }> {
   return z.object({
     items: z.array(item),
-    next_cursor: z.string().nullable().describe('`null`: this is the last page.'),
+    next_cursor: z.string().nullable().describe('`null` on the last page.'),
   });
 }
 
@@ -60,7 +60,7 @@ export function decodeCursor<Position extends z.ZodType>(
   } catch {
     throw new ProblemError(
       'bad-request',
-      'query.cursor: not a cursor of this list; take `next_cursor` of a page.',
+      'query.cursor: not a cursor of this list. Use the `next_cursor` of a page.',
       { errors: [{ field: 'query.cursor', message: 'not a cursor of this list' }] },
     );
   }

@@ -9,18 +9,18 @@ export const fieldErrorSchema = z.object({
   /** Where: `body.payload.tenant_id`, `query.limit`. */
   field: z.string(),
   message: z.string(),
-  index: z.int().optional().describe('Which item of a batch, from 0.'),
+  index: z.int().optional().describe('Index of the item in the batch, from 0.'),
 });
 export type FieldError = z.infer<typeof fieldErrorSchema>;
 
 export const problemSchema = z
   .object({
-    type: z.string().describe('Tells kinds of problems apart; stable.'),
-    title: z.string().describe('The kind, in words.'),
+    type: z.string().describe('Identifies the kind of problem. Stable.'),
+    title: z.string().describe('The kind of problem in words.'),
     status: z.int(),
-    detail: z.string().describe('What happened here, and what to do.'),
-    instance: z.string().describe('The id of the request, for the log.'),
-    errors: z.array(fieldErrorSchema).optional().describe('Fields that are wrong.'),
+    detail: z.string().describe('The cause, and what to do about it.'),
+    instance: z.string().describe('Request id, as in the log.'),
+    errors: z.array(fieldErrorSchema).optional().describe('Invalid fields.'),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problemSchema>;
@@ -29,20 +29,20 @@ export const PROBLEM_TYPE = 'application/problem+json';
 
 /** Kinds of problems: the last part of a problem's `type`, its status and title. */
 const KINDS = {
-  'bad-request': [400, 'The request is not well-formed'],
-  unauthenticated: [401, 'The request carries no valid key'],
-  'bad-signature': [401, 'The signature cannot be accepted'],
-  forbidden: [403, 'The key may not do this'],
-  'not-found': [404, 'There is no such thing'],
-  'method-not-allowed': [405, 'The method does not fit'],
-  conflict: [409, 'It contradicts what is there'],
-  gone: [410, 'It is there no longer'],
-  'too-large': [413, 'The body is too large'],
-  'unsupported-media-type': [415, 'The body is of a kind that is not taken'],
-  invalid: [422, 'A field is not valid'],
+  'bad-request': [400, 'Malformed request'],
+  unauthenticated: [401, 'Authentication required'],
+  'bad-signature': [401, 'Invalid signature'],
+  forbidden: [403, 'Permission denied'],
+  'not-found': [404, 'Not found'],
+  'method-not-allowed': [405, 'Method not allowed'],
+  conflict: [409, 'Conflict'],
+  gone: [410, 'Gone'],
+  'too-large': [413, 'Body too large'],
+  'unsupported-media-type': [415, 'Unsupported media type'],
+  invalid: [422, 'Invalid field'],
   'rate-limited': [429, 'Too many requests'],
-  internal: [500, 'Something went wrong here'],
-  unavailable: [503, 'A part that this needs does not answer'],
+  internal: [500, 'Internal error'],
+  unavailable: [503, 'Service unavailable'],
 } as const satisfies Record<string, readonly [number, string]>;
 export type ProblemKind = keyof typeof KINDS;
 
@@ -83,14 +83,14 @@ export class ProblemError extends Error {
 }
 
 export function notFound(what: string): ProblemError {
-  return new ProblemError('not-found', `${what} is not there, or not yours.`);
+  return new ProblemError('not-found', `${what} does not exist, or belongs to another tenant.`);
 }
 
 export function invalid(field: string, message: string): ProblemError {
   return new ProblemError('invalid', `${field}: ${message}`, { errors: [{ field, message }] });
 }
 
-const UNAVAILABLE = 'Nothing was lost; try again in a moment.';
+const UNAVAILABLE = 'No data was lost. Try again in a moment.';
 
 const JOBS_PROBLEMS: Partial<Record<JobsErrorCode, ProblemKind>> = {
   invalid_options: 'invalid',
@@ -155,7 +155,7 @@ function fromJobs(error: JobsError): ProblemError {
   const kind = JOBS_PROBLEMS[error.code];
   if (kind === undefined) return internal(error);
   if (kind === 'unavailable')
-    return new ProblemError(kind, `The message broker does not answer. ${UNAVAILABLE}`, {
+    return new ProblemError(kind, `The message broker is not responding. ${UNAVAILABLE}`, {
       retryAfter: 1,
       cause: error,
     });
@@ -194,7 +194,7 @@ function fromConnection(error: unknown): ProblemError | undefined {
     ) ||
     ['TimeoutError', 'NoRespondersError', 'ClosedConnectionError', 'RequestError'].includes(error.name);
   if (!isPassing) return undefined;
-  return new ProblemError('unavailable', `A part that this needs does not answer. ${UNAVAILABLE}`, {
+  return new ProblemError('unavailable', `A required service is not responding. ${UNAVAILABLE}`, {
     retryAfter: 1,
     cause: error,
   });
@@ -207,12 +207,12 @@ const NO_SUCH_OWNER = '23503';
 function fromDatabase(error: unknown): ProblemError | undefined {
   if (!(error instanceof DatabaseError)) return undefined;
   if (error.code === UNSTORABLE_TEXT)
-    return new ProblemError('bad-request', 'A text holds a NUL character, which cannot be stored.', {
+    return new ProblemError('bad-request', 'A string contains a NUL character, which cannot be stored.', {
       cause: error,
     });
   // The tenant that a key of the platform names. Of its other references the API looks up what is there itself.
   if (error.code === NO_SUCH_OWNER && error.constraint?.endsWith('_tenant_id_fkey') === true)
-    return new ProblemError('not-found', 'The tenant that Stratum-Tenant names is not there.', {
+    return new ProblemError('not-found', 'The tenant in the Stratum-Tenant header does not exist.', {
       cause: error,
     });
   return undefined;
@@ -221,7 +221,7 @@ function fromDatabase(error: unknown): ProblemError | undefined {
 function internal(cause: unknown): ProblemError {
   return new ProblemError(
     'internal',
-    'An error that nobody foresaw; it is in the log under the id in `instance`.',
+    'Unexpected error. The log has the details under the id in `instance`.',
     { cause },
   );
 }

@@ -37,7 +37,7 @@ export async function sendEvents(
   let isRead = true;
   raw.on('drain', () => (isRead = true));
   const keepAlive = setInterval(() => {
-    if (raw.writableLength === 0) raw.write(': still here\n\n');
+    if (raw.writableLength === 0) raw.write(': keep-alive\n\n');
     else if (isRead) isRead = false;
     else raw.destroy();
   }, keepAliveMs);
@@ -52,7 +52,7 @@ export async function sendEvents(
       if (!flushed) await once(raw, 'drain', { signal });
     }
   } catch (error) {
-    if (!signal.aborted) request.log.error({ err: error }, 'an event stream broke off');
+    if (!signal.aborted) request.log.error({ err: error }, 'event stream failed');
   } finally {
     raw.end();
   }

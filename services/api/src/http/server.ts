@@ -50,7 +50,10 @@ export async function createServer(
   app.setErrorHandler((error, request, reply) => sendProblem(error, request.id, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
-      new ProblemError('not-found', `There is no ${request.method} ${request.url.split('?')[0]}. See /docs.`),
+      new ProblemError(
+        'not-found',
+        `No route for ${request.method} ${request.url.split('?')[0]}. See /docs.`,
+      ),
       request.id,
       reply,
     ),
@@ -70,7 +73,7 @@ export async function createServer(
     errorResponseBuilder: (_request, { ttl }) =>
       new ProblemError(
         'rate-limited',
-        `More than ${configuration.API_RATE_LIMIT} requests a second; slow down and try again.`,
+        `More than ${configuration.API_RATE_LIMIT} requests per second. Slow down and try again.`,
         { retryAfter: Math.ceil(ttl / 1000) },
       ),
   });
@@ -80,7 +83,7 @@ export async function createServer(
 function sendProblem(error: unknown, requestId: string, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error);
   if (problem.status >= SERVER_ERROR)
-    reply.log.error({ err: problem.options.cause ?? problem, requestId }, 'a request failed');
+    reply.log.error({ err: problem.options.cause ?? problem, requestId }, 'request failed');
   if (problem.options.retryAfter !== undefined) reply.header('retry-after', problem.options.retryAfter);
   if (problem.kind === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
   return reply

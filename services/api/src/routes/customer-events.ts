@@ -23,10 +23,15 @@ const SETTINGS_SECONDS = 300;
 
 const bodySchema = z
   .looseObject({})
-  .describe('An event, or `{"batch": […]}`, of any content type; up to 32 KiB an event, 500 KiB a request.');
+  .describe(
+    'An event, or `{"batch": […]}`, with any content type. At most 32 KiB per event and 500 KiB per request.',
+  );
 const acceptedSchema = z.object({
   success: z.literal(true),
-  errors: z.array(eventProblemSchema).optional().describe('Events that were not stored; all others were.'),
+  errors: z
+    .array(eventProblemSchema)
+    .optional()
+    .describe('Events that were not stored. All others were stored.'),
 });
 
 /** Segment's paths, and the short ones of analytics.js. */
@@ -67,7 +72,7 @@ export function customerEventRoutes(
         config: { access: 'public', rateLimit: false },
         schema: {
           tags,
-          summary: kind === 'batch' ? 'Events in a batch' : `An event: ${kind}`,
+          summary: kind === 'batch' ? 'Send a batch of events' : `Send a ${kind} event`,
           hide: isShort,
           security: [{ writeKey: [] }],
           body: bodySchema,
@@ -92,7 +97,7 @@ export function customerEventRoutes(
       config: { access: 'public', rateLimit: false },
       schema: {
         tags,
-        summary: 'What analytics.js asks for first',
+        summary: 'Get settings for analytics.js',
         params: z.object({ writeKey: z.string() }),
         response: { 200: z.looseObject({}) },
       },
@@ -119,7 +124,7 @@ export function customerEventRoutes(
     if (source === undefined) {
       throw new ProblemError(
         'unauthenticated',
-        'The request carries no write key that is known here: send it as the user name of Basic authentication, or as writeKey in the body. See `stratum sources list`.',
+        'The request has no valid write key. Send it as the user name of Basic authentication, or as writeKey in the body. Check it with `stratum sources list`.',
       );
     }
     requireOrigin(request, source);
@@ -134,7 +139,7 @@ export function customerEventRoutes(
       reply.header('x-ratelimit-reset', Math.ceil(receivedAt / 1_000) + waitSeconds);
       throw new ProblemError(
         'rate-limited',
-        `More than ${configuration.INGEST_RATE_LIMIT} events a second from this source; send them again after the time in Retry-After.`,
+        `More than ${configuration.INGEST_RATE_LIMIT} events per second from this source. Send them again after the Retry-After time.`,
         { retryAfter: waitSeconds },
       );
     }
@@ -184,7 +189,7 @@ function requireOrigin(request: FastifyRequest, { allowedOrigins }: KnownSource)
   if (allowedOrigins.length === 0 || origin === undefined || allowedOrigins.includes(origin)) return;
   throw new ProblemError(
     'forbidden',
-    `Pages of ${origin} may not send with this write key. Add the origin with \`stratum sources\`, or PATCH /v1/sources.`,
+    `The origin ${origin} is not allowed for this write key. Add it with \`stratum sources\` or PATCH /v1/sources.`,
   );
 }
 

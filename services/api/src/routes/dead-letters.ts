@@ -17,7 +17,7 @@ const REPLAY_RATE = 200;
 
 const letterSchema = z
   .object({
-    id: z.string().describe("The task's id."),
+    id: z.string().describe('Task id.'),
     task: z.string(),
     queue: z.string(),
     tenant: z.string().nullable(),
@@ -28,7 +28,7 @@ const letterSchema = z
     worker: z.string().nullable(),
     at: z.string(),
     enqueued_at: z.string().nullable(),
-    history: z.array(z.record(z.string(), z.unknown())).describe('Failed attempts, the oldest first.'),
+    history: z.array(z.record(z.string(), z.unknown())).describe('Failed attempts, oldest first.'),
     payload: z.unknown(),
   })
   .meta({ id: 'DeadLetter' });
@@ -67,7 +67,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     config: { access: 'dead-letters:read' },
     schema: {
       tags,
-      summary: 'What failed for good, the oldest first',
+      summary: 'List dead letters, oldest first',
       querystring: pageQuery.extend(filterShape),
       response: { 200: pageOf(letterSchema) },
     },
@@ -90,7 +90,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     method: 'GET',
     url: '/v1/dead-letters/:id',
     config: { access: 'dead-letters:read' },
-    schema: { tags, summary: 'A dead letter', params: idParams, response: { 200: letterSchema } },
+    schema: { tags, summary: 'Get a dead letter', params: idParams, response: { 200: letterSchema } },
     handler: async (request) => toView(await ownLetter(resources, request, request.params.id)),
   });
   app.route({
@@ -99,8 +99,8 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     config: { access: 'dead-letters:write' },
     schema: {
       tags,
-      summary: 'Run the task again, with fresh retries',
-      description: 'With another payload, when one is given: it is checked as that of a new task is.',
+      summary: 'Replay a dead letter with fresh retries',
+      description: 'A payload in the request replaces the original. It is validated like that of a new task.',
       params: idParams,
       body: z.strictObject({ payload: z.record(z.string(), z.unknown()).optional() }).nullish(),
       response: { 202: z.object({ id: z.string() }) },
@@ -120,8 +120,8 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     config: { access: 'dead-letters:write' },
     schema: {
       tags,
-      summary: 'Run again all that match',
-      description: `At most ${MAX_REPLAYED} at a time, ${REPLAY_RATE} a second; \`more\` tells whether some are left.`,
+      summary: 'Replay all matching dead letters',
+      description: `At most ${MAX_REPLAYED} per request, ${REPLAY_RATE} per second. \`more\` is true if some are left.`,
       body: z.strictObject({ filter: filterSchema }),
       response: { 202: z.object({ replayed: z.array(z.string()), more: z.boolean() }) },
     },
@@ -148,7 +148,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     config: { access: 'dead-letters:write' },
     schema: {
       tags,
-      summary: 'Throw a dead letter away',
+      summary: 'Discard a dead letter',
       params: idParams,
       response: { 204: z.undefined() },
     },

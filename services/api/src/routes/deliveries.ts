@@ -43,7 +43,7 @@ function listRoute(app: ApiServer, { pool }: ApiResources): void {
     config: { access: 'webhooks:read' },
     schema: {
       tags,
-      summary: 'What was sent and is to be sent to a subscription, with every attempt; kept for 30 days',
+      summary: 'List the sent and pending events of a subscription with every attempt; kept for 30 days',
       params: subscriptionParams,
       querystring: pageQuery.extend({ state: z.enum(MESSAGE_STATES).optional() }),
       response: { 200: pageOf(deliverySchema) },
@@ -74,9 +74,9 @@ function testRoute(app: ApiServer, resources: ApiResources): void {
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Send a test event, whatever the status',
+      summary: 'Send a test event, whatever the subscription status',
       description:
-        'An event of the type `ping`, tried once. What the receiver said is among the deliveries, and in the result of the task.',
+        'Sends an event of type `ping` once. The response is listed among the deliveries and in the task result.',
       params: subscriptionParams,
       response: { 202: enqueuedDeliverySchema },
     },
@@ -105,8 +105,9 @@ function replayRoute(app: ApiServer, resources: ApiResources): void {
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Send an event again now, under the same `webhook-id`, with all its attempts before it',
-      description: 'Also one that still waits, and one of the last 30 days that the subscription has missed.',
+      summary: 'Send an event again now, with the same `webhook-id` and a fresh set of attempts',
+      description:
+        'Works for pending events, and for events of the last 30 days that the subscription missed.',
       params: deliveryParams,
       response: { 202: enqueuedDeliverySchema },
     },

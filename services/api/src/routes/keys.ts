@@ -19,26 +19,26 @@ import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['keys'];
 const scopes = z.array(z.enum(ALL_SCOPES)).min(1);
-const keyId = z.string().regex(/^[a-z0-9]{16}$/, 'is not the id of a key');
+const keyId = z.string().regex(/^[a-z0-9]{16}$/, 'is not a key id');
 const keyParams = z.object({ id: keyId });
 const time = z.iso.datetime().nullable();
 
 const keySchema = z
   .object({
     id: z.string(),
-    tenant_id: z.int().nullable().describe('`null`: a key of the platform.'),
+    tenant_id: z.int().nullable().describe('`null` for a platform key.'),
     name: z.string(),
     scopes,
     created_at: z.iso.datetime(),
     expires_at: time,
     rotated_at: time,
     revoked_at: time,
-    last_used_at: time.describe('To the minute.'),
+    last_used_at: time.describe('Accurate to the minute.'),
   })
   .meta({ id: 'ApiKey' });
 
 const newKeySchema = keySchema
-  .extend({ key: z.string().describe('The key itself. It is shown this once.') })
+  .extend({ key: z.string().describe('The API key. Shown only once.') })
   .meta({ id: 'NewApiKey' });
 
 /** A key without a tenant sees to the platform's own, unless it names a tenant. */
@@ -54,7 +54,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'keys:admin' },
     schema: {
       tags,
-      summary: 'The keys that there are, revoked ones included',
+      summary: 'List keys, including revoked ones',
       querystring: pageQuery,
       response: { 200: pageOf(keySchema) },
     },
@@ -73,7 +73,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'keys:admin' },
     schema: {
       tags,
-      summary: 'Make a key',
+      summary: 'Create a key',
       body: z.strictObject({
         name: plainText(100).min(1),
         scopes,
@@ -86,7 +86,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
       const own = principalOf(request).scopes;
       const excess = wanted.filter((scope) => !own.has(scope));
       if (excess.length > 0)
-        throw new ProblemError('forbidden', `A key cannot give what it does not have: ${excess.join(', ')}.`);
+        throw new ProblemError('forbidden', `A key cannot grant scopes that it lacks: ${excess.join(', ')}.`);
       const tenantId = ownerOf(request);
       const made = await withTenant(pool, tenantId, async (client) => {
         const created = await createApiKey(client, {
@@ -107,7 +107,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'keys:admin' },
     schema: {
       tags,
-      summary: 'Give a key a new secret; the one before works for a day more',
+      summary: 'Rotate a key; the previous one works for another day',
       params: keyParams,
       response: { 200: newKeySchema },
     },
@@ -129,7 +129,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'keys:admin' },
     schema: {
       tags,
-      summary: 'Revoke a key at once',
+      summary: 'Revoke a key immediately',
       params: keyParams,
       response: { 204: z.undefined() },
     },

@@ -6,7 +6,7 @@ export function ownPayload(payload: unknown, tenantId: number | undefined, field
   if (tenantId === undefined || typeof payload !== 'object' || payload === null) return payload;
   const named = 'tenant_id' in payload ? payload.tenant_id : undefined;
   if (named === undefined || named === tenantId) return { ...payload, tenant_id: tenantId };
-  const message = 'names another tenant than the one that asks; leave it out';
+  const message = 'must not name another tenant. Omit it';
   throw new ProblemError('forbidden', `${field}.tenant_id: ${message}.`, {
     errors: [{ field: `${field}.tenant_id`, message }],
   });

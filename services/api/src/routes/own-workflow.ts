@@ -48,9 +48,11 @@ export function ownWorkflow(definition: Record<string, unknown>, tenantId: numbe
       errors.push({ field: `${path}.${field}`, message });
     };
     if (!TENANT_TASKS.some(({ name }) => name === task))
-      refuse('task', `there is no task ${JSON.stringify(task)}; GET /v1/tasks lists those that there are`);
-    if ('tenant_id' in asRecord(references)) refuse('with.tenant_id', "leave it out: it is the key's own");
-    if ('tenant' in asRecord(options)) refuse('options.tenant', "leave it out: it is the key's own");
+      refuse('task', `unknown task ${JSON.stringify(task)}. GET /v1/tasks lists all tasks`);
+    if ('tenant_id' in asRecord(references))
+      refuse('with.tenant_id', "must be omitted: it is always the key's tenant");
+    if ('tenant' in asRecord(options))
+      refuse('options.tenant', "must be omitted: it is always the key's tenant");
     return {
       ...rest,
       task,

@@ -23,17 +23,23 @@ const id = z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const time = z.iso.datetime();
 const value = plainText(MAX_IDENTIFIER).min(1).optional();
 const shown = {
-  events: z.coerce.number().int().min(0).max(MAX_EVENTS).default(10).describe('Of its last events, so many.'),
+  events: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_EVENTS)
+    .default(10)
+    .describe('Number of latest events to include.'),
 };
 
 const profileSchema = z
   .object({
     id: z.int(),
-    external_id: z.string().nullable().describe("The user's id."),
+    external_id: z.string().nullable().describe('User id.'),
     traits: z.looseObject({}),
     total_events: z.int(),
     total_purchases: z.int(),
-    total_revenue: z.string().describe("A decimal number, in the tenant's currency."),
+    total_revenue: z.string().describe("Decimal number in the tenant's currency."),
     first_seen_at: time.nullable(),
     last_seen_at: time.nullable(),
     identities: z.array(z.object({ type: z.string(), value: z.string().nullable() })),
@@ -47,18 +53,18 @@ const profileSchema = z
           undone_at: time.nullable(),
         }),
       )
-      .describe('Profiles that became part of it, the newest first.'),
+      .describe('Profiles merged into this one, newest first.'),
     events: z
       .array(z.object({ name: z.string(), occurred_at: time, properties: z.looseObject({}) }))
-      .describe('The newest first.'),
+      .describe('Newest first.'),
   })
   .meta({ id: 'Profile' });
 
 const unmergedSchema = z.object({
-  profile_id: z.int().describe('It stands for itself again.'),
-  from_profile_id: z.int().describe('What it was part of.'),
-  identities: z.int().describe('Identifiers that went with it.'),
-  events: z.int().describe('Events that went with it.'),
+  profile_id: z.int().describe('The profile that is separate again.'),
+  from_profile_id: z.int().describe('The profile that it had been merged into.'),
+  identities: z.int().describe('Number of identifiers moved back.'),
+  events: z.int().describe('Number of events moved back.'),
 });
 
 export function profileRoutes(app: ApiServer, resources: ApiResources): void {
@@ -68,7 +74,7 @@ export function profileRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'profiles:read' },
     schema: {
       tags,
-      summary: 'Whose identifier it is',
+      summary: 'Look up a profile by identifier',
       description: 'Give exactly one of `user_id`, `email` and `anonymous_id`.',
       querystring: z.object({ user_id: value, email: value, anonymous_id: value, ...shown }),
       response: { 200: profileSchema },
@@ -85,7 +91,7 @@ export function profileRoutes(app: ApiServer, resources: ApiResources): void {
           errors: [{ field: 'query', message: `give exactly one of ${IDENTIFIER_TYPES.join(', ')}` }],
         });
       }
-      return find(request, who, events, 'Somebody of that identifier');
+      return find(request, who, events, 'A profile with that identifier');
     },
   });
   app.route({
@@ -94,8 +100,8 @@ export function profileRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'profiles:read' },
     schema: {
       tags,
-      summary: 'A profile: who it is known as, what became part of it, what it did last',
-      description: 'The id of a profile that has become part of another one gives that one.',
+      summary: 'Get a profile with its identities, merges and latest events',
+      description: 'The id of a merged profile returns the profile it was merged into.',
       params: z.object({ id }),
       querystring: z.object(shown),
       response: { 200: profileSchema },
@@ -111,9 +117,9 @@ export function profileRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'profiles:admin' },
     schema: {
       tags,
-      summary: 'Undo a merge: the profile stands for itself again, with all that is its own',
+      summary: 'Undo a merge: separate a profile again, with its own identifiers and events',
       description:
-        '`id` is that of the profile that became part of another one: a `profile_id` of its `merges`. What has come since for its identifiers goes with it, and the two are not merged again.',
+        '`id` is the merged profile: a `profile_id` in `merges`. Later events for its identifiers move with it, and the two profiles are not merged again.',
       params: z.object({ id }),
       response: { 200: unmergedSchema },
     },

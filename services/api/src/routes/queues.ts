@@ -17,15 +17,18 @@ const queueSchema = z
     queue: z.string(),
     waiting: z
       .object({ high: depth, normal: depth, low: depth })
-      .describe('Tasks that could run, by priority.'),
+      .describe('Tasks ready to run, by priority.'),
     paused: z.boolean(),
-    delayed: depth.nullable().describe('Tasks and retries whose time has not come. `null` for a tenant.'),
-    running: depth.nullable().describe('Tasks that workers hold. `null` for a tenant.'),
-    oldest_waiting_at: z.iso.datetime().nullable().describe('`null`: none waits, or a tenant asks.'),
+    delayed: depth.nullable().describe('Delayed tasks and waiting retries. `null` for a tenant.'),
+    running: depth.nullable().describe('Tasks held by workers. `null` for a tenant.'),
+    oldest_waiting_at: z.iso
+      .datetime()
+      .nullable()
+      .describe('`null` if no task is waiting, and for a tenant.'),
     consumers: z
       .array(z.object({ worker: z.string(), condition: z.string(), concurrency: z.int() }))
       .nullable()
-      .describe('Workers that serve it. `null` for a tenant.'),
+      .describe('Workers that serve the queue. `null` for a tenant.'),
     rates: z
       .object({
         over_seconds: z.number(),
@@ -33,7 +36,7 @@ const queueSchema = z
         finished_per_second: z.number(),
       })
       .nullable()
-      .describe('Over the last minute. `null` for a tenant, and until there are two looks to compare.'),
+      .describe('Rates over the last minute. `null` for a tenant, and until two samples exist.'),
   })
   .meta({ id: 'Queue' });
 type QueueView = z.output<typeof queueSchema>;
@@ -43,14 +46,14 @@ export function queueRoutes(app: ApiServer, resources: ApiResources, rates: Queu
     method: 'GET',
     url: '/v1/queues',
     config: { access: 'queues:read' },
-    schema: { tags, summary: 'All queues', response: { 200: z.object({ items: z.array(queueSchema) }) } },
+    schema: { tags, summary: 'List queues', response: { 200: z.object({ items: z.array(queueSchema) }) } },
     handler: async (request) => ({ items: await viewQueues(resources, rates, request) }),
   });
   app.route({
     method: 'GET',
     url: '/v1/queues/:queue',
     config: { access: 'queues:read' },
-    schema: { tags, summary: 'One queue', params: queueParams, response: { 200: queueSchema } },
+    schema: { tags, summary: 'Get a queue', params: queueParams, response: { 200: queueSchema } },
     handler: async (request) => {
       const { queue } = requireQueue(resources, request.params.queue);
       const view = (await viewQueues(resources, rates, request)).find((each) => each.queue === queue);
@@ -66,10 +69,11 @@ export function queueRoutes(app: ApiServer, resources: ApiResources, rates: Queu
     config: { access: 'queues:admin' },
     schema: {
       tags,
-      summary: 'Throw away everything that waits in a queue',
-      description: 'Delayed tasks and waiting retries included; what runs goes on. There is no way back.',
+      summary: 'Purge a queue',
+      description:
+        'Removes all waiting tasks, including delayed tasks and retries. Running tasks continue. This cannot be undone.',
       params: queueParams,
-      body: z.strictObject({ confirm: z.string().describe('The name of the queue, once more.') }),
+      body: z.strictObject({ confirm: z.string().describe('The queue name, as confirmation.') }),
       response: { 200: z.object({ queue: z.string(), purged: z.int() }) },
     },
     handler: async (request) => {
@@ -89,7 +93,7 @@ export function queueRoutes(app: ApiServer, resources: ApiResources, rates: Queu
       config: { access: 'queues:admin' },
       schema: {
         tags,
-        summary: paused ? 'Hand out nothing of a queue until it is resumed' : 'Hand out a paused queue again',
+        summary: paused ? 'Pause a queue' : 'Resume a queue',
         params: queueParams,
         response: { 200: z.object({ queue: z.string(), paused: z.boolean() }) },
       },
@@ -111,7 +115,7 @@ function requireQueue({ topology }: ApiResources, name: string): { queue: string
   const queue = topology.queues.find((each) => each.name === name);
   if (queue !== undefined) return { queue: queue.name };
   const names = topology.queues.map((each) => each.name).join(', ');
-  throw new ProblemError('not-found', `There is no queue "${name}". The queues are: ${names}.`);
+  throw new ProblemError('not-found', `Unknown queue "${name}". The queues are: ${names}.`);
 }
 
 async function viewQueues(
@@ -165,7 +169,7 @@ const workerSchema = z
     condition: z
       .enum(['ready', 'busy', 'draining', 'offline'])
       .describe(
-        '`offline`: not heard of for 12 s: dead, cut off, or its event loop hangs. `busy`: no slot is free.',
+        '`offline`: no heartbeat for 12 s, because the worker is dead, disconnected or blocked. `busy`: no slot is free.',
       ),
     queues: z.array(z.string()),
     concurrency: z.int(),
@@ -177,7 +181,7 @@ const workerSchema = z
     retried: z.int(),
     loop_lag_ms: z.number(),
     started_at: z.string(),
-    at: z.string().describe('When it was last heard of.'),
+    at: z.string().describe('Time of the last heartbeat.'),
   })
   .meta({ id: 'Worker' });
 
@@ -188,7 +192,7 @@ function workerRoute(app: ApiServer, { client }: ApiResources): void {
     config: { access: 'workers:read' },
     schema: {
       tags: ['workers'],
-      summary: 'Every worker heard of in the last day that has not signed off',
+      summary: 'List workers with a heartbeat in the last day that have not shut down',
       response: { 200: z.object({ items: z.array(workerSchema) }) },
     },
     handler: async () => ({ items: await client.control.workers() }),

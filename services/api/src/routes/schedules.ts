@@ -29,16 +29,19 @@ const milliseconds = z.int().min(0);
 const name = z
   .string()
   .max(MAX_ENTRY_NAME)
-  .regex(/^[A-Za-z0-9_-]+$/, 'must be of A–Z, a–z, 0–9, "_" and "-"');
+  .regex(/^[A-Za-z0-9_-]+$/, 'may contain only A–Z, a–z, 0–9, "_" and "-"');
 const nameParams = z.object({ name });
 const MAX_UPCOMING = 10;
 
 const fields = {
   task: z.string().min(1).max(64),
   payload: z.record(z.string(), z.unknown()),
-  cron: z.string().min(1).max(200).describe('Five fields, or six with seconds in front.'),
-  every_ms: z.int().min(1_000).describe('An interval, counted from 1970. Give this or `cron`.'),
-  time_zone: z.string().max(64).describe('An IANA time zone. Default UTC.'),
+  cron: z.string().min(1).max(200).describe('Cron expression with five fields, or six with seconds first.'),
+  every_ms: z
+    .int()
+    .min(1_000)
+    .describe('Interval in milliseconds, aligned to the Unix epoch. Give either this or `cron`.'),
+  time_zone: z.string().max(64).describe('IANA time zone. Default: UTC.'),
   priority: z.enum(PRIORITIES),
   jitter_ms: milliseconds,
   starting_deadline_ms: milliseconds.min(1_000),
@@ -55,7 +58,7 @@ const changesSchema = z
     enabled: z.boolean().optional().describe('`false` pauses the entry, `true` resumes it.'),
     pause_reason: z.string().max(200).optional(),
   })
-  .describe('Only what is to change; `null` takes a field back to its default.');
+  .describe('Only the fields to change. `null` resets a field to its default.');
 
 const entrySchema = z
   .object({
@@ -65,11 +68,13 @@ const entrySchema = z
     payload: z.record(z.string(), z.unknown()),
     queue: z.string(),
     tenant: z.string().nullable(),
-    source: z.enum(['code', 'runtime']).describe('Entries of the code can be paused and run, not edited.'),
+    source: z
+      .enum(['code', 'runtime'])
+      .describe('Entries defined in code can be paused and run but not edited.'),
     enabled: z.boolean(),
     paused: z.object({ at: z.string(), reason: z.string() }).nullable(),
-    next: time.describe('`null` while it is paused.'),
-    upcoming: z.array(z.string()).optional().describe('The next times, of a single entry.'),
+    next: time.describe('`null` while the entry is paused.'),
+    upcoming: z.array(z.string()).optional().describe('The next times. Only for a single entry.'),
     warnings: z.array(z.string()),
     last_run: z
       .object({
@@ -94,7 +99,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'schedules:read' },
     schema: {
       tags,
-      summary: 'Entries by name, with their next time and what became of the last',
+      summary: 'List entries by name, with their next time and last outcome',
       querystring: pageQuery,
       response: { 200: pageOf(entrySchema) },
     },
@@ -188,7 +193,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'schedules:write' },
     schema: {
       tags,
-      summary: 'Run an entry now, besides its times',
+      summary: 'Run an entry now, in addition to its schedule',
       params: nameParams,
       response: { 202: z.object({ id: z.string() }) },
     },
@@ -260,7 +265,7 @@ function scopeOf(request: FastifyRequest): EntryScope {
     payload: (task, given) => {
       if (TENANT_TASKS.some((contract) => contract.name === task))
         return asRecord(ownPayload(asRecord(given), tenantId));
-      throw invalid('body.task', `there is no task "${task}"; GET /v1/tasks lists those that there are`);
+      throw invalid('body.task', `unknown task "${task}". GET /v1/tasks lists all tasks`);
     },
     view: (entry) => toView(entry, entry.name.slice(prefix.length)),
   };

@@ -10,7 +10,7 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
     method: 'GET',
     url: '/healthz',
     config: { access: 'public' },
-    schema: { tags, summary: 'The process runs', response: { 200: z.string() } },
+    schema: { tags, summary: 'Liveness: the process is running', response: { 200: z.string() } },
     // That this is answered at all says that the event loop runs.
     handler: async (_request, reply) => reply.type('text/plain').serializer(String).send('ok\n'),
   });
@@ -20,7 +20,7 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
     config: { access: 'public' },
     schema: {
       tags,
-      summary: 'It can do its work',
+      summary: 'Readiness: the service can handle requests',
       response: { 200: z.string(), 503: z.string() },
     },
     handler: async (_request, reply) => {
@@ -33,7 +33,7 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
         .code(silent.length === 0 ? 200 : 503)
         .type('text/plain')
         .serializer(String)
-        .send(silent.length === 0 ? 'ready\n' : `no answer from ${silent.join(' and ')}\n`);
+        .send(silent.length === 0 ? 'ready\n' : `no response from ${silent.join(' and ')}\n`);
     },
   });
   app.route({

@@ -25,24 +25,24 @@ const name = plainText(100).min(1);
 const origins = z
   .array(z.string().regex(/^https?:\/\/[^\s/\0]+$/, 'must be an origin such as https://shop.example.com'))
   .max(100)
-  .describe('Origins of pages that may send; empty: any.');
+  .describe('Allowed page origins. Empty: any.');
 const time = z.iso.datetime().nullable();
 
 const sourceSchema = z
   .object({
     id: z.int(),
     name: z.string(),
-    key_prefix: z.string().describe('The beginning of the write key.'),
+    key_prefix: z.string().describe('Start of the write key.'),
     allowed_origins: z.array(z.string()),
     status: z.enum(['enabled', 'disabled']),
     created_at: z.iso.datetime(),
     rotated_at: time,
-    last_seen_at: time.describe('To the minute.'),
+    last_seen_at: time.describe('Accurate to the minute.'),
   })
   .meta({ id: 'EventSource' });
 
 const newSourceSchema = sourceSchema
-  .extend({ write_key: z.string().describe('The write key. It is shown this once.') })
+  .extend({ write_key: z.string().describe('The write key. Shown only once.') })
   .meta({ id: 'NewEventSource' });
 
 export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
@@ -53,7 +53,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'sources:read' },
     schema: {
       tags,
-      summary: 'The sources that there are',
+      summary: 'List sources',
       querystring: pageQuery,
       response: { 200: pageOf(sourceSchema) },
     },
@@ -72,7 +72,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'sources:admin' },
     schema: {
       tags,
-      summary: 'Make a source with a write key',
+      summary: 'Create a source with a write key',
       body: z.strictObject({ name, allowed_origins: origins.default([]) }),
       response: { 201: newSourceSchema },
     },
@@ -107,7 +107,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'sources:admin' },
     schema: {
       tags,
-      summary: 'Change a source; within seconds it counts everywhere',
+      summary: 'Change a source; takes effect within seconds',
       params,
       body: z
         .strictObject({ name, allowed_origins: origins, status: z.enum(['enabled', 'disabled']) })
@@ -135,7 +135,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'sources:admin' },
     schema: {
       tags,
-      summary: 'Give a source a new write key; the one before works for a week more',
+      summary: 'Rotate the write key of a source; the previous one works for another week',
       params,
       response: { 200: newSourceSchema },
     },
@@ -157,7 +157,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'sources:admin' },
     schema: {
       tags,
-      summary: 'Remove a source; what it brought stays',
+      summary: 'Delete a source; its events are kept',
       params,
       response: { 204: z.undefined() },
     },

@@ -24,8 +24,8 @@ export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResourc
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Send nothing for the time being',
-      description: 'What waits is skipped; it can be replayed on resuming.',
+      summary: 'Pause a subscription',
+      description: 'Pending events are skipped. They can be replayed on resume.',
       params: subscriptionParams,
       response: { 200: subscriptionSchema },
     },
@@ -47,15 +47,17 @@ export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResourc
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Send again, and what was missed where asked for',
+      summary: 'Resume a subscription, optionally replaying missed events',
       params: subscriptionParams,
       body: z
         .strictObject({
-          replay: z.boolean().default(false).describe('Also send what was missed.'),
+          replay: z.boolean().default(false).describe('Also send missed events.'),
           since: z.iso
             .datetime({ offset: true })
             .optional()
-            .describe('Missed since then. Default: since it began to fail, or was paused.'),
+            .describe(
+              'Replay events missed since this time. Default: since the subscription began to fail or was paused.',
+            ),
         })
         .nullish(),
       response: {
@@ -63,7 +65,7 @@ export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResourc
           replayed: z
             .int()
             .describe(
-              `Events that are sent now. With ${MAX_REPLAYED} there may be more: ask again with \`since\`.`,
+              `Number of events sent now. If it is ${MAX_REPLAYED} there may be more: repeat the request with \`since\`.`,
             ),
         }),
       },

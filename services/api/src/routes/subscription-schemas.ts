@@ -17,9 +17,9 @@ export const eventTypes = z.array(z.enum(DOMAIN_EVENT_TYPES)).min(1);
 export const description = plainText(200);
 export const subscriptionParams = z.object({ id: subscriptionIdSchema });
 export const deliveryParams = subscriptionParams.extend({
-  event: z.string().refine((text) => parseEventId(text) !== undefined, 'is not the id of an event (evt_…)'),
+  event: z.string().refine((text) => parseEventId(text) !== undefined, 'is not an event id (evt_…)'),
 });
-const eventId = z.string().describe('The same as the header `webhook-id`.');
+const eventId = z.string().describe('Same as the `webhook-id` header.');
 
 export const subscriptionSchema = z
   .object({
@@ -29,20 +29,18 @@ export const subscriptionSchema = z
     description: z.string(),
     status: z
       .enum(SUBSCRIPTION_STATES)
-      .describe('`paused`: by you, or because it kept failing. `disabled`: the receiver answered 410.'),
-    status_reason: z.string().nullable().describe('Why it is not active.'),
+      .describe('`paused`: by a user, or after repeated failures. `disabled`: the receiver answered 410.'),
+    status_reason: z.string().nullable().describe('Why the subscription is not active.'),
     status_changed_at: time,
-    consecutive_failures: z.int().describe('Attempts in a row without a success.'),
+    consecutive_failures: z.int().describe('Consecutive failed attempts.'),
     first_failed_at: time.nullable(),
-    previous_secret_until: time
-      .nullable()
-      .describe('Until then the secret before the last rotation signs, too.'),
+    previous_secret_until: time.nullable().describe('Until this time the previous secret signs as well.'),
     created_at: time,
   })
   .meta({ id: 'Subscription' });
 
 export const newSubscriptionSchema = subscriptionSchema
-  .extend({ secret: z.string().describe('For verifying signatures. It is shown this once.') })
+  .extend({ secret: z.string().describe('Secret for verifying signatures. Shown only once.') })
   .meta({ id: 'NewSubscription' });
 
 export const deliverySchema = z
@@ -52,7 +50,7 @@ export const deliverySchema = z
     occurred_at: time,
     state: z
       .enum(MESSAGE_STATES)
-      .describe('`failed`: after its last attempt. `skipped`: the subscription was not active.'),
+      .describe('`failed`: the last attempt failed. `skipped`: the subscription was not active.'),
     created_at: time,
     next_attempt_at: time.nullable(),
     finished_at: time.nullable(),
@@ -68,22 +66,22 @@ export const deliverySchema = z
             .nullable()
             .describe('`http`, `redirect`, `timeout`, `connection`, `dns`, `address`, `secret`.'),
           error: z.string().nullable(),
-          response: z.string().nullable().describe('The beginning of the answer.'),
+          response: z.string().nullable().describe('Start of the response body.'),
         }),
       )
-      .describe('The newest first, at most 20.'),
+      .describe('Newest first, at most 20.'),
   })
   .meta({ id: 'Delivery' });
 
 export const enqueuedDeliverySchema = z
-  .object({ event_id: eventId, task_id: z.string().describe('The task that sends it.') })
+  .object({ event_id: eventId, task_id: z.string().describe('Task that sends the event.') })
   .meta({ id: 'EnqueuedDelivery' });
 
 export const eventTypeSchema = z
   .object({
     type: z.string(),
     description: z.string(),
-    schema: z.record(z.string(), z.unknown()).describe('JSON Schema of the body that is sent.'),
+    schema: z.record(z.string(), z.unknown()).describe('JSON Schema of the request body.'),
   })
   .meta({ id: 'EventType' });
 

@@ -45,7 +45,7 @@ function listEventTypes(app: ApiServer): void {
     config: { access: 'webhooks:read' },
     schema: {
       tags,
-      summary: 'The types of events that can be subscribed to, with the JSON Schemas of what is sent',
+      summary: 'List event types with the JSON Schemas of their bodies',
       response: { 200: z.object({ items: z.array(eventTypeSchema) }) },
     },
     handler: async () => ({ items }),
@@ -59,7 +59,7 @@ function readRoutes(app: ApiServer, { pool }: ApiResources): void {
     config: { access: 'webhooks:read' },
     schema: {
       tags,
-      summary: 'The subscriptions that there are',
+      summary: 'List subscriptions',
       response: { 200: z.object({ items: z.array(subscriptionSchema) }) },
     },
     handler: async (request) => ({
@@ -88,7 +88,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
   const { pool, configuration } = resources;
   const keys = configuration.STRATUM_CREDENTIALS_KEY;
   const url = subscriptionAddress(configuration.SCANNER_ALLOWED_HOSTS).describe(
-    'Where events are sent: a public address over HTTPS.',
+    'Address that receives the events: public, over HTTPS.',
   );
   app.route({
     method: 'POST',
@@ -96,7 +96,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Subscribe an address to events',
+      summary: 'Create a subscription',
       body: z.strictObject({ url, event_types: eventTypes, description: description.default('') }),
       response: { 201: newSubscriptionSchema },
     },
@@ -118,14 +118,14 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
     schema: {
       tags,
       summary: 'Change a subscription',
-      description: 'What is left out stays. Another address begins without failures.',
+      description: 'Omitted fields stay as they are. A new address starts with no failures.',
       params: subscriptionParams,
       body: z
         .strictObject({ url, event_types: eventTypes, description })
         .partial()
         .refine(
           (body) => Object.keys(body).length > 0,
-          'name what is to change: url, event_types, description',
+          'give at least one field to change: url, event_types or description',
         ),
       response: { 200: subscriptionSchema },
     },
@@ -150,7 +150,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Remove a subscription, with what was sent to it',
+      summary: 'Delete a subscription and its delivery history',
       params: subscriptionParams,
       response: { 204: z.undefined() },
     },
@@ -171,7 +171,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Give a subscription a new secret; the one before signs beside it for a day more',
+      summary: 'Rotate the secret of a subscription; the previous one also signs for another day',
       params: subscriptionParams,
       response: { 200: newSubscriptionSchema },
     },

@@ -8,15 +8,20 @@ const MAX_LIMIT_MS = DAY_MS;
 
 export const taskOptionsSchema = z
   .strictObject({
-    delay_ms: z.int().min(0).max(MAX_DELAY_MS).optional().describe('Start no earlier than this from now.'),
+    delay_ms: z
+      .int()
+      .min(0)
+      .max(MAX_DELAY_MS)
+      .optional()
+      .describe('Delay before the task may start, in milliseconds.'),
     eta: z.iso
       .datetime({ offset: true })
       .optional()
-      .describe('Start no earlier than this. Not with `delay_ms`.'),
+      .describe('Earliest start time. Cannot be combined with `delay_ms`.'),
     expires: z.iso
       .datetime({ offset: true })
       .optional()
-      .describe('Not started after this: the task ends as `EXPIRED`.'),
+      .describe('Latest start time. A task that has not started by then ends as `EXPIRED`.'),
     priority: z.enum(PRIORITIES).optional(),
     max_retries: z.int().min(0).max(100).optional().describe('Retries after the first attempt.'),
     soft_time_limit_ms: z.int().min(1).max(MAX_LIMIT_MS).optional(),
@@ -27,17 +32,17 @@ export const taskOptionsSchema = z
       .max(255)
       .optional()
       .describe(
-        'Refused while another task of this kind with this key is queued or running: its id is returned.',
+        'While another task of this name with this key is queued or running, that task is returned instead.',
       ),
     unique_for_ms: z
       .int()
       .min(1)
       .max(30 * DAY_MS)
       .optional()
-      .describe('Hold the unique key for so long, instead of until the task ends.'),
+      .describe('How long to hold the unique key, in milliseconds. Default: until the task ends.'),
   })
   .refine(({ delay_ms: delay, eta }) => delay === undefined || eta === undefined, {
-    error: 'give delay_ms or eta, not both',
+    error: 'delay_ms and eta cannot be combined',
     path: ['eta'],
   })
   .refine(({ delay_ms: delay, eta }) => delay !== undefined || eta === undefined || isNear(eta), {
@@ -72,7 +77,7 @@ export const enqueuedSchema = z
   .object({
     id: z.string(),
     state: z.enum(TASK_STATES),
-    duplicate: z.boolean().describe('It had been enqueued before; nothing new was made.'),
+    duplicate: z.boolean().describe('The task had already been enqueued; no new task was created.'),
   })
   .meta({ id: 'Enqueued' });
 
@@ -82,7 +87,7 @@ export const recordSchema = taskRecordSchema
     error: z
       .object({ type: z.string(), message: z.string(), retryable: z.boolean() })
       .nullable()
-      .describe('Of the last attempt.'),
+      .describe('Error of the last attempt.'),
   })
   .meta({ id: 'TaskRecord' });
 

@@ -49,7 +49,7 @@ function listContracts(app: ApiServer): void {
     config: { access: 'tasks:read' },
     schema: {
       tags,
-      summary: 'The tasks that there are, with the JSON Schemas of their payloads and results',
+      summary: 'List tasks with the JSON Schemas of their payloads and results',
       response: { 200: z.object({ items: z.array(contractSchema) }) },
     },
     handler: async (request) => ({ items: tasksOf(request).map(describeContract) }),
@@ -132,7 +132,7 @@ function payloadSchema({ input }: TaskContract): z.ZodType {
   if (!(input instanceof z.ZodObject) || !('tenant_id' in input.shape)) return input;
   const { tenant_id: tenantId } = input.shape;
   return input.extend({
-    tenant_id: tenantId.optional().describe("Default: the key's own."),
+    tenant_id: tenantId.optional().describe("Default: the key's tenant."),
   });
 }
 
@@ -141,10 +141,7 @@ function stateOf({ delay_ms: delay, eta }: z.output<typeof taskOptionsSchema>): 
 }
 
 function noTask(name: string): ProblemError {
-  return new ProblemError(
-    'not-found',
-    `There is no task "${name}". GET /v1/tasks lists those that there are.`,
-  );
+  return new ProblemError('not-found', `Unknown task "${name}". GET /v1/tasks lists all tasks.`);
 }
 
 function unknownTaskRoute(app: ApiServer): void {
@@ -186,9 +183,9 @@ function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: T
     config: { access: 'tasks:read' },
     schema: {
       tags,
-      summary: 'Wait for the end of a task',
+      summary: 'Wait for a task to finish',
       description:
-        '200 with its record when it has ended, 202 with what there is when it has not within `wait` seconds.',
+        'Returns 200 with the final record, or 202 with the current record if the task has not finished within `wait` seconds.',
       params: idParams,
       querystring: z.object({
         wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(0).describe('Seconds.'),
@@ -218,9 +215,9 @@ function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: T
     config: { access: 'tasks:read' },
     schema: {
       tags,
-      summary: 'Follow a task until it ends',
+      summary: 'Stream the changes of a task',
       description:
-        'Server-sent events named `task`, each with the whole record. A client that comes back with `Last-Event-ID` gets the newest record unless it is the one it has seen.',
+        'Sends server-sent events named `task`, each with the whole record, until the task ends. A client that reconnects with `Last-Event-ID` gets the latest record unless it has already seen it.',
       params: idParams,
       headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
       produces: ['text/event-stream'],
@@ -249,13 +246,13 @@ function revokeRoute(app: ApiServer, resources: ApiResources): void {
     config: { access: 'tasks:write' },
     schema: {
       tags,
-      summary: 'Take a task back, wherever it is',
+      summary: 'Revoke a task',
       params: idParams,
       querystring: z.object({
         terminate: z
           .stringbool()
           .default(false)
-          .describe('End a running attempt at once instead of letting it end by itself.'),
+          .describe('End a running attempt at once instead of waiting for the handler to stop.'),
       }),
       response: {
         200: z.object({
@@ -263,7 +260,7 @@ function revokeRoute(app: ApiServer, resources: ApiResources): void {
           outcome: z
             .enum(['revoked', 'signalled', 'ended'])
             .describe(
-              '`revoked`: it waited and is gone. `signalled`: its worker is told. `ended`: too late.',
+              '`revoked`: the task was waiting and has been removed. `signalled`: its worker has been signalled. `ended`: it had already finished.',
             ),
         }),
       },

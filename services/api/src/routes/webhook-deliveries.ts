@@ -29,8 +29,8 @@ const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text)
 const filterShape = {
   state: deliveryStateSchema.optional(),
   type: z.string().max(100).optional(),
-  since: time.optional().describe('Received at this time or later.'),
-  until: time.optional().describe('Received before.'),
+  since: time.optional().describe('Received at or after this time.'),
+  until: time.optional().describe('Received before this time.'),
 };
 
 export function webhookDeliveryRoutes(app: ApiServer, resources: ApiResources): void {
@@ -45,7 +45,7 @@ function readRoutes(app: ApiServer, { pool, configuration }: ApiResources): void
     config: { access: 'webhooks:read' },
     schema: {
       tags,
-      summary: 'What came in, the newest first',
+      summary: 'List received events, newest first',
       params: endpointParams,
       querystring: pageQuery.extend(filterShape),
       response: { 200: pageOf(deliverySchema) },
@@ -68,7 +68,7 @@ function readRoutes(app: ApiServer, { pool, configuration }: ApiResources): void
     config: { access: 'webhooks:read' },
     schema: {
       tags,
-      summary: 'One event that came in, with its body',
+      summary: 'Get a received event with its body',
       params: deliveryParams,
       response: { 200: deliveryDetailSchema },
     },
@@ -93,9 +93,9 @@ function replayRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Do once more what follows from an event',
+      summary: 'Replay a received event',
       description:
-        'Enqueues a task. What knows the event already (customer events, states of messages) stays as it is; other tasks run again.',
+        'Enqueues a task. Effects that are applied once per event (customer events, message states) are not repeated. Other tasks run again.',
       params: deliveryParams,
       response: { 202: z.object({ task_id: z.string() }) },
     },
@@ -122,20 +122,17 @@ function replayRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Replay every event that matches, the oldest first',
-      description: `At most ${MAX_REPLAYS} at once; \`after\` of the answer goes on with the rest.`,
+      summary: 'Replay all matching events, oldest first',
+      description: `At most ${MAX_REPLAYS} per request. Pass \`after\` from the response to continue with the rest.`,
       params: endpointParams,
       body: z.strictObject({
         ...filterShape,
-        after: z.int().optional().describe('Only later deliveries than this.'),
+        after: z.int().optional().describe('Only deliveries after this one.'),
       }),
       response: {
         202: z.object({
           replayed: z.int(),
-          after: z
-            .int()
-            .nullable()
-            .describe('The last delivery, when there may be more; `null`: these were all.'),
+          after: z.int().nullable().describe('The last delivery if there may be more, otherwise `null`.'),
         }),
       },
     },

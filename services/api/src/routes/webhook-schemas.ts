@@ -11,7 +11,7 @@ import { z } from 'zod';
 const time = z.iso.datetime();
 
 export const endpointParams = z.object({
-  id: z.string().regex(/^[a-z0-9]{16}$/, 'is not the id of an endpoint'),
+  id: z.string().regex(/^[a-z0-9]{16}$/, 'is not an endpoint id'),
 });
 export const deliveryParams = z.object({
   id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER),
@@ -21,7 +21,7 @@ export const sourceSchema = z.enum(SOURCE_NAMES);
 export const settingsSchema = z
   .record(z.string(), z.unknown())
   .describe(
-    'Of the sender (see docs/operate/webhooks.md), and `tasks`: `[{"on": "push", "task": "sync_campaign_data", "payload": {"platform": "meta"}}]`.',
+    'Settings of the sender (see docs/operate/webhooks.md), and `tasks`: `[{"on": "push", "task": "sync_campaign_data", "payload": {"platform": "meta"}}]`.',
   );
 
 export const endpointSchema = z
@@ -29,17 +29,17 @@ export const endpointSchema = z
     id: z.string(),
     source: sourceSchema,
     name: z.string(),
-    url: z.string().describe('What the sender is told to call.'),
+    url: z.string().describe('Address to configure at the sender.'),
     settings: settingsSchema,
     status: z.enum(['active', 'paused']),
     created_at: time,
     rotated_at: time.nullable(),
-    previous_secret_until: time.nullable().describe('Until then the secret before works, too.'),
+    previous_secret_until: time.nullable().describe('Until this time the previous secret is also accepted.'),
   })
   .meta({ id: 'WebhookEndpoint' });
 
 export const newEndpointSchema = endpointSchema
-  .extend({ secret: z.string().nullable().describe('Where it was made here; it is shown this once.') })
+  .extend({ secret: z.string().nullable().describe('The secret, if generated here. Shown only once.') })
   .meta({ id: 'NewWebhookEndpoint' });
 
 export function endpointView(endpoint: WebhookEndpoint, publicUrl: string): z.output<typeof endpointSchema> {
@@ -62,15 +62,13 @@ export const deliverySchema = z
   .object({
     id: z.int(),
     endpoint_id: z.string(),
-    event_id: z
-      .string()
-      .describe("The sender's id of the event, or what stands for one: the key of de-duplication."),
+    event_id: z.string().describe("The sender's event id, or a substitute. Deduplication key."),
     type: z.string(),
     received_at: time,
     state: deliveryStateSchema,
     processed_at: time.nullable(),
-    effect: z.string().nullable().describe('What it led to, in words.'),
-    tasks: z.array(z.object({ id: z.string(), task: z.string() })).describe('Tasks that it enqueued.'),
+    effect: z.string().nullable().describe('Effect of the event in words.'),
+    tasks: z.array(z.object({ id: z.string(), task: z.string() })).describe('Tasks enqueued by the event.'),
     error: z.string().nullable(),
     replays: z.int(),
     last_replayed_at: time.nullable(),
@@ -80,7 +78,7 @@ export const deliverySchema = z
 export const deliveryDetailSchema = deliverySchema
   .extend({
     headers: z.record(z.string(), z.string()),
-    body: z.string().describe('What was sent: the whole body, or the event’s part of a batch.'),
+    body: z.string().describe('Received body, or this event’s part of a batch.'),
   })
   .meta({ id: 'WebhookDeliveryDetail' });
 

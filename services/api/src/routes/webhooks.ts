@@ -75,7 +75,7 @@ function readRoutes(app: ApiServer, resources: ApiResources, { publicUrl }: Endp
     config: { access: 'webhooks:read' },
     schema: {
       tags,
-      summary: 'The endpoints that senders call',
+      summary: 'List inbound webhook endpoints',
       querystring: pageQuery,
       response: { 200: pageOf(endpointSchema) },
     },
@@ -114,9 +114,9 @@ function createRoute(app: ApiServer, resources: ApiResources, { publicUrl }: End
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Make an endpoint',
+      summary: 'Create an endpoint',
       description:
-        'Where the sender makes the secret (Meta, WhatsApp, Shopify, Stripe, HubSpot, TikTok), give it as `secret`; elsewhere one is made and shown this once.',
+        'If the sender issues the secret (Meta, WhatsApp, Shopify, Stripe, HubSpot, TikTok), pass it as `secret`. Otherwise one is generated and shown only once.',
       body: z.strictObject({
         source: sourceSchema,
         name,
@@ -165,14 +165,14 @@ function changeRoutes(
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Rename, pause, resume an endpoint, change its settings',
+      summary: 'Rename, pause or resume an endpoint, or change its settings',
       description:
-        'A paused endpoint answers 404, which senders repeat for hours or days; what they give up is lost.',
+        'A paused endpoint answers 404. Senders retry for hours or days; events that they give up on are lost.',
       params: endpointParams,
       body: z.strictObject({
         name: name.optional(),
         status: z.enum(['active', 'paused']).optional(),
-        settings: settingsSchema.optional().describe('Replaces the fields that it names.'),
+        settings: settingsSchema.optional().describe('Replaces the given fields.'),
       }),
       response: { 200: endpointSchema },
     },
@@ -196,11 +196,11 @@ function changeRoutes(
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Give an endpoint a new secret; the one before works a while longer',
+      summary: 'Rotate the secret of an endpoint; the previous one works for a while',
       params: endpointParams,
       body: z
         .strictObject({
-          secret: secret.optional().describe('Needed where the sender makes it.'),
+          secret: secret.optional().describe('Required if the sender issues the secret.'),
           grace_seconds: z.int().min(0).max(MAX_GRACE_SECONDS).optional().describe('Default: a day.'),
         })
         .nullish(),
@@ -227,7 +227,7 @@ function changeRoutes(
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Remove an endpoint; what it has taken in is still processed',
+      summary: 'Delete an endpoint; events already received are still processed',
       params: endpointParams,
       response: { 204: z.undefined() },
     },

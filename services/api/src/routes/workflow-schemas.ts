@@ -20,13 +20,13 @@ export const summarySchema = z
     error: errorSchema,
     failed: z
       .object({
-        path: z.string().describe('Where in the definition: `chain[1].group[0]`.'),
+        path: z.string().describe('Path in the definition, such as `chain[1].group[0]`.'),
         task: z.string(),
         task_id: z.string(),
         state: z.enum(TASK_STATES),
       })
       .nullable()
-      .describe('The step that made it fail.'),
+      .describe('The step that failed the workflow.'),
     started_at: z.string(),
     finished_at: time,
     runtime_ms: z.number().nullable(),
@@ -80,13 +80,15 @@ interface PublicNode extends Pick<
 
 export const viewSchema = summarySchema
   .extend({
-    steps: z.record(z.string(), z.int()).describe('How many steps there are in `total`, and in each state.'),
+    steps: z.record(z.string(), z.int()).describe('Number of steps in `total` and in each state.'),
     tree: nodeSchema.nullable(),
   })
   .meta({ id: 'Workflow' });
 
 export const outcomeSchema = summarySchema
   .extend({
-    result: z.unknown().describe("Of the whole; a group's is an array in the order of its members."),
+    result: z
+      .unknown()
+      .describe("Result of the workflow. A group's result is an array in the order of its members."),
   })
   .meta({ id: 'WorkflowOutcome' });

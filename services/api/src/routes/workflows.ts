@@ -38,7 +38,7 @@ export function workflowRoutes(
       tags,
       summary: 'Start a workflow',
       description:
-        'A chain, a group, a chord, or one step; each step may be another workflow. `with` fills fields of a payload from the result of the step before.',
+        'A chain, a group, a chord or a single step. A step may be another workflow. `with` fills payload fields from the result of the previous step.',
       headers: idempotencyHeaders,
       body: definitionBody,
       response: { 202: z.object({ id: z.string(), duplicate: z.boolean() }) },
@@ -72,7 +72,7 @@ export function workflowRoutes(
     config: { access: 'tasks:read' },
     schema: {
       tags,
-      summary: 'Workflows, the newest first',
+      summary: 'List workflows, newest first',
       querystring: pageQuery.extend({ state: z.enum(WORKFLOW_STATES).optional() }),
       response: { 200: pageOf(summarySchema) },
     },
@@ -95,7 +95,7 @@ export function workflowRoutes(
     config: { access: 'tasks:read' },
     schema: {
       tags,
-      summary: 'A workflow: its tree with states and times',
+      summary: 'Get a workflow as a tree with states and times',
       params: idParams,
       response: { 200: viewSchema },
     },
@@ -107,8 +107,9 @@ export function workflowRoutes(
     config: { access: 'tasks:read' },
     schema: {
       tags,
-      summary: 'Wait for the end of a workflow',
-      description: '200 with its result when it has ended, 202 when it has not within `wait` seconds.',
+      summary: 'Wait for a workflow to finish',
+      description:
+        'Returns 200 with the result once the workflow has finished, or 202 if it has not finished within `wait` seconds.',
       params: idParams,
       querystring: z.object({ wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(0) }),
       response: { 200: outcomeSchema, 202: summarySchema },
@@ -135,7 +136,8 @@ export function workflowRoutes(
     schema: {
       tags,
       summary: 'Cancel a workflow',
-      description: 'What waits is gone, what runs is told (or, with `terminate`, ended), nothing follows.',
+      description:
+        'Removes waiting steps, signals running ones (or, with `terminate`, ends them) and starts no further steps.',
       params: idParams,
       querystring: z.object({ terminate: z.stringbool().default(false) }),
       response: { 200: z.object({ id: z.string(), outcome: z.enum(['cancelled', 'ended']) }) },

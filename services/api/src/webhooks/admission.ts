@@ -22,9 +22,13 @@ export class Admission {
   /** Runs `work` if there is room. @throws ProblemError `rate-limited`, or `unavailable` when the process is full */
   async admit<T>(endpointId: string, size: number, work: () => Promise<T>): Promise<T> {
     if (this.inFlight >= MAX_IN_FLIGHT || this.bytes + size > MAX_BYTES_IN_FLIGHT) {
-      throw new ProblemError('unavailable', 'Too many webhooks wait to be stored. Send it again.', {
-        retryAfter: 1,
-      });
+      throw new ProblemError(
+        'unavailable',
+        'Too many webhooks are waiting to be stored. Send the webhook again.',
+        {
+          retryAfter: 1,
+        },
+      );
     }
     this.count(endpointId);
     this.inFlight++;
@@ -47,7 +51,7 @@ export class Admission {
     if (count > this.perSecond) {
       throw new ProblemError(
         'rate-limited',
-        `More than ${this.perSecond} requests a second for one endpoint. Send it again later.`,
+        `More than ${this.perSecond} requests per second for one endpoint. Send the webhook again later.`,
         { retryAfter: 1 },
       );
     }

@@ -97,7 +97,7 @@ export class EndpointCache {
 }
 
 function silent(): ProblemError {
-  return new ProblemError('unavailable', 'The endpoint cannot be looked up at the moment. Send it again.', {
+  return new ProblemError('unavailable', 'The endpoint lookup failed. Send the webhook again.', {
     retryAfter: 2,
   });
 }

@@ -66,13 +66,13 @@ export class WebhookReceiver {
     if (source.handshake === undefined)
       throw new ProblemError(
         'method-not-allowed',
-        'This sender has no handshake: it sends events with POST.',
+        'This sender has no verification request. It sends events with POST.',
       );
     const answer = source.handshake(query);
     if (answer !== undefined) return answer;
     throw new ProblemError(
       'forbidden',
-      'hub.mode has to be "subscribe", hub.verify_token the verify token of the endpoint, hub.challenge anything.',
+      'hub.mode must be "subscribe", hub.verify_token must be the verify token of the endpoint, and hub.challenge must be present.',
     );
   }
 
@@ -110,7 +110,7 @@ function verify(endpoint: ReceivingEndpoint, request: WebhookRequest): Verdict {
 }
 
 function unknownEndpoint(): ProblemError {
-  return new ProblemError('not-found', 'There is no such webhook endpoint, or it is paused.');
+  return new ProblemError('not-found', 'The webhook endpoint does not exist, or is paused.');
 }
 
 function eventsOf({ source }: ReceivingEndpoint, request: WebhookRequest): WebhookEvent[] {
@@ -133,6 +133,6 @@ async function tasksOf(
     return await toWebhookTasks(endpoint, { events, headers, receivedAt: new Date() }, limit);
   } catch (error) {
     if (!(error instanceof WebhookTooLargeError)) throw error;
-    throw new ProblemError('too-large', `${error.message} Raise TASK_MAX_PAYLOAD if such events are wanted.`);
+    throw new ProblemError('too-large', `${error.message} To accept such events, raise TASK_MAX_PAYLOAD.`);
   }
 }

@@ -39,7 +39,7 @@ export function webhookRoutes({
 }: WebhookRouteOptions): FastifyPluginAsyncZod {
   const requests = new Counter({
     name: 'stratum_webhook_requests_total',
-    help: 'Webhook requests by sender and what became of them',
+    help: 'Webhook requests by sender and outcome',
     labelNames: ['source', 'outcome'],
     registers: [registry],
   });
@@ -53,11 +53,11 @@ export function webhookRoutes({
       config: { access: 'public', rawBody: true, rateLimit: false },
       schema: {
         tags,
-        summary: 'What a sender calls',
+        summary: 'Receive a webhook',
         description:
-          'The body as the sender signed it. 2xx: its events are stored, each will have its effect once. Anything else: send it again, after `Retry-After` where it is there.',
+          'Takes the body exactly as the sender signed it. A 2xx response means that the events are stored and each takes effect once. After any other response, send the request again, after `Retry-After` if present.',
         params,
-        response: { 200: z.object({ received: z.int().describe('Events that the request carried.') }) },
+        response: { 200: z.object({ received: z.int().describe('Number of events in the request.') }) },
       },
       handler: async (request) => {
         const { source, endpoint: token } = request.params;
@@ -85,14 +85,14 @@ export function webhookRoutes({
       config: { access: 'public', rateLimit: false },
       schema: {
         tags,
-        summary: 'The handshake of Meta and WhatsApp',
+        summary: 'Verify an endpoint (Meta and WhatsApp)',
         params,
         querystring: z.looseObject({
           'hub.mode': z.string().optional(),
           'hub.verify_token': z.string().optional(),
           'hub.challenge': z.string().max(500).optional(),
         }),
-        response: { 200: z.string().describe('`hub.challenge`, as text.') },
+        response: { 200: z.string().describe('The value of `hub.challenge` as plain text.') },
       },
       handler: async (request, reply) => {
         const { source, endpoint: token } = request.params;
