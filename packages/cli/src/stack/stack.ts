@@ -10,9 +10,9 @@ import {
   parseKeyRing,
   platformTopology,
   TOPOLOGY_SETTINGS,
-  seed,
 } from '@stratum/shared';
-import { endStalePostgres, startPostgres } from '@stratum/shared/embedded';
+import { seed } from '../demonstration/index.js';
+import { endStalePostgres, startPostgres } from '../embedded/index.js';
 import { sandboxVariables } from './sandbox-variables.js';
 import { startChildService, type ChildService } from './child-service.js';
 import { ensureCredentialsKey } from './credentials-key.js';

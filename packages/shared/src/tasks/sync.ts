@@ -1,7 +1,7 @@
 /** Contracts of the sync queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
-import { PLATFORM_NAMES } from '../platforms/connector.js';
+import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 
 const date = z.iso.date();
 
