@@ -34,8 +34,6 @@ export {
 export { activeTenants, lastCompleteDays, PLATFORM_TENANT_ID } from './database/tenants.js';
 export { once, type Skipped } from './database/once.js';
 export { migrate } from './database/migrate.js';
-export { seedDemonstration, type DemonstrationOptions } from './database/demonstration.js';
-export { DEMO_TENANT_ID, DEMO_WRITE_KEY, OTHER_TENANT_ID, seed } from './database/seed.js';
 export { derivedTaskId, fanOut, ofTick, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
 export {
@@ -97,7 +95,7 @@ export {
   type DomainEventType,
 } from './domain-events/payloads.js';
 export { ingestCustomerEvents } from './tasks/customer-events.js';
-export { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from './domain-events/relay.js';
+export { domainEventNames, ensureDomainEventStream } from './domain-events/stream.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
 export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';
 export { processWebhook, replayWebhookDelivery } from './tasks/webhooks.js';
@@ -105,6 +103,4 @@ export { customerEventSchema, type CustomerEvent } from './customer-events/event
 export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';
 
 export { applyDeliveryState, DELIVERY_STATES, type DeliveryState } from './messages/delivery-state.js';
-export { RETENTION_SETTINGS, type RetentionDays } from './retention/retention.js';
-export { RetentionSweep, type RetentionSweepOptions } from './retention/retention-sweep.js';
 export { storableJson } from './database/storable-json.js';

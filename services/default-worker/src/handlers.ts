@@ -25,12 +25,12 @@ import {
 } from '@stratum/shared';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
-import { SafeFetch } from '@stratum/shared/outside';
+import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { publishCmsPostHandler } from './cms/publish-cms-post.js';
 import { publishScheduledCmsPostsHandler } from './cms/publish-scheduled-cms-posts.js';
 import { processScheduledWhatsappHandler } from './whatsapp/process-scheduled-whatsapp.js';
 import { sendWhatsappMessageHandler } from './whatsapp/send-whatsapp-message.js';
-import { WhatsAppClient } from './whatsapp/whatsapp-client.js';
+import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { processAuditLogsHandler } from './audit/process-audit-logs.js';
 import { allocateTenantCostsHandler } from './costs/allocate-tenant-costs.js';
 import { calculateTenantFatigueHandler } from './fatigue/calculate-tenant-fatigue.js';

@@ -1,3 +1,2 @@
 export { createDefaultHandlers, defaultService, type DefaultDependencies } from './handlers.js';
 export type { DeliveryOptions } from './subscriptions/delivery-options.js';
-export { WhatsAppClient } from './whatsapp/whatsapp-client.js';

@@ -1,7 +1,7 @@
 /** Daily jobs look at the last day that is over in all of a tenant's ad accounts: a figure of half a day compares with nothing. */
 import type { HandlerFor, TaskContract } from '@stratum/jobs';
 import { fanOut, lastCompleteDays, tickTime } from '@stratum/shared';
-import { addDays } from '@stratum/shared/platforms';
+import { addDays } from '@stratum/connectors/values';
 import type { Pool } from 'pg';
 import type { z } from 'zod';
 

@@ -11,11 +11,12 @@ import {
   tickTime,
   withTenant,
 } from '@stratum/shared';
-import { PlatformError, type AdLibraryAd } from '@stratum/shared/platforms';
+import { PlatformError } from '@stratum/connectors/ad-platforms';
+import { type AdLibraryAd } from './ad-library/ad-library.js';
 import type { PoolClient } from 'pg';
 import type { IntelDependencies } from './handlers.js';
-import { readSite, type SiteFacts } from './site/read-site.js';
-import { SiteError } from '@stratum/shared/outside';
+import { readSite, type SiteFacts } from '@stratum/connectors/sites';
+import { SiteError } from '@stratum/connectors/safe-fetch';
 
 interface Competitor {
   name: string;
@@ -69,7 +70,7 @@ async function askSite(
   try {
     return { value: await readSite(site, website, signal), problem: null };
   } catch (error) {
-    if (error instanceof SiteError && (isLastTry || !error.passing))
+    if (error instanceof SiteError && (isLastTry || !error.retryable))
       return { value: null, problem: error.message };
     throw error;
   }

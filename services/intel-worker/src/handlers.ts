@@ -1,10 +1,10 @@
 /** The handlers of the intel queue, with what they need. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
 import { fanOut, fetchCompetitorData, refreshAllCompetitors, type QueueService } from '@stratum/shared';
-import { AdLibrary } from '@stratum/shared/platforms';
+import { AdLibrary } from './ad-library/ad-library.js';
 import type { Pool } from 'pg';
 import { fetchCompetitorDataHandler } from './fetch-competitor-data.js';
-import { SafeFetch } from '@stratum/shared/outside';
+import { SafeFetch } from '@stratum/connectors/safe-fetch';
 
 export interface IntelDependencies {
   /** Connected as `stratum_intel_worker`. */

@@ -1,1 +1,2 @@
+export { AdLibrary } from './ad-library/ad-library.js';
 export { createIntelHandlers, intelService, type IntelDependencies } from './handlers.js';

@@ -1,6 +1,6 @@
 /** The daily figures of a tenant's campaigns, without gaps, up to the last complete day of their accounts. */
 import { withTenant } from '@stratum/shared';
-import { addDays } from '@stratum/shared/platforms';
+import { addDays } from '@stratum/connectors/values';
 import type { Pool } from 'pg';
 
 export const METRICS = ['spend', 'revenue', 'conversions'] as const;

@@ -14,7 +14,7 @@ import {
   type KeyRing,
   type QueueService,
 } from '@stratum/shared';
-import type { PlatformEndpoints } from '@stratum/shared/platforms';
+import type { PlatformEndpoints } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import { applyPlatformActionHandler } from './apply/apply-platform-action.js';
 import { evaluateRulesHandler } from './evaluate/evaluate-rules.js';

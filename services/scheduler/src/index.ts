@@ -1,1 +1,9 @@
+export { createDomainEventRelay, type DomainEventRelay } from './domain-events/relay.js';
+export type { RetentionDays } from './retention/retention.js';
+export { RetentionSweep, type RetentionSweepOptions } from './retention/retention-sweep.js';
 export { SCHEDULE } from './schedule.js';
+export {
+  createWebhookDispatcher,
+  type WebhookDispatcher,
+  type WebhookDispatcherOptions,
+} from './subscriptions/dispatcher.js';

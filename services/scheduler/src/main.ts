@@ -9,19 +9,19 @@ import {
   fastClock,
   reconcileTopology,
 } from '@stratum/jobs';
+import { createDomainEventRelay } from './domain-events/relay.js';
 import {
-  createDomainEventRelay,
   ensureDomainEventStream,
   openDatabase,
   platformTopology,
-  RETENTION_SETTINGS,
-  RetentionSweep,
   roleOf,
   runService,
   TASKS,
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
-import { createWebhookDispatcher } from '@stratum/shared/subscriptions';
+import { RETENTION_SETTINGS } from './retention/retention.js';
+import { RetentionSweep } from './retention/retention-sweep.js';
+import { createWebhookDispatcher } from './subscriptions/dispatcher.js';
 import { SCHEDULE } from './schedule.js';
 
 await runService({

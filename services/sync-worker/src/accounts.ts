@@ -7,7 +7,7 @@ import {
   type PlatformCredentials,
   type PlatformError,
   type PlatformName,
-} from '@stratum/shared/platforms';
+} from '@stratum/connectors/ad-platforms';
 import type { SyncDependencies } from './handlers.js';
 
 export interface SyncAccount {

@@ -1,6 +1,6 @@
 /** Writes pages of campaigns and metrics, each in one statement and one short transaction. */
 import { recordDomainEvents, withTenant } from '@stratum/shared';
-import type { CampaignRecord, DailyMetricRecord } from '@stratum/shared/platforms';
+import type { CampaignRecord, DailyMetricRecord } from '@stratum/connectors/ad-platforms';
 import type { Pool, PoolClient } from 'pg';
 import type { SyncAccount } from './accounts.js';
 import { campaignEvents, type CampaignFields } from './campaign-events.js';

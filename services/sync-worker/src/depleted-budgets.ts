@@ -4,7 +4,7 @@
  * listened is no news.
  */
 import { recordDomainEvents, type DomainEvent } from '@stratum/shared';
-import { addDays, localDate } from '@stratum/shared/platforms';
+import { addDays, localDate } from '@stratum/connectors/values';
 import type { PoolClient } from 'pg';
 import type { SyncAccount } from './accounts.js';
 

@@ -8,7 +8,7 @@ import {
   type KeyRing,
   type QueueService,
 } from '@stratum/shared';
-import type { PlatformEndpoints } from '@stratum/shared/platforms';
+import type { PlatformEndpoints } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import { syncAllCampaignsHandler } from './sync-all-campaigns.js';
 import { syncCampaignDataHandler } from './sync-campaign-data.js';

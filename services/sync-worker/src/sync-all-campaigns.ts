@@ -1,7 +1,7 @@
 /** `sync_all_campaigns`: one sync for each tenant and connected platform. */
 import type { HandlerFor } from '@stratum/jobs';
 import { derivedTaskId, slotOf, syncCampaignData, type syncAllCampaigns } from '@stratum/shared';
-import { PLATFORM_NAMES, type PlatformName } from '@stratum/shared/platforms';
+import { PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';
 import type { SyncDependencies } from './handlers.js';
 
 interface ConnectedPlatform {

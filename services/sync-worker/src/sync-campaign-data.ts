@@ -14,7 +14,8 @@ import {
   type DomainEventData,
   type syncCampaignData,
 } from '@stratum/shared';
-import { PlatformError, type DateWindow, type PlatformName } from '@stratum/shared/platforms';
+import { PlatformError, type PlatformName } from '@stratum/connectors/ad-platforms';
+import type { DateWindow } from '@stratum/connectors/values';
 import {
   loadAccounts,
   markAccountFailed,

@@ -1,6 +1,7 @@
 /** The summary row of one account's sync. */
 import type { Queryable } from '@stratum/shared';
-import { PlatformError, type DateWindow } from '@stratum/shared/platforms';
+import { PlatformError } from '@stratum/connectors/ad-platforms';
+import type { DateWindow } from '@stratum/connectors/values';
 
 export interface SyncCounts {
   campaigns_read: number;

@@ -1,5 +1,6 @@
 /** Which days a sync asks for. */
-import { addDays, localDate, type DateWindow, type PlatformName } from '@stratum/shared/platforms';
+import { addDays, localDate, type DateWindow } from '@stratum/connectors/values';
+import type { PlatformName } from '@stratum/connectors/ad-platforms';
 
 /** The first sync of an account reaches back this far. */
 const FIRST_DAYS = 28;

@@ -1,7 +1,8 @@
 /** The default queue's worker beside the API of a test. */
-import { createDefaultHandlers, WhatsAppClient, type DefaultDependencies } from '@stratum/default-worker';
+import { createDefaultHandlers, type DefaultDependencies } from '@stratum/default-worker';
+import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { parseKeyRing } from '@stratum/shared';
-import { SafeFetch } from '@stratum/shared/outside';
+import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import type { Api } from './fixture.js';
 
 /** Nobody listens there. */

@@ -6,7 +6,7 @@ import { createCdpHandlers } from '@stratum/cdp-worker';
 import { runTask } from '@stratum/jobs/testing';
 import { computeCdpFunnel, computeCdpSegment, migrate, openDatabase, withTenant } from '@stratum/shared';
 import { saveSegment } from '@stratum/shared/customer-data';
-import { startPostgres } from '@stratum/shared/embedded';
+import { startPostgres } from '@stratum/cli/embedded';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { migrate, openDatabase, withTenant } from '@stratum/shared';
 import { createSource, eventStreamNames } from '@stratum/shared/customer-events';
-import { startPostgres } from '@stratum/shared/embedded';
+import { startPostgres } from '@stratum/cli/embedded';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { runTask } from '@stratum/jobs/testing';
 import { createRulesHandlers } from '@stratum/rules-worker';
 import { evaluateRules, migrate, openDatabase, parseKeyRing } from '@stratum/shared';
-import { startPostgres } from '@stratum/shared/embedded';
-import { DEFAULT_PLATFORM_ENDPOINTS } from '@stratum/shared/platforms';
+import { startPostgres } from '@stratum/cli/embedded';
+import { DEFAULT_PLATFORM_ENDPOINTS } from '@stratum/connectors/ad-platforms';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '@stratum/shared/rules';
 import { z } from 'zod';
 

@@ -14,10 +14,10 @@ import {
   parseKeyRing,
   platformTopology,
   TOPOLOGY_SETTINGS,
-  seed,
   syncCampaignData,
 } from '@stratum/shared';
-import { startPostgres } from '@stratum/shared/embedded';
+import { seed } from '@stratum/cli/demonstration';
+import { startPostgres } from '@stratum/cli/embedded';
 import { endpointsAt } from '@stratum/sandbox';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';

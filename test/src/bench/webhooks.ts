@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { migrate, openDatabase, parseKeyRing, withTenant } from '@stratum/shared';
-import { startPostgres } from '@stratum/shared/embedded';
+import { startPostgres } from '@stratum/cli/embedded';
 import { createWebhookEndpoint, webhookPath } from '@stratum/shared/webhooks';
 import type { Pool } from 'pg';
 import { z } from 'zod';

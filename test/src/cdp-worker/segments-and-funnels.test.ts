@@ -6,12 +6,12 @@ import {
   computeCdpFunnel,
   computeCdpRfm,
   computeCdpSegment,
-  createDomainEventRelay,
   DOMAIN_EVENT_DATA,
   domainEventNames,
   ensureDomainEventStream,
   withTenant,
 } from '@stratum/shared';
+import { createDomainEventRelay } from '@stratum/scheduler';
 import { funnelSchema, saveSegment, type SegmentTree } from '@stratum/shared/customer-data';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import fc from 'fast-check';

@@ -18,7 +18,7 @@ import {
   type PlatformCredentials,
   type PlatformErrorKind,
   type PlatformName,
-} from '@stratum/shared/platforms';
+} from '@stratum/connectors/ad-platforms';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 const OAUTH = {

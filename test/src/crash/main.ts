@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findNatsServer } from '@stratum/jobs/embedded';
-import { startPostgres } from '@stratum/shared/embedded';
+import { startPostgres } from '@stratum/cli/embedded';
 import { runCrashes } from './run.js';
 
 const { values } = parseArgs({

@@ -1,5 +1,6 @@
 /** The jobs of the default queue, each against an example worked out on paper. */
-import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
+import { createDefaultHandlers } from '@stratum/default-worker';
+import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import {
   allocateTenantCosts,
@@ -23,7 +24,7 @@ import {
   type AuditEvent,
 } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
-import { SafeFetch } from '@stratum/shared/outside';
+import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { testKeyText, waitFor } from '../harness/index.js';
 import {
   addCampaign,

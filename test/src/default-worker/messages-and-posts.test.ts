@@ -1,6 +1,7 @@
 /** Messages that are sent once and posts that are published once, whatever dies on the way. */
 import { createHash } from 'node:crypto';
-import { createDefaultHandlers, WhatsAppClient } from '@stratum/default-worker';
+import { createDefaultHandlers } from '@stratum/default-worker';
+import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { runTask, type TaskRun } from '@stratum/jobs/testing';
 import { SANDBOX_CREDENTIALS, startSandbox, WORDPRESS_USER, type Sandbox } from '@stratum/sandbox';
 import {
@@ -14,7 +15,7 @@ import {
   withTenant,
   type DeliveryState,
 } from '@stratum/shared';
-import { SafeFetch } from '@stratum/shared/outside';
+import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { testKeyText, waitFor } from '../harness/index.js';

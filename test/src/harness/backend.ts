@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startNatsServer } from '@stratum/jobs/embedded';
-import { startPostgres } from '@stratum/shared/embedded';
+import { startPostgres } from '@stratum/cli/embedded';
 import { startContainers } from './containers.js';
 
 export interface Backend {

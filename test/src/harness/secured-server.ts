@@ -6,7 +6,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseKeyRing, seed } from '@stratum/shared';
+import { parseKeyRing } from '@stratum/shared';
+import { seed } from '@stratum/cli/demonstration';
 import { connect, nkeyAuthenticator, nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';

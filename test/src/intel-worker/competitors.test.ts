@@ -2,12 +2,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { LookupFunction } from 'node:net';
-import { createIntelHandlers } from '@stratum/intel-worker';
+import { createIntelHandlers, AdLibrary } from '@stratum/intel-worker';
 import { runTask, type TaskRun } from '@stratum/jobs/testing';
 import { SANDBOX_CREDENTIALS, startSandbox, type Sandbox } from '@stratum/sandbox';
 import { fetchCompetitorData, refreshAllCompetitors } from '@stratum/shared';
-import { SafeFetch } from '@stratum/shared/outside';
-import { AdLibrary } from '@stratum/shared/platforms';
+import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openPlatform, OTHER_TENANT, TENANT, type Platform } from '../harness/platform.js';
 

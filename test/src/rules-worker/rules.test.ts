@@ -13,7 +13,7 @@ import {
   type AuditEvent,
 } from '@stratum/shared';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '@stratum/shared/rules';
-import type { PlatformCredentials, PlatformName } from '@stratum/shared/platforms';
+import type { PlatformCredentials, PlatformName } from '@stratum/connectors/ad-platforms';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { testKeyText, waitFor } from '../harness/index.js';
 import {
@@ -130,7 +130,7 @@ async function openRules(): Promise<Rules> {
 
 /** The sandbox knows whose a campaign is once its account was listed. */
 async function activeOn(sandbox: Sandbox, platform: 'meta' | 'google'): Promise<string[]> {
-  const { createConnector } = await import('@stratum/shared/platforms');
+  const { createConnector } = await import('@stratum/connectors/ad-platforms');
   const connector = createConnector({
     accountId: ACCOUNTS[platform],
     currency: 'USD',

@@ -1,7 +1,7 @@
 /** From events to deliveries: once, whoever reads them, and what was lost on the way is found. */
 import { jetstream } from '@nats-io/jetstream';
 import { deliverWebhook, domainEventNames } from '@stratum/shared';
-import { createWebhookDispatcher } from '@stratum/shared/subscriptions';
+import { createWebhookDispatcher } from '@stratum/scheduler';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { TENANT } from '../harness/platform.js';

@@ -1,5 +1,5 @@
 /** What has served its time goes, of all tenants and in small parts; what is still of use, and the books, stay. */
-import { RetentionSweep, type RetentionDays } from '@stratum/shared';
+import { RetentionSweep, type RetentionDays } from '@stratum/scheduler';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { testDatabase, waitFor, type TestDatabase } from '../harness/index.js';

@@ -11,12 +11,11 @@ import {
   openDatabase,
   parseKeyRing,
   platformTopology,
-  seed,
-  seedDemonstration,
   TASKS,
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
-import { PLATFORM_NAMES } from '@stratum/shared/platforms';
+import { seed, seedDemonstration } from '@stratum/cli/demonstration';
+import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import {

@@ -1,5 +1,5 @@
 /** Every worker service is killed in the middle of its work; others finish it, and the data are as if nothing had happened. */
-import { createClient, createReaper, type TaskContract } from '@stratum/jobs';
+import { createClient, createReaper, type TaskContract, reconcileTopology } from '@stratum/jobs';
 import { SANDBOX_CREDENTIALS, startSandbox, WORDPRESS_USER, type Sandbox } from '@stratum/sandbox';
 import {
   allocateTenantCosts,
@@ -20,8 +20,7 @@ import {
   runPredictions,
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
-import { reconcileTopology } from '@stratum/jobs';
-import { createConnector } from '@stratum/shared/platforms';
+import { createConnector } from '@stratum/connectors/ad-platforms';
 import { expect, onTestFinished, test } from 'vitest';
 import { fillDatabase } from '../shared/database/fill-database.js';
 import { spawnProgram, testDatabase, testKeyText, testNamespace, waitFor } from '../harness/index.js';

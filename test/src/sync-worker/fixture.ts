@@ -9,8 +9,9 @@ import {
   type Topology,
 } from '@stratum/jobs';
 import { startSandbox, type Sandbox, type SandboxOptions } from '@stratum/sandbox';
-import { parseKeyRing, QUEUES, seed, syncCampaignData } from '@stratum/shared';
-import type { PlatformName } from '@stratum/shared/platforms';
+import { parseKeyRing, QUEUES, syncCampaignData } from '@stratum/shared';
+import { seed } from '@stratum/cli/demonstration';
+import type { PlatformName } from '@stratum/connectors/ad-platforms';
 import { createSyncHandlers } from '@stratum/sync-worker';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { onTestFinished } from 'vitest';

@@ -2,7 +2,7 @@
 import { handleTask, createWorker } from '@stratum/jobs';
 import { assertEnqueued, assertSucceeded, runTask } from '@stratum/jobs/testing';
 import { syncAllCampaigns, syncCampaignData, withAdvisoryLock } from '@stratum/shared';
-import { PLATFORM_NAMES, type PlatformName } from '@stratum/shared/platforms';
+import { PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';
 import { createSyncHandlers } from '@stratum/sync-worker';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../harness/index.js';

@@ -3,10 +3,10 @@ import {
   connectAdAccount,
   disconnectAdAccount,
   listAdAccounts,
-  parseAccountId,
   type AdAccount,
-} from '@stratum/shared/accounts';
+} from '../accounts/ad-accounts.js';
 import {
+  parseAccountId,
   checkAccess,
   PLATFORM_NAMES,
   platformCredentialsSchema,
@@ -15,7 +15,7 @@ import {
   type PlatformCredentials,
   type PlatformErrorKind,
   type PlatformName,
-} from '@stratum/shared/platforms';
+} from '@stratum/connectors/ad-platforms';
 import { Argument, Command } from 'commander';
 import { localEnvironment } from '../environment.js';
 import { readInput } from '../input-file.js';

@@ -1,4 +1,5 @@
-import { loadConfiguration, migrate, openDatabase, seed } from '@stratum/shared';
+import { loadConfiguration, migrate, openDatabase } from '@stratum/shared';
+import { seed } from '../demonstration/index.js';
 import { Command } from 'commander';
 import { localEnvironment } from '../environment.js';
 import { printJson } from '../output.js';

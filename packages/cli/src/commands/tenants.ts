@@ -1,5 +1,5 @@
 import { loadConfiguration, openDatabase } from '@stratum/shared';
-import { createTenant, listTenants } from '@stratum/shared/accounts';
+import { createTenant, listTenants } from '../accounts/tenants.js';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Pool } from 'pg';
 import { localEnvironment } from '../environment.js';

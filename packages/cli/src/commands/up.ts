@@ -1,4 +1,4 @@
-import { DEMO_WRITE_KEY } from '@stratum/shared';
+import { DEMO_WRITE_KEY } from '../demonstration/index.js';
 import { Command, InvalidArgumentError } from 'commander';
 import { tellFailure } from '../frame/failure.js';
 import { describeError, printJson, printTable, styled } from '../output.js';
@@ -66,7 +66,7 @@ async function up(options: UpOptions): Promise<void> {
   // Loaded only here: the parts of the stack are most of what the command would load.
   const [{ startStack }, { addDemonstration }] = await Promise.all([
     import('../stack/stack.js'),
-    import('../stack/demonstration.js'),
+    import('../stack/add-demonstration.js'),
   ]);
   await claimHome();
   const ended = endOfRun();

@@ -1,14 +1,8 @@
 /** One sync of each account of the demonstration tenants, through the queue like any other. */
 import { connectToNats, createClient, type TaskRecord } from '@stratum/jobs';
-import {
-  DEMO_TENANT_ID,
-  OTHER_TENANT_ID,
-  loadConfiguration,
-  platformTopology,
-  TOPOLOGY_SETTINGS,
-  syncCampaignData,
-} from '@stratum/shared';
-import { PLATFORM_NAMES, type PlatformName } from '@stratum/shared/platforms';
+import { DEMO_TENANT_ID, OTHER_TENANT_ID } from '../demonstration/index.js';
+import { loadConfiguration, platformTopology, TOPOLOGY_SETTINGS, syncCampaignData } from '@stratum/shared';
+import { PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';
 import { z } from 'zod';
 
 const SYNC_TIMEOUT_MS = 120_000;

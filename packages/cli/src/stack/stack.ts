@@ -10,12 +10,12 @@ import {
   openDatabase,
   parseKeyRing,
   platformTopology,
-  seed,
   TOPOLOGY_SETTINGS,
   WORKERS,
   type ServiceName,
 } from '@stratum/shared';
-import { endStalePostgres, startPostgres } from '@stratum/shared/embedded';
+import { seed } from '../demonstration/index.js';
+import { endStalePostgres, startPostgres } from '../embedded/index.js';
 import { sandboxVariables } from './sandbox-variables.js';
 import { startChildService, type ChildService } from './child-service.js';
 import { ensureCredentialsKey } from './credentials-key.js';

@@ -1,6 +1,6 @@
 /** Every setting of the platform, read from environment variables once at start. */
 import { z } from 'zod';
-import { DEFAULT_PLATFORM_ENDPOINTS } from '../platforms/endpoints.js';
+import { DEFAULT_PLATFORM_ENDPOINTS } from '@stratum/connectors/ad-platforms';
 import { parseKeyRing } from '../credentials/key-ring.js';
 
 const url = (protocols: RegExp, example: string): z.ZodString =>

@@ -1,5 +1,5 @@
 /** The platforms' addresses as configured. */
-import type { PlatformEndpoints } from '../platforms/endpoints.js';
+import type { PlatformEndpoints } from '@stratum/connectors/ad-platforms';
 import type { Configuration, ConfigurationKey } from './configuration.js';
 
 export const ENDPOINT_SETTINGS = [

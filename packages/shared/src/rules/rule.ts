@@ -1,6 +1,6 @@
 /** The language of automation rules. */
 import { z } from 'zod';
-import { PLATFORM_NAMES } from '../platforms/connector.js';
+import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 
 export const RULE_METRICS = [
   'spend',

@@ -11,12 +11,13 @@ export {
   type DeliveryAttempt,
   type MessageState,
 } from './deliveries.js';
-export { enqueueDeliveries, newClaim, nextDelivery, type MessageKey } from './delivery-task.js';
 export {
-  createWebhookDispatcher,
-  type WebhookDispatcher,
-  type WebhookDispatcherOptions,
-} from './dispatcher.js';
+  enqueueDeliveries,
+  firstDelivery,
+  newClaim,
+  nextDelivery,
+  type MessageKey,
+} from './delivery-task.js';
 export {
   describeEventTypes,
   formatEventId,

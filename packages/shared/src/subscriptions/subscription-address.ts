@@ -1,6 +1,6 @@
 /** Addresses that events may be sent to. */
 import { z } from 'zod';
-import { addressProblem } from '../outside/safe-fetch.js';
+import { addressProblem } from '@stratum/connectors/safe-fetch';
 
 const MAX_LENGTH = 2_048;
 /** Names that never lead out of the machine or its network (RFC 6761, RFC 6762, RFC 8375, and `internal`). */

@@ -1,8 +1,8 @@
 /** Contracts of the sync queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
+import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import { fanOutJob } from './scheduled-job.js';
-import { PLATFORM_NAMES } from '../platforms/connector.js';
 
 const date = z.iso.date();
 

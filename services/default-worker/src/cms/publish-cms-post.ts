@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { TaskError, WorkerShutdownError, type HandlerFor } from '@stratum/jobs';
 import { closeAlert, openCredentials, publishCmsPost, withTenant, type KeyRing } from '@stratum/shared';
-import type { SafeFetch } from '@stratum/shared/outside';
+import type { SafeFetch } from '@stratum/connectors/safe-fetch';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { alertKey, putOff } from './put-off.js';
-import { WordPress, type RemotePost } from './wordpress.js';
+import { WordPress, WordPressError, type RemotePost } from '@stratum/connectors/wordpress';
 
 interface PostRow {
   slug: string;
@@ -85,7 +85,7 @@ export function publishCmsPostHandler({
 
 /** The site might say something else in a moment. */
 function isPassing(error: unknown): boolean {
-  return !(error instanceof TaskError && error.retryable === false);
+  return !(error instanceof WordPressError && !error.retryable);
 }
 
 async function claimPost(

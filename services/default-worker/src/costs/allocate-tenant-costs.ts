@@ -1,7 +1,7 @@
 /** `allocate_tenant_costs`: replaces the allocation of a day in one transaction, so a repeated run leaves the same rows. */
 import type { HandlerFor } from '@stratum/jobs';
 import { withTenant, type allocateTenantCosts } from '@stratum/shared';
-import { decimalFromUnits, minorDigits, unitsFromDecimal } from '@stratum/shared/platforms';
+import { decimalFromUnits, minorDigits, unitsFromDecimal } from '@stratum/connectors/values';
 import type { Pool, PoolClient } from 'pg';
 import { allocateCosts, type CampaignCost, type SharedCost } from './allocation.js';
 import { apportion, divideRounded } from './apportion.js';

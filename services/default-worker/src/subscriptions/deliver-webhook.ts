@@ -8,7 +8,7 @@
  */
 import type { HandlerFor } from '@stratum/jobs';
 import { deliverWebhook, type KeyRing } from '@stratum/shared';
-import type { SafeFetch } from '@stratum/shared/outside';
+import type { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { nextDelivery, type MessageKey } from '@stratum/shared/subscriptions';
 import type { Pool } from 'pg';
 import { claimMessage, leaveMessage, type Claim } from './claim-message.js';

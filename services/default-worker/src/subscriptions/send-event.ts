@@ -1,6 +1,6 @@
 /** One request to a receiver, and what came of it. */
 import { CredentialsError, type KeyRing } from '@stratum/shared';
-import { SiteError, type SafeFetch } from '@stratum/shared/outside';
+import { SiteError, type SafeFetch } from '@stratum/connectors/safe-fetch';
 import { formatEventId, openSecret, signedHeaders } from '@stratum/shared/subscriptions';
 import type { ClaimedMessage } from './claim-message.js';
 import { retryAfterMs } from './retry-after.js';

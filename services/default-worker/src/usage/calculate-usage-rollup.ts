@@ -8,7 +8,7 @@ import {
   tickTime,
   type calculateUsageRollup,
 } from '@stratum/shared';
-import { addDays } from '@stratum/shared/platforms';
+import { addDays } from '@stratum/connectors/values';
 import type { DefaultDependencies } from '../handlers.js';
 
 interface QueueUse {

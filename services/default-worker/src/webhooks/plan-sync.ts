@@ -1,6 +1,6 @@
 /** A sync of a platform's campaigns, soon: what changes within half a minute is brought by one. */
 import { syncCampaignData } from '@stratum/shared';
-import type { PlatformName } from '@stratum/shared/platforms';
+import type { PlatformName } from '@stratum/connectors/ad-platforms';
 import type { IncomingEvent, PlannedTask } from './plan.js';
 
 const GATHER_MS = 30_000;

@@ -16,7 +16,7 @@ import {
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { untilQuietEnds } from './quiet-hours.js';
-import type { OutgoingMessage, SendResult, WhatsAppClient } from './whatsapp-client.js';
+import type { OutgoingMessage, SendResult, WhatsAppClient } from '@stratum/connectors/whatsapp';
 
 interface MessageRow {
   state: string;

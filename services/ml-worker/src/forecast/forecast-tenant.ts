@@ -1,6 +1,6 @@
 /** `generate_forecast`: every campaign and the totals, written as one. The same day again replaces the day's forecast. */
 import { withTenant } from '@stratum/shared';
-import { addDays } from '@stratum/shared/platforms';
+import { addDays } from '@stratum/connectors/values';
 import type { Pool, PoolClient } from 'pg';
 import { METRICS, readHistories, type CampaignHistory, type Metric } from '../history.js';
 import { forecastSeries, withIntervals, type ForecastDay, type SeriesForecast } from './forecast-series.js';

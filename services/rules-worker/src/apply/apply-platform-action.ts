@@ -19,7 +19,7 @@ import {
   PlatformError,
   type CampaignChange,
   type PlatformConnector,
-} from '@stratum/shared/platforms';
+} from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import type { RulesDependencies } from '../handlers.js';
 import { writeApplied, type AppliedAction } from './write-applied.js';

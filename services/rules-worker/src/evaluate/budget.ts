@@ -1,6 +1,6 @@
 /** The daily budget that a rule asks for, as an absolute amount: a step that is repeated would compound. */
 import type { RuleAction } from '@stratum/shared/rules';
-import { decimalFromUnits, minorDigits, unitsFromDecimal } from '@stratum/shared/platforms';
+import { decimalFromUnits, minorDigits, unitsFromDecimal } from '@stratum/connectors/values';
 
 export interface BudgetState {
   currency: string;

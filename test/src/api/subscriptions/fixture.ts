@@ -1,15 +1,14 @@
 /** The API with everything that sends events out: relay, dispatcher, and the worker that delivers. */
 import type { DeliveryOptions } from '@stratum/default-worker';
+import { createDomainEventRelay, createWebhookDispatcher } from '@stratum/scheduler';
 import {
-  createDomainEventRelay,
   domainEventNames,
   ensureDomainEventStream,
   recordDomainEvents,
   withTenant,
   type DomainEvent,
 } from '@stratum/shared';
-import { SafeFetch, type SafeFetchOptions } from '@stratum/shared/outside';
-import { createWebhookDispatcher } from '@stratum/shared/subscriptions';
+import { SafeFetch, type SafeFetchOptions } from '@stratum/connectors/safe-fetch';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';

@@ -1,5 +1,6 @@
 import { createApiKey } from '@stratum/shared/api-keys';
-import { parseKeyRing, seed, seedDemonstration, withTenant, type KeyRing } from '@stratum/shared';
+import { parseKeyRing, withTenant, type KeyRing } from '@stratum/shared';
+import { seed, seedDemonstration } from '@stratum/cli/demonstration';
 import { addTestEvent, createSubscription } from '@stratum/shared/subscriptions';
 import type { Pool } from 'pg';
 import { createSource } from '@stratum/shared/customer-events';

@@ -1,0 +1,98 @@
+/** A tenant's accounts on the ad platforms. All of it inside the caller's transaction, as the tenant. */
+import type { PoolClient } from 'pg';
+import { sealCredentials, type KeyRing } from '@stratum/shared';
+import type { AccountDescription, PlatformName, PlatformCredentials } from '@stratum/connectors/ad-platforms';
+
+export type AdAccountStatus = 'connected' | 'needs_reconnect' | 'disconnected';
+
+export interface AdAccount {
+  id: number;
+  platform: PlatformName;
+  /** As the platform's API writes it. */
+  externalId: string;
+  name: string;
+  currency: string;
+  timeZone: string;
+  status: AdAccountStatus;
+  /** Of the last sync that failed. */
+  lastError: string | null;
+  lastSyncedAt: Date | null;
+}
+
+interface AdAccountRow {
+  id: string;
+  platform: PlatformName;
+  external_id: string;
+  name: string;
+  currency: string;
+  time_zone: string;
+  status: AdAccountStatus;
+  last_error: string | null;
+  last_synced_at: Date | null;
+}
+
+export async function listAdAccounts(client: PoolClient): Promise<AdAccount[]> {
+  const { rows } = await client.query<AdAccountRow>(
+    `SELECT id, platform, external_id, name, currency, time_zone, status, last_error, last_synced_at
+     FROM platform_account ORDER BY platform, external_id`,
+  );
+  return rows.map((row) => ({
+    id: Number(row.id),
+    platform: row.platform,
+    externalId: row.external_id,
+    name: row.name,
+    currency: row.currency,
+    timeZone: row.time_zone,
+    status: row.status,
+    lastError: row.last_error,
+    lastSyncedAt: row.last_synced_at,
+  }));
+}
+
+export interface ConnectedAccount {
+  tenantId: number;
+  externalId: string;
+  credentials: PlatformCredentials;
+  /** What the platform says of it. */
+  description: AccountDescription;
+}
+
+/** Adds the account, or gives one that is there new credentials: its campaigns and their history stay. */
+export async function connectAdAccount(
+  client: PoolClient,
+  keys: KeyRing,
+  { tenantId, externalId, credentials, description }: ConnectedAccount,
+): Promise<void> {
+  const { platform } = credentials;
+  const sealed = sealCredentials(keys, { tenantId, platform, externalId }, credentials);
+  await client.query(
+    `INSERT INTO platform_account (tenant_id, platform, external_id, name, currency, time_zone, status, credentials_ciphertext, credentials_key_id)
+     VALUES ($1, $2, $3, $4, $5, $6, 'connected', $7, $8)
+     ON CONFLICT (tenant_id, platform, external_id) DO UPDATE SET name = $4, currency = $5, time_zone = $6, status = 'connected',
+       credentials_ciphertext = $7, credentials_key_id = $8, rate_limited_until = NULL, last_error = NULL`,
+    [
+      tenantId,
+      platform,
+      externalId,
+      description.name,
+      description.currency,
+      description.timeZone,
+      sealed.ciphertext,
+      sealed.keyId,
+    ],
+  );
+}
+
+/** Forgets the credentials; campaigns and their history stay. Returns whether the account was connected. */
+export async function disconnectAdAccount(
+  client: PoolClient,
+  platform: PlatformName,
+  externalId: string,
+): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `UPDATE platform_account SET status = 'disconnected', credentials_ciphertext = NULL, credentials_key_id = NULL, rate_limited_until = NULL
+     WHERE platform = $1 AND external_id = $2 AND status <> 'disconnected'`,
+    [platform, externalId],
+  );
+  return rowCount === 1;
+}

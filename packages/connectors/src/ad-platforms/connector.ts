@@ -1,0 +1,70 @@
+/** What every ad platform's connector does, in the platform's words no more. */
+import type { DateWindow } from '../values/days.js';
+
+export const PLATFORM_NAMES = ['meta', 'google', 'tiktok', 'snapchat'] as const;
+export type PlatformName = (typeof PLATFORM_NAMES)[number];
+
+export type CampaignStatus = 'active' | 'paused' | 'archived' | 'removed' | 'unknown';
+
+/** Amounts are decimal strings in major units of the currency, exact: `"14.35"`. */
+export interface CampaignRecord {
+  externalId: string;
+  name: string;
+  status: CampaignStatus;
+  /** As the platform calls it. */
+  platformStatus: string;
+  objective: string | null;
+  dailyBudget: string | null;
+  lifetimeBudget: string | null;
+  /** RFC 3339. */
+  startedAt: string | null;
+}
+
+export interface DailyMetricRecord {
+  campaignExternalId: string;
+  /** The account's local day, YYYY-MM-DD. */
+  date: string;
+  impressions: number;
+  clicks: number;
+  /** `null` where the platform does not say. */
+  reach: number | null;
+  spend: string;
+  conversions: string;
+  revenue: string | null;
+}
+
+/** What the platform says of the account itself. */
+export interface AccountDescription {
+  name: string;
+  /** ISO 4217. */
+  currency: string;
+  /** An IANA time zone: the account's days are days there. */
+  timeZone: string;
+}
+
+export interface ReadOptions {
+  /** Ends the reading at once, with the signal's reason. */
+  signal: AbortSignal;
+}
+
+/** What a campaign is to be from now on: targets, never steps, so that telling the platform twice changes nothing more. */
+export interface CampaignChange {
+  status?: 'active' | 'paused';
+  /** A decimal string in major units of the account's currency. */
+  dailyBudget?: string;
+}
+
+/**
+ * Reads one account, page by page: everything, or a `PlatformError`; a listing that ended early never looks complete.
+ */
+export interface PlatformConnector {
+  readonly platform: PlatformName;
+  /** Fails as the other calls do, so it shows, too, whether the credentials are good for the account. */
+  describeAccount(options: ReadOptions): Promise<AccountDescription>;
+  /** Every campaign that the platform lists. */
+  listCampaigns(options: ReadOptions): AsyncIterable<CampaignRecord[]>;
+  /** One row for each campaign and day on which something happened. */
+  dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]>;
+  /** Resolves when the platform has taken the change. After a `transient` error it may have, or not: ask again. */
+  updateCampaign(externalId: string, change: CampaignChange, options: ReadOptions): Promise<void>;
+}

@@ -1,0 +1,281 @@
+/** Snapchat Marketing API: campaigns of one ad account, and the daily statistics of each. */
+import { z } from 'zod';
+import type {
+  AccountDescription,
+  CampaignChange,
+  CampaignRecord,
+  CampaignStatus,
+  DailyMetricRecord,
+  PlatformConnector,
+  ReadOptions,
+} from '../connector.js';
+import type { CredentialsOf } from '../credentials.js';
+import { addDays, localDate, sliceWindow, startOfLocalDay, type DateWindow } from '../../values/days.js';
+import { PlatformError, type PlatformErrorKind } from '../errors.js';
+import { bigInteger, decimalText, wholeNumber } from '../fields.js';
+import { retryAfterMs, type HttpClient, type HttpReply, type HttpRequest } from '../http-client.js';
+import { decimalFromMicros, unitsFromDecimal } from '../../values/money.js';
+import { OAuthToken } from '../oauth-token.js';
+import { parseReply } from '../parse-reply.js';
+
+export interface SnapchatConnectorOptions {
+  http: HttpClient;
+  baseUrl: string;
+  tokenUrl: string;
+  accountId: string;
+  /** The ad account's: days are its local ones. */
+  timeZone: string;
+  credentials: CredentialsOf<'snapchat'>;
+  onCredentialsRefreshed?: ((credentials: CredentialsOf<'snapchat'>) => Promise<void>) | undefined;
+}
+
+const PAGE_SIZE = 1_000;
+const MAX_STATS_DAYS = 31;
+/** Statistics are asked for campaign by campaign, so many at once. */
+const STATS_AT_ONCE = 8;
+const STATS_FIELDS = 'impressions,swipes,spend,uniques,conversion_purchases,conversion_purchases_value';
+
+/** The documentation writes statuses in both cases. */
+const success = z.string().refine((status) => status.toUpperCase() === 'SUCCESS');
+
+const campaignPage = z.object({
+  request_status: success,
+  paging: z.object({ next_link: z.string().optional() }).optional(),
+  campaigns: z.array(
+    z.object({
+      sub_request_status: success,
+      campaign: z.object({
+        id: z.string(),
+        name: z.string(),
+        status: z.string(),
+        objective: z.string().optional(),
+        daily_budget_micro: bigInteger.nullish(),
+        lifetime_spend_cap_micro: bigInteger.nullish(),
+        start_time: z.string().optional(),
+      }),
+    }),
+  ),
+});
+
+const accountReply = z.object({
+  request_status: success,
+  adaccounts: z
+    .array(
+      z.object({
+        sub_request_status: success,
+        adaccount: z.object({ name: z.string(), currency: z.string(), timezone: z.string() }),
+      }),
+    )
+    .min(1),
+});
+
+/** As it came, because a change has to send all of it back. */
+const wholeCampaign = z.object({
+  request_status: success,
+  campaigns: z
+    .array(z.object({ sub_request_status: success, campaign: z.looseObject({ id: z.string() }) }))
+    .min(1),
+});
+
+const statsReply = z.object({
+  request_status: success,
+  timeseries_stats: z.array(
+    z.object({
+      sub_request_status: success,
+      timeseries_stat: z.object({
+        id: z.string(),
+        timeseries: z.array(
+          z.object({
+            start_time: z.string(),
+            stats: z.object({
+              impressions: wholeNumber.default(0),
+              swipes: wholeNumber.default(0),
+              spend: bigInteger.default(0n),
+              uniques: wholeNumber.optional(),
+              conversion_purchases: decimalText.default('0'),
+              conversion_purchases_value: bigInteger.default(0n),
+            }),
+          }),
+        ),
+      }),
+    }),
+  ),
+});
+
+const STATUSES: Readonly<Record<string, CampaignStatus>> = { ACTIVE: 'active', PAUSED: 'paused' };
+
+export class SnapchatConnector implements PlatformConnector {
+  readonly platform = 'snapchat';
+  private readonly token: OAuthToken<CredentialsOf<'snapchat'>>;
+
+  constructor(private readonly options: SnapchatConnectorOptions) {
+    this.token = new OAuthToken({
+      http: options.http,
+      tokenUrl: options.tokenUrl,
+      credentials: options.credentials,
+      onRefreshed: options.onCredentialsRefreshed,
+    });
+  }
+
+  async describeAccount({ signal }: ReadOptions): Promise<AccountDescription> {
+    const { baseUrl, accountId } = this.options;
+    const url = new URL(`${baseUrl}/adaccounts/${encodeURIComponent(accountId)}`);
+    const reply = parseReply('snapchat', accountReply, (await this.request({ url, signal })).body);
+    const [account] = reply.adaccounts;
+    if (account === undefined)
+      throw new PlatformError('snapchat', 'permanent', 'the ad account is not there');
+    const { name, currency, timezone: timeZone } = account.adaccount;
+    return { name, currency, timeZone };
+  }
+
+  async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
+    const seen = new Set<string>();
+    let url: URL | undefined = new URL(
+      `${this.options.baseUrl}/adaccounts/${this.options.accountId}/campaigns?limit=${PAGE_SIZE}`,
+    );
+    while (url !== undefined) {
+      seen.add(url.href);
+      const page: z.infer<typeof campaignPage> = parseReply(
+        'snapchat',
+        campaignPage,
+        (await this.request({ url, signal })).body,
+      );
+      yield page.campaigns.map(({ campaign }) => ({
+        externalId: campaign.id,
+        name: campaign.name,
+        status: STATUSES[campaign.status] ?? 'unknown',
+        platformStatus: campaign.status,
+        objective: campaign.objective ?? null,
+        dailyBudget: money(campaign.daily_budget_micro),
+        lifetimeBudget: money(campaign.lifetime_spend_cap_micro),
+        startedAt: campaign.start_time ?? null,
+      }));
+      url = this.nextPage(page.paging?.next_link, seen);
+    }
+  }
+
+  async *dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
+    const slices = sliceWindow(window, MAX_STATS_DAYS);
+    for await (const campaigns of this.listCampaigns(options)) {
+      for (let first = 0; first < campaigns.length; first += STATS_AT_ONCE) {
+        const batch = campaigns.slice(first, first + STATS_AT_ONCE);
+        const reads = batch.flatMap(({ externalId }) =>
+          slices.map((slice) => this.stats(externalId, slice, options.signal)),
+        );
+        yield (await Promise.all(reads)).flat();
+      }
+    }
+  }
+
+  /** A campaign is replaced as a whole, so what it is comes first. */
+  async updateCampaign(
+    externalId: string,
+    { status, dailyBudget }: CampaignChange,
+    { signal }: ReadOptions,
+  ): Promise<void> {
+    const { baseUrl, accountId } = this.options;
+    const address = new URL(`${baseUrl}/campaigns/${encodeURIComponent(externalId)}`);
+    const [current] = parseReply(
+      'snapchat',
+      wholeCampaign,
+      (await this.request({ url: address, signal })).body,
+    ).campaigns;
+    const campaign = {
+      ...current?.campaign,
+      ...(status === undefined ? {} : { status: status === 'active' ? 'ACTIVE' : 'PAUSED' }),
+      ...(dailyBudget === undefined ? {} : { daily_budget_micro: Number(unitsFromDecimal(dailyBudget, 6)) }),
+    };
+    const reply = await this.request({
+      method: 'PUT',
+      url: new URL(`${baseUrl}/adaccounts/${accountId}/campaigns`),
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ campaigns: [campaign] }),
+      signal,
+    });
+    parseReply('snapchat', wholeCampaign, reply.body);
+  }
+
+  private async stats(
+    campaignId: string,
+    { since, until }: DateWindow,
+    signal: AbortSignal,
+  ): Promise<DailyMetricRecord[]> {
+    const { baseUrl, timeZone } = this.options;
+    const url = new URL(`${baseUrl}/campaigns/${encodeURIComponent(campaignId)}/stats`);
+    url.search = new URLSearchParams({
+      granularity: 'DAY',
+      start_time: startOfLocalDay(since, timeZone).toISOString(),
+      end_time: startOfLocalDay(addDays(until, 1), timeZone).toISOString(),
+      fields: STATS_FIELDS,
+    }).toString();
+    const reply = parseReply('snapchat', statsReply, (await this.request({ url, signal })).body);
+    return reply.timeseries_stats
+      .flatMap(({ timeseries_stat: { timeseries } }) => timeseries)
+      .filter(({ stats }) => stats.impressions > 0 || stats.spend > 0n || stats.conversion_purchases !== '0')
+      .map(({ start_time: startTime, stats }) => ({
+        campaignExternalId: campaignId,
+        date: localDate(new Date(startTime), timeZone),
+        impressions: stats.impressions,
+        clicks: stats.swipes,
+        reach: stats.uniques ?? null,
+        spend: decimalFromMicros(stats.spend),
+        conversions: stats.conversion_purchases,
+        revenue: decimalFromMicros(stats.conversion_purchases_value),
+      }));
+  }
+
+  /** Only within the API that was asked: another address would get the token. */
+  private nextPage(link: string | undefined, seen: ReadonlySet<string>): URL | undefined {
+    if (link === undefined || link === '') return undefined;
+    const base = new URL(this.options.baseUrl);
+    const next = new URL(link, base);
+    if (next.origin !== base.origin) {
+      throw new PlatformError('snapchat', 'permanent', 'paging leads to another server');
+    }
+    if (seen.has(next.href))
+      throw new PlatformError('snapchat', 'transient', 'paging does not get on: a page came twice');
+    return next;
+  }
+
+  /** One request; a refused token is replaced once. */
+  private async request(request: HttpRequest): Promise<HttpReply> {
+    const { signal } = request;
+    const token = await this.token.get(signal);
+    const reply = await this.send(request, token);
+    const error = snapchatError(reply);
+    if (error === undefined) return reply;
+    if (error.kind !== 'auth_expired') throw error;
+    const second = await this.send(request, await this.token.replace(token, signal));
+    const secondError = snapchatError(second);
+    if (secondError !== undefined) throw secondError;
+    return second;
+  }
+
+  private send(request: HttpRequest, token: string): Promise<HttpReply> {
+    const headers = { ...request.headers, authorization: `Bearer ${token}` };
+    return this.options.http.send({ ...request, headers });
+  }
+}
+
+const errorSchema = z.object({ request_status: z.string(), request_id: z.string().optional() });
+
+function snapchatError(reply: HttpReply): PlatformError | undefined {
+  const body = errorSchema.safeParse(reply.body).data;
+  if (reply.status < 400 && body?.request_status.toUpperCase() !== 'ERROR') return undefined;
+  return new PlatformError('snapchat', kindOf(reply.status), `request refused (HTTP ${reply.status})`, {
+    platformCode: `HTTP ${reply.status}`,
+    requestId: body?.request_id,
+    retryAfterMs: retryAfterMs(reply.headers),
+  });
+}
+
+function kindOf(status: number): PlatformErrorKind {
+  if (status === 429) return 'rate_limited';
+  if (status === 401) return 'auth_expired';
+  if (status === 403) return 'permission';
+  return status >= 500 || status < 400 ? 'transient' : 'permanent';
+}
+
+function money(micros: bigint | null | undefined): string | null {
+  return micros === null || micros === undefined ? null : decimalFromMicros(micros);
+}

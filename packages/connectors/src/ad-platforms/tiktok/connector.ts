@@ -1,0 +1,276 @@
+/** TikTok Business API: campaigns and daily reports of one advertiser. Errors come as HTTP 200 with a code in the body. */
+import { z } from 'zod';
+import type {
+  AccountDescription,
+  CampaignChange,
+  CampaignRecord,
+  CampaignStatus,
+  DailyMetricRecord,
+  PlatformConnector,
+  ReadOptions,
+} from '../connector.js';
+import type { CredentialsOf } from '../credentials.js';
+import { sliceWindow, type DateWindow } from '../../values/days.js';
+import { PlatformError, type PlatformErrorKind } from '../errors.js';
+import { retryAfterMs, type HttpClient, type HttpReply } from '../http-client.js';
+import { parseDecimal } from '../../values/money.js';
+import { parseReply } from '../parse-reply.js';
+
+export interface TikTokConnectorOptions {
+  http: HttpClient;
+  baseUrl: string;
+  accountId: string;
+  credentials: CredentialsOf<'tiktok'>;
+}
+
+const PAGE_SIZE = 1_000;
+/** Longest window of a daily report. */
+const MAX_REPORT_DAYS = 30;
+
+const CAMPAIGN_FIELDS = [
+  'campaign_id',
+  'campaign_name',
+  'budget',
+  'budget_mode',
+  'operation_status',
+  'secondary_status',
+  'objective_type',
+  'create_time',
+];
+const REPORT_METRICS = ['spend', 'impressions', 'clicks', 'conversion', 'reach'];
+/** Without a filter only auction campaigns are listed. */
+const CAMPAIGN_FILTERS = [
+  undefined,
+  { buying_types: ['RESERVATION_TOP_VIEW'] },
+  { buying_types: ['RESERVATION_RF'] },
+];
+
+const envelopeSchema = z.object({ code: z.int(), request_id: z.string().optional(), data: z.unknown() });
+const pageInfo = z.object({ page: z.int(), total_page: z.int() });
+
+const campaignPage = z.object({
+  list: z.array(
+    z.object({
+      campaign_id: z.string(),
+      campaign_name: z.string(),
+      budget: z.union([z.number(), z.string()]).nullish(),
+      budget_mode: z.string().optional(),
+      operation_status: z.string(),
+      secondary_status: z.string().optional(),
+      objective_type: z.string().optional(),
+      create_time: z.string().optional(),
+    }),
+  ),
+  page_info: pageInfo,
+});
+
+/** Metrics are strings; a dash means that there is none. */
+const metric = z.string().transform((text, context) => {
+  const decimal = text === '-' ? '0' : parseDecimal(text);
+  if (decimal !== undefined) return decimal;
+  context.addIssue({ code: 'custom', message: 'is not a decimal number' });
+  return z.NEVER;
+});
+
+const reportPage = z.object({
+  list: z.array(
+    z.object({
+      dimensions: z.object({ campaign_id: z.string(), stat_time_day: z.string() }),
+      metrics: z.object({
+        spend: metric,
+        impressions: metric,
+        clicks: metric,
+        conversion: metric,
+        reach: z.string(),
+      }),
+    }),
+  ),
+  page_info: pageInfo,
+});
+
+const ACCOUNT_FIELDS = ['advertiser_id', 'name', 'currency', 'timezone', 'display_timezone'];
+
+const accountList = z.object({
+  list: z.array(
+    z.object({
+      name: z.string(),
+      currency: z.string(),
+      /** A fixed offset, such as Etc/GMT+5. */
+      timezone: z.string(),
+      /** The place, with its daylight saving. */
+      display_timezone: z.string().optional(),
+    }),
+  ),
+});
+
+const STATUSES: Readonly<Record<string, CampaignStatus>> = {
+  ENABLE: 'active',
+  DISABLE: 'paused',
+  DELETE: 'removed',
+};
+
+const KINDS = new Map<number, PlatformErrorKind>([
+  [40100, 'rate_limited'],
+  [40105, 'auth_expired'],
+  [40104, 'auth_expired'],
+  [40110, 'auth_expired'],
+  [40101, 'auth_expired'],
+  [40001, 'permission'],
+]);
+
+export class TikTokConnector implements PlatformConnector {
+  readonly platform = 'tiktok';
+
+  constructor(private readonly options: TikTokConnectorOptions) {}
+
+  async describeAccount({ signal }: ReadOptions): Promise<AccountDescription> {
+    const { accountId } = this.options;
+    const query = { advertiser_ids: JSON.stringify([accountId]), fields: JSON.stringify(ACCOUNT_FIELDS) };
+    const [account] = parseReply(
+      'tiktok',
+      accountList,
+      await this.get('/advertiser/info/', query, signal),
+    ).list;
+    if (account === undefined) throw new PlatformError('tiktok', 'permission', 'the advertiser is not there');
+    const { name, currency, timezone, display_timezone: place = timezone } = account;
+    return { name, currency, timeZone: place };
+  }
+
+  async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
+    for (const filtering of CAMPAIGN_FILTERS) {
+      const query = {
+        fields: JSON.stringify(CAMPAIGN_FIELDS),
+        ...(filtering && { filtering: JSON.stringify(filtering) }),
+      };
+      for await (const campaigns of this.pages('/campaign/get/', query, campaignPage, signal)) {
+        yield campaigns.map((campaign) => ({
+          externalId: campaign.campaign_id,
+          name: campaign.campaign_name,
+          status: STATUSES[campaign.operation_status] ?? 'unknown',
+          platformStatus: campaign.secondary_status ?? campaign.operation_status,
+          objective: campaign.objective_type ?? null,
+          dailyBudget: campaign.budget_mode === 'BUDGET_MODE_DAY' ? budget(campaign.budget) : null,
+          lifetimeBudget: campaign.budget_mode === 'BUDGET_MODE_TOTAL' ? budget(campaign.budget) : null,
+          startedAt: campaign.create_time === undefined ? null : `${campaign.create_time.replace(' ', 'T')}Z`,
+        }));
+      }
+    }
+  }
+
+  async *dailyMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
+    for (const { since, until } of sliceWindow(window, MAX_REPORT_DAYS)) {
+      const query = {
+        service_type: 'AUCTION',
+        report_type: 'BASIC',
+        data_level: 'AUCTION_CAMPAIGN',
+        dimensions: JSON.stringify(['campaign_id', 'stat_time_day']),
+        metrics: JSON.stringify(REPORT_METRICS),
+        start_date: since,
+        end_date: until,
+      };
+      for await (const rows of this.pages('/report/integrated/get/', query, reportPage, signal)) {
+        yield rows.map(({ dimensions, metrics }) => ({
+          campaignExternalId: dimensions.campaign_id,
+          date: dimensions.stat_time_day.slice(0, 10),
+          impressions: Number(metrics.impressions),
+          clicks: Number(metrics.clicks),
+          reach: metrics.reach === '-' ? null : Number(metrics.reach),
+          spend: metrics.spend,
+          conversions: metrics.conversion,
+          // This report knows of no values.
+          revenue: null,
+        }));
+      }
+    }
+  }
+
+  async updateCampaign(
+    externalId: string,
+    { status, dailyBudget }: CampaignChange,
+    { signal }: ReadOptions,
+  ): Promise<void> {
+    const { accountId } = this.options;
+    if (status !== undefined) {
+      const operation = status === 'active' ? 'ENABLE' : 'DISABLE';
+      await this.post(
+        '/campaign/status/update/',
+        { advertiser_id: accountId, campaign_ids: [externalId], operation_status: operation },
+        signal,
+      );
+    }
+    if (dailyBudget !== undefined) {
+      await this.post(
+        '/campaign/update/',
+        { advertiser_id: accountId, campaign_id: externalId, budget: Number(dailyBudget) },
+        signal,
+      );
+    }
+  }
+
+  private async get(path: string, query: Record<string, string>, signal: AbortSignal): Promise<unknown> {
+    const { http, baseUrl, credentials } = this.options;
+    const url = new URL(`${baseUrl}${path}`);
+    url.search = new URLSearchParams(query).toString();
+    return dataOf(await http.send({ url, headers: { 'access-token': credentials.accessToken }, signal }));
+  }
+
+  private async post(path: string, body: object, signal: AbortSignal): Promise<void> {
+    const { http, baseUrl, credentials } = this.options;
+    const reply = await http.send({
+      method: 'POST',
+      url: new URL(`${baseUrl}${path}`),
+      headers: { 'access-token': credentials.accessToken, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal,
+    });
+    dataOf(reply);
+  }
+
+  private async *pages<Item>(
+    path: string,
+    query: Record<string, string>,
+    schema: z.ZodType<{ list: Item[]; page_info: { total_page: number } }>,
+    signal: AbortSignal,
+  ): AsyncIterable<Item[]> {
+    for (let page = 1, last = 1; page <= last; page++) {
+      const data = await this.get(
+        path,
+        {
+          advertiser_id: this.options.accountId,
+          ...query,
+          page: String(page),
+          page_size: String(PAGE_SIZE),
+        },
+        signal,
+      );
+      const { list, page_info: info } = parseReply('tiktok', schema, data);
+      yield list;
+      last = info.total_page;
+    }
+  }
+}
+
+function dataOf(reply: HttpReply): unknown {
+  const envelope = envelopeSchema.safeParse(reply.body).data;
+  if (envelope === undefined) {
+    const passing = reply.status === 429 || reply.status >= 500;
+    throw new PlatformError('tiktok', passing ? 'transient' : 'permanent', `HTTP ${reply.status}`, {
+      platformCode: `HTTP ${reply.status}`,
+      retryAfterMs: retryAfterMs(reply.headers),
+    });
+  }
+  const { code, request_id: requestId, data } = envelope;
+  if (code === 0) return data;
+  const kind = KINDS.get(code) ?? (code >= 50_000 && code < 60_000 ? 'transient' : 'permanent');
+  throw new PlatformError('tiktok', kind, `request refused (code ${code})`, {
+    platformCode: String(code),
+    requestId,
+    retryAfterMs: retryAfterMs(reply.headers),
+  });
+}
+
+/** In major units. A budget of 0 means "none". A JSON number is written out by its shortest exact digits. */
+function budget(value: number | string | null | undefined): string | null {
+  const text = value === null || value === undefined ? undefined : parseDecimal(String(value));
+  return text === undefined || Number(text) === 0 ? null : text;
+}

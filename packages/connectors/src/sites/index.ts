@@ -1,0 +1,1 @@
+export { readSite, type SiteFacts } from './read-site.js';

@@ -1,0 +1,1 @@
+export { WhatsAppClient, type OutgoingMessage, type SendResult } from './whatsapp-client.js';

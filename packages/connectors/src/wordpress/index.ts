@@ -1,0 +1,7 @@
+export {
+  WordPress,
+  WordPressError,
+  type PostContent,
+  type RemotePost,
+  type WordPressSite,
+} from './wordpress.js';

@@ -1,0 +1,44 @@
+/** The stream of domain events: its names and its settings. */
+import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { reconcileStreams, scopedName } from '@stratum/jobs';
+import type { Configuration } from '../configuration/configuration.js';
+
+const KEPT_NS = 7 * 86_400e9;
+const DUPLICATE_WINDOW_NS = 600e9;
+
+export interface DomainEventNames {
+  stream: string;
+  filter: string;
+  /** For example `stratum.domain.1.segment.entered`. */
+  subject: (tenantId: number | string, type: string) => string;
+}
+
+export function domainEventNames(prefix: string): DomainEventNames {
+  return {
+    stream: scopedName(prefix, 'DOMAIN_EVENTS'),
+    filter: `${prefix}.domain.>`,
+    subject: (tenantId, type) => `${prefix}.domain.${tenantId}.${type}`,
+  };
+}
+
+export async function ensureDomainEventStream(
+  connection: NatsConnection,
+  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'DOMAIN_EVENTS_MAX_BYTES'>,
+): Promise<void> {
+  const names = domainEventNames(configuration.STRATUM_PREFIX);
+  const config = {
+    name: names.stream,
+    description: 'What tenants can listen to',
+    subjects: [names.filter],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    num_replicas: configuration.STRATUM_REPLICAS,
+    max_age: KEPT_NS,
+    max_bytes: configuration.DOMAIN_EVENTS_MAX_BYTES,
+    // What is read has been acted on, and stays for whoever wants to look: the oldest can go.
+    discard: DiscardPolicy.Old,
+    duplicate_window: DUPLICATE_WINDOW_NS,
+  };
+  await reconcileStreams(connection, [{ config, consumers: [] }]);
+}

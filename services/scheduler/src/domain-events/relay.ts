@@ -1,0 +1,89 @@
+/**
+ * Publishes what the services have written into `domain_event`: after the transaction that makes it true, at least once, and once for
+ * whoever reads the stream, because an event's id is its de-duplication key.
+ */
+import { jetstream } from '@nats-io/jetstream';
+import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { domainEventNames } from '@stratum/shared';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Pool } from 'pg';
+
+const BATCH = 200;
+const IDLE_MS = 500;
+const FAILED_MS = 2_000;
+const PUBLISH_TIMEOUT_MS = 5_000;
+
+export interface DomainEventRelay {
+  start(): void;
+  /** Finishes what it has begun. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export function createDomainEventRelay(options: {
+  /** Connected as `stratum_scheduler`. */
+  pool: Pool;
+  connection: NatsConnection;
+  prefix: string;
+  logger: Logger;
+}): DomainEventRelay {
+  const stopped = new AbortController();
+  let running: Promise<void> | undefined;
+  const run = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      let waitMs = 0;
+      try {
+        if ((await relayBatch(options)) < BATCH) waitMs = IDLE_MS;
+      } catch (error) {
+        options.logger.error({ err: error }, 'domain events wait to be published');
+        waitMs = FAILED_MS;
+      }
+      await delay(waitMs, undefined, { signal: stopped.signal }).catch(() => undefined);
+    }
+  };
+  return {
+    start: () => {
+      running ??= run();
+    },
+    stop: async () => {
+      stopped.abort();
+      await running;
+    },
+  };
+}
+
+interface EventRow {
+  id: string;
+  tenant_id: string;
+  type: string;
+  data: Record<string, unknown>;
+  occurred_at: Date;
+}
+
+async function relayBatch({
+  pool,
+  connection,
+  prefix,
+}: {
+  pool: Pool;
+  connection: NatsConnection;
+  prefix: string;
+}): Promise<number> {
+  const { rows } = await pool.query<EventRow>('SELECT * FROM unpublished_domain_events($1)', [BATCH]);
+  if (rows.length === 0) return 0;
+  const names = domainEventNames(prefix);
+  const stream = jetstream(connection);
+  await Promise.all(
+    rows.map(async ({ id, tenant_id: tenantId, type, data, occurred_at: at }) => {
+      const headers = newHeaders();
+      headers.set('Nats-Msg-Id', `domain-${id}`);
+      const body = { id, type, tenant_id: Number(tenantId), occurred_at: at.toISOString(), data };
+      await stream.publish(names.subject(tenantId, type), JSON.stringify(body), {
+        headers,
+        timeout: PUBLISH_TIMEOUT_MS,
+      });
+    }),
+  );
+  await pool.query('SELECT mark_domain_events_published($1)', [rows.map(({ id }) => id)]);
+  return rows.length;
+}
