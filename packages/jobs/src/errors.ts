@@ -9,6 +9,7 @@ export type JobsErrorCode =
   | 'payload_too_large'
   | 'publish_failed'
   | 'publish_conflict'
+  | 'topology_missing'
   | 'closed'
   | 'lookup_failed'
   | 'unknown_dead_letter'
@@ -24,7 +25,8 @@ export type JobsErrorCode =
   | 'snooze_requested'
   | 'shutdown'
   | 'revoked'
-  | 'task_failed';
+  | 'task_failed'
+  | 'task_unsuccessful';
 
 export interface JobsErrorOptions {
   cause?: unknown;
@@ -75,9 +77,13 @@ export class InvalidWorkflowError extends JobsError {
   }
 }
 
-/** JetStream did not confirm a message before its deadline, or refused it. */
+/** JetStream did not confirm a message before its deadline, or refused it, or has no stream for it. */
 export class PublishError extends JobsError {
-  constructor(code: 'publish_failed' | 'publish_conflict', message: string, options: JobsErrorOptions = {}) {
+  constructor(
+    code: 'publish_failed' | 'publish_conflict' | 'topology_missing',
+    message: string,
+    options: JobsErrorOptions = {},
+  ) {
     super(code, message, options);
   }
 }
@@ -88,6 +94,29 @@ export class ResultTimeoutError extends JobsError {
     super('result_timeout', `${what} "${id}" has not ended within ${timeoutMs} ms.`, {
       details: { id, timeoutMs },
     });
+  }
+}
+
+/** The facts of a record that `TaskFailedError` needs. */
+interface EndedTask {
+  readonly id: string;
+  readonly task: string;
+  readonly state: string;
+  readonly error: { readonly type: string; readonly message: string } | null;
+}
+
+/** Thrown by `call()` for a task that ended without success. */
+export class TaskFailedError<Ended extends EndedTask = EndedTask> extends JobsError {
+  /** The final record: state, error, retries, times. */
+  readonly record: Ended;
+
+  constructor(record: Ended) {
+    const { id, task, state, error } = record;
+    const reason = error === null ? '' : `: ${error.type}: ${error.message}`;
+    super('task_unsuccessful', `Task "${task}" ${id} ended with state ${state}${reason}`, {
+      details: { id, task, state },
+    });
+    this.record = record;
   }
 }
 

@@ -5,6 +5,7 @@ export {
   type Enqueued,
   type JobsClient,
 } from './client/client.js';
+export type { CallOptions, ResultOptions, TaskOutcome } from './client/task-result.js';
 export type { AskOptions, Control, WorkerReply, WorkerView } from './client/control.js';
 export type { RevokeOptions, RevokeResult } from './client/revoke.js';
 export type { HeartBeat, RateLimit, TaskFilter } from './control/entries.js';
@@ -29,6 +30,7 @@ export {
   ResultTimeoutError,
   SoftTimeLimitExceeded,
   TaskError,
+  TaskFailedError,
   TaskRevokedError,
   TimeLimitExceeded,
   TopologyConflictError,
@@ -48,6 +50,7 @@ export {
 } from './task/define-task.js';
 export { TASK_DEFAULTS, type TaskDefaults } from './task/task-defaults.js';
 export type { Backoff, RetryOptions } from './task/retry-policy.js';
+export type { LogMethod, Logger } from './telemetry/logger.js';
 export { collectQueueMetrics, JobsMetrics } from './telemetry/metrics.js';
 export {
   defineTopology,

@@ -14,6 +14,7 @@ import {
 import { QUEUES, withTenant, type QueueName } from '@stratum/shared';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { QueryResultRow } from 'pg';
+import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { z } from 'zod';
 import { testDatabase, testNamespace, type TestDatabase } from './index.js';
@@ -40,6 +41,8 @@ export interface Platform {
   query: <Row extends QueryResultRow>(sql: string, values?: unknown[]) => Promise<Row[]>;
 }
 
+const SILENT = pino({ level: 'silent' });
+
 export async function openPlatform(): Promise<Platform> {
   const [database, { connection, prefix, natsUrl }] = await Promise.all([testDatabase(), testNamespace()]);
   const topology = defineTopology({ prefix, queues: QUEUES, ackWaitMs: 2_000 });
@@ -55,7 +58,7 @@ export async function openPlatform(): Promise<Platform> {
     prefix,
     natsUrl,
     startWorker: (queue, handlers) => {
-      const worker = createWorker({ connection, topology, queues: [queue], handlers });
+      const worker = createWorker({ connection, topology, queues: [queue], handlers, logger: SILENT });
       worker.start();
       onTestFinished(() => worker.stop());
     },

@@ -15,6 +15,7 @@ import {
   type WorkerOptions,
 } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { testNamespace } from '../harness/index.js';
@@ -61,7 +62,14 @@ export async function openJobs(options: Partial<TopologyOptions> = {}): Promise<
     topology,
     client,
     worker: (handlers, workerOptions) => {
-      const worker = createWorker({ connection, topology, queues: ['work'], handlers, ...workerOptions });
+      const worker = createWorker({
+        connection,
+        topology,
+        queues: ['work'],
+        handlers,
+        logger: pino({ level: 'silent' }),
+        ...workerOptions,
+      });
       worker.start();
       onTestFinished(() => worker.stop());
       return worker;

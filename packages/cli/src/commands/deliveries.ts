@@ -10,8 +10,8 @@ import {
   type Delivery,
   type MessageState,
 } from '@stratum/shared/subscriptions';
+import type { TaskRecord } from '@stratum/jobs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { Session } from '../environment.js';
 import { printJson, printTable } from '../output.js';
 import { asTenant, tenantCommand, type TenantOptions } from '../tenant-session.js';
 import { unknownSubscription } from './subscriptions-problem.js';
@@ -66,7 +66,7 @@ export function testCommand(): Command {
     .argument('<id>', 'id of the subscription')
     .action(async (id: string, options: TenantOptions) => {
       let taskIds: string[] = [];
-      let record: Awaited<ReturnType<Session['client']['result']>> | undefined;
+      let record: TaskRecord | undefined;
       const eventId = await asTenant(
         { tenant: options.tenant, subject: 'subscription' },
         async ({ client, tell, afterCommit }) => {

@@ -3,13 +3,14 @@
  * pending messages, which is several times faster than a request per message.
  *
  * A message is sent again, with the same `Nats-Msg-Id` when it has one, after a lost acknowledgement, after a
- * reconnect, and while JetStream is not there; so messages without an id must be idempotent (as key-value
+ * reconnect, and while JetStream is away; so messages without an id must be idempotent (as key-value
  * puts are). At most `windowSize` messages are unacknowledged at once; more wait their turn in order.
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-core';
 import Queue from 'yocto-queue';
 import { JobsError, PublishError } from '../errors.js';
 import { inboxOf } from './inbox.js';
+import { isWithoutStream } from './without-stream.js';
 
 export interface AckMultiplexerOptions {
   /** Unacknowledged messages at once. Default 4,096: enough to keep a broker busy, little enough for it to buffer. */
@@ -66,6 +67,8 @@ export class AckMultiplexer {
   private readonly deadlineMs: number;
   private readonly onConfirmed: ((milliseconds: number) => void) | undefined;
   private readonly failWhenFull: boolean;
+  /** Messages that no stream took: those whose stream does not exist are given up. */
+  private readonly suspects = new Map<string, PendingMessage>();
   private nextToken = 0;
   private whenIdle: (() => void)[] = [];
   private closed = false;
@@ -164,6 +167,8 @@ export class AckMultiplexer {
     if (message === undefined) return;
     if (reply.headers?.code === UNAVAILABLE) {
       this.sendAgainSoon(message);
+      this.suspects.set(token, message);
+      if (this.suspects.size === 1) void this.rejectHomeless();
       return;
     }
     const answer = parseAck(reply);
@@ -180,6 +185,20 @@ export class AckMultiplexer {
   /** JetStream is starting, electing a leader or short of resources: the next sweep sends the message again. */
   private sendAgainSoon(message: PendingMessage): void {
     message.sentAt = Date.now() - this.ackTimeoutMs;
+  }
+
+  /**
+   * Without a listener the server answers at once, whether JetStream is away for a moment or the stream does not exist. The first passes,
+   * the second does not: so JetStream is asked, one message at a time.
+   */
+  private async rejectHomeless(): Promise<void> {
+    for (const [token, message] of this.suspects) {
+      const isMissing = await isWithoutStream(this.connection, message.subject);
+      if (isMissing && this.pending.get(token) === message) {
+        this.finish(token, () => message.reject(homeless(message.subject)));
+      }
+      this.suspects.delete(token);
+    }
   }
 
   private finish(token: string, settle: () => void): void {
@@ -262,6 +281,14 @@ function parseJson(text: string): AckBody {
   } catch {
     return {};
   }
+}
+
+function homeless(subject: string): PublishError {
+  return new PublishError(
+    'topology_missing',
+    `A message to ${subject} was not stored: no stream takes it. Run reconcileTopology(connection, topology) once before the first task, with the same prefix and queues.`,
+    { details: { subject } },
+  );
 }
 
 function refused(subject: string, reason: string, cause?: unknown): PublishError {

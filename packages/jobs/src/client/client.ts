@@ -26,6 +26,13 @@ import { controlOf, type Control } from './control.js';
 import { TaskLookup, type StatusOptions } from '../record/lookup.js';
 import { readQueueDepths, readTenantDepths, type LaneDepths, type QueueDepth } from './queue-depth.js';
 import { UniqueLocks, uniqueToken } from '../record/unique-locks.js';
+import {
+  requireResult,
+  resultOf,
+  type ResultOptions,
+  type ResultReader,
+  type TaskOutcome,
+} from './task-result.js';
 import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 
 export interface ClientOptions {
@@ -50,7 +57,7 @@ export interface BatchItem<Payload> {
   options?: EnqueueOptions;
 }
 
-export interface JobsClient {
+export interface JobsClient extends ResultReader {
   /**
    * Checks the payload and stores the task; resolves once JetStream has it.
    * @throws InvalidPayloadError naming the fields; PublishError when it could not be stored
@@ -69,8 +76,6 @@ export interface JobsClient {
   publish(queue: string, task: string, payload: unknown, options?: EnqueueOptions): Promise<Enqueued>;
   /** The task's record; `undefined` for an id that nobody has seen. */
   status(id: string, options?: StatusOptions): Promise<TaskRecord | undefined>;
-  /** Waits for the final record, without polling. Throws ResultTimeoutError, or the signal's reason. */
-  result(id: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<TaskRecord>;
   /** Every change of a task's record, progress included, until its final one, or until the signal aborts. */
   watch(id: string, options?: { signal?: AbortSignal }): AsyncGenerator<TaskRecord>;
   /** Takes a task back, wherever it is; it stays revoked whatever restarts. */
@@ -179,10 +184,40 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     return { id: message.id, duplicate: ack.duplicate };
   };
 
+  const enqueue: JobsClient['enqueue'] = async (contract, payload, options = {}) =>
+    send(targetOf(topology, contract, payload), payload, options);
+
+  const waitFor = (id: string, options: ResultOptions = {}): Promise<TaskRecord> =>
+    lookup.result(requireToken(id, 'id'), options.timeoutMs ?? DEFAULT_RESULT_TIMEOUT_MS, options.signal);
+
+  const typedResult = async <Contract extends TaskContract>(
+    contract: Contract,
+    id: string,
+    options?: ResultOptions,
+  ): Promise<TaskOutcome<Contract>> => {
+    requireResult(contract);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the worker has checked the result against the contract
+    return (await waitFor(id, options)) as TaskOutcome<Contract>;
+  };
+
+  function result(id: string, options?: ResultOptions): Promise<TaskRecord>;
+  function result<Contract extends TaskContract>(
+    contract: Contract,
+    id: string,
+    options?: ResultOptions,
+  ): Promise<TaskOutcome<Contract>>;
+  function result(
+    first: string | TaskContract,
+    second?: string | ResultOptions,
+    options?: ResultOptions,
+  ): Promise<unknown> {
+    if (typeof first === 'string') return waitFor(first, typeof second === 'string' ? undefined : second);
+    return typedResult(first, typeof second === 'string' ? second : '', options);
+  }
+
   return {
     workflows: workflowsOf({ connection, topology, publisher, engine, revoker, lookup, contracts }),
-    enqueue: async (contract, payload, options = {}) =>
-      send(targetOf(topology, contract, payload), payload, options),
+    enqueue,
     enqueueMany: async (contract, items) => {
       const checked = items.map((item) => ({ ...item, target: targetOf(topology, contract, item.payload) }));
       return Promise.all(checked.map(({ target, payload, options = {} }) => send(target, payload, options)));
@@ -197,8 +232,12 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       return send(target, payload, options);
     },
     status: (id, options) => lookup.status(requireToken(id, 'id'), options),
-    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal } = {}) =>
-      lookup.result(requireToken(id, 'id'), timeoutMs, signal),
+    result,
+    call: async (contract, payload, { timeoutMs, signal, ...options } = {}) => {
+      requireResult(contract);
+      const { id } = await enqueue(contract, payload, options);
+      return resultOf(await typedResult(contract, id, { timeoutMs, signal }));
+    },
     watch: (id, { signal } = {}) => lookup.watch(requireToken(id, 'id'), signal),
     revoke: (id, revokeOptions) => revoker.revoke(requireToken(id, 'id'), revokeOptions),
     revokeAll: (filter, revokeOptions) => revoker.revokeAll(filter, revokeOptions),

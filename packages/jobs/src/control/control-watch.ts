@@ -1,7 +1,7 @@
 /** Follows the control bucket, so that a worker knows what was revoked and limited without asking for each task. */
 import { DeliverPolicy, jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Names } from '../wire/names.js';
 import { heartBeatSchema, OFFLINE_AFTER_MS, rateLimitSchema, type RateLimit } from './entries.js';

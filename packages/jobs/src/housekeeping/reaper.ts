@@ -7,7 +7,7 @@
  * Each step can be repeated, so a reaper may die anywhere and several may run.
  */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
-import { pino, type Logger } from 'pino';
+import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import { TaskLookup } from '../record/lookup.js';
 import { AckMultiplexer } from '../broker/ack-multiplexer.js';
@@ -28,6 +28,7 @@ import type { Lane } from '../broker/pull/lanes.js';
 export interface ReaperOptions {
   connection: NatsConnection;
   topology: Topology;
+  /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
   metrics?: JobsMetrics;
 }
@@ -68,7 +69,7 @@ class AdvisoryReaper implements Reaper {
   constructor(private readonly options: ReaperOptions) {
     const { connection, topology } = options;
     const { names } = topology;
-    this.logger = (options.logger ?? pino({ level: 'silent' })).child({ part: 'reaper' });
+    this.logger = (options.logger ?? standardErrorLogger()).child({ part: 'reaper' });
     this.publisher = new AckMultiplexer(connection);
     this.events = new EventPublisher(connection, names, this.logger);
     this.streams = new StreamAccess(connection);

@@ -6,7 +6,7 @@
  *     reply    the record, without stack traces; or {"error": …} with the headers of the NATS services
  */
 import { headers as newHeaders, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core';
-import { pino, type Logger } from 'pino';
+import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import { JobsError, ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
@@ -18,6 +18,7 @@ export interface ResultDeskOptions {
   connection: NatsConnection;
   topology: Topology;
   client: Pick<JobsClient, 'status' | 'result'>;
+  /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
   /** Who waits beyond this many is told the state there is, at once. Default 10,000. */
   maxWaiting?: number;
@@ -49,7 +50,7 @@ class SharedResultDesk implements ResultDesk {
   private subscription: Subscription | undefined;
 
   constructor(private readonly options: ResultDeskOptions) {
-    this.logger = options.logger ?? pino({ level: 'silent' });
+    this.logger = options.logger ?? standardErrorLogger();
     this.maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
   }
 

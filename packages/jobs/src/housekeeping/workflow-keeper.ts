@@ -3,7 +3,7 @@
  * nobody delivers a message again, and removes those that have expired. Several may run: each of their acts can be repeated.
  */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
-import { pino, type Logger } from 'pino';
+import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { TaskLookup } from '../record/lookup.js';
 import { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { InvalidWorkflowError, JobsError, type WorkflowProblem } from '../errors.js';
@@ -21,6 +21,7 @@ export interface WorkflowKeeperOptions {
   contracts?: readonly TaskContract[];
   /** How long a workflow may stand still before it is looked into, in milliseconds. Default 15,000. */
   roundMs?: number;
+  /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
 }
 
@@ -50,7 +51,7 @@ class Keeper implements WorkflowKeeper {
 
   constructor(private readonly options: WorkflowKeeperOptions) {
     const { connection, topology, contracts = [], roundMs = DEFAULT_ROUND_MS } = options;
-    const logger = (options.logger ?? pino({ level: 'silent' })).child({ part: 'workflow-keeper' });
+    const logger = (options.logger ?? standardErrorLogger()).child({ part: 'workflow-keeper' });
     const publisher = new AckMultiplexer(connection);
     const lookup = new TaskLookup(connection, topology);
     const engine = new WorkflowEngine({ connection, topology, publisher, lookup, logger });

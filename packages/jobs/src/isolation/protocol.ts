@@ -33,8 +33,6 @@ export interface Job {
   port: MessagePort;
 }
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
-
 export type FromThread =
   | { kind: 'progress'; done: number; total: number; note: string | undefined }
   /** A line of the attempt's log, as JSON. */

@@ -1,10 +1,10 @@
 /** The context of an attempt inside a thread: the same interface, kept by messages to the main thread. */
-import { pino, type Logger } from 'pino';
 import type { z } from 'zod';
 import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
+import { jsonLogger } from '../telemetry/logger.js';
 import type { TaskContext } from '../worker/context.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import { resolveDefinition } from '../workflow/resolve.js';
@@ -17,7 +17,7 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
     get signal() {
       return link.signal;
     },
-    logger: threadLogger(link, logLevel),
+    logger: jsonLogger({ level: logLevel, write: (line) => link.send({ kind: 'log', line }) }),
     progress: (done, total, note) => link.send({ kind: 'progress', done, total, note }),
     retry: ({ delayMs, cause } = {}) => {
       throw new RetryRequestedError(delayMs, cause);
@@ -57,12 +57,4 @@ function composeChild<Input extends z.ZodType>(
   // Cloning would lose what `toJSON` methods say.
   const plain: unknown = JSON.parse(JSON.stringify(payload));
   return () => link.enqueue(contract.queue, contract.name, plain, known);
-}
-
-/** The main thread's logger adds time, process and ids. */
-function threadLogger(link: MainLink, level: string): Logger {
-  return pino(
-    { level, base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } },
-    { write: (line: string) => link.send({ kind: 'log', line }) },
-  );
 }

@@ -3,13 +3,13 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Enqueued } from '../client/client.js';
 import { defineTask } from '../task/define-task.js';
+import { parseLogLine } from '../telemetry/logger.js';
 import type { RunContext } from '../worker/context.js';
-import type { FromThread, LogLevel, ToThread } from './protocol.js';
+import type { FromThread, ToThread } from './protocol.js';
 import { packThrown, unpackThrown } from './thrown.js';
 
 type Reply = Extract<FromThread, { kind: 'returned' | 'threw' }>;
 type EnqueueCall = Extract<FromThread, { kind: 'enqueue' }>;
-type LogLine = { level: LogLevel; msg?: string } & Record<string, unknown>;
 
 export class ThreadLink {
   private reply: Reply | undefined;
@@ -72,8 +72,9 @@ export class ThreadLink {
   }
 
   private log(line: string): void {
-    const { level, msg, ...fields }: LogLine = JSON.parse(line);
-    this.context.logger[level](fields, msg);
+    const { level, message, fields } = parseLogLine(line);
+    // The time is the main thread's to add.
+    this.context.logger[level](fields, message);
   }
 
   private async enqueue({ queue, task, payload, options }: EnqueueCall): Promise<Enqueued> {

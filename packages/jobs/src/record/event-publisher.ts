@@ -5,7 +5,7 @@
  * Delivery is at least once: an event whose acknowledgement was lost is sent again.
  */
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { Names } from '../wire/names.js';
 import type { TaskEvent, TaskRecord } from '../wire/record.js';

@@ -1,5 +1,5 @@
 /** The leading scheduler's view of the bucket: entries, their states and backfills, kept up to date. */
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import type { BucketChange, ScheduleBucket } from './bucket.js';
 import { cadenceOf, type Cadence } from './cadence.js';

@@ -3,7 +3,7 @@
  * scheduler has to be right; the holder itself stops acting well before the key can expire.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import type { ScheduleBucket } from './bucket.js';
 

@@ -9,7 +9,7 @@
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { pino, type Logger } from 'pino';
+import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import TinyQueue from 'tinyqueue';
 import { createProducer } from '../client/client.js';
@@ -38,6 +38,7 @@ export interface SchedulerOptions {
   name?: string;
   /** Default: the real time. */
   clock?: ScheduleClock;
+  /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
   metrics?: JobsMetrics;
 }
@@ -91,7 +92,7 @@ class BeatScheduler implements Scheduler {
       `${hostname()
         .replaceAll(/[^A-Za-z0-9_-]/g, '-')
         .slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`;
-    this.logger = (options.logger ?? pino({ level: 'silent' })).child({ part: 'scheduler' });
+    this.logger = (options.logger ?? standardErrorLogger()).child({ part: 'scheduler' });
     this.clock = options.clock ?? REAL_CLOCK;
     this.publisher = new AckMultiplexer(connection, { deadlineMs: PUBLISH_WITHIN_MS });
     this.bucket = new ScheduleBucket(connection, topology.names, this.publisher);

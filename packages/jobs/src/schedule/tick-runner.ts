@@ -1,5 +1,5 @@
 /** Turns ticks into tasks: overlap and catch-up policies, and what became of the runs. */
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import type { Producer } from '../worker/context.js';
 import type { JobsClient } from '../client/client.js';
 import { isFinal } from '../wire/record.js';

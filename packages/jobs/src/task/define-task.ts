@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { InvalidPayloadError, JobsError } from '../errors.js';
 import { requireToken, type Priority } from '../wire/names.js';
+import { jsonProblems, type SchemaSide } from './json-schema-check.js';
 import { resolveRetryPolicy, type RetryOptions, type RetryPolicy } from './retry-policy.js';
 
 export interface TaskLimits {
@@ -17,9 +18,9 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   /** The queue whose workers run it. */
   queue: string;
   description?: string;
-  /** A JSON object. Payloads are checked against it when enqueued and again before they run. */
+  /** A JSON object; `z.iso.datetime()` instead of `z.date()`. Payloads are checked against it when enqueued and again before they run. */
   input: Input;
-  /** What the handler returns, as stored in the results bucket. */
+  /** The handler's result, as stored in the results bucket: JSON, too. */
   output: Output;
   /** Lane within the queue. Default `normal`. */
   priority?: Priority;
@@ -62,8 +63,8 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
     name,
     queue: requireToken(options.queue, `The queue of task "${name}"`),
     description: options.description ?? '',
-    input: options.input,
-    output: options.output,
+    input: requireJson(name, 'input', options.input),
+    output: requireJson(name, 'output', options.output),
     priority: options.priority ?? 'normal',
     retry: resolveRetryPolicy(name, options.retry),
     limits,
@@ -108,6 +109,16 @@ function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<TaskLimi
     `Task "${task}": limits must be positive milliseconds, and softTimeLimitMs not above timeLimitMs.`,
     { details: { task } },
   );
+}
+
+/** Payloads and results are stored as JSON: a schema whose values would come back as something else is refused. */
+function requireJson<Schema extends z.ZodType>(task: string, side: SchemaSide, schema: Schema): Schema {
+  const problems = jsonProblems(schema, side);
+  if (problems.length === 0) return schema;
+  const places = problems.map(({ path, message }) => `${path === '' ? side : `${side}.${path}`}: ${message}`);
+  throw new JobsError('invalid_options', `Task "${task}": ${places.join('; ')}.`, {
+    details: { task, problems },
+  });
 }
 
 /** The broker keeps expiry in whole seconds. */

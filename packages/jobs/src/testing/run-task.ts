@@ -1,6 +1,6 @@
 /** Runs a task in this process, without a broker, by the very code that a worker runs it by. */
 import { randomUUID } from 'node:crypto';
-import { pino, type Logger } from 'pino';
+import { jsonLogger, type Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
 import type { BatchItem, Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
@@ -219,5 +219,5 @@ function recordingProducer(run: TaskRun, previous: unknown): Producer {
 }
 
 function logger(run: TaskRun): Logger {
-  return pino({ level: 'trace' }, { write: (line: string) => void run.logs.push(JSON.parse(line)) });
+  return jsonLogger({ level: 'trace', write: (line) => void run.logs.push(JSON.parse(line)) });
 }

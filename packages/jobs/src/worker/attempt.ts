@@ -1,5 +1,5 @@
 /** One attempt at a task, as the worker that makes it knows it. */
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import { parseTraceContext, type TraceContext } from '../telemetry/trace-context.js';
 import type { AttemptSpan } from '../telemetry/tracing.js';
 import { TaskHeader } from '../wire/headers.js';

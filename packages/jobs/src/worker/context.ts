@@ -1,5 +1,5 @@
 /** What a handler is given besides its payload. */
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
 import type { BatchItem, Enqueued, JobsClient } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';

@@ -1,7 +1,7 @@
 /** Tells everybody, every few seconds, that this worker lives and what it does. */
 import { headers as newHeaders } from '@nats-io/nats-core';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { controlKeys, HEART_BEAT_MS, type HeartBeat } from '../control/entries.js';
 import { ServerHeader } from '../wire/headers.js';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import type { Tracer } from '@opentelemetry/api';
-import { pino, type Logger } from 'pino';
+import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { createProducer } from '../client/client.js';
 import { TaskLookup } from '../record/lookup.js';
 import { UniqueLocks } from '../record/unique-locks.js';
@@ -57,6 +57,7 @@ export interface WorkerOptions {
   name?: string;
   /** What holds for tasks whose contract does not say. */
   defaults?: Partial<TaskDefaults>;
+  /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
   /** OpenTelemetry spans of attempts and of what they enqueue. Default: none, at no cost. */
   tracer?: Tracer;
@@ -144,7 +145,7 @@ class TaskWorker implements Worker {
     this.slots = wholeNumber('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY);
     this.prefetchMultiplier = wholeNumber('prefetchMultiplier', options.prefetchMultiplier ?? 1);
     this.shutdownGraceMs = options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS;
-    this.logger = (options.logger ?? pino({ level: 'silent' })).child({ worker: this.name });
+    this.logger = (options.logger ?? standardErrorLogger()).child({ worker: this.name });
     const { metrics, tracer } = options;
     this.publisher = new AckMultiplexer(
       connection,

@@ -8,7 +8,7 @@
  * a task has an id that only its step has, is refused while a task of that id is queued or running, and a worker skips what has ended.
  */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { pino, type Logger } from 'pino';
+import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import type { TaskLookup } from '../record/lookup.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
@@ -53,7 +53,7 @@ export class WorkflowEngine {
 
   constructor({ connection, topology, publisher, lookup, logger }: WorkflowEngineOptions) {
     const streams = new StreamAccess(connection);
-    this.logger = logger ?? pino({ level: 'silent' });
+    this.logger = logger ?? standardErrorLogger();
     this.bucket = new WorkflowBucket(connection, topology.names, publisher, streams);
     this.runs = new Runs(this.bucket);
     this.ends = new Ends(this.bucket);

@@ -1,7 +1,7 @@
 /** The keeper's rounds: who stands still, who has expired. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { Logger } from 'pino';
+import type { Logger } from '../telemetry/logger.js';
 import type { TaskLookup } from '../record/lookup.js';
 import { eachLimited } from '../schedule/each-limited.js';
 import type { Topology } from '../topology/define.js';

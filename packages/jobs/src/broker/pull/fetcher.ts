@@ -7,7 +7,7 @@
  */
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
-import type { Logger } from 'pino';
+import type { Logger } from '../../telemetry/logger.js';
 import { LanePuller } from './lane-puller.js';
 import { LaneRotation, type Lane } from './lanes.js';
 

@@ -1,0 +1,95 @@
+/** What the framework needs of a logger, and the one it uses where the application passes none. */
+
+/** Fields first, then a constant message; or the message alone. An error goes into the field `err`. */
+export interface LogMethod {
+  (fields: object, message?: string): void;
+  (message: string): void;
+}
+
+export const LOG_LEVELS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 } as const;
+
+export type LogLevel = keyof typeof LOG_LEVELS;
+
+const LEVEL_NAMES = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const satisfies LogLevel[];
+
+/** A logger with the interface of pino; every pino logger is one. */
+export interface Logger extends Readonly<Record<LogLevel, LogMethod>> {
+  /** The least level that is written, for example `info`. */
+  readonly level: string;
+  /** A logger that adds these fields to every line. */
+  child(fields: Record<string, unknown>): Logger;
+}
+
+export interface JsonLoggerOptions {
+  /** The least level that is written: one of LOG_LEVELS, or `silent`. Anything else writes all. */
+  level: string;
+  /** Takes one line of JSON, without its end. */
+  write: (line: string) => void;
+  /** Fields of every line. */
+  fields?: Record<string, unknown>;
+}
+
+/** Warnings and failures to standard error: a process that sets up no logging still says why its tasks fail. */
+export function standardErrorLogger(): Logger {
+  return jsonLogger({ level: 'warn', write: (line) => void process.stderr.write(`${line}\n`) });
+}
+
+/** Writes lines with the field names of pino: level, time, msg, err. */
+export function jsonLogger({ level, write, fields: own = {} }: JsonLoggerOptions): Logger {
+  const least =
+    level === 'silent' ? Infinity : LOG_LEVELS[LEVEL_NAMES.find((name) => name === level) ?? 'trace'];
+  const method = (name: LogLevel): LogMethod => {
+    if (LOG_LEVELS[name] < least) return ignore;
+    return (first: object | string, message?: string) => {
+      const head = { level: LOG_LEVELS[name], time: Date.now(), ...own };
+      if (typeof first === 'string') write(JSON.stringify({ ...head, msg: first }));
+      else write(toLine(head, first, message));
+    };
+  };
+  return {
+    level,
+    trace: method('trace'),
+    debug: method('debug'),
+    info: method('info'),
+    warn: method('warn'),
+    error: method('error'),
+    fatal: method('fatal'),
+    child: (fields) => jsonLogger({ level, write, fields: { ...own, ...serializeErrors(fields) } }),
+  };
+}
+
+/** Reads a line of `jsonLogger`, without its time. */
+export function parseLogLine(line: string): { level: LogLevel; message: string | undefined; fields: object } {
+  const { level, time: _, msg, ...fields }: { level: number; time: number; msg?: string } = JSON.parse(line);
+  const name = LEVEL_NAMES.find((each) => LOG_LEVELS[each] === level) ?? 'info';
+  return { level: name, message: msg, fields };
+}
+
+function ignore(): void {}
+
+function toLine(head: object, fields: object, msg: string | undefined): string {
+  try {
+    return JSON.stringify({ ...head, ...serializeErrors(fields), msg });
+  } catch (error) {
+    // A log line must not fail the task that it is about: fields with circles or bigints are left out.
+    return JSON.stringify({ ...head, msg, unloggable: String(error) });
+  }
+}
+
+/** An error's own properties are not enumerable, so JSON would show it as `{}`. */
+function serializeErrors(fields: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? plainError(value) : value]),
+  );
+}
+
+function plainError(error: Error): Record<string, unknown> {
+  const { name, message, stack, cause } = error;
+  return {
+    ...Object.fromEntries(Object.entries(error)),
+    type: name,
+    message,
+    stack,
+    ...(cause instanceof Error ? { cause: plainError(cause) } : {}),
+  };
+}
