@@ -1,11 +1,7 @@
 /** Contracts, handlers, queues and the schedule have to meet: a task under a name that nobody handles would fail in silence. */
 import { readFile } from 'node:fs/promises';
-import { cdpService } from '@stratum/cdp-worker';
-import { defaultService } from '@stratum/default-worker';
-import { intelService } from '@stratum/intel-worker';
+import { WORKER_SERVICES } from '@stratum/cli/worker-services';
 import { createScheduler, openSchedules } from '@stratum/jobs';
-import { mlService } from '@stratum/ml-worker';
-import { rulesService } from '@stratum/rules-worker';
 import { SCHEDULE } from '@stratum/scheduler';
 import {
   loadConfiguration,
@@ -15,22 +11,13 @@ import {
   TASKS,
   workerOf,
   type ConfigurationKey,
-  type QueueService,
 } from '@stratum/shared';
-import { syncService } from '@stratum/sync-worker';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { testKeyText, waitFor } from '../harness/index.js';
 import { openPlatform } from '../harness/platform.js';
 
-const SERVICES: readonly QueueService[] = [
-  syncService,
-  rulesService,
-  intelService,
-  mlService,
-  cdpService,
-  defaultService,
-];
+const SERVICES = await Promise.all(Object.values(WORKER_SERVICES).map(async (load) => load()));
 
 test('every queue has one service, and every task of it one handler there', async () => {
   const { database, connection, topology, client, natsUrl, prefix } = await openPlatform();
