@@ -1,4 +1,4 @@
-/** The handlers of the cdp queue, with what they need. */
+/** The handlers of the cdp queue, and their dependencies. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
 import {
   activeTenants,

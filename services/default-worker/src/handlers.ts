@@ -1,4 +1,4 @@
-/** The handlers of the default queue, with what they need. */
+/** The handlers of the default queue, and their dependencies. */
 import { handleTask, type JobsClient, type TaskHandler, type Topology } from '@stratum/jobs';
 import {
   allocateTenantCosts,
@@ -61,7 +61,7 @@ export interface DefaultDependencies {
   deliveries?: DeliveryOptions;
 }
 
-/** Platforms correct what was spent for about a week. */
+/** Platforms correct spend for about a week. */
 const RESTATED_DAYS = 7;
 
 export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHandler[] {

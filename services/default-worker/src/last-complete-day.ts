@@ -9,7 +9,7 @@ type DayTask = TaskContract<z.ZodType<unknown, { tenant_id: number; date: string
 
 /**
  * The handler of a job that enqueues one task for each tenant, about its last complete day.
- * @param daysAgain so many days before it are done again, because platforms restate them
+ * @param daysAgain the number of earlier days that are computed again, because platforms restate them
  */
 export function lastCompleteDayOfEachTenant(
   { pool }: { pool: Pool },

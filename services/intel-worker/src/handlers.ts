@@ -1,4 +1,4 @@
-/** The handlers of the intel queue, with what they need. */
+/** The handlers of the intel queue, and their dependencies. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
 import { fanOut, fetchCompetitorData, refreshAllCompetitors, type QueueService } from '@stratum/shared';
 import { AdLibrary } from './ad-library/ad-library.js';

@@ -1,4 +1,4 @@
-/** The handlers of the rules queue, with what they need. */
+/** The handlers of the rules queue, and their dependencies. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
 import {
   activeTenants,

@@ -37,7 +37,7 @@ Today is <strong>${today}</strong>.</p>
 <h2>Let a platform fail</h2>
 <pre>curl ${address}/_control/faults -d '{"platform": "meta", "kind": "rate_limit", "retryAfterMs": 60000}'
 npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait # retries until it is over
-curl ${address}/_control/faults                 # what is still to come
+curl ${address}/_control/faults                 # faults still pending
 curl -X DELETE ${address}/_control/faults       # no more</pre>
 <p>${still(faults)} A fault takes the next <code>times</code> requests (1; <code>null</code>: all), once <code>afterRequests</code> have passed (0), of those whose path contains
 <code>path</code>.</p>
@@ -47,7 +47,7 @@ curl -X DELETE ${address}/_control/faults       # no more</pre>
 <h2>Receive events</h2>
 <p>Any name is a receiver of events that the platform sends out.</p>
 <pre>npx stratum subscriptions create http://127.0.0.1:${port}/receiver/mine --events segment.entered --tenant 1
-curl ${address}/receiver/mine           # what it got
+curl ${address}/receiver/mine           # requests received
 curl -X PUT ${address}/receiver/mine/secret -d '{"secret": "whsec_…"}' # verify signatures by it
 curl -X PUT ${address}/receiver/mine/answer -d '{"status": 503, "times": 3, "retry_after": 10}'</pre>
 </body></html>`;

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from './server.js';
 
-test('what the page tells people to type works as it stands', async () => {
+test('the commands on the page work as shown', async () => {
   const sandbox = await startSandbox({ now: () => new Date('2026-11-20T12:00:00Z') });
   onTestFinished(() => sandbox.stop());
   const page = async (): Promise<string> => (await fetch(sandbox.url)).text();

@@ -13,7 +13,7 @@ const truthQuery = z.object({ since: z.iso.date(), until: z.iso.date() });
 
 export function registerControlRoutes(app: FastifyInstance, world: World, faults: Faults): void {
   void app.register(async (scope) => {
-    // Whatever a command line says of its body, it is JSON.
+    // The body is JSON, even if the command line's content type differs.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'));
     routes(scope, world, faults);

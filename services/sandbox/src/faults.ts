@@ -1,4 +1,4 @@
-/** Faults on demand: what the next requests meet instead of an answer. */
+/** Faults on demand: the next requests meet one instead of an answer. */
 import { z } from 'zod';
 import { SANDBOX_PLATFORMS, type SandboxPlatform } from './world/model.js';
 

@@ -1,6 +1,6 @@
 /**
- * Receivers of events that the platform sends out, as many as there are names: `/receiver/<name>`. They keep what they got, verify it once
- * they are told the secret, and answer as they are told to.
+ * Receivers of events that the platform sends out, as many as there are names: `/receiver/<name>`. They keep the requests, verify them once
+ * they know the secret, and answer as configured.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
@@ -15,7 +15,7 @@ export interface ReceivedEvent {
   verified: boolean | null;
   /** Why it is not. */
   problem: string | null;
-  /** What it was answered. */
+  /** The answer sent. */
   answered: number;
   body: unknown;
 }
@@ -82,7 +82,7 @@ class Receiver {
 export class Receivers {
   private readonly receivers = new Map<string, Receiver>();
 
-  /** What a receiver got, the newest first. */
+  /** A receiver's requests, the newest first. */
   received(name: string): readonly ReceivedEvent[] {
     return this.receivers.get(name)?.received ?? [];
   }

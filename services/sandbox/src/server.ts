@@ -28,7 +28,7 @@ export interface SandboxOptions {
   now?: () => Date;
   /** Default 12. */
   campaignsPerAccount?: number;
-  /** Rows on a page at most, whatever is asked for: small pages make long listings. Default: what each platform allows. */
+  /** The most rows on a page, whatever limit a request names: small pages make long listings. Default: each platform's limit. */
   pageSizeLimit?: number;
   /** How long an access token is good, in milliseconds. Default one hour. */
   accessTokenLifetimeMs?: number;

@@ -1,4 +1,4 @@
-/** What the sandbox would report of an account, in no platform's words: for tests that compare. */
+/** The figures that the sandbox reports of an account, in no platform's format: for tests that compare. */
 import { decimal } from './platforms/adapter.js';
 import { uuidOf } from './platforms/snapchat.js';
 import { buyingType } from './platforms/tiktok.js';

@@ -15,7 +15,7 @@ export interface SandboxPost {
   status: string;
 }
 
-/** Stricter than the real one: a site is told what belongs to a post, and nothing else that we know of it. */
+/** Stricter than the real one: a site receives a post's own fields, and nothing else that we know of it. */
 const postBody = z.strictObject({
   slug: z.string().optional(),
   title: z.string().optional(),

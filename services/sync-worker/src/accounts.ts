@@ -1,4 +1,4 @@
-/** The ad accounts of a tenant: what a sync reads of them and leaves on them. */
+/** The ad accounts of a tenant: the state that a sync reads and writes. */
 import { openCredentials, sealCredentials, withTenant, type Queryable } from '@stratum/shared';
 import {
   createConnector,

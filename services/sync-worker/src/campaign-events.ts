@@ -1,4 +1,4 @@
-/** Which changes of campaigns are told to others: only of those that were known, so that a first sync tells of none. */
+/** The changes of campaigns that become events: only of known campaigns, so that a first sync reports none. */
 import type { CampaignChanges, DomainEvent } from '@stratum/shared';
 
 /** What others care about of a campaign; budgets as decimals. */

@@ -23,7 +23,7 @@ export class CampaignWriter {
     private readonly startedAt: Date,
   ) {}
 
-  /** Returns how many campaigns are new or changed. Changes of known ones are told in the same transaction. */
+  /** Returns how many campaigns are new or changed. Changes of known ones become events in the same transaction. */
   async writeCampaigns(campaigns: readonly CampaignRecord[]): Promise<number> {
     if (campaigns.length === 0) return 0;
     const rows = await withTenant(this.pool, this.tenantId, async (client) => {
@@ -73,7 +73,7 @@ export class CampaignWriter {
     return written;
   }
 
-  /** An unchanged campaign only gets its `last_synced_at`; `changed` tells the two apart. */
+  /** An unchanged campaign only gets its `last_synced_at`; `changed` distinguishes the two. */
   private async upsertCampaigns(
     client: PoolClient,
     campaigns: readonly CampaignRecord[],

@@ -1,6 +1,6 @@
 /**
- * Campaigns whose spend has reached their budget, told once: for each day, or once for a lifetime budget of one amount. Looked for at the
- * end of a sync, because that is when spend and budgets are fresh. An account's first sync only takes note: what was spent before anybody
+ * Campaigns whose spend has reached their budget, reported once: for each day, or once for a lifetime budget of one amount. Searched at the
+ * end of a sync, because that is when spend and budgets are fresh. An account's first sync only takes note: money spent before anybody
  * listened is no news.
  */
 import { recordDomainEvents, type DomainEvent } from '@stratum/shared';
@@ -20,8 +20,8 @@ interface DepletedBudget {
 }
 
 /**
- * Of a lifetime's spend at least what is stored is known, so a budget that this sum reaches is depleted; only campaigns that have spent in
- * these days are summed up. The key is written in the transaction that tells, so two syncs do not both tell.
+ * The stored days are a lower bound of a lifetime's spend, so a budget that their sum reaches is depleted; only campaigns that have spent in
+ * these days are summed up. The key is written in the transaction of the event, so two syncs do not both report it.
  */
 const DEPLETED = `
   WITH recent AS (
@@ -43,7 +43,7 @@ const DEPLETED = `
       SELECT sum(m.spend) AS spend FROM campaign_metric_daily m
       WHERE m.tenant_id = current_tenant() AND m.campaign_id = spender.id AND m.currency = spender.currency) total
     WHERE total.spend >= lifetime_budget AND NOT EXISTS (
-      SELECT FROM processed_key told WHERE told.tenant_id = current_tenant() AND told.key = spender.key)
+      SELECT FROM processed_key reported WHERE reported.tenant_id = current_tenant() AND reported.key = spender.key)
   ), fresh AS (
     INSERT INTO processed_key (tenant_id, key) SELECT current_tenant(), key FROM reached ON CONFLICT DO NOTHING RETURNING key
   )
@@ -52,7 +52,7 @@ const DEPLETED = `
 
 /**
  * Inside the caller's transaction, as the tenant. The first sync of a day looks at the day before, too: its last hours came with it.
- * @param rebudgeted campaigns whose daily budget this sync has changed: what it was on the day before is not known any more
+ * @param rebudgeted campaigns whose daily budget this sync has changed: the budget of the day before is no longer known
  */
 export async function tellDepletedBudgets(
   client: PoolClient,

@@ -1,4 +1,4 @@
-/** The handlers of the sync queue, with what they need. */
+/** The handlers of the sync queue, and their dependencies. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
 import {
   ENDPOINT_SETTINGS,

@@ -93,7 +93,7 @@ async function syncAccount(
       counts.campaigns_read += campaigns.length;
       counts.campaigns_updated += await writer.writeCampaigns(campaigns);
     }
-    // Only a listing that came to its end tells what is gone.
+    // Only a complete listing shows which campaigns are gone.
     counts.campaigns_removed = await writer.markRemoved();
     for await (const metrics of connector.dailyMetrics(window, { signal })) {
       counts.metric_rows_read += metrics.length;

@@ -5,7 +5,7 @@ import type { PlatformName } from '@stratum/connectors/ad-platforms';
 /** The first sync of an account reaches back this far. */
 const FIRST_DAYS = 28;
 
-/** Platforms restate recent days while conversions are attributed to them: so many are read again each time. */
+/** The recent days read again each time: platforms restate them while conversions are attributed to them. */
 const ATTRIBUTION_LAG_DAYS: Readonly<Record<PlatformName, number>> = {
   meta: 7,
   google: 7,

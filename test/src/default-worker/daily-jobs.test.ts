@@ -452,7 +452,7 @@ describe('the health of the pipeline', () => {
     expect(await alerts()).toEqual([
       { kind: 'pipeline_health', severity: 'warning', close_reason: 'now critical' },
       { kind: 'pipeline_health', severity: 'critical', close_reason: 'recovered' },
-      { kind: 'pipeline_recovered', severity: 'info', close_reason: 'told' },
+      { kind: 'pipeline_recovered', severity: 'info', close_reason: 'reported' },
     ]);
   });
 

@@ -502,7 +502,7 @@ describe('the alert of a rule', () => {
     await rules.evaluate(hoursLater(0.5));
     await rules.evaluate(hoursLater(1));
     expect(await alerts()).toEqual([
-      { opened_at: new Date(NOW), close_reason: 'told again' },
+      { opened_at: new Date(NOW), close_reason: 'raised again' },
       { opened_at: new Date(hoursLater(1)), close_reason: null },
     ]);
     await query('UPDATE campaign_metric_daily SET conversions = 10');

@@ -1,4 +1,4 @@
-/** Whether credentials are good for an account, by asking its platform what the account is. */
+/** Checks that credentials work for an account, by reading the account from its platform. */
 import type { AccountDescription } from './connector.js';
 import { createConnector, type ConnectorOptions } from './create-connector.js';
 import type { PlatformCredentials } from './credentials.js';

@@ -33,7 +33,7 @@ export interface DailyMetricRecord {
   revenue: string | null;
 }
 
-/** What the platform says of the account itself. */
+/** The account as the platform describes it. */
 export interface AccountDescription {
   name: string;
   /** ISO 4217. */
@@ -47,7 +47,7 @@ export interface ReadOptions {
   signal: AbortSignal;
 }
 
-/** What a campaign is to be from now on: targets, never steps, so that telling the platform twice changes nothing more. */
+/** The wanted state of a campaign: targets, never steps, so that applying it twice changes nothing more. */
 export interface CampaignChange {
   status?: 'active' | 'paused';
   /** A decimal string in major units of the account's currency. */

@@ -36,7 +36,7 @@ export class HttpClient {
   }
 
   /**
-   * Any status is an answer: what it means, the platform's connector knows.
+   * Any status is an answer; the platform's connector interprets it.
    * @throws PlatformError `transient` for time-outs, broken connections and broken JSON; the signal's reason when it aborts
    */
   async send(request: HttpRequest): Promise<HttpReply> {

@@ -1,4 +1,4 @@
-/** Checks an answer against what the connector understands. */
+/** Checks an answer against the connector's schema. */
 import type { z } from 'zod';
 import type { PlatformName } from './connector.js';
 import { PlatformError } from './errors.js';

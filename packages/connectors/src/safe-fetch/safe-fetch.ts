@@ -34,7 +34,7 @@ export interface SendOptions {
   /** In milliseconds. Default: as for pages. */
   timeoutMs?: number;
   /**
-   * Of the answer's body only so many bytes are wanted: the rest is not read, and neither its size nor its end matters. Default: all of it,
+   * The most bytes of the answer's body that are wanted: the rest is not read, and neither its size nor its end matters. Default: all of it,
    * and one that is too large is an error.
    */
   keepBytes?: number;
@@ -48,7 +48,7 @@ export type SiteProblem =
   | 'dns'
   | 'timeout'
   | 'connection'
-  /** The answer is not what it should be. */
+  /** The answer is malformed. */
   | 'answer';
 
 /** Why a page could not be had; safe to show. */
@@ -164,7 +164,7 @@ export class SafeFetch {
   }
 }
 
-/** An answer that never ends, or breaks off, has told its status all the same. */
+/** An answer that never ends, or breaks off, still has a status. */
 async function beginning(body: AsyncIterable<Buffer>, bytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -175,13 +175,13 @@ async function beginning(body: AsyncIterable<Buffer>, bytes: number): Promise<st
       if (size >= bytes) break;
     }
   } catch {
-    // What came before is what there is.
+    // The part received so far is the body.
   }
   return Buffer.concat(chunks).subarray(0, bytes).toString('utf8');
 }
 
 /**
- * Why such an address would be refused whatever its name resolves to: for telling whoever types it at once. `undefined`: it may be tried.
+ * The reason to refuse an address whatever its name resolves to, for an immediate message to the person who types it. `undefined`: it may be tried.
  * @param allowedHosts hosts with their ports that are exempt
  */
 export function addressProblem(address: string, allowedHosts: readonly string[]): string | undefined {

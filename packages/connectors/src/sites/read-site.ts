@@ -1,4 +1,4 @@
-/** What a competitor's front page says of itself. What it does not say is null. */
+/** Facts that a competitor's front page states about itself; null where it states none. */
 import { load } from 'cheerio';
 import robotsParser from 'robots-parser';
 import { SiteError, USER_AGENT, type SafeFetch } from '../safe-fetch/index.js';

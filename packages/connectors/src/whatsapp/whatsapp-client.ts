@@ -1,4 +1,4 @@
-/** WhatsApp Cloud API: one message. What it answers is sorted by its code, never by its text or HTTP status. */
+/** WhatsApp Cloud API: one message. Its answers are classified by code, never by its text or HTTP status. */
 import { z } from 'zod';
 
 export interface OutgoingMessage {

@@ -1,4 +1,4 @@
-/** WordPress over its REST API. It has no idempotency either: what is there is looked up before anything is made. */
+/** WordPress over its REST API. It has no idempotency either: existing posts are looked up before one is created. */
 import { SiteError, type FetchedPage, type SafeFetch } from '../safe-fetch/index.js';
 import { z } from 'zod';
 
@@ -56,7 +56,7 @@ export class WordPress {
 
   /**
    * Makes the post, or takes the one that an earlier try has made; under another slug where a different post has it.
-   * @param others posts of the site that are known to be different ones, whatever their titles say
+   * @param others posts of the site known to be different ones, even with an equal title
    */
   async publish(
     post: PostContent,

@@ -6,7 +6,7 @@ const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 const GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
-/** `192.0.2.7`, or `2001:db8:0:1::/64`. @param address as the server tells it */
+/** `192.0.2.7`, or `2001:db8:0:1::/64`. @param address the remote address that the server reports */
 export function clientOf(address: string): string {
   const [, mapped] = MAPPED.exec(address) ?? [];
   if (mapped !== undefined) return mapped;

@@ -9,7 +9,7 @@ function from(ip: string): FastifyRequest {
   return { ip, log: { warn: () => undefined } } as unknown as FastifyRequest;
 }
 
-test('an address gets its allowance back bit by bit, and is told when it has some', () => {
+test('an address regains its allowance gradually, and learns when it has some', () => {
   let now = 0;
   const attempts = new FailedAttempts(6, () => now);
   const request = from('192.0.2.1');

@@ -9,7 +9,7 @@ import { clientOf } from './client-address.js';
 
 /** Addresses, and keys, remembered; the longest unseen are forgotten first. */
 const MAX_REMEMBERED = 10_000;
-/** How long a key that worked is let through whatever else comes from its address, in milliseconds. */
+/** How long a key that worked stays exempt from its address's limit, in milliseconds. */
 const TRUSTED_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
@@ -57,7 +57,7 @@ export class FailedAttempts {
       request.log.warn({ address: request.ip }, 'address blocked temporarily: too many invalid keys');
   }
 
-  /** What is left by now. */
+  /** The attempts left now. */
   private refill(allowance: Allowance): number {
     const now = this.now();
     const earned = (Math.max(0, now - allowance.at) * this.perMinute) / MINUTE_MS;

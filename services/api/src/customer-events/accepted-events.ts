@@ -42,7 +42,7 @@ export class AcceptedEvents {
     }
   }
 
-  /** Room for a request of so many bytes, given back by what it returns. @throws ProblemError `unavailable` when there is none */
+  /** Reserves room for a request of `bytes` bytes; the returned function releases it. @throws ProblemError `unavailable` when there is none */
   hold(bytes: number): () => void {
     if (this.heldBytes + bytes > this.options.maxBytes) throw unavailable('The ingestion buffer is full.');
     this.heldBytes += bytes;

@@ -1,4 +1,4 @@
-/** How many events a source may send: so many a second, and as many at once. */
+/** How many events a source may send: a rate per second, and as many in one burst. */
 interface Bucket {
   left: number;
   at: number;
@@ -18,7 +18,7 @@ export class EventRate {
     bucket.left = Math.min(this.perSecond, bucket.left + ((now - bucket.at) * this.perSecond) / 1_000);
     bucket.at = now;
     if (bucket.left <= 0) return Math.max(1, Math.ceil(-bucket.left / this.perSecond));
-    // A batch is taken whole: what it takes too much is missing afterwards.
+    // A batch is taken whole: any excess is owed by later ones.
     bucket.left -= events;
     return undefined;
   }

@@ -6,7 +6,7 @@ export interface EventTime {
   originalTimestamp: string | undefined;
 }
 
-/** What is older is a clock that was never set. */
+/** An earlier time comes from a clock that was never set. */
 const EARLIEST = Date.UTC(2000, 0, 1);
 const DATE = /^\d{4}-\d{2}-\d{2}(?:$|[T ])/;
 const ZONE = /(?:Z|[+-]\d{2}:?\d{2})$/i;

@@ -1,4 +1,4 @@
-/** From a request's body to events that can be stored, and what is wrong with the others. */
+/** From a request's body to events that can be stored, and the faults of the others. */
 import { randomUUID } from 'node:crypto';
 import {
   customerEventSchema,
@@ -13,7 +13,7 @@ import { eventTime, parseTime } from './event-time.js';
 const MAX_EVENT_BYTES = 32 * 1024;
 /** Deeper than anybody nests properties; every reader of them goes in recursively. */
 const MAX_DEPTH = 50;
-/** UTF-16 units of a text take at most so many bytes each. */
+/** The most bytes that a UTF-16 unit of a text takes. */
 const MAX_BYTES_PER_UNIT = 3;
 
 /** Of Segment's short paths. */
@@ -34,7 +34,7 @@ export interface ReadEvents {
 
 type Fields = Record<string, unknown>;
 
-/** @throws ProblemError `bad-request` for what is no JSON object */
+/** @throws ProblemError `bad-request` unless the value is a JSON object */
 export function parseBody(body: unknown): Fields {
   if (!Buffer.isBuffer(body) || body.length === 0)
     throw new ProblemError('bad-request', 'body: must not be empty. Send a JSON object.');
@@ -67,7 +67,7 @@ export function readEvents(body: Fields, kind: EventType | 'batch', receivedAt: 
 
 type Problem = Omit<EventProblem, 'index'>;
 
-/** JSON of the event, or what is wrong with it. */
+/** The event's JSON, or its fault. */
 function readEvent(
   event: unknown,
   batch: Fields | undefined,

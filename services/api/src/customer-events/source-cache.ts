@@ -1,6 +1,6 @@
 /**
- * Which source a write key belongs to, remembered for some seconds: browsers ask thousands of times a second. What is known to be no key is
- * remembered, too. While the database does not answer, what was known goes on counting: events need the broker alone.
+ * Which source a write key belongs to, remembered for some seconds: browsers ask thousands of times a second. Unknown keys are
+ * remembered, too. While the database does not answer, remembered keys stay valid: events need the broker alone.
  */
 import { looksLikeWriteKey, sourceOfKey, type KnownSource } from '@stratum/shared/customer-events';
 import type { Pool } from 'pg';

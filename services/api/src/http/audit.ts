@@ -1,5 +1,5 @@
 /**
- * Every change through the API is told to the audit stream before it takes effect: an event may tell of a change that then failed, but
+ * Every change through the API is published to the audit stream before it takes effect: an event may report a change that then failed, but
  * no change goes untold.
  */
 import { randomUUID } from 'node:crypto';
@@ -10,7 +10,7 @@ import { ProblemError } from './problem.js';
 import type { ApiResources } from './types.js';
 
 export interface AuditedChange {
-  /** What is done, for example `task.enqueued`. */
+  /** The action, for example `task.enqueued`. */
   action: string;
   /** To what, for example `task/17`. */
   subject: string;

@@ -1,4 +1,4 @@
-/** Bodies may come compressed; what they grow to is bounded like any other body. */
+/** Bodies may be compressed; their decompressed size is bounded like any other body. */
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { Transform, type Duplex } from 'node:stream';
 import { ProblemError } from './problem.js';

@@ -1,6 +1,6 @@
 /**
  * A request that is repeated under the same `Idempotency-Key` does what it did before, for a day: its effect has an id that comes from
- * the key, and what was asked for is remembered, so that the key cannot be used for something else.
+ * the key, and the request is remembered, so that the key cannot be used for another one.
  */
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
@@ -26,15 +26,15 @@ export const idempotencyHeaders = z.object({
 const entrySchema = z.object({
   fingerprint: z.string(),
   done: z.boolean(),
-  /** What it made: not always what it would have made, where the same was there already. */
+  /** The id of the result: an earlier one's where the same thing existed already. */
   made: z.string().optional(),
 });
 
 export interface IdempotentRequest {
-  /** What tells requests of different callers and kinds apart. */
+  /** Separates the keys of different callers and kinds of request. */
   scope: readonly (string | number)[];
   key: string;
-  /** What is asked for. */
+  /** The request's content. */
   body: unknown;
 }
 
@@ -55,8 +55,8 @@ export class Idempotency {
 
   /**
    * Runs `effect`, unless it is known to have been done. A request whose earlier try was cut short does it again: the id makes that
-   * harmless. Resolves with the id of what was made, now or then.
-   * @param effect resolves with the id of what it has made
+   * harmless. Resolves with the id of the result, made now or earlier.
+   * @param effect resolves with the id of its result
    * @throws ProblemError `invalid` when the key stood for another request
    */
   async run(request: IdempotentRequest, effect: () => Promise<string>): Promise<string> {

@@ -32,7 +32,7 @@ export function encodeCursor(position: unknown): string {
 }
 
 /**
- * The page of what was found by asking for one item more than it holds, which tells whether there is a next one.
+ * A page made from a query for one item more than it holds: the extra item shows that there is a next page.
  * @param positionOf where the page after an item begins, for `decodeCursor`
  */
 export function cutPage<Found, View>(

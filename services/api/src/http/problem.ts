@@ -1,4 +1,4 @@
-/** Errors as RFC 9457 problem details: what is wrong, with which field, and what to do. */
+/** Errors as RFC 9457 problem details: the fault, its field, and the remedy. */
 import { InvalidPayloadError, InvalidWorkflowError, JobsError, type JobsErrorCode } from '@stratum/jobs';
 import { ApiKeyError } from '@stratum/shared/api-keys';
 import { DatabaseError } from 'pg';
@@ -107,7 +107,7 @@ const JOBS_PROBLEMS: Partial<Record<JobsErrorCode, ProblemKind>> = {
   unknown_workflow: 'not-found',
 };
 
-/** What an error is to the one who asked. What nobody foresaw is `internal`, and says nothing of its inside. */
+/** The problem that a client sees for an error. An unforeseen error is `internal` and reveals no detail. */
 export function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (hasZodFastifySchemaValidationErrors(error)) return fromValidation(error);

@@ -10,7 +10,7 @@ const RETRY_MS = 1_000;
 
 /**
  * Sends each item until there are no more, or the client is gone. An event's id comes from what it says, so a client that comes back
- * with `Last-Event-ID` to any process is not told again what it knows. One that has stopped reading is cut off: it would keep its place
+ * with `Last-Event-ID` to any process does not receive an event twice. One that has stopped reading is cut off: it would keep its place
  * for ever.
  */
 export async function sendEvents(
@@ -41,7 +41,7 @@ export async function sendEvents(
     else if (isRead) isRead = false;
     else raw.destroy();
   }, keepAliveMs);
-  // What is still to be read when all has been said counts, too.
+  // Data still unread after the last event count, too.
   raw.once('close', () => clearInterval(keepAlive));
   try {
     for await (const item of items) {

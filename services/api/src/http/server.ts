@@ -26,7 +26,7 @@ export async function createServer(
 ): Promise<ApiServer> {
   const app = fastify({
     loggerInstance: logger,
-    // One line for each request would be the most of the log; failures are told by the error handler.
+    // A line for each request would drown the log; the error handler logs failures.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: configuration.API_BODY_LIMIT,

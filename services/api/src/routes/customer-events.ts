@@ -53,7 +53,7 @@ export function customerEventRoutes(
   const sources = new SourceCache(pool);
   const rate = new EventRate(configuration.INGEST_RATE_LIMIT);
 
-  // A scope of its own: a body is read whatever its content type.
+  // A scope of its own: a body of any content type is read.
   app.register(async (scope: ApiServer) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -63,7 +63,7 @@ export function customerEventRoutes(
         method: 'POST',
         url: path,
         bodyLimit: MAX_BODY_BYTES,
-        // Before the body is read: what comes is bounded, whoever sends it.
+        // Before the body is read: every sender's requests are bounded.
         onRequest: async (request, reply) => {
           reply.raw.once('close', accepted.hold(announcedBytes(request)));
           // One that says nothing of its body would count as one that has none.

@@ -109,7 +109,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
       const { id } = request.params;
       const letter = await ownLetter(resources, request, id);
       const payload = checkedPayload(request, letter, request.body?.payload);
-      await told(request, 'dead_letter.replayed', letter, { edited: payload !== undefined });
+      await recordAction(request, 'dead_letter.replayed', letter, { edited: payload !== undefined });
       await deadLetters.replay(id, payload === undefined ? {} : { payload });
       return reply.code(202).send({ id });
     },
@@ -155,13 +155,13 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     handler: async (request, reply) => {
       const { id } = request.params;
       const letter = await ownLetter(resources, request, id);
-      await told(request, 'dead_letter.discarded', letter);
+      await recordAction(request, 'dead_letter.discarded', letter);
       if (!(await deadLetters.discard(id))) throw notFound(`The dead letter "${id}"`);
       return reply.code(204).send();
     },
   });
 
-  function told(
+  function recordAction(
     request: FastifyRequest,
     action: string,
     { id, task, tenant }: DeadLetter,

@@ -1,4 +1,4 @@
-/** What was sent to a subscription, trying it out, and sending again. */
+/** Deliveries of a subscription: list them, send a test event, send one again. */
 import { withTenant } from '@stratum/shared';
 import {
   addTestEvent,
@@ -74,7 +74,7 @@ function testRoute(app: ApiServer, resources: ApiResources): void {
     config: { access: 'webhooks:admin' },
     schema: {
       tags,
-      summary: 'Send a test event, whatever the subscription status',
+      summary: 'Send a test event, also to a paused subscription',
       description:
         'Sends an event of type `ping` once. The response is listed among the deliveries and in the task result.',
       params: subscriptionParams,

@@ -95,7 +95,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
           scopes: wanted,
           ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
         });
-        await told(request, tenantId, 'key.created', created.key.id, { name, scopes: wanted });
+        await recordAction(request, tenantId, 'key.created', created.key.id, { name, scopes: wanted });
         return created;
       });
       return reply.code(201).send({ ...toView(made.key), key: made.text });
@@ -116,7 +116,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
       const tenantId = ownerOf(request);
       const made = await withTenant(pool, tenantId, async (client) => {
         const rotated = await rotateApiKey(client, id);
-        if (rotated !== undefined) await told(request, tenantId, 'key.rotated', id);
+        if (rotated !== undefined) await recordAction(request, tenantId, 'key.rotated', id);
         return rotated;
       });
       if (made === undefined) throw notFound(`The key "${id}"`);
@@ -138,7 +138,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
       const tenantId = ownerOf(request);
       const revoked = await withTenant(pool, tenantId, async (client) => {
         const done = await revokeApiKey(client, id);
-        if (done) await told(request, tenantId, 'key.revoked', id);
+        if (done) await recordAction(request, tenantId, 'key.revoked', id);
         return done;
       });
       if (!revoked) throw notFound(`The key "${id}"`);
@@ -146,7 +146,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
     },
   });
 
-  function told(
+  function recordAction(
     request: FastifyRequest,
     tenantId: number,
     action: string,

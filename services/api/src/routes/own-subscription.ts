@@ -1,4 +1,4 @@
-/** What the routes of subscriptions have in common: the answer for one that is not there, and the audit trail. */
+/** Shared by the subscription routes: the answer for a missing subscription, and the audit trail. */
 import type { Subscription } from '@stratum/shared/subscriptions';
 import type { FastifyRequest } from 'fastify';
 import { requireTenant } from '../auth/authenticate.js';

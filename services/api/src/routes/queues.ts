@@ -1,4 +1,4 @@
-/** Queues and workers: shared by all tenants, so a tenant sees only what of its own waits. */
+/** Queues and workers: shared by all tenants, so a tenant sees only its own waiting tasks. */
 import type { QueueDepth } from '@stratum/jobs';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -80,7 +80,7 @@ export function queueRoutes(app: ApiServer, resources: ApiResources, rates: Queu
       const { queue } = requireQueue(resources, request.params.queue);
       if (request.body.confirm !== queue)
         throw invalid('body.confirm', `must be the name of the queue, "${queue}"`);
-      await told(request, 'queue.purged', queue);
+      await recordAction(request, 'queue.purged', queue);
       return { queue, purged: await resources.client.purge(queue) };
     },
   });
@@ -99,14 +99,14 @@ export function queueRoutes(app: ApiServer, resources: ApiResources, rates: Queu
       },
       handler: async (request) => {
         const { queue } = requireQueue(resources, request.params.queue);
-        await told(request, `queue.${paused ? 'paused' : 'resumed'}`, queue);
+        await recordAction(request, `queue.${paused ? 'paused' : 'resumed'}`, queue);
         await resources.client.control[verb](queue);
         return { queue, paused };
       },
     });
   }
 
-  function told(request: FastifyRequest, action: string, queue: string): Promise<void> {
+  function recordAction(request: FastifyRequest, action: string, queue: string): Promise<void> {
     return audit(resources, request, { action, subject: `queue/${queue}`, tenantId: undefined });
   }
 }

@@ -131,7 +131,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
         name: scope.stored(entry.name),
         payload: scope.payload(entry.task, entry.payload),
       };
-      await told(request, 'schedule.added', entry.name, { task: entry.task });
+      await recordAction(request, 'schedule.added', entry.name, { task: entry.task });
       return reply.code(201).send(scope.view(await schedules.add(stored)));
     },
   });
@@ -165,7 +165,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
         const task = typeof edits['task'] === 'string' ? edits['task'] : entry.task;
         edits['payload'] = scope.payload(task, edits['payload'] ?? entry.payload);
       }
-      await told(request, 'schedule.changed', request.params.name, {
+      await recordAction(request, 'schedule.changed', request.params.name, {
         fields: Object.keys(request.body),
         ...(enabled === undefined ? {} : { enabled }),
       });
@@ -182,7 +182,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     schema: { tags, summary: 'Remove an entry', params: nameParams, response: { 204: z.undefined() } },
     handler: async (request, reply) => {
       const { entry } = await own(request, request.params.name);
-      await told(request, 'schedule.removed', request.params.name);
+      await recordAction(request, 'schedule.removed', request.params.name);
       await schedules.remove(entry.name);
       return reply.code(204).send();
     },
@@ -199,7 +199,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     },
     handler: async (request, reply) => {
       const { entry } = await own(request, request.params.name);
-      await told(request, 'schedule.run', request.params.name);
+      await recordAction(request, 'schedule.run', request.params.name);
       const { id } = await schedules.run(entry.name);
       return reply.code(202).send({ id });
     },
@@ -219,7 +219,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     return { scope, entry };
   }
 
-  function told(
+  function recordAction(
     request: FastifyRequest,
     action: string,
     entry: string,
@@ -239,7 +239,7 @@ interface EntryScope {
   owns: (entry: ScheduleView) => boolean;
   /** The name in the platform's space. */
   stored: (shown: string) => string;
-  /** What the entry's task is given. */
+  /** The payload of the entry's task. */
   payload: (task: string, given: unknown) => Record<string, unknown>;
   view: (entry: ScheduleView) => z.output<typeof entrySchema>;
 }

@@ -82,7 +82,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
       const made = await named(() =>
         withTenant(pool, tenantId, async (client) => {
           const created = await createSource(client, { name: wanted, allowedOrigins });
-          await told(request, tenantId, 'source.created', created.source.id, { name: wanted });
+          await recordAction(request, tenantId, 'source.created', created.source.id, { name: wanted });
           return created;
         }),
       );
@@ -121,7 +121,8 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
       const source = await named(() =>
         withTenant(pool, tenantId, async (client) => {
           const changed = await changeSource(client, id, { name: wanted, allowedOrigins, status });
-          if (changed !== undefined) await told(request, tenantId, 'source.changed', id, { ...request.body });
+          if (changed !== undefined)
+            await recordAction(request, tenantId, 'source.changed', id, { ...request.body });
           return changed;
         }),
       );
@@ -144,7 +145,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
       const tenantId = requireTenant(request);
       const made = await withTenant(pool, tenantId, async (client) => {
         const rotated = await rotateWriteKey(client, id);
-        if (rotated !== undefined) await told(request, tenantId, 'source.rotated', id);
+        if (rotated !== undefined) await recordAction(request, tenantId, 'source.rotated', id);
         return rotated;
       });
       if (made === undefined) throw unknown(id);
@@ -166,7 +167,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
       const tenantId = requireTenant(request);
       const removed = await withTenant(pool, tenantId, async (client) => {
         const done = await removeSource(client, id);
-        if (done) await told(request, tenantId, 'source.removed', id);
+        if (done) await recordAction(request, tenantId, 'source.removed', id);
         return done;
       });
       if (!removed) throw unknown(id);
@@ -174,7 +175,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     },
   });
 
-  function told(
+  function recordAction(
     request: FastifyRequest,
     tenantId: number,
     action: string,

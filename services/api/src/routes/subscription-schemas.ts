@@ -1,4 +1,4 @@
-/** What the subscription routes take and give. */
+/** Requests and responses of the subscription routes. */
 import { DOMAIN_EVENT_TYPES } from '@stratum/shared';
 import {
   MESSAGE_STATES,

@@ -105,7 +105,12 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
       const { event_types: types, ...wishes } = request.body;
       const made = await withTenant(pool, tenantId, async (client) => {
         const created = await createSubscription(client, keys, { tenantId, ...wishes, eventTypes: types });
-        await told(request, 'subscription.created', created.subscription.id, facts(created.subscription));
+        await recordAction(
+          request,
+          'subscription.created',
+          created.subscription.id,
+          facts(created.subscription),
+        );
         return created;
       }).catch(subscriptionProblem);
       return reply.code(201).send({ ...toSubscriptionView(made.subscription), secret: made.secret });
@@ -138,7 +143,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
           ...(types === undefined ? {} : { eventTypes: types }),
           ...(text === undefined ? {} : { description: text }),
         });
-        if (updated !== undefined) await told(request, 'subscription.updated', id, facts(updated));
+        if (updated !== undefined) await recordAction(request, 'subscription.updated', id, facts(updated));
         return updated;
       });
       return toSubscriptionView(existing(changed, id));
@@ -158,7 +163,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
       const { id } = request.params;
       const removed = await withTenant(pool, requireTenant(request), async (client) => {
         const done = await removeSubscription(client, id);
-        if (done) await told(request, 'subscription.removed', id);
+        if (done) await recordAction(request, 'subscription.removed', id);
         return done;
       });
       if (!removed) throw unknownSubscription(id);
@@ -180,7 +185,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
       const tenantId = requireTenant(request);
       const made = await withTenant(pool, tenantId, async (client) => {
         const rotated = await rotateSecret(client, keys, { tenantId, id });
-        if (rotated !== undefined) await told(request, 'subscription.secret_rotated', id);
+        if (rotated !== undefined) await recordAction(request, 'subscription.secret_rotated', id);
         return rotated;
       });
       if (made === undefined) throw unknownSubscription(id);
@@ -188,7 +193,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
     },
   });
 
-  function told(
+  function recordAction(
     request: FastifyRequest,
     action: string,
     id: string,

@@ -1,4 +1,4 @@
-/** What the task routes take and give. */
+/** Requests and responses of the task routes. */
 import { PRIORITIES, TASK_STATES, taskRecordSchema, type EnqueueOptions } from '@stratum/jobs';
 import { z } from 'zod';
 

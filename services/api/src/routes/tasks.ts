@@ -23,7 +23,7 @@ import {
 const tags = ['tasks'];
 const MAX_WAIT_SECONDS = 60;
 
-/** What of the API's own the task routes use. */
+/** The parts of the API that the task routes use. */
 export interface TaskRouteParts {
   idempotency: Idempotency;
   longRequests: LongRequests;
@@ -37,7 +37,7 @@ export function taskRoutes(app: ApiServer, resources: ApiResources, parts: TaskR
   revokeRoute(app, resources);
 }
 
-/** A tenant sees what it may ask for; a key of the platform everything. */
+/** A tenant sees the tasks that it may enqueue; a platform key sees all of them. */
 function tasksOf(request: FastifyRequest): readonly TaskContract[] {
   return request.principal?.tenantId === undefined ? TASKS : TENANT_TASKS;
 }
@@ -95,7 +95,7 @@ function enqueueRoute(
       const tenantId = tenantOf(request);
       const { options } = request.body;
       const payload = ownPayload(request.body.payload, tenantId);
-      // What the platform does for a tenant and what the tenant does itself share no keys.
+      // The platform acting for a tenant and the tenant itself share no idempotency keys.
       const scope = String(tenantId ?? '_');
       const enqueue = async (id?: string): Promise<z.output<typeof enqueuedSchema>> => {
         await audit(resources, request, {
@@ -156,7 +156,7 @@ function unknownTaskRoute(app: ApiServer): void {
   });
 }
 
-/** @throws ProblemError `not-found` for what nobody has seen, and for what is another tenant's alike */
+/** @throws ProblemError `not-found` for an unknown id, and equally for another tenant's */
 async function ownRecord(
   { client }: Pick<ApiResources, 'client'>,
   request: FastifyRequest,

@@ -49,7 +49,7 @@ export function webhookEndpointRoutes(
   changeRoutes(app, resources, parts);
 }
 
-/** Works as the tenant; what is wrong with an endpoint is told by its field. */
+/** Works as the tenant; an endpoint's fault is reported with its field. */
 async function asTenant<T>(
   { pool }: ApiResources,
   request: FastifyRequest,
@@ -152,7 +152,7 @@ function changeRoutes(
   resources: ApiResources,
   { endpoints, publicUrl }: EndpointRouteParts,
 ): void {
-  const told = (
+  const recordAction = (
     request: FastifyRequest,
     tenantId: number,
     action: string,
@@ -182,7 +182,7 @@ function changeRoutes(
         const endpoint = await changeWebhookEndpoint(client, id, request.body);
         const { name: newName, status } = request.body;
         if (endpoint !== undefined)
-          await told(request, tenantId, 'webhook.changed', id, { name: newName, status });
+          await recordAction(request, tenantId, 'webhook.changed', id, { name: newName, status });
         return endpoint;
       });
       if (changed === undefined) throw unknown(id);
@@ -213,7 +213,7 @@ function changeRoutes(
       const rotated = await asTenant(resources, request, async (client, tenantId) => {
         const made = await rotateWebhookSecret(client, keys, id, { secret: given, graceSeconds });
         if (made !== undefined)
-          await told(request, tenantId, 'webhook.rotated', id, { grace_seconds: graceSeconds });
+          await recordAction(request, tenantId, 'webhook.rotated', id, { grace_seconds: graceSeconds });
         return made;
       });
       if (rotated === undefined) throw unknown(id);
@@ -236,7 +236,7 @@ function changeRoutes(
       const removed = await asTenant(resources, request, async (client, tenantId) => {
         const endpoint = await findWebhookEndpoint(client, id);
         if (endpoint === undefined || !(await removeWebhookEndpoint(client, id))) return undefined;
-        await told(request, tenantId, 'webhook.removed', id);
+        await recordAction(request, tenantId, 'webhook.removed', id);
         return endpoint;
       });
       if (removed === undefined) throw unknown(id);

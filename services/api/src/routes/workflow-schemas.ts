@@ -1,4 +1,4 @@
-/** What the workflow routes take and give. */
+/** Requests and responses of the workflow routes. */
 import { TASK_STATES, WORKFLOW_STATES, workflowDefinitionSchema, type WorkflowNode } from '@stratum/jobs';
 import { z } from 'zod';
 

@@ -47,7 +47,7 @@ export function workflowRoutes(
       const tenantId = tenantOf(request);
       const definition = tenantId === undefined ? request.body : ownWorkflow(request.body, tenantId);
       const start = async (id?: string): Promise<{ id: string; duplicate: boolean }> => {
-        await told(request, 'workflow.started', id ?? '(new)', tenantId);
+        await recordAction(request, 'workflow.started', id ?? '(new)', tenantId);
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `start` checks it, and names what is wrong
         return workflows.start(definition as unknown as WorkflowDefinition, {
           ...(id === undefined ? {} : { id }),
@@ -146,7 +146,7 @@ export function workflowRoutes(
       const { id } = request.params;
       const { terminate } = request.query;
       const { tenant } = await ownView(request, id);
-      await told(request, 'workflow.cancelled', id, tenant === null ? undefined : Number(tenant), {
+      await recordAction(request, 'workflow.cancelled', id, tenant === null ? undefined : Number(tenant), {
         terminate,
       });
       const outcome = await workflows.cancel(id, { terminate });
@@ -162,7 +162,7 @@ export function workflowRoutes(
     throw notFound(`The workflow "${id}"`);
   }
 
-  function told(
+  function recordAction(
     request: FastifyRequest,
     action: string,
     id: string,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Admission } from './admission.js';
 
-test('so many of one endpoint in a second, and no more; others have their own', async () => {
+test('one endpoint is limited per second; others have limits of their own', async () => {
   let now = 10_000;
   const admission = new Admission(3, () => now);
   const admit = (id: string): Promise<string> => admission.admit(id, 1, async () => id);
@@ -12,7 +12,7 @@ test('so many of one endpoint in a second, and no more; others have their own', 
   expect(await admit('a')).toBe('a');
 });
 
-test('what is under way is bounded in number and in bytes, and makes room when it ends, however it ends', async () => {
+test('requests in progress are bounded in number and bytes, and make room however they end', async () => {
   const admission = new Admission(1_000_000);
   const endings: (() => void)[] = [];
   const hold = (size: number): Promise<void> =>

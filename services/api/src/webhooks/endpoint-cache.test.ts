@@ -53,7 +53,7 @@ test('a change shows after five seconds, at once where it is asked for or was ma
   expect(await cache.find('known')).toBeUndefined();
 });
 
-test('while the database is away what was known works on for five minutes, and it is asked once a second', async () => {
+test('while the database is away, remembered endpoints work for five minutes, with one lookup a second', async () => {
   const { cache, database, pass } = openCache();
   database.rows.set('known', endpoint('one'));
   await cache.find('known');

@@ -1,6 +1,6 @@
 /**
  * Endpoints by their tokens, remembered for a few seconds, those that do not exist as well: a burst asks the database once. While the
- * database is silent, what was known goes on working.
+ * database is silent, remembered endpoints go on working.
  */
 import type { ReceivingEndpoint } from '@stratum/shared/webhooks';
 import { ProblemError } from '../http/problem.js';
@@ -45,7 +45,7 @@ export class EndpointCache {
     }
   }
 
-  /** As the database has it now, where what is remembered may be out of date: a secret may just have been changed. */
+  /** The endpoint as the database has it now: the remembered one may be out of date, for example its secret. */
   async findNewer(token: string): Promise<ReceivingEndpoint | undefined> {
     const known = this.entries.get(token);
     if (known !== undefined && known.loadedAt > this.now() - PATIENCE_MS) return known.endpoint;

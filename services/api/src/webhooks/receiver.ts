@@ -1,6 +1,6 @@
 /**
  * What happens to a webhook, in this order: find its endpoint → check its signature over the very bytes → take out its events → store
- * them as a task → say 2xx. Whatever fails before the last step is told to the sender, who sends it again; what was stored all the same is
+ * them as a task → say 2xx. A failure before the last step is reported to the sender, who sends again; anything already stored is
  * then known by its id.
  */
 import { PublishError, type JobsClient } from '@stratum/jobs';
@@ -78,7 +78,7 @@ export class WebhookReceiver {
 
   private async find({ source, token }: Address): Promise<ReceivingEndpoint> {
     const endpoint = isSourceName(source) && TOKEN.test(token) ? await this.endpoints.find(token) : undefined;
-    // One answer for all: it tells nobody which part was right.
+    // One answer for all: it reveals to nobody which part was right.
     if (endpoint?.source.name !== source) throw unknownEndpoint();
     return endpoint;
   }

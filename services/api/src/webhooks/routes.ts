@@ -7,7 +7,7 @@ import { toProblem, type ProblemKind } from '../http/problem.js';
 import type { WebhookReceiver } from './receiver.js';
 
 const tags = ['webhooks'];
-/** Batches of Meta are larger than what the API takes elsewhere, in bytes. */
+/** The size limit of a delivery in bytes: Meta's batches exceed the API's usual limit. */
 const MIN_BODY_LIMIT = 4_194_304;
 
 const params = z.object({ source: z.string(), endpoint: z.string() });

@@ -8,7 +8,7 @@ import { WebhookReceiver } from './receiver.js';
 import { startWebhookRetention } from './retention.js';
 import { webhookRoutes } from './routes.js';
 
-/** Senders wait as little as five seconds: what is not stored by then is refused, and they send it again. */
+/** Senders wait as little as five seconds: a delivery not stored by then is refused, and they send it again. */
 const PUBLISHING = { ackTimeoutMs: 1_500, deadlineMs: 3_500 };
 
 /** Ends with the server. */

@@ -9,7 +9,7 @@ import { reportOf, type StepCount } from './summarise.js';
 
 const DAY_MS = 86_400_000;
 const WORK_MEMORY = '128MB';
-/** The rest is told as one. */
+/** The other values are reported as one. */
 const MAX_BREAKDOWN = 20;
 
 export function computeCdpFunnelHandler(pool: Pool): HandlerFor<typeof computeCdpFunnel> {
@@ -90,7 +90,7 @@ async function count(
   };
 }
 
-/** Those whose value is not among the most frequent, as one; a median of theirs was not worked out. */
+/** All values beyond the most frequent as one row, without a median. */
 function restOf(
   events: readonly string[],
   whole: Record<string, number | string | null> | undefined,
@@ -99,8 +99,8 @@ function restOf(
   if (whole === undefined || parts.length < MAX_BREAKDOWN) return [];
   const counts = events.map((_, index) => {
     const column = `reached_${index + 1}`;
-    const told = parts.reduce((sum, row) => sum + Number(row[column] ?? 0), 0);
-    return { profiles: Number(whole[column] ?? 0) - told, medianSeconds: null };
+    const listed = parts.reduce((sum, row) => sum + Number(row[column] ?? 0), 0);
+    return { profiles: Number(whole[column] ?? 0) - listed, medianSeconds: null };
   });
   return counts[0]?.profiles ? [{ value: '(other)', steps: reportOf(events, counts) }] : [];
 }

@@ -1,4 +1,4 @@
-/** What a funnel's report says, from how many profiles reached each step. */
+/** A funnel's report, from the number of profiles that reached each step. */
 import type { StepReport } from '@stratum/shared/customer-data';
 
 export interface StepCount {

@@ -1,4 +1,4 @@
-/** Sees to it that the months of a batch have partitions. What is older than anybody segments by goes to the partition for the rest. */
+/** Ensures that the months of a batch have partitions. Events too old for any segment go to the default partition. */
 import type { Pool } from 'pg';
 
 /** Further back every month of every import would become a table. */

@@ -1,4 +1,4 @@
-/** What an event becomes in the database. */
+/** An event's row in the database. */
 import { hash } from 'node:crypto';
 import { storableJson } from '@stratum/shared';
 import {
@@ -35,10 +35,10 @@ export interface EventRow {
   receivedAt: string;
   /** The strongest first; at least one. */
   identifiers: Identifier[];
-  /** What the event says of the person. */
+  /** The event's facts about the person. */
   traits: Fields | undefined;
   isPurchase: boolean;
-  /** What a purchase brought; what a refund took back is worked out later. */
+  /** A purchase's revenue; a refund's is computed later. */
   revenue: Revenue | undefined;
   refund: Refund | undefined;
 }
@@ -79,7 +79,7 @@ function utc(timestamp: string): string {
   return new Date(timestamp).toISOString();
 }
 
-/** What is particular to a type stands among the properties, where segments find it. */
+/** Fields particular to a type are among the properties, where segments find them. */
 function propertiesOf(event: CustomerEvent): Fields {
   switch (event.type) {
     case 'track':

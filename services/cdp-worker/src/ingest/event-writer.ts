@@ -1,7 +1,7 @@
 /**
  * Writes customer events of one tenant: each once, with whose they are, in one transaction for a batch.
  *
- * 1. One writer of a tenant at a time (an advisory lock): which people a batch makes one depends on what the batch before has found.
+ * 1. One writer of a tenant at a time (an advisory lock): the people that a batch merges depend on the batch before.
  * 2. Ids that were not written before go on; `cdp_message` knows all that were.
  * 3. Who is known is read, who is one is worked out in memory, and what follows is written, all of it or nothing.
  *
@@ -41,7 +41,7 @@ export interface WriteOutcome {
   refusedLinks: number;
 }
 
-/** Events after which the database is told how large its tables have become, and by how many times more before it is told again. */
+/** Events after which the tables are analysed, and the growth factor until they are analysed again. */
 const FIRST_TOLD = 500;
 const TOLD_FACTOR = 5;
 
@@ -54,7 +54,7 @@ export class EventWriter {
     this.partitions = new EventPartitions(options.pool);
   }
 
-  /** Rejects only for what is no fault of the events: then none of them is lost, and all may be given again. */
+  /** Rejects only for causes outside the events: then none is lost, and all may be passed again. */
   async write(tenantId: number, events: readonly IncomingEvent[]): Promise<WriteOutcome> {
     const { rows, rejected } = toRows(events);
     await saveRejected(this.options.pool, tenantId, rejected);
@@ -184,7 +184,7 @@ async function lockTenant(client: PoolClient, tenantId: number): Promise<string>
   return rows[0]?.currency ?? '';
 }
 
-/** Those that were never written; of the same id in a batch the first. */
+/** The events never written; of equal ids in a batch the first. */
 async function newOnes(client: PoolClient, tenantId: number, rows: readonly EventRow[]): Promise<EventRow[]> {
   const byId = new Map<string, EventRow>();
   for (const row of rows) if (!byId.has(row.id)) byId.set(row.id, row);
@@ -205,7 +205,7 @@ function distinct(rows: readonly EventRow[]): Identifier[] {
   return [...byKey.values()];
 }
 
-/** A user that only the profile's `external_id` told of gets an identity, too. */
+/** A user known only by the profile's `external_id` gets an identity, too. */
 function listUsers(people: readonly Person[], { unlisted, profiles }: FoundPeople): void {
   if (unlisted.size === 0) return;
   const roots = new Set(people.map(rootOf));
@@ -232,7 +232,7 @@ async function takeIds(client: PoolClient, count: number): Promise<number[]> {
   return rows.map(({ id }) => Number(id));
 }
 
-/** What the profiles that identifiers came with are part of, up to those that stand for themselves. */
+/** The survivors of the identifiers' profiles, through any chain of merges. */
 async function readParents(
   client: PoolClient,
   tenantId: number,

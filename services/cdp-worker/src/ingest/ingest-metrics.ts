@@ -1,4 +1,4 @@
-/** What the writing of customer events is measured by. */
+/** The metrics of writing customer events. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import { eventStreamNames } from '@stratum/shared/customer-events';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -24,7 +24,7 @@ export class IngestMetrics {
       collect: async () => {
         const manager = await jetstreamManager(connection, { checkAPI: false, timeout: INFO_TIMEOUT_MS });
         const info = await manager.streams.info(stream).catch(() => undefined);
-        // What is not known is not shown: a zero would look healthy.
+        // An unknown value is left out: a zero would look healthy.
         if (info === undefined) waiting.reset();
         else waiting.set(info.state.messages);
       },

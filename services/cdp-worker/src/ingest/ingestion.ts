@@ -92,7 +92,7 @@ export class Ingestion {
     this.lanes = Array.from({ length: LANES }, () => this.run());
   }
 
-  /** Finishes what is being written; what is held besides goes to others. Idempotent. */
+  /** Finishes the current write; other held messages go to other workers. Idempotent. */
   async stop(): Promise<void> {
     if (this.stopped.signal.aborted) return;
     this.stopped.abort();

@@ -1,4 +1,4 @@
-/** What a batch does to the profiles: which are new, which become one, whose each event is. */
+/** A batch's effect on the profiles: new ones, merged ones, and each event's profile. */
 import type { Identifier } from '@stratum/shared/customer-events';
 import type { EventRow } from './event-row.js';
 import { ProfileChange } from './profile-change.js';
@@ -26,7 +26,7 @@ export interface Plan {
   owners: { profileId: number; originId: number | null }[];
   profiles: PlannedProfile[];
   merges: PlannedMerge[];
-  /** By profile; those that are part of another one are told, too, so that a merge can be undone. */
+  /** By profile; merged profiles are included, so that a merge can be undone. */
   changes: Map<number, ProfileChange>;
 }
 

@@ -1,4 +1,4 @@
-/** What a batch adds to a profile. */
+/** The changes that a batch makes to a profile. */
 import { storableJson } from '@stratum/shared';
 import type { EventRow } from './event-row.js';
 import type { Fields } from './revenue.js';

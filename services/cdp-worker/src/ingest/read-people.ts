@@ -1,4 +1,4 @@
-/** What the database knows of the people that a batch names. */
+/** The database's knowledge of the people that a batch names. */
 import type { Identifier } from '@stratum/shared/customer-events';
 import type { PoolClient } from 'pg';
 import { apartKey, keyOf, type KnownPeople, type KnownProfile } from './resolve.js';
@@ -99,7 +99,7 @@ async function readByExternalId(
   });
 }
 
-/** Somebody undid these merges by hand, so there are few. Who has become part of another profile since is told by that one's id. */
+/** Somebody undid these merges by hand, so there are few. A profile merged since is represented by its survivor's id. */
 async function readKeptApart(client: PoolClient, tenantId: number): Promise<Set<string>> {
   const { rows } = await client.query<{ one: string; other: string }>(
     `WITH RECURSIVE undone AS (

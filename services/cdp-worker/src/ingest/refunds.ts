@@ -1,6 +1,6 @@
 /**
- * What a refund takes back: the amount that it tells, yet of an order that is known no more than is left of what it brought; all that is left
- * when it tells no amount. A refund that names only its payment counts when the order of that payment is known: a payment alone was no revenue.
+ * The revenue that a refund takes back: its stated amount, but of a known order at most the revenue left; all of that
+ * when it states no amount. A refund that names only its payment counts when the order of that payment is known: a payment alone was no revenue.
  */
 import type { PoolClient } from 'pg';
 import type { EventRow } from './event-row.js';

@@ -1,6 +1,6 @@
 /**
  * Whose an event is. Identifiers that an event names together belong to one person, and so do all that are joined to them: the sets of a
- * union-find, whose roots are profiles. Runs in memory over what the database knows of a batch's identifiers.
+ * union-find, whose roots are profiles. Runs in memory over the database's knowledge of a batch's identifiers.
  *
  * Joining for certain would make one person of everybody who used one tablet, so a joint that would put too many users, or too many
  * identifiers, into one profile is not made; the event is then that of its strongest identifier.
@@ -15,7 +15,7 @@ export interface KnownProfile {
   events: number;
 }
 
-/** What the database knows of a batch's identifiers; keys are those of `keyOf`. */
+/** The database's knowledge of a batch's identifiers; keys are those of `keyOf`. */
 export interface KnownPeople {
   profiles: ReadonlyMap<string, KnownProfile>;
   /** Pairs that a person has separated, as `apartKey`. */
@@ -110,7 +110,7 @@ export class Resolver {
     private readonly limits: IdentityLimits = DEFAULT_LIMITS,
   ) {}
 
-  /** The person that the event belongs to. Of what it returns only `rootOf` counts, once all events were seen. */
+  /** The event's person. Resolve the returned node with `rootOf`, once all events were seen. */
   resolve({ id: eventId, identifiers }: ResolvableEvent): Person {
     const [strongest, ...others] = identifiers;
     if (strongest === undefined) throw new Error('An event names nobody.');

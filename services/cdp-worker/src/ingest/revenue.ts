@@ -1,4 +1,4 @@
-/** What an event says of money, by Segment's e-commerce specification. */
+/** An event's money fields, by Segment's e-commerce specification. */
 
 export type Fields = Record<string, unknown>;
 
@@ -13,7 +13,7 @@ export interface Refund {
   /** `undefined`: it does not say, so it is all that the order brought. */
   amount: Revenue | undefined;
   order: string | undefined;
-  /** Of senders that know the payment, and not what was ordered with it. */
+  /** From senders that know the payment, and not its order. */
   payment: string | undefined;
 }
 
@@ -24,7 +24,7 @@ export const REFUND = 'Order Refunded';
 const MAX_REVENUE = 1e9;
 const MICROS = 1_000_000;
 
-/** Segment's order: what the shop earns, else what the customer pays. */
+/** Segment's order of fields: the shop's revenue, else the customer's payment. */
 export function revenueOf(properties: Fields): Revenue | undefined {
   for (const field of ['revenue', 'total', 'value']) {
     const micros = microsOf(properties[field]);
@@ -33,11 +33,11 @@ export function revenueOf(properties: Fields): Revenue | undefined {
   return undefined;
 }
 
-/** Some senders write what they give back with a minus. Without an amount it is what the products say that come back. */
+/** Some senders write refunds as negative amounts. Without an amount, the returned products' prices count. */
 export function refundOf(properties: Fields): Refund {
-  const told = revenueOf(properties) ?? productsOf(properties);
+  const stated = revenueOf(properties) ?? productsOf(properties);
   return {
-    amount: told && { ...told, micros: told.micros < 0n ? -told.micros : told.micros },
+    amount: stated && { ...stated, micros: stated.micros < 0n ? -stated.micros : stated.micros },
     order: nameOf(properties['order_id']),
     payment: nameOf(properties['payment_intent']),
   };

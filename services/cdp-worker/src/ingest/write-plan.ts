@@ -1,4 +1,4 @@
-/** Writes what was planned: a handful of statements for a batch of any size, each over arrays. */
+/** Writes a plan: a handful of statements for a batch of any size, each over arrays. */
 import { sealCredentials, type KeyRing } from '@stratum/shared';
 import type { PoolClient } from 'pg';
 import type { EventRow } from './event-row.js';
@@ -119,7 +119,7 @@ async function insertIdentities(
   });
 }
 
-/** What is the loser's becomes the survivor's; where it came from is noted, so that all of it can be given back. */
+/** The loser's rows become the survivor's; their origin is noted, so that a merge can be undone. */
 async function mergeProfiles(
   { client, tenantId }: PlanTarget,
   merges: readonly PlannedMerge[],

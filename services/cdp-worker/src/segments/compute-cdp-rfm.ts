@@ -1,4 +1,4 @@
-/** `compute_cdp_rfm`: quintiles over those who have bought, in which equal values get equal scores; then the round's segments. */
+/** `compute_cdp_rfm`: quintiles over the profiles that have bought, in which equal values get equal scores; then the round's segments. */
 import type { HandlerFor } from '@stratum/jobs';
 import { computeCdpSegment, derivedTaskId, ofTick, withTenant, type computeCdpRfm } from '@stratum/shared';
 import type { Pool } from 'pg';
@@ -29,7 +29,7 @@ export function computeCdpRfmHandler(pool: Pool): HandlerFor<typeof computeCdpRf
     const { scores, segments } = await withTenant(pool, tenantId, async (client) => {
       await client.query(`SELECT pg_advisory_xact_lock(hashtext('stratum.rfm'), $1::int)`, [tenantId]);
       const computed = await client.query<{ scored: number; changed: number }>(COMPUTE, [tenantId]);
-      // Those that name only segments whose members are set by hand wait for nobody.
+      // Segments that depend only on segments set by hand wait for nothing.
       const free = await client.query<{ id: string }>(
         `SELECT s.id FROM cdp_segment s WHERE s.type = 'dynamic' AND NOT EXISTS (
            SELECT FROM cdp_segment d WHERE d.tenant_id = s.tenant_id AND d.id = ANY(s.depends_on) AND d.type = 'dynamic') ORDER BY s.id`,

@@ -1,5 +1,5 @@
 /**
- * `compute_cdp_segment`: one statement finds the members, closes the memberships of those who are none any more and opens those of new
+ * `compute_cdp_segment`: one statement finds the members, closes the memberships of profiles that left and opens those of new
  * ones, and writes the events that tell of it. A run that dies leaves the membership as it was; one that is repeated changes nothing.
  */
 import { TaskError, type HandlerFor } from '@stratum/jobs';
@@ -47,7 +47,7 @@ async function replaceMembers(
   job: { tenantId: number; segmentId: number; now: Date; slot: string | undefined },
 ): Promise<Outcome> {
   const { tenantId, segmentId, now } = job;
-  // Of two runs of one segment the second waits, and sees what the first has done.
+  // Of two runs of one segment the second waits, and sees the first one's changes.
   const { rows } = await client.query<{ definition: unknown; type: string }>(
     'SELECT definition, type FROM cdp_segment WHERE tenant_id = $1 AND id = $2 FOR UPDATE',
     [tenantId, segmentId],
@@ -80,7 +80,7 @@ async function replaceMembers(
        SELECT 'segment.entered' AS type, profile_id, row_number() OVER (ORDER BY profile_id) AS place FROM entered
        UNION ALL
        SELECT 'segment.exited', profile_id, row_number() OVER (ORDER BY profile_id) FROM exited
-     ), told AS (
+     ), logged AS (
        INSERT INTO domain_event (tenant_id, type, data, occurred_at)
        SELECT $1::bigint, type, jsonb_build_object('segment_id', ${segment}, 'profile_ids', jsonb_agg(profile_id ORDER BY profile_id),
          'external_ids', jsonb_agg(p.external_id ORDER BY profile_id)), $2::timestamptz

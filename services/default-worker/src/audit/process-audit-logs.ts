@@ -33,7 +33,7 @@ export function processAuditLogsHandler({
     const names = auditNames(prefix);
     const consumer = await jetstream(connection).consumers.get(names.stream, names.consumer);
     const sum = { written: 0, repeated: 0, refused: 0 };
-    // A fetch waits for what is not there, so it is asked for no more than there is.
+    // A fetch waits for missing messages, so it requests no more than exist.
     for (
       let waiting = await waitingIn(consumer);
       waiting > 0 && !context.signal.aborted;
@@ -66,7 +66,7 @@ export function processAuditLogsHandler({
           const written = await withTenant(pool, tenantId, (client) =>
             appendAuditEvents(client, tenantId, events),
           );
-          // Told to the broker before it is asked what is left.
+          // Acknowledged before the broker is asked for the remainder.
           await Promise.all(received.map(({ message }) => message.ackAck()));
           sum.written += written;
           sum.repeated += received.length - written;
@@ -84,7 +84,7 @@ export function processAuditLogsHandler({
   };
 }
 
-/** Also what was delivered and not acknowledged: a worker that was lost has left it, and it comes again. */
+/** Counts unacknowledged messages as well: a lost worker has left them, and they are delivered again. */
 async function waitingIn(consumer: Consumer): Promise<number> {
   const { num_pending: fresh, num_ack_pending: unsettled } = await consumer.info();
   return fresh + unsettled;

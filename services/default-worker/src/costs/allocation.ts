@@ -35,7 +35,7 @@ export interface AllocationRow {
 
 const SPEND = 'spend';
 const COST_CENTRE = 'cost-centre:';
-/** What nobody has put a label on, or nobody ran on that day to carry. */
+/** Cost without a label, or without a campaign on that day to carry it. */
 const NOBODY = '(none)';
 
 /** Each dimension of each source sums to the source. */
@@ -68,7 +68,7 @@ export function allocateCosts(
   return rows;
 }
 
-/** A cost may be called what the spend is called, and is another source all the same. */
+/** A cost may have the same name as a spend, and is still another source. */
 function sourceOf(name: string): string {
   return name === SPEND ? `${SPEND} (shared cost)` : name;
 }

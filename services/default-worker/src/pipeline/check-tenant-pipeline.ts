@@ -1,4 +1,4 @@
-/** `check_tenant_pipeline`: one row for each look; a change of the status is told once, recovery included. */
+/** `check_tenant_pipeline`: one row for each check; a change of the status is reported once, recovery included. */
 import type { HandlerFor } from '@stratum/jobs';
 import { closeAlert, openAlert, withTenant, type checkTenantPipeline } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
@@ -112,8 +112,8 @@ async function tellChange(
       message: `It was ${before}.`,
       at,
     });
-    // News, not a condition: it is over when it is told.
-    await closeAlert(client, key, 'told', at);
+    // News, not a condition: it is over once reported.
+    await closeAlert(client, key, 'reported', at);
     return;
   }
   await openAlert(client, {

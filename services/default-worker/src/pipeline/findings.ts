@@ -1,4 +1,4 @@
-/** What is wrong with a tenant's data, and how badly. */
+/** Faults of a tenant's data, with their severity. */
 
 export type PipelineStatus = 'healthy' | 'degraded' | 'critical';
 

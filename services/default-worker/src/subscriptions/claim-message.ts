@@ -14,7 +14,7 @@ export interface ClaimedMessage extends MessageKey {
   /** The current one first. */
   secrets: SealedCredentials[];
   event: { type: string; data: unknown; occurredAt: Date };
-  /** Sent to try the subscription out: once, whatever comes of it. */
+  /** A test event: sent once, whatever the outcome. */
   isTest: boolean;
   /** The number of the attempt that is to be made: 1 is the first. */
   attempt: number;

@@ -1,5 +1,5 @@
 /**
- * `deliver_webhook`: claim the message → send → write down what came of it. The message's row says when it is due and who is at it; the task
+ * `deliver_webhook`: claim the message → send → record the outcome. The message's row holds its due time and its claim; the task
  * only carries it out. A receiver that does not take an event is no failure of ours: the task comes back at the time of the next attempt. A
  * worker that is killed between sending and writing sends once more, under the same `webhook-id` and as the same attempt.
  *

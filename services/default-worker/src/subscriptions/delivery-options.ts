@@ -13,7 +13,7 @@ export interface DeliveryOptions {
   pauseAfterFailures?: number;
   /** … if the first of them is so long ago, in milliseconds. Default two days. */
   pauseAfterMs?: number;
-  /** After so many failures in a row a receiver is left in peace for a while between attempts. Default 5. */
+  /** The failures in a row after which a receiver gets a pause between attempts. Default 5. */
   restAfterFailures?: number;
   /** For so long, in milliseconds. Default 30,000. */
   restMs?: number;

@@ -1,4 +1,4 @@
-/** One request to a receiver, and what came of it. */
+/** One request to a receiver, and its outcome. */
 import { CredentialsError, type KeyRing } from '@stratum/shared';
 import { SiteError, type SafeFetch } from '@stratum/connectors/safe-fetch';
 import { formatEventId, openSecret, signedHeaders } from '@stratum/shared/subscriptions';
@@ -23,7 +23,7 @@ export interface AttemptResult {
 const KEPT_RESPONSE_BYTES = 1_024;
 const USER_AGENT = 'Stratum-Webhooks/1.0';
 
-/** Never rejects for what the receiver does. @throws the signal's reason when the worker gives the task up */
+/** Never rejects because of the receiver. @throws the signal's reason when the worker abandons the task */
 export async function sendEvent(
   site: Pick<SafeFetch, 'send'>,
   keys: KeyRing,

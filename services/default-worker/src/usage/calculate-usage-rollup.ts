@@ -27,7 +27,7 @@ export function calculateUsageRollupHandler(
   dependencies: Pick<DefaultDependencies, 'pool' | 'connection' | 'topology'>,
 ): HandlerFor<typeof calculateUsageRollup> {
   return async (_payload, context) => {
-    // What a tenant uses of the platform is counted in UTC's days.
+    // A tenant's usage of the platform is counted by UTC day.
     const date = addDays(tickTime(context).toISOString().slice(0, 10), -1);
     const [tenants, use] = await Promise.all([
       activeTenants(dependencies.pool),

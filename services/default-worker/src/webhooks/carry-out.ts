@@ -5,7 +5,7 @@ import type { PoolClient } from 'pg';
 import type { EnqueuedTask } from './delivery-row.js';
 import type { IncomingEvent, Plan } from './plan.js';
 
-/** @param occasion tells a replay from the first time, and replays apart */
+/** @param occasion distinguishes a replay from the first run, and replays from each other */
 export async function enqueuePlanned(
   context: Pick<TaskContext, 'enqueue'>,
   event: IncomingEvent,
@@ -29,7 +29,7 @@ export async function enqueuePlanned(
   return enqueued;
 }
 
-/** Inside the caller's transaction, as the tenant. Returns what was done, in words; `undefined` where nothing follows. */
+/** Inside the caller's transaction, as the tenant. Returns a description of the effect; `undefined` where nothing follows. */
 export async function changePlanned(client: PoolClient, plan: Plan): Promise<string | undefined> {
   if (plan.change === undefined) return plan.effect;
   const done = await plan.change(client);

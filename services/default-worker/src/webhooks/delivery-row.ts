@@ -74,7 +74,7 @@ export async function closeDelivery(
 
 const MAX_ERROR = 1_000;
 
-/** What has been processed stays so, whatever goes wrong afterwards. */
+/** A processed event stays processed, even if a later step fails. */
 export async function failDelivery(client: PoolClient, id: number, error: string): Promise<void> {
   await client.query(
     `UPDATE webhook_delivery SET state = 'failed', processed_at = now(), error = $2 WHERE id = $1 AND state IN ('received', 'failed')`,

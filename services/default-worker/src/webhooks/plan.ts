@@ -22,7 +22,7 @@ export interface IncomingEvent {
 export interface PlannedTask {
   contract: TaskContract;
   payload: unknown;
-  /** Where several events lead to one task: what they have in common, and when it is to run. Default: a task of its own, at once. */
+  /** For several events that lead to one task: their common key, and the task's time. Default: a task of its own, at once. */
   shared?: { key: string; at: Date };
 }
 
@@ -30,7 +30,7 @@ export interface Plan {
   /** In words. `undefined`: nothing follows. */
   effect: string | undefined;
   tasks: PlannedTask[];
-  /** A change in the database, as the tenant; returns what it did, in words. Has to be harmless when it is repeated. */
+  /** A change in the database, as the tenant; returns a description of it. Must be harmless when repeated. */
   change?: (client: PoolClient) => Promise<string>;
 }
 

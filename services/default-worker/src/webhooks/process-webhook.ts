@@ -24,7 +24,7 @@ export interface WebhookDependencies {
   keys: KeyRing;
 }
 
-/** After so many failures in one run the others are left to the next attempt: it is not the events that are wrong. */
+/** The failures in one run after which the others are left to the next attempt: the events are then not at fault. */
 const MAX_FAILURES = 3;
 
 type Outcome = 'processed' | 'ignored' | 'repeated' | 'failed';

@@ -1,4 +1,4 @@
-/** Contacts as webhooks change them. The latest word of a contact counts, in whatever order words arrive. */
+/** Contacts as webhooks change them. A contact's latest message decides, in any order of arrival. */
 import { createHash } from 'node:crypto';
 import { sealCredentials } from '@stratum/shared';
 import type { PoolClient } from 'pg';
@@ -15,7 +15,7 @@ export interface Inbound {
   wrote: boolean;
 }
 
-/** Inside the caller's transaction, as the tenant. Who is not known yet becomes a contact. Returns what was noted, in words. */
+/** Inside the caller's transaction, as the tenant. An unknown sender becomes a contact. Returns a description of the change. */
 export async function noteInbound(
   client: PoolClient,
   { tenantId, keys }: Pick<IncomingEvent, 'tenantId' | 'keys'>,

@@ -1,4 +1,4 @@
-/** `process_scheduled_whatsapp`: claims what is due and enqueues one sending each. What is claimed and not enqueued is claimed again later. */
+/** `process_scheduled_whatsapp`: claims due messages and enqueues one task for each. A message claimed and not enqueued is claimed again later. */
 import type { HandlerFor } from '@stratum/jobs';
 import { sendWhatsappMessage, tickTime, type processScheduledWhatsapp } from '@stratum/shared';
 import type { Pool } from 'pg';

@@ -1,5 +1,5 @@
 /**
- * `send_whatsapp_message`: check again at this very moment → note that sending begins → send → note what came of it.
+ * `send_whatsapp_message`: check again at this very moment → note that sending begins → send → note the outcome.
  *
  * The provider knows no idempotency, so a message whose sending has begun and whose end nobody knows is never sent again: it becomes
  * `unknown`, and the provider's report settles it.
@@ -66,7 +66,7 @@ const MINUTE_MS = 60_000;
 const MAX_RETRIES = sendWhatsappMessage.retry.maxRetries ?? 0;
 const PAUSED_RETRY_MS = 15 * MINUTE_MS;
 
-/** What is to happen before anything is sent. */
+/** The checks before anything is sent. */
 type Start =
   | { kind: 'send'; row: MessageRow }
   | { kind: 'done'; state: string; providerId: string | null }
@@ -205,7 +205,7 @@ async function settle(
     result,
   }: { tenantId: number; messageId: number; row: MessageRow; result: SendResult },
 ): Promise<string> {
-  // A report of the provider may have been faster: only what still stands at "sending" is ours to change, and what somebody took for lost.
+  // A report of the provider may have been faster: only a message still "sending", or one taken for lost, is ours to change.
   const set = async (
     state: string,
     error: string | null,

@@ -1,4 +1,4 @@
-/** Meta's Ad Library: the ads of a page that run in some countries. Commercial ads carry no spend, so none is told. */
+/** Meta's Ad Library: the ads of a page that run in some countries. Commercial ads carry no spend, so none is reported. */
 import { z } from 'zod';
 import { PlatformError, HttpClient, parseReply, metaError } from '@stratum/connectors/ad-platforms';
 
@@ -74,7 +74,7 @@ export class AdLibrary {
       const error = metaError(reply);
       if (error !== undefined) throw error;
       const { data, paging } = parseReply('meta', pageSchema, reply.body);
-      // An empty page is the end, whatever its paging says.
+      // An empty page is the end, even if its paging says otherwise.
       if (data.length === 0) return ads;
       ads.push(
         ...data.map((ad) => ({

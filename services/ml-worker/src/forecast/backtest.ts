@@ -1,6 +1,6 @@
 /**
- * Rolling-origin evaluation (Tashman 2000): each model forecasts days of the past from several earlier days, knowing only what was known
- * then. What it was off by decides which model is used, and how wide its intervals are.
+ * Rolling-origin evaluation (Tashman 2000): each model forecasts past days from several earlier days, knowing only the data known
+ * then. Its errors decide which model is used, and how wide its intervals are.
  */
 import { MODELS, SEASON, type Model, type ModelName } from './models.js';
 
@@ -9,7 +9,7 @@ export interface Backtest {
   /** Mean absolute scaled error (Hyndman and Koehler 2006): against the mean step from week to week. `null`: the series never changes. */
   mase: number | null;
   naiveMase: number | null;
-  /** What it was off by: actual − forecast, a row for each origin, a column for each day ahead. */
+  /** Errors: actual − forecast, a row for each origin, a column for each day ahead. */
   errors: number[][];
 }
 

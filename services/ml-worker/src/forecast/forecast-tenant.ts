@@ -68,7 +68,7 @@ export async function forecastTenant(pool: Pool, job: ForecastJob): Promise<Fore
 /**
  * A total is the sum of its campaigns, so that the figures on one page add up. Its intervals are not sums: campaigns that are off in
  * different directions cancel out, so the errors of the sums are used, day by day of the past; where the campaigns were not tested over
- * the same days, what a forecast of their sum was off by.
+ * the same days, the error of a forecast of their sum.
  */
 function totalsOf(
   histories: readonly CampaignHistory[],
@@ -118,7 +118,7 @@ function sumOfErrors(parts: readonly NamedForecast[]): number[][] {
   );
 }
 
-/** What they did together, day by day, as far as all of them are known. */
+/** Their daily sums, for the days on which all of them are known. */
 function sumOf(histories: readonly CampaignHistory[], metric: Metric): number[] {
   const sums = new Map<string, number>();
   for (const history of histories) {

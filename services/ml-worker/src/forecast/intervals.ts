@@ -1,4 +1,4 @@
-/** Intervals from what a model was off by in the past, further ahead wider. */
+/** Intervals from a model's past errors, wider further ahead. */
 
 /** Two-sided Student quantiles at 80 % and 95 %; few origins know their spread badly. */
 const STUDENT: readonly [degrees: number, at80: number, at95: number][] = [
@@ -14,7 +14,7 @@ const STUDENT: readonly [degrees: number, at80: number, at95: number][] = [
 ];
 /** Errors of neighbouring days ahead are taken together. */
 const NEIGHBOURS = 4;
-/** Errors of one origin resemble each other: a week of them counts for so many independent ones. */
+/** Errors of one origin resemble each other: a week of them counts as this number of independent ones. */
 const INDEPENDENT_PER_ORIGIN = 3;
 
 export interface Spread {
@@ -33,7 +33,7 @@ export function spreadOf(errors: readonly (readonly number[])[], horizon: number
   const sigma: number[] = [];
   let widest = 0;
   for (let day = 0; day < horizon; day++) {
-    // Beyond what was tested the spread grows like that of a random walk.
+    // Beyond the tested horizon the spread grows like a random walk's.
     const value = day < days ? (known[day] ?? 0) : (known.at(-1) ?? 0) * Math.sqrt((day + 1) / days);
     widest = Math.max(widest, value);
     sigma.push(widest);

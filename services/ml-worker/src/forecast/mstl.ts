@@ -34,7 +34,7 @@ export function mstlForecast(
     const { point } = model.predict(horizon);
     return point.every(Number.isFinite) ? point : undefined;
   } catch {
-    // A constant series, for example, has no model; other candidates stand in.
+    // A constant series, for example, has no model; other candidates replace it.
     return undefined;
   } finally {
     model.free();

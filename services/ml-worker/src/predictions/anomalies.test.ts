@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { controlled, testLastDay } from './anomalies.js';
 
-test('a day is measured against what the others lead to expect', () => {
+test('a day is measured against the expectation from the others', () => {
   const flat = Array.from({ length: 28 }, () => 100);
   // Nothing deviates, so the least spread counts, 3 % of 100: 0.6745 · (120 − 100) / 3.
   expect(testLastDay([...flat, 120])).toMatchObject({

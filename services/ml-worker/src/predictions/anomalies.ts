@@ -1,4 +1,4 @@
-/** Days that do not fit what a campaign usually does. */
+/** Days that differ from a campaign's usual course. */
 
 export interface Anomaly {
   value: number;
@@ -21,9 +21,9 @@ const LEAST_SPREAD = 0.03;
 const WEEKDAY_DOUBT = 2;
 
 /**
- * The last day against the days before: its distance from what is usual for its weekday, in median absolute deviations (Iglewicz and
- * Hoaglin 1993: unusual beyond 3.5). The deviations are those of each day before from what the others lead to expect of it: days that
- * had a say in what is usual lie closer to it than a new one, and would make one in ten usual days of a short history unusual.
+ * The last day against the days before: its distance from its weekday's usual value, in median absolute deviations (Iglewicz and
+ * Hoaglin 1993: unusual beyond 3.5). Each earlier day's deviation is taken from the expectation that the other days give: days that
+ * contribute to the usual value lie closer to it than a new one, and would flag one in ten usual days of a short history.
  * `undefined` with fewer than 14 days, or where the day has no value.
  */
 export function testLastDay(values: readonly (number | null)[]): Anomaly | undefined {
@@ -65,7 +65,7 @@ function usual(days: readonly Day[], weekday: number): number {
 }
 
 /**
- * Which of many tests stand when no more than 5 % of those that are told may be chance (Benjamini and Hochberg 1995), and that are
+ * Which of many tests are significant when at most 5 % of the reported ones may be chance (Benjamini and Hochberg 1995), and that are
  * beyond the threshold by themselves.
  */
 export function controlled<T extends Anomaly>(tests: readonly T[], rate = 0.05): T[] {

@@ -1,4 +1,4 @@
-/** `run_predictions`: where each active campaign's month ends, what other budgets would bring, what is unusual. */
+/** `run_predictions`: each active campaign's month-end forecast, its response to other budgets, and its anomalies. */
 import { openAlert, recordDomainEvent, withTenant } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { forecastSeries, type SeriesForecast } from '../forecast/forecast-series.js';

@@ -3,13 +3,13 @@
 export interface CampaignDays {
   campaignId: number;
   spend: readonly number[];
-  /** `null`: unknown, and so is what it responds with. */
+  /** `null`: unknown, and so is the response. */
   revenue: readonly number[] | null;
 }
 
 export interface ResponseCurve {
   campaignId: number;
-  /** The exponent: 1 % more spend brings so many per cent more revenue. */
+  /** The elasticity: the per cent of revenue that 1 % more spend brings. */
   elasticity: number;
   /** Revenue at a spend of one. */
   scale: number;

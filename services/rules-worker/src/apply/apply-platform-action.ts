@@ -1,5 +1,5 @@
 /**
- * `apply_platform_action`: claim → ask the platform → note what it said → tell the audit log. The claim is a token, so only its holder
+ * `apply_platform_action`: claim → ask the platform → note its answer → write the audit log. The claim is a token, so only its holder
  * writes the end. The wish is a target, so a task that died in the middle, or does not know whether the platform heard it, asks again
  * without harm. It succeeds only once the action has come to its end: a task that has succeeded is not run again.
  */
@@ -24,7 +24,7 @@ import type { Pool } from 'pg';
 import type { RulesDependencies } from '../handlers.js';
 import { writeApplied, type AppliedAction } from './write-applied.js';
 
-/** What the audit log tells of it. */
+/** The entry of the audit log. */
 interface ActionFacts {
   kind: 'status' | 'daily_budget';
   target: string;
@@ -63,7 +63,7 @@ export function applyPlatformActionHandler(
     if (action === undefined) {
       const settled = await readSettled(pool, tenantId, actionId);
       if (settled === undefined) return context.snooze(BUSY_MS);
-      // An attempt that died, or found no broker, before it told the log: the event's id makes a second telling harmless.
+      // An attempt that died, or found no broker, before it wrote the log: the event's id makes a second entry harmless.
       if (settled.applied_at !== null)
         await audit(auditEvent(tenantId, actionId, settled, settled.applied_at));
       return { action_id: actionId, outcome: settled.applied_at === null ? 'given_up' : 'already_done' };
@@ -89,7 +89,7 @@ export function applyPlatformActionHandler(
 const BUSY_MS = 60_000;
 
 /**
- * A wish is good for its cooldown, and while its rule is active: afterwards the rule has looked anew, and what it wants now is another wish.
+ * A wish is good for its cooldown, and while its rule is active: afterwards the rule has been evaluated again, with a new wish.
  */
 async function giveUpWhatIsOver(pool: Pool, tenantId: number, actionId: number): Promise<void> {
   await withTenant(pool, tenantId, (client) =>

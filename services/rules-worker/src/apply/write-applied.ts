@@ -1,4 +1,4 @@
-/** What a change that a platform has taken means here: the action's end, the campaign, and the events that tell of it. */
+/** Records a change that a platform has accepted: the action's end, the campaign, and the events that report it. */
 import { recordDomainEvents, type CampaignChanges } from '@stratum/shared';
 import type { PoolClient } from 'pg';
 
@@ -20,7 +20,7 @@ export async function writeApplied(client: PoolClient, action: AppliedAction, at
   );
   if (rowCount === 0) return;
   const changes = await changeCampaign(client, action);
-  // A sync may have seen the change on the platform first, and told it.
+  // A sync may have seen the change on the platform first, and reported it.
   if (changes === undefined) return;
   const { externalId, ...campaign } = action.campaign;
   const { currency, ...named } = campaign;

@@ -22,7 +22,7 @@ test.each([
   // A yen has no cents; a dinar has a thousand fils.
   ['knows currencies without cents', { percent: 15 }, { now: '1001', dayAgo: '1001' }, 'JPY', '1151'],
   ['knows currencies with more', { percent: 10 }, { now: '1.005', dayAgo: '1.005' }, 'KWD', '1.106'],
-  // 30 % above what it was a day ago: 130.00, though 10 % of 125.00 more would be 137.50.
+  // 30 % above the budget a day ago: 130.00, though 10 % of 125.00 more would be 137.50.
   ['keeps to the step of a day', { percent: 10 }, { now: '125', dayAgo: '100' }, 'USD', '130.00'],
   ['sets an amount', { amount: 110 }, { now: '100', dayAgo: '100' }, 'USD', '110.00'],
   // Somebody has set 200.00 by hand: a rule that raises does not bring it down to the ceiling, nor to the step of the day.

@@ -6,7 +6,7 @@ export interface BudgetState {
   currency: string;
   /** Decimal text in major units. */
   now: string;
-  /** What it was a day ago, before any rule moved it. */
+  /** The budget a day ago, before any rule changed it. */
   dayAgo: string;
 }
 

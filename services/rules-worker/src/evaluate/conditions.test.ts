@@ -67,7 +67,7 @@ function parse(tree: unknown): RuleTree {
   return ruleDefinitionSchema.parse({ when: tree, actions: [{ kind: 'pause' }] }).when;
 }
 
-/** Kleene's logic once more, from the values that each condition saw, in the order they stand in. */
+/** Kleene's logic once more, from the values that each condition saw, in their order. */
 function truthOf(tree: RuleTree, seen: Seen[]): boolean | null {
   const parts = new Set([
     ...tree.conditions.map(() => seen.shift()?.holds ?? null),
@@ -93,7 +93,7 @@ test('the quick look and the full one agree, and both are three-valued', () => {
   );
 });
 
-test('what is not known holds neither by itself nor negated', () => {
+test('an unknown condition holds neither by itself nor negated', () => {
   const campaign: Campaign = {
     id: 1,
     name: 'C',

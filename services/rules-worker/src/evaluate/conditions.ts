@@ -1,5 +1,5 @@
 /**
- * Whether a rule holds for a campaign, and what it saw.
+ * Whether a rule holds for a campaign, and the values that it saw.
  *
  * Three-valued (Kleene): a condition over something that is not known is neither true nor false, and neither is its
  * negation. Otherwise "not (ROAS over 1)" would pause every campaign that has no data.
@@ -38,7 +38,7 @@ function combine(logic: RuleTree['logic'], parts: readonly Truth[]): Truth {
   return logic === 'or' || some === null ? some : !some;
 }
 
-/** The same answer without what it saw, and with no more looked at than it takes: most rules do not hold for most campaigns. */
+/** The same answer without the values, evaluating no more than needed: most rules do not hold for most campaigns. */
 export function treeHolds(tree: RuleTree, campaign: Campaign, figures: Figures, now: Date): boolean {
   return quickTruth(tree, campaign, figures, now) === true;
 }

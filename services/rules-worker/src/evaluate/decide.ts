@@ -1,4 +1,4 @@
-/** What the rules want, weighed against each other and against what must hold before anything is changed. Decisions only: nothing is written here. */
+/** The rules' wishes, weighed against each other and against the conditions of any change. Decisions only: nothing is written here. */
 import type { RuleAction, RuleDefinition } from '@stratum/shared/rules';
 import { targetBudget } from './budget.js';
 import { evaluateTree, treeHolds, type Seen } from './conditions.js';
@@ -39,7 +39,7 @@ export interface Circumstances {
 
 const HOUR_MS = 3_600_000;
 
-/** The cooldown that a time lies in: what a rule does to a campaign is unique in it. */
+/** The cooldown that contains a time: a rule acts on a campaign once in it. */
 export function cooldownSlot({ definition }: Rule, now: Date): number {
   return Math.floor(now.getTime() / (definition.cooldown_hours * HOUR_MS));
 }
@@ -149,7 +149,7 @@ function outcomeOf(
 ): Decision['outcome'] {
   const acted = changes.length > 0 || done.some((each) => each === 'alert' || each.startsWith('label'));
   if (dryRun) return done.length > 0 ? 'dry_run' : 'nothing_to_do';
-  // What is held is tried again at the next look, so it starts no cooldown. Its alerts are told once, by their key.
+  // A held action is tried again at the next evaluation, so it starts no cooldown. Its alerts are raised once, by their key.
   if (held) return 'held';
   if (acted) return 'fired';
   return conflict ? 'conflict' : 'nothing_to_do';
@@ -174,7 +174,7 @@ function applyLabel(
   if (!dryRun) decision.labels[action.kind === 'add_label' ? 'add' : 'remove'].push(action.label);
 }
 
-/** `undefined` when the campaign already is what the rule wants. */
+/** `undefined` when the campaign is already as the rule wants it. */
 function wishedChange(
   action: Extract<RuleAction, { kind: 'pause' | 'enable' | 'adjust_budget' }>,
   campaign: Campaign,

@@ -18,7 +18,7 @@ export function evaluateRulesHandler({
   return async ({ tenant_id: tenantId }, context) => {
     const now = tickTime(context);
     const { open, ...summary } = await withTenant(pool, tenantId, async (client) => {
-      // Of two evaluations of a tenant the second waits, and sees what the first has decided.
+      // Of two evaluations of a tenant the second waits, and sees the first one's decisions.
       await client.query(`SELECT pg_advisory_xact_lock(hashtext('stratum.rules'), $1::int)`, [tenantId]);
       const { rules, invalid } = await readRules(client);
       for (const name of invalid)
@@ -82,7 +82,7 @@ async function readRules(client: PoolClient): Promise<{ rules: Rule[]; invalid: 
 
 const CHECK_VALID_MS = 3 * 3_600_000;
 
-/** Why nothing is to be changed now; `undefined` when the data can be trusted. What was never measured is not trusted. */
+/** Why nothing is to be changed now; `undefined` when the data can be trusted. Data never measured are not trusted. */
 async function readGate(client: PoolClient, now: Date): Promise<string | undefined> {
   const { rows } = await client.query<{ status: string; checked_at: Date }>(
     'SELECT status, checked_at FROM pipeline_check WHERE checked_at <= $1 ORDER BY checked_at DESC LIMIT 1',
@@ -98,7 +98,7 @@ async function readGate(client: PoolClient, now: Date): Promise<string | undefin
 interface History {
   /** When a rule last did something to a campaign, by `<rule>/<campaign>`; milliseconds since 1970. */
   lastFired: Map<string, number>;
-  /** What a campaign's budget was a day ago, for those that a rule has moved since. */
+  /** A campaign's budget a day ago, for campaigns whose budget a rule has changed since. */
   budgetDayAgo: Map<number, string>;
 }
 

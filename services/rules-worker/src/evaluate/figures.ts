@@ -1,4 +1,4 @@
-/** What the rules look at: every campaign, and its sums over every window that a rule names, in one query each. */
+/** The rules' input: every campaign, and its sums over every window that a rule names, in one query each. */
 import type { RuleDefinition, RuleMetric, RuleTree, RuleWindow } from '@stratum/shared/rules';
 import { addDays } from '@stratum/connectors/values';
 import type { PoolClient } from 'pg';

@@ -1,4 +1,4 @@
-/** Alerts of rules: told once in a cooldown, and over when the rule no longer holds. */
+/** Alerts of rules: raised once in a cooldown, closed when the rule no longer holds. */
 import { closeAlert, openAlert } from '@stratum/shared';
 import type { PoolClient } from 'pg';
 import { cooldownSlot, isCoolingDown, type Circumstances, type Decision, type Rule } from './decide.js';
@@ -75,7 +75,7 @@ async function queueMessage(
   return rows[0] === undefined ? null : Number(rows[0].id);
 }
 
-/** Closes what is over: alerts of rules that hold no longer, that are not active any more, or that have been told anew. */
+/** Closes alerts of rules that no longer hold, that are no longer active, or that have raised a new one. */
 export async function closeRuleAlerts(
   client: PoolClient,
   {
@@ -97,7 +97,7 @@ export async function closeRuleAlerts(
     if (rule === undefined) await closeAlert(client, key, 'the rule is not active', now);
     else if (decision !== undefined) {
       const isOld = key !== keyOf(rule, campaignId, now);
-      const reason = decision.alert === undefined ? 'the campaign is as the rule wants it' : 'told again';
+      const reason = decision.alert === undefined ? 'the campaign is as the rule wants it' : 'raised again';
       if (isOld) await closeAlert(client, key, reason, now);
     } else if (!isCoolingDown(rule, { id: campaignId }, circumstances))
       await closeAlert(client, key, 'the rule no longer holds', now);

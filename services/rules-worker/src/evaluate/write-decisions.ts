@@ -1,4 +1,4 @@
-/** Writes what was decided: the log, the wished changes, labels and alerts. */
+/** Writes the decisions: the log, the wished changes, labels and alerts. */
 import type { PoolClient } from 'pg';
 import { tellOfRule } from './rule-alerts.js';
 import { cooldownSlot, type Decision, type Rule } from './decide.js';

@@ -13,7 +13,7 @@ export const SANDBOX_CREDENTIALS = {
 
 export interface AdapterOptions {
   world: World;
-  /** Rows on a page at most, whatever is asked for. */
+  /** The most rows on a page, whatever limit a request names. */
   pageSizeLimit: number;
   /** How long an access token is good, in milliseconds. */
   accessTokenLifetimeMs: number;

@@ -32,7 +32,7 @@ const RESOURCE = /^customers\/(\d{10})\/(?:campaigns|campaignBudgets)\/(\d+)$/;
 
 const STATUSES = { active: 'ENABLED', paused: 'PAUSED', archived: 'PAUSED' } as const;
 
-/** Only what has a name here can be selected. */
+/** Only the fields named here can be selected. */
 type Row = { account: Account; campaign: WorldCampaign; day: MetricRow | undefined };
 const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | undefined>> = {
   'campaign.id': ({ campaign }) => campaign.id,
@@ -193,7 +193,7 @@ export class GoogleAdapter implements PlatformAdapter {
   }
 }
 
-/** Nested by the dots, in lowerCamelCase, without what is unset. */
+/** Nested by the dots, in lowerCamelCase, without unset fields. */
 function render(row: Row, fields: readonly string[]): object {
   const result: Record<string, Record<string, unknown>> = {};
   for (const field of fields) {

@@ -38,7 +38,7 @@ const OBJECTIVES = {
 export class MetaAdapter implements PlatformAdapter {
   readonly prefix = '/meta/v26.0';
 
-  /** A change names the campaign alone: which account it is in, its listing has told. */
+  /** A change names the campaign alone: its account is known from its listing. */
   private readonly owners = new Map<string, Account>();
 
   constructor(private readonly options: AdapterOptions) {}

@@ -36,7 +36,7 @@ const DAY_MS = 86_400_000;
 export class SnapchatAdapter implements PlatformAdapter {
   readonly prefix = '/snapchat';
   private readonly tokens: AccessTokens;
-  /** Statistics are asked for by campaign alone: which account it is in, its listing has told. */
+  /** Statistics name the campaign alone: its account is known from its listing. */
   private readonly owners = new Map<string, { account: Account; campaign: WorldCampaign }>();
 
   constructor(private readonly options: AdapterOptions) {
@@ -92,7 +92,7 @@ export class SnapchatAdapter implements PlatformAdapter {
     );
   }
 
-  /** A change replaces the campaign: what is left out is refused. */
+  /** A change replaces the campaign: a missing field is refused. */
   private registerUpdates(app: FastifyInstance): void {
     app.get<{ Params: { campaign: string } }>(
       `${this.prefix}/v1/campaigns/:campaign`,

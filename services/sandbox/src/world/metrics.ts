@@ -1,4 +1,4 @@
-/** What a campaign did on one day: week and year in it, a trend, chance, a budget, and creatives that tire. */
+/** A campaign's figures of one day: weekly and yearly seasons, a trend, chance, a budget, and creatives that tire. */
 import { between, chance } from './random.js';
 import { budgetOn, daysBetween, type Account, type WorldCampaign } from './model.js';
 
@@ -13,10 +13,10 @@ export interface DailyMetric {
 
 /** Sunday first. */
 const WEEKDAYS = [0.86, 1.04, 1.06, 1.05, 1.03, 1.08, 0.9];
-/** A creative is new for so many days; its click rate falls until the next one. */
+/** The days until a creative is replaced; its click rate falls until then. */
 const CREATIVE_LIFE_DAYS = 35;
 const CREATIVE_LOSS = 0.4;
-/** Conversions arrive late: the share known after so many days. */
+/** Conversions arrive late: the share known after each number of days. */
 const KNOWN_CONVERSIONS = [0.6, 0.8, 0.92];
 const HOURS = 24;
 

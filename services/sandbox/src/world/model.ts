@@ -32,7 +32,7 @@ export interface Account {
 
 export const DAY_MS = 86_400_000;
 
-/** A change of the budget does not change what was spent before it. */
+/** A change of the budget does not change earlier spend. */
 export function budgetOn({ dailyBudgetMinor, formerBudgets }: WorldCampaign, date: string): number {
   return formerBudgets.find(({ until }) => date < until)?.dailyBudgetMinor ?? dailyBudgetMinor;
 }

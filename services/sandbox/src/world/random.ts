@@ -1,4 +1,4 @@
-/** Numbers that look random and are a pure function of their names, so that the same day always tells the same story. */
+/** Numbers that look random and are a pure function of their names, so that the same day always gives the same figures. */
 
 /** An even number from [0, 1) for a key: FNV-1a, then the finaliser of MurmurHash3 to spread close keys. */
 export function chance(key: string): number {

@@ -6,14 +6,14 @@ const NOW = new Date('2026-11-24T12:00:00Z');
 const open = (seed = 1): World => new World({ seed, now: () => NOW, campaignsPerAccount: 40 });
 
 describe('the world of the sandbox', () => {
-  test('tells the same story each time, and another one for another seed', () => {
+  test('gives the same data each time, and other data for another seed', () => {
     const story = (world: World): string =>
       JSON.stringify([...world.metrics(world.account('meta', '101'), '2026-11-01', '2026-11-24')]);
     expect(story(open())).toBe(story(open()));
     expect(story(open(2))).not.toBe(story(open()));
   });
 
-  test('grows from day to day and keeps what is settled', () => {
+  test('grows from day to day and keeps settled days', () => {
     const world = open();
     const account = world.account('google', '101');
     const settled = (): string => JSON.stringify([...world.metrics(account, '2026-11-01', '2026-11-19')]);

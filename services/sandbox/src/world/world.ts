@@ -61,7 +61,7 @@ export class World {
     this.aheadMs += count * DAY_MS;
   }
 
-  /** The last digit of an account's id tells its currency: 5 EUR, 7 KWD (three decimals), 9 JPY (none), else USD. */
+  /** The last digit of an account's id decides its currency: 5 EUR, 7 KWD (three decimals), 9 JPY (none), else USD. */
   account(platform: SandboxPlatform, id: string): Account {
     const currency = { '5': 'EUR', '7': 'KWD', '9': 'JPY' }[id.at(-1) ?? ''] ?? 'USD';
     return {
@@ -75,7 +75,7 @@ export class World {
     };
   }
 
-  /** What the platform lists today: campaigns launched so far and not removed. */
+  /** The campaigns that the platform lists today: launched so far and not removed. */
   campaigns(account: Account): WorldCampaign[] {
     const today = this.today();
     return this.all(account).filter(

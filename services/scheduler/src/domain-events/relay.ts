@@ -1,5 +1,5 @@
 /**
- * Publishes what the services have written into `domain_event`: after the transaction that makes it true, at least once, and once for
+ * Publishes the events that services have written into `domain_event`: after the transaction that makes it true, at least once, and once for
  * whoever reads the stream, because an event's id is its de-duplication key.
  */
 import { jetstream } from '@nats-io/jetstream';
@@ -16,7 +16,7 @@ const PUBLISH_TIMEOUT_MS = 5_000;
 
 export interface DomainEventRelay {
   start(): void;
-  /** Finishes what it has begun. Idempotent. */
+  /** Finishes the work in progress. Idempotent. */
   stop(): Promise<void>;
 }
 

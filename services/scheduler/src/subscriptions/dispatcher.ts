@@ -1,4 +1,4 @@
-/** Makes deliveries of published events, and looks after those that were lost. Several may run. */
+/** Turns published events into deliveries, and recovers lost ones. Several may run. */
 import type { JobsClient } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -24,7 +24,7 @@ export interface WebhookDispatcherOptions {
 export interface WebhookDispatcher {
   /** Resolves once it reads. */
   start(): Promise<void>;
-  /** Finishes what it has begun. Idempotent. */
+  /** Finishes the work in progress. Idempotent. */
   stop(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Makes tasks for messages that are due and that no task is at: theirs found no free place, or was lost with its broker's disk. Also
- * forgets events, with what was sent of them, after thirty days.
+ * removes events and their deliveries after thirty days.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { deliverWebhook } from '@stratum/shared';

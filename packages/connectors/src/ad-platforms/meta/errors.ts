@@ -1,4 +1,4 @@
-/** Meta's errors. Subcodes are looked at before codes: one code can stand for opposite things. */
+/** Meta's errors. Subcodes are looked at before codes: one code can mean opposite things. */
 import { z } from 'zod';
 import { PlatformError, type PlatformErrorKind } from '../errors.js';
 import { retryAfterMs, type HttpReply } from '../http-client.js';

@@ -31,7 +31,7 @@ export interface SnapchatConnectorOptions {
 
 const PAGE_SIZE = 1_000;
 const MAX_STATS_DAYS = 31;
-/** Statistics are asked for campaign by campaign, so many at once. */
+/** The number of campaigns whose statistics are requested at once: each needs a request of its own. */
 const STATS_AT_ONCE = 8;
 const STATS_FIELDS = 'impressions,swipes,spend,uniques,conversion_purchases,conversion_purchases_value';
 
@@ -167,7 +167,7 @@ export class SnapchatConnector implements PlatformConnector {
     }
   }
 
-  /** A campaign is replaced as a whole, so what it is comes first. */
+  /** A campaign is replaced as a whole, so it is read first. */
   async updateCampaign(
     externalId: string,
     { status, dailyBudget }: CampaignChange,

@@ -1,4 +1,4 @@
-/** HubSpot tells that a contact has changed, and hardly anything else of it. */
+/** HubSpot reports that a contact has changed, and hardly anything else. */
 import { idSchema, parseJson } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import type { IncomingEvent } from '../plan.js';

@@ -1,4 +1,4 @@
-/** What is read out of an event about a customer. */
+/** The facts about a customer that an event carries. */
 export interface Reading {
   /** What happened, in the words of Segment's specification where it has some. */
   name: string;

@@ -52,7 +52,7 @@ const TYPES: Readonly<Record<string, { name: string; amount: AmountOf; revenue?:
   },
   'payment_intent.succeeded': { name: 'Payment Succeeded', amount: (object) => object.amount_received },
   'payment_intent.payment_failed': { name: 'Payment Failed', amount: (object) => object.amount },
-  // A charge tells the sum of its refunds so far.
+  // A charge carries the sum of its refunds so far.
   'charge.refunded': {
     name: 'Order Refunded',
     amount: (object, previous) => (object.amount_refunded ?? 0) - (previous?.amount_refunded ?? 0),
