@@ -19,7 +19,6 @@ export type { StatusOptions } from './record/lookup.js';
 export type { EnqueueOptions } from './message/compose-task.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
 export { createResultDesk, type ResultDesk, type ResultDeskOptions } from './housekeeping/result-desk.js';
-export { AckMultiplexer, type AckMultiplexerOptions } from './broker/ack-multiplexer.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './broker/connect.js';
 export type { DeadLetter, DeadLetterFilter, DeadLetters, ReplayOptions } from './client/dead-letters.js';
 export {
@@ -51,7 +50,8 @@ export {
 export { TASK_DEFAULTS, type TaskDefaults } from './task/task-defaults.js';
 export type { Backoff, RetryOptions } from './task/retry-policy.js';
 export type { LogMethod, Logger } from './telemetry/logger.js';
-export { collectQueueMetrics, JobsMetrics } from './telemetry/metrics.js';
+export type { MetricsRecorder } from './telemetry/metrics-recorder.js';
+export type { PropagatedContext, Tracer, TracerSpan } from './telemetry/tracer.js';
 export {
   defineTopology,
   type Queue,
@@ -75,7 +75,7 @@ export {
   type ScheduledBy,
   type WorkflowPointer,
 } from './wire/headers.js';
-export { namesFor, PRIORITIES, scopedName, type Names, type Priority } from './wire/names.js';
+export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
 export {
   isFinal,
   taskEventSchema,
@@ -91,8 +91,6 @@ export type { TaskContext } from './worker/context.js';
 export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
 export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
 export { createReaper, type Reaper, type ReaperOptions } from './housekeeping/reaper.js';
-export { Fetcher, type FetcherOptions } from './broker/pull/fetcher.js';
-export type { Lane } from './broker/pull/lanes.js';
 export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';
 export { fastClock, type ScheduleClock } from './schedule/clock.js';
 export {

@@ -1,6 +1,5 @@
 /** The scheduler as a service. Several may run: one leads, all of them bury lost tasks, publish domain events and make deliveries of them, and remove old rows. */
 import {
-  collectQueueMetrics,
   createClient,
   createReaper,
   createResultDesk,
@@ -9,6 +8,7 @@ import {
   fastClock,
   reconcileTopology,
 } from '@stratum/jobs';
+import { collectQueueMetrics } from '@stratum/jobs/metrics';
 import { createDomainEventRelay } from './domain-events/relay.js';
 import {
   ensureDomainEventStream,

@@ -1,6 +1,7 @@
 /** The HTTP API for one test, with two tenants and keys. */
 import { startApi, API_SETTINGS } from '@stratum/api';
-import { JobsMetrics, type ResultOf } from '@stratum/jobs';
+import type { ResultOf } from '@stratum/jobs';
+import { JobsMetrics } from '@stratum/jobs/metrics';
 import { loadConfiguration, PLATFORM_TENANT_ID, withTenant, type evaluateRules } from '@stratum/shared';
 import { ALL_SCOPES, createApiKey, TENANT_SCOPES, type Scope } from '@stratum/shared/api-keys';
 import type { NatsConnection } from '@nats-io/transport-node';

@@ -7,15 +7,8 @@ import {
   SimpleSpanProcessor,
   type ReadableSpan,
 } from '@opentelemetry/sdk-trace-base';
-import {
-  collectQueueMetrics,
-  createClient,
-  defineTask,
-  handleTask,
-  JobsMetrics,
-  TaskHeader,
-  type WorkerOptions,
-} from '@stratum/jobs';
+import { createClient, defineTask, handleTask, TaskHeader, type WorkerOptions } from '@stratum/jobs';
+import { collectQueueMetrics, JobsMetrics } from '@stratum/jobs/metrics';
 import { startMonitoring } from '@stratum/shared';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';

@@ -1,7 +1,7 @@
 /** The producer's side: put tasks in, look at them, wait for them. */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { Tracer } from '@opentelemetry/api';
+import type { Tracer } from '../telemetry/tracer.js';
 import type { z } from 'zod';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
@@ -9,7 +9,7 @@ import { deadLettersOf, type DeadLetters } from './dead-letters.js';
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
-import type { JobsMetrics } from '../telemetry/metrics.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { Tracing } from '../telemetry/tracing.js';
 import { StreamAccess } from '../broker/stream-access.js';
 import { requireToken } from '../wire/names.js';
@@ -43,7 +43,7 @@ export interface ClientOptions {
   publishing?: AckMultiplexerOptions;
   /** OpenTelemetry spans of what is enqueued. Default: none, at no cost. */
   tracer?: Tracer;
-  metrics?: JobsMetrics;
+  metrics?: MetricsRecorder;
 }
 
 export interface Enqueued {

@@ -15,7 +15,7 @@ import { composeDeadLetter, deadLetterId } from '../message/compose-dead-letter.
 import { JobsError } from '../errors.js';
 import { EventPublisher } from '../record/event-publisher.js';
 import { RecordStore } from '../record/record-store.js';
-import type { JobsMetrics } from '../telemetry/metrics.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
 import { StreamAccess, storedSubject } from '../broker/stream-access.js';
 import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
@@ -30,7 +30,7 @@ export interface ReaperOptions {
   topology: Topology;
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
-  metrics?: JobsMetrics;
+  metrics?: MetricsRecorder;
 }
 
 export interface Reaper {

@@ -15,7 +15,7 @@ import TinyQueue from 'tinyqueue';
 import { createProducer } from '../client/client.js';
 import { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { TaskContract } from '../task/define-task.js';
-import type { JobsMetrics } from '../telemetry/metrics.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Topology } from '../topology/define.js';
 import { LeadershipLostError, ScheduleBook, type BookedEntry } from './book.js';
 import { ScheduleBucket } from './bucket.js';
@@ -40,7 +40,7 @@ export interface SchedulerOptions {
   clock?: ScheduleClock;
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
-  metrics?: JobsMetrics;
+  metrics?: MetricsRecorder;
 }
 
 export interface Scheduler {

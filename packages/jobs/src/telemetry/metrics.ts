@@ -1,6 +1,7 @@
 /** Prometheus metrics. Labels are queues, tasks, states and reasons: their number is bounded by what the program declares. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { JobsClient } from '../client/client.js';
+import type { MetricsRecorder } from './metrics-recorder.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import { PRIORITIES } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
@@ -10,7 +11,7 @@ const RUN_BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 120, 300, 600];
 const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5];
 
 /** Pass one to every worker, client and reaper of a process. */
-export class JobsMetrics {
+export class JobsMetrics implements MetricsRecorder {
   private readonly wait: Histogram<'queue' | 'task'>;
   private readonly run: Histogram<'queue' | 'task' | 'state'>;
   private readonly inFlight: Gauge<'queue' | 'task'>;

@@ -1,7 +1,9 @@
 /** The W3C trace context of a message: https://www.w3.org/TR/trace-context/ */
-import { createTraceState, isSpanContextValid, type SpanContext } from '@opentelemetry/api';
+import type { PropagatedContext } from './tracer.js';
 
 const TRACE_PARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+/** The standard forbids ids of zeros alone. */
+const ZEROS = /^0+$/;
 
 /** As the two headers carry it. */
 export interface TraceContext {
@@ -9,7 +11,19 @@ export interface TraceContext {
   traceState: string | undefined;
 }
 
-export function formatTraceContext({ traceId, spanId, traceFlags, traceState }: SpanContext): TraceContext {
+/** The fields of a valid `traceparent` header. */
+export interface TraceParent {
+  traceId: string;
+  spanId: string;
+  traceFlags: number;
+}
+
+export function formatTraceContext({
+  traceId,
+  spanId,
+  traceFlags,
+  traceState,
+}: PropagatedContext): TraceContext {
   const flags = traceFlags.toString(16).padStart(2, '0');
   return {
     traceParent: `00-${traceId}-${spanId}-${flags}`,
@@ -18,10 +32,9 @@ export function formatTraceContext({ traceId, spanId, traceFlags, traceState }: 
 }
 
 /** `undefined` when it is not valid: then a new trace begins. */
-export function parseTraceContext(trace: TraceContext | undefined): SpanContext | undefined {
+export function parseTraceContext(trace: TraceContext | undefined): TraceParent | undefined {
   const [, traceId, spanId, flags] = TRACE_PARENT.exec(trace?.traceParent ?? '') ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
-  const context: SpanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
-  if (trace?.traceState !== undefined) context.traceState = createTraceState(trace.traceState);
-  return isSpanContextValid(context) ? context : undefined;
+  if (ZEROS.test(traceId) || ZEROS.test(spanId)) return undefined;
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) };
 }

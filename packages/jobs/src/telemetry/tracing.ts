@@ -1,16 +1,14 @@
 /** OpenTelemetry spans: one where a task is enqueued, one for each attempt, after the semantic conventions for messaging. */
-import {
-  context,
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  type Context,
-  type Span,
-  type Tracer,
-} from '@opentelemetry/api';
+import { createRequire } from 'node:module';
+import type * as OpenTelemetry from '@opentelemetry/api';
+import { JobsError } from '../errors.js';
 import type { TaskRecord } from '../wire/record.js';
 import { formatTraceContext, parseTraceContext, type TraceContext } from './trace-context.js';
+import type { Tracer } from './tracer.js';
+
+type Api = typeof OpenTelemetry;
+type Context = OpenTelemetry.Context;
+type Span = OpenTelemetry.Span;
 
 interface TracedTask {
   id: string;
@@ -29,7 +27,15 @@ export interface AttemptSpan {
 }
 
 export class Tracing {
-  constructor(private readonly tracer: Tracer) {}
+  private readonly tracer: OpenTelemetry.Tracer;
+  private readonly api: Api;
+
+  /** @throws JobsError `invalid_options` where `@opentelemetry/api` is not installed */
+  constructor(tracer: Tracer) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the public type names only what the package's users must know
+    this.tracer = tracer as OpenTelemetry.Tracer;
+    this.api = loadApi();
+  }
 
   /** Around the storing of a task; the context that `send` is given goes on the message. */
   async send<T>(
@@ -39,14 +45,14 @@ export class Tracing {
   ): Promise<T> {
     const span = this.start(
       `${task.task} send`,
-      SpanKind.PRODUCER,
+      this.api.SpanKind.PRODUCER,
       task,
-      contextOf(parent) ?? context.active(),
+      this.contextOf(parent) ?? this.api.context.active(),
     );
     try {
       return await send(formatTraceContext(span.spanContext()));
     } catch (error) {
-      fail(span, error instanceof Error ? error : new Error(String(error)));
+      this.fail(span, error instanceof Error ? error : new Error(String(error)));
       throw error;
     } finally {
       span.end();
@@ -54,18 +60,18 @@ export class Tracing {
   }
 
   startAttempt(record: TaskRecord, carried: TraceContext | undefined): AttemptSpan {
-    const parent = contextOf(carried) ?? ROOT_CONTEXT;
-    const span = this.start(`${record.task} process`, SpanKind.CONSUMER, record, parent);
+    const parent = this.contextOf(carried) ?? this.api.ROOT_CONTEXT;
+    const span = this.start(`${record.task} process`, this.api.SpanKind.CONSUMER, record, parent);
     span.setAttribute('stratum.retries', record.retries);
-    const inner = trace.setSpan(parent, span);
+    const inner = this.api.trace.setSpan(parent, span);
     return {
       traceContext: formatTraceContext(span.spanContext()),
-      run: (work) => context.with(inner, work),
+      run: (work) => this.api.context.with(inner, work),
       end: (final) => {
         span.setAttribute('stratum.state', final.state);
         if (final.error !== null && (final.state === 'RETRY' || final.state === 'FAILURE')) {
           const { type, message, stack } = final.error;
-          fail(span, { name: type, message, ...(stack === null ? {} : { stack }) });
+          this.fail(span, { name: type, message, ...(stack === null ? {} : { stack }) });
         }
         span.end();
       },
@@ -74,13 +80,13 @@ export class Tracing {
 
   private start(
     name: string,
-    kind: SpanKind,
+    kind: OpenTelemetry.SpanKind,
     { id, task, queue, tenant }: TracedTask,
     parent: Context,
   ): Span {
     const attributes = {
       'messaging.system': 'nats',
-      'messaging.operation.type': kind === SpanKind.PRODUCER ? 'send' : 'process',
+      'messaging.operation.type': kind === this.api.SpanKind.PRODUCER ? 'send' : 'process',
       'messaging.destination.name': queue,
       'messaging.message.id': id,
       'stratum.task': task,
@@ -88,14 +94,35 @@ export class Tracing {
     };
     return this.tracer.startSpan(name, { kind, attributes }, parent);
   }
+
+  private contextOf(carried: TraceContext | undefined): Context | undefined {
+    const parent = parseTraceContext(carried);
+    if (parent === undefined) return undefined;
+    const { trace, createTraceState, ROOT_CONTEXT } = this.api;
+    const traceState = carried?.traceState;
+    return trace.setSpanContext(ROOT_CONTEXT, {
+      ...parent,
+      isRemote: true,
+      ...(traceState === undefined ? {} : { traceState: createTraceState(traceState) }),
+    });
+  }
+
+  private fail(span: Span, error: { name: string; message: string; stack?: string }): void {
+    span.recordException(error);
+    span.setStatus({ code: this.api.SpanStatusCode.ERROR, message: error.message });
+  }
 }
 
-function contextOf(carried: TraceContext | undefined): Context | undefined {
-  const parent = parseTraceContext(carried);
-  return parent === undefined ? undefined : trace.setSpanContext(ROOT_CONTEXT, parent);
-}
-
-function fail(span: Span, error: { name: string; message: string; stack?: string }): void {
-  span.recordException(error);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+/** Loaded with a tracer, and then by `require`: an application that traces nothing needs no OpenTelemetry. Its state is global. */
+function loadApi(): Api {
+  try {
+    const api: Api = createRequire(import.meta.url)('@opentelemetry/api');
+    return api;
+  } catch (cause) {
+    throw new JobsError(
+      'invalid_options',
+      'The option tracer needs the package @opentelemetry/api: npm install @opentelemetry/api.',
+      { cause },
+    );
+  }
 }

@@ -23,7 +23,7 @@ import type { Names } from '../wire/names.js';
 import { isFinal, type TaskErrorRecord, type TaskState } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
 import type { Outcome } from './outcome.js';
-import type { JobsMetrics } from '../telemetry/metrics.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
 import type { RecordStore, Written } from '../record/record-store.js';
@@ -37,7 +37,7 @@ export interface SettlerOptions {
   locks: UniqueLocks;
   workflows: Pick<WorkflowEngine, 'stepEnded' | 'catchUp'>;
   worker: string;
-  metrics: JobsMetrics | undefined;
+  metrics: MetricsRecorder | undefined;
 }
 
 export class Settler {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
-import type { Tracer } from '@opentelemetry/api';
+import type { Tracer } from '../telemetry/tracer.js';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { createProducer } from '../client/client.js';
 import { TaskLookup } from '../record/lookup.js';
@@ -14,7 +14,7 @@ import { NatsService } from '../control/service-protocol.js';
 import { JobsError } from '../errors.js';
 import { EventPublisher } from '../record/event-publisher.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
-import type { JobsMetrics } from '../telemetry/metrics.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { Tracing } from '../telemetry/tracing.js';
 import type { Topology } from '../topology/define.js';
 import { StreamAccess } from '../broker/stream-access.js';
@@ -61,7 +61,7 @@ export interface WorkerOptions {
   logger?: Logger;
   /** OpenTelemetry spans of attempts and of what they enqueue. Default: none, at no cost. */
   tracer?: Tracer;
-  metrics?: JobsMetrics;
+  metrics?: MetricsRecorder;
   /** Ends the process (SIGKILL) when a handler blocks the event loop beyond its hard limit. Default true. */
   watchdog?: boolean;
   /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */

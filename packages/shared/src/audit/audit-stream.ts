@@ -1,7 +1,8 @@
 /** The stream of audit events: whoever changes something tells it here, and a job writes it down for good. */
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
-import { scopedName, type ReconcileOptions } from '@stratum/jobs';
+import type { ReconcileOptions } from '@stratum/jobs';
+import { scopedName } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
 import { ensureWorkQueueStream } from '../work-queue-stream.js';

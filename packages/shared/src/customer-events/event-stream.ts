@@ -1,6 +1,6 @@
 /** The stream in which accepted events wait to be written: one message for each request. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { scopedName } from '@stratum/jobs';
+import { scopedName } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
 import { ensureWorkQueueStream } from '../work-queue-stream.js';

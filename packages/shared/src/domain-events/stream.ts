@@ -1,7 +1,8 @@
 /** The stream of domain events: its names and its settings. */
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { reconcileStreams, scopedName } from '@stratum/jobs';
+import { reconcileStreams } from '@stratum/jobs';
+import { scopedName } from '@stratum/jobs/internal';
 import type { Configuration } from '../configuration/configuration.js';
 
 const KEPT_NS = 7 * 86_400e9;

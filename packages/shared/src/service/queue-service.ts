@@ -11,7 +11,7 @@ import { platformTopology, type QueueName } from '../queues.js';
 import { roleOf, workerOf } from '../services.js';
 import { runService, type Running } from './run-service.js';
 import { startPlatformWorker, WORKER_SETTINGS } from './worker-settings.js';
-import type { JobsMetrics } from '@stratum/jobs';
+import type { JobsMetrics } from '@stratum/jobs/metrics';
 
 const QUEUE_SETTINGS = [
   ...WORKER_SETTINGS,

@@ -1,5 +1,6 @@
 /** The frame of every service: settings, logger, connections, a clean end. */
-import { connectToNats, JobsMetrics } from '@stratum/jobs';
+import { connectToNats } from '@stratum/jobs';
+import { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';

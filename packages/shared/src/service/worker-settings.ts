@@ -1,11 +1,6 @@
 /** What the workers of all queues have in common. */
-import {
-  createWorker,
-  reconcileTopology,
-  type JobsMetrics,
-  type TaskHandler,
-  type Worker,
-} from '@stratum/jobs';
+import { createWorker, reconcileTopology, type TaskHandler, type Worker } from '@stratum/jobs';
+import type { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';

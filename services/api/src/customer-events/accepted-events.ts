@@ -1,5 +1,5 @@
 /** Accepted events on their way into the stream: one message for each request, and an answer once the broker has it. */
-import { AckMultiplexer } from '@stratum/jobs';
+import { AckMultiplexer } from '@stratum/jobs/internal';
 import { eventStreamNames, type KnownSource } from '@stratum/shared/customer-events';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ProblemError } from '../http/problem.js';

@@ -4,7 +4,8 @@
  */
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
-import { scopedName, type Topology } from '@stratum/jobs';
+import type { Topology } from '@stratum/jobs';
+import { scopedName } from '@stratum/jobs/internal';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';

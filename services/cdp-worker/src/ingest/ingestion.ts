@@ -6,7 +6,7 @@
  * held is tried again and again, and nothing more is fetched.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Fetcher } from '@stratum/jobs';
+import { Fetcher } from '@stratum/jobs/internal';
 import {
   customerEventSchema,
   EVENT_ACK_WAIT_MS,

@@ -1,0 +1,19 @@
+import type { DeadReason } from '../wire/dead-reason.js';
+import type { TaskRecord } from '../wire/record.js';
+
+/** Takes the measurements of workers, clients, reapers and schedulers. `JobsMetrics` of `@stratum/jobs/metrics` is one. */
+export interface MetricsRecorder {
+  /**
+   * An attempt starts.
+   * @param couldStartAt milliseconds since 1970
+   */
+  started(record: TaskRecord, couldStartAt: number, deliveries: number): void;
+  /** An attempt has ended, in the state of its record. */
+  finished(record: TaskRecord): void;
+  /** A task has become a dead letter. */
+  buried(queue: string, task: string, reason: DeadReason): void;
+  /** Ticks of a schedule with the same outcome: `fired`, `missed_down`, `missed_overlap`. */
+  ticks(outcome: string, count: number): void;
+  /** JetStream has confirmed a message, after this many milliseconds. */
+  confirmed(milliseconds: number): void;
+}

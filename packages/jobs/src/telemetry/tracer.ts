@@ -1,0 +1,20 @@
+/** The parts of OpenTelemetry's interfaces that are used, so that this package compiles without `@opentelemetry/api`. */
+
+/** A tracer of OpenTelemetry, for example `trace.getTracer('shop')`. */
+export interface Tracer {
+  startSpan(name: string, options?: { kind?: number; attributes?: object }, context?: object): TracerSpan;
+}
+
+/** A span of OpenTelemetry. */
+export interface TracerSpan {
+  spanContext(): PropagatedContext;
+  end(): void;
+}
+
+/** The part of a span's context that travels with a message. */
+export interface PropagatedContext {
+  traceId: string;
+  spanId: string;
+  traceFlags: number;
+  traceState?: { serialize(): string } | undefined;
+}

@@ -1,0 +1,12 @@
+/** Before `npm pack`, in a package's folder: builds it, and removes what an older build left behind in `dist`. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './bootstrap.mjs';
+
+const BUILT = /\.(js|js\.map|d\.ts|d\.ts\.map)$/;
+
+execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b'], { stdio: 'inherit' });
+for (const file of readdirSync('dist', { recursive: true })) {
+  if (BUILT.test(file) && !existsSync(join('src', file.replace(BUILT, '.ts')))) rmSync(join('dist', file));
+}
