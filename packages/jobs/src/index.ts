@@ -14,11 +14,15 @@ export {
   type ActiveTask,
   type HeldTask,
   type InspectVerb,
-} from './worker/worker-endpoints.js';
+} from './control/worker-protocol.js';
 export type { StatusOptions } from './record/lookup.js';
 export type { EnqueueOptions } from './message/compose-task.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
-export { createResultDesk, type ResultDesk, type ResultDeskOptions } from './housekeeping/result-desk.js';
+export {
+  createResultResponder,
+  type ResultResponder,
+  type ResultResponderOptions,
+} from './housekeeping/result-responder.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './broker/connect.js';
 export type { DeadLetter, DeadLetterFilter, DeadLetters, ReplayOptions } from './client/dead-letters.js';
 export {
@@ -131,15 +135,12 @@ export {
   type WorkflowSummary,
   type WorkflowView,
 } from './workflow/view.js';
-export type {
-  CancelResult,
-  ListWorkflowsOptions,
-  StartWorkflowOptions,
-  Workflows,
-  WorkflowStarted,
-} from './workflow/workflows.js';
+export type { CancelResult } from './client/cancel-workflow.js';
+export type { Workflows } from './client/workflows.js';
+export type { ListWorkflowsOptions } from './workflow/list.js';
+export type { StartWorkflowOptions, WorkflowStarted } from './workflow/start.js';
 export {
-  createWorkflowKeeper,
-  type WorkflowKeeper,
-  type WorkflowKeeperOptions,
-} from './housekeeping/workflow-keeper.js';
+  createWorkflowMaintenance,
+  type WorkflowMaintenance,
+  type WorkflowMaintenanceOptions,
+} from './housekeeping/workflow-maintenance.js';

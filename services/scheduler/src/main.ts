@@ -2,9 +2,9 @@
 import {
   createClient,
   createReaper,
-  createResultDesk,
+  createResultResponder,
   createScheduler,
-  createWorkflowKeeper,
+  createWorkflowMaintenance,
   fastClock,
   reconcileTopology,
 } from '@stratum/jobs';
@@ -43,10 +43,10 @@ await runService({
     collectQueueMetrics(client, registry);
     const reaper = createReaper({ connection, topology, logger, metrics });
     reaper.start();
-    const keeper = createWorkflowKeeper({ connection, topology, contracts: TASKS, logger });
-    keeper.start();
-    const desk = createResultDesk({ connection, topology, client, logger });
-    desk.start();
+    const maintenance = createWorkflowMaintenance({ connection, topology, contracts: TASKS, logger });
+    maintenance.start();
+    const responder = createResultResponder({ connection, topology, client, logger });
+    responder.start();
     const from = configuration.SCHEDULE_CLOCK_FROM;
     const scheduler = createScheduler({
       connection,
@@ -82,9 +82,9 @@ await runService({
         await Promise.all([
           scheduler.stop(),
           reaper.stop(),
-          keeper.stop(),
+          maintenance.stop(),
           relay.stop(),
-          desk.stop(),
+          responder.stop(),
           dispatcher.stop(),
           sweep.stop(),
         ]);

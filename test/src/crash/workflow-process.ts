@@ -1,5 +1,11 @@
-/** A worker, a reaper and a keeper of workflows, until they are killed. */
-import { createReaper, createWorker, createWorkflowKeeper, defineTopology, handleTask } from '@stratum/jobs';
+/** A worker, a reaper and workflow maintenance, until they are killed. */
+import {
+  createReaper,
+  createWorker,
+  createWorkflowMaintenance,
+  defineTopology,
+  handleTask,
+} from '@stratum/jobs';
 import { sumOf, total } from '../jobs/workflow-tasks.js';
 import { connectPatiently } from './environment.js';
 
@@ -11,7 +17,7 @@ const topology = defineTopology({
   maxDeliver: 100,
 });
 createReaper({ connection, topology }).start();
-createWorkflowKeeper({ connection, topology, roundMs: 200 }).start();
+createWorkflowMaintenance({ connection, topology, roundMs: 200 }).start();
 createWorker({
   connection,
   topology,

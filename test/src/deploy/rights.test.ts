@@ -67,7 +67,7 @@ describe('the shipped configuration', () => {
     );
     expect(await ask(crm, 2, foreignId)).toMatchObject({ code: '', body: { state: 'SUCCESS', tenant: '2' } });
 
-    // The results of another tenant: the desk does not tell, and no other way is open.
+    // The results of another tenant: the responder refuses, and no other way is open.
     const unknown = await ask(shop, 1, foreignId);
     expect(unknown).toMatchObject({ code: '404', body: { error: expect.stringContaining('has no task') } });
     for (const act of [

@@ -1,5 +1,5 @@
 /** Messages of programs that know the wire contract only, and may not be trusted with more than their own tenant. */
-import { createResultDesk } from '@stratum/jobs';
+import { createResultResponder } from '@stratum/jobs';
 import { headers } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -87,13 +87,13 @@ describe('a message that no client of ours has made', () => {
   });
 });
 
-describe('the result desk', () => {
+describe('the result responder', () => {
   test('tells a tenant its own records, when they have ended or as they are, and nothing of others', async () => {
     const jobs = await openJobs();
     const { connection, topology, client } = jobs;
-    const desk = createResultDesk({ connection, topology, client });
-    desk.start();
-    onTestFinished(() => desk.stop());
+    const responder = createResultResponder({ connection, topology, client });
+    responder.start();
+    onTestFinished(() => responder.stop());
     const ask = async (tenant: string, id: string, question = ''): Promise<unknown> => {
       const reply = await connection.request(topology.names.awaitSubject(tenant, id), question, {
         timeout: 10_000,
@@ -117,13 +117,13 @@ describe('the result desk', () => {
 
   test('answers who waits when it stops', async () => {
     const { connection, topology, client } = await openJobs();
-    const desk = createResultDesk({ connection, topology, client });
-    desk.start();
+    const responder = createResultResponder({ connection, topology, client });
+    responder.start();
     await client.enqueue(add, { a: 1, b: 2, tenant_id: 7 }, { id: 'mine' });
     const waiting = connection.request(topology.names.awaitSubject('7', 'mine'), '', { timeout: 10_000 });
     // Asked behind it on the same connection, so both have been heard when this one is answered.
     await connection.request(topology.names.awaitSubject('7', 'mine'), '{"wait":0}', { timeout: 10_000 });
-    await desk.stop();
+    await responder.stop();
     expect((await waiting).json()).toMatchObject({ state: 'PENDING' });
   });
 });

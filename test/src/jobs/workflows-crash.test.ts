@@ -7,7 +7,7 @@ import {
   createClient,
   createReaper,
   createWorker,
-  createWorkflowKeeper,
+  createWorkflowMaintenance,
   handleTask,
   step,
 } from '@stratum/jobs';
@@ -63,10 +63,15 @@ async function enqueuedIn({ connection, topology }: Jobs): Promise<number> {
   return (await manager.streams.info(topology.names.queueStream('work'))).state.last_seq;
 }
 
-function openKeeper({ connection, topology }: Jobs): void {
-  const keeper = createWorkflowKeeper({ connection, topology, contracts: [total, moody], roundMs: 100 });
-  keeper.start();
-  onTestFinished(() => keeper.stop());
+function openMaintenance({ connection, topology }: Jobs): void {
+  const maintenance = createWorkflowMaintenance({
+    connection,
+    topology,
+    contracts: [total, moody],
+    roundMs: 100,
+  });
+  maintenance.start();
+  onTestFinished(() => maintenance.stop());
 }
 
 const isOver = async ({ client }: Jobs, id = 'w'): Promise<boolean> => {
@@ -141,7 +146,7 @@ describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => 
     expect(await endOf(jobs)).toEqual(DONE);
   });
 
-  test('of starting a workflow, leaves nothing half started to the keeper', async () => {
+  test('of starting a workflow, leaves what is half started to workflow maintenance', async () => {
     const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
     const { topology, client } = jobs;
     let started = false;
@@ -156,7 +161,7 @@ describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => 
       async () => started,
     );
     jobs.worker([totalHandler]);
-    openKeeper(jobs);
+    openMaintenance(jobs);
     // Before its definition was stored, nobody can know of it.
     if (steps < 2) {
       expect((await client.queues())[0]).toMatchObject({ normal: 0 });
@@ -165,7 +170,7 @@ describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => 
     expect(await endOf(jobs)).toEqual(DONE);
   });
 
-  test('of looking after workflows, is followed by another keeper', async () => {
+  test('of maintaining workflows, is followed by another process', async () => {
     const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
     const { topology } = jobs;
     const { prefix } = topology.names;
@@ -173,10 +178,10 @@ describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => 
     await mortal(
       jobs,
       steps,
-      (connection) => createWorkflowKeeper({ connection, topology, roundMs: 50 }).start(),
+      (connection) => createWorkflowMaintenance({ connection, topology, roundMs: 50 }).start(),
       async () => (await enqueuedIn(jobs)) > 0,
     );
-    openKeeper(jobs);
+    openMaintenance(jobs);
     jobs.worker([totalHandler]);
     expect(await endOf(jobs)).toEqual(DONE);
   });

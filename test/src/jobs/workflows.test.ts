@@ -3,7 +3,7 @@ import {
   chain,
   chord,
   createClient,
-  createWorkflowKeeper,
+  createWorkflowMaintenance,
   group,
   handleTask,
   step,
@@ -539,17 +539,22 @@ describe('a workflow in progress', () => {
   });
 });
 
-describe('a keeper', () => {
-  const openKeeper = ({ connection, topology }: Jobs): void => {
-    const keeper = createWorkflowKeeper({ connection, topology, contracts: [total, moody], roundMs: 50 });
-    keeper.start();
-    onTestFinished(() => keeper.stop());
+describe('workflow maintenance', () => {
+  const openMaintenance = ({ connection, topology }: Jobs): void => {
+    const maintenance = createWorkflowMaintenance({
+      connection,
+      topology,
+      contracts: [total, moody],
+      roundMs: 50,
+    });
+    maintenance.start();
+    onTestFinished(() => maintenance.stop());
   };
 
   test('starts what any NATS client publishes', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);
-    openKeeper(jobs);
+    openMaintenance(jobs);
     const { prefix } = jobs.topology.names;
     const definition = {
       chain: [
@@ -567,7 +572,7 @@ describe('a keeper', () => {
     ['an unknown task', '{"task":"nobody_knows"}', 'task: there is no task'],
   ])('refuses %s where its author will look for it', async (_what, body, message) => {
     const jobs = await openWorkflows();
-    openKeeper(jobs);
+    openMaintenance(jobs);
     await jetstream(jobs.connection).publish(`${jobs.topology.names.prefix}.workflows.start._.mine`, body);
     expect(await jobs.client.workflows.result('mine')).toMatchObject({
       state: 'FAILURE',
@@ -584,7 +589,7 @@ describe('a keeper', () => {
     const { names } = jobs.topology;
     await jobs.connection.request(`$JS.API.STREAM.PURGE.${names.queueStream('work')}`);
     jobs.worker(HANDLERS);
-    openKeeper(jobs);
+    openMaintenance(jobs);
     expect(await jobs.client.workflows.result(id)).toMatchObject({ result: { sum: 1 } });
   });
 
@@ -595,7 +600,7 @@ describe('a keeper', () => {
     await run(jobs, step(total, {}), 'done');
     await run(jobs, step(moody, { good: false }), 'failed');
     await client.workflows.start(step(total, {}, { options: { delay_ms: 3_600_000 } }), { id: 'waiting' });
-    openKeeper(jobs);
+    openMaintenance(jobs);
     await waitFor('the end of it', async () => (await client.workflows.get('done')) === undefined);
     expect((await client.workflows.list()).workflows.map(({ id }) => id)).toEqual(['waiting', 'failed']);
     expect(await client.workflows.start(step(total, {}), { id: 'done' })).toMatchObject({ duplicate: false });

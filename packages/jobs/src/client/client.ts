@@ -15,7 +15,7 @@ import { StreamAccess } from '../broker/stream-access.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import { WorkflowEngine } from '../workflow/engine.js';
-import { workflowsOf, type Workflows } from '../workflow/workflows.js';
+import { workflowsOf, type Workflows } from './workflows.js';
 import {
   composeTask,
   type ComposedMessage,

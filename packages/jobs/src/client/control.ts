@@ -15,7 +15,7 @@ import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
 import { headers as newHeaders } from '@nats-io/nats-core';
 import { PRIORITIES, requireToken } from '../wire/names.js';
-import { ALL_WORKERS, type InspectVerb } from '../worker/worker-endpoints.js';
+import { ALL_WORKERS, type InspectVerb } from '../control/worker-protocol.js';
 
 export interface WorkerView extends HeartBeat {
   /**

@@ -10,7 +10,7 @@ import { controlKeys, type TaskFilter } from '../control/entries.js';
 import { matchesFilter } from '../control/revocations.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { JobsError, PublishError } from '../errors.js';
-import { eachLimited } from '../schedule/each-limited.js';
+import { eachLimited } from '../broker/each-limited.js';
 import { eventOf } from '../record/event-publisher.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';

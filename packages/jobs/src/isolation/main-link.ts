@@ -4,7 +4,7 @@ import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { TaskError } from '../errors.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
-import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/workflows.js';
+import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/start.js';
 import type { FromThread, ToThread } from './protocol.js';
 import { packThrown, unpackThrown } from './thrown.js';
 

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import type { TaskContext } from '../worker/context.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
-import type { StartWorkflowOptions } from '../workflow/workflows.js';
+import type { StartWorkflowOptions } from '../workflow/start.js';
 import type { Thrown } from './thrown.js';
 
 /** The part of the context that does not change. */

@@ -3,7 +3,7 @@ import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { ScheduleBook } from './book.js';
-import { eachLimited } from './each-limited.js';
+import { eachLimited } from '../broker/each-limited.js';
 import type { ScheduleBucket } from './bucket.js';
 import { parseEntry, type ScheduleEntryOptions, type StoredEntry } from './entry.js';
 

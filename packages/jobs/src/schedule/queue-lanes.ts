@@ -1,5 +1,5 @@
 /** Work on entries, queue by queue: a queue that cannot take tasks holds up its own entries and no others. */
-import { eachLimited } from './each-limited.js';
+import { eachLimited } from '../broker/each-limited.js';
 
 type Work = () => Promise<void>;
 

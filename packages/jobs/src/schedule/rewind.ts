@@ -1,6 +1,6 @@
 /** Takes the schedule back in time, so that what has gone by can be watched. */
 import type { ScheduleBook } from './book.js';
-import { eachLimited } from './each-limited.js';
+import { eachLimited } from '../broker/each-limited.js';
 
 /**
  * Entries that are further on stand at that time again, in milliseconds since 1970. A tick that has run is published once more, under the

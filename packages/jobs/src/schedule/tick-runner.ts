@@ -1,6 +1,5 @@
 /** Turns ticks into tasks: overlap and catch-up policies, and what became of the runs. */
 import type { Logger } from '../telemetry/logger.js';
-import type { Producer } from '../worker/context.js';
 import type { JobsClient } from '../client/client.js';
 import { isFinal } from '../wire/record.js';
 import type { BookedEntry, ScheduleBook } from './book.js';
@@ -11,7 +10,7 @@ import { jitterOf, planTicks } from './plan-ticks.js';
 export type TickOutcome = 'fired' | `missed_${(typeof MISS_REASONS)[number]}`;
 
 export interface TickRunnerOptions {
-  client: Pick<JobsClient, 'publish' | 'status' | 'revoke'> & Partial<Producer>;
+  client: Pick<JobsClient, 'publish' | 'status' | 'revoke'>;
   bucket: ScheduleBucket;
   book: ScheduleBook;
   logger: Logger;

@@ -12,7 +12,7 @@ import { namesFor, type Priority } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import { resolveDefinition } from '../workflow/resolve.js';
-import type { StartWorkflowOptions } from '../workflow/workflows.js';
+import type { StartWorkflowOptions } from '../workflow/start.js';
 import { Attempt } from '../worker/attempt.js';
 import type { Producer } from '../worker/context.js';
 import { Execution } from '../worker/execute.js';

@@ -74,8 +74,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** The durable consumer that reapers share. */
 export const REAPER_CONSUMER = 'reaper';
-/** The one that keepers of workflows share. */
-export const KEEPER_CONSUMER = 'keeper';
+/** The consumer that workflow maintenance reads published definitions from; several processes share it. */
+export const WORKFLOW_START_CONSUMER = 'keeper';
 
 /** Publishes with the same `Nats-Msg-Id` inside this window are stored once. */
 const DUPLICATE_WINDOW_MS = 2 * 60_000;
@@ -280,7 +280,7 @@ function workflowBucket(names: Names, shared: Shared): StreamDeclaration {
   return { ...bucket, config: { ...bucket.config, republish } };
 }
 
-/** Definitions that any NATS client publishes; each is started once, by one of the keepers. */
+/** Definitions that any NATS client publishes; each is started once, by workflow maintenance. */
 function workflowStarts(
   names: Names,
   { ackWaitMs, ...shared }: Shared & { ackWaitMs: number },
@@ -297,7 +297,7 @@ function workflowStarts(
     },
     consumers: [
       {
-        durable_name: KEEPER_CONSUMER,
+        durable_name: WORKFLOW_START_CONSUMER,
         deliver_policy: DeliverPolicy.All,
         replay_policy: ReplayPolicy.Instant,
         ack_policy: AckPolicy.Explicit,

@@ -108,7 +108,7 @@ export interface Names {
   resultKey(id: string): string;
   readonly resultNoticeFilter: string;
   resultNotice(id: string): string;
-  /** Answered by the result desk: the record of a task of that tenant, once it has ended. */
+  /** Answered by the result responder: the record of a task of that tenant, once it has ended. */
   awaitSubject(tenant: string, id: string): string;
   parseTaskSubject(subject: string): TaskSubject | undefined;
 }

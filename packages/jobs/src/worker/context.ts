@@ -2,6 +2,7 @@
 import type { Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
 import type { BatchItem, Enqueued, JobsClient } from '../client/client.js';
+import type { Workflows } from '../client/workflows.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
@@ -9,7 +10,7 @@ import type { ScheduledBy, WorkflowPointer } from '../wire/headers.js';
 import type { Priority } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
-import type { StartWorkflowOptions, Workflows, WorkflowStarted } from '../workflow/workflows.js';
+import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/start.js';
 import type { Attempt } from './attempt.js';
 
 export interface TaskContext {

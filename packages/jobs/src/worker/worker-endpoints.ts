@@ -2,27 +2,10 @@
 import { z } from 'zod';
 import type { HeartBeat } from '../control/entries.js';
 import type { ServiceEndpoint } from '../control/service-protocol.js';
-import type { Names, Priority } from '../wire/names.js';
-import type { TaskProgress } from '../wire/record.js';
+import { ALL_WORKERS, type ActiveTask, type HeldTask } from '../control/worker-protocol.js';
+import type { Names } from '../wire/names.js';
 import type { Attempt } from './attempt.js';
 import type { Delivery } from './delivery.js';
-
-export interface HeldTask {
-  id: string;
-  task: string;
-  queue: string;
-  tenant: string | null;
-  priority: Priority;
-  retries: number;
-  /** RFC 3339; `null` when it may start at once. */
-  not_before: string | null;
-}
-
-export interface ActiveTask extends Omit<HeldTask, 'not_before'> {
-  started_at: string;
-  runtime_ms: number;
-  progress: TaskProgress | null;
-}
 
 export interface InspectableWorker {
   readonly name: string;
@@ -33,12 +16,6 @@ export interface InspectableWorker {
   registered(): string[];
   stats(): HeartBeat;
 }
-
-/** Stands for every worker in a subject. */
-export const ALL_WORKERS = '_all';
-
-export const INSPECT_VERBS = ['ping', 'stats', 'active', 'reserved', 'scheduled', 'registered'] as const;
-export type InspectVerb = (typeof INSPECT_VERBS)[number];
 
 const concurrencySchema = z.strictObject({ concurrency: z.int().min(1).max(10_000) });
 

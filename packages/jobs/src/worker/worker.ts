@@ -33,13 +33,8 @@ import { Recovery } from './recovery.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
 import { Watchdog } from './watchdog.js';
-import {
-  describeHeld,
-  describeRunning,
-  workerEndpoints,
-  type ActiveTask,
-  type HeldTask,
-} from './worker-endpoints.js';
+import type { ActiveTask, HeldTask } from '../control/worker-protocol.js';
+import { describeHeld, describeRunning, workerEndpoints } from './worker-endpoints.js';
 
 export interface WorkerOptions {
   connection: NatsConnection;

@@ -4,7 +4,7 @@
  *     the step's final record is stored → its end is recorded → its group's tally → what follows is enqueued → acknowledged
  *
  * Every step of that can be repeated, so a process may die anywhere: the message is delivered again and all of it done again, and what
- * nobody delivers again is found by the keeper. What follows is enqueued once: an entry, taken by compare-and-set, gives it its time;
+ * nobody delivers again is found by workflow maintenance. What follows is enqueued once: an entry, taken by compare-and-set, gives it its time;
  * a task has an id that only its step has, is refused while a task of that id is queued or running, and a worker skips what has ended.
  */
 import type { NatsConnection } from '@nats-io/nats-core';

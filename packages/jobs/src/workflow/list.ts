@@ -4,8 +4,16 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { Names } from '../wire/names.js';
 import { workflowKeys } from './bucket.js';
 import type { WorkflowEngine } from './engine.js';
-import type { WorkflowPage, WorkflowSummary } from './view.js';
-import type { ListWorkflowsOptions } from './workflows.js';
+import type { WorkflowPage, WorkflowState, WorkflowSummary } from './view.js';
+
+export interface ListWorkflowsOptions {
+  tenant?: string | number;
+  state?: WorkflowState;
+  /** Default 50. */
+  limit?: number;
+  /** The `next` of the page before. */
+  before?: number;
+}
 
 const DEFAULT_LIMIT = 50;
 const FIRST_WINDOW = 1_024;

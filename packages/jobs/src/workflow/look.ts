@@ -2,7 +2,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { TaskLookup } from '../record/lookup.js';
 import { ResultTimeoutError } from '../errors.js';
-import { eachLimited } from '../schedule/each-limited.js';
+import { eachLimited } from '../broker/each-limited.js';
 import type { Names } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';

@@ -3,7 +3,7 @@
  * state are what somebody may have died before writing.
  */
 import type { TaskLookup } from '../record/lookup.js';
-import { eachLimited } from '../schedule/each-limited.js';
+import { eachLimited } from '../broker/each-limited.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';

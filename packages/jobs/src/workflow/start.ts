@@ -3,7 +3,7 @@
  *
  *     marked as one to look after → manifest (the first of an id decides) → parts → state → what can start is enqueued
  *
- * Whoever dies in the middle is followed by the keeper, or by the same start again.
+ * Whoever dies in the middle is followed by workflow maintenance, or by the same start again.
  */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -16,7 +16,25 @@ import { MAX_DEFINITION_BYTES, type WorkflowDefinition } from './definition.js';
 import type { WorkflowEngine } from './engine.js';
 import { resolveDefinition } from './resolve.js';
 import { digestOf, type Manifest } from './runs.js';
-import type { StartWorkflowOptions, WorkflowStarted } from './workflows.js';
+
+export interface StartWorkflowOptions {
+  /** 1 to 58 characters of A–Z, a–z, 0–9, "_" and "-". Default: a random UUID. The same id is started once, however long ago. */
+  id?: string;
+  /** Whose work it is: every step's, and a step of another tenant is refused. Default: each step's own. */
+  tenant?: string | number;
+  /** The task that starts it, and the first of the family. */
+  parentId?: string;
+  rootId?: string;
+  /** W3C trace context that its tasks belong to. */
+  traceParent?: string;
+  traceState?: string | undefined;
+}
+
+export interface WorkflowStarted {
+  id: string;
+  /** A workflow of that id was there already; nothing new was started. */
+  duplicate: boolean;
+}
 
 const MAX_ID_LENGTH = 58;
 /** A larger definition is stored in parts of this size: brokers take messages of 1 MiB unless told otherwise. */

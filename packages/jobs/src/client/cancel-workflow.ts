@@ -3,16 +3,18 @@
  * just being enqueued; then what waits is removed.
  */
 import { headers as newHeaders } from '@nats-io/nats-core';
-import type { Revoker } from '../client/revoke.js';
+import type { Revoker } from './revoke.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { controlKeys } from '../control/entries.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
-import { WorkflowBucket, workflowKeys } from './bucket.js';
-import type { WorkflowEngine } from './engine.js';
-import { startsWith, stepId } from './plan.js';
-import type { Run } from './runs.js';
-import type { CancelResult } from './workflows.js';
+import { WorkflowBucket, workflowKeys } from '../workflow/bucket.js';
+import type { WorkflowEngine } from '../workflow/engine.js';
+import { startsWith, stepId } from '../workflow/plan.js';
+import type { Run } from '../workflow/runs.js';
+
+/** `cancelled`: what waits is gone, what runs is signalled, nothing follows. `ended`: too late. `unknown`: nobody has seen it. */
+export type CancelResult = 'cancelled' | 'ended' | 'unknown';
 
 /** After that nothing of it is in any queue, or has to be told. */
 const NOTE_SECONDS = 7 * 86_400;

@@ -1,6 +1,6 @@
 /**
  * Answers producers that may see the results of their own tenant only. Subjects of results and keys of the bucket do not tell the tenant,
- * so no right to subscribe or to read can be narrow enough; the desk reads the record and compares.
+ * so no right to subscribe or to read can be narrow enough; the responder reads the record and compares.
  *
  *     request  <prefix>.await.<tenant>.<id>    with nothing, or {"wait": <seconds>}
  *     reply    the record, without stack traces; or {"error": …} with the headers of the NATS services
@@ -14,20 +14,20 @@ import { isToken } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import type { JobsClient } from '../client/client.js';
 
-export interface ResultDeskOptions {
+export interface ResultResponderOptions {
   connection: NatsConnection;
   topology: Topology;
   client: Pick<JobsClient, 'status' | 'result'>;
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
-  /** Who waits beyond this many is told the state there is, at once. Default 10,000. */
+  /** Requests that wait for a result; further ones get the current state at once. Default 10,000. */
   maxWaiting?: number;
 }
 
-export interface ResultDesk {
-  /** Starts answering; several desks share the questions. Idempotent. */
+export interface ResultResponder {
+  /** Starts answering; several responders share the requests. Idempotent. */
   start(): void;
-  /** Answers who waits with the state there is, and stops. Idempotent. */
+  /** Answers open requests with the current state, and stops. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -38,18 +38,18 @@ const questionSchema = z.object({ wait: z.number().min(0).max(MAX_WAIT_SECONDS).
 /** Of the protocol of NATS services (ADR-32). */
 const ErrorHeader = { Text: 'Nats-Service-Error', Code: 'Nats-Service-Error-Code' } as const;
 
-export function createResultDesk(options: ResultDeskOptions): ResultDesk {
-  return new SharedResultDesk(options);
+export function createResultResponder(options: ResultResponderOptions): ResultResponder {
+  return new SharedResultResponder(options);
 }
 
-class SharedResultDesk implements ResultDesk {
+class SharedResultResponder implements ResultResponder {
   private readonly logger: Logger;
   private readonly maxWaiting: number;
   private readonly closing = new AbortController();
   private readonly answering = new Set<Promise<void>>();
   private subscription: Subscription | undefined;
 
-  constructor(private readonly options: ResultDeskOptions) {
+  constructor(private readonly options: ResultResponderOptions) {
     this.logger = options.logger ?? standardErrorLogger();
     this.maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
   }
@@ -57,6 +57,7 @@ class SharedResultDesk implements ResultDesk {
   start(): void {
     const { connection, topology } = this.options;
     this.subscription ??= connection.subscribe(topology.names.awaitSubject('*', '*'), {
+      // A name on the wire: responders of every version share the requests.
       queue: 'result-desk',
       callback: (error, message) => {
         if (error === null) this.accept(message);
@@ -88,7 +89,7 @@ class SharedResultDesk implements ResultDesk {
         error instanceof Refusal
           ? { code: error.status, text: error.message }
           : { code: 500, text: 'The record could not be read; ask again.' };
-      if (code === 500) this.logger.error({ err: error, id }, 'a result could not be told');
+      if (code === 500) this.logger.error({ err: error, id }, 'a request for a result could not be answered');
       const headers = newHeaders();
       headers.set(ErrorHeader.Code, String(code));
       headers.set(ErrorHeader.Text, text);
@@ -107,7 +108,7 @@ class SharedResultDesk implements ResultDesk {
     }
   }
 
-  /** What is another tenant's is told like what nobody has seen. */
+  /** Another tenant's task is answered like an unknown one. */
   private async ownRecord(tenant: string, id: string): Promise<TaskRecord> {
     const record = await this.options.client.status(id);
     if (record?.tenant === tenant) return record;

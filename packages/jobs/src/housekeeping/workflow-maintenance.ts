@@ -1,6 +1,6 @@
 /**
- * Looks after workflows: starts those that any NATS client has published, moves on those that stand still because a process died where
- * nobody delivers a message again, and removes those that have expired. Several may run: each of their acts can be repeated.
+ * Maintains workflows: starts those that any NATS client has published, resumes those that are stuck because a process died where no
+ * message is delivered again, and removes those that have expired. Several may run: each action can be repeated.
  */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
@@ -8,13 +8,13 @@ import { TaskLookup } from '../record/lookup.js';
 import { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { InvalidWorkflowError, JobsError, type WorkflowProblem } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
-import { KEEPER_CONSUMER, type Topology } from '../topology/define.js';
+import { WORKFLOW_START_CONSUMER, type Topology } from '../topology/define.js';
 import { Fetcher } from '../broker/pull/fetcher.js';
 import { WorkflowEngine } from '../workflow/engine.js';
-import { WorkflowRounds } from '../workflow/rounds.js';
+import { WorkflowRounds } from './workflow-rounds.js';
 import { WorkflowStarter } from '../workflow/start.js';
 
-export interface WorkflowKeeperOptions {
+export interface WorkflowMaintenanceOptions {
   connection: NatsConnection;
   topology: Topology;
   /** Of the tasks that published workflows may name without their queue. */
@@ -25,7 +25,7 @@ export interface WorkflowKeeperOptions {
   logger?: Logger;
 }
 
-export interface WorkflowKeeper {
+export interface WorkflowMaintenance {
   /** Idempotent. */
   start(): void;
   /** Finishes what it has begun, then stops. Idempotent. */
@@ -36,11 +36,11 @@ export interface WorkflowKeeper {
 const CONCURRENCY = 8;
 const DEFAULT_ROUND_MS = 15_000;
 
-export function createWorkflowKeeper(options: WorkflowKeeperOptions): WorkflowKeeper {
-  return new Keeper(options);
+export function createWorkflowMaintenance(options: WorkflowMaintenanceOptions): WorkflowMaintenance {
+  return new WorkflowMaintainer(options);
 }
 
-class Keeper implements WorkflowKeeper {
+class WorkflowMaintainer implements WorkflowMaintenance {
   private readonly logger: Logger;
   private readonly publisher: AckMultiplexer;
   private readonly starter: WorkflowStarter;
@@ -49,9 +49,9 @@ class Keeper implements WorkflowKeeper {
   private readonly busy = new Set<Promise<void>>();
   private stopping: Promise<void> | undefined;
 
-  constructor(private readonly options: WorkflowKeeperOptions) {
+  constructor(private readonly options: WorkflowMaintenanceOptions) {
     const { connection, topology, contracts = [], roundMs = DEFAULT_ROUND_MS } = options;
-    const logger = (options.logger ?? standardErrorLogger()).child({ part: 'workflow-keeper' });
+    const logger = (options.logger ?? standardErrorLogger()).child({ part: 'workflow-maintenance' });
     const publisher = new AckMultiplexer(connection);
     const lookup = new TaskLookup(connection, topology);
     const engine = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
@@ -69,7 +69,7 @@ class Keeper implements WorkflowKeeper {
           queue: 'workflows',
           priority: 'normal',
           stream: topology.names.workflowStartStream,
-          consumer: KEEPER_CONSUMER,
+          consumer: WORKFLOW_START_CONSUMER,
           weight: 1,
         },
       ],

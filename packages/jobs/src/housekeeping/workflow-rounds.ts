@@ -1,16 +1,16 @@
-/** The keeper's rounds: who stands still, who has expired. */
+/** The rounds of workflow maintenance: which workflows are stuck, which have expired. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '../telemetry/logger.js';
 import type { TaskLookup } from '../record/lookup.js';
-import { eachLimited } from '../schedule/each-limited.js';
+import { eachLimited } from '../broker/each-limited.js';
 import type { Topology } from '../topology/define.js';
 import { StreamAccess, storedSequence } from '../broker/stream-access.js';
-import { workflowKeys } from './bucket.js';
-import type { WorkflowEngine } from './engine.js';
-import { reconcile } from './reconcile.js';
-import type { WorkflowStarter } from './start.js';
-import { workflowSummarySchema } from './view.js';
+import { workflowKeys } from '../workflow/bucket.js';
+import type { WorkflowEngine } from '../workflow/engine.js';
+import { reconcile } from '../workflow/reconcile.js';
+import type { WorkflowStarter } from '../workflow/start.js';
+import { workflowSummarySchema } from '../workflow/view.js';
 
 export interface RoundsParts {
   connection: NatsConnection;

@@ -1,52 +1,21 @@
 /** What a client does with workflows. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { TaskLookup } from '../record/lookup.js';
-import type { Revoker } from '../client/revoke.js';
+import type { Revoker } from './revoke.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { JobsError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import { requireToken } from '../wire/names.js';
-import { cancelWorkflow } from './cancel.js';
-import type { WorkflowDefinition } from './definition.js';
-import type { WorkflowEngine } from './engine.js';
-import { listWorkflows } from './list.js';
-import { WorkflowLookup } from './look.js';
-import { predecessorOf } from './plan.js';
-import { Results } from './results.js';
-import { WorkflowStarter } from './start.js';
-import type { WorkflowOutcome, WorkflowPage, WorkflowState, WorkflowView } from './view.js';
-
-export interface StartWorkflowOptions {
-  /** 1 to 58 characters of A–Z, a–z, 0–9, "_" and "-". Default: a random UUID. The same id is started once, however long ago. */
-  id?: string;
-  /** Whose work it is: every step's, and a step of another tenant is refused. Default: each step's own. */
-  tenant?: string | number;
-  /** The task that starts it, and the first of the family. */
-  parentId?: string;
-  rootId?: string;
-  /** W3C trace context that its tasks belong to. */
-  traceParent?: string;
-  traceState?: string | undefined;
-}
-
-export interface WorkflowStarted {
-  id: string;
-  /** A workflow of that id was there already; nothing new was started. */
-  duplicate: boolean;
-}
-
-export interface ListWorkflowsOptions {
-  tenant?: string | number;
-  state?: WorkflowState;
-  /** Default 50. */
-  limit?: number;
-  /** The `next` of the page before. */
-  before?: number;
-}
-
-/** `cancelled`: what waits is gone, what runs is told, nothing follows. `ended`: too late. `unknown`: nobody has seen it. */
-export type CancelResult = 'cancelled' | 'ended' | 'unknown';
+import { cancelWorkflow, type CancelResult } from './cancel-workflow.js';
+import type { WorkflowDefinition } from '../workflow/definition.js';
+import type { WorkflowEngine } from '../workflow/engine.js';
+import { listWorkflows, type ListWorkflowsOptions } from '../workflow/list.js';
+import { WorkflowLookup } from '../workflow/look.js';
+import { predecessorOf } from '../workflow/plan.js';
+import { Results } from '../workflow/results.js';
+import { WorkflowStarter, type StartWorkflowOptions, type WorkflowStarted } from '../workflow/start.js';
+import type { WorkflowOutcome, WorkflowPage, WorkflowView } from '../workflow/view.js';
 
 export interface Workflows {
   /**

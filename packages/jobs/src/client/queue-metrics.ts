@@ -1,0 +1,51 @@
+/** Prometheus figures of the whole system: what the queues hold, and who works on it. */
+import { Gauge, type Registry } from 'prom-client';
+import { PRIORITIES } from '../wire/names.js';
+import type { JobsClient } from './client.js';
+
+/** Figures of the whole system, read when they are asked for. One process of the system is enough to show them. */
+export function collectQueueMetrics(
+  client: Pick<JobsClient, 'queues' | 'control'>,
+  registry: Registry,
+): void {
+  const registers = [registry];
+  const paused = new Gauge({
+    name: 'stratum_queue_paused',
+    help: '1 while nothing of the queue is handed out',
+    labelNames: ['queue'],
+    registers,
+  });
+  const oldest = new Gauge({
+    name: 'stratum_queue_oldest_seconds',
+    help: 'How long the oldest task that could run has been waiting; 0 when none is',
+    labelNames: ['queue'],
+    registers,
+  });
+  const tasks = new Gauge({
+    name: 'stratum_queue_tasks',
+    help: 'Tasks in a queue: waiting by priority, delayed, running',
+    labelNames: ['queue', 'state'],
+    registers,
+    collect: async () => {
+      for (const depth of await client.queues()) {
+        const { queue } = depth;
+        for (const state of [...PRIORITIES, 'delayed', 'running'] as const)
+          tasks.set({ queue, state }, depth[state]);
+        paused.set({ queue }, depth.paused ? 1 : 0);
+        const since = depth.oldestWaitingAt === null ? Date.now() : Date.parse(depth.oldestWaitingAt);
+        oldest.set({ queue }, Math.max(0, (Date.now() - since) / 1000));
+      }
+    },
+  });
+  const workers = new Gauge({
+    name: 'stratum_workers',
+    help: 'Workers by condition: ready, busy, draining, offline',
+    labelNames: ['condition'],
+    registers,
+    collect: async () => {
+      const counts = { ready: 0, busy: 0, draining: 0, offline: 0 };
+      for (const { condition } of await client.control.workers()) counts[condition]++;
+      for (const [condition, count] of Object.entries(counts)) workers.set({ condition }, count);
+    },
+  });
+}
