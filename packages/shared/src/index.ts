@@ -13,7 +13,12 @@ export {
   type Configuration,
   type ConfigurationKey,
 } from './configuration/configuration.js';
-export { ENDPOINT_SETTINGS, endpointsFrom, endpointVariables } from './configuration/platform-endpoints.js';
+export {
+  openConnector,
+  type ConnectorDependencies,
+  type StoredAccount,
+} from './ad-accounts/open-connector.js';
+export { ENDPOINT_SETTINGS, endpointsFrom } from './configuration/platform-endpoints.js';
 export {
   CredentialsError,
   openCredentials,

@@ -11,21 +11,16 @@ import {
   fanOut,
   publishAudit,
   type AuditEvent,
-  type KeyRing,
+  type ConnectorDependencies,
   type QueueService,
 } from '@stratum/shared';
-import type { PlatformEndpoints } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import { applyPlatformActionHandler } from './apply/apply-platform-action.js';
 import { evaluateRulesHandler } from './evaluate/evaluate-rules.js';
 
-export interface RulesDependencies {
+export interface RulesDependencies extends ConnectorDependencies {
   /** Connected as `stratum_rules_worker`. */
   pool: Pool;
-  keys: KeyRing;
-  endpoints: PlatformEndpoints;
-  /** For each request to a platform, in milliseconds. */
-  requestTimeoutMs: number;
   audit: (event: AuditEvent) => Promise<void>;
 }
 

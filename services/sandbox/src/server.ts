@@ -34,14 +34,14 @@ export interface SandboxOptions {
   accessTokenLifetimeMs?: number;
 }
 
-/** Base addresses, as a connector is configured with them. */
+/** Base addresses, by the environment variable that leads a service to each. */
 export interface SandboxEndpoints {
-  meta: string;
-  google: string;
-  googleOauth: string;
-  tiktok: string;
-  snapchat: string;
-  snapchatOauth: string;
+  META_BASE_URL: string;
+  GOOGLE_ADS_BASE_URL: string;
+  GOOGLE_OAUTH_URL: string;
+  TIKTOK_BASE_URL: string;
+  SNAPCHAT_BASE_URL: string;
+  SNAPCHAT_OAUTH_URL: string;
 }
 
 export interface Sandbox {
@@ -134,11 +134,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 /** Where a sandbox at this address shows each platform. */
 export function endpointsAt(url: string): SandboxEndpoints {
   return {
-    meta: `${url}/meta/v26.0`,
-    google: `${url}/google/v26`,
-    googleOauth: `${url}/google-oauth/token`,
-    tiktok: `${url}/tiktok/open_api/v1.3`,
-    snapchat: `${url}/snapchat/v1`,
-    snapchatOauth: `${url}/snapchat-oauth/login/oauth2/access_token`,
+    META_BASE_URL: `${url}/meta/v26.0`,
+    GOOGLE_ADS_BASE_URL: `${url}/google/v26`,
+    GOOGLE_OAUTH_URL: `${url}/google-oauth/token`,
+    TIKTOK_BASE_URL: `${url}/tiktok/open_api/v1.3`,
+    SNAPCHAT_BASE_URL: `${url}/snapchat/v1`,
+    SNAPCHAT_OAUTH_URL: `${url}/snapchat-oauth/login/oauth2/access_token`,
   };
 }

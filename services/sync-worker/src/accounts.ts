@@ -1,24 +1,10 @@
 /** The ad accounts of a tenant: the state that a sync reads and writes. */
-import { openCredentials, sealCredentials, withTenant, type Queryable } from '@stratum/shared';
-import {
-  createConnector,
-  platformCredentialsSchema,
-  type PlatformConnector,
-  type PlatformCredentials,
-  type PlatformError,
-  type PlatformName,
-} from '@stratum/connectors/ad-platforms';
-import type { SyncDependencies } from './handlers.js';
+import type { Queryable, StoredAccount } from '@stratum/shared';
+import type { PlatformError, PlatformName } from '@stratum/connectors/ad-platforms';
 
-export interface SyncAccount {
-  id: string;
+export interface SyncAccount extends StoredAccount {
   platform: PlatformName;
-  externalId: string;
-  currency: string;
-  timeZone: string;
   lastSyncedAt: Date | null;
-  ciphertext: Buffer;
-  keyId: string;
 }
 
 interface AccountRow {
@@ -50,34 +36,6 @@ export async function loadAccounts(client: Queryable, platform: PlatformName): P
     ciphertext: row.credentials_ciphertext,
     keyId: row.credentials_key_id,
   }));
-}
-
-/** A connector with the account's credentials; a refreshed access token is stored back, encrypted. */
-export function openConnector(
-  { pool, keys, endpoints, requestTimeoutMs }: SyncDependencies,
-  tenantId: number,
-  account: SyncAccount,
-): PlatformConnector {
-  const { platform, externalId } = account;
-  const owner = { tenantId, platform, externalId };
-  const sealed = { keyId: account.keyId, ciphertext: account.ciphertext };
-  return createConnector({
-    accountId: externalId,
-    currency: account.currency,
-    timeZone: account.timeZone,
-    credentials: platformCredentialsSchema.parse(openCredentials(keys, owner, sealed)),
-    endpoints,
-    timeoutMs: requestTimeoutMs,
-    onCredentialsRefreshed: async (credentials: PlatformCredentials) => {
-      const { ciphertext, keyId } = sealCredentials(keys, owner, credentials);
-      await withTenant(pool, tenantId, (client) =>
-        client.query(
-          'UPDATE platform_account SET credentials_ciphertext = $2, credentials_key_id = $3 WHERE id = $1',
-          [account.id, ciphertext, keyId],
-        ),
-      );
-    },
-  });
 }
 
 export async function markAccountSynced(client: Queryable, accountId: string, syncedAt: Date): Promise<void> {

@@ -5,21 +5,16 @@ import {
   endpointsFrom,
   syncAllCampaigns,
   syncCampaignData,
-  type KeyRing,
+  type ConnectorDependencies,
   type QueueService,
 } from '@stratum/shared';
-import type { PlatformEndpoints } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import { syncAllCampaignsHandler } from './sync-all-campaigns.js';
 import { syncCampaignDataHandler } from './sync-campaign-data.js';
 
-export interface SyncDependencies {
+export interface SyncDependencies extends ConnectorDependencies {
   /** Connected as `stratum_sync_worker`. */
   pool: Pool;
-  keys: KeyRing;
-  endpoints: PlatformEndpoints;
-  /** For each request to a platform, in milliseconds. */
-  requestTimeoutMs: number;
   /** How long a sync waits that meets another one of the same tenant and platform, in milliseconds. Default 15,000. */
   busyWaitMs?: number;
   /** Default: the real time. */

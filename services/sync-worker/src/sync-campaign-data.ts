@@ -8,6 +8,7 @@
 import type { HandlerFor } from '@stratum/jobs';
 import {
   LOCKED,
+  openConnector,
   recordDomainEvent,
   withAdvisoryLock,
   withTenant,
@@ -16,13 +17,7 @@ import {
 } from '@stratum/shared';
 import { PlatformError, type PlatformName } from '@stratum/connectors/ad-platforms';
 import type { DateWindow } from '@stratum/connectors/values';
-import {
-  loadAccounts,
-  markAccountFailed,
-  markAccountSynced,
-  openConnector,
-  type SyncAccount,
-} from './accounts.js';
+import { loadAccounts, markAccountFailed, markAccountSynced, type SyncAccount } from './accounts.js';
 import { tellDepletedBudgets } from './depleted-budgets.js';
 import type { SyncDependencies } from './handlers.js';
 import { emptyCounts, finishRun, startRun, type SyncCounts } from './sync-run.js';

@@ -1,17 +1,9 @@
 /** Which days a sync asks for. */
 import { addDays, localDate, type DateWindow } from '@stratum/connectors/values';
-import type { PlatformName } from '@stratum/connectors/ad-platforms';
+import { adPlatform, type PlatformName } from '@stratum/connectors/ad-platforms';
 
 /** The first sync of an account reaches back this far. */
 const FIRST_DAYS = 28;
-
-/** The recent days read again each time: platforms restate them while conversions are attributed to them. */
-const ATTRIBUTION_LAG_DAYS: Readonly<Record<PlatformName, number>> = {
-  meta: 7,
-  google: 7,
-  tiktok: 5,
-  snapchat: 5,
-};
 
 /** From the last success less the attribution lag, or 28 days back, until today in the account's time zone. */
 export function syncWindow(
@@ -21,5 +13,5 @@ export function syncWindow(
   const until = localDate(now, account.timeZone);
   if (account.lastSyncedAt === null) return { since: addDays(until, -FIRST_DAYS), until };
   const last = localDate(account.lastSyncedAt, account.timeZone);
-  return { since: addDays(last, -ATTRIBUTION_LAG_DAYS[account.platform]), until };
+  return { since: addDays(last, -adPlatform(account.platform).attributionLagDays), until };
 }

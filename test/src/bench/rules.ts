@@ -6,8 +6,8 @@ import { runTask } from '@stratum/jobs/testing';
 import { createRulesHandlers } from '@stratum/rules-worker';
 import { evaluateRules, migrate, openDatabase, parseKeyRing } from '@stratum/shared';
 import { startPostgres } from '@stratum/cli/embedded';
-import { DEFAULT_PLATFORM_ENDPOINTS } from '@stratum/connectors/ad-platforms';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '@stratum/shared/rules';
+import { endpointsAt } from '@stratum/sandbox';
 import { z } from 'zod';
 
 export interface RulesFigures {
@@ -60,7 +60,7 @@ export async function benchRules(): Promise<RulesFigures> {
     const [handler] = createRulesHandlers({
       pool,
       keys: parseKeyRing(`bench:${Buffer.alloc(32).toString('base64')}`),
-      endpoints: DEFAULT_PLATFORM_ENDPOINTS,
+      endpoints: endpointsAt(''),
       requestTimeoutMs: 1_000,
       audit: async () => undefined,
     });

@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createClient, reconcileTopology } from '@stratum/jobs';
 import {
-  endpointVariables,
   loadConfiguration,
   migrate,
   openDatabase,
@@ -56,7 +55,7 @@ export async function benchSync(connection: NatsConnection, natsUrl: string): Pr
       STRATUM_PREFIX: 'bench-sync',
       STRATUM_CREDENTIALS_KEY: key,
       LOG_LEVEL: 'warn',
-      ...endpointVariables(endpointsAt(sandbox.url ?? '')),
+      ...endpointsAt(sandbox.url ?? ''),
     };
     const worker = await start(children, '@stratum/sync-worker/main', environment);
     const topology = platformTopology(loadConfiguration([...TOPOLOGY_SETTINGS], environment));

@@ -4,13 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, reconcileTopology } from '@stratum/jobs';
 import { SANDBOX_CREDENTIALS, startSandbox } from '@stratum/sandbox';
-import {
-  endpointVariables,
-  loadConfiguration,
-  platformTopology,
-  syncCampaignData,
-  TOPOLOGY_SETTINGS,
-} from '@stratum/shared';
+import { loadConfiguration, platformTopology, syncCampaignData, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { spawnProgram, testDatabase, testKeyText, testNamespace } from '../harness/index.js';
@@ -34,7 +28,7 @@ async function openStratum() {
     STRATUM_PREFIX: prefix,
     DATABASE_URL: database.url,
     STRATUM_CREDENTIALS_KEY: testKeyText(),
-    ...endpointVariables(sandbox.endpoints),
+    ...sandbox.endpoints,
   };
   const topology = platformTopology(loadConfiguration(TOPOLOGY_SETTINGS, env));
   await reconcileTopology(connection, topology);

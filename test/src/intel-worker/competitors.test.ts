@@ -153,7 +153,7 @@ async function openIntel(options: { adLibrary?: boolean } = {}): Promise<Intel> 
   const sandbox = await startSandbox({ now: () => new Date('2026-11-20T12:00:00Z') });
   onTestFinished(() => sandbox.stop());
   const adLibrary = new AdLibrary({
-    baseUrl: sandbox.endpoints.meta,
+    baseUrl: sandbox.endpoints.META_BASE_URL,
     accessToken: SANDBOX_CREDENTIALS.metaAccessToken,
     timeoutMs: 5_000,
   });

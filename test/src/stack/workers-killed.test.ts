@@ -64,7 +64,7 @@ test('what was killed in the middle is done once in the end', async () => {
     STRATUM_PREFIX: prefix,
     DATABASE_URL: database.url,
     STRATUM_CREDENTIALS_KEY: keyText,
-    META_BASE_URL: sandbox.endpoints.meta,
+    META_BASE_URL: sandbox.endpoints.META_BASE_URL,
     META_AD_LIBRARY_TOKEN: 'sandbox-meta-token',
     SCANNER_ALLOWED_HOSTS: new URL(sandbox.url).host,
     WHATSAPP_BASE_URL: `${sandbox.url}/whatsapp/v26.0`,
@@ -190,7 +190,7 @@ test('a change of a campaign whose worker is killed while the platform is asked 
     STRATUM_PREFIX: prefix,
     DATABASE_URL: database.url,
     STRATUM_CREDENTIALS_KEY: keyText,
-    META_BASE_URL: sandbox.endpoints.meta,
+    META_BASE_URL: sandbox.endpoints.META_BASE_URL,
   };
   const topology = platformTopology(loadConfiguration(TOPOLOGY_SETTINGS, env));
   await reconcileTopology(connection, topology);

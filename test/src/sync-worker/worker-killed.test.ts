@@ -1,5 +1,5 @@
 /** A worker killed with SIGKILL in the middle of a sync loses nothing: another one finishes the work. */
-import { endpointVariables, syncCampaignData } from '@stratum/shared';
+import { syncCampaignData } from '@stratum/shared';
 import { expect, test } from 'vitest';
 import { spawnProgram, waitFor } from '../harness/index.js';
 import { openSync } from './fixture.js';
@@ -11,7 +11,7 @@ test('a sync whose worker is killed halfway is finished by another worker', asyn
     DATABASE_URL: setup.database.url,
     STRATUM_PREFIX: setup.prefix,
     STRATUM_CREDENTIALS_KEY: setup.keyText,
-    ...endpointVariables(setup.sandbox.endpoints),
+    ...setup.sandbox.endpoints,
   };
   // The pages of metrics come slowly, so that the kill meets a sync that has stored some of them and not all.
   setup.sandbox.inject({ platform: 'meta', kind: 'slow', times: null, afterRequests: 12, delayMs: 150 });

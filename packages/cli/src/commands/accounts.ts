@@ -6,7 +6,7 @@ import {
   type AdAccount,
 } from '../accounts/ad-accounts.js';
 import {
-  parseAccountId,
+  adPlatform,
   checkAccess,
   PLATFORM_NAMES,
   platformCredentialsSchema,
@@ -23,14 +23,6 @@ import { printJson, printTable } from '../output.js';
 import { asTenant, keyRing, tenantCommand, type TenantOptions } from '../tenant-session.js';
 
 const SUBJECT = 'platform_account';
-
-/** What each platform asks of a caller. */
-const FIELDS: Readonly<Record<PlatformName, string>> = {
-  meta: '{"accessToken"}: of a system user, with ads_read and ads_management',
-  google: '{"developerToken", "clientId", "clientSecret", "refreshToken", "loginCustomerId"?}',
-  tiktok: '{"accessToken"}',
-  snapchat: '{"clientId", "clientSecret", "refreshToken"}',
-};
 
 interface ConnectOptions extends TenantOptions {
   credentials: string;
@@ -63,7 +55,7 @@ export function accountsCommand(): Command {
           'meta 1234567890 --tenant 1',
         ),
       ).action(async (platform: PlatformName, id: string, { tenant, json }: TenantOptions) => {
-        const externalId = parseAccountId(platform, id);
+        const externalId = adPlatform(platform).parseAccountId(id);
         await asTenant({ tenant, subject: SUBJECT }, async ({ client, tell }) => {
           if (!(await disconnectAdAccount(client, platform, externalId)))
             throw new Error(
@@ -90,11 +82,11 @@ function connectCommand(): Command {
     .option('--no-sync', 'do not sync its campaigns right away')
     .addHelpText(
       'after',
-      `\nCredentials (kept encrypted, shown to nobody):\n${PLATFORM_NAMES.map((name) => `  ${name.padEnd(9)} ${FIELDS[name]}`).join('\n')}`,
+      `\nCredentials (kept encrypted, shown to nobody):\n${PLATFORM_NAMES.map((name) => `  ${name.padEnd(9)} ${adPlatform(name).credentialsHelp}`).join('\n')}`,
     )
     .action(async (platform: PlatformName, id: string, options: ConnectOptions) => {
       const { tenant, json, sync } = options;
-      const externalId = parseAccountId(platform, id);
+      const externalId = adPlatform(platform).parseAccountId(id);
       const keys = await keyRing();
       const given = parseCredentials(platform, await readInput(options.credentials, 'the credentials'));
       const { description, credentials } = await ask(externalId, given);
@@ -131,7 +123,8 @@ function named(command: Command): Command {
 
 /** Says which fields are wrong, and never what is in them. */
 function parseCredentials(platform: PlatformName, json: string): PlatformCredentials {
-  const expected = `For ${platform} it is a JSON object ${FIELDS[platform]}.`;
+  const { credentials, credentialsHelp } = adPlatform(platform);
+  const expected = `For ${platform} it is a JSON object ${credentialsHelp}.`;
   let given: unknown;
   try {
     given = JSON.parse(json);
@@ -140,8 +133,8 @@ function parseCredentials(platform: PlatformName, json: string): PlatformCredent
   }
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new Error(`The credentials are not a JSON object. ${expected}`);
-  const parsed = platformCredentialsSchema.safeParse({ ...given, platform });
-  if (parsed.success) return parsed.data;
+  const parsed = credentials.safeParse({ ...given, platform });
+  if (parsed.success) return platformCredentialsSchema.parse(parsed.data);
   const fields = new Set(parsed.error.issues.map(({ path }) => path.join('.')));
   throw new Error(`The credentials lack, or have wrong: ${[...fields].join(', ')}. ${expected}`);
 }

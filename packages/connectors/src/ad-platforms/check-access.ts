@@ -1,7 +1,7 @@
 /** Checks that credentials work for an account, by reading the account from its platform. */
 import type { AccountDescription } from './connector.js';
 import { createConnector, type ConnectorOptions } from './create-connector.js';
-import type { PlatformCredentials } from './credentials.js';
+import type { PlatformCredentials } from './platforms.js';
 
 export type AccessOptions = Pick<ConnectorOptions, 'accountId' | 'credentials' | 'endpoints' | 'timeoutMs'>;
 

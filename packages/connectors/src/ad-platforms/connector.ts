@@ -1,9 +1,6 @@
 /** What every ad platform's connector does, in the platform's words no more. */
 import type { DateWindow } from '../values/days.js';
 
-export const PLATFORM_NAMES = ['meta', 'google', 'tiktok', 'snapchat'] as const;
-export type PlatformName = (typeof PLATFORM_NAMES)[number];
-
 export type CampaignStatus = 'active' | 'paused' | 'archived' | 'removed' | 'unknown';
 
 /** Amounts are decimal strings in major units of the currency, exact: `"14.35"`. */
@@ -58,7 +55,7 @@ export interface CampaignChange {
  * Reads one account, page by page: everything, or a `PlatformError`; a listing that ended early never looks complete.
  */
 export interface PlatformConnector {
-  readonly platform: PlatformName;
+  readonly platform: string;
   /** Fails as the other calls do, so it shows, too, whether the credentials are good for the account. */
   describeAccount(options: ReadOptions): Promise<AccountDescription>;
   /** Every campaign that the platform lists. */

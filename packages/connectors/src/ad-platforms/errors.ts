@@ -1,5 +1,4 @@
 /** One error for everything an ad platform can answer instead of data. */
-import type { PlatformName } from './connector.js';
 
 export type PlatformErrorKind =
   'rate_limited' | 'auth_expired' | 'permission' | 'transient' | 'too_much_data' | 'permanent';
@@ -25,7 +24,7 @@ export class PlatformError extends Error {
   readonly requestId: string | undefined;
 
   constructor(
-    readonly platform: PlatformName,
+    readonly platform: string,
     readonly kind: PlatformErrorKind,
     message: string,
     details: PlatformErrorDetails = {},

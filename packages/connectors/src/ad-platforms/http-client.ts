@@ -1,5 +1,4 @@
 /** One HTTP request to a platform: bounded in time and size, its answer parsed as JSON, its errors free of secrets. */
-import type { PlatformName } from './connector.js';
 import { PlatformError } from './errors.js';
 
 export interface HttpRequest {
@@ -17,7 +16,7 @@ export interface HttpReply {
 }
 
 export interface HttpClientOptions {
-  platform: PlatformName;
+  platform: string;
   /** The whole request, answer included, in milliseconds. Default 30,000. */
   timeoutMs?: number;
   /** Largest answer that is read, in bytes. Default 64 MiB. */
@@ -25,7 +24,7 @@ export interface HttpClientOptions {
 }
 
 export class HttpClient {
-  private readonly platform: PlatformName;
+  private readonly platform: string;
   private readonly timeoutMs: number;
   private readonly maxBytes: number;
 

@@ -1,9 +1,18 @@
 /** The short-lived access token of an OAuth platform: cached, refreshed when it runs out, once for all who need it. */
 import { z } from 'zod';
-import type { OAuthCredentials } from './credentials.js';
 import { PlatformError } from './errors.js';
 import { retryAfterMs, type HttpClient } from './http-client.js';
 import { parseReply } from './parse-reply.js';
+
+/** Credentials of a platform that issues short-lived access tokens. */
+export interface OAuthCredentials {
+  platform: string;
+  clientId: string;
+  clientSecret: string;
+  refreshToken: string;
+  accessToken?: string | undefined;
+  accessTokenExpiresAt?: number | undefined;
+}
 
 export interface OAuthTokenOptions<Credentials extends OAuthCredentials> {
   http: HttpClient;

@@ -1,6 +1,5 @@
 /** Checks an answer against the connector's schema. */
 import type { z } from 'zod';
-import type { PlatformName } from './connector.js';
 import { PlatformError } from './errors.js';
 
 /**
@@ -8,7 +7,7 @@ import { PlatformError } from './errors.js';
  * The error names fields, never values.
  */
 export function parseReply<Schema extends z.ZodType>(
-  platform: PlatformName,
+  platform: string,
   schema: Schema,
   body: unknown,
 ): z.output<Schema> {

@@ -1,6 +1,7 @@
 /** Every setting of the platform, read from environment variables once at start. */
 import { z } from 'zod';
-import { DEFAULT_PLATFORM_ENDPOINTS } from '@stratum/connectors/ad-platforms';
+import { ENDPOINT_SETTINGS } from './platform-endpoints.js';
+import { PLATFORM_SETTINGS, type PlatformSetting } from '@stratum/connectors/ad-platforms';
 import { parseKeyRing } from '../credentials/key-ring.js';
 
 const url = (protocols: RegExp, example: string): z.ZodString =>
@@ -37,6 +38,13 @@ const httpUrl = (byDefault: string): z.ZodType<string> =>
   url(/^https?:\/\//, 'https://example.com')
     .default(byDefault)
     .transform((value) => value.replace(/\/+$/, ''));
+
+/** Each ad platform declares where it is. */
+function endpointSchemas(): Record<PlatformSetting, z.ZodType<string>> {
+  const schemas = ENDPOINT_SETTINGS.map((setting) => [setting, httpUrl(PLATFORM_SETTINGS[setting].default)]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries loses the names of the keys
+  return Object.fromEntries(schemas) as Record<PlatformSetting, z.ZodType<string>>;
+}
 
 const commaSeparated = (): z.ZodType<string[]> =>
   z
@@ -111,12 +119,7 @@ const configurationSchema = z.object({
   PLATFORM_REQUEST_TIMEOUT: seconds(30),
   /** WhatsApp Cloud API. */
   WHATSAPP_BASE_URL: httpUrl('https://graph.facebook.com/v26.0'),
-  META_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.meta),
-  GOOGLE_ADS_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.google),
-  GOOGLE_OAUTH_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.googleOauth),
-  TIKTOK_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.tiktok),
-  SNAPCHAT_BASE_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.snapchat),
-  SNAPCHAT_OAUTH_URL: httpUrl(DEFAULT_PLATFORM_ENDPOINTS.snapchatOauth),
+  ...endpointSchemas(),
   /** Access to Meta's Ad Library; without it the ads of competitors stay unknown. Default: none. */
   META_AD_LIBRARY_TOKEN: z.string().min(1).optional(),
   /**

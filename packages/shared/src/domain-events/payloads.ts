@@ -1,4 +1,5 @@
 /** What each event says: the schemas that events are written by, and that guides and descriptions for others are made from. */
+import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import { z } from 'zod';
 
 const id = z.int().positive();
@@ -9,11 +10,15 @@ const money = z
 const currency = z.string().length(3);
 const date = z.iso.date();
 
+const platformNames = new Intl.ListFormat('en', { type: 'disjunction' }).format(
+  PLATFORM_NAMES.map((name) => `\`${name}\``),
+);
+
 const campaign = {
   campaign_id: id,
   external_id: z.string().describe("The campaign's id on its platform."),
   name: z.string(),
-  platform: z.string().describe('`meta`, `google`, `tiktok` or `snapchat`.'),
+  platform: z.string().describe(platformNames),
 };
 
 const cause = {

@@ -6,20 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import { TaskError, type HandlerFor } from '@stratum/jobs';
 import {
-  openCredentials,
-  sealCredentials,
+  openConnector,
   withTenant,
   type applyPlatformAction,
   type AuditEvent,
+  type StoredAccount,
 } from '@stratum/shared';
-import {
-  createConnector,
-  PLATFORM_NAMES,
-  platformCredentialsSchema,
-  PlatformError,
-  type CampaignChange,
-  type PlatformConnector,
-} from '@stratum/connectors/ad-platforms';
+import { PlatformError, type CampaignChange } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import type { RulesDependencies } from '../handlers.js';
 import { writeApplied, type AppliedAction } from './write-applied.js';
@@ -70,7 +63,7 @@ export function applyPlatformActionHandler(
     }
     const at = new Date();
     try {
-      const connector = openConnector(dependencies, tenantId, action);
+      const connector = openConnector(dependencies, tenantId, accountOf(action));
       const { signal } = context;
       await connector.updateCampaign(action.campaign_external_id, changeOf(action), { signal });
       await withTenant(pool, tenantId, (client) =>
@@ -182,32 +175,16 @@ async function release(
   );
 }
 
-function openConnector(
-  { pool, keys, endpoints, requestTimeoutMs }: RulesDependencies,
-  tenantId: number,
-  action: ClaimedAction,
-): PlatformConnector {
-  const platform = PLATFORM_NAMES.find((name) => name === action.platform);
-  if (platform === undefined) throw new Error(`there is no connector for ${action.platform}`);
-  const owner = { tenantId, platform, externalId: action.external_id };
-  const sealed = { keyId: action.credentials_key_id, ciphertext: action.credentials_ciphertext };
-  return createConnector({
-    accountId: action.external_id,
+function accountOf(action: ClaimedAction): StoredAccount {
+  return {
+    id: action.account_id,
+    platform: action.platform,
+    externalId: action.external_id,
     currency: action.currency,
     timeZone: action.time_zone,
-    credentials: platformCredentialsSchema.parse(openCredentials(keys, owner, sealed)),
-    endpoints,
-    timeoutMs: requestTimeoutMs,
-    onCredentialsRefreshed: async (credentials) => {
-      const { ciphertext, keyId } = sealCredentials(keys, owner, credentials);
-      await withTenant(pool, tenantId, (client) =>
-        client.query(
-          'UPDATE platform_account SET credentials_ciphertext = $2, credentials_key_id = $3 WHERE id = $1',
-          [action.account_id, ciphertext, keyId],
-        ),
-      );
-    },
-  });
+    ciphertext: action.credentials_ciphertext,
+    keyId: action.credentials_key_id,
+  };
 }
 
 function changeOf({ kind, target }: ClaimedAction): CampaignChange {

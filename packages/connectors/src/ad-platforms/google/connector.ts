@@ -9,7 +9,6 @@ import type {
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
-import type { CredentialsOf } from '../credentials.js';
 import type { DateWindow } from '../../values/days.js';
 import { PlatformError } from '../errors.js';
 import { bigInteger, wholeNumber } from '../fields.js';
@@ -18,6 +17,7 @@ import { decimalFromCount, decimalFromMicros, unitsFromDecimal } from '../../val
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import { googleError } from './errors.js';
+import type { GoogleCredentials } from './credentials.js';
 
 export interface GoogleConnectorOptions {
   http: HttpClient;
@@ -25,8 +25,8 @@ export interface GoogleConnectorOptions {
   tokenUrl: string;
   /** The customer's id, digits only. */
   accountId: string;
-  credentials: CredentialsOf<'google'>;
-  onCredentialsRefreshed?: ((credentials: CredentialsOf<'google'>) => Promise<void>) | undefined;
+  credentials: GoogleCredentials;
+  onCredentialsRefreshed?: ((credentials: GoogleCredentials) => Promise<void>) | undefined;
 }
 
 // Not segmented by date: a segmented query drops campaigns and days without activity.
@@ -94,7 +94,7 @@ const STATUSES: Readonly<Record<string, CampaignStatus>> = {
 
 export class GoogleConnector implements PlatformConnector {
   readonly platform = 'google';
-  private readonly token: OAuthToken<CredentialsOf<'google'>>;
+  private readonly token: OAuthToken<GoogleCredentials>;
 
   constructor(private readonly options: GoogleConnectorOptions) {
     this.token = new OAuthToken({

@@ -9,7 +9,6 @@ import type {
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
-import type { CredentialsOf } from '../credentials.js';
 import type { DateWindow } from '../../values/days.js';
 import { PlatformError } from '../errors.js';
 import { bigInteger, decimalText, wholeNumber } from '../fields.js';
@@ -17,6 +16,7 @@ import type { HttpClient } from '../http-client.js';
 import { decimalFromMinor, minorDigits, unitsFromDecimal } from '../../values/money.js';
 import { parseReply } from '../parse-reply.js';
 import { metaError, quotaWaitMs } from './errors.js';
+import type { MetaCredentials } from './credentials.js';
 
 export interface MetaConnectorOptions {
   http: HttpClient;
@@ -24,7 +24,7 @@ export interface MetaConnectorOptions {
   /** Without the `act_` in front. */
   accountId: string;
   currency: string;
-  credentials: CredentialsOf<'meta'>;
+  credentials: MetaCredentials;
 }
 
 const CAMPAIGN_FIELDS = 'id,name,objective,status,effective_status,daily_budget,lifetime_budget,start_time';

@@ -9,7 +9,6 @@ import type {
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
-import type { CredentialsOf } from '../credentials.js';
 import { addDays, localDate, sliceWindow, startOfLocalDay, type DateWindow } from '../../values/days.js';
 import { PlatformError, type PlatformErrorKind } from '../errors.js';
 import { bigInteger, decimalText, wholeNumber } from '../fields.js';
@@ -17,6 +16,7 @@ import { retryAfterMs, type HttpClient, type HttpReply, type HttpRequest } from 
 import { decimalFromMicros, unitsFromDecimal } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
+import type { SnapchatCredentials } from './credentials.js';
 
 export interface SnapchatConnectorOptions {
   http: HttpClient;
@@ -25,8 +25,8 @@ export interface SnapchatConnectorOptions {
   accountId: string;
   /** The ad account's: days are its local ones. */
   timeZone: string;
-  credentials: CredentialsOf<'snapchat'>;
-  onCredentialsRefreshed?: ((credentials: CredentialsOf<'snapchat'>) => Promise<void>) | undefined;
+  credentials: SnapchatCredentials;
+  onCredentialsRefreshed?: ((credentials: SnapchatCredentials) => Promise<void>) | undefined;
 }
 
 const PAGE_SIZE = 1_000;
@@ -106,7 +106,7 @@ const STATUSES: Readonly<Record<string, CampaignStatus>> = { ACTIVE: 'active', P
 
 export class SnapchatConnector implements PlatformConnector {
   readonly platform = 'snapchat';
-  private readonly token: OAuthToken<CredentialsOf<'snapchat'>>;
+  private readonly token: OAuthToken<SnapchatCredentials>;
 
   constructor(private readonly options: SnapchatConnectorOptions) {
     this.token = new OAuthToken({

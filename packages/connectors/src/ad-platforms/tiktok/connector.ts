@@ -9,18 +9,18 @@ import type {
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
-import type { CredentialsOf } from '../credentials.js';
 import { sliceWindow, type DateWindow } from '../../values/days.js';
 import { PlatformError, type PlatformErrorKind } from '../errors.js';
 import { retryAfterMs, type HttpClient, type HttpReply } from '../http-client.js';
 import { parseDecimal } from '../../values/money.js';
 import { parseReply } from '../parse-reply.js';
+import type { TikTokCredentials } from './credentials.js';
 
 export interface TikTokConnectorOptions {
   http: HttpClient;
   baseUrl: string;
   accountId: string;
-  credentials: CredentialsOf<'tiktok'>;
+  credentials: TikTokCredentials;
 }
 
 const PAGE_SIZE = 1_000;

@@ -1,0 +1,104 @@
+/** How one ad platform is declared: everything that the rest of the product derives from it, in one value. */
+import type { z } from 'zod';
+import type { PlatformConnector } from './connector.js';
+import { HttpClient } from './http-client.js';
+
+/** An address of the platform, set by the environment variable that it is declared under. */
+export interface EndpointSetting {
+  /** The platform's own. The version is part of it: platforms retire versions faster than programs are deployed. */
+  default: string;
+  /** One sentence for the configuration guide. */
+  description: string;
+}
+
+export interface ConnectOptions<Credentials, Setting extends string> {
+  http: HttpClient;
+  /** Each endpoint setting's value. */
+  endpoints: Readonly<Record<Setting, string>>;
+  /** As `parseAccountId` returns it. */
+  accountId: string;
+  /** Of the account, ISO 4217. */
+  currency: string;
+  /** Of the account, IANA. */
+  timeZone: string;
+  credentials: Credentials;
+  /** Stores credentials that have a new access token. */
+  onCredentialsRefreshed?: ((credentials: Credentials) => Promise<void>) | undefined;
+}
+
+/** The credentials of a platform name it, so that they cannot be taken for those of another. */
+type CredentialsSchema<Name extends string> = z.ZodObject<{ platform: z.ZodLiteral<Name> }>;
+
+export interface AdPlatformOptions<
+  Name extends string,
+  Schema extends CredentialsSchema<Name>,
+  Setting extends string,
+> {
+  /** Stored with accounts and part of messages: lower-case letters, never changed. */
+  name: Name;
+  /** As people write it. */
+  title: string;
+  /** What the platform asks of a caller. Stored encrypted. */
+  credentials: Schema;
+  /** The fields of the credentials, for the command's help. */
+  credentialsHelp: string;
+  /** Where the platform is, by environment variable. */
+  endpoints: Readonly<Record<Setting, EndpointSetting>>;
+  /** The id as the API takes it, from an id as people write it. Throws an Error that shows the right form. */
+  parseAccountId: (text: string) => string;
+  /** Days that the platform restates while conversions are attributed to them; each sync reads them again. */
+  attributionLagDays: number;
+  connect: (options: ConnectOptions<z.output<Schema>, Setting>) => PlatformConnector;
+}
+
+export interface ConnectRequest extends Omit<
+  ConnectOptions<unknown, never>,
+  'http' | 'onCredentialsRefreshed'
+> {
+  endpoints: Readonly<Record<string, string>>;
+  /** For each request, in milliseconds. Default 30,000. */
+  timeoutMs?: number | undefined;
+  onCredentialsRefreshed?: ((credentials: object) => Promise<void>) | undefined;
+}
+
+export interface AdPlatform<
+  Name extends string = string,
+  Schema extends CredentialsSchema<Name> = CredentialsSchema<Name>,
+  Setting extends string = string,
+> extends Omit<AdPlatformOptions<Name, Schema, Setting>, 'connect'> {
+  /** Throws a ZodError for credentials of another form. */
+  connect: (request: ConnectRequest) => PlatformConnector;
+}
+
+export function defineAdPlatform<
+  const Name extends string,
+  Schema extends CredentialsSchema<Name>,
+  const Setting extends string,
+>(options: AdPlatformOptions<Name, Schema, Setting>): AdPlatform<Name, Schema, Setting> {
+  const { name, credentials: schema, endpoints } = options;
+  return Object.freeze({
+    ...options,
+    connect: (request: ConnectRequest) =>
+      options.connect({
+        ...request,
+        http: new HttpClient({
+          platform: name,
+          ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
+        }),
+        credentials: schema.parse(request.credentials),
+        endpoints: configured(endpoints, request.endpoints),
+      }),
+  });
+}
+
+function configured<Setting extends string>(
+  settings: Readonly<Record<Setting, EndpointSetting>>,
+  values: Readonly<Record<string, string>>,
+): Record<Setting, string> {
+  const entries = Object.entries<EndpointSetting>(settings).map(([setting, endpoint]) => [
+    setting,
+    values[setting] ?? endpoint.default,
+  ]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries loses the names of the keys
+  return Object.fromEntries(entries) as Record<Setting, string>;
+}

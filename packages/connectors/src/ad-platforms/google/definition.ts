@@ -1,0 +1,34 @@
+import { accountDigits } from '../account-id.js';
+import { defineAdPlatform } from '../definition.js';
+import { GoogleConnector } from './connector.js';
+import { googleCredentials } from './credentials.js';
+
+export const google = defineAdPlatform({
+  name: 'google',
+  title: 'Google Ads',
+  credentials: googleCredentials,
+  credentialsHelp: '{"developerToken", "clientId", "clientSecret", "refreshToken", "loginCustomerId"?}',
+  endpoints: {
+    GOOGLE_ADS_BASE_URL: {
+      default: 'https://googleads.googleapis.com/v26',
+      description: 'Google Ads API, with its version.',
+    },
+    GOOGLE_OAUTH_URL: {
+      default: 'https://oauth2.googleapis.com/token',
+      description: 'Where Google issues access tokens.',
+    },
+  },
+  parseAccountId: (text) =>
+    accountDigits(
+      text.trim().replaceAll('-', ''),
+      'A customer of Google Ads has ten digits, for example 123-456-7890.',
+      10,
+    ),
+  attributionLagDays: 7,
+  connect: ({ endpoints, ...options }) =>
+    new GoogleConnector({
+      ...options,
+      baseUrl: endpoints.GOOGLE_ADS_BASE_URL,
+      tokenUrl: endpoints.GOOGLE_OAUTH_URL,
+    }),
+});

@@ -1,0 +1,24 @@
+import { accountDigits } from '../account-id.js';
+import { defineAdPlatform } from '../definition.js';
+import { MetaConnector } from './connector.js';
+import { metaCredentials } from './credentials.js';
+
+export const meta = defineAdPlatform({
+  name: 'meta',
+  title: 'Meta',
+  credentials: metaCredentials,
+  credentialsHelp: '{"accessToken"}: of a system user, with ads_read and ads_management',
+  endpoints: {
+    META_BASE_URL: {
+      default: 'https://graph.facebook.com/v26.0',
+      description: 'Meta Marketing API, with its version.',
+    },
+  },
+  parseAccountId: (text) =>
+    accountDigits(
+      text.trim().replace(/^act_/, ''),
+      'An ad account of Meta has digits only, for example act_1234567890.',
+    ),
+  attributionLagDays: 7,
+  connect: ({ endpoints, ...options }) => new MetaConnector({ ...options, baseUrl: endpoints.META_BASE_URL }),
+});

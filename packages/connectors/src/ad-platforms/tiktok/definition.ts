@@ -1,0 +1,21 @@
+import { accountDigits } from '../account-id.js';
+import { defineAdPlatform } from '../definition.js';
+import { TikTokConnector } from './connector.js';
+import { tiktokCredentials } from './credentials.js';
+
+export const tiktok = defineAdPlatform({
+  name: 'tiktok',
+  title: 'TikTok',
+  credentials: tiktokCredentials,
+  credentialsHelp: '{"accessToken"}',
+  endpoints: {
+    TIKTOK_BASE_URL: {
+      default: 'https://business-api.tiktok.com/open_api/v1.3',
+      description: 'TikTok Business API, with its version.',
+    },
+  },
+  parseAccountId: (text) => accountDigits(text.trim(), 'An advertiser of TikTok has digits only.'),
+  attributionLagDays: 5,
+  connect: ({ endpoints, ...options }) =>
+    new TikTokConnector({ ...options, baseUrl: endpoints.TIKTOK_BASE_URL }),
+});
