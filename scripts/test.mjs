@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fail, prepare, ROOT, run } from './bootstrap.mjs';
 
 const bin = (name) => join(ROOT, 'node_modules', '.bin', name);
@@ -44,9 +44,26 @@ function printSummary(file) {
       numPassedTests: passed,
       numFailedTests: failed,
       numPendingTests: skipped,
+      testResults: files,
     } = JSON.parse(readFileSync(file, 'utf8'));
     console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+    printNotRun(files);
   } catch {
     console.log('\nThe tests ended without a report.');
   }
+}
+
+/** Tests that this machine could not run, with the reason that each of them left. */
+function printNotRun(files) {
+  const notRun = files.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ meta }) => meta?.notRun)
+      .map(({ fullName, meta }) => ({ test: `${relative(ROOT, name)}: ${fullName}`, reason: meta.notRun })),
+  );
+  if (notRun.length === 0) return;
+  const line = '!'.repeat(80);
+  console.log(`\n${line}\nNOT RUN: ${notRun.length} tests`);
+  for (const { test } of notRun) console.log(`  ${test}`);
+  for (const reason of new Set(notRun.map(({ reason: why }) => why))) console.log(reason);
+  console.log(line);
 }

@@ -11,10 +11,21 @@ export async function runCommand(
   timeoutMs: number,
   cwd?: string,
 ): Promise<string> {
-  const { stdout } = await run(program, [...args], {
-    timeout: timeoutMs,
-    maxBuffer: 16 * 1024 * 1024,
-    ...(cwd === undefined ? {} : { cwd }),
-  });
-  return stdout;
+  try {
+    const { stdout } = await run(program, [...args], {
+      timeout: timeoutMs,
+      maxBuffer: 16 * 1024 * 1024,
+      ...(cwd === undefined ? {} : { cwd }),
+    });
+    return stdout;
+  } catch (cause) {
+    throw new Error(wordsOf(cause), { cause });
+  }
+}
+
+/** Node's own message repeats the command line first; a failing program's reason is on standard error. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const words = 'stderr' in error && typeof error.stderr === 'string' ? error.stderr.trim() : '';
+  return words || error.message;
 }

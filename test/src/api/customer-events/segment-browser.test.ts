@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { launchChromium } from '../../harness/chromium.js';
+import { launchBrowser } from '../../harness/browser/launch-browser.js';
 import { openEventsApi } from './fixture.js';
 
 /** As the documentation shows it: nothing but the address differs from Segment's own. */
@@ -46,18 +46,18 @@ async function servePage(html: string): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/`;
 }
 
-test.each([
+test.for([
   ['one by one', '{}'],
   [
     'in batches',
     `{ integrations: { 'Segment.io': { deliveryStrategy: { strategy: 'batching', config: { size: 2, timeout: 200 } } } } }`,
   ],
-])('@segment/analytics-next in Chromium works unchanged, sending %s', async (_name, options) => {
+])('@segment/analytics-next in Chromium works unchanged, sending %s', async ([, options = ''], context) => {
+  const browser = await launchBrowser(context);
   const api = await openEventsApi();
   api.startIngestion();
   const base = api.url.replace(/\/$/, '');
   const address = await servePage(page(api.writeKey, base, options));
-  const browser = await launchChromium();
   const tab = await browser.newPage();
   const problems: string[] = [];
   const requests: string[] = [];
