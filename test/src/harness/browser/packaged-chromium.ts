@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { BrowserProgram } from './find-browser.js';
 
+const require = createRequire(import.meta.url);
 const UNPACK_TIMEOUT_MS = 60_000;
 const manifestSchema = z.object({ version: z.string() });
 
@@ -30,7 +31,7 @@ const LAMBDA = { AWS_LAMBDA_JS_RUNTIME: 'nodejs20.x' };
 export async function unpackChromium(cacheDir: string): Promise<BrowserProgram> {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Error(`it is made for Linux on x64, and this is ${process.platform} on ${process.arch}`);
-  const entry = createRequire(import.meta.url).resolve('@sparticuz/chromium');
+  const entry = require.resolve('@sparticuz/chromium');
   const manifest: unknown = JSON.parse(await readFile(join(dirname(entry), '../../package.json'), 'utf8'));
   const folder = join(cacheDir, `chromium-${manifestSchema.parse(manifest).version}`);
   if (!existsSync(folder)) await unpackInto(folder, entry);
