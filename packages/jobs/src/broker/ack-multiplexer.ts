@@ -10,6 +10,7 @@ import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-c
 import Queue from 'yocto-queue';
 import { JobsError, PublishError } from '../errors.js';
 import { inboxOf } from './inbox.js';
+import { ServerCode, ServerStatus } from './server-errors.js';
 import { isWithoutStream } from './without-stream.js';
 
 export interface AckMultiplexerOptions {
@@ -49,12 +50,6 @@ interface PendingMessage {
 }
 
 const SWEEP_INTERVAL_MS = 250;
-/** No JetStream listens (a status), or it is short of resources (an error's code). */
-const UNAVAILABLE = 503;
-/** JetStream's code for `Nats-Expected-Last-Subject-Sequence` not met. */
-const WRONG_LAST_SEQUENCE = 10071;
-/** JetStream's code for a message that it cannot keep, because the stream is at its limit or the disk is. */
-const STORE_FAILED = 10077;
 
 export class AckMultiplexer {
   private readonly inbox: string;
@@ -165,7 +160,7 @@ export class AckMultiplexer {
     const token = reply.subject.slice(this.inbox.length + 1);
     const message = this.pending.get(token);
     if (message === undefined) return;
-    if (reply.headers?.code === UNAVAILABLE) {
+    if (reply.headers?.code === ServerStatus.Unavailable) {
       this.sendAgainSoon(message);
       this.suspects.set(token, message);
       if (this.suspects.size === 1) void this.rejectHomeless();
@@ -245,7 +240,7 @@ function parseAck(reply: Msg): Answer {
   const body = parseJson(reply.string());
   if (body.error !== undefined) {
     const { code, err_code: errorCode, description = 'the server gave no reason' } = body.error;
-    if (errorCode === WRONG_LAST_SEQUENCE) {
+    if (errorCode === ServerCode.WrongLastSequence) {
       return {
         transient: false,
         error: (subject) =>
@@ -255,8 +250,8 @@ function parseAck(reply: Msg): Answer {
       };
     }
     return {
-      transient: code === UNAVAILABLE,
-      isFull: errorCode === STORE_FAILED,
+      transient: code === ServerStatus.Unavailable,
+      isFull: errorCode === ServerCode.StoreFailed,
       error: (subject) => refused(subject, description),
     };
   }

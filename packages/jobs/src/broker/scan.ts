@@ -1,6 +1,7 @@
 /** Reads through the messages of a stream, a batch at a time. */
 import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { isMessageNotFound } from './server-errors.js';
 
 const BATCH = 256;
 
@@ -26,13 +27,9 @@ export async function* scanStream(
         count++;
       }
     } catch (error) {
-      if (!isEmpty(error)) throw error;
+      // The client reports "nothing (more) matches" as an error.
+      if (!isMessageNotFound(error)) throw error;
     }
     if (count < BATCH) return;
   }
-}
-
-/** The client library reports "nothing (more) matches" as an error. */
-function isEmpty(error: unknown): boolean {
-  return error instanceof Error && /message not found|no messages/i.test(error.message);
 }

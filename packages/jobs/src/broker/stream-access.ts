@@ -1,12 +1,16 @@
 /** Reads and removes single messages of streams. */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
+import { ServerCode, ServerStatus } from './server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
 
 const REQUEST_TIMEOUT_MS = 5_000;
-const NOT_FOUND = 404;
-/** JetStream's codes for a sequence that holds no message (any more). */
-const GONE = new Set([10_037, 10_043, 10_057]);
+/** The sequence holds no message (any more). */
+const GONE: ReadonlySet<number> = new Set([
+  ServerCode.MessageNotFound,
+  ServerCode.SequenceNotFound,
+  ServerCode.StreamMessageDeleteFailed,
+]);
 
 /** One of JetStream's questions for a message, for example `{ last_by_subj }` or `{ seq, next_by_subj }`. */
 export type MessageQuery = { seq: number } | { last_by_subj: string } | { seq: number; next_by_subj: string };
@@ -27,7 +31,7 @@ export class StreamAccess {
     });
     const code = reply.headers?.code ?? 0;
     if (code === 0) return reply;
-    if (code === NOT_FOUND) return undefined;
+    if (code === ServerStatus.NotFound) return undefined;
     throw new JobsError(
       'lookup_failed',
       `The stream ${stream} could not be read: ${reply.headers?.description}.`,

@@ -1,6 +1,6 @@
 /** Looks at workers and steers them: what `stratum inspect` and `stratum control` do. */
 import { jetstreamManager } from '@nats-io/jetstream';
-import { NoRespondersError, RequestError, type NatsConnection } from '@nats-io/nats-core';
+import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import {
   controlKeys,
@@ -13,7 +13,7 @@ import {
 import { JobsError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
-import { headers as newHeaders } from '@nats-io/nats-core';
+import { isNoResponders } from '../broker/server-errors.js';
 import { PRIORITIES, requireToken } from '../wire/names.js';
 import { ALL_WORKERS, type InspectVerb } from '../control/worker-protocol.js';
 
@@ -154,7 +154,7 @@ class ControlDesk implements Control {
       });
       for await (const answer of answers) replies.push(answer.json<WorkerReply>());
     } catch (error) {
-      if (!isUnanswered(error)) throw error;
+      if (!isNoResponders(error)) throw error;
     }
     return replies;
   }
@@ -176,11 +176,6 @@ class ControlDesk implements Control {
       ),
     );
   }
-}
-
-/** Nobody listens on the subject; the client library says so in two ways. */
-function isUnanswered(error: unknown): boolean {
-  return error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
 }
 
 function conditionOf(beat: HeartBeat, heardAt: Date): WorkerView['condition'] {

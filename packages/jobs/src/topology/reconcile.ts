@@ -1,14 +1,13 @@
 /** Brings a NATS server to the declared topology: creates what is missing, updates what differs, reports what cannot be changed. */
 import { isDeepStrictEqual } from 'node:util';
 import {
-  JetStreamApiCodes,
-  JetStreamApiError,
   jetstreamManager,
   type ConsumerConfig,
   type JetStreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { isApiError, ServerCode } from '../broker/server-errors.js';
 import { JobsError, TopologyConflictError } from '../errors.js';
 import type { StreamDeclaration, Topology } from './define.js';
 
@@ -77,10 +76,7 @@ async function reconcileStream(
   { config }: StreamDeclaration,
   update: boolean,
 ): Promise<Outcome> {
-  const current = await unlessMissing(
-    () => manager.streams.info(config.name),
-    JetStreamApiCodes.StreamNotFound,
-  );
+  const current = await unlessMissing(() => manager.streams.info(config.name), ServerCode.StreamNotFound);
   if (current === undefined) return attempt('created', () => manager.streams.add(config));
   const changes = difference<StreamConfig>(config, current.config);
   if (!update || changes.length === 0) return 'unchanged';
@@ -95,7 +91,7 @@ async function reconcileConsumer(
 ): Promise<Outcome> {
   const current = await unlessMissing(
     () => manager.consumers.info(stream, config.durable_name),
-    JetStreamApiCodes.ConsumerNotFound,
+    ServerCode.ConsumerNotFound,
   );
   if (current === undefined) return attempt('created', () => manager.consumers.add(stream, config));
   const changes = difference<ConsumerConfig>(config, current.config);
@@ -112,11 +108,11 @@ function pausedAs({ pause_until }: ConsumerConfig): Partial<ConsumerConfig> {
   return pause_until === undefined ? {} : { pause_until };
 }
 
-async function unlessMissing<T>(read: () => Promise<T>, missing: JetStreamApiCodes): Promise<T | undefined> {
+async function unlessMissing<T>(read: () => Promise<T>, missing: number): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === missing) return undefined;
+    if (isApiError(error, missing)) return undefined;
     throw error;
   }
 }
@@ -130,7 +126,7 @@ async function attempt(
     await change();
     return outcome;
   } catch (error) {
-    if (!(error instanceof JetStreamApiError)) throw error;
+    if (!isApiError(error)) throw error;
     return { conflict: [...changes, error.message].join('; ') };
   }
 }

@@ -1,0 +1,59 @@
+/**
+ * Recognises failures of NATS and JetStream by their structure: codes and names. The client library may be installed more than once, in
+ * several versions, so its classes prove nothing; and texts change.
+ */
+
+/** Codes of JetStream's API (`err_code`), as far as something depends on them. */
+export const ServerCode = {
+  ConsumerNotFound: 10_014,
+  MessageNotFound: 10_037,
+  SequenceNotFound: 10_043,
+  StreamMessageDeleteFailed: 10_057,
+  StreamNotFound: 10_059,
+  /** `Nats-Expected-Last-Subject-Sequence` was not met. */
+  WrongLastSequence: 10_071,
+  /** The message cannot be kept, because the stream is at its limit or the disk is. */
+  StoreFailed: 10_077,
+} as const;
+
+/** Statuses of replies, after HTTP's. */
+export const ServerStatus = {
+  NotFound: 404,
+  /** No JetStream listens, or it is short of resources. */
+  Unavailable: 503,
+} as const;
+
+const FIRST_API_CODE = 10_000;
+const NO_RESPONDERS: ReadonlySet<unknown> = new Set(['NoResponders', 'NoRespondersError']);
+const DEEPEST_CAUSE = 4;
+
+/** An answer of JetStream's API that refuses the request. With `code`: for that reason. */
+export function isApiError(error: unknown, code?: number): error is Error & { readonly code: number } {
+  const found = fieldOf(error, 'code');
+  if (typeof found !== 'number' || found < FIRST_API_CODE) return false;
+  return code === undefined || found === code;
+}
+
+/** No message matches a query. */
+export function isMessageNotFound(error: unknown): boolean {
+  return fieldOf(error, 'code') === ServerStatus.NotFound || isApiError(error, ServerCode.MessageNotFound);
+}
+
+/** No subscription exists on the subject of a request. The client reports it directly, or as the cause of another error. */
+export function isNoResponders(error: unknown): boolean {
+  let inner = error;
+  for (let depth = 0; depth < DEEPEST_CAUSE; depth++) {
+    if (NO_RESPONDERS.has(fieldOf(inner, 'name'))) return true;
+    inner = fieldOf(inner, 'cause');
+  }
+  return false;
+}
+
+/** A compare-and-set lost: the subject holds another message than expected. */
+export function isConflict(error: unknown): boolean {
+  return fieldOf(error, 'code') === 'publish_conflict';
+}
+
+function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
+}
