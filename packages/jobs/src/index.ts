@@ -1,3 +1,4 @@
+export { defineConfig, type StratumConfig, type StratumConfigOptions } from './application/define-config.js';
 export {
   createClient,
   type BatchItem,
