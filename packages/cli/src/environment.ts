@@ -29,6 +29,11 @@ function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
 }
 
+/** Where the HTTP API of the local stack listens; the standard address while none runs. */
+export async function localApi(): Promise<string> {
+  return (await readRunFile())?.api ?? 'http://127.0.0.1:8000';
+}
+
 export interface Session {
   connection: NatsConnection;
   topology: Topology;

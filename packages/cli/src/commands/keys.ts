@@ -14,6 +14,7 @@ import {
 import { Command, InvalidArgumentError } from 'commander';
 import type { PoolClient } from 'pg';
 import { parseDuration } from '../duration.js';
+import { localApi } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
 import { asTenant, parseTenant, type Tell } from '../tenant-session.js';
 
@@ -50,7 +51,7 @@ export function keysCommand(): Command {
             return made;
           });
           if (rotated === undefined) throw unknownKey(id);
-          show(rotated, options);
+          await show(rotated, options);
         }),
     )
     .addCommand(
@@ -95,7 +96,7 @@ function createCommand(): Command {
         await tell('key.created', created.key.id, { name, scopes });
         return created;
       });
-      show(made, options);
+      await show(made, options);
     });
 }
 
@@ -117,13 +118,13 @@ function asOwner<T>(
   return asTenant({ tenant, subject: 'key' }, ({ client, tell }) => work(client, tell));
 }
 
-function show({ key, text }: { key: ApiKey; text: string }, { json }: OwnerOptions): void {
+async function show({ key, text }: { key: ApiKey; text: string }, { json }: OwnerOptions): Promise<void> {
   if (json) {
     printJson({ ...key, key: text });
     return;
   }
   console.log(`${styled('bold', text)}\n\nThis is shown once. Its id is ${key.id}; use it so:\n`);
-  console.log(`  curl -H "Authorization: Bearer $KEY" http://127.0.0.1:8000/v1/tasks`);
+  console.log(`  curl -H "Authorization: Bearer $KEY" ${await localApi()}/v1/tasks`);
 }
 
 function printKeys(keys: readonly ApiKey[]): void {

@@ -7,6 +7,7 @@ import {
 } from '@stratum/shared/customer-events';
 import { Command, InvalidArgumentError } from 'commander';
 import type { PoolClient } from 'pg';
+import { localApi } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
 import { asTenant, tenantCommand, type Tell, type TenantOptions } from '../tenant-session.js';
 
@@ -43,7 +44,7 @@ export function sourcesCommand(): Command {
             await tell('source.created', created.source.id, { name });
             return created;
           });
-          show(made, options);
+          await show(made, options);
         }),
     )
     .addCommand(
@@ -61,7 +62,7 @@ export function sourcesCommand(): Command {
             return rotated;
           });
           if (made === undefined) throw unknownSource(id);
-          show(made, options);
+          await show(made, options);
         }),
     )
     .addCommand(
@@ -87,10 +88,10 @@ function change<T>(
   return asTenant({ tenant, subject: 'source' }, ({ client, tell }) => work(client, tell));
 }
 
-function show(
+async function show(
   { source, writeKey }: { source: EventSource; writeKey: string },
   { json }: TenantOptions,
-): void {
+): Promise<void> {
   if (json) {
     printJson({ ...source, writeKey });
     return;
@@ -99,7 +100,7 @@ function show(
     `${styled('bold', writeKey)}\n\nThis is shown once. The source's id is ${source.id}; send an event so:\n`,
   );
   console.log(
-    `  curl -u ${writeKey}: http://127.0.0.1:8000/v1/track -d '{"userId":"u-1","event":"Product Viewed"}'`,
+    `  curl -u ${writeKey}: ${await localApi()}/v1/track -d '{"userId":"u-1","event":"Product Viewed"}'`,
   );
 }
 

@@ -14,7 +14,7 @@ interface CreateOptions {
 
 export function tenantsCommand(): Command {
   return new Command('tenants')
-    .description('Those whose work it is: list, create.')
+    .description('Manage tenants.')
     .addCommand(
       new Command('list')
         .description('List the tenants.')

@@ -16,9 +16,8 @@ import {
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
-import { localEnvironment } from '../environment.js';
+import { localApi, localEnvironment } from '../environment.js';
 import { printJson, printTable, styled } from '../output.js';
-import { readRunFile } from '../stack/run-file.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
 import { owned, subject, unknownEndpoint } from './webhook-command.js';
 import { deliveriesCommand, replayCommand, showCommand } from './webhook-deliveries.js';
@@ -182,7 +181,7 @@ function urlOf(base: string, endpoint: WebhookEndpoint): string {
 /** As configured, else as the local stack listens. */
 async function publicUrl(): Promise<string> {
   const { API_PUBLIC_URL: configured } = loadConfiguration(['API_PUBLIC_URL'], await localEnvironment());
-  return configured ?? (await readRunFile())?.api ?? 'http://127.0.0.1:8000';
+  return configured ?? (await localApi());
 }
 
 async function readSecret(option: string | undefined): Promise<string | undefined> {

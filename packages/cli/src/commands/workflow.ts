@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { WORKFLOW_STATES, type WorkflowDefinition, type WorkflowState } from '@stratum/jobs';
 import { Command, Option } from 'commander';
+import { parseCount } from '../arguments.js';
 import { parseDuration } from '../duration.js';
 import { withClient } from '../environment.js';
 import { printJson, printTable } from '../output.js';
@@ -65,8 +66,8 @@ export function workflowCommand(): Command {
         .description('List workflows, the newest first.')
         .option('--tenant <id>', 'only those of this tenant')
         .addOption(new Option('--state <state>', 'only those in this state').choices(WORKFLOW_STATES))
-        .option('--limit <count>', 'at most so many', Number, 50)
-        .option('--before <number>', 'the next page', Number)
+        .option('--limit <count>', 'most workflows to list', parseCount, 50)
+        .option('--before <number>', 'the next page', parseCount)
         .option('--json', 'print JSON')
         .addHelpText('after', '\nExample:\n  stratum workflow list --state FAILURE')
         .action(list),

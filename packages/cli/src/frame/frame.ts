@@ -50,7 +50,7 @@ export function frame(program: Command, argv: readonly string[]): Command {
   });
   for (const command of program.commands) {
     const [group] = Object.entries(GROUPS).find(([, names]) => names.includes(command.name())) ?? [];
-    command.helpGroup(group ?? 'More:');
+    command.helpGroup(group ?? 'Tenants and their data:');
   }
   inherit(program);
   return program;
