@@ -9,7 +9,6 @@ import {
   adPlatform,
   checkAccess,
   PLATFORM_NAMES,
-  platformCredentialsSchema,
   PlatformError,
   type Access,
   type PlatformCredentials,
@@ -134,7 +133,7 @@ function parseCredentials(platform: PlatformName, json: string): PlatformCredent
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new Error(`The credentials are not a JSON object. ${expected}`);
   const parsed = credentials.safeParse({ ...given, platform });
-  if (parsed.success) return platformCredentialsSchema.parse(parsed.data);
+  if (parsed.success) return parsed.data;
   const fields = new Set(parsed.error.issues.map(({ path }) => path.join('.')));
   throw new Error(`The credentials lack, or have wrong: ${[...fields].join(', ')}. ${expected}`);
 }

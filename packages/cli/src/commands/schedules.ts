@@ -238,7 +238,9 @@ function printEntries(entries: readonly ScheduleView[]): void {
     entries.map(
       ({ name, cron, every_ms: everyMs, time_zone: zone, queue, next, state, paused, warnings }) => [
         name,
-        !cron ? `every ${durationText(everyMs ?? 0)}` : `${cron}${zone === 'UTC' ? '' : ` ${zone}`}`,
+        cron === undefined
+          ? `every ${durationText(everyMs ?? 0)}`
+          : `${cron}${zone === 'UTC' ? '' : ` ${zone}`}`,
         queue,
         next,
         state.last_run?.tick ?? null,

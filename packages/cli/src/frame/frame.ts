@@ -1,13 +1,14 @@
 /** What all commands have in common, given to them once they are all there. */
 import { Help, type Command } from 'commander';
 
-/** In this order in the help. What stands in none of them comes last. */
+/** Every command of the help, in this order. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Start here:': ['up', 'status'],
   'Tasks:': ['tasks', 'call', 'result', 'revoke', 'workflow', 'events', 'dead', 'schedules'],
   'Queues and workers:': ['queues', 'purge', 'inspect', 'control', 'worker', 'scheduler'],
   'Platform:': ['api', 'keys', 'webhooks', 'sources', 'subscriptions', 'profiles', 'migrate', 'seed'],
   'This command:': ['contracts', 'completion', 'help'],
+  'Tenants and their data:': ['tenants', 'accounts', 'rules', 'segments', 'funnels'],
 };
 
 const FIRST_STEPS = `
@@ -45,13 +46,10 @@ export function frame(program: Command, argv: readonly string[]): Command {
     ...program.configureHelp(),
     visibleCommands: (command) =>
       command === program
-        ? visible(command).toSorted((a, b) => rank(a, order) - rank(b, order))
+        ? visible(command).toSorted((a, b) => order.indexOf(a.name()) - order.indexOf(b.name()))
         : visible(command),
   });
-  for (const command of program.commands) {
-    const [group] = Object.entries(GROUPS).find(([, names]) => names.includes(command.name())) ?? [];
-    command.helpGroup(group ?? 'Tenants and their data:');
-  }
+  for (const command of visible(program)) command.helpGroup(groupOf(command.name()));
   inherit(program);
   return program;
 }
@@ -61,9 +59,10 @@ export function visible(command: Command): Command[] {
   return new Help().visibleCommands(command);
 }
 
-function rank(command: Command, order: readonly string[]): number {
-  const index = order.indexOf(command.name());
-  return index === -1 ? order.length : index;
+function groupOf(name: string): string {
+  const [group] = Object.entries(GROUPS).find(([, names]) => names.includes(name)) ?? [];
+  if (group === undefined) throw new Error(`The command "${name}" is in no group of the help.`);
+  return group;
 }
 
 function inherit(parent: Command): void {

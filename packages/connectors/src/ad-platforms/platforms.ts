@@ -28,8 +28,13 @@ export const PLATFORM_SETTINGS = Object.fromEntries(
   PLATFORMS.flatMap(({ endpoints }) => Object.entries<EndpointSetting>(endpoints)),
 ) as Readonly<Record<PlatformSetting, EndpointSetting>>;
 
+/** A platform of which it is not known which one it is. */
+type RegisteredPlatform = Omit<AdPlatform<PlatformName>, 'credentials'> & {
+  credentials: z.ZodType<PlatformCredentials>;
+};
+
 /** @throws Error when there is no platform of that name */
-export function adPlatform(name: string): AdPlatform<PlatformName> {
+export function adPlatform(name: string): RegisteredPlatform {
   const platform = PLATFORMS.find((each) => each.name === name);
   if (platform === undefined)
     throw new Error(`There is no ad platform "${name}"; there are ${PLATFORM_NAMES.join(', ')}.`);

@@ -2,9 +2,10 @@
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { JobsError, PublishError } from '../errors.js';
+import { JobsError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
 import { StreamAccess, storedSequence, storedSubject } from '../broker/stream-access.js';
+import { isConflict } from '../broker/server-errors.js';
 import { carryHeaders, DeadHeader, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
 import { DEAD_REASONS, type DeadReason } from '../wire/dead-reason.js';
 import { readHistory, type FailedAttempt } from '../wire/history.js';
@@ -203,7 +204,7 @@ class DeadLetterDesk implements DeadLetters {
 
   /** When an earlier replay of this very letter, cut short after its publish, enqueued the task. */
   private async earlierReplay(error: unknown, letter: DeadLetter): Promise<string | undefined> {
-    if (!(error instanceof PublishError) || error.code !== 'publish_conflict') return undefined;
+    if (!isConflict(error)) return undefined;
     const { names } = this.topology;
     const queued = await this.streams.get(names.queueStream(letter.queue), {
       seq: 1,
@@ -235,7 +236,7 @@ class DeadLetterDesk implements DeadLetters {
     try {
       await this.publisher.publish(names.resultKey(id), JSON.stringify(reset), { headers });
     } catch (error) {
-      if (!(error instanceof PublishError && error.code === 'publish_conflict')) throw error;
+      if (!isConflict(error)) throw error;
     }
   }
 }

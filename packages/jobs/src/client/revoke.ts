@@ -9,12 +9,13 @@ import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import { controlKeys, type TaskFilter } from '../control/entries.js';
 import { matchesFilter } from '../control/revocations.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { JobsError, PublishError } from '../errors.js';
+import { JobsError } from '../errors.js';
 import { eachLimited } from '../broker/each-limited.js';
 import { eventOf } from '../record/event-publisher.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
 import { StreamAccess, storedSequence } from '../broker/stream-access.js';
+import { isConflict } from '../broker/server-errors.js';
 import { readTaskHeaders, ServerHeader, type WorkflowPointer } from '../wire/headers.js';
 import { PRIORITIES, type TaskSubject } from '../wire/names.js';
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
@@ -209,7 +210,7 @@ export class Revoker {
       await this.publisher.publish(names.resultKey(record.id), JSON.stringify(final), { headers });
     } catch (error) {
       // A worker that was given the message in this very moment has written its own record.
-      if (error instanceof PublishError && error.code === 'publish_conflict') return false;
+      if (isConflict(error)) return false;
       throw error;
     }
     const subject = names.eventSubject(final.queue, final.task, final.state);

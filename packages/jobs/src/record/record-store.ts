@@ -3,6 +3,7 @@ import { headers as newHeaders } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { JobsError, PublishError } from '../errors.js';
 import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
+import { isConflict } from '../broker/server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, taskRecordSchema, type TaskProgress, type TaskRecord } from '../wire/record.js';
@@ -89,7 +90,7 @@ export class RecordStore {
     try {
       return (await this.publisher.publish(this.names.resultKey(id), body, { headers })).sequence;
     } catch (error) {
-      if (error instanceof PublishError && error.code === 'publish_conflict') return undefined;
+      if (isConflict(error)) return undefined;
       throw error;
     }
   }

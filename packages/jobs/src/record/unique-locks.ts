@@ -6,8 +6,9 @@ import { createHash } from 'node:crypto';
 import { headers as newHeaders } from '@nats-io/nats-core';
 import { z } from 'zod';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { JobsError, PublishError } from '../errors.js';
+import { JobsError } from '../errors.js';
 import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
+import { isConflict } from '../broker/server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
@@ -110,8 +111,4 @@ export class UniqueLocks {
 /** Any text, and the task's name, as one token of a subject. */
 export function uniqueToken(task: string, key: string): string {
   return `${task}.${createHash('sha256').update(key).digest('base64url')}`;
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof PublishError && error.code === 'publish_conflict';
 }

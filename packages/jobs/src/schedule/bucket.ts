@@ -11,9 +11,9 @@ import { once } from 'node:events';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { PublishError } from '../errors.js';
 import { scanStream } from '../broker/scan.js';
 import { StreamAccess, storedSequence } from '../broker/stream-access.js';
+import { isConflict } from '../broker/server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 
@@ -125,7 +125,7 @@ export class ScheduleBucket {
       });
       return ack.sequence;
     } catch (error) {
-      if (error instanceof PublishError && error.code === 'publish_conflict') return undefined;
+      if (isConflict(error)) return undefined;
       throw error;
     }
   }

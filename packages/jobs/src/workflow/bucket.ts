@@ -14,9 +14,9 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers as newHeaders, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { PublishError } from '../errors.js';
 import { scanStream } from '../broker/scan.js';
 import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
+import { isConflict } from '../broker/server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 
@@ -71,7 +71,7 @@ export class WorkflowBucket {
     try {
       return (await this.publisher.publish(this.names.workflowKey(key), body, { headers })).sequence;
     } catch (error) {
-      if (error instanceof PublishError && error.code === 'publish_conflict') return undefined;
+      if (isConflict(error)) return undefined;
       throw error;
     }
   }

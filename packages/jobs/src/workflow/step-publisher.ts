@@ -4,10 +4,11 @@ import { composeTask, type EnqueueOptions, type TaskTarget } from '../message/co
 import type { TaskLookup } from '../record/lookup.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { composeDeadLetter, deadLetterId } from '../message/compose-dead-letter.js';
-import { InvalidPayloadError, JobsError, PublishError } from '../errors.js';
+import { InvalidPayloadError, JobsError } from '../errors.js';
 import { eventOf } from '../record/event-publisher.js';
 import type { Topology } from '../topology/define.js';
 import type { StreamAccess } from '../broker/stream-access.js';
+import { isConflict } from '../broker/server-errors.js';
 import { formatWorkflowPointer, ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { TaskRecord } from '../wire/record.js';
 import { pointerOf, predecessorOf, stepId, type TaskNode } from './plan.js';
@@ -58,7 +59,7 @@ export class StepPublisher {
       await this.options.publisher.publish(subject, body, { headers });
     } catch (error) {
       // It is queued or running already.
-      if (!(error instanceof PublishError && error.code === 'publish_conflict')) throw error;
+      if (!isConflict(error)) throw error;
     }
     return undefined;
   }
@@ -163,7 +164,7 @@ export class StepPublisher {
       const subject = names.eventSubject(record.queue, record.task, record.state);
       await publisher.publish(subject, JSON.stringify(eventOf(record)));
     } catch (error) {
-      if (!(error instanceof PublishError && error.code === 'publish_conflict')) throw error;
+      if (!isConflict(error)) throw error;
     }
   }
 }

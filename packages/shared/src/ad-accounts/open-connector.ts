@@ -1,10 +1,5 @@
 /** The connector of a stored ad account. */
-import {
-  createConnector,
-  platformCredentialsSchema,
-  type PlatformConnector,
-  type PlatformEndpoints,
-} from '@stratum/connectors/ad-platforms';
+import { adPlatform, type PlatformConnector, type PlatformEndpoints } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import { openCredentials, sealCredentials } from '../credentials/credentials.js';
 import type { KeyRing } from '../credentials/key-ring.js';
@@ -40,11 +35,11 @@ export function openConnector(
   const { platform, externalId } = account;
   const owner = { tenantId, platform, externalId };
   const sealed = { keyId: account.keyId, ciphertext: account.ciphertext };
-  return createConnector({
+  return adPlatform(platform).connect({
     accountId: externalId,
     currency: account.currency,
     timeZone: account.timeZone,
-    credentials: platformCredentialsSchema.parse(openCredentials(keys, owner, sealed)),
+    credentials: openCredentials(keys, owner, sealed),
     endpoints,
     timeoutMs: requestTimeoutMs,
     onCredentialsRefreshed: async (credentials) => {
