@@ -1,5 +1,5 @@
-/** The handlers of the default queue, and their dependencies. */
-import { handleTask, type JobsClient, type TaskHandler, type Topology } from '@stratum/jobs';
+/** The handlers of the default queue. */
+import { handleTask, type TaskHandler } from '@stratum/jobs';
 import {
   allocateTenantCosts,
   calculateCostAllocation,
@@ -19,12 +19,9 @@ import {
   publishCmsPost,
   publishScheduledCmsPosts,
   sendWhatsappMessage,
-  type KeyRing,
   rollUpTenantUsage,
   type QueueService,
 } from '@stratum/shared';
-import type { NatsConnection } from '@nats-io/transport-node';
-import type { Pool } from 'pg';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { publishCmsPostHandler } from './cms/publish-cms-post.js';
 import { publishScheduledCmsPostsHandler } from './cms/publish-scheduled-cms-posts.js';
@@ -41,25 +38,9 @@ import { lastCompleteDayOfEachTenant } from './last-complete-day.js';
 import { calculateUsageRollupHandler } from './usage/calculate-usage-rollup.js';
 import { rollUpTenantUsageHandler } from './usage/roll-up-tenant-usage.js';
 import { deliverWebhookHandler } from './subscriptions/deliver-webhook.js';
-import type { DeliveryOptions } from './subscriptions/delivery-options.js';
 import { processWebhookHandler } from './webhooks/process-webhook.js';
 import { replayWebhookDeliveryHandler } from './webhooks/replay-webhook-delivery.js';
-
-export interface DefaultDependencies {
-  /** Connected as `stratum_default_worker`. */
-  pool: Pool;
-  connection: NatsConnection;
-  topology: Topology;
-  client: Pick<JobsClient, 'queues' | 'deadLetters'>;
-  keys: KeyRing;
-  whatsapp: WhatsAppClient;
-  /** For sites whose addresses users typed. */
-  site: SafeFetch;
-  /** First token of every subject. */
-  prefix: string;
-  /** How events are delivered to subscriptions. */
-  deliveries?: DeliveryOptions;
-}
+import type { DefaultDependencies } from './dependencies.js';
 
 /** Platforms correct spend for about a week. */
 const RESTATED_DAYS = 7;

@@ -1,2 +1,3 @@
-export { createDefaultHandlers, defaultService, type DefaultDependencies } from './handlers.js';
+export { createDefaultHandlers, defaultService } from './handlers.js';
+export type { DefaultDependencies } from './dependencies.js';
 export type { DeliveryOptions } from './subscriptions/delivery-options.js';

@@ -14,7 +14,7 @@ import {
 import { PlatformError } from '@stratum/connectors/ad-platforms';
 import { type AdLibraryAd } from './ad-library/ad-library.js';
 import type { PoolClient } from 'pg';
-import type { IntelDependencies } from './handlers.js';
+import type { IntelDependencies } from './dependencies.js';
 import { readSite, type SiteFacts } from '@stratum/connectors/sites';
 import { SiteError } from '@stratum/connectors/safe-fetch';
 

@@ -1,18 +1,10 @@
-/** The handlers of the intel queue, and their dependencies. */
+/** The handlers of the intel queue. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
 import { fanOut, fetchCompetitorData, refreshAllCompetitors, type QueueService } from '@stratum/shared';
 import { AdLibrary } from './ad-library/ad-library.js';
-import type { Pool } from 'pg';
 import { fetchCompetitorDataHandler } from './fetch-competitor-data.js';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';
-
-export interface IntelDependencies {
-  /** Connected as `stratum_intel_worker`. */
-  pool: Pool;
-  site: SafeFetch;
-  /** `undefined` where nobody has given access to it. */
-  adLibrary: AdLibrary | undefined;
-}
+import type { IntelDependencies } from './dependencies.js';
 
 export function createIntelHandlers(dependencies: IntelDependencies): TaskHandler[] {
   const { pool } = dependencies;

@@ -1,2 +1,3 @@
 export { AdLibrary } from './ad-library/ad-library.js';
-export { createIntelHandlers, intelService, type IntelDependencies } from './handlers.js';
+export { createIntelHandlers, intelService } from './handlers.js';
+export type { IntelDependencies } from './dependencies.js';

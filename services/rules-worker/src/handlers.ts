@@ -1,4 +1,4 @@
-/** The handlers of the rules queue, and their dependencies. */
+/** The handlers of the rules queue. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
 import {
   activeTenants,
@@ -10,19 +10,11 @@ import {
   evaluateRules,
   fanOut,
   publishAudit,
-  type AuditEvent,
-  type ConnectorDependencies,
   type QueueService,
 } from '@stratum/shared';
-import type { Pool } from 'pg';
 import { applyPlatformActionHandler } from './apply/apply-platform-action.js';
 import { evaluateRulesHandler } from './evaluate/evaluate-rules.js';
-
-export interface RulesDependencies extends ConnectorDependencies {
-  /** Connected as `stratum_rules_worker`. */
-  pool: Pool;
-  audit: (event: AuditEvent) => Promise<void>;
-}
+import type { RulesDependencies } from './dependencies.js';
 
 export function createRulesHandlers(dependencies: RulesDependencies): TaskHandler[] {
   const { pool } = dependencies;

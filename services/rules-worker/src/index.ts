@@ -1,1 +1,2 @@
-export { createRulesHandlers, rulesService, type RulesDependencies } from './handlers.js';
+export { createRulesHandlers, rulesService } from './handlers.js';
+export type { RulesDependencies } from './dependencies.js';

@@ -2,8 +2,5 @@ export { createDomainEventRelay, type DomainEventRelay } from './domain-events/r
 export type { RetentionDays } from './retention/retention.js';
 export { RetentionSweep, type RetentionSweepOptions } from './retention/retention-sweep.js';
 export { SCHEDULE } from './schedule.js';
-export {
-  createWebhookDispatcher,
-  type WebhookDispatcher,
-  type WebhookDispatcherOptions,
-} from './subscriptions/dispatcher.js';
+export { createWebhookDispatcher, type WebhookDispatcher } from './subscriptions/dispatcher.js';
+export type { WebhookDispatcherOptions } from './subscriptions/dispatcher-options.js';

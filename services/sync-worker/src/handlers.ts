@@ -1,25 +1,15 @@
-/** The handlers of the sync queue, and their dependencies. */
+/** The handlers of the sync queue. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
 import {
   ENDPOINT_SETTINGS,
   endpointsFrom,
   syncAllCampaigns,
   syncCampaignData,
-  type ConnectorDependencies,
   type QueueService,
 } from '@stratum/shared';
-import type { Pool } from 'pg';
 import { syncAllCampaignsHandler } from './sync-all-campaigns.js';
 import { syncCampaignDataHandler } from './sync-campaign-data.js';
-
-export interface SyncDependencies extends ConnectorDependencies {
-  /** Connected as `stratum_sync_worker`. */
-  pool: Pool;
-  /** How long a sync waits that meets another one of the same tenant and platform, in milliseconds. Default 15,000. */
-  busyWaitMs?: number;
-  /** Default: the real time. */
-  now?: () => Date;
-}
+import type { SyncDependencies } from './dependencies.js';
 
 export function createSyncHandlers(dependencies: SyncDependencies): TaskHandler[] {
   return [

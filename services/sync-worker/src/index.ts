@@ -1,1 +1,2 @@
-export { createSyncHandlers, syncService, type SyncDependencies } from './handlers.js';
+export { createSyncHandlers, syncService } from './handlers.js';
+export type { SyncDependencies } from './dependencies.js';

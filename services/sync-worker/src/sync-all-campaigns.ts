@@ -2,7 +2,7 @@
 import type { HandlerFor } from '@stratum/jobs';
 import { derivedTaskId, slotOf, syncCampaignData, type syncAllCampaigns } from '@stratum/shared';
 import { PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';
-import type { SyncDependencies } from './handlers.js';
+import type { SyncDependencies } from './dependencies.js';
 
 interface ConnectedPlatform {
   tenant_id: string;

@@ -19,7 +19,7 @@ import { PlatformError, type PlatformName } from '@stratum/connectors/ad-platfor
 import type { DateWindow } from '@stratum/connectors/values';
 import { loadAccounts, markAccountFailed, markAccountSynced, type SyncAccount } from './accounts.js';
 import { tellDepletedBudgets } from './depleted-budgets.js';
-import type { SyncDependencies } from './handlers.js';
+import type { SyncDependencies } from './dependencies.js';
 import { emptyCounts, finishRun, startRun, type SyncCounts } from './sync-run.js';
 import { syncWindow } from './sync-window.js';
 import { CampaignWriter } from './campaign-writer.js';

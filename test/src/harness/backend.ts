@@ -5,13 +5,7 @@ import { promisify } from 'node:util';
 import { startNatsServer } from '@stratum/jobs/embedded';
 import { startPostgres } from '@stratum/cli/embedded';
 import { startContainers } from './containers.js';
-
-export interface Backend {
-  description: string;
-  natsUrl: string;
-  adminDatabaseUrl: string;
-  stop(): Promise<void>;
-}
+import type { Backend } from './started-backend.js';
 
 export interface BackendOptions {
   /** For data; removed by the caller. */

@@ -1,7 +1,7 @@
 /** The servers as containers, through testcontainers. */
 import { PostgreSqlContainer } from '@testcontainers/postgresql';
 import { GenericContainer, Wait } from 'testcontainers';
-import type { Backend } from './backend.js';
+import type { Backend } from './started-backend.js';
 
 const NATS_PORT = 4222;
 

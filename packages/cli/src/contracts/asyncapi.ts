@@ -1,7 +1,8 @@
 /** The wire contract as an AsyncAPI 3.0 document, seen from Stratum: it receives what others publish, and sends what they subscribe to. */
 import { PRIORITIES, TASK_STATES, type Names, type TaskContract } from '@stratum/jobs';
 import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
-import { eventSchema, payloadSchema, recordSchema, resultSchema, type JsonSchema } from './json-schemas.js';
+import type { JsonSchema } from './json-schema.js';
+import { eventSchema, payloadSchema, recordSchema, resultSchema } from './json-schemas.js';
 
 export interface AsyncApiParts {
   names: Names;

@@ -1,6 +1,6 @@
 /** What the headers of the wire contract hold, as JSON Schema. Each name is that of the framework; one that is not described here does not compile. */
 import { DEAD_REASONS, DeadHeader, ServerHeader, TaskHeader } from '@stratum/jobs';
-import type { JsonSchema } from './json-schemas.js';
+import type { JsonSchema } from './json-schema.js';
 
 type Described<Names extends Record<string, string>> = Record<Names[keyof Names], JsonSchema>;
 

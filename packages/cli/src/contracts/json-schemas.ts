@@ -2,8 +2,7 @@
 import { taskEventSchema, taskRecordSchema, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
 import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
-
-export type JsonSchema = Record<string, unknown>;
+import type { JsonSchema } from './json-schema.js';
 
 type Dialect = 'draft-2020-12' | 'draft-7';
 

@@ -12,7 +12,7 @@ import {
   type AuditEvent,
   type processAuditLogs,
 } from '@stratum/shared';
-import type { DefaultDependencies } from '../handlers.js';
+import type { DefaultDependencies } from '../dependencies.js';
 
 const BATCH = 500;
 const BATCH_EXPIRES_MS = 1_000;

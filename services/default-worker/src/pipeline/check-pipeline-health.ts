@@ -7,7 +7,7 @@ import {
   tickTime,
   type checkPipelineHealth,
 } from '@stratum/shared';
-import type { DefaultDependencies } from '../handlers.js';
+import type { DefaultDependencies } from '../dependencies.js';
 
 const HOUR_MS = 3_600_000;
 const PAGE = 500;

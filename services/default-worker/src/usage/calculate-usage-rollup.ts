@@ -9,7 +9,7 @@ import {
   type calculateUsageRollup,
 } from '@stratum/shared';
 import { addDays } from '@stratum/connectors/values';
-import type { DefaultDependencies } from '../handlers.js';
+import type { DefaultDependencies } from '../dependencies.js';
 
 interface QueueUse {
   runs: number;

@@ -14,7 +14,7 @@ import {
 } from '@stratum/shared';
 import { PlatformError, type CampaignChange } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
-import type { RulesDependencies } from '../handlers.js';
+import type { RulesDependencies } from '../dependencies.js';
 import { writeApplied, type AppliedAction } from './write-applied.js';
 
 /** The entry of the audit log. */

@@ -6,7 +6,7 @@ import type { HandlerFor } from '@stratum/jobs';
 import { applyPlatformAction, tickTime, withTenant, type evaluateRules } from '@stratum/shared';
 import { ruleDefinitionSchema, type RuleDefinition } from '@stratum/shared/rules';
 import type { PoolClient } from 'pg';
-import type { RulesDependencies } from '../handlers.js';
+import type { RulesDependencies } from '../dependencies.js';
 import { decide, type Decision, type Rule } from './decide.js';
 import { readCampaigns, readFigures } from './figures.js';
 import { closeRuleAlerts } from './rule-alerts.js';

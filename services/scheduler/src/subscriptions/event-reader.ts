@@ -14,7 +14,7 @@ import {
 import { z } from 'zod';
 import { deliverWebhook, domainEventNames } from '@stratum/shared';
 import { firstDelivery } from '@stratum/shared/subscriptions';
-import type { WebhookDispatcherOptions } from './dispatcher.js';
+import type { WebhookDispatcherOptions } from './dispatcher-options.js';
 
 const CONSUMER = 'webhooks';
 const ACK_WAIT_NS = 30e9;

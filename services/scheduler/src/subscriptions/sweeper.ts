@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deliverWebhook } from '@stratum/shared';
 import { nextDelivery } from '@stratum/shared/subscriptions';
-import type { WebhookDispatcherOptions } from './dispatcher.js';
+import type { WebhookDispatcherOptions } from './dispatcher-options.js';
 
 const EVERY_MS = 5_000;
 const OVERDUE_MS = 30_000;

@@ -1,0 +1,24 @@
+/** What the handlers of the default queue are given. */
+import type { SafeFetch } from '@stratum/connectors/safe-fetch';
+import type { WhatsAppClient } from '@stratum/connectors/whatsapp';
+import type { JobsClient, Topology } from '@stratum/jobs';
+import type { KeyRing } from '@stratum/shared';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Pool } from 'pg';
+import type { DeliveryOptions } from './subscriptions/delivery-options.js';
+
+export interface DefaultDependencies {
+  /** Connected as `stratum_default_worker`. */
+  pool: Pool;
+  connection: NatsConnection;
+  topology: Topology;
+  client: Pick<JobsClient, 'queues' | 'deadLetters'>;
+  keys: KeyRing;
+  whatsapp: WhatsAppClient;
+  /** For sites whose addresses users typed. */
+  site: SafeFetch;
+  /** First token of every subject. */
+  prefix: string;
+  /** How events are delivered to subscriptions. */
+  deliveries?: DeliveryOptions;
+}

@@ -1,0 +1,9 @@
+/** What the handlers of the rules queue are given. */
+import type { AuditEvent, ConnectorDependencies } from '@stratum/shared';
+import type { Pool } from 'pg';
+
+export interface RulesDependencies extends ConnectorDependencies {
+  /** Connected as `stratum_rules_worker`. */
+  pool: Pool;
+  audit: (event: AuditEvent) => Promise<void>;
+}
