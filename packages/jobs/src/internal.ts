@@ -3,3 +3,4 @@ export { AckMultiplexer, type AckMultiplexerOptions } from './broker/ack-multipl
 export { Fetcher, type FetcherOptions } from './broker/pull/fetcher.js';
 export type { Lane } from './broker/pull/lanes.js';
 export { scopedName } from './wire/names.js';
+export { BackgroundLoop, type BackgroundLoopOptions } from './housekeeping/background-loop.js';

@@ -77,7 +77,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     keyRoutes(app, resources);
     subscriptionRoutes(app, resources);
     deliveryRoutes(app, resources);
-    await useWebhooks(app, resources, logger);
+    await useWebhooks(app, resources);
     sourceRoutes(app, resources);
     profileRoutes(app, resources);
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts });

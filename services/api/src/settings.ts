@@ -17,7 +17,6 @@ export const API_SETTINGS = [
   'API_TRUSTED_PROXIES',
   'SCANNER_ALLOWED_HOSTS',
   'WEBHOOK_RATE_LIMIT',
-  'WEBHOOK_RETENTION_DAYS',
   'INGEST_RATE_LIMIT',
   'INGEST_MEMORY_LIMIT',
 ] as const satisfies readonly ConfigurationKey[];

@@ -1,6 +1,6 @@
-export { createDomainEventRelay, type DomainEventRelay } from './domain-events/relay.js';
+export { createDomainEventRelay } from './domain-events/relay.js';
 export type { RetentionDays } from './retention/retention.js';
-export { RetentionSweep, type RetentionSweepOptions } from './retention/retention-sweep.js';
+export { createRetentionSweep, type RetentionSweepOptions } from './retention/retention-sweep.js';
 export { SCHEDULE } from './schedule.js';
 export { createWebhookDispatcher, type WebhookDispatcher } from './subscriptions/dispatcher.js';
 export type { WebhookDispatcherOptions } from './subscriptions/dispatcher-options.js';

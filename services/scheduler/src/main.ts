@@ -20,7 +20,7 @@ import {
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
 import { RETENTION_SETTINGS } from './retention/retention.js';
-import { RetentionSweep } from './retention/retention-sweep.js';
+import { createRetentionSweep } from './retention/retention-sweep.js';
 import { createWebhookDispatcher } from './subscriptions/dispatcher.js';
 import { SCHEDULE } from './schedule.js';
 
@@ -75,7 +75,7 @@ await runService({
       perSubscription: configuration.SUBSCRIPTION_CONCURRENCY,
     });
     await dispatcher.start();
-    const sweep = new RetentionSweep({ pool, days: configuration, logger });
+    const sweep = createRetentionSweep({ pool, days: configuration, logger });
     sweep.start();
     return {
       stop: async () => {

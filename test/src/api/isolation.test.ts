@@ -56,7 +56,7 @@ async function makeBelongings(api: Api): Promise<Belongings> {
   const owner = { tenantId: TENANT, endpointId: String(endpoint['id']), dedupKey: MARK };
   const sealed = sealBody(parseKeyRing(api.keyText), owner, '{}');
   const [delivery] = await api.query<{ id: string }>(
-    `INSERT INTO webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, body, body_key_id)
+    `INSERT INTO inbound_webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, body, body_key_id)
      VALUES ($1, $2, $3, $3, 'push', now(), 'ignored', $4, $5) RETURNING id`,
     [TENANT, endpoint['id'], MARK, sealed.ciphertext, sealed.keyId],
   );

@@ -121,7 +121,7 @@ async function makeEndpoints(owner: Pool, keyText: string): Promise<{ compare: s
 async function drained(owner: Pool, accepted: number): Promise<number> {
   const count = async (): Promise<number> => {
     const { rows } = await owner.query<{ count: string }>(
-      `SELECT count(*) FROM webhook_delivery WHERE dedup_key LIKE 'burst-%'`,
+      `SELECT count(*) FROM inbound_webhook_delivery WHERE dedup_key LIKE 'burst-%'`,
     );
     return Number(rows[0]?.count);
   };

@@ -1,7 +1,8 @@
 /** From events to deliveries: once, whoever reads them, and what was lost on the way is found. */
 import { jetstream } from '@nats-io/jetstream';
 import { deliverWebhook, domainEventNames } from '@stratum/shared';
-import { createWebhookDispatcher } from '@stratum/scheduler';
+import { createRetentionSweep, createWebhookDispatcher } from '@stratum/scheduler';
+import { RETENTION_DAYS } from './retention-days.js';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { TENANT } from '../harness/platform.js';
@@ -50,7 +51,7 @@ test('a message whose task was lost is found and sent', async () => {
   await outgoing.dispatched();
   // As if it had been dispatched, and the broker had lost the task with its disk.
   await outgoing.query(
-    `INSERT INTO webhook_message (tenant_id, subscription_id, event_id, next_attempt_at, claim, claimed_until)
+    `INSERT INTO outbound_webhook_message (tenant_id, subscription_id, event_id, next_attempt_at, claim, claimed_until)
      SELECT tenant_id, $1, id, now() - interval '1 minute', 'lost', now() - interval '1 second' FROM domain_event WHERE tenant_id = 1`,
     [id],
   );
@@ -71,7 +72,7 @@ test('two tasks for one message send it once', async () => {
   expect(receiver.received).toHaveLength(1);
 });
 
-test('events are forgotten a month after they were told, with what was sent of them', async () => {
+test('events are removed a month after they were published, with their messages and attempts', async () => {
   const receiver = await openReceiver();
   const outgoing = await openOutgoing({ hosts: [receiver.host] });
   const { id } = await outgoing.subscribe(receiver.url);
@@ -79,19 +80,16 @@ test('events are forgotten a month after they were told, with what was sent of t
   await outgoing.happen(2);
   await outgoing.settled(id, ['delivered', 'delivered']);
   await outgoing.query(`UPDATE domain_event SET published_at = now() - interval '31 days' WHERE id = 1`);
-  const dispatcher = createWebhookDispatcher({
+  const sweep = createRetentionSweep({
     pool: outgoing.database.as('stratum_scheduler'),
-    connection: outgoing.connection,
-    client: outgoing.client,
-    prefix: outgoing.prefix,
+    days: RETENTION_DAYS,
     logger: pino({ level: 'silent' }),
-    perSubscription: 2,
   });
-  await dispatcher.start();
-  onTestFinished(() => dispatcher.stop());
+  sweep.start();
+  onTestFinished(() => sweep.stop());
   const [left] = await outgoing.settled(id, ['delivered']);
   expect(left?.event_id).toBe('evt_2');
-  expect(await outgoing.query('SELECT event_id FROM webhook_attempt')).toEqual([{ event_id: '2' }]);
+  expect(await outgoing.query('SELECT event_id FROM outbound_webhook_attempt')).toEqual([{ event_id: '2' }]);
   const gone = await outgoing.call('POST', `/v1/subscriptions/${id}/deliveries/evt_1/replay`);
   expect(gone.status).toBe(404);
 });

@@ -1,15 +1,9 @@
-/** What has served its time goes, of all tenants and in small parts; what is still of use, and the books, stay. */
-import { RetentionSweep, type RetentionDays } from '@stratum/scheduler';
+/** Old rows of all tenants are removed in small batches; rows still in use, and the books, stay. */
+import { createRetentionSweep, type RetentionDays } from '@stratum/scheduler';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { testDatabase, waitFor, type TestDatabase } from '../harness/index.js';
-
-const DAYS: RetentionDays = {
-  HISTORY_RETENTION_DAYS: 90,
-  RECORD_RETENTION_DAYS: 400,
-  METRIC_RETENTION_DAYS: 1_125,
-  EVENT_RETENTION_DAYS: 1_125,
-};
+import { RETENTION_DAYS } from './retention-days.js';
 
 const ago = (days: number): string => `now() - interval '${days} days'`;
 
@@ -127,6 +121,26 @@ const ROWS: Readonly<
     insert: (days) => `INSERT INTO anomaly VALUES (1, 1, 'spend', (${ago(days)})::date, 1, 1, 4, 1, 'e')`,
     age: 'date',
   },
+  inbound_webhook_delivery: {
+    days: 30,
+    insert: (days, n) =>
+      `INSERT INTO inbound_webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, body, body_key_id)
+       VALUES (1, 'endpointendpoint', 'k${n}', 'i', 't', ${ago(days)}, 'processed', '', 'k')`,
+    age: 'received_at',
+  },
+  webhook_endpoint: {
+    days: 30,
+    insert: (days, n) =>
+      `INSERT INTO webhook_endpoint (tenant_id, id, token, source, name, removed_at)
+       VALUES (1, lpad('${n}', 16, '0'), lpad('${n}', 24, '0'), 'github', 'e', ${ago(days)})`,
+    age: 'removed_at',
+  },
+  domain_event: {
+    days: 30,
+    insert: (days) =>
+      `INSERT INTO domain_event (tenant_id, type, data, occurred_at, published_at) VALUES (1, 't', '{}', ${ago(days)}, ${ago(days)})`,
+    age: 'published_at',
+  },
   campaign_metric_daily: {
     days: 1_125,
     insert: (days) =>
@@ -155,23 +169,27 @@ async function open(): Promise<TestDatabase> {
     INSERT INTO whatsapp_contact (tenant_id, id, phone_hash, phone, phone_key_id) VALUES (1, 1, '', '', 'k');
     INSERT INTO cdp_profile (tenant_id, id) VALUES (1, 1);
     INSERT INTO cdp_segment (tenant_id, id, name, definition) VALUES (1, 1, 's', '{}');
-    INSERT INTO cdp_funnel (tenant_id, id, name, definition) VALUES (1, 1, 'f', '{}')`);
+    INSERT INTO cdp_funnel (tenant_id, id, name, definition) VALUES (1, 1, 'f', '{}');
+    INSERT INTO webhook_endpoint (tenant_id, id, token, source, name, secret, secret_key_id)
+      VALUES (1, 'endpointendpoint', 'tokentokentokentokentoke', 'github', 'e', '', 'k')`);
   return database;
 }
 
-function sweep({ as }: TestDatabase, days: RetentionDays, batch?: number): RetentionSweep {
-  const started = new RetentionSweep({
+/** Starts a sweep; returns the warnings that it logs. */
+function sweep({ as }: TestDatabase, days: RetentionDays, batch?: number): string[] {
+  const warnings: string[] = [];
+  const started = createRetentionSweep({
     pool: as('stratum_scheduler'),
     days,
-    logger: pino({ level: 'silent' }),
+    logger: pino({ level: 'warn' }, { write: (line) => warnings.push(line) }),
     ...(batch === undefined ? {} : { batch }),
   });
   started.start();
   onTestFinished(() => started.stop());
-  return started;
+  return warnings;
 }
 
-/** How many rows of a table are as old as its time allows, and older. */
+/** How many rows of a table are younger than its retention, and how many older. */
 async function counts({ owner }: TestDatabase, table: string): Promise<{ young: number; old: number }> {
   const { days, age } = ROWS[table] ?? { days: 0, age: '' };
   const { rows } = await owner.query<{ young: number; old: number }>(
@@ -187,11 +205,12 @@ describe('old rows', () => {
       await database.owner.query(insert(days - 2, 1));
       for (let n = 2; n < 9; n++) await database.owner.query(insert(days + 30 * n, n));
     }
-    sweep(database, DAYS, 2);
+    const warnings = sweep(database, RETENTION_DAYS, 2);
     for (const table of Object.keys(ROWS)) {
       await waitFor(`the old rows of ${table} to go`, async () => (await counts(database, table)).old === 0);
       expect(await counts(database, table), table).toEqual({ young: 1, old: 0 });
     }
+    expect(warnings).toEqual([]);
   });
 
   test('of whole months go with their partitions, unless they are kept for ever', async () => {
@@ -213,14 +232,14 @@ describe('old rows', () => {
     };
     // With the one for the rest.
     expect(await partitions('cdp_event')).toBe(4);
-    sweep(database, { ...DAYS, METRIC_RETENTION_DAYS: 0 });
+    sweep(database, { ...RETENTION_DAYS, METRIC_RETENTION_DAYS: 0 });
     await waitFor('the old months to go', async () => (await partitions('cdp_event')) === 2);
     expect(await counts(database, 'cdp_event')).toEqual({ young: 1, old: 0 });
     expect(await partitions('campaign_metric_daily')).toBe(4);
     expect(await counts(database, 'campaign_metric_daily')).toEqual({ young: 1, old: 2 });
   });
 
-  test('that still matter stay: what is open, the latest look, a lifetime’s budget', async () => {
+  test('that still matter stay: what is open, the latest snapshot, a lifetime’s budget, an endpoint with deliveries', async () => {
     const database = await open();
     const { owner } = database;
     await owner.query(`
@@ -232,8 +251,11 @@ describe('old rows', () => {
         VALUES (1, 1, 1, 'status', 'paused', 1, 'proposed', ${ago(900)}, ${ago(900)});
       ${ROWS['competitor_snapshot']?.insert(900, 1)};
       ${ROWS['cdp_funnel_result']?.insert(900, 1)};
+      UPDATE webhook_endpoint SET removed_at = ${ago(900)}, secret = NULL, secret_key_id = NULL;
+      INSERT INTO domain_event (tenant_id, type, data, occurred_at) VALUES (1, 't', '{}', ${ago(900)});
+      ${ROWS['inbound_webhook_delivery']?.insert(29, 1)};
       ${ROWS['cdp_event']?.insert(1_200, 1)}`);
-    sweep(database, DAYS);
+    sweep(database, RETENTION_DAYS);
     // The last of a sweep.
     await waitFor('a sweep', async () => (await counts(database, 'cdp_event')).old === 0);
     for (const table of [
@@ -244,6 +266,9 @@ describe('old rows', () => {
       'platform_action',
       'competitor_snapshot',
       'cdp_funnel_result',
+      'webhook_endpoint',
+      'inbound_webhook_delivery',
+      'domain_event',
     ]) {
       const { rows } = await owner.query(`SELECT FROM ${table}`);
       expect(rows, table).toHaveLength(1);
@@ -254,8 +279,15 @@ describe('old rows', () => {
     const { as } = await testDatabase();
     const scheduler = as('stratum_scheduler');
     await expect(scheduler.query(`SELECT forget_old_rows('alert', ${ago(29)}, 1)`)).rejects.toThrow(
-      'thirty days',
+      'rows of the kind "alert" are kept for at least 30 days',
     );
+    // Senders repeat a webhook for up to eight days.
+    for (const kind of ['inbound_webhook_delivery', 'webhook_endpoint']) {
+      await expect(scheduler.query(`SELECT forget_old_rows('${kind}', ${ago(7)}, 1)`)).rejects.toThrow(
+        'at least 8 days',
+      );
+      await scheduler.query(`SELECT forget_old_rows('${kind}', ${ago(9)}, 1)`);
+    }
     await expect(scheduler.query(`SELECT forget_old_rows('audit_event', ${ago(99)}, 1)`)).rejects.toThrow(
       'are not removed',
     );

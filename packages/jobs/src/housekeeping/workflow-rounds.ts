@@ -1,5 +1,4 @@
 /** The rounds of workflow maintenance: which workflows are stuck, which have expired. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '../telemetry/logger.js';
 import type { TaskLookup } from '../record/lookup.js';
@@ -8,6 +7,7 @@ import type { Topology } from '../topology/define.js';
 import { StreamAccess, storedSequence } from '../broker/stream-access.js';
 import { workflowKeys } from '../workflow/bucket.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
+import { BackgroundLoop } from './background-loop.js';
 import { reconcile } from '../workflow/reconcile.js';
 import type { WorkflowStarter } from '../workflow/start.js';
 import { workflowSummarySchema } from '../workflow/view.js';
@@ -39,48 +39,47 @@ const EXPIRE_EVERY = 40;
 export class WorkflowRounds {
   private readonly streams: StreamAccess;
   private readonly sightings = new Map<string, Sighting>();
-  private readonly stopped = new AbortController();
-  private running: Promise<void> | undefined;
+  private readonly loop: BackgroundLoop;
   private round = 0;
 
   constructor(
     private readonly parts: RoundsParts,
-    private readonly everyMs: number,
+    everyMs: number,
   ) {
     this.streams = new StreamAccess(parts.connection);
+    this.loop = new BackgroundLoop({
+      everyMs,
+      run: (signal) => this.runRound(signal),
+      onFailure: (error) =>
+        parts.logger.warn({ err: error }, 'workflow maintenance failed; it is tried again'),
+    });
   }
 
   start(): void {
-    this.running ??= this.run();
+    this.loop.start();
   }
 
-  async stop(): Promise<void> {
-    this.stopped.abort();
-    await this.running;
+  stop(): Promise<void> {
+    return this.loop.stop();
   }
 
-  private async run(): Promise<void> {
-    const { signal } = this.stopped;
-    while (!signal.aborted) {
-      try {
-        await this.lookAround();
-        if (this.round % EXPIRE_EVERY === 0) await this.removeExpired();
-      } catch (error) {
-        this.parts.logger.warn({ err: error }, 'the workflows could not be looked after, trying again');
-      }
+  private async runRound(signal: AbortSignal): Promise<undefined> {
+    try {
+      await this.lookAround(signal);
+      if (this.round % EXPIRE_EVERY === 0) await this.removeExpired();
+    } finally {
       this.round++;
-      await delay(this.everyMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  private async lookAround(): Promise<void> {
+  private async lookAround(signal: AbortSignal): Promise<void> {
     const { engine, logger } = this.parts;
     const active = new Map<string, Date>();
     for await (const { subject, time } of engine.bucket.scan(workflowKeys.active('*')))
       active.set(subject.slice(subject.lastIndexOf('.') + 1), time);
     for (const id of this.sightings.keys()) if (!active.has(id)) this.sightings.delete(id);
     for (const [id, since] of await this.still(active)) {
-      if (this.stopped.signal.aborted) return;
+      if (signal.aborted) return;
       try {
         await this.lookInto(id, since);
       } catch (error) {

@@ -15,7 +15,7 @@ export async function stopSubscription(
     [id, status, reason],
   );
   await client.query(
-    `UPDATE webhook_message SET state = 'skipped', next_attempt_at = NULL, finished_at = now(), claim = NULL, claimed_until = NULL
+    `UPDATE outbound_webhook_message SET state = 'skipped', next_attempt_at = NULL, finished_at = now(), claim = NULL, claimed_until = NULL
      WHERE tenant_id = current_tenant() AND subscription_id = $1 AND state = 'pending' AND (claim IS NULL OR claimed_until < now())`,
     [id],
   );

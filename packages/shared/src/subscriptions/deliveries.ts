@@ -50,11 +50,11 @@ export async function listDeliveries(
   const { rows } = await client.query<DeliveryRow>(
     `SELECT m.event_id, e.type, e.occurred_at, m.state, m.created_at, m.next_attempt_at, m.finished_at,
        coalesce(tried.attempts, '[]') AS attempts
-     FROM webhook_message m
+     FROM outbound_webhook_message m
      JOIN domain_event e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
      LEFT JOIN LATERAL (
        SELECT jsonb_agg(to_jsonb(a) - '{tenant_id,subscription_id,event_id}'::text[] ORDER BY a.attempt DESC) AS attempts
-       FROM (SELECT * FROM webhook_attempt w WHERE w.tenant_id = m.tenant_id AND w.subscription_id = m.subscription_id AND w.event_id = m.event_id
+       FROM (SELECT * FROM outbound_webhook_attempt w WHERE w.tenant_id = m.tenant_id AND w.subscription_id = m.subscription_id AND w.event_id = m.event_id
              ORDER BY w.attempt DESC LIMIT ${SHOWN_ATTEMPTS}) a
      ) tried ON true
      WHERE m.tenant_id = current_tenant() AND m.subscription_id = $1 AND ($2::text IS NULL OR m.state = $2)
@@ -92,7 +92,7 @@ export async function addTestEvent(client: Queryable, subscriptionId: string): P
   );
   const eventId = Number(rows[0]?.id);
   await client.query(
-    `INSERT INTO webhook_message (tenant_id, subscription_id, event_id, next_attempt_at) VALUES (current_tenant(), $1, $2, now())`,
+    `INSERT INTO outbound_webhook_message (tenant_id, subscription_id, event_id, next_attempt_at) VALUES (current_tenant(), $1, $2, now())`,
     [subscriptionId, eventId],
   );
   return eventId;
@@ -117,12 +117,12 @@ export async function replayDelivery(
     throw new SubscriptionError('not_active', `The subscription is ${status}: resume it first.`);
   const { rowCount: known } = await client.query(
     `SELECT FROM domain_event e WHERE e.tenant_id = current_tenant() AND e.id = $2 AND (e.type <> $3 OR EXISTS (
-       SELECT FROM webhook_message m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.id AND m.subscription_id = $1))`,
+       SELECT FROM outbound_webhook_message m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.id AND m.subscription_id = $1))`,
     [id, eventId, TEST_EVENT_TYPE],
   );
   if (known === 0) return false;
   const { rowCount } = await client.query(
-    `INSERT INTO webhook_message AS message (tenant_id, subscription_id, event_id, next_attempt_at) VALUES (current_tenant(), $1, $2, now()) ${WAITS_AGAIN}`,
+    `INSERT INTO outbound_webhook_message AS message (tenant_id, subscription_id, event_id, next_attempt_at) VALUES (current_tenant(), $1, $2, now()) ${WAITS_AGAIN}`,
     [id, eventId],
   );
   if (rowCount === 0)
@@ -146,15 +146,15 @@ export async function replayMissed(
   since: Date,
 ): Promise<number[]> {
   const { rows } = await client.query<{ event_id: string }>(
-    `INSERT INTO webhook_message AS message (tenant_id, subscription_id, event_id, next_attempt_at)
+    `INSERT INTO outbound_webhook_message AS message (tenant_id, subscription_id, event_id, next_attempt_at)
      SELECT e.tenant_id, $1, e.id, now() FROM domain_event e
      WHERE e.tenant_id = current_tenant() AND e.type = ANY ($2) AND e.id IN (
          SELECT told.id FROM domain_event told WHERE told.tenant_id = current_tenant() AND told.published_at >= $3
          UNION
-         SELECT undelivered.event_id FROM webhook_message undelivered
+         SELECT undelivered.event_id FROM outbound_webhook_message undelivered
          WHERE undelivered.tenant_id = current_tenant() AND undelivered.subscription_id = $1 AND undelivered.finished_at >= $3)
        AND NOT EXISTS (
-         SELECT FROM webhook_message m WHERE m.tenant_id = e.tenant_id AND m.subscription_id = $1 AND m.event_id = e.id
+         SELECT FROM outbound_webhook_message m WHERE m.tenant_id = e.tenant_id AND m.subscription_id = $1 AND m.event_id = e.id
            AND m.state IN ('delivered', 'pending'))
      ORDER BY e.id LIMIT ${MAX_REPLAYED} ${WAITS_AGAIN}
      RETURNING message.event_id`,

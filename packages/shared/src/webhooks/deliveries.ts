@@ -1,5 +1,4 @@
 /** What became of the events that came in. Inside the caller's transaction, as the tenant. */
-import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { KeyRing } from '../credentials/key-ring.js';
 import type { Queryable } from '../database/database.js';
@@ -82,7 +81,7 @@ export async function listWebhookDeliveries(
   { limit, before, ...filter }: DeliveryFilter & { limit: number; before?: number | undefined },
 ): Promise<WebhookDelivery[]> {
   const { rows } = await client.query<DeliveryRow>(
-    `SELECT ${COLUMNS} FROM webhook_delivery WHERE ${MATCHES} AND ($6::bigint IS NULL OR id < $6) ORDER BY id DESC LIMIT $7`,
+    `SELECT ${COLUMNS} FROM inbound_webhook_delivery WHERE ${MATCHES} AND ($6::bigint IS NULL OR id < $6) ORDER BY id DESC LIMIT $7`,
     [...valuesOf(endpointId, filter), before ?? null, limit],
   );
   return rows.map(toDelivery);
@@ -95,7 +94,7 @@ export async function webhookDeliveryIds(
   { limit, after, ...filter }: DeliveryFilter & { limit: number; after?: number | undefined },
 ): Promise<number[]> {
   const { rows } = await client.query<{ id: string }>(
-    `SELECT id FROM webhook_delivery WHERE ${MATCHES} AND ($6::bigint IS NULL OR id > $6) ORDER BY id LIMIT $7`,
+    `SELECT id FROM inbound_webhook_delivery WHERE ${MATCHES} AND ($6::bigint IS NULL OR id > $6) ORDER BY id LIMIT $7`,
     [...valuesOf(endpointId, filter), after ?? null, limit],
   );
   return rows.map(({ id }) => Number(id));
@@ -119,7 +118,7 @@ export async function findWebhookDelivery(
   const { rows } = await client.query<
     DeliveryRow & { headers: Record<string, string>; body: Buffer; body_key_id: string; identity: string }
   >(
-    `SELECT ${COLUMNS}, headers, body, body_key_id, identity FROM webhook_delivery WHERE tenant_id = current_tenant() AND id = $1`,
+    `SELECT ${COLUMNS}, headers, body, body_key_id, identity FROM inbound_webhook_delivery WHERE tenant_id = current_tenant() AND id = $1`,
     [id],
   );
   const [row] = rows;
@@ -127,20 +126,4 @@ export async function findWebhookDelivery(
   const owner = { tenantId, endpointId: row.endpoint_id, dedupKey: row.dedup_key };
   const body = openBody(keys, owner, { ciphertext: row.body, keyId: row.body_key_id });
   return { ...toDelivery(row), headers: row.headers, identity: row.identity, body };
-}
-
-const PURGE_BATCH = 5_000;
-
-/** Removes what was received before, of all tenants; returns how many. As `stratum_api`. */
-export async function purgeWebhookDeliveries(pool: Pool, before: Date): Promise<number> {
-  let purged = 0;
-  for (let count = PURGE_BATCH; count === PURGE_BATCH;) {
-    const { rows } = await pool.query<{ count: number }>('SELECT purge_webhook_deliveries($1, $2) AS count', [
-      before,
-      PURGE_BATCH,
-    ]);
-    count = rows[0]?.count ?? 0;
-    purged += count;
-  }
-  return purged;
 }

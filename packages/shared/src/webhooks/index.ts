@@ -3,7 +3,6 @@ export {
   DELIVERY_STATES,
   findWebhookDelivery,
   listWebhookDeliveries,
-  purgeWebhookDeliveries,
   webhookDeliveryIds,
   type DeliveryFilter,
   type WebhookDelivery,

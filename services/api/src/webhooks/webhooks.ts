@@ -1,22 +1,16 @@
 /** Webhooks as a part of the API: put together, started, stopped. */
 import { createClient } from '@stratum/jobs';
-import type { FastifyBaseLogger } from 'fastify';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { webhookDeliveryRoutes } from '../routes/webhook-deliveries.js';
 import { webhookEndpointRoutes } from '../routes/webhooks.js';
 import { WebhookReceiver } from './receiver.js';
-import { startWebhookRetention } from './retention.js';
 import { webhookRoutes } from './routes.js';
 
 /** Senders wait as little as five seconds: a delivery not stored by then is refused, and they send it again. */
 const PUBLISHING = { ackTimeoutMs: 1_500, deadlineMs: 3_500 };
 
 /** Ends with the server. */
-export async function useWebhooks(
-  app: ApiServer,
-  resources: ApiResources,
-  logger: FastifyBaseLogger,
-): Promise<void> {
+export async function useWebhooks(app: ApiServer, resources: ApiResources): Promise<void> {
   const { pool, connection, topology, configuration, registry } = resources;
   const client = createClient({ connection, topology, publishing: PUBLISHING });
   const receiver = new WebhookReceiver({
@@ -34,8 +28,7 @@ export async function useWebhooks(
   );
   webhookEndpointRoutes(app, resources, { endpoints: receiver.endpoints, publicUrl });
   webhookDeliveryRoutes(app, resources);
-  const stopRetention = startWebhookRetention(pool, configuration.WEBHOOK_RETENTION_DAYS, logger);
   app.addHook('onClose', async () => {
-    await Promise.all([stopRetention(), client.close()]);
+    await client.close();
   });
 }

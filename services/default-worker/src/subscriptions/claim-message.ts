@@ -62,10 +62,10 @@ const READ = `
     CASE WHEN s.previous_until > now() THEN s.previous_secret END AS previous_secret, s.previous_key_id,
     m.state, m.attempts, m.tries, m.claim, coalesce(m.claimed_until > now(), false) AS is_claimed,
     (extract(epoch FROM m.next_attempt_at - now()) * 1000)::float8 AS wait_ms,
-    (SELECT count(*)::int FROM webhook_message b WHERE b.tenant_id = m.tenant_id AND b.subscription_id = m.subscription_id
+    (SELECT count(*)::int FROM outbound_webhook_message b WHERE b.tenant_id = m.tenant_id AND b.subscription_id = m.subscription_id
        AND b.event_id <> m.event_id AND b.claim IS NOT NULL AND b.claimed_until > now()) AS busy,
     e.type, e.data, e.occurred_at
-  FROM webhook_message m
+  FROM outbound_webhook_message m
   JOIN subscription s ON s.tenant_id = m.tenant_id AND s.id = m.subscription_id
   JOIN domain_event e ON e.tenant_id = m.tenant_id AND e.id = m.event_id
   WHERE m.tenant_id = current_tenant() AND m.subscription_id = $1 AND m.event_id = $2`;
@@ -104,7 +104,7 @@ export function claimMessage(
       return { kind: 'waiting' };
     }
     await client.query(
-      `UPDATE webhook_message SET claim = $3, claimed_until = now() + $4 * interval '1 second'
+      `UPDATE outbound_webhook_message SET claim = $3, claimed_until = now() + $4 * interval '1 second'
        WHERE tenant_id = current_tenant() AND subscription_id = $1 AND event_id = $2`,
       [key.subscriptionId, key.eventId, claim, CLAIM_SECONDS],
     );
@@ -127,7 +127,7 @@ export async function lockSubscription(client: PoolClient, subscriptionId: strin
 
 async function dropClaim(client: PoolClient, key: MessageKey, claim: string): Promise<void> {
   await client.query(
-    `UPDATE webhook_message SET claim = NULL, claimed_until = NULL
+    `UPDATE outbound_webhook_message SET claim = NULL, claimed_until = NULL
      WHERE tenant_id = current_tenant() AND subscription_id = $1 AND event_id = $2 AND claim = $3`,
     [key.subscriptionId, key.eventId, claim],
   );
@@ -135,7 +135,7 @@ async function dropClaim(client: PoolClient, key: MessageKey, claim: string): Pr
 
 async function endMessage(client: PoolClient, key: MessageKey): Promise<void> {
   await client.query(
-    `UPDATE webhook_message SET state = 'skipped', next_attempt_at = NULL, finished_at = now(), claim = NULL, claimed_until = NULL
+    `UPDATE outbound_webhook_message SET state = 'skipped', next_attempt_at = NULL, finished_at = now(), claim = NULL, claimed_until = NULL
      WHERE tenant_id = current_tenant() AND subscription_id = $1 AND event_id = $2`,
     [key.subscriptionId, key.eventId],
   );

@@ -40,14 +40,14 @@ export function recordAttempt(
     const delayMs = nextDelayMs(message, result, config);
     const outcome = outcomeOf(result, { isActive, isLast: delayMs === undefined });
     await client.query(
-      `UPDATE webhook_message SET attempts = $3, tries = tries + 1, state = $4, claim = NULL, claimed_until = NULL,
+      `UPDATE outbound_webhook_message SET attempts = $3, tries = tries + 1, state = $4, claim = NULL, claimed_until = NULL,
          next_attempt_at = CASE WHEN $4 = 'pending' THEN now() + $5 * interval '1 millisecond' END,
          finished_at = CASE WHEN $4 <> 'pending' THEN now() END
        WHERE tenant_id = current_tenant() AND subscription_id = $1 AND event_id = $2`,
       [message.subscriptionId, message.eventId, message.attempt, outcome, delayMs ?? 0],
     );
     await client.query(
-      `INSERT INTO webhook_attempt (tenant_id, subscription_id, event_id, attempt, at, duration_ms, status_code, error_class, error, response)
+      `INSERT INTO outbound_webhook_attempt (tenant_id, subscription_id, event_id, attempt, at, duration_ms, status_code, error_class, error, response)
        VALUES (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9)`,
       [
         message.subscriptionId,
@@ -71,7 +71,7 @@ async function stillOurs(
   { subscriptionId, eventId, claim, attempt }: ClaimedMessage,
 ): Promise<boolean> {
   const { rowCount } = await client.query(
-    `SELECT FROM webhook_message
+    `SELECT FROM outbound_webhook_message
      WHERE tenant_id = current_tenant() AND subscription_id = $1 AND event_id = $2 AND claim = $3 AND attempts = $4 - 1 FOR UPDATE`,
     [subscriptionId, eventId, claim, attempt],
   );
@@ -185,9 +185,9 @@ async function reserveNext(
 ): Promise<Recorded['next']> {
   const claim = newClaim();
   const { rows } = await client.query<{ event_id: string }>(
-    `UPDATE webhook_message m SET claim = $3, claimed_until = now() + $4 * interval '1 second'
+    `UPDATE outbound_webhook_message m SET claim = $3, claimed_until = now() + $4 * interval '1 second'
      FROM (
-       SELECT w.tenant_id, w.subscription_id, w.event_id FROM webhook_message w
+       SELECT w.tenant_id, w.subscription_id, w.event_id FROM outbound_webhook_message w
        JOIN subscription s ON s.tenant_id = w.tenant_id AND s.id = w.subscription_id
        WHERE w.tenant_id = current_tenant() AND w.subscription_id = $1 AND w.event_id <> $2 AND w.state = 'pending' AND w.next_attempt_at <= now()
          AND (w.claim IS NULL OR w.claimed_until < now()) AND s.status = 'active' AND coalesce(s.throttled_until <= now(), true)

@@ -30,7 +30,7 @@ export async function claimDelivery(client: PoolClient, keys: KeyRing, event: Cl
   const { tenantId, endpointId, key } = event;
   const sealed = sealBody(keys, { tenantId, endpointId, dedupKey: key }, event.body);
   const inserted = await client.query<{ id: string }>(
-    `INSERT INTO webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, headers, body, body_key_id)
+    `INSERT INTO inbound_webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, headers, body, body_key_id)
      VALUES ($1, $2, $3, $4, $5, $6, 'received', $7, $8, $9) ON CONFLICT (tenant_id, endpoint_id, dedup_key) DO NOTHING RETURNING id`,
     [
       tenantId,
@@ -47,7 +47,7 @@ export async function claimDelivery(client: PoolClient, keys: KeyRing, event: Cl
   const [fresh] = inserted.rows;
   if (fresh !== undefined) return { kind: 'ours', id: Number(fresh.id) };
   const { rows } = await client.query<{ id: string; state: string }>(
-    'SELECT id, state FROM webhook_delivery WHERE tenant_id = $1 AND endpoint_id = $2 AND dedup_key = $3 FOR UPDATE',
+    'SELECT id, state FROM inbound_webhook_delivery WHERE tenant_id = $1 AND endpoint_id = $2 AND dedup_key = $3 FOR UPDATE',
     [tenantId, endpointId, key],
   );
   const [row] = rows;
@@ -67,7 +67,7 @@ export async function closeDelivery(
   { state, effect, tasks }: DeliveryEnd,
 ): Promise<void> {
   await client.query(
-    `UPDATE webhook_delivery SET state = $2, processed_at = now(), effect = $3, tasks = $4, error = NULL WHERE id = $1`,
+    `UPDATE inbound_webhook_delivery SET state = $2, processed_at = now(), effect = $3, tasks = $4, error = NULL WHERE id = $1`,
     [id, state, effect ?? null, JSON.stringify(tasks)],
   );
 }
@@ -77,7 +77,7 @@ const MAX_ERROR = 1_000;
 /** A processed event stays processed, even if a later step fails. */
 export async function failDelivery(client: PoolClient, id: number, error: string): Promise<void> {
   await client.query(
-    `UPDATE webhook_delivery SET state = 'failed', processed_at = now(), error = $2 WHERE id = $1 AND state IN ('received', 'failed')`,
+    `UPDATE inbound_webhook_delivery SET state = 'failed', processed_at = now(), error = $2 WHERE id = $1 AND state IN ('received', 'failed')`,
     [id, error.slice(0, MAX_ERROR)],
   );
 }

@@ -28,7 +28,7 @@ export function replayWebhookDeliveryHandler({
     });
     return withTenant(pool, tenantId, async (client) => {
       const { rows } = await client.query<{ state: string; effect: string | null }>(
-        'SELECT state, effect FROM webhook_delivery WHERE id = $1',
+        'SELECT state, effect FROM inbound_webhook_delivery WHERE id = $1',
         [id],
       );
       return { delivery_id: id, state: rows[0]?.state ?? 'gone', effect: rows[0]?.effect ?? null };
@@ -52,7 +52,7 @@ async function noteReplay(
   { state, effect, tasks }: { state: string; effect: string | undefined; tasks: readonly unknown[] },
 ): Promise<void> {
   await client.query(
-    `UPDATE webhook_delivery SET state = $2, effect = $3, tasks = tasks || $4::jsonb, error = NULL, processed_at = coalesce(processed_at, now()),
+    `UPDATE inbound_webhook_delivery SET state = $2, effect = $3, tasks = tasks || $4::jsonb, error = NULL, processed_at = coalesce(processed_at, now()),
        replays = replays + 1, last_replayed_at = now() WHERE id = $1`,
     [id, state, effect ?? null, JSON.stringify(tasks)],
   );

@@ -4,8 +4,8 @@
  */
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { BackgroundLoop } from '@stratum/jobs/internal';
 import { domainEventNames } from '@stratum/shared';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 
@@ -14,42 +14,20 @@ const IDLE_MS = 500;
 const FAILED_MS = 2_000;
 const PUBLISH_TIMEOUT_MS = 5_000;
 
-export interface DomainEventRelay {
-  start(): void;
-  /** Finishes the work in progress. Idempotent. */
-  stop(): Promise<void>;
-}
-
-export function createDomainEventRelay(options: {
+interface RelayOptions {
   /** Connected as `stratum_scheduler`. */
   pool: Pool;
   connection: NatsConnection;
   prefix: string;
-  logger: Logger;
-}): DomainEventRelay {
-  const stopped = new AbortController();
-  let running: Promise<void> | undefined;
-  const run = async (): Promise<void> => {
-    while (!stopped.signal.aborted) {
-      let waitMs = 0;
-      try {
-        if ((await relayBatch(options)) < BATCH) waitMs = IDLE_MS;
-      } catch (error) {
-        options.logger.error({ err: error }, 'domain events wait to be published');
-        waitMs = FAILED_MS;
-      }
-      await delay(waitMs, undefined, { signal: stopped.signal }).catch(() => undefined);
-    }
-  };
-  return {
-    start: () => {
-      running ??= run();
-    },
-    stop: async () => {
-      stopped.abort();
-      await running;
-    },
-  };
+}
+
+export function createDomainEventRelay(options: RelayOptions & { logger: Logger }): BackgroundLoop {
+  return new BackgroundLoop({
+    everyMs: IDLE_MS,
+    afterFailureMs: FAILED_MS,
+    run: async () => ((await relayBatch(options)) < BATCH ? undefined : 0),
+    onFailure: (error) => options.logger.error({ err: error }, 'domain events wait to be published'),
+  });
 }
 
 interface EventRow {
@@ -60,15 +38,7 @@ interface EventRow {
   occurred_at: Date;
 }
 
-async function relayBatch({
-  pool,
-  connection,
-  prefix,
-}: {
-  pool: Pool;
-  connection: NatsConnection;
-  prefix: string;
-}): Promise<number> {
+async function relayBatch({ pool, connection, prefix }: RelayOptions): Promise<number> {
   const { rows } = await pool.query<EventRow>('SELECT * FROM unpublished_domain_events($1)', [BATCH]);
   if (rows.length === 0) return 0;
   const names = domainEventNames(prefix);

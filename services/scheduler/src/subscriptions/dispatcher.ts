@@ -1,7 +1,7 @@
 /** Turns published events into deliveries, and recovers lost ones. Several may run. */
 import type { WebhookDispatcherOptions } from './dispatcher-options.js';
 import { EventReader } from './event-reader.js';
-import { Sweeper } from './sweeper.js';
+import { createOverdueSweep } from './overdue-sweep.js';
 
 export interface WebhookDispatcher {
   /** Resolves once it reads. */
@@ -12,14 +12,14 @@ export interface WebhookDispatcher {
 
 export function createWebhookDispatcher(options: WebhookDispatcherOptions): WebhookDispatcher {
   const reader = new EventReader(options);
-  const sweeper = new Sweeper(options);
+  const sweep = createOverdueSweep(options);
   return {
     start: async () => {
       await reader.start();
-      sweeper.start();
+      sweep.start();
     },
     stop: async () => {
-      await Promise.all([reader.stop(), sweeper.stop()]);
+      await Promise.all([reader.stop(), sweep.stop()]);
     },
   };
 }

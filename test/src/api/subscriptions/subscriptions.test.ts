@@ -236,9 +236,9 @@ test('a subscription that is removed in the middle of a delivery takes it along'
     const { status } = await outgoing.call('GET', `/v1/subscriptions/${made.id}`);
     return status === 404;
   });
-  expect(await outgoing.query('SELECT FROM webhook_message WHERE subscription_id = $1', [made.id])).toEqual(
-    [],
-  );
+  expect(
+    await outgoing.query('SELECT FROM outbound_webhook_message WHERE subscription_id = $1', [made.id]),
+  ).toEqual([]);
   const { result } = await outgoing.client.result(`deliver-${made.id}-1`);
   expect(result).toMatchObject({ outcome: 'over' });
 });

@@ -49,7 +49,7 @@ export async function openWebhooks(
   const customerEvents: CustomerEvent[] = [];
   const deliveries = (): Promise<DeliveryRow[]> =>
     api.query<DeliveryRow>(
-      'SELECT id, dedup_key, type, state, effect, error, tasks, replays FROM webhook_delivery ORDER BY id',
+      'SELECT id, dedup_key, type, state, effect, error, tasks, replays FROM inbound_webhook_delivery ORDER BY id',
     );
   const post = (url: string, { body, headers }: SignedRequest): Promise<Reply> =>
     api.call('POST', url, { key: null, body, headers });

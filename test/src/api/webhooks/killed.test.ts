@@ -31,7 +31,7 @@ test('a worker that is killed after its tasks were enqueued, and before the row 
   await query(`CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$`);
   await query(
-    'CREATE TRIGGER wait_for_test BEFORE UPDATE ON webhook_delivery FOR EACH ROW EXECUTE FUNCTION wait_for_test()',
+    'CREATE TRIGGER wait_for_test BEFORE UPDATE ON inbound_webhook_delivery FOR EACH ROW EXECUTE FUNCTION wait_for_test()',
   );
   const lock = await database.owner.connect();
   await lock.query('SELECT pg_advisory_lock(4711)');

@@ -30,30 +30,3 @@ test('requests that nobody signed do not use up what the sender may send', async
   expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([401]));
   expect(await webhooks.send(sender, endpoint, ['evt_1'])).toMatchObject({ status: 200 });
 });
-
-test('old deliveries go, with endpoints that were removed; what senders may still repeat stays', async () => {
-  const webhooks = await openWebhooks();
-  const sender = senderOf('github');
-  const [kept, removed] = [await webhooks.createEndpoint(sender), await webhooks.createEndpoint(sender)];
-  webhooks.startWorkers();
-  for (const [index, endpoint] of [kept, kept, removed].entries()) {
-    await webhooks.send(sender, endpoint, [`event-${index}`]);
-    await webhooks.settled(index + 1);
-  }
-  await webhooks.call('DELETE', `/v1/webhooks/${removed.id}`);
-  await webhooks.query(
-    `UPDATE webhook_delivery SET received_at = now() - interval '31 days' WHERE dedup_key IN ('event-0', 'event-2')`,
-  );
-  await webhooks.query(
-    `UPDATE webhook_endpoint SET removed_at = now() - interval '31 days' WHERE removed_at IS NOT NULL`,
-  );
-  const api = webhooks.database.as('stratum_api');
-  expect(
-    (await api.query(`SELECT purge_webhook_deliveries(now() - interval '30 days', 100) AS count`)).rows,
-  ).toEqual([{ count: 2 }]);
-  expect((await webhooks.deliveries()).map((row) => row.dedup_key)).toEqual(['event-1']);
-  expect(await webhooks.query('SELECT id FROM webhook_endpoint')).toEqual([{ id: kept.id }]);
-  await expect(api.query(`SELECT purge_webhook_deliveries(now() - interval '7 days', 100)`)).rejects.toThrow(
-    /eight days/,
-  );
-});

@@ -214,7 +214,9 @@ describe('deliveries', () => {
       },
     });
     expect(JSON.stringify(shown.body)).not.toContain('sha256=');
-    const [stored] = await webhooks.query<{ body: Buffer }>('SELECT body FROM webhook_delivery LIMIT 1');
+    const [stored] = await webhooks.query<{ body: Buffer }>(
+      'SELECT body FROM inbound_webhook_delivery LIMIT 1',
+    );
     expect(stored?.body.toString('latin1')).not.toContain('refs/heads');
   });
 

@@ -297,7 +297,7 @@ describe('a subscription', () => {
       Array.from({ length: 20 }, () => 'delivered'),
     );
     const [busy] = await outgoing.query<{ count: string }>(
-      `SELECT count(*) FROM webhook_message WHERE state = 'pending'`,
+      `SELECT count(*) FROM outbound_webhook_message WHERE state = 'pending'`,
     );
     expect(Number(busy?.count)).toBe(20);
   });
@@ -350,8 +350,8 @@ describe('a subscription', () => {
     const [request] = receiver.received;
     expect(request && verify(secret, request)).toMatchObject({ type: 'ping', data: { subscription_id: id } });
     expect(await outgoing.subscription(id)).toMatchObject({ status: 'paused', consecutive_failures: 0 });
-    expect(await outgoing.query('SELECT FROM webhook_attempt WHERE tenant_id = $1', [TENANT])).toHaveLength(
-      2,
-    );
+    expect(
+      await outgoing.query('SELECT FROM outbound_webhook_attempt WHERE tenant_id = $1', [TENANT]),
+    ).toHaveLength(2);
   });
 });

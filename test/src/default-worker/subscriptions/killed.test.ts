@@ -26,7 +26,7 @@ test('what was being dispatched and what was being sent is dispatched once and r
   // A dispatcher that has read the events and cannot write down what is to be sent, and never will.
   const lock = await api.database.owner.connect();
   await lock.query('BEGIN');
-  await lock.query('LOCK TABLE webhook_message IN SHARE MODE');
+  await lock.query('LOCK TABLE outbound_webhook_message IN SHARE MODE');
   const first = spawnProgram('services/scheduler/dist/main.js', env);
   await first.ready();
   await withTenant(api.database.owner, TENANT, (client) =>
@@ -51,7 +51,7 @@ test('what was being dispatched and what was being sent is dispatched once and r
   );
   await lock.query('ROLLBACK');
   lock.release();
-  expect(await api.query('SELECT FROM webhook_message')).toEqual([]);
+  expect(await api.query('SELECT FROM outbound_webhook_message')).toEqual([]);
 
   const second = spawnProgram('services/scheduler/dist/main.js', env);
   const worker = spawnProgram('services/default-worker/dist/main.js', env);
@@ -59,7 +59,7 @@ test('what was being dispatched and what was being sent is dispatched once and r
   // What was read and not acknowledged comes again after half a minute.
   await waitFor('an event to be on its way', () => receiver.received.length === 2, 60_000);
   await worker.kill('SIGKILL');
-  expect(await api.query('SELECT FROM webhook_attempt')).toEqual([]);
+  expect(await api.query('SELECT FROM outbound_webhook_attempt')).toEqual([]);
   const interrupted = receiver.ids();
   receiver.answer(204);
   for (const response of held) response.destroy();

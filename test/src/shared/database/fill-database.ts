@@ -61,11 +61,11 @@ async function addSubscription(owner: Pool, keys: KeyRing, tenantId: number): Pr
     });
     const eventId = await addTestEvent(client, subscription.id);
     await client.query(
-      `INSERT INTO webhook_attempt (tenant_id, subscription_id, event_id, attempt, at, duration_ms, status_code) VALUES ($1, $2, $3, 1, now(), 5, 200)`,
+      `INSERT INTO outbound_webhook_attempt (tenant_id, subscription_id, event_id, attempt, at, duration_ms, status_code) VALUES ($1, $2, $3, 1, now(), 5, 200)`,
       [tenantId, subscription.id, eventId],
     );
     await client.query(
-      `UPDATE webhook_message SET state = 'delivered', attempts = 1, tries = 1, next_attempt_at = NULL, finished_at = now() WHERE tenant_id = current_tenant()`,
+      `UPDATE outbound_webhook_message SET state = 'delivered', attempts = 1, tries = 1, next_attempt_at = NULL, finished_at = now() WHERE tenant_id = current_tenant()`,
     );
   });
 }

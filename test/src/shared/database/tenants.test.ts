@@ -107,7 +107,7 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   'cdp_identity.ciphertext': ['stratum_api', 'stratum_cdp_worker'],
   'api_key.secret_hash': ['stratum_api'],
   'webhook_endpoint.secret': ['stratum_api'],
-  'webhook_delivery.body': ['stratum_api', 'stratum_default_worker'],
+  'inbound_webhook_delivery.body': ['stratum_api', 'stratum_default_worker'],
   'event_source.key_hash': ['stratum_api'],
   'subscription.secret': ['stratum_api', 'stratum_default_worker'],
 };

@@ -116,6 +116,65 @@ test('what was logged twice and scored before is settled on the way', async () =
   expect(actions).toEqual([{ dated: true }]);
 });
 
+test('webhooks keep their rows under the new names, and processes of the release before still reach them', async () => {
+  const files = await readdir(FOLDER);
+  const { databaseUrl, owner } = await databaseAt(files.filter((file) => file < '20261129080000').length);
+  await owner.query(
+    `INSERT INTO tenant (id, name, currency) VALUES (1, 'One', 'USD'), (2, 'Two', 'USD');
+     INSERT INTO webhook_endpoint (tenant_id, id, token, source, name, secret, secret_key_id)
+     VALUES (1, 'endpointendpoint', 'tokentokentokentokentoke', 'github', 'e', '', 'k');
+     INSERT INTO webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, body, body_key_id)
+     VALUES (1, 'endpointendpoint', 'first', 'i', 't', now(), 'processed', '', 'k');
+     INSERT INTO subscription (tenant_id, id, url, event_types, secret, secret_key_id) VALUES (1, 'subscriptionsubs', 'u', '{t}', '', 'k');
+     INSERT INTO domain_event (tenant_id, id, type, data, occurred_at) VALUES (1, 1, 't', '{}', now()), (1, 2, 't', '{}', now());
+     INSERT INTO webhook_message (tenant_id, subscription_id, event_id, next_attempt_at) VALUES (1, 'subscriptionsubs', 1, now());
+     INSERT INTO webhook_attempt (tenant_id, subscription_id, event_id, attempt, at, duration_ms) VALUES (1, 'subscriptionsubs', 1, 1, now(), 1)`,
+  );
+  await migrate({ databaseUrl });
+  for (const table of ['inbound_webhook_delivery', 'outbound_webhook_message', 'outbound_webhook_attempt'])
+    expect((await owner.query(`SELECT FROM ${table}`)).rowCount, table).toBe(1);
+  const { rows: oldNames } = await owner.query(
+    `SELECT relname FROM pg_class WHERE relkind <> 'v' AND relname ~ '^webhook_(delivery|message|attempt)'
+     UNION ALL SELECT conname FROM pg_constraint WHERE conname ~ '^webhook_(delivery|message|attempt)'`,
+  );
+  expect(oldNames).toEqual([]);
+
+  const worker = openDatabase({ url: databaseUrl, name: 'test-worker', role: 'stratum_default_worker' });
+  onTestFinished(() => worker.end());
+  const scheduler = openDatabase({ url: databaseUrl, name: 'test-scheduler', role: 'stratum_scheduler' });
+  onTestFinished(() => scheduler.end());
+  expect(
+    (await scheduler.query(`SELECT event_id FROM expect_webhooks('{1,1}', '{1,2}') ORDER BY 1`)).rows,
+  ).toEqual([{ event_id: '1' }, { event_id: '2' }]);
+  const insertion = `INSERT INTO webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, body, body_key_id)
+    VALUES (1, 'endpointendpoint', $1, 'i', 't', now(), 'received', '', 'k') ON CONFLICT (tenant_id, endpoint_id, dedup_key) DO NOTHING RETURNING id`;
+  await withTenant(worker, 1, async (client) => {
+    expect((await client.query(insertion, ['first'])).rowCount).toBe(0);
+    expect((await client.query(insertion, ['second'])).rowCount).toBe(1);
+    await client.query(`SELECT id FROM webhook_delivery WHERE dedup_key = 'second' FOR UPDATE`);
+    await client.query(`UPDATE webhook_delivery SET state = 'ignored' WHERE dedup_key = 'second'`);
+    await client.query(
+      `UPDATE webhook_message m SET claim = 'c', claimed_until = now() FROM (
+         SELECT w.event_id FROM webhook_message w WHERE w.event_id = 2 FOR UPDATE OF w SKIP LOCKED) next
+       WHERE m.event_id = next.event_id`,
+    );
+    await client.query(
+      `INSERT INTO webhook_attempt (tenant_id, subscription_id, event_id, attempt, at, duration_ms) VALUES (1, 'subscriptionsubs', 2, 1, now(), 1)`,
+    );
+  });
+  expect(
+    (await owner.query('SELECT dedup_key, state FROM inbound_webhook_delivery ORDER BY id')).rows,
+  ).toEqual([
+    { dedup_key: 'first', state: 'processed' },
+    { dedup_key: 'second', state: 'ignored' },
+  ]);
+  // As before, none of another tenant's.
+  await withTenant(worker, 2, async (client) => {
+    expect((await client.query('SELECT FROM webhook_delivery')).rowCount).toBe(0);
+    await expect(client.query(insertion, ['third'])).rejects.toThrow('row-level security');
+  });
+});
+
 test('every migration is named by the time it was written, and no two by the same', async () => {
   const files = await readdir(FOLDER);
   expect(files.filter((file) => !/^\d{14}_[a-z0-9_]+\.sql$/.test(file))).toEqual([]);
