@@ -1,0 +1,149 @@
+/** Every block of the README and the guides, run as written against one running stack. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { isInstalled } from '../cli/stratum.js';
+import { LocalStack } from '../stack/local-stack.js';
+import { blocksOf, readPages, ROOT, type Block, type Page } from './page-blocks.js';
+import { runPage, syntaxProblem } from './page-shell.js';
+
+/** Pages with blocks that do not run as written yet. A page leaves this list, none enters it. */
+const REMAINING = new Set(['deploy/nats/README.md']);
+/** A stack, and some hundred programs one after the other. */
+const TIMEOUT_MS = 900_000;
+
+const written = await readPages();
+const pages = written.filter(({ name }) => !REMAINING.has(name));
+const missing = await missingPrograms();
+
+/** Programs that blocks need and this machine lacks. */
+async function missingPrograms(): Promise<Set<string>> {
+  const needed = new Set(
+    pages.flatMap(({ blocks }) =>
+      blocks.flatMap(({ directive }) => (directive.kind === 'run' ? directive.needs : [])),
+    ),
+  );
+  const absent = await Promise.all(
+    [...needed].map(async (program) => ((await isInstalled(program)) ? [] : [program])),
+  );
+  return new Set(absent.flat());
+}
+
+function runnable({ language, directive }: Block): boolean {
+  if (language !== 'sh') return false;
+  if (directive.kind === 'run') return !directive.needs.some((program) => missing.has(program));
+  return directive.kind === 'endless';
+}
+
+/** The first line that the output lacks, read from where the line before it was found. */
+function absentLine(expected: string, output: string): string | undefined {
+  let rest = output;
+  for (const line of expected.split('\n').filter((text) => text.trim() !== '')) {
+    const parts = line
+      .trim()
+      .split('…')
+      .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`));
+    const pattern = new RegExp(parts.join('.*').replaceAll(/\s+/g, String.raw`\s+`));
+    const found = pattern.exec(rest);
+    if (found === null) return line;
+    rest = rest.slice(found.index + found[0].length);
+  }
+  return undefined;
+}
+
+/** Runs a page and compares what it promises to print. */
+async function problemsOf(page: Page, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const blocks = page.blocks.filter(runnable);
+  const { outputs, failure } = await runPage(blocks, env);
+  const place = (block: Block | undefined): string => `${page.name}:${block?.line}`;
+  if (failure !== undefined) return [`${place(blocks[outputs.length - 1])}: ${failure}\n${outputs.at(-1)}`];
+  return page.blocks.flatMap((block, index) => {
+    const before = page.blocks[index - 1];
+    if (block.directive.kind !== 'output' || before === undefined || !runnable(before)) return [];
+    const output = outputs[blocks.indexOf(before)] ?? '';
+    const absent = absentLine(block.code, output);
+    return absent === undefined ? [] : [`${place(block)}: "${absent}" is not in the output:\n${output}`];
+  });
+}
+
+test(
+  'shell blocks run as written',
+  async () => {
+    const stack = await LocalStack.create();
+    await stack.started(stack.up());
+    const problems: string[] = [];
+    for (const page of pages) problems.push(...(await problemsOf(page, stack.environment)));
+    for (const program of missing)
+      process.stderr.write(`\nNOT RUN: ${program} is not installed, and blocks of the guides need it.\n`);
+    expect(problems).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test('shell blocks have no syntax error and no placeholder', async () => {
+  const problems: string[] = [];
+  for (const { name, blocks } of pages)
+    for (const { language, code, line } of blocks.filter((block) => block.language === 'sh')) {
+      expect(language).toBe('sh');
+      const problem = await syntaxProblem(code);
+      if (problem !== '') problems.push(`${name}:${line}: ${problem}`);
+      if (/<[a-z][a-z -]*>|…/.test(code)) problems.push(`${name}:${line}: a placeholder`);
+    }
+  expect(problems).toEqual([]);
+});
+
+test('excerpts are in their files, and other languages parse', async () => {
+  const problems: string[] = [];
+  for (const { name, blocks } of pages)
+    for (const { language, code, line, directive } of blocks) {
+      if (directive.kind === 'excerpt') {
+        const absent = absentLine(code, await readFile(join(ROOT, directive.file), 'utf8'));
+        if (absent !== undefined) problems.push(`${name}:${line}: ${directive.file} has no "${absent}"`);
+      } else if (language === 'json') {
+        expect(() => JSON.parse(code), `${name}:${line}`).not.toThrow();
+      } else if (['ts', 'js', 'python', 'go', 'sql'].includes(language) && directive.kind !== 'syntax') {
+        problems.push(`${name}:${line}: a block in ${language} is neither run nor the excerpt of a file`);
+      }
+    }
+  expect(problems).toEqual([]);
+});
+
+test('links lead to files and headings that exist', async () => {
+  const problems: string[] = [];
+  for (const { name, text } of written)
+    for (const [, target = '', heading] of text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
+      const file = target === '' ? name : join(dirname(name), target);
+      if (!existsSync(join(ROOT, file))) problems.push(`${name}: ${target}`);
+      else if (heading !== undefined && !headingsOf(await readFile(join(ROOT, file), 'utf8')).has(heading))
+        problems.push(`${name}: ${target}#${heading}`);
+    }
+  expect(problems).toEqual([]);
+});
+
+/** Names of headings, as GitHub makes them. */
+function headingsOf(text: string): Set<string> {
+  return new Set(
+    [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+test('a page that is wrong is noticed', async () => {
+  const [failing, unset] = await Promise.all([
+    runPage(blocksOf('```sh\necho one\n```\n\n```sh\nfalse\n```\n\n```sh\necho three\n```\n'), {}),
+    runPage(blocksOf('```sh\necho "$ID"\n```\n'), {}),
+  ]);
+  expect(failing).toMatchObject({
+    outputs: [expect.stringContaining('one'), expect.anything()],
+    failure: 'exit code 1',
+  });
+  expect(unset.failure).toBeDefined();
+  expect(await syntaxProblem('npx stratum revoke <id>; npx stratum dead list')).toContain('syntax error');
+  expect(absentLine('state  SUCCESS\nid …', 'id 1\nstate SUCCESS\n')).toBe('id …');
+  expect(() => blocksOf('<!-- endless -->\n\n```sh\ntrue\n```\n')).toThrow('no directive');
+});
