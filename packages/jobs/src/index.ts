@@ -65,6 +65,7 @@ export {
   type Topology,
   type TopologyOptions,
 } from './topology/define.js';
+export { discoverQueues } from './topology/discover.js';
 export {
   reconcileStreams,
   reconcileTopology,

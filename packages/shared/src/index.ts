@@ -1,3 +1,4 @@
+export { openApplication, PLATFORM, type Application } from './application/application.js';
 export { closeAlert, openAlert, type AlertOptions } from './alerts/alerts.js';
 export { appendAuditEvents, findBrokenLink } from './audit/audit-chain.js';
 export {

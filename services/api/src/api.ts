@@ -1,11 +1,13 @@
 /** The API: its parts put together, started and stopped. */
 import { createClient, openSchedules, reconcileTopology } from '@stratum/jobs';
 import {
+  ConfigurationError,
   ensureAuditStream,
+  openApplication,
   openDatabase,
+  PLATFORM,
   platformTopology,
   roleOf,
-  TASKS,
   type Running,
   type ServiceContext,
 } from '@stratum/shared';
@@ -37,12 +39,19 @@ export type ApiContext = ServiceContext<(typeof API_SETTINGS)[number]>;
 /** Resolves once it listens. Stopping it is idempotent. */
 export async function startApi(context: ApiContext): Promise<Running & { readonly url: string }> {
   const { configuration, connection, logger, metrics, registry } = context;
-  const topology = platformTopology(configuration);
+  const application = await openApplication(configuration.STRATUM_CONFIG);
+  const topology = application.topology(configuration);
+  const platform = platformTopology(configuration);
+  if (topology.names.prefix === platform.names.prefix && application !== PLATFORM)
+    throw new ConfigurationError([
+      `the prefix of ${configuration.STRATUM_CONFIG} is "${platform.names.prefix}", which is the platform's; choose another one`,
+    ]);
+  await reconcileTopology(connection, platform);
   await reconcileTopology(connection, topology);
   await ensureAuditStream(connection, configuration);
   await ensureEventStream(connection, configuration);
-  const client = createClient({ connection, topology, metrics, contracts: TASKS });
-  const schedules = openSchedules({ connection, topology, contracts: TASKS });
+  const client = createClient({ connection, topology, metrics, contracts: application.tasks });
+  const schedules = openSchedules({ connection, topology, contracts: application.tasks });
   const pool = openDatabase({
     url: configuration.DATABASE_URL,
     name: 'api',
@@ -50,7 +59,16 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     poolSize: configuration.DATABASE_POOL_SIZE,
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
   });
-  const resources: ApiResources = { pool, connection, topology, client, schedules, configuration, registry };
+  const resources: ApiResources = {
+    pool,
+    connection,
+    application,
+    topology,
+    client,
+    schedules,
+    configuration,
+    registry,
+  };
   const rates = new QueueRates(client, (error) =>
     logger.warn({ err: error }, 'reading the queue depths failed'),
   );

@@ -3,6 +3,7 @@ import { TOPOLOGY_SETTINGS, type ConfigurationKey } from '@stratum/shared';
 /** Settings that the API reads. */
 export const API_SETTINGS = [
   ...TOPOLOGY_SETTINGS,
+  'STRATUM_CONFIG',
   'DATABASE_URL',
   'DATABASE_POOL_SIZE',
   'DATABASE_STATEMENT_TIMEOUT',

@@ -24,35 +24,55 @@ type Outcome = keyof TopologyReport | { conflict: string };
  * Idempotent and safe to run from many processes at once.
  * @throws TopologyConflictError with every difference that the server refuses to apply
  */
-export function reconcileTopology(connection: NatsConnection, topology: Topology): Promise<TopologyReport> {
-  return reconcileStreams(connection, topology.streams);
+export function reconcileTopology(
+  connection: NatsConnection,
+  topology: Topology,
+  options?: ReconcileOptions,
+): Promise<TopologyReport> {
+  return reconcileStreams(connection, topology.streams, options);
 }
 
 export interface ReconcileOptions {
   /** Change what is there already, where it differs. Default true; false for programs that do not know the whole configuration. */
   update?: boolean;
+  /** Change nothing, and report the changes that would be made. The server finds conflicts only when it is asked to change. Default false. */
+  dryRun?: boolean;
+}
+
+/** Makes one change, unless this is a dry run. */
+type Apply = (change: () => Promise<unknown>) => Promise<unknown>;
+
+interface Reconciling {
+  update: boolean;
+  apply: Apply;
 }
 
 /** As `reconcileTopology`, for streams that belong to no topology. */
 export async function reconcileStreams(
   connection: NatsConnection,
   streams: readonly StreamDeclaration[],
-  { update = true }: ReconcileOptions = {},
+  { update = true, dryRun = false }: ReconcileOptions = {},
 ): Promise<TopologyReport> {
   const manager = await openManager(connection);
   const report: TopologyReport = { created: [], updated: [], unchanged: [] };
   const conflicts: string[] = [];
+  const apply: Apply = (change) => (dryRun ? Promise.resolve() : change());
   const note = (name: string, outcome: Outcome): void => {
     if (typeof outcome === 'string') report[outcome].push(name);
     else conflicts.push(`${name}: ${outcome.conflict}`);
   };
   for (const declaration of streams) {
     const { name } = declaration.config;
-    const outcome = await reconcileStream(manager, declaration, update);
+    const outcome = await reconcileStream(manager, declaration, { update, apply });
     note(name, outcome);
     if (typeof outcome !== 'string') continue;
     for (const consumer of declaration.consumers) {
-      note(`${name}/${consumer.durable_name}`, await reconcileConsumer(manager, name, consumer, update));
+      // In a dry run the stream of a new consumer does not exist yet.
+      const isNew = dryRun && outcome === 'created';
+      note(
+        `${name}/${consumer.durable_name}`,
+        isNew ? 'created' : await reconcileConsumer(manager, name, consumer, { update, apply }),
+      );
     }
   }
   if (conflicts.length > 0) throw new TopologyConflictError(conflicts);
@@ -74,32 +94,36 @@ async function openManager(connection: NatsConnection): Promise<JetStreamManager
 async function reconcileStream(
   manager: JetStreamManager,
   { config }: StreamDeclaration,
-  update: boolean,
+  { update, apply }: Reconciling,
 ): Promise<Outcome> {
   const current = await unlessMissing(() => manager.streams.info(config.name), ServerCode.StreamNotFound);
-  if (current === undefined) return attempt('created', () => manager.streams.add(config));
+  if (current === undefined) return attempt('created', () => apply(() => manager.streams.add(config)));
   const changes = difference<StreamConfig>(config, current.config);
   if (!update || changes.length === 0) return 'unchanged';
-  return attempt('updated', () => manager.streams.update(config.name, config), changes);
+  return attempt('updated', () => apply(() => manager.streams.update(config.name, config)), changes);
 }
 
 async function reconcileConsumer(
   manager: JetStreamManager,
   stream: string,
   config: StreamDeclaration['consumers'][number],
-  update: boolean,
+  { update, apply }: Reconciling,
 ): Promise<Outcome> {
   const current = await unlessMissing(
     () => manager.consumers.info(stream, config.durable_name),
     ServerCode.ConsumerNotFound,
   );
-  if (current === undefined) return attempt('created', () => manager.consumers.add(stream, config));
+  if (current === undefined)
+    return attempt('created', () => apply(() => manager.consumers.add(stream, config)));
   const changes = difference<ConsumerConfig>(config, current.config);
   if (!update || changes.length === 0) return 'unchanged';
   return attempt(
     'updated',
     // A paused lane stays paused.
-    () => manager.consumers.update(stream, config.durable_name, { ...config, ...pausedAs(current.config) }),
+    () =>
+      apply(() =>
+        manager.consumers.update(stream, config.durable_name, { ...config, ...pausedAs(current.config) }),
+      ),
     changes,
   );
 }

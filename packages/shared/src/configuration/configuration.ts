@@ -73,6 +73,8 @@ const configurationSchema = z.object({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A–Z, a–z, 0–9, "_" and "-"')
     .default('stratum'),
+  /** Path of the configuration module of an own application, whose tasks and queues the API and the command then serve. Default: the platform's. */
+  STRATUM_CONFIG: z.string().min(1).optional(),
   /** Copies of every stream in a NATS cluster. Default 1. */
   STRATUM_REPLICAS: count(1, 5),
   /** State changes of tasks kept at most, in bytes: beyond it the oldest go. Reserved on the broker's disk. Default 1,073,741,824. */
@@ -185,8 +187,14 @@ export type ConfigurationKey = keyof Configuration;
 export class ConfigurationError extends Error {
   readonly code = 'invalid_configuration';
 
-  constructor(readonly problems: readonly string[]) {
-    super(`The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  constructor(
+    readonly problems: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+      options,
+    );
     this.name = 'ConfigurationError';
   }
 }

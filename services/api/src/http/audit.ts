@@ -22,12 +22,12 @@ export interface AuditedChange {
 
 /** Resolves once the broker has stored it. @throws ProblemError `unavailable`: then nothing may be changed */
 export async function audit(
-  { connection, topology }: Pick<ApiResources, 'connection' | 'topology'>,
+  { connection, configuration }: Pick<ApiResources, 'connection' | 'configuration'>,
   request: FastifyRequest,
   change: AuditedChange,
 ): Promise<void> {
   try {
-    await publishAudit(connection, topology.names.prefix, {
+    await publishAudit(connection, configuration.STRATUM_PREFIX, {
       id: randomUUID(),
       tenant_id: change.tenantId ?? PLATFORM_TENANT_ID,
       actor: `key/${principalOf(request).keyId}`,

@@ -1,6 +1,6 @@
 /** What routes are made with. */
 import type { JobsClient, Schedules, Topology } from '@stratum/jobs';
-import type { Configuration } from '@stratum/shared';
+import type { Application, Configuration } from '@stratum/shared';
 import type { Principal, Scope } from '@stratum/shared/api-keys';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type {
@@ -29,6 +29,9 @@ export interface ApiResources {
   /** Connected as `stratum_api`. */
   pool: Pool;
   connection: NatsConnection;
+  /** Whose tasks are served. */
+  application: Application;
+  /** Queues of the application. */
   topology: Topology;
   client: JobsClient;
   schedules: Schedules;

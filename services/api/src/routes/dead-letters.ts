@@ -1,6 +1,5 @@
 /** Dead letters: looked at, sent back to work, thrown away. */
 import { DEAD_REASONS, parsePayload, PRIORITIES, type DeadLetter } from '@stratum/jobs';
-import { TASKS } from '@stratum/shared';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -108,7 +107,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     handler: async (request, reply) => {
       const { id } = request.params;
       const letter = await ownLetter(resources, request, id);
-      const payload = checkedPayload(request, letter, request.body?.payload);
+      const payload = checkedPayload(resources, request, letter, request.body?.payload);
       await recordAction(request, 'dead_letter.replayed', letter, { edited: payload !== undefined });
       await deadLetters.replay(id, payload === undefined ? {} : { payload });
       return reply.code(202).send({ id });
@@ -183,10 +182,15 @@ async function ownLetter({ client }: ApiResources, request: FastifyRequest, id: 
   throw notFound(`The dead letter "${id}"`);
 }
 
-function checkedPayload(request: FastifyRequest, { task }: DeadLetter, given: unknown): unknown {
+function checkedPayload(
+  { application }: ApiResources,
+  request: FastifyRequest,
+  { task }: DeadLetter,
+  given: unknown,
+): unknown {
   if (given === undefined) return undefined;
   const payload = ownPayload(given, tenantOf(request));
-  const contract = TASKS.find(({ name }) => name === task);
+  const contract = application.tasks.find(({ name }) => name === task);
   if (contract !== undefined) parsePayload(contract, payload);
   return payload;
 }

@@ -1,5 +1,5 @@
 /** The workflow of a tenant: made of tasks that it may ask for, each of them its own. */
-import { TENANT_TASKS } from '@stratum/shared';
+import type { TaskContract } from '@stratum/jobs';
 import { asRecord } from '../http/as-record.js';
 import { ProblemError, type FieldError } from '../http/problem.js';
 import { ownPayload } from './own-payload.js';
@@ -8,7 +8,11 @@ import { ownPayload } from './own-payload.js';
 const MAX_DEPTH = 40;
 
 /** @throws ProblemError that names the steps which are not the tenant's */
-export function ownWorkflow(definition: Record<string, unknown>, tenantId: number): Record<string, unknown> {
+export function ownWorkflow(
+  definition: Record<string, unknown>,
+  tenantId: number,
+  tenantTasks: readonly TaskContract[],
+): Record<string, unknown> {
   const errors: FieldError[] = [];
   const owned = asRecord(own(definition, 'body', 0));
   if (errors.length > 0) {
@@ -47,7 +51,7 @@ export function ownWorkflow(definition: Record<string, unknown>, tenantId: numbe
     const refuse = (field: string, message: string): void => {
       errors.push({ field: `${path}.${field}`, message });
     };
-    if (!TENANT_TASKS.some(({ name }) => name === task))
+    if (!tenantTasks.some(({ name }) => name === task))
       refuse('task', `unknown task ${JSON.stringify(task)}. GET /v1/tasks lists all tasks`);
     if ('tenant_id' in asRecord(references))
       refuse('with.tenant_id', "must be omitted: it is always the key's tenant");

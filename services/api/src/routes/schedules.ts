@@ -12,7 +12,6 @@ import {
   type ScheduleEntryOptions,
   type ScheduleView,
 } from '@stratum/jobs';
-import { TENANT_TASKS } from '@stratum/shared';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -106,7 +105,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     handler: async (request) => {
       const { limit, cursor } = request.query;
       const after = decodeCursor(z.string(), cursor) ?? '';
-      const scope = scopeOf(request);
+      const scope = scopeOf(resources, request);
       const entries = (await schedules.list())
         .filter((entry) => scope.owns(entry) && entry.name > after)
         .toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -124,7 +123,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'schedules:write' },
     schema: { tags, summary: 'Add an entry', body: newEntrySchema, response: { 201: entrySchema } },
     handler: async (request, reply) => {
-      const scope = scopeOf(request);
+      const scope = scopeOf(resources, request);
       const entry = defined(request.body);
       const stored = {
         ...entry,
@@ -209,7 +208,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     request: FastifyRequest,
     shown: string,
   ): Promise<{ scope: EntryScope; entry: ScheduleView }> {
-    const scope = scopeOf(request);
+    const scope = scopeOf(resources, request);
     const stored = scope.stored(shown);
     const entry = await schedules.get(stored).catch((error: unknown) => {
       if (error instanceof JobsError && error.code === 'unknown_entry') return undefined;
@@ -244,7 +243,7 @@ interface EntryScope {
   view: (entry: ScheduleView) => z.output<typeof entrySchema>;
 }
 
-function scopeOf(request: FastifyRequest): EntryScope {
+function scopeOf({ application }: ApiResources, request: FastifyRequest): EntryScope {
   const tenantId = tenantOf(request);
   if (tenantId === undefined) {
     return {
@@ -263,7 +262,7 @@ function scopeOf(request: FastifyRequest): EntryScope {
       throw invalid('name', `must be no longer than ${MAX_ENTRY_NAME - prefix.length} characters`);
     },
     payload: (task, given) => {
-      if (TENANT_TASKS.some((contract) => contract.name === task))
+      if (application.tenantTasks.some((contract) => contract.name === task))
         return asRecord(ownPayload(asRecord(given), tenantId));
       throw invalid('body.task', `unknown task "${task}". GET /v1/tasks lists all tasks`);
     },

@@ -1,6 +1,5 @@
 /** Tasks: put in, look at, wait for, take back. */
 import { isFinal, ResultTimeoutError, type TaskContract, type TaskRecord } from '@stratum/jobs';
-import { TASKS, TENANT_TASKS } from '@stratum/shared';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -30,19 +29,19 @@ export interface TaskRouteParts {
 }
 
 export function taskRoutes(app: ApiServer, resources: ApiResources, parts: TaskRouteParts): void {
-  listContracts(app);
-  for (const contract of TASKS) enqueueRoute(app, resources, parts, contract);
+  listContracts(app, resources);
+  for (const contract of resources.application.tasks) enqueueRoute(app, resources, parts, contract);
   unknownTaskRoute(app);
   readRoutes(app, resources, parts);
   revokeRoute(app, resources);
 }
 
 /** A tenant sees the tasks that it may enqueue; a platform key sees all of them. */
-function tasksOf(request: FastifyRequest): readonly TaskContract[] {
-  return request.principal?.tenantId === undefined ? TASKS : TENANT_TASKS;
+function tasksOf({ application }: ApiResources, request: FastifyRequest): readonly TaskContract[] {
+  return request.principal?.tenantId === undefined ? application.tasks : application.tenantTasks;
 }
 
-function listContracts(app: ApiServer): void {
+function listContracts(app: ApiServer, resources: ApiResources): void {
   app.route({
     method: 'GET',
     url: '/v1/tasks',
@@ -52,7 +51,7 @@ function listContracts(app: ApiServer): void {
       summary: 'List tasks with the JSON Schemas of their payloads and results',
       response: { 200: z.object({ items: z.array(contractSchema) }) },
     },
-    handler: async (request) => ({ items: tasksOf(request).map(describeContract) }),
+    handler: async (request) => ({ items: tasksOf(resources, request).map(describeContract) }),
   });
 }
 
@@ -91,7 +90,7 @@ function enqueueRoute(
       response: { 202: enqueuedSchema },
     },
     handler: async (request, reply) => {
-      if (!tasksOf(request).includes(contract)) throw noTask(contract.name);
+      if (!tasksOf(resources, request).includes(contract)) throw noTask(contract.name);
       const tenantId = tenantOf(request);
       const { options } = request.body;
       const payload = ownPayload(request.body.payload, tenantId);

@@ -45,7 +45,10 @@ export function workflowRoutes(
     },
     handler: async (request, reply) => {
       const tenantId = tenantOf(request);
-      const definition = tenantId === undefined ? request.body : ownWorkflow(request.body, tenantId);
+      const definition =
+        tenantId === undefined
+          ? request.body
+          : ownWorkflow(request.body, tenantId, resources.application.tenantTasks);
       const start = async (id?: string): Promise<{ id: string; duplicate: boolean }> => {
         await recordAction(request, 'workflow.started', id ?? '(new)', tenantId);
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `start` checks it, and names what is wrong

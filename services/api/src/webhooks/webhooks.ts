@@ -1,5 +1,6 @@
 /** Webhooks as a part of the API: put together, started, stopped. */
 import { createClient } from '@stratum/jobs';
+import { platformTopology } from '@stratum/shared';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { webhookDeliveryRoutes } from '../routes/webhook-deliveries.js';
 import { webhookEndpointRoutes } from '../routes/webhooks.js';
@@ -11,7 +12,8 @@ const PUBLISHING = { ackTimeoutMs: 1_500, deadlineMs: 3_500 };
 
 /** Ends with the server. */
 export async function useWebhooks(app: ApiServer, resources: ApiResources): Promise<void> {
-  const { pool, connection, topology, configuration, registry } = resources;
+  const { pool, connection, configuration, registry } = resources;
+  const topology = platformTopology(configuration);
   const client = createClient({ connection, topology, publishing: PUBLISHING });
   const receiver = new WebhookReceiver({
     pool,
