@@ -107,6 +107,7 @@ describe('a worker', () => {
   test('skips a task that ended before its acknowledgement was lost', async () => {
     const { client, connection, topology, worker } = await openJobs({ ackWaitMs: 1_000 });
     let runs = 0;
+    let lost = 0;
     // An acknowledgement that never leaves is one that the network has lost.
     const lossy = new Proxy(connection, {
       get: (target, property) => {
@@ -115,7 +116,8 @@ describe('a worker', () => {
           return typeof value === 'function' ? value.bind(target) : value;
         }
         return (...args: Parameters<typeof connection.publish>) => {
-          if (args[1] !== '+ACK') target.publish(...args);
+          if (args[1] === '+ACK') lost++;
+          else target.publish(...args);
         };
       },
     });
@@ -125,6 +127,7 @@ describe('a worker', () => {
     const { id } = await client.enqueue(add, { a: 1, b: 1 });
     expect(await client.result(id)).toMatchObject({ result: { sum: 2 } });
     await first.stop();
+    expect(lost).toBe(1);
     worker([handler]);
     await waitFor('the queue to be empty', async () => {
       const [queue] = await client.queues();

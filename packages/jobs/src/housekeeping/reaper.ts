@@ -22,8 +22,8 @@ import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers
 import type { TaskSubject } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowEngine } from '../workflow/engine.js';
-import { Fetcher } from '../broker/pull/fetcher.js';
-import type { Lane } from '../broker/pull/lanes.js';
+import type { PulledMessage } from '../broker/pull/pulled-message.js';
+import { StreamConsumer } from '../broker/pull/stream-consumer.js';
 
 export interface ReaperOptions {
   connection: NatsConnection;
@@ -62,8 +62,7 @@ class AdvisoryReaper implements Reaper {
   private readonly records: RecordStore;
   private readonly streams: StreamAccess;
   private readonly workflows: WorkflowEngine;
-  private readonly fetcher: Fetcher;
-  private readonly busy = new Set<Promise<void>>();
+  private readonly advisories: StreamConsumer;
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly options: ReaperOptions) {
@@ -77,25 +76,21 @@ class AdvisoryReaper implements Reaper {
     const { publisher, logger } = this;
     const lookup = new TaskLookup(connection, topology);
     this.workflows = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
-    const lane: Lane = {
-      queue: 'advisories',
-      priority: 'normal',
+    this.advisories = new StreamConsumer({
+      connection,
       stream: names.advisoryStream,
       consumer: REAPER_CONSUMER,
-      weight: 1,
-    };
-    this.fetcher = new Fetcher({
-      connection,
-      lanes: [lane],
-      capacity: () => CONCURRENCY,
-      room: () => CONCURRENCY - this.busy.size,
-      onMessage: (message) => this.accept(message),
-      logger: this.logger,
+      ackWaitMs: topology.ackWaitMs,
+      concurrency: CONCURRENCY,
+      process: (message) => this.handle(message),
+      onError: (error) =>
+        this.logger.error({ err: error }, 'a lost task could not be buried; trying again later'),
+      logger,
     });
   }
 
   start(): void {
-    this.fetcher.start();
+    this.advisories.start();
   }
 
   stop(): Promise<void> {
@@ -104,29 +99,19 @@ class AdvisoryReaper implements Reaper {
   }
 
   private async shutDown(): Promise<void> {
-    await this.fetcher.stop();
-    await Promise.all(this.busy);
+    await this.advisories.stop();
     await Promise.all([this.events.close(), this.publisher.close()]);
   }
 
-  private accept(message: Msg): void {
-    const work = this.handle(message)
-      .catch((error: unknown) => {
-        // Not acknowledged, so it comes again after the consumer's ack wait.
-        this.logger.error({ err: error }, 'a lost task could not be buried; trying again later');
-      })
-      .finally(() => {
-        this.busy.delete(work);
-        this.fetcher.wake();
-      });
-    this.busy.add(work);
-  }
-
-  private async handle(message: Msg): Promise<void> {
+  private async handle(message: PulledMessage): Promise<void> {
     const advisory = advisorySchema.safeParse(message.json());
-    if (advisory.success) await this.bury(advisory.data);
-    else this.logger.error({ subject: message.subject }, 'an advisory of unknown form is left aside');
-    message.respond('+ACK');
+    if (!advisory.success) {
+      this.logger.error({ subject: message.subject }, 'an advisory of unknown form is left aside');
+      message.term('unknown form');
+      return;
+    }
+    await this.bury(advisory.data);
+    message.ack();
   }
 
   private async bury({ stream, stream_seq: sequence, deliveries }: Advisory): Promise<void> {

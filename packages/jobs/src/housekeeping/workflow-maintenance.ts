@@ -2,14 +2,15 @@
  * Maintains workflows: starts those that any NATS client has published, resumes those that are stuck because a process died where no
  * message is delivered again, and removes those that have expired. Several may run: each action can be repeated.
  */
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { TaskLookup } from '../record/lookup.js';
 import { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { InvalidWorkflowError, JobsError, type WorkflowProblem } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import { WORKFLOW_START_CONSUMER, type Topology } from '../topology/define.js';
-import { Fetcher } from '../broker/pull/fetcher.js';
+import type { PulledMessage } from '../broker/pull/pulled-message.js';
+import { StreamConsumer } from '../broker/pull/stream-consumer.js';
 import { WorkflowEngine } from '../workflow/engine.js';
 import { WorkflowRounds } from './workflow-rounds.js';
 import { WorkflowStarter } from '../workflow/start.js';
@@ -45,8 +46,7 @@ class WorkflowMaintainer implements WorkflowMaintenance {
   private readonly publisher: AckMultiplexer;
   private readonly starter: WorkflowStarter;
   private readonly rounds: WorkflowRounds;
-  private readonly fetcher: Fetcher;
-  private readonly busy = new Set<Promise<void>>();
+  private readonly starts: StreamConsumer;
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly options: WorkflowMaintenanceOptions) {
@@ -62,26 +62,20 @@ class WorkflowMaintainer implements WorkflowMaintenance {
       { connection, topology, engine, lookup, starter: this.starter, logger },
       roundMs,
     );
-    this.fetcher = new Fetcher({
+    this.starts = new StreamConsumer({
       connection,
-      lanes: [
-        {
-          queue: 'workflows',
-          priority: 'normal',
-          stream: topology.names.workflowStartStream,
-          consumer: WORKFLOW_START_CONSUMER,
-          weight: 1,
-        },
-      ],
-      capacity: () => CONCURRENCY,
-      room: () => CONCURRENCY - this.busy.size,
-      onMessage: (message) => this.accept(message),
+      stream: topology.names.workflowStartStream,
+      consumer: WORKFLOW_START_CONSUMER,
+      ackWaitMs: topology.ackWaitMs,
+      concurrency: CONCURRENCY,
+      process: (message) => this.startPublished(message),
+      onError: (error) => logger.error({ err: error }, 'a workflow could not be started; trying again later'),
       logger,
     });
   }
 
   start(): void {
-    this.fetcher.start();
+    this.starts.start();
     this.rounds.start();
   }
 
@@ -91,28 +85,15 @@ class WorkflowMaintainer implements WorkflowMaintenance {
   }
 
   private async shutDown(): Promise<void> {
-    await Promise.all([this.fetcher.stop(), this.rounds.stop()]);
-    await Promise.all(this.busy);
+    await Promise.all([this.starts.stop(), this.rounds.stop()]);
     await this.publisher.close();
   }
 
-  private accept(message: Msg): void {
-    const work = this.startPublished(message)
-      .catch((error: unknown) => {
-        // Not acknowledged, so it comes again after the consumer's ack wait.
-        this.logger.error({ err: error }, 'a workflow could not be started; trying again later');
-      })
-      .finally(() => {
-        this.busy.delete(work);
-        this.fetcher.wake();
-      });
-    this.busy.add(work);
-  }
-
-  private async startPublished(message: Msg): Promise<void> {
+  private async startPublished(message: PulledMessage): Promise<void> {
     const target = this.options.topology.names.parseWorkflowStart(message.subject);
     if (target === undefined) {
       this.logger.error({ subject: message.subject }, 'a workflow without tenant and id is left aside');
+      message.term('no tenant and id in the subject');
     } else {
       const { id, tenant } = target;
       try {
@@ -128,11 +109,11 @@ class WorkflowMaintainer implements WorkflowMaintenance {
         await this.starter.refuse(id, tenant, refusal);
       }
     }
-    message.respond('+ACK');
+    message.ack();
   }
 }
 
-function parse(message: Msg): unknown {
+function parse(message: PulledMessage): unknown {
   try {
     return message.json();
   } catch {

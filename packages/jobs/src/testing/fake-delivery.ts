@@ -1,5 +1,6 @@
 /** A message that came from nowhere. */
-import { headers as newHeaders, type Msg, type MsgHdrs } from '@nats-io/nats-core';
+import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
+import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import {
   formatScheduledBy,
   formatWorkflowPointer,
@@ -41,29 +42,30 @@ export function fakeDelivery(options: FakeDeliveryOptions): Delivery {
   return {
     subject,
     headers: readTaskHeaders(headers),
-    message: fakeMessage(JSON.stringify(options.payload), headers),
-    deliveries: options.deliveries,
+    message: fakeMessage(options, headers),
+    enqueuedAt: enqueuedAt.toISOString(),
+  };
+}
+
+function fakeMessage(
+  { payload, deliveries, enqueuedAt }: FakeDeliveryOptions,
+  headers: MsgHdrs,
+): PulledMessage {
+  const body = JSON.stringify(payload);
+  return {
+    subject: 'test',
+    data: Buffer.from(body),
+    headers,
+    deliveries,
     streamSequence: 1,
     storedAt: enqueuedAt.getTime(),
-    enqueuedAt: enqueuedAt.toISOString(),
-    receivedAt: Date.now(),
+    json: () => JSON.parse(body),
     ack: nothing,
-    handBack: nothing,
-    extend: nothing,
+    nak: nothing,
+    term: nothing,
+    working: nothing,
+    release: nothing,
   };
 }
 
 function nothing(): void {}
-
-function fakeMessage(body: string, headers: MsgHdrs): Msg {
-  return {
-    subject: 'test',
-    sid: 0,
-    headers,
-    data: Buffer.from(body),
-    respond: () => false,
-    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the interface of the client library
-    json: <T>(): T => JSON.parse(body),
-    string: () => body,
-  };
-}

@@ -34,7 +34,7 @@ export class Attempt {
     private readonly workerLogger: Logger,
   ) {
     const { subject, headers } = delivery;
-    const isFirst = delivery.deliveries === 1 && headers.retries === 0 && headers.snoozes === 0;
+    const isFirst = delivery.message.deliveries === 1 && headers.retries === 0 && headers.snoozes === 0;
     // The id of a workflow's step is as good as new: it is enqueued once.
     const isNew = headers.freshId || headers.workflow !== undefined;
     this.recordSequence = isNew && isFirst && headers.replayOf === undefined ? 0 : undefined;

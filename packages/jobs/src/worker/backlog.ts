@@ -1,7 +1,7 @@
 /** What a worker holds and has not started: tasks that wait for a slot, and tasks whose time has not come. */
 import Fifo from 'yocto-queue';
 import type { Delivery } from './delivery.js';
-import type { Lane } from '../broker/pull/lanes.js';
+import type { Lane } from './lanes.js';
 
 /** So many tasks that wait for their time take no room from others. */
 const FREE_WAITERS = 1_024;

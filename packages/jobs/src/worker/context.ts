@@ -110,7 +110,7 @@ export class AttemptContext implements RunContext {
   }
 
   get deliveries(): number {
-    return this.attempt.delivery.deliveries;
+    return this.attempt.delivery.message.deliveries;
   }
 
   get enqueuedAt(): string {

@@ -24,7 +24,7 @@ export class Recovery {
   /** The outcome that this attempt has already come to; `undefined` when it has to run. */
   async earlierOutcome(attempt: Attempt): Promise<Outcome | undefined> {
     const { delivery, logger } = attempt;
-    const redelivered = delivery.deliveries > 1;
+    const redelivered = delivery.message.deliveries > 1;
     const { freshId, workflow, replayOf } = delivery.headers;
     if (!redelivered && freshId && workflow === undefined) return undefined;
     try {
@@ -72,7 +72,8 @@ export class Recovery {
   }
 
   /** The next attempt is waiting for its time, or is in the queue behind this one. */
-  private async continued({ subject, headers, streamSequence }: Delivery): Promise<Outcome | undefined> {
+  private async continued({ subject, headers, message: own }: Delivery): Promise<Outcome | undefined> {
+    const { streamSequence } = own;
     const stream = this.names.queueStream(subject.queue);
     const [delayed, queued] = await Promise.all([
       this.streams.get(stream, { last_by_subj: this.names.delayedSubject(subject.queue, subject.id) }),

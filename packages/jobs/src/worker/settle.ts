@@ -76,7 +76,7 @@ export class Settler {
     if (
       retention.ignoreResult &&
       !attempt.hasRecord &&
-      delivery.deliveries === 1 &&
+      delivery.message.deliveries === 1 &&
       delivery.headers.retries === 0
     ) {
       this.finish(attempt, 'SUCCESS');
@@ -178,7 +178,7 @@ export class Settler {
   private async skip(attempt: Attempt, duplicate: boolean): Promise<void> {
     await this.catchUpWorkflow(attempt);
     attempt.logger.info({ reason: 'already_processed', duplicate }, 'task skipped');
-    attempt.delivery.ack();
+    attempt.delivery.message.ack();
     if (duplicate) this.options.events.emitSkipped(attempt.record);
   }
 
@@ -186,7 +186,7 @@ export class Settler {
     const { delivery, record } = attempt;
     Object.assign(record, { state: 'PENDING', worker: null, started_at: null, progress: null });
     await this.options.records.write(attempt);
-    delivery.handBack();
+    delivery.message.nak();
     this.options.events.emit(record);
     attempt.logger.info('task handed back');
   }
@@ -223,7 +223,7 @@ export class Settler {
   private async giveWay(attempt: Attempt): Promise<void> {
     await this.catchUpWorkflow(attempt);
     attempt.logger.warn('the task has gone on without this attempt, which took too long to be heard of');
-    attempt.delivery.ack();
+    attempt.delivery.message.ack();
   }
 
   /** Whoever ended the step may have died before its workflow went on. */
@@ -242,7 +242,7 @@ export class Settler {
   }
 
   private conclude({ delivery, record, logger }: Attempt): void {
-    delivery.ack();
+    delivery.message.ack();
     this.options.events.emit(record);
     const { uniqueKey } = delivery.headers;
     if (uniqueKey === undefined || !isFinal(record.state)) return;

@@ -1,7 +1,7 @@
 /** A worker: fetches tasks of its queues, executes them a few at a time, settles each. */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { Tracer } from '../telemetry/tracer.js';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { createProducer } from '../client/client.js';
@@ -25,8 +25,8 @@ import { readDelivery, type Delivery } from './delivery.js';
 import { Execution, type ExecutionParts } from './execute.js';
 import { Fetcher } from '../broker/pull/fetcher.js';
 import { HeartBeats } from './heart-beat.js';
-import { lanesOf, type Lane } from '../broker/pull/lanes.js';
-import { Leases } from '../broker/pull/leases.js';
+import type { PulledMessage } from '../broker/pull/pulled-message.js';
+import { lanesOf, type Lane } from './lanes.js';
 import { RateLimiter } from './rate-limiter.js';
 import { RecordStore, RunningRecord } from '../record/record-store.js';
 import { Recovery } from './recovery.js';
@@ -114,8 +114,7 @@ class TaskWorker implements Worker {
   private readonly events: EventPublisher;
   private readonly records: RecordStore;
   private readonly settler: Settler;
-  private readonly fetcher: Fetcher;
-  private readonly leases: Leases;
+  private readonly fetcher: Fetcher<Lane>;
   private readonly backlog: Backlog;
   private readonly control: ControlWatch;
   private readonly service: NatsService;
@@ -181,12 +180,12 @@ class TaskWorker implements Worker {
       worker: this.name,
       metrics: options.metrics,
     });
-    this.leases = new Leases(topology.ackWaitMs);
     const lanes = lanesOf(topology, options.queues);
     this.backlog = new Backlog(lanes, () => this.startReady());
     this.fetcher = new Fetcher({
       connection,
       lanes,
+      ackWaitMs: topology.ackWaitMs,
       capacity: () => this.capacity,
       room: () => this.room(),
       onMessage: (message, lane) => this.receive(message, lane),
@@ -244,7 +243,6 @@ class TaskWorker implements Worker {
   start(): void {
     if (this.accepting || this.stopping !== undefined) return;
     this.accepting = true;
-    this.leases.start();
     if (this.options.watchdog !== false) this.watchdog = new Watchdog(this.name);
     this.ticker = setInterval(() => this.tick(), TICK_MS);
     this.service.start();
@@ -270,11 +268,10 @@ class TaskWorker implements Worker {
     const wasStarted = this.starting !== undefined;
     if (wasStarted) this.heartBeats.beat();
     await this.fetcher.stop();
-    for (const delivery of this.backlog.drain()) this.giveBack(delivery);
+    for (const { message } of this.backlog.drain()) message.nak();
     if (this.running.size > 0) await this.finishOrHandBack();
     await this.control.stop();
     this.service.stop();
-    this.leases.stop();
     clearInterval(this.ticker);
     await this.watchdog?.stop();
     await Promise.all([...this.parts.registry.values()].map(async (handler) => handler.close?.()));
@@ -308,20 +305,20 @@ class TaskWorker implements Worker {
     return this.capacity - this.running.size - this.backlog.size;
   }
 
-  private receive(message: Msg, lane: Lane): void {
-    const delivery = readDelivery(this.options.connection, this.options.topology.names, message);
+  private receive(message: PulledMessage, lane: Lane): void {
+    const delivery = readDelivery(this.options.topology.names, message);
     if (delivery === undefined) {
       this.logger.error(
         { subject: message.subject },
         'a message that is no task was delivered; it is left alone',
       );
+      message.release();
       return;
     }
     if (!this.accepting) {
-      delivery.handBack();
+      message.nak();
       return;
     }
-    this.leases.hold(delivery);
     const { notBefore } = delivery.headers;
     const wait = notBefore - Date.now();
     if (wait > HOLD_AT_MOST_MS) {
@@ -379,7 +376,8 @@ class TaskWorker implements Worker {
         'the outcome could not be stored; the task will be delivered again',
       );
     } finally {
-      this.leases.release(delivery);
+      // Without an answer, because it could not be settled, it is delivered again.
+      delivery.message.release();
       this.running.delete(delivery);
       attempt.span?.end(attempt.record);
       if (execution.hasStarted) this.options.metrics?.finished(attempt.record);
@@ -392,8 +390,8 @@ class TaskWorker implements Worker {
   private announce({ record, delivery }: Attempt, { earliestDeadline }: Execution): void {
     this.watchdog?.expect(earliestDeadline);
     this.events.emit(record);
-    const couldStartAt = Math.max(delivery.headers.notBefore, delivery.storedAt);
-    this.options.metrics?.started(record, couldStartAt, delivery.deliveries);
+    const couldStartAt = Math.max(delivery.headers.notBefore, delivery.message.storedAt);
+    this.options.metrics?.started(record, couldStartAt, delivery.message.deliveries);
   }
 
   private count({ record, logger }: Attempt, execution: Execution): void {
@@ -427,11 +425,6 @@ class TaskWorker implements Worker {
       deadline = Math.min(deadline, execution.earliestDeadline);
     }
     this.watchdog?.beat(now, deadline);
-  }
-
-  private giveBack(delivery: Delivery): void {
-    this.leases.release(delivery);
-    delivery.handBack();
   }
 
   private describe(loopLagMs: number): HeartBeat {

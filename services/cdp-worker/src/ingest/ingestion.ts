@@ -6,14 +6,14 @@
  * held is tried again and again, and nothing more is fetched.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Fetcher } from '@stratum/jobs/internal';
+import { Fetcher, type PulledMessage } from '@stratum/jobs/internal';
 import {
   customerEventSchema,
   EVENT_ACK_WAIT_MS,
   eventMessageSchema,
   eventStreamNames,
 } from '@stratum/shared/customer-events';
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import type { IncomingEvent } from './event-row.js';
@@ -43,23 +43,19 @@ const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 const LANES = 2;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
-const ACK = '+ACK';
-const IN_PROGRESS = '+WPI';
-const NOT_DONE = '-NAK';
 
 interface Held {
-  message: Msg;
+  message: PulledMessage;
   tenantId: number | undefined;
 }
 
 export class Ingestion {
-  private readonly fetcher: Fetcher;
+  private readonly fetcher: Fetcher<{ stream: string; consumer: string }>;
   private readonly waiting: Held[] = [];
-  private readonly held = new Set<Msg>();
+  private readonly held = new Set<PulledMessage>();
   private heldBytes = 0;
   private readonly stopped = new AbortController();
   private readonly wakeUps: (() => void)[] = [];
-  private keepAlive: NodeJS.Timeout | undefined;
   private lanes: Promise<void>[] = [];
   private readonly tenantOf: (subject: string) => number | undefined;
 
@@ -68,15 +64,8 @@ export class Ingestion {
     this.tenantOf = names.tenantOf;
     this.fetcher = new Fetcher({
       connection: options.connection,
-      lanes: [
-        {
-          queue: 'customer-events',
-          priority: 'normal',
-          stream: names.stream,
-          consumer: names.consumer,
-          weight: 1,
-        },
-      ],
+      lanes: [{ stream: names.stream, consumer: names.consumer }],
+      ackWaitMs: EVENT_ACK_WAIT_MS,
       capacity: () => MAX_HELD,
       room: () => this.room(),
       onMessage: (message) => this.take(message),
@@ -88,7 +77,6 @@ export class Ingestion {
   start(): void {
     if (this.lanes.length > 0) return;
     this.fetcher.start();
-    this.keepAlive = setInterval(() => this.sayInProgress(), EVENT_ACK_WAIT_MS / 3);
     this.lanes = Array.from({ length: LANES }, () => this.run());
   }
 
@@ -97,10 +85,9 @@ export class Ingestion {
     if (this.stopped.signal.aborted) return;
     this.stopped.abort();
     await this.fetcher.stop();
-    clearInterval(this.keepAlive);
     this.wakeAll();
     await Promise.all(this.lanes);
-    for (const message of this.held) message.respond(NOT_DONE);
+    for (const message of this.held) message.nak();
   }
 
   /** A request cannot say how many bytes it may bring, so each message counts as the largest. */
@@ -110,24 +97,20 @@ export class Ingestion {
     return Math.max(0, Math.min(messages, Math.floor(bytes / MAX_MESSAGE_BYTES)));
   }
 
-  private take(message: Msg): void {
+  private take(message: PulledMessage): void {
     this.held.add(message);
     this.heldBytes += message.data.length;
     this.waiting.push({ message, tenantId: this.tenantOf(message.subject) });
     this.wakeAll();
   }
 
-  private letGo(messages: readonly Msg[]): void {
+  private letGo(messages: readonly PulledMessage[]): void {
     for (const message of messages) {
-      message.respond(ACK);
+      message.ack();
       this.held.delete(message);
       this.heldBytes -= message.data.length;
     }
     this.fetcher.wake();
-  }
-
-  private sayInProgress(): void {
-    for (const message of this.held) message.respond(IN_PROGRESS);
   }
 
   private async run(): Promise<void> {
@@ -143,11 +126,11 @@ export class Ingestion {
   }
 
   /** Messages of the tenant that has waited longest. */
-  private nextBatch(): { tenantId: number | undefined; messages: Msg[] } | undefined {
+  private nextBatch(): { tenantId: number | undefined; messages: PulledMessage[] } | undefined {
     const [first] = this.waiting;
     if (first === undefined) return undefined;
     const { tenantId } = first;
-    const messages: Msg[] = [];
+    const messages: PulledMessage[] = [];
     let bytes = 0;
     const rest: Held[] = [];
     for (const each of this.waiting) {
@@ -170,7 +153,7 @@ export class Ingestion {
     messages,
   }: {
     tenantId: number | undefined;
-    messages: Msg[];
+    messages: PulledMessage[];
   }): Promise<void> {
     const { logger, metrics } = this.options;
     if (tenantId === undefined) {
@@ -209,7 +192,7 @@ export class Ingestion {
 }
 
 /** Events that are none are set aside at once: other programs may publish here, too. */
-function parse(messages: readonly Msg[]): { events: IncomingEvent[]; rejected: RejectedEvent[] } {
+function parse(messages: readonly PulledMessage[]): { events: IncomingEvent[]; rejected: RejectedEvent[] } {
   const events: IncomingEvent[] = [];
   const rejected: RejectedEvent[] = [];
   for (const message of messages) {
@@ -239,7 +222,7 @@ function parse(messages: readonly Msg[]): { events: IncomingEvent[]; rejected: R
   return { events, rejected };
 }
 
-function parseBody(message: Msg): ReturnType<typeof eventMessageSchema.safeParse>['data'] {
+function parseBody(message: PulledMessage): ReturnType<typeof eventMessageSchema.safeParse>['data'] {
   try {
     return eventMessageSchema.safeParse(message.json()).data;
   } catch {

@@ -1,43 +1,50 @@
 /**
- * Keeps a worker's free slots filled, the higher lanes first.
+ * Keeps a process's free slots filled from the consumers of one or several streams, the heavier lanes first.
  *
  * While lanes have work, the fetcher turns to them in weighted order and takes as much as there is room for. A lane found
- * empty is watched with one waiting request; its first message makes it worth turning to again. So a busy worker asks for
- * nothing it cannot hold, except one message for each watched lane, which waits in the worker for the next slot.
+ * empty is watched with one waiting request; its first message makes it worth turning to again. So a busy process asks for
+ * nothing it cannot hold, except one message for each watched lane, which waits for the next slot.
  */
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '../../telemetry/logger.js';
-import { LanePuller } from './lane-puller.js';
-import { LaneRotation, type Lane } from './lanes.js';
+import { LanePuller, type PullLane } from './lane-puller.js';
+import { LaneRotation } from './lane-rotation.js';
+import { Leases } from './leases.js';
+import { pulledMessage, type PulledMessage } from './pulled-message.js';
 
-export interface FetcherOptions {
+export interface FetcherOptions<Lane extends PullLane> {
   connection: NatsConnection;
   lanes: readonly Lane[];
-  /** How many messages the worker holds when it is full. */
+  /** The consumers' ack wait, in milliseconds: leases of messages that are held are extended well inside it. */
+  ackWaitMs: number;
+  /** How many messages are held when all slots are taken. */
   capacity: () => number;
   /** How many more it can hold now. */
   room: () => number;
-  onMessage: (message: Msg, lane: Lane) => void;
+  /** Takes over the message, and answers for it. */
+  onMessage: (message: PulledMessage, lane: Lane) => void;
   logger: Logger;
 }
 
 const HOUSEKEEPING_MS = 1_000;
 const PROBLEM_WAIT_MS = 500;
 
-export class Fetcher {
-  private readonly pullers: readonly LanePuller[];
-  private readonly rotation = new LaneRotation<LanePuller>();
+export class Fetcher<Lane extends PullLane> {
+  private readonly pullers: readonly LanePuller<Lane>[];
+  private readonly rotation = new LaneRotation<LanePuller<Lane>>();
+  private readonly leases: Leases;
   private housekeeper: NodeJS.Timeout | undefined;
   private loop: Promise<void> | undefined;
   private wakeUp: (() => void) | undefined;
   private running = false;
 
-  constructor(private readonly options: FetcherOptions) {
+  constructor(private readonly options: FetcherOptions<Lane>) {
+    this.leases = new Leases(options.ackWaitMs);
     this.pullers = options.lanes.map(
       (lane) =>
         new LanePuller(options.connection, lane, {
-          onTask: (message) => options.onMessage(message, lane),
+          onMessage: (message) => this.receive(message, lane),
           onWatchEnd: () => this.wake(),
         }),
     );
@@ -47,13 +54,14 @@ export class Fetcher {
   start(): void {
     if (this.running) return;
     this.running = true;
+    this.leases.start();
     for (const puller of this.pullers) puller.start();
     this.housekeeper = setInterval(() => this.dropLostWatches(), HOUSEKEEPING_MS);
     void this.resetOnReconnect();
     this.loop = this.run();
   }
 
-  /** Stops asking; resolves when nothing more will arrive. Idempotent. */
+  /** Stops asking; resolves when nothing more will arrive. Leases are extended until each message is answered. Idempotent. */
   async stop(): Promise<void> {
     if (!this.running) return;
     this.running = false;
@@ -61,11 +69,22 @@ export class Fetcher {
     await Promise.all(this.pullers.map((puller) => puller.stop()));
     this.wake();
     await this.loop;
+    this.leases.close();
   }
 
   /** There is room again. */
   wake(): void {
     this.wakeUp?.();
+  }
+
+  private receive(raw: Msg, lane: Lane): void {
+    const message = pulledMessage(this.options.connection, this.leases, raw);
+    if (message === undefined)
+      this.options.logger.warn(
+        { subject: raw.subject },
+        'a message that no consumer has delivered is ignored',
+      );
+    else this.options.onMessage(message, lane);
   }
 
   private async run(): Promise<void> {
@@ -76,12 +95,12 @@ export class Fetcher {
     }
   }
 
-  private unwatched(): LanePuller[] {
+  private unwatched(): LanePuller<Lane>[] {
     return this.pullers.filter((puller) => !puller.watching);
   }
 
-  private async fill(puller: LanePuller): Promise<void> {
-    // Lets tasks that finish together free their slots together, so that one request refills them.
+  private async fill(puller: LanePuller<Lane>): Promise<void> {
+    // Lets messages that are finished together free their slots together, so that one request refills them.
     if (this.options.room() < this.options.capacity() / 2) await immediate();
     const room = this.options.room();
     if (!this.running || room <= 0) return;
@@ -90,8 +109,8 @@ export class Fetcher {
     if (end === 'empty') {
       puller.watch();
     } else if (end !== 'filled') {
-      const { queue, consumer } = puller.lane;
-      this.options.logger.warn({ queue, consumer, problem: end.problem }, 'fetching failed, trying again');
+      const { stream, consumer } = puller.lane;
+      this.options.logger.warn({ stream, consumer, problem: end.problem }, 'fetching failed, trying again');
       await delay(PROBLEM_WAIT_MS);
     }
   }

@@ -1,7 +1,6 @@
 /** Speaks the pull protocol of one lane's consumer. */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { inboxOf } from '../inbox.js';
-import type { Lane } from './lanes.js';
 
 /** Server statuses that end a pull request. */
 const NO_MESSAGES = 404;
@@ -21,8 +20,16 @@ const NANOS_PER_MS = 1_000_000;
 /** How a request for messages ended: everything asked for came, the lane ran empty, or something is wrong. */
 export type GrabEnd = 'filled' | 'empty' | { problem: string };
 
+/** A durable consumer to pull from. */
+export interface PullLane {
+  readonly stream: string;
+  readonly consumer: string;
+  /** Share of turns under contention. Default 1. */
+  readonly weight?: number;
+}
+
 export interface LaneEvents {
-  onTask: (message: Msg) => void;
+  onMessage: (message: Msg) => void;
   /** The lane is not watched any more: it has work, or the watch has to be renewed. */
   onWatchEnd: () => void;
 }
@@ -38,8 +45,8 @@ interface Grab {
  * Two kinds of request: `grab` takes what is there now; `watch` waits on the server for one message, and is how an idle
  * lane notices work without being asked again and again. While a watch waits, the lane is known to be empty.
  */
-export class LanePuller {
-  // A task arrives under its own subject, so only the subscription tells which request it answers.
+export class LanePuller<Lane extends PullLane = PullLane> {
+  // A message arrives under its own subject, so only the subscription tells which request it answers.
   private readonly grabInbox: string;
   private readonly watchInbox: string;
   private subscriptions: Subscription[] = [];
@@ -58,7 +65,7 @@ export class LanePuller {
   }
 
   get weight(): number {
-    return this.lane.weight;
+    return this.lane.weight ?? 1;
   }
 
   get watching(): boolean {
@@ -115,7 +122,7 @@ export class LanePuller {
   private onGrabbed(message: Msg): void {
     const token = tokenOf(this.grabInbox, message);
     if (token === undefined) {
-      this.events.onTask(message);
+      this.events.onMessage(message);
       if (this.grabbing !== undefined && --this.grabbing.remaining === 0) this.endGrab('filled');
       return;
     }
@@ -128,7 +135,7 @@ export class LanePuller {
   private onWatched(message: Msg): void {
     const token = tokenOf(this.watchInbox, message);
     if (token === undefined) {
-      this.events.onTask(message);
+      this.events.onMessage(message);
       this.endWatch();
     } else if (token === this.watchToken) {
       // Any other status ends the request: its time is over, the consumer moved, the server stops. A grab finds out.
@@ -169,7 +176,7 @@ export class LanePuller {
   }
 }
 
-/** The request that a status answers; `undefined` for a task, which comes under its own subject. */
+/** The request that a status answers; `undefined` for a message of the stream, which comes under its own subject. */
 function tokenOf(inbox: string, message: Msg): string | undefined {
   return message.subject.startsWith(inbox) ? message.subject.slice(inbox.length + 1) : undefined;
 }

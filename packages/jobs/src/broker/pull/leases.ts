@@ -1,46 +1,56 @@
-/** Tells the server, well inside the ack wait, that the tasks this worker holds are still being worked on. */
-import type { Delivery } from '../../worker/delivery.js';
+/** Extends the leases of messages in progress, well inside the ack wait, so that the server gives them to nobody else. */
 
-/** Three heart-beats fit in an ack wait, so that two may be lost. */
-const BEATS_PER_ACK_WAIT = 3;
+/** Three extensions fit in an ack wait, so that two may be lost. */
+const EXTENSIONS_PER_ACK_WAIT = 3;
+
+export interface Leasable {
+  working(): void;
+}
 
 export class Leases {
-  private readonly held = new Map<Delivery, number>();
+  /** When each is extended next, milliseconds since 1970. */
+  private readonly held = new Map<Leasable, number>();
   private readonly intervalMs: number;
   private timer: NodeJS.Timeout | undefined;
+  private isClosing = false;
 
   constructor(ackWaitMs: number) {
-    this.intervalMs = ackWaitMs / BEATS_PER_ACK_WAIT;
-  }
-
-  get size(): number {
-    return this.held.size;
+    this.intervalMs = ackWaitMs / EXTENSIONS_PER_ACK_WAIT;
   }
 
   start(): void {
-    // Looking more often than a lease is due spreads the beats of tasks that arrived at different times.
-    this.timer ??= setInterval(() => this.beat(), this.intervalMs / 4);
+    this.isClosing = false;
+    // Checking more often than a lease is due spreads the extensions of messages that arrived at different times.
+    this.timer ??= setInterval(() => this.extendDue(), this.intervalMs / 4);
   }
 
-  stop(): void {
+  /** Stops once nothing is held. */
+  close(): void {
+    this.isClosing = true;
+    this.stopWhenEmpty();
+  }
+
+  hold(message: Leasable): void {
+    this.held.set(message, Date.now() + this.intervalMs);
+  }
+
+  release(message: Leasable): void {
+    this.held.delete(message);
+    if (this.isClosing) this.stopWhenEmpty();
+  }
+
+  private stopWhenEmpty(): void {
+    if (this.held.size > 0) return;
     clearInterval(this.timer);
     this.timer = undefined;
   }
 
-  hold(delivery: Delivery): void {
-    this.held.set(delivery, delivery.receivedAt + this.intervalMs);
-  }
-
-  release(delivery: Delivery): void {
-    this.held.delete(delivery);
-  }
-
-  private beat(): void {
+  private extendDue(): void {
     const now = Date.now();
-    for (const [delivery, dueAt] of this.held) {
+    for (const [message, dueAt] of this.held) {
       if (now < dueAt) continue;
-      delivery.extend();
-      this.held.set(delivery, now + this.intervalMs);
+      message.working();
+      this.held.set(message, now + this.intervalMs);
     }
   }
 }

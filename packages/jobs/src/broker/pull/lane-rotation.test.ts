@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { defineTopology } from '../../topology/define.js';
-import { LaneRotation, lanesOf } from './lanes.js';
+import { LaneRotation } from './lane-rotation.js';
 
 const weighted = fc.array(fc.record({ weight: fc.integer({ min: 1, max: 64 }) }), {
   minLength: 1,
@@ -30,18 +29,4 @@ describe('the rotation of lanes', () => {
     expect(rotation.next([low])).toBe(low);
     expect(rotation.next([])).toBeUndefined();
   });
-});
-
-test('priority within a queue counts more than the weight of the queue', () => {
-  const topology = defineTopology({
-    queues: [
-      { name: 'sync', weight: 'high' },
-      { name: 'intel', weight: 'low' },
-    ],
-  });
-  const weightOf = (queue: string, priority: string): number =>
-    lanesOf(topology, ['sync', 'intel']).find((lane) => lane.queue === queue && lane.priority === priority)
-      ?.weight ?? 0;
-  expect(weightOf('intel', 'high')).toBeGreaterThan(weightOf('sync', 'low'));
-  expect(weightOf('sync', 'high')).toBeGreaterThan(weightOf('intel', 'high'));
 });

@@ -1,0 +1,144 @@
+/** A message that a pull consumer has delivered, and the answers that JetStream takes for it. */
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
+import type { Leases } from './leases.js';
+
+/**
+ * Exactly one of `ack`, `nak`, `term` and `release` ends the processing of a message; whatever is called later has no effect. Until then its
+ * lease is extended, so that no other consumer is given it.
+ */
+export interface PulledMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs | undefined;
+  /** How often the server has delivered this message, 1 the first time: above 1 a consumer was lost or gave it back. */
+  readonly deliveries: number;
+  /** Of the message in its stream. */
+  readonly streamSequence: number;
+  /** When the message was stored, milliseconds since 1970. */
+  readonly storedAt: number;
+  /** @throws SyntaxError for a body that is not JSON */
+  json(): unknown;
+  /** Processed: the server marks it as done, or removes it. */
+  ack(): void;
+  /** Not processed: the server delivers it again, at once. */
+  nak(): void;
+  /** Cannot be processed: the server never delivers it again. The reason appears in the server's advisory. */
+  term(reason: string): void;
+  /** Still in progress: the ack wait starts anew. */
+  working(): void;
+  /** No answer: the server delivers it again once its ack wait is over. */
+  release(): void;
+}
+
+const ACK = '+ACK';
+const NAK = '-NAK';
+const TERM = '+TERM';
+const WORK_IN_PROGRESS = '+WPI';
+
+/** Where a message comes from, as its reply subject says. */
+interface Origin {
+  deliveries: number;
+  streamSequence: number;
+  storedAt: number;
+}
+
+/**
+ * The message under a lease that begins now.
+ * @returns `undefined` for a message that no consumer has delivered: anybody may publish to an inbox
+ */
+export function pulledMessage(
+  connection: NatsConnection,
+  leases: Leases,
+  message: Msg,
+): PulledMessage | undefined {
+  const { reply } = message;
+  const origin = reply === undefined ? undefined : parseReply(reply);
+  if (reply === undefined || origin === undefined) return undefined;
+  const leased = new LeasedMessage(connection, leases, message, reply, origin);
+  leases.hold(leased);
+  return leased;
+}
+
+class LeasedMessage implements PulledMessage {
+  readonly deliveries: number;
+  readonly streamSequence: number;
+  readonly storedAt: number;
+  private ended = false;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly leases: Leases,
+    private readonly message: Msg,
+    private readonly reply: string,
+    { deliveries, streamSequence, storedAt }: Origin,
+  ) {
+    this.deliveries = deliveries;
+    this.streamSequence = streamSequence;
+    this.storedAt = storedAt;
+  }
+
+  get subject(): string {
+    return this.message.subject;
+  }
+
+  get data(): Uint8Array {
+    return this.message.data;
+  }
+
+  get headers(): MsgHdrs | undefined {
+    return this.message.headers;
+  }
+
+  json(): unknown {
+    return this.message.json();
+  }
+
+  ack(): void {
+    this.end(ACK);
+  }
+
+  nak(): void {
+    this.end(NAK);
+  }
+
+  term(reason: string): void {
+    this.end(`${TERM} ${reason}`);
+  }
+
+  working(): void {
+    if (!this.ended) this.answer(WORK_IN_PROGRESS);
+  }
+
+  release(): void {
+    this.ended = true;
+    this.leases.release(this);
+  }
+
+  private end(answer: string): void {
+    if (this.ended) return;
+    this.release();
+    this.answer(answer);
+  }
+
+  private answer(text: string): void {
+    // Without a connection the server hears nothing, and delivers the message again.
+    if (!this.connection.isClosed()) this.connection.publish(this.reply, text);
+  }
+}
+
+/**
+ * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<timestamp ns>.<pending>`, and the newer form
+ * with a domain and an account hash in front and a random token behind.
+ */
+function parseReply(reply: string): Origin | undefined {
+  const tokens = reply.split('.');
+  const first = tokens.length >= 11 ? 6 : 4;
+  const deliveries = Number(tokens[first]);
+  const nanoseconds = tokens[first + 3];
+  if (!Number.isInteger(deliveries) || nanoseconds === undefined) return undefined;
+  return {
+    deliveries,
+    streamSequence: Number(tokens[first + 1]),
+    storedAt: Number(nanoseconds.slice(0, -6)),
+  };
+}
