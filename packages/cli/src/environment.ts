@@ -1,11 +1,11 @@
-/** Fills in what the environment does not say from the local stack that runs, if one does. */
+/** The environment of commands: what is not set comes from the running local stack. */
 import { connectToNats, createClient, type JobsClient, type Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { loadConfiguration, platformTopology, TASKS, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { readCredentialsKey } from './stack/credentials-key.js';
 import { readRunFile } from './stack/run-file.js';
 
-/** The environment variables as a service of the local stack would see them. What is set wins. */
+/** The environment variables, as a service of the local stack sees them. A variable that is set wins. */
 export async function localEnvironment(): Promise<NodeJS.ProcessEnv> {
   const run = await readRunFile();
   if (run === undefined) return process.env;
@@ -19,7 +19,7 @@ export async function localEnvironment(): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-/** The sandbox is loaded only where one runs. */
+/** Loaded only where a sandbox runs. */
 async function sandboxSettings(url: string): Promise<NodeJS.ProcessEnv> {
   const { sandboxVariables } = await import('./stack/sandbox-variables.js');
   return sandboxVariables(url);

@@ -1,6 +1,6 @@
 /** A task's record for people. */
-import type { TaskRecord, TaskState } from '@stratum/jobs';
-import { styled } from './output.js';
+import { isFinal, type TaskRecord, type TaskState } from '@stratum/jobs';
+import { printFacts, printJson, styled } from './output.js';
 
 export const STATE_COLOURS = {
   PENDING: 'cyan',
@@ -13,7 +13,14 @@ export const STATE_COLOURS = {
   EXPIRED: 'red',
 } as const satisfies Record<TaskState, string>;
 
-export function printRecord(record: TaskRecord): void {
+/** Prints a record; the exit code is 1 when the task ended without success. */
+export function printFinal(record: TaskRecord, json: boolean | undefined): void {
+  if (json) printJson(record);
+  else printRecord(record);
+  if (isFinal(record.state) && record.state !== 'SUCCESS') process.exitCode = 1;
+}
+
+function printRecord(record: TaskRecord): void {
   console.log(`${styled(STATE_COLOURS[record.state], record.state)}  ${record.task}  ${record.id}`);
   const { progress, error } = record;
   const facts: [string, string | number | null][] = [
@@ -30,8 +37,7 @@ export function printRecord(record: TaskRecord): void {
       progress === null ? null : `${progress.done}/${progress.total} ${progress.note ?? ''}`.trim(),
     ],
     ['error', error === null ? null : `${error.type}: ${error.message}`],
+    ['result', record.state === 'SUCCESS' ? JSON.stringify(record.result) : null],
   ];
-  for (const [name, value] of facts)
-    if (value !== null && value !== '') console.log(`  ${name.padEnd(9)} ${value}`);
-  if (record.state === 'SUCCESS') console.log(`  ${'result'.padEnd(9)} ${JSON.stringify(record.result)}`);
+  printFacts(facts);
 }

@@ -1,36 +1,29 @@
 /** Workflows for people. */
 import type { WorkflowNode, WorkflowOutcome, WorkflowSummary, WorkflowView } from '@stratum/jobs';
-import { styled } from './output.js';
+import { printFacts, styled } from './output.js';
 import { STATE_COLOURS } from './record-view.js';
 
 /** Members of one group or chain; of more, those that have not succeeded come first. */
 const SHOWN_MEMBERS = 30;
 
 export function printOutcome(outcome: WorkflowOutcome): void {
-  printSummary(outcome);
-  if (outcome.state === 'SUCCESS') console.log(`  ${'result'.padEnd(9)} ${JSON.stringify(outcome.result)}`);
+  printSummary(outcome, [['result', outcome.state === 'SUCCESS' ? JSON.stringify(outcome.result) : null]]);
 }
 
 export function printWorkflow(view: WorkflowView): void {
-  printSummary(view);
   const { total, ...states } = view.steps;
   const counts = Object.entries(states).map(([state, count]) => `${count} ${state}`);
-  console.log(`  ${'steps'.padEnd(9)} ${total}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}\n`);
+  printSummary(view, [['steps', counts.length === 0 ? total : `${total}: ${counts.join(', ')}`]]);
+  console.log();
   if (view.tree !== null) printNode(view.tree, '', '');
 }
 
-function printSummary({
-  id,
-  state,
-  tenant,
-  started_at,
-  finished_at,
-  runtime_ms,
-  error,
-  failed,
-}: WorkflowSummary): void {
+function printSummary(
+  { id, state, tenant, started_at, finished_at, runtime_ms, error, failed }: WorkflowSummary,
+  more: readonly [string, string | number | null][],
+): void {
   console.log(`${styled(STATE_COLOURS[state], state)}  ${id}`);
-  const facts: [string, string | null][] = [
+  printFacts([
     ['tenant', tenant],
     ['started', started_at],
     ['finished', finished_at],
@@ -40,8 +33,8 @@ function printSummary({
       failed === null ? null : `${failed.path || '(the whole)'}, task ${failed.task} (${failed.task_id})`,
     ],
     ['error', error === null ? null : `${error.type}: ${error.message}`],
-  ];
-  for (const [name, value] of facts) if (value !== null) console.log(`  ${name.padEnd(9)} ${value}`);
+    ...more,
+  ]);
 }
 
 function printNode(node: WorkflowNode, indent: string, label: string): void {

@@ -51,10 +51,11 @@ describe('help', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('Usage: stratum schedules add');
     expect(stdout).toContain('Example:');
+    expect((await runStratum(['help', 'schedules', 'bakfill'])).stderr).toContain('Did you mean "backfill"?');
     expect(await runStratum(['help', 'schedules', 'nope'])).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('There are: list'),
+      stderr: expect.stringContaining('stratum help schedules'),
     });
   });
 
@@ -75,7 +76,7 @@ describe('tasks', () => {
     const listed = JSON.parse((await runStratum(['tasks', 'list', '--queue', 'ml', '--json'])).stdout);
     expect(listed).toContainEqual(expect.objectContaining({ name: 'generate_forecast', queue: 'ml' }));
     const shown = await runStratum(['tasks', 'show', 'check_tenant_pipeline']);
-    expect(shown.stdout).toMatch(/queues\[\]\.oldest_seconds.*number.*required/);
+    expect(shown.stdout).toMatch(/queues\[\]\.oldest_seconds +number +yes/);
     expect(shown.stdout).toContain('"healthy", "degraded", "critical"');
     const schemas = JSON.parse((await runStratum(['tasks', 'show', 'sync_campaign_data', '--json'])).stdout);
     expect(schemas).toMatchObject({ payload: { required: ['tenant_id', 'platform'] }, max_retries: 5 });
@@ -86,8 +87,16 @@ describe('a failure', () => {
   const failing: [string, string[], string, RegExp][] = [
     ['a command line that cannot be read', ['queues', '--bogus'], 'usage', /unknown option '--bogus'/],
     ['an unknown command', ['nope'], 'usage', /unknown command 'nope'/],
+    ['a misspelt command', ['statsu'], 'usage', /Did you mean status\?/],
+    ['a misspelt choice', ['inspect', 'pin'], 'usage', /Did you mean "ping"\?/],
     ['a wrong value', ['schedules', 'run'], 'usage', /missing required argument 'entry'/],
-    ['an unknown task', ['call', 'nope'], 'failed', /There is no task "nope".*sync_campaign_data/],
+    ['an unknown task', ['call', 'nope'], 'failed', /There is no task "nope"\. List the tasks/],
+    [
+      'a misspelt task',
+      ['call', 'sync_campain_data'],
+      'failed',
+      /There is no task "sync_campain_data"\. Did you mean "sync_campaign_data"( or "\w+"){0,2}\?$/m,
+    ],
     [
       'a payload with wrong fields',
       ['call', 'sync_campaign_data', '-f', 'tenant_id=one'],

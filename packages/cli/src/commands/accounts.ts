@@ -15,11 +15,11 @@ import {
   type PlatformErrorKind,
   type PlatformName,
 } from '@stratum/connectors/ad-platforms';
-import { Argument, Command } from 'commander';
 import { localEnvironment } from '../environment.js';
+import { typed } from '../frame/invocation.js';
 import { readInput } from '../input-file.js';
-import { printJson, printTable } from '../output.js';
-import { asTenant, keyRing, tenantCommand, type TenantOptions } from '../tenant-session.js';
+import { ago, flexible, printJson, printTable } from '../output.js';
+import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
 
 const SUBJECT = 'platform_account';
 
@@ -28,102 +28,73 @@ interface ConnectOptions extends TenantOptions {
   sync: boolean;
 }
 
-export function accountsCommand(): Command {
-  return new Command('accounts')
-    .description('Accounts on the ad platforms: list, connect, disconnect.')
-    .addCommand(
-      tenantCommand('accounts', 'list', 'List the ad accounts of a tenant.', '--tenant 1').action(
-        async (options: TenantOptions) => {
-          const accounts = await asTenant({ tenant: options.tenant, subject: SUBJECT }, ({ client }) =>
-            listAdAccounts(client),
-          );
-          if (options.json) printJson(accounts);
-          else if (accounts.length === 0)
-            console.log('There are no accounts. Connect one with `stratum accounts connect`.');
-          else printAccounts(accounts);
-        },
-      ),
-    )
-    .addCommand(connectCommand())
-    .addCommand(
-      named(
-        tenantCommand(
-          'accounts',
-          'disconnect',
-          'Forget the credentials of an account. Its campaigns and their history stay.',
-          'meta 1234567890 --tenant 1',
-        ),
-      ).action(async (platform: PlatformName, id: string, { tenant, json }: TenantOptions) => {
-        const externalId = adPlatform(platform).parseAccountId(id);
-        await asTenant({ tenant, subject: SUBJECT }, async ({ client, tell }) => {
-          if (!(await disconnectAdAccount(client, platform, externalId)))
-            throw new Error(
-              `The tenant has no connected account ${externalId} on ${platform}. See \`stratum accounts list\`.`,
-            );
-          await tell('platform_account.disconnected', `${platform}/${externalId}`);
-        });
-        if (json) printJson({ platform, externalId, disconnected: true });
-        else console.log(`Disconnected ${platform} ${externalId}.`);
-      }),
+export async function list({ tenant, json }: TenantOptions): Promise<void> {
+  const accounts = await asTenant({ tenant, subject: SUBJECT }, ({ client }) => listAdAccounts(client));
+  if (json) printJson(accounts);
+  else if (accounts.length === 0)
+    console.log(
+      `No ad accounts. Connect one with: ${typed(`accounts connect <platform> <id> --tenant ${tenant}`)}`,
     );
+  else printAccounts(accounts);
 }
 
-function connectCommand(): Command {
-  return named(
-    tenantCommand(
-      'accounts',
-      'connect',
-      'Connect an account, or give it new credentials. Its platform is asked for its name, currency and time zone first; nothing is stored when it refuses.',
-      'meta act_1234567890 --tenant 1 --credentials meta.json',
-    ),
-  )
-    .option('--credentials <file>', 'a JSON file with what the platform asks for; - is standard input', '-')
-    .option('--no-sync', 'do not sync its campaigns right away')
-    .addHelpText(
-      'after',
-      `\nCredentials (kept encrypted, shown to nobody):\n${PLATFORM_NAMES.map((name) => `  ${name.padEnd(9)} ${adPlatform(name).credentialsHelp}`).join('\n')}`,
-    )
-    .action(async (platform: PlatformName, id: string, options: ConnectOptions) => {
-      const { tenant, json, sync } = options;
-      const externalId = adPlatform(platform).parseAccountId(id);
-      const keys = await keyRing();
-      const given = parseCredentials(platform, await readInput(options.credentials, 'the credentials'));
-      const { description, credentials } = await ask(externalId, given);
-      let task: string | undefined;
-      await asTenant({ tenant, subject: SUBJECT }, async ({ client, tell, afterCommit }) => {
-        const { currency, timeZone } = description;
-        await connectAdAccount(client, keys, { tenantId: tenant, externalId, credentials, description });
-        await tell('platform_account.connected', `${platform}/${externalId}`, {
-          currency,
-          time_zone: timeZone,
-        });
-        if (!sync) return;
-        afterCommit(async (tasks) => {
-          task = (await tasks.enqueue(syncCampaignData, { tenant_id: tenant, platform })).id;
-        });
-      });
-      if (json) {
-        printJson({ platform, externalId, ...description, sync: task ?? null });
-        return;
-      }
-      console.log(
-        `Connected ${platform} ${externalId}, “${description.name}”: ${description.currency}, ${description.timeZone}.`,
+export async function disconnect(
+  platform: PlatformName,
+  id: string,
+  { tenant, json }: TenantOptions,
+): Promise<void> {
+  const externalId = adPlatform(platform).parseAccountId(id);
+  await asTenant({ tenant, subject: SUBJECT }, async ({ client, audit }) => {
+    if (!(await disconnectAdAccount(client, platform, externalId)))
+      throw new Error(
+        `Tenant ${tenant} has no connected account ${externalId} on ${platform}. List its accounts with: ${typed(`accounts list --tenant ${tenant}`)}`,
       );
-      if (task !== undefined)
-        console.log(`Its campaigns are being synced: stratum result ${task} --wait 60s`);
+    await audit('platform_account.disconnected', `${platform}/${externalId}`);
+  });
+  if (json) printJson({ platform, externalId, disconnected: true });
+  else console.log(`Disconnected ${platform} ${externalId}.`);
+}
+
+/** What to give for each platform. */
+export function credentialFormats(): string {
+  const lines = PLATFORM_NAMES.map((name) => `  ${name.padEnd(9)} ${adPlatform(name).credentialsHelp}`);
+  return `Credentials (stored encrypted, never shown again):\n${lines.join('\n')}`;
+}
+
+export async function connect(platform: PlatformName, id: string, options: ConnectOptions): Promise<void> {
+  const { tenant, json, sync } = options;
+  const externalId = adPlatform(platform).parseAccountId(id);
+  const keys = await keyRing();
+  const given = parseCredentials(platform, await readInput(options.credentials, 'the credentials'));
+  const { description, credentials } = await ask(externalId, given);
+  let task: string | undefined;
+  await asTenant({ tenant, subject: SUBJECT }, async ({ client, audit, afterCommit }) => {
+    const { currency, timeZone } = description;
+    await connectAdAccount(client, keys, { tenantId: tenant, externalId, credentials, description });
+    await audit('platform_account.connected', `${platform}/${externalId}`, {
+      currency,
+      time_zone: timeZone,
     });
+    if (!sync) return;
+    afterCommit(async (tasks) => {
+      task = (await tasks.enqueue(syncCampaignData, { tenant_id: tenant, platform })).id;
+    });
+  });
+  if (json) {
+    printJson({ platform, externalId, ...description, sync: task ?? null });
+    return;
+  }
+  console.log(
+    `Connected ${platform} ${externalId}, “${description.name}”: ${description.currency}, ${description.timeZone}.`,
+  );
+  if (task !== undefined)
+    console.log(`Follow the sync of its campaigns with: ${typed(`result ${task} --wait 60s`)}`);
 }
 
-function named(command: Command): Command {
-  return command
-    .addArgument(new Argument('<platform>', 'where it is').choices(PLATFORM_NAMES))
-    .argument('<id>', 'as the platform shows it');
-}
-
-/** Says which fields are wrong, and never what is in them. */
+/** Errors name the fields, never their values. */
 function parseCredentials(platform: PlatformName, json: string): PlatformCredentials {
   const { credentials, credentialsHelp } = adPlatform(platform);
-  const expected = `For ${platform} it is a JSON object ${credentialsHelp}.`;
+  const expected = `${platform} takes a JSON object ${credentialsHelp}.`;
   let given: unknown;
   try {
     given = JSON.parse(json);
@@ -135,16 +106,16 @@ function parseCredentials(platform: PlatformName, json: string): PlatformCredent
   const parsed = credentials.safeParse({ ...given, platform });
   if (parsed.success) return parsed.data;
   const fields = new Set(parsed.error.issues.map(({ path }) => path.join('.')));
-  throw new Error(`The credentials lack, or have wrong: ${[...fields].join(', ')}. ${expected}`);
+  throw new Error(`Missing or invalid in the credentials: ${[...fields].join(', ')}. ${expected}`);
 }
 
 const ADVICE: Readonly<Record<PlatformErrorKind, string>> = {
-  auth_expired: 'It does not know these credentials, or they have expired.',
-  permission: 'It knows the credentials, and they are not good for this account.',
-  rate_limited: 'It asks for fewer requests: try again later.',
-  transient: 'It could not be asked just now: try again.',
-  too_much_data: 'It could not be asked just now: try again.',
-  permanent: 'Is the id right?',
+  auth_expired: 'The credentials are wrong or have expired.',
+  permission: 'The credentials give no access to this account.',
+  rate_limited: 'The platform limits the rate of requests: try again later.',
+  transient: 'The platform did not answer: try again.',
+  too_much_data: 'The platform did not answer: try again.',
+  permanent: 'Check the id of the account.',
 };
 
 async function ask(accountId: string, credentials: PlatformCredentials): Promise<Access> {
@@ -173,15 +144,15 @@ async function ask(accountId: string, credentials: PlatformCredentials): Promise
 
 function printAccounts(accounts: readonly AdAccount[]): void {
   printTable(
-    ['platform', 'id', 'name', 'currency', 'time zone', 'state', 'last synced', 'last error'],
+    ['platform', 'id', flexible('name'), 'currency', 'time zone', 'state', 'synced', flexible('last error')],
     accounts.map((account) => [
       account.platform,
       account.externalId,
       account.name || null,
       account.currency,
       account.timeZone,
-      account.status === 'needs_reconnect' ? 'needs to be connected again' : account.status,
-      account.lastSyncedAt?.toISOString() ?? null,
+      account.status === 'needs_reconnect' ? 'reconnect' : account.status,
+      ago(account.lastSyncedAt),
       account.lastError,
     ]),
   );

@@ -1,6 +1,5 @@
 import {
   addTestEvent,
-  MESSAGE_STATES,
   enqueueDeliveries,
   findSubscription,
   formatEventId,
@@ -11,131 +10,90 @@ import {
   type MessageState,
 } from '@stratum/shared/subscriptions';
 import type { TaskRecord } from '@stratum/jobs';
-import { InvalidArgumentError, Option, type Command } from 'commander';
-import { printJson, printTable } from '../output.js';
-import { asTenant, tenantCommand, type TenantOptions } from '../tenant-session.js';
-import { unknownSubscription } from './subscriptions-problem.js';
+import { typed } from '../frame/invocation.js';
+import { ago, flexible, printJson, printTable } from '../output.js';
+import { asTenant, type TenantOptions } from '../tenant-session.js';
+import { subject, unknownSubscription } from './subscription-lookup.js';
 
-/** An attempt takes no longer, unless the queue is long. */
+/** Time for an attempt, unless the queue is long. */
 const TEST_TIMEOUT_MS = 30_000;
 
-export function deliveriesCommand(): Command {
-  return tenantCommand(
-    'subscriptions',
-    'deliveries',
-    'What was sent and is to be sent, the newest first.',
-    '<id> --tenant 1 --state failed',
-  )
-    .argument('<id>', 'id of the subscription')
-    .addOption(new Option('--state <state>', 'only these').choices(MESSAGE_STATES))
-    .option('--limit <count>', 'so many', parseLimit, 20)
-    .action(async (id: string, options: TenantOptions & { state?: MessageState; limit: number }) => {
-      const { deliveries } = await asTenant(
-        { tenant: options.tenant, subject: 'subscription' },
-        async ({ client }) => {
-          if ((await findSubscription(client, id)) === undefined) throw unknownSubscription(id);
-          const { limit, state } = options;
-          return listDeliveries(client, id, { limit, ...(state === undefined ? {} : { state }) });
-        },
-      );
-      if (options.json) printJson(deliveries.map(toJson));
-      else if (deliveries.length === 0) console.log('Nothing was sent yet.');
-      else
-        printTable(
-          ['event', 'type', 'happened', 'state', 'attempts', 'last answer', 'next attempt'],
-          deliveries.map((each) => [
-            formatEventId(each.eventId),
-            each.type,
-            each.occurredAt.toISOString(),
-            each.state,
-            each.attempts[0]?.attempt ?? 0,
-            lastAnswer(each),
-            each.nextAttemptAt?.toISOString() ?? null,
-          ]),
-        );
-    });
+export async function list(
+  id: string,
+  options: TenantOptions & { state?: MessageState; limit: number },
+): Promise<void> {
+  const { tenant, limit, state, json } = options;
+  const { deliveries } = await asTenant({ tenant, subject }, async ({ client }) => {
+    if ((await findSubscription(client, id)) === undefined) throw unknownSubscription(id, tenant);
+    return listDeliveries(client, id, { limit, ...(state === undefined ? {} : { state }) });
+  });
+  if (json) printJson(deliveries.map(toJson));
+  else if (deliveries.length === 0) console.log('No deliveries match.');
+  else
+    printTable(
+      ['event', 'type', 'occurred', 'state', 'attempts', flexible('last response'), 'next attempt'],
+      deliveries.map((each) => [
+        formatEventId(each.eventId),
+        each.type,
+        ago(each.occurredAt),
+        each.state,
+        each.attempts[0]?.attempt ?? 0,
+        lastResponse(each),
+        ago(each.nextAttemptAt),
+      ]),
+    );
 }
 
-export function testCommand(): Command {
-  return tenantCommand(
-    'subscriptions',
-    'test',
-    'Send a test event, and tell what the receiver said.',
-    '<id> --tenant 1',
-  )
-    .argument('<id>', 'id of the subscription')
-    .action(async (id: string, options: TenantOptions) => {
-      let taskIds: string[] = [];
-      let record: TaskRecord | undefined;
-      const eventId = await asTenant(
-        { tenant: options.tenant, subject: 'subscription' },
-        async ({ client, tell, afterCommit }) => {
-          if ((await findSubscription(client, id)) === undefined) throw unknownSubscription(id);
-          await tell('subscription.tested', id);
-          const event = await addTestEvent(client, id);
-          afterCommit(async (tasks) => {
-            taskIds = await enqueueDeliveries(tasks, { tenantId: options.tenant, subscriptionId: id }, [
-              event,
-            ]);
-            record = await tasks.result(taskIds[0] ?? '', { timeoutMs: TEST_TIMEOUT_MS });
-          });
-          return event;
-        },
-      );
-      const { deliveries } = await asTenant(
-        { tenant: options.tenant, subject: 'subscription' },
-        ({ client }) => listDeliveries(client, id, { limit: 100 }),
-      );
-      const sent = deliveries.find((each) => each.eventId === eventId);
-      const isDelivered = sent?.state === 'delivered';
-      if (!isDelivered) process.exitCode = 1;
-      if (options.json)
-        printJson(sent === undefined ? { event_id: formatEventId(eventId), state: 'unknown' } : toJson(sent));
-      else if (isDelivered) console.log(`The receiver took it: ${lastAnswer(sent)}.`);
-      else
-        console.log(
-          `The receiver did not take it: ${sent === undefined ? 'unknown' : lastAnswer(sent)}. The task ended as ${record?.state}.`,
-        );
+export async function test(id: string, { tenant, json }: TenantOptions): Promise<void> {
+  let record: TaskRecord | undefined;
+  const eventId = await asTenant({ tenant, subject }, async ({ client, audit, afterCommit }) => {
+    if ((await findSubscription(client, id)) === undefined) throw unknownSubscription(id, tenant);
+    await audit('subscription.tested', id);
+    const event = await addTestEvent(client, id);
+    afterCommit(async (tasks) => {
+      const [taskId = ''] = await enqueueDeliveries(tasks, { tenantId: tenant, subscriptionId: id }, [event]);
+      record = await tasks.result(taskId, { timeoutMs: TEST_TIMEOUT_MS });
     });
+    return event;
+  });
+  const { deliveries } = await asTenant({ tenant, subject }, ({ client }) =>
+    listDeliveries(client, id, { limit: 100 }),
+  );
+  const sent = deliveries.find((each) => each.eventId === eventId);
+  const isDelivered = sent?.state === 'delivered';
+  if (!isDelivered) process.exitCode = 1;
+  if (json)
+    printJson(sent === undefined ? { event_id: formatEventId(eventId), state: 'unknown' } : toJson(sent));
+  else if (isDelivered) console.log(`Delivered: ${lastResponse(sent)}.`);
+  else
+    console.log(
+      `Not delivered: ${sent === undefined ? 'no attempt is recorded' : lastResponse(sent)}. The task ended with ${record?.state}.`,
+    );
 }
 
-export function replayCommand(): Command {
-  return tenantCommand(
-    'subscriptions',
-    'replay',
-    'Send an event again now, under the same webhook-id.',
-    '<id> evt_17 --tenant 1',
-  )
-    .argument('<id>', 'id of the subscription')
-    .argument('<event>', 'id of the event, evt_…')
-    .action(async (id: string, event: string, options: TenantOptions) => {
-      const eventId = parseEventId(event);
-      if (eventId === undefined)
-        throw new Error(`"${event}" is not the id of an event; it begins with evt_.`);
-      let taskIds: string[] = [];
-      await asTenant(
-        { tenant: options.tenant, subject: 'subscription' },
-        async ({ client, tell, afterCommit }) => {
-          const subscription = await findSubscription(client, id);
-          if (subscription === undefined) throw unknownSubscription(id);
-          await tell('subscription.delivery_replayed', id, { event_id: event });
-          if (!(await replayDelivery(client, subscription, eventId)))
-            throw new Error(`There is no event "${event}" of the last 30 days there.`);
-          afterCommit(async (tasks) => {
-            taskIds = await enqueueDeliveries(tasks, { tenantId: options.tenant, subscriptionId: id }, [
-              eventId,
-            ]);
-          });
-        },
-      );
-      if (options.json) printJson({ event_id: event, task_id: taskIds[0] });
-      else
-        console.log(`On its way. See \`stratum subscriptions deliveries ${id} --tenant ${options.tenant}\`.`);
+export async function replay(id: string, event: string, { tenant, json }: TenantOptions): Promise<void> {
+  const eventId = parseEventId(event);
+  if (eventId === undefined) throw new Error(`"${event}" is not the id of an event; it begins with evt_.`);
+  let taskIds: string[] = [];
+  await asTenant({ tenant, subject }, async ({ client, audit, afterCommit }) => {
+    const subscription = await findSubscription(client, id);
+    if (subscription === undefined) throw unknownSubscription(id, tenant);
+    await audit('subscription.delivery_replayed', id, { event_id: event });
+    if (!(await replayDelivery(client, subscription, eventId)))
+      throw new Error(`The subscription has no event "${event}" of the last 30 days.`);
+    afterCommit(async (tasks) => {
+      taskIds = await enqueueDeliveries(tasks, { tenantId: tenant, subscriptionId: id }, [eventId]);
     });
+  });
+  if (json) printJson({ event_id: event, task_id: taskIds[0] });
+  else
+    console.log(
+      `Enqueued. See its attempts with: ${typed(`subscriptions deliveries ${id} --tenant ${tenant}`)}`,
+    );
 }
 
-function lastAnswer({ attempts: [last] }: Delivery): string {
-  if (last === undefined) return 'not tried yet';
+function lastResponse({ attempts: [last] }: Delivery): string {
+  if (last === undefined) return 'no attempt yet';
   return last.error ?? `HTTP ${last.status_code} in ${last.duration_ms} ms`;
 }
 
@@ -149,10 +107,4 @@ function toJson(delivery: Delivery): Record<string, unknown> {
     finished_at: delivery.finishedAt,
     attempts: delivery.attempts,
   };
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (Number.isInteger(limit) && limit > 0 && limit <= 1_000) return limit;
-  throw new InvalidArgumentError('Give a whole number from 1 to 1000.');
 }

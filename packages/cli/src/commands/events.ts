@@ -1,5 +1,4 @@
-import { TASK_STATES, taskEventSchema, type TaskEvent } from '@stratum/jobs';
-import { Command, Option } from 'commander';
+import { taskEventSchema, type TaskEvent } from '@stratum/jobs';
 import { once } from 'node:events';
 import { withClient } from '../environment.js';
 import { styled } from '../output.js';
@@ -12,22 +11,7 @@ interface EventOptions {
   json?: boolean;
 }
 
-export function eventsCommand(): Command {
-  return new Command('events')
-    .description('Show state changes as they happen, until Ctrl-C.')
-    .option('--queue <queue>', 'only of this queue')
-    .option('--task <task>', 'only of this kind')
-    .addOption(
-      new Option('--state <state>', 'only this state').choices(
-        TASK_STATES.map((state) => state.toLowerCase()),
-      ),
-    )
-    .option('--json', 'print a line of JSON for each')
-    .addHelpText('after', '\nExample:\n  stratum events --queue sync --state failure')
-    .action(tail);
-}
-
-async function tail({ queue = '*', task = '*', state = '*', json }: EventOptions): Promise<void> {
+export async function tail({ queue = '*', task = '*', state = '*', json }: EventOptions): Promise<void> {
   await withClient(async ({ connection, topology }) => {
     const subscription = connection.subscribe(topology.names.eventSubject(queue, task, state), {
       callback: (error, message) => {

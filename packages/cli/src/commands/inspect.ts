@@ -1,45 +1,52 @@
-import { INSPECT_VERBS, type InspectVerb, type WorkerReply } from '@stratum/jobs';
-import { Argument, Command } from 'commander';
+import type { InspectVerb, WorkerReply } from '@stratum/jobs';
 import { withClient } from '../environment.js';
-import { printJson, printTable, styled } from '../output.js';
+import { typed } from '../frame/invocation.js';
+import { printFacts, printJson, printTable, styled } from '../output.js';
 
-export function inspectCommand(): Command {
-  return new Command('inspect')
-    .description('Ask workers what they do.')
-    .addArgument(new Argument('<what>', 'what to ask').choices(INSPECT_VERBS))
-    .option('--worker <worker>', 'ask this one; default: all')
-    .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  stratum inspect active\n  stratum inspect stats --json')
-    .action(async (what: InspectVerb, { worker, json }: { worker?: string; json?: boolean }) => {
-      await withClient(async ({ client }) => {
-        tellReplies(await client.control.inspect(what, worker === undefined ? {} : { worker }), json);
-      });
-    });
+export async function inspect(
+  what: InspectVerb,
+  { worker, json }: { worker?: string; json?: boolean },
+): Promise<void> {
+  await withClient(async ({ client }) => {
+    printAnswers(await client.control.inspect(what, worker === undefined ? {} : { worker }), json);
+  });
 }
 
-/** No answer is a failure: who asked wanted to reach somebody. */
-export function tellReplies(replies: readonly WorkerReply[], json: boolean | undefined): void {
-  if (replies.length === 0) throw new Error('No worker answered. `stratum status` shows which are known.');
+const MOST_COLUMNS = 5;
+
+/** No answer is a failure. */
+export function printAnswers(replies: readonly WorkerReply[], json: boolean | undefined): void {
+  if (replies.length === 0)
+    throw new Error(`No worker answered. See the known workers with: ${typed('status')}`);
   if (json) printJson(replies);
   else printReplies(replies);
 }
 
 function printReplies(replies: readonly WorkerReply[]): void {
+  const flat = replies.map(({ worker, reply }) => ({ worker, reply: isFlat(reply) ? reply : undefined }));
+  const columns = Object.keys(flat[0]?.reply ?? {}).filter((column) => column !== 'worker');
+  if (
+    columns.length > 0 &&
+    columns.length <= MOST_COLUMNS &&
+    flat.every(({ reply }) => reply !== undefined)
+  ) {
+    printTable(
+      ['worker', ...columns],
+      flat.map(({ worker, reply }) => [worker, ...columns.map((column) => text(reply?.[column]))]),
+    );
+    return;
+  }
   for (const { worker, reply } of replies) {
     console.log(styled('bold', worker));
     if (Array.isArray(reply)) printList(reply);
-    else if (isRecord(reply))
-      printTable(
-        ['', ''],
-        Object.entries(reply).map(([name, value]) => [name, text(value)]),
-      );
+    else if (isRecord(reply)) printFacts(Object.entries(reply).map(([name, value]) => [name, text(value)]));
     else console.log(`  ${text(reply)}`);
   }
 }
 
 function printList(items: readonly unknown[]): void {
   if (items.length === 0) {
-    console.log('  nothing');
+    console.log('  none');
     return;
   }
   const records = items.filter(isRecord);
@@ -57,6 +64,11 @@ function printList(items: readonly unknown[]): void {
 function text(value: unknown): string {
   if (value === null || value === undefined) return '–';
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** A short answer without parts: one line per worker. */
+function isFlat(value: unknown): value is Record<string, unknown> {
+  return isRecord(value) && Object.values(value).every((each) => typeof each !== 'object' || each === null);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

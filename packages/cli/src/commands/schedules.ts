@@ -1,18 +1,16 @@
 import {
-  CATCH_UP_POLICIES,
   openSchedules,
-  OVERLAP_POLICIES,
-  PRIORITIES,
+  type CATCH_UP_POLICIES,
+  type OVERLAP_POLICIES,
+  type PRIORITIES,
   type ScheduleEntryOptions,
   type Schedules,
   type ScheduleView,
 } from '@stratum/jobs';
 import { TASKS } from '@stratum/shared';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseObject } from '../arguments.js';
-import { durationText, parseDuration } from '../duration.js';
+import { durationText } from '../duration.js';
 import { withClient } from '../environment.js';
-import { printJson, printTable, styled } from '../output.js';
+import { ago, flexible, printJson, printTable, styled } from '../output.js';
 
 interface JsonOption {
   json?: boolean;
@@ -35,154 +33,64 @@ interface EntryOptions extends JsonOption {
 
 const SHOWN_TIMES = 10;
 
-export function schedulesCommand(): Command {
-  return new Command('schedules')
-    .description('Look at the schedule and change it.')
-    .addCommand(
-      new Command('list')
-        .description('Every entry with its next time and its last run.')
-        .option('--json', 'print JSON')
-        .addHelpText('after', example('list'))
-        .action(async ({ json }: JsonOption) => {
-          const entries = await withSchedules((schedules) => schedules.list());
-          if (json) printJson(entries);
-          else printEntries(entries);
-        }),
-    )
-    .addCommand(
-      new Command('show')
-        .description('One entry: what it says, its next ten times, its last run, what it missed.')
-        .argument('<entry>', 'name of the entry')
-        .option('--json', 'print JSON')
-        .addHelpText('after', example('show sync_all_campaigns'))
-        .action(show),
-    )
-    .addCommand(
-      entryOptions(new Command('add').description('Add an entry.').argument('<name>', 'name of the entry'))
-        .addHelpText(
-          'after',
-          `\nExample:\n  stratum schedules add nightly --task sync_campaign_data --payload '{"tenant_id":1,"platform":"meta"}' --cron '0 3 * * *' --time-zone Europe/Berlin`,
-        )
-        .action(async (name: string, options: EntryOptions) => {
-          const { task = '', ...fields } = entryFields(options);
-          const entry: ScheduleEntryOptions = { name, task, ...fields };
-          report(await withSchedules((schedules) => schedules.add(entry)), options);
-        }),
-    )
-    .addCommand(
-      entryOptions(
-        new Command('edit')
-          .description('Change what is given of an entry.')
-          .argument('<entry>', 'name of the entry'),
-      )
-        .addHelpText('after', example("edit nightly --cron '30 4 * * *'"))
-        .action(async (name: string, options: EntryOptions) => {
-          const fields: Record<string, unknown> = entryFields(options);
-          // Of the two ways to say when, the one that is given replaces the other.
-          if (options.cron !== undefined) fields['every_ms'] = null;
-          if (options.every !== undefined) fields['cron'] = null;
-          report(await withSchedules((schedules) => schedules.edit(name, fields)), options);
-        }),
-    )
-    .addCommand(
-      new Command('pause')
-        .description('Let nothing of an entry run until it is resumed.')
-        .argument('<entry>', 'name of the entry')
-        .option('--reason <text>', 'shown in the list', 'by hand')
-        .option('--json', 'print JSON')
-        .addHelpText('after', example("pause sync_all_campaigns --reason 'the platform is down'"))
-        .action(async (name: string, { reason, json }: { reason: string } & JsonOption) => {
-          const entry = await withSchedules((schedules) => schedules.pause(name, reason));
-          if (json) printJson(entry);
-          else console.log(`${name} is paused.`);
-        }),
-    )
-    .addCommand(
-      new Command('resume')
-        .description('Let an entry run again; what it missed while paused is not caught up.')
-        .argument('<entry>', 'name of the entry')
-        .option('--json', 'print JSON')
-        .addHelpText('after', example('resume sync_all_campaigns'))
-        .action(async (name: string, { json }: JsonOption) => {
-          const entry = await withSchedules((schedules) => schedules.resume(name));
-          if (json) printJson(entry);
-          else console.log(`${name} runs again, next at ${entry.next ?? '–'}.`);
-        }),
-    )
-    .addCommand(
-      new Command('run')
-        .description('Run an entry now, besides its times.')
-        .argument('<entry>', 'name of the entry')
-        .option('--json', 'print JSON')
-        .addHelpText('after', example('run run_all_predictions'))
-        .action(async (name: string, { json }: JsonOption) => {
-          const enqueued = await withSchedules((schedules) => schedules.run(name));
-          if (json) printJson(enqueued);
-          else console.log(enqueued.id);
-        }),
-    )
-    .addCommand(
-      new Command('backfill')
-        .description('Run the times of an entry that lie in a past range.')
-        .argument('<entry>', 'name of the entry')
-        .requiredOption('--from <time>', 'after this time, for example 2026-11-20T00:00:00Z', parseTime)
-        .option('--to <time>', 'up to this time; default: now', parseTime)
-        .option('--all-at-once', 'do not wait for each run to end before the next')
-        .option('--json', 'print JSON')
-        .addHelpText('after', example('backfill calculate_daily_scores --from 2026-11-20T00:00:00Z'))
-        .action(
-          async (name: string, options: { from: Date; to?: Date; allAtOnce?: boolean } & JsonOption) => {
-            const { from, to = new Date(), allAtOnce = false, json } = options;
-            const ticks = await withSchedules((schedules) =>
-              schedules.backfill(name, { from, to, oneByOne: !allAtOnce }),
-            );
-            if (json) printJson(ticks);
-            else
-              console.log(
-                ticks.length === 0
-                  ? 'No time of it lies in that range.'
-                  : `${ticks.length} runs will follow.`,
-              );
-          },
-        ),
-    )
-    .addCommand(
-      new Command('remove')
-        .description('Remove an entry.')
-        .argument('<entry>', 'name of the entry')
-        .option('--json', 'print JSON')
-        .addHelpText('after', example('remove nightly'))
-        .action(async (name: string, { json }: JsonOption) => {
-          await withSchedules((schedules) => schedules.remove(name));
-          if (json) printJson({ name, removed: true });
-          else console.log(`${name} is removed.`);
-        }),
-    );
+export async function list({ json }: JsonOption): Promise<void> {
+  const entries = await withSchedules((schedules) => schedules.list());
+  if (json) printJson(entries);
+  else printEntries(entries);
 }
 
-function example(line: string): string {
-  return `\nExample:\n  stratum schedules ${line}`;
+export async function add(name: string, options: EntryOptions): Promise<void> {
+  const { task = '', ...fields } = entryFields(options);
+  const entry: ScheduleEntryOptions = { name, task, ...fields };
+  report(await withSchedules((schedules) => schedules.add(entry)), options);
 }
 
-function entryOptions(command: Command): Command {
-  return command
-    .option('--task <task>', 'the task to run')
-    .option('--payload <json>', 'its payload, a JSON object', parseObject)
-    .option('--cron <expression>', 'five fields: minute hour day month weekday; or six with seconds in front')
-    .option('--every <duration>', 'an interval such as 90s or 6h, instead of --cron', parseDuration)
-    .option('--time-zone <zone>', 'of the cron expression, for example Europe/Berlin; default: UTC')
-    .addOption(new Option('--priority <lane>', "default: the task's own").choices(PRIORITIES))
-    .option('--jitter <duration>', 'start each run up to this much later', parseDuration)
-    .option(
-      '--deadline <duration>',
-      'a time this long ago still runs as if on time; default: 60s',
-      parseDuration,
-    )
-    .addOption(new Option('--catch-up <policy>', 'which older times still run').choices(CATCH_UP_POLICIES))
-    .option('--catch-up-window <duration>', 'how far back a catch-up goes; default: 1d', parseDuration)
-    .addOption(new Option('--overlap <policy>', 'while an earlier run goes on').choices(OVERLAP_POLICIES))
-    .option('--pause-on-failure', 'pause the entry when a run has failed for good')
-    .option('--json', 'print JSON');
+export async function edit(name: string, options: EntryOptions): Promise<void> {
+  const fields: Record<string, unknown> = entryFields(options);
+  // A cron expression replaces an interval, and the other way round.
+  if (options.cron !== undefined) fields['every_ms'] = null;
+  if (options.every !== undefined) fields['cron'] = null;
+  report(await withSchedules((schedules) => schedules.edit(name, fields)), options);
+}
+
+export async function pause(name: string, { reason, json }: { reason: string } & JsonOption): Promise<void> {
+  const entry = await withSchedules((schedules) => schedules.pause(name, reason));
+  if (json) printJson(entry);
+  else console.log(`Paused ${name}.`);
+}
+
+export async function resume(name: string, { json }: JsonOption): Promise<void> {
+  const entry = await withSchedules((schedules) => schedules.resume(name));
+  if (json) printJson(entry);
+  else console.log(`Resumed ${name}. Next run: ${entry.next ?? 'none'}.`);
+}
+
+export async function run(name: string, { json }: JsonOption): Promise<void> {
+  const enqueued = await withSchedules((schedules) => schedules.run(name));
+  if (json) printJson(enqueued);
+  else console.log(enqueued.id);
+}
+
+interface BackfillOptions extends JsonOption {
+  from: Date;
+  to?: Date;
+  allAtOnce?: boolean;
+}
+
+export async function backfill(name: string, options: BackfillOptions): Promise<void> {
+  const { from, to = new Date(), allAtOnce = false, json } = options;
+  const ticks = await withSchedules((schedules) =>
+    schedules.backfill(name, { from, to, oneByOne: !allAtOnce }),
+  );
+  if (json) printJson(ticks);
+  else if (ticks.length === 0) console.log('The entry has no tick in that range.');
+  else console.log(`${ticks.length} runs follow.`);
+}
+
+export async function remove(name: string, { json }: JsonOption): Promise<void> {
+  await withSchedules((schedules) => schedules.remove(name));
+  if (json) printJson({ name, removed: true });
+  else console.log(`Removed ${name}.`);
 }
 
 function entryFields(options: EntryOptions): Partial<ScheduleEntryOptions> {
@@ -203,7 +111,7 @@ function entryFields(options: EntryOptions): Partial<ScheduleEntryOptions> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-async function show(name: string, { json }: JsonOption): Promise<void> {
+export async function show(name: string, { json }: JsonOption): Promise<void> {
   const { entry, upcoming } = await withSchedules(async (schedules) => ({
     entry: await schedules.get(name),
     upcoming: await schedules.upcoming(name, SHOWN_TIMES),
@@ -213,11 +121,12 @@ async function show(name: string, { json }: JsonOption): Promise<void> {
     return;
   }
   printEntries([entry]);
-  const { last_run: run, last_missed: missed } = entry.state;
-  if (run !== null) console.log(`\nLast run: ${run.id}, for ${run.tick}: ${run.outcome ?? 'under way'}`);
+  const { last_run: lastRun, last_missed: missed } = entry.state;
+  if (lastRun !== null)
+    console.log(`\nLast run: ${lastRun.id}, for ${lastRun.tick}: ${lastRun.outcome ?? 'running'}`);
   if (missed !== null)
     console.log(`Last missed: ${missed.since} to ${missed.until}, because ${MISS_WORDS[missed.reason]}`);
-  console.log(`\nNext times in ${entry.time_zone}:`);
+  console.log(`\nNext runs in ${entry.time_zone}:`);
   for (const time of upcoming) {
     const { time_zone: timeZone } = entry;
     const local = time.toLocaleString('sv-SE', { timeZone, timeZoneName: 'shortOffset' });
@@ -226,31 +135,43 @@ async function show(name: string, { json }: JsonOption): Promise<void> {
   }
 }
 
-const MISS_WORDS = { down: 'no scheduler ran', overlap: 'an earlier run went on' } as const;
+const MISS_WORDS = { down: 'no scheduler ran', overlap: 'an earlier run had not ended' } as const;
 
 function printEntries(entries: readonly ScheduleView[]): void {
   if (entries.length === 0) {
-    console.log('There is no entry. The scheduler adds those of the code when it first runs.');
+    console.log('The schedule is empty. The scheduler adds the built-in entries when it first runs.');
     return;
   }
   printTable(
-    ['entry', 'when', 'queue', 'next', 'last run', 'outcome', 'fired', 'missed', ''],
+    ['entry', flexible('when'), 'queue', 'next', 'last run', 'outcome', 'runs', 'missed', flexible('notes')],
     entries.map(
       ({ name, cron, every_ms: everyMs, time_zone: zone, queue, next, state, paused, warnings }) => [
         name,
-        cron === undefined
-          ? `every ${durationText(everyMs ?? 0)}`
-          : `${cron}${zone === 'UTC' ? '' : ` ${zone}`}`,
+        cadenceText({ cron, everyMs, zone }),
         queue,
-        next,
-        state.last_run?.tick ?? null,
-        state.last_run === null ? null : (state.last_run.outcome ?? 'under way'),
+        ago(next),
+        ago(state.last_run?.tick ?? null),
+        state.last_run === null ? null : (state.last_run.outcome ?? 'running'),
         state.fired,
         state.missed,
         [...(paused === null ? [] : [`paused: ${paused.reason}`]), ...warnings].join('; '),
       ],
     ),
   );
+}
+
+/** An entry has a cron expression or an interval; the other is absent, or null after an edit. */
+function cadenceText({
+  cron,
+  everyMs,
+  zone,
+}: {
+  cron?: string | null | undefined;
+  everyMs?: number | null | undefined;
+  zone: string;
+}): string {
+  if (cron) return `${cron}${zone === 'UTC' ? '' : ` ${zone}`}`;
+  return everyMs ? `every ${durationText(everyMs)}` : 'never';
 }
 
 function report(entry: ScheduleView, { json }: JsonOption): void {
@@ -267,10 +188,4 @@ function withSchedules<T>(work: (schedules: Schedules) => Promise<T>): Promise<T
       await schedules.close();
     }
   });
-}
-
-function parseTime(text: string): Date {
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time;
-  throw new InvalidArgumentError('Give a time such as 2026-11-20T03:00:00Z.');
 }

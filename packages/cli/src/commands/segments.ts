@@ -1,68 +1,48 @@
 import { computeCdpSegment } from '@stratum/shared';
 import { listSegments, saveSegment, type Segment } from '@stratum/shared/customer-data';
-import { Command } from 'commander';
+import { typed } from '../frame/invocation.js';
 import { readJson } from '../input-file.js';
-import { printJson, printTable } from '../output.js';
-import { asTenant, tenantCommand, type TenantOptions } from '../tenant-session.js';
+import { ago, flexible, printJson, printTable } from '../output.js';
+import { asTenant, type TenantOptions } from '../tenant-session.js';
 
-export function segmentsCommand(): Command {
-  return new Command('segments')
-    .description('Segments of customers: list, show, save.')
-    .addCommand(
-      tenantCommand(
-        'segments',
-        'list',
-        'List the segments of a tenant and how many profiles are in them.',
-        '--tenant 1',
-      ).action(async (options: TenantOptions) => {
-        const segments = await read(options);
-        if (options.json) printJson(segments);
-        else if (segments.length === 0)
-          console.log('There are no segments. Make one with `stratum segments save`.');
-        else printSegments(segments);
-      }),
-    )
-    .addCommand(
-      tenantCommand('segments', 'show', 'Show the definition of a segment.', '"Left the basket" --tenant 1')
-        .argument('<name>', 'name of the segment')
-        .action(async (name: string, options: TenantOptions) => {
-          const segments = await read(options);
-          const segment = segments.find((each) => each.name === name);
-          if (segment === undefined)
-            throw new Error(`The tenant has no segment "${name}". See \`stratum segments list\`.`);
-          if (options.json) printJson(segment);
-          else {
-            printSegments([segment]);
-            console.log(JSON.stringify(segment.definition, undefined, 2));
-          }
-        }),
-    )
-    .addCommand(
-      tenantCommand(
-        'segments',
-        'save',
-        'Make a segment, or replace the definition of the one of that name, and compute it.',
-        '"Left the basket" segment.json --tenant 1',
-      )
-        .argument('<name>', 'name of the segment')
-        .argument('[file]', 'its definition as JSON (docs/operate/segments.md); - is standard input', '-')
-        .action(async (name: string, file: string, options: TenantOptions) => {
-          const { tenant, json } = options;
-          const definition = await readJson(file, 'The definition');
-          let task = '';
-          const id = await asTenant({ tenant, subject: 'segment' }, async ({ client, tell, afterCommit }) => {
-            const saved = await saveSegment(client, { name, definition });
-            await tell('segment.saved', saved, { name, definition });
-            afterCommit(async (tasks) => {
-              const payload = { segment_id: saved, tenant_id: tenant };
-              task = (await tasks.enqueue(computeCdpSegment, payload)).id;
-            });
-            return saved;
-          });
-          if (json) printJson({ id, name, computation: task });
-          else console.log(`Saved “${name}”. Its members are being found: stratum result ${task} --wait 60s`);
-        }),
+export async function list(options: TenantOptions): Promise<void> {
+  const segments = await read(options);
+  if (options.json) printJson(segments);
+  else if (segments.length === 0)
+    console.log(
+      `No segments. Create one with: ${typed(`segments save <name> <file> --tenant ${options.tenant}`)}`,
     );
+  else printSegments(segments);
+}
+
+export async function show(name: string, options: TenantOptions): Promise<void> {
+  const segment = (await read(options)).find((each) => each.name === name);
+  if (segment === undefined)
+    throw new Error(
+      `Tenant ${options.tenant} has no segment "${name}". List its segments with: ${typed(`segments list --tenant ${options.tenant}`)}`,
+    );
+  if (options.json) {
+    printJson(segment);
+    return;
+  }
+  printSegments([segment]);
+  console.log(JSON.stringify(segment.definition, undefined, 2));
+}
+
+export async function save(name: string, file: string, { tenant, json }: TenantOptions): Promise<void> {
+  const definition = await readJson(file, 'The definition');
+  let task = '';
+  const id = await asTenant({ tenant, subject: 'segment' }, async ({ client, audit, afterCommit }) => {
+    const saved = await saveSegment(client, { name, definition });
+    await audit('segment.saved', saved, { name, definition });
+    afterCommit(async (tasks) => {
+      const payload = { segment_id: saved, tenant_id: tenant };
+      task = (await tasks.enqueue(computeCdpSegment, payload)).id;
+    });
+    return saved;
+  });
+  if (json) printJson({ id, name, computation: task });
+  else console.log(`Saved “${name}”. Follow its computation with: ${typed(`result ${task} --wait 60s`)}`);
 }
 
 function read({ tenant }: TenantOptions): Promise<Segment[]> {
@@ -71,12 +51,12 @@ function read({ tenant }: TenantOptions): Promise<Segment[]> {
 
 function printSegments(segments: readonly Segment[]): void {
   printTable(
-    ['id', 'name', 'profiles', 'computed', 'depends on'],
+    ['id', flexible('name'), 'profiles', 'computed', 'depends on'],
     segments.map((segment) => [
-      segment.id,
+      String(segment.id),
       segment.name,
       segment.profileCount,
-      segment.lastComputedAt?.toISOString() ?? null,
+      ago(segment.lastComputedAt),
       segment.dependsOn.join(', ') || null,
     ]),
   );

@@ -1,8 +1,8 @@
 import type { TaskContract } from '@stratum/jobs';
 import { TASKS } from '@stratum/shared';
-import { Command } from 'commander';
 import { payloadSchema, resultSchema } from '../contracts/json-schemas.js';
-import { printJson, printTable, styled } from '../output.js';
+import { typed } from '../frame/invocation.js';
+import { printJson, printTable, styled, wrapped } from '../output.js';
 import { fieldsOf, type Field } from '../schema-view.js';
 import { findTask } from '../task-contracts.js';
 
@@ -10,40 +10,19 @@ interface JsonOption {
   json?: boolean;
 }
 
-export function tasksCommand(): Command {
-  return new Command('tasks')
-    .description('The tasks that there are: what each does, takes and returns.')
-    .addCommand(
-      new Command('list')
-        .description('List the tasks by queue.')
-        .option('--queue <queue>', 'only those of this queue')
-        .option('--json', 'print JSON')
-        .addHelpText('after', '\nExample:\n  stratum tasks list --queue ml')
-        .action(list),
-    )
-    .addCommand(
-      new Command('show')
-        .description("Show one task: its payload's fields, its result, its retries and limits.")
-        .argument('<task>', 'name of the task')
-        .option('--json', 'print JSON, with the JSON Schemas')
-        .addHelpText('after', '\nExample:\n  stratum tasks show sync_campaign_data')
-        .action(show),
-    );
-}
-
-function list({ queue, json }: { queue?: string } & JsonOption): void {
+export function list({ queue, json }: { queue?: string } & JsonOption): void {
   const contracts = TASKS.filter((contract) => queue === undefined || contract.queue === queue);
   if (contracts.length === 0)
-    throw new Error(`There is no queue "${queue}". \`stratum queues\` shows those that there are.`);
+    throw new Error(`There is no queue "${queue}". List the queues with: ${typed('queues')}`);
   if (json) printJson(contracts.map((contract) => factsOf(contract)));
   else
     printTable(
-      ['task', 'queue', 'what it does'],
+      ['task', 'queue', wrapped('description')],
       contracts.map((contract) => [contract.name, contract.queue, contract.description]),
     );
 }
 
-function show(name: string, { json }: JsonOption): void {
+export function show(name: string, { json }: JsonOption): void {
   const contract = findTask(name);
   const payload = payloadSchema(contract, 'draft-2020-12');
   const result = resultSchema(contract, 'draft-2020-12');
@@ -52,9 +31,7 @@ function show(name: string, { json }: JsonOption): void {
     return;
   }
   const { retry, limits } = contract;
-  console.log(
-    `${styled('bold', contract.name)}  in the queue ${contract.queue}, ${contract.priority} priority`,
-  );
+  console.log(`${styled('bold', contract.name)}  queue ${contract.queue}, ${contract.priority} priority`);
   console.log(`${contract.description}\n`);
   const retries = retry.maxRetries === undefined ? 'retries as configured' : `${retry.maxRetries} retries`;
   console.log(
@@ -63,7 +40,7 @@ function show(name: string, { json }: JsonOption): void {
   printFields('Payload', fieldsOf(payload));
   console.log();
   printFields('Result', fieldsOf(result));
-  console.log(`\n  stratum call ${name} '${JSON.stringify(exampleOf(fieldsOf(payload)))}' --wait`);
+  console.log(`\n  ${typed(`call ${name} '${JSON.stringify(exampleOf(fieldsOf(payload)))}' --wait`)}`);
 }
 
 function factsOf({
@@ -92,8 +69,8 @@ function printFields(title: string, fields: readonly Field[]): void {
   }
   console.log(`${title}:`);
   printTable(
-    ['field', 'type', '', 'notes'],
-    fields.map(({ name, type, required, notes }) => [name, type, required ? 'required' : '', notes]),
+    ['field', wrapped('type'), 'required', wrapped('notes')],
+    fields.map(({ name, type, required, notes }) => [name, type, required ? 'yes' : 'no', notes]),
   );
 }
 

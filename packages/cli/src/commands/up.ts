@@ -1,24 +1,19 @@
 import { DEMO_WRITE_KEY } from '../demonstration/index.js';
-import { Command, InvalidArgumentError } from 'commander';
-import { tellFailure } from '../frame/failure.js';
-import { describeError, printJson, printTable, styled } from '../output.js';
+import { reportFailure } from '../frame/failure.js';
+import { typed } from '../frame/invocation.js';
+import { describeError, flexible, printJson, printTable, styled } from '../output.js';
 import { runFirstSync, type SyncedPlatform } from '../stack/first-sync.js';
+import { choosePorts, type Ports } from '../stack/port-settings.js';
 import { claimHome, type Addresses } from '../stack/run-file.js';
+import { FAST_SPEED } from './up.command.js';
 import { hidePassword } from './status.js';
 
-interface UpOptions {
+interface UpOptions extends Partial<Ports> {
   once?: boolean;
   json?: boolean;
-  natsPort: number;
-  natsMonitorPort: number;
-  databasePort: number;
-  sandboxPort: number;
-  apiPort: number;
   fastClock?: number | true;
 }
 
-/** A day in four minutes. */
-const FAST_SPEED = 360;
 const DAY_MS = 86_400_000;
 
 /** Steps of the start. With `--json` they go to standard error, and the report alone to standard output. */
@@ -27,40 +22,10 @@ function say(message: string, json: boolean | undefined): void {
   else console.log(message);
 }
 
-export function upCommand(): Command {
-  return new Command('up')
-    .description('Run the whole platform on this machine, and sync the demonstration tenant once.')
-    .option('--once', 'stop after the first sync')
-    .option('--nats-port <port>', 'port of the NATS server; 0: any free one', parsePort, 4222)
-    .option(
-      '--nats-monitor-port <port>',
-      "port of the NATS server's monitoring; 0: any free one",
-      parsePort,
-      8222,
-    )
-    .option('--database-port <port>', 'port of PostgreSQL; 0: any free one', parsePort, 54_320)
-    .option('--sandbox-port <port>', 'port of the sandbox; 0: any free one', parsePort, 8100)
-    .option('--api-port <port>', 'port of the HTTP API; 0: any free one', parsePort, 8000)
-    .option(
-      '--fast-clock [speed]',
-      `show the last day of the schedule first, so many times as fast; default: ${FAST_SPEED}`,
-      parseSpeed,
-    )
-    .option(
-      '--json',
-      'print what was synced and where everything listens as JSON; steps go to standard error',
-    )
-    .addHelpText(
-      'after',
-      '\nExamples:\n  stratum up\n  stratum up --once --json\n  stratum up --fast-clock\n\nNATS_URL and DATABASE_URL name servers of your own; the embedded one is then not started.\nData are kept under .stratum/ (STRATUM_HOME moves it).',
-    )
-    .action(up);
-}
-
 /** Why the platform stops. */
 type End = { failure: string } | { signal: NodeJS.Signals };
 
-async function up(options: UpOptions): Promise<void> {
+export async function up(options: UpOptions): Promise<void> {
   const { json } = options;
   const progress = (message: string): void => say(`${json ? '·' : styled('dim', '·')} ${message}`, json);
   // Loaded only here: the parts of the stack are most of what the command would load.
@@ -71,7 +36,7 @@ async function up(options: UpOptions): Promise<void> {
   await claimHome();
   const ended = endOfRun();
   const stack = await startStack({
-    ...options,
+    ...(await choosePorts(options)),
     schedulerSettings: schedulerSettings(options.fastClock),
     onProgress: progress,
     signal: ended.signal,
@@ -106,7 +71,7 @@ async function up(options: UpOptions): Promise<void> {
     end = { failure: describeError(error, false) };
   }
   if (end !== undefined && 'failure' in end) {
-    if (json) tellFailure(new Error(end.failure), { verbose: false, json });
+    if (json) reportFailure(new Error(end.failure), { verbose: false, json });
     else console.error(styled('red', `\n${end.failure}`));
     process.exitCode = 1;
   }
@@ -136,7 +101,7 @@ function report(
 ): void {
   console.log(`\n${styled('bold', 'Campaigns of the demonstration tenant')}`);
   printTable(
-    ['platform', 'campaigns', 'days', 'daily rows', 'new or changed', 'seconds', ''],
+    ['platform', 'campaigns', 'days', 'daily rows', 'new or changed', 'seconds', flexible('state')],
     synced.map((each) => [
       each.platform,
       each.campaigns,
@@ -157,18 +122,18 @@ function report(
   if (fastClock !== undefined) {
     const durationS = Math.ceil(DAY_MS / speedOf(fastClock) / 1000);
     console.log(
-      `\nThe schedule runs through its last 24 hours in ${durationS} seconds. Watch it: npx stratum schedules list, npx stratum events`,
+      `\nThe schedule replays its last 24 hours in ${durationS} seconds. Follow it with: ${typed('schedules list')} and ${typed('events')}`,
     );
   }
   console.log(`
 Next:
-  npx stratum status                 what runs and what the queues hold
-  npx stratum schedules list         when each job runs next, and how it went
-  npx stratum call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait
-  npx stratum keys create me --tenant 1        a key for the HTTP API; its routes: ${addresses.api}/docs
+  ${typed('status').padEnd(34)} show what runs and what the queues hold
+  ${typed('schedules list').padEnd(34)} show when each job runs next, and how it ended
+  ${typed(`call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait`)}
+  ${typed('keys create me --tenant 1').padEnd(34)} create a key for the HTTP API; its routes: ${addresses.api}/docs
   curl -u ${DEMO_WRITE_KEY}: ${addresses.api}/v1/track -d '{"userId":"me","event":"Product Viewed"}'
-  npx stratum profiles show me --tenant 1
-  psql "$(npx stratum status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
+  ${typed('profiles show me --tenant 1')}
+  psql "$(${typed('status --json')} | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
 }
 
 function schedulerSettings(fastClock: number | true | undefined): NodeJS.ProcessEnv {
@@ -181,16 +146,4 @@ function schedulerSettings(fastClock: number | true | undefined): NodeJS.Process
 
 function speedOf(fastClock: number | true): number {
   return fastClock === true ? FAST_SPEED : fastClock;
-}
-
-function parseSpeed(text: string): number {
-  const speed = Number(text);
-  if (speed >= 1 && speed <= 100_000) return speed;
-  throw new InvalidArgumentError('Give a speed from 1 to 100000.');
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new InvalidArgumentError('Give a port from 0 to 65535.');
 }

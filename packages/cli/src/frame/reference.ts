@@ -1,9 +1,9 @@
 /** The reference of the command: every command's own help, as a page. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { printJson } from '../output.js';
-import { ROOT } from '../stack/run-file.js';
+import { root } from './frame.js';
+import { typed } from './invocation.js';
 
 const WIDTH = 110;
 
@@ -11,22 +11,24 @@ const INTRODUCTION = `# The \`stratum\` command
 
 <!-- Written by \`stratum reference\` from the commands' own help; a test compares it. -->
 
-\`npx stratum\` in this repository, or \`ln -s "$PWD/packages/cli/bin/stratum.js" ~/.local/bin/stratum\` once, and \`stratum\` anywhere.
+Run \`npx stratum\` in this repository. To run \`stratum\` anywhere, link it once: \`ln -s "$PWD/packages/cli/bin/stratum.js" ~/.local/bin/stratum\`.
 
-It works on the local stack where one runs (\`npm start\`), else on what \`NATS_URL\` and \`DATABASE_URL\` name; see
-[Configuration](configuration.md). Tables are for people. With \`--json\` it prints one JSON document on standard output (a line for each
-event in \`stratum events\`) and, when something fails, one like this on standard error:
+Commands use the local stack while one runs (\`npm start\`), else the servers that \`NATS_URL\` and \`DATABASE_URL\` name; see
+[Configuration](configuration.md). Tables are for people: on a terminal they fit its width; elsewhere every row is complete and on one line.
+With \`--json\`, a command prints one JSON document on standard output (\`stratum events\`: one on each line) and, when it fails, one
+like this as the last line of standard error:
 
 \`\`\`json
 { "error": { "code": "invalid_payload", "message": "The payload of task …" } }
 \`\`\`
 
-\`code\` is stable: that of the framework's error, \`usage\` for a command line that cannot be read, \`failed\` for the rest. The exit code is
-0 when it worked, 1 when it did not: also when the task that was waited for has failed, and when nobody answered.
+\`code\` is stable: the code of the framework's error, \`usage\` for a wrong command line, \`connection_failed\` and \`database_unreachable\` for
+servers that do not answer, \`failed\` for all other errors. The exit code is 0 on success and 1 on failure, also when the task that a
+command waited for has failed, and when no worker answered; 130 after Ctrl-C.
 
 ## Completion
 
-Commands, options, names of tasks, queues and, while a stack runs, of schedule entries and workers are completed by the Tab key:
+The Tab key completes commands, options, names of tasks and queues and, while a stack runs, of schedule entries and workers:
 
 \`\`\`sh
 echo 'source <(stratum completion bash)' >> ~/.bashrc                      # bash
@@ -35,27 +37,23 @@ stratum completion fish > ~/.config/fish/completions/stratum.fish          # fis
 \`\`\`
 `;
 
-export function referenceCommand(program: Command): Command {
-  return new Command('reference')
-    .description("Write the reference from the commands' own help.")
-    .addOption(
-      new Option('--out <file>', 'where to').default(
-        join(ROOT, 'docs', 'reference', 'cli.md'),
-        'docs/reference/cli.md',
-      ),
-    )
-    .option('--check', 'write nothing; fail when the file is not that of this version')
-    .option('--json', 'print JSON')
-    .action(async ({ out, check, json }: { out: string; check?: boolean; json?: boolean }) => {
-      const page = referencePage(program);
-      if (!check) await writeFile(out, page);
-      else if ((await readFile(out, 'utf8').catch(() => '')) !== page)
-        throw new Error(
-          `${out} is not of this version. Run \`stratum reference\` and commit what it writes.`,
-        );
-      if (json) printJson({ file: out });
-      else console.log(check ? `${out} is of this version.` : `Wrote ${out}.`);
-    });
+interface ReferenceOptions {
+  out: string;
+  check?: boolean;
+  json?: boolean;
+}
+
+/** Writes the page, or checks it. */
+export async function writeReference(
+  { out, check, json }: ReferenceOptions,
+  command: Command,
+): Promise<void> {
+  const page = referencePage(root(command));
+  if (!check) await writeFile(out, page);
+  else if ((await readFile(out, 'utf8').catch(() => '')) !== page)
+    throw new Error(`${out} is out of date. Run ${typed('reference')} and commit the file that it writes.`);
+  if (json) printJson({ file: out });
+  else console.log(check ? `${out} is up to date.` : `Wrote ${out}.`);
 }
 
 function referencePage(program: Command): string {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { homeFolder } from './run-file.js';
+import { homeFolder } from './home.js';
 
 const KEY_BYTES = 32;
 const keyFile = (): string => join(homeFolder(), 'credentials.key');

@@ -1,14 +1,11 @@
-/** Says who is in the way before a server stumbles over it. */
+/** Checks that ports are free before a server needs them. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import type { PortSetting } from './port-settings.js';
 
-export interface WantedPort {
-  /** What wants to listen there. */
-  part: string;
+export interface WantedPort extends Pick<PortSetting, 'part' | 'flag'> {
   /** 0 is any free port and always free. */
   port: number;
-  /** The flag that chooses another one. */
-  flag: string;
 }
 
 const HOST = '127.0.0.1';

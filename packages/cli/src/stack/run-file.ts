@@ -1,12 +1,9 @@
 /** `.stratum/run.json`: where everything of the running local stack listens. */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { commandLineOf } from '@stratum/jobs/embedded';
 import { z } from 'zod';
-
-/** The repository's root: this file lies four folders below it, in the sources and in the build. */
-export const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+import { homeFolder } from './home.js';
 
 const addressesSchema = z.object({
   nats: z.string(),
@@ -21,11 +18,6 @@ export type Addresses = z.infer<typeof addressesSchema>;
 
 const runFileSchema = addressesSchema.extend({ pid: z.int().positive() });
 export type RunFile = z.infer<typeof runFileSchema>;
-
-/** Where the local stack keeps its data. `STRATUM_HOME` moves it. */
-export function homeFolder(): string {
-  return process.env['STRATUM_HOME'] || join(ROOT, '.stratum');
-}
 
 const runFile = (): string => join(homeFolder(), 'run.json');
 const claimFile = (): string => join(homeFolder(), 'up.pid');

@@ -19,15 +19,12 @@ import { endStalePostgres, startPostgres } from '../embedded/index.js';
 import { sandboxVariables } from './sandbox-variables.js';
 import { startChildService, type ChildService } from './child-service.js';
 import { ensureCredentialsKey } from './credentials-key.js';
+import { homeFolder } from './home.js';
+import { PORTS, rememberPorts, type PortKey, type Ports } from './port-settings.js';
 import { requireFreePorts } from './ports.js';
-import { homeFolder, releaseHome, removeRunFile, writeRunFile, type Addresses } from './run-file.js';
+import { releaseHome, removeRunFile, writeRunFile, type Addresses } from './run-file.js';
 
-export interface StackOptions {
-  natsPort: number;
-  natsMonitorPort: number;
-  databasePort: number;
-  sandboxPort: number;
-  apiPort: number;
+export interface StackOptions extends Ports {
   /** Settings of the scheduler alone. */
   schedulerSettings: NodeJS.ProcessEnv;
   /** Told of each step. */
@@ -101,6 +98,13 @@ class StackStarter {
       dashboard: null,
       sandbox: sandbox.url ?? null,
     };
+    await rememberPorts({
+      natsPort: process.env['NATS_URL'] ? null : addresses.nats,
+      natsMonitorPort: addresses.nats_monitor,
+      databasePort: process.env['DATABASE_URL'] ? null : database,
+      sandboxPort: addresses.sandbox,
+      apiPort: addresses.api,
+    });
     await writeRunFile(addresses);
     return {
       addresses,
@@ -134,24 +138,12 @@ class StackStarter {
   }
 
   private async checkPorts(): Promise<void> {
-    const { natsPort, natsMonitorPort, databasePort, sandboxPort, apiPort } = this.options;
     // A run that was killed leaves its servers on these ports.
     await Promise.all([endStaleNatsServer(natsFolder()), endStalePostgres(databaseFolder())]);
-    const wanted = [
-      { part: 'the sandbox', port: sandboxPort, flag: '--sandbox-port' },
-      { part: 'the API', port: apiPort, flag: '--api-port' },
-    ];
-    if (!process.env['NATS_URL']) {
-      wanted.push({ part: 'the NATS server', port: natsPort, flag: '--nats-port' });
-      wanted.push({
-        part: "the NATS server's monitoring",
-        port: natsMonitorPort,
-        flag: '--nats-monitor-port',
-      });
-    }
-    if (!process.env['DATABASE_URL'])
-      wanted.push({ part: 'PostgreSQL', port: databasePort, flag: '--database-port' });
-    await requireFreePorts(wanted);
+    const wanted: PortKey[] = ['sandboxPort', 'apiPort'];
+    if (!process.env['NATS_URL']) wanted.push('natsPort', 'natsMonitorPort');
+    if (!process.env['DATABASE_URL']) wanted.push('databasePort');
+    await requireFreePorts(wanted.map((key) => ({ ...PORTS[key], port: this.options[key] })));
   }
 
   /** Waits for both also when one fails: a server that starts afterwards would be left behind. */

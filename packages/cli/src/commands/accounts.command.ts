@@ -1,0 +1,53 @@
+import type { ArgumentDeclaration, TopLevelCommand } from '../frame/declaration.js';
+import { tenantOption } from '../frame/places.js';
+
+const account: readonly ArgumentDeclaration[] = [
+  {
+    name: '<platform>',
+    description: 'ad platform of the account',
+    choices: async () => (await import('@stratum/connectors/ad-platforms')).PLATFORM_NAMES,
+  },
+  { name: '<id>', description: 'id of the account, as the platform shows it' },
+];
+
+export const accountsCommand: TopLevelCommand = {
+  group: 'Tenants and their data',
+  name: 'accounts',
+  summary: 'Manage ad accounts.',
+  commands: [
+    {
+      name: 'list',
+      summary: 'List the ad accounts of a tenant.',
+      options: [tenantOption],
+      examples: ['--tenant 1'],
+      run: async () => (await import('./accounts.js')).list,
+    },
+    {
+      name: 'connect',
+      summary: 'Connect an ad account, or replace its credentials.',
+      description:
+        "Asks the platform for the account's name, currency and time zone first, and stores nothing when it refuses.",
+      arguments: account,
+      options: [
+        tenantOption,
+        {
+          flags: '--credentials <file>',
+          description: 'JSON file with the credentials; - reads standard input',
+          default: '-',
+        },
+        { flags: '--no-sync', description: 'do not sync its campaigns right away' },
+      ],
+      examples: ['meta act_1234567890 --tenant 1 --credentials meta.json'],
+      notes: async () => (await import('./accounts.js')).credentialFormats(),
+      run: async () => (await import('./accounts.js')).connect,
+    },
+    {
+      name: 'disconnect',
+      summary: 'Delete the credentials of an ad account. Its campaigns and their history remain.',
+      arguments: account,
+      options: [tenantOption],
+      examples: ['meta 1234567890 --tenant 1'],
+      run: async () => (await import('./accounts.js')).disconnect,
+    },
+  ],
+};

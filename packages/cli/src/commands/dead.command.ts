@@ -1,0 +1,81 @@
+import type { OptionDeclaration, TopLevelCommand } from '../frame/declaration.js';
+import { taskIdArgument } from '../frame/places.js';
+import { integer, json } from '../frame/value-types.js';
+
+const filter: OptionDeclaration[] = [
+  { flags: '--queue <queue>', description: 'only tasks of this queue' },
+  { flags: '--task <task>', description: 'only tasks of this type' },
+  { flags: '--tenant <id>', description: 'only tasks of this tenant' },
+  {
+    flags: '--reason <reason>',
+    description: 'only tasks dead-lettered for this reason',
+    choices: async () => (await import('@stratum/jobs')).DEAD_REASONS,
+  },
+  { flags: '--error <text>', description: 'only tasks whose error contains this text' },
+];
+const optionalId = { name: '[id]', description: 'id of the task' };
+const all = { flags: '--all', description: 'every dead letter that matches the filter' };
+
+export const deadCommand: TopLevelCommand = {
+  group: 'Tasks',
+  name: 'dead',
+  summary: 'List, show, replay and discard dead letters: tasks that failed for good.',
+  commands: [
+    {
+      name: 'list',
+      summary: 'List dead letters, oldest first.',
+      options: [
+        ...filter,
+        {
+          flags: '--limit <count>',
+          description: 'most dead letters to list',
+          type: integer(1, 10_000),
+          default: 50,
+        },
+        {
+          flags: '--after <sequence>',
+          description: 'the next page: the sequence that the page before printed',
+          type: integer(0),
+        },
+      ],
+      examples: ['--task sync_campaign_data --reason max_retries'],
+      run: async () => (await import('./dead.js')).list,
+    },
+    {
+      name: 'show',
+      summary: 'Show a dead letter with its payload and attempts.',
+      arguments: [taskIdArgument],
+      examples: ['my-id-1'],
+      run: async () => (await import('./dead.js')).show,
+    },
+    {
+      name: 'replay',
+      summary: 'Enqueue dead letters again with fresh retries: one, or all that match.',
+      arguments: [optionalId],
+      options: [
+        ...filter,
+        { flags: '--payload <json>', description: 'replace the payload', type: json },
+        all,
+        {
+          flags: '--rate <count>',
+          description: 'most replays per second',
+          type: integer(1, 100_000),
+          default: 100,
+        },
+      ],
+      examples: [
+        `my-id-1 --payload '{"tenant_id":1,"platform":"meta"}'`,
+        '--all --task sync_campaign_data --rate 10',
+      ],
+      run: async () => (await import('./dead.js')).replay,
+    },
+    {
+      name: 'discard',
+      summary: 'Delete dead letters: one, or all that match.',
+      arguments: [optionalId],
+      options: [...filter, all],
+      examples: ['--all --reason invalid_payload'],
+      run: async () => (await import('./dead.js')).discard,
+    },
+  ],
+};

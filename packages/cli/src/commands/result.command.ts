@@ -1,0 +1,20 @@
+import type { TopLevelCommand } from '../frame/declaration.js';
+import { taskIdArgument } from '../frame/places.js';
+import { duration } from '../frame/value-types.js';
+
+export const resultCommand: TopLevelCommand = {
+  group: 'Tasks',
+  name: 'result',
+  summary: "Show a task's state and result.",
+  description: 'Exits with 1 when the task failed or is unknown.',
+  arguments: [taskIdArgument],
+  options: [
+    {
+      flags: '--wait <timeout>',
+      description: 'wait until the task ends, for at most this time',
+      type: duration,
+    },
+  ],
+  examples: ['my-id-1 --wait 60s'],
+  run: async () => (await import('./result.js')).result,
+};

@@ -1,0 +1,51 @@
+import type { ArgumentDeclaration, TopLevelCommand } from '../frame/declaration.js';
+import { tenantOption } from '../frame/places.js';
+import { count, origins } from '../frame/value-types.js';
+
+const id: ArgumentDeclaration = { name: '<id>', description: 'id of the source', type: count };
+
+export const sourcesCommand: TopLevelCommand = {
+  group: 'HTTP API and webhooks',
+  name: 'sources',
+  summary: 'Manage sources of customer events and their write keys.',
+  commands: [
+    {
+      name: 'list',
+      summary: 'List the sources of a tenant.',
+      options: [tenantOption],
+      examples: ['--tenant 1'],
+      run: async () => (await import('./sources.js')).list,
+    },
+    {
+      name: 'create',
+      summary: 'Create a source. Its write key is shown only once.',
+      arguments: [{ name: '<name>', description: 'name of the source, such as "Web shop"' }],
+      options: [
+        tenantOption,
+        {
+          flags: '--origins <list>',
+          description: 'origins of pages that may send events, comma-separated; default: any',
+          type: origins,
+        },
+      ],
+      examples: ['"Web shop" --tenant 1 --origins https://shop.example.com'],
+      run: async () => (await import('./sources.js')).create,
+    },
+    {
+      name: 'rotate',
+      summary: 'Give a source a new write key. The previous one works for another week.',
+      arguments: [id],
+      options: [tenantOption],
+      examples: ['3 --tenant 1'],
+      run: async () => (await import('./sources.js')).rotate,
+    },
+    {
+      name: 'remove',
+      summary: 'Remove a source. Its events remain.',
+      arguments: [id],
+      options: [tenantOption],
+      examples: ['3 --tenant 1'],
+      run: async () => (await import('./sources.js')).remove,
+    },
+  ],
+};

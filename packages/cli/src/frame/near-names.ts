@@ -1,0 +1,27 @@
+/** Names like one that is unknown. */
+import { distance } from 'fastest-levenshtein';
+
+const MOST = 3;
+
+/** The nearest names, the nearest first; none when all are far off. */
+export function nearNames(word: string, names: readonly string[]): string[] {
+  const lower = word.toLowerCase();
+  return names
+    .map((name) => ({ name, far: farness(lower, name.toLowerCase()) }))
+    .filter(({ far }) => far <= 0.4)
+    .toSorted((a, b) => a.far - b.far)
+    .slice(0, MOST)
+    .map(({ name }) => name);
+}
+
+/** 0 for the same word, 1 for one that shares nothing. The start of a name, or a part of it, is near. */
+function farness(word: string, name: string): number {
+  if (word.length >= 3 && name.includes(word)) return name.startsWith(word) ? 0.1 : 0.2;
+  return distance(word, name) / Math.max(word.length, name.length);
+}
+
+/** `Did you mean "a" or "b"?`, or `otherwise` when nothing is near. */
+export function didYouMean(word: string, names: readonly string[], otherwise: string): string {
+  const near = nearNames(word, names).map((name) => `"${name}"`);
+  return near.length === 0 ? otherwise : `Did you mean ${near.join(' or ')}?`;
+}
