@@ -118,13 +118,17 @@ test('what is wrong is said before anything is stored', async () => {
     [['meta', 'nobody'], META, /digits only, for example act_/],
     [['google', '123'], SNAPCHAT, /ten digits/],
     [['snapchat', '123'], SNAPCHAT, /UUID/],
-    [['linkedin', '123'], META, /Allowed choices are meta, google, tiktok, snapchat/],
-    [['meta', '1'], 'a secret', /not a JSON object\. For meta it is a JSON object \{"accessToken"\}/],
-    [['google', '123-456-7890'], SNAPCHAT, /lack, or have wrong: developerToken\. For google/],
+    [['linkedin', '123'], META, /Allowed: meta, google, tiktok, snapchat/],
+    [['meta', '1'], 'a secret', /not a JSON object\. meta takes a JSON object \{"accessToken"\}/],
+    [
+      ['google', '123-456-7890'],
+      SNAPCHAT,
+      /Missing or invalid in the credentials: developerToken\. google takes/,
+    ],
     [
       ['meta', '1'],
       { accessToken: 'of somebody else' },
-      /not connected\. meta: .* It does not know these credentials/,
+      /not connected\. meta: .* The credentials are wrong or have expired/,
     ],
   ] as const) {
     const { code, stdout, stderr } = await stratum(['accounts', 'connect', ...args, ...TENANT], input);
@@ -133,13 +137,13 @@ test('what is wrong is said before anything is stored', async () => {
   }
   sandbox.inject({ platform: 'snapchat', kind: 'permission', times: 1 });
   const refused = await stratum(['accounts', 'connect', 'snapchat', uuid, ...TENANT], SNAPCHAT);
-  expect(refused.stderr).toMatch(/not good for this account/);
+  expect(refused.stderr).toMatch(/give no access to this account/);
   expect((await stratum(['accounts', 'connect', 'meta', '1', '--tenant', '7'], META)).stderr).toMatch(
     /There is no tenant 7/,
   );
   expect(await rowsOf()).toEqual([]);
   expect((await stratum(['tenants', 'create', 'X', '--time-zone', 'Mars/Olympus'])).stderr).toMatch(
-    /IANA time zone, for example Europe\/Zurich/,
+    /IANA time zone such as Europe\/Zurich/,
   );
   expect((await stratum(['tenants', 'create', 'X', '--currency', 'Taler'])).stderr).toMatch(/ISO 4217/);
 

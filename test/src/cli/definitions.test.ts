@@ -86,7 +86,7 @@ test('a rule is saved, evaluated, looked at and paused', async () => {
   expect((await stratum(['rules', 'list'])).stdout).toMatch(/Label.*paused.*20.*add_label/);
   // It is nobody else's.
   expect((await stratum(['rules', 'pause', 'Label'], undefined, 2)).stderr).toMatch(
-    /no rule "Label"\. See `stratum rules list`/,
+    /no rule "Label"\. List its rules with: npx stratum rules list --tenant 2/,
   );
 }, 120_000);
 

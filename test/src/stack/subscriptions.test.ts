@@ -29,7 +29,7 @@ test('a person can subscribe the sandbox to events, watch it fail, and send agai
     fetch(`${receiver}/${path}`, { method: 'PUT', body: JSON.stringify(body) });
   const received = async () => receivedSchema.parse(await (await fetch(receiver)).json()).received;
 
-  expect((await stratum('list')).output).toContain('There are no subscriptions');
+  expect((await stratum('list')).output).toContain('No subscriptions');
   expect(await stratum('create', 'http://10.0.0.1/', '--events', 'all')).toMatchObject({
     code: 1,
     output: expect.stringContaining('not on the public internet'),
