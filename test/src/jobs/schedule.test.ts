@@ -366,7 +366,7 @@ describe('people', () => {
     const from = new Date('2026-11-01T00:00:00Z');
     const filled = await schedules.backfill('daily', { from, to: new Date('2026-11-04T03:00:00Z') });
     await expect(schedules.backfill('daily', { from, to: new Date('2026-11-02T12:00:00Z') })).rejects.toThrow(
-      'still under way',
+      'still running',
     );
     await waitFor('the backfill', () => ticks.length === filled.length);
     expect(ticks).toEqual(['01', '02', '03', '04'].map((day) => `2026-11-${day}T03:00:00.000Z`));
@@ -378,19 +378,19 @@ describe('people', () => {
     [{ name: 'a', task: 'tick' }, 'give either cron or every_ms'],
     [{ name: 'a', task: 'tick', every_ms: 10 }, 'every_ms: must be at least 1000'],
     [{ name: 'a', task: 'tick', cron: '* * * * *', payload: { fail: 1 } }, 'fail'],
-    [{ name: 'a', task: 'tick', cron: 'x' }, 'cron: "x"'],
-  ])('are told what is wrong with %o', async (entry, message) => {
+    [{ name: 'a', task: 'tick', cron: 'x' }, 'cron expression "x" is not valid'],
+  ])('get the reason for refusing %o', async (entry, message) => {
     const { schedules } = await openBeat();
     await expect(schedules.add(entry)).rejects.toThrow(message);
     expect(await schedules.list()).toEqual([]);
   });
 
-  test('cannot edit or remove what stands in the code, and a pause of it outlives the next start', async () => {
+  test('cannot edit or remove an entry of the code, whose pause survives the next start', async () => {
     const { scheduler, schedules } = await openBeat();
     const first = await scheduler({ entries: [everyMinute()] });
     await waitFor('the entry', async () => (await schedules.list()).length === 1);
-    await expect(schedules.edit('minutely', { cron: '0 * * * *' })).rejects.toThrow('stands in the code');
-    await expect(schedules.remove('minutely')).rejects.toThrow('stands in the code');
+    await expect(schedules.edit('minutely', { cron: '0 * * * *' })).rejects.toThrow('declared in code');
+    await expect(schedules.remove('minutely')).rejects.toThrow('declared in code');
     await schedules.pause('minutely');
     await first.stop();
     await scheduler({ entries: [everyMinute({ cron: '*/5 * * * *' }), everyMinute({ name: 'another' })] });

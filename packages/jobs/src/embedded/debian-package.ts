@@ -1,6 +1,6 @@
 /**
- * Takes nats-server out of Debian's own package, whose version in `sid` is new enough on any release. apt checks the
- * signature; nothing is installed, no root is needed, and the system's package lists stay as they are.
+ * Extracts nats-server from Debian's package; the version in `sid` is new enough on any release. apt checks the signature. It installs
+ * nothing, needs no root, and leaves the system's package lists unchanged.
  */
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ const APT_TIMEOUT_MS = 120_000;
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const DEBIAN_URI = /\/debian\/?$/;
 
-/** Puts the server at `target`, all at once. Rejects where there is no apt or no mirror. */
+/** Creates the server at `target` atomically. Rejects on a system without apt or a mirror. */
 export async function fetchFromDebian(target: string): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'stratum-nats-'));
   try {
@@ -32,7 +32,7 @@ export async function fetchFromDebian(target: string): Promise<void> {
   }
 }
 
-/** Copies beside the target and renames, so that nobody ever sees half a file. */
+/** Copies beside the target and renames, so that no process sees a partial file. */
 export async function placeBinary(from: string, target: string): Promise<void> {
   const partial = `${target}.${process.pid}.part`;
   await copyFile(from, partial);
@@ -40,7 +40,7 @@ export async function placeBinary(from: string, target: string): Promise<void> {
   await rename(partial, target);
 }
 
-/** apt options for lists and sources of our own, with the mirror that this machine already uses. */
+/** apt options for separate lists and sources, with the mirror that the machine already uses. */
 async function privateSources(folder: string): Promise<string[]> {
   const targets = await runCommand(
     'apt-get',

@@ -1,12 +1,12 @@
-/** One process at a time, by a folder that only one can create. */
+/** A lock between processes: a folder, which only one of them can create. */
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 200;
-/** Older than any download takes: its owner was killed. */
+/** Longer than any download takes. The owner of an older lock was killed. */
 const STALE_AFTER_MS = 10 * 60_000;
 
-/** Runs `work` while holding the lock; waits for whoever holds it. */
+/** Waits for the lock, and runs `work` while holding it. */
 export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   while (!(await acquire(path))) await delay(POLL_MS);
   try {

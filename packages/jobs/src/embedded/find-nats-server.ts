@@ -1,4 +1,4 @@
-/** Finds a nats-server that is new enough: installed, cached, from Debian's packages, or from the official release. */
+/** Finds a recent nats-server: installed, cached, from Debian's packages, or from the official release. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAtLeast, MINIMUM_SERVER_VERSION } from '../broker/connect.js';
@@ -9,9 +9,9 @@ import { fetchRelease } from './release-archive.js';
 import { runCommand } from './run-command.js';
 
 export interface FindNatsServerOptions {
-  /** Where a fetched server is kept, as `<cacheDir>/bin/nats-server`. */
+  /** Folder for a fetched server: `<cacheDir>/bin/nats-server`. */
   cacheDir: string;
-  /** Told what is being done when it takes long. */
+  /** Receives progress messages of slow steps. */
   onProgress?: (message: string) => void;
 }
 
@@ -23,7 +23,7 @@ export interface NatsServerBinary {
 
 const VERSION_TIMEOUT_MS = 10_000;
 
-/** @throws JobsError `invalid_configuration` that says what was tried and what to do */
+/** @throws JobsError `invalid_configuration` that lists the attempts and the remedy */
 export async function findNatsServer(options: FindNatsServerOptions): Promise<NatsServerBinary> {
   const configured = process.env['NATS_SERVER_BIN'];
   const cached = join(options.cacheDir, 'bin', 'nats-server');
@@ -33,7 +33,7 @@ export async function findNatsServer(options: FindNatsServerOptions): Promise<Na
     (await usable(cached, 'cache'));
   if (found) return found;
   await mkdir(join(options.cacheDir, 'bin'), { recursive: true });
-  // Two processes that start at once fetch once.
+  // Two processes that start at the same time fetch it once.
   return withFileLock(
     `${cached}.lock`,
     async () => (await usable(cached, 'cache')) ?? fetchServer(cached, options),

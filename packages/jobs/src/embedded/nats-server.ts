@@ -12,7 +12,7 @@ import { endStaleProcess } from './stale-process.js';
 export interface NatsServerOptions {
   /** Path of the nats-server program. */
   binary: string;
-  /** Where streams are kept. Default: a temporary folder, removed at `stop`. */
+  /** Folder of the streams. Default: a temporary folder, removed at `stop`. */
   dataDir?: string;
   host?: string;
   /** Default 0: any free port. */
@@ -24,7 +24,7 @@ export interface NatsServerOptions {
    * loss can cost what was acknowledged since. A crash of the server alone costs nothing either way. Default `2m`, the server's own.
    */
   syncInterval?: string;
-  /** Called when the server ends without having been told to. */
+  /** Called when the server ends unexpectedly. */
   onExit?: (reason: string) => void;
 }
 
@@ -40,7 +40,7 @@ export interface NatsServer {
   stop(): Promise<void>;
 }
 
-/** Bytes: more than any disk of a developer's machine. */
+/** Bytes: more than the disk of any developer's machine. */
 const MAX_FILE_STORE = 2 ** 43;
 const START_TIMEOUT_MS = 15_000;
 const STOP_GRACE_MS = 5_000;
@@ -48,7 +48,7 @@ const POLL_MS = 10;
 
 const portsSchema = z.object({ nats: z.array(z.string()).min(1), monitoring: z.array(z.string()).min(1) });
 
-/** Resolves once the server is ready. Rejects with its own last words when it does not start. */
+/** Resolves once the server is ready. Rejects with its last log lines if it does not start. */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   const server = new ChildNatsServer(options);
   await server.start();
@@ -135,7 +135,7 @@ class ChildNatsServer implements NatsServer {
       `ports_file_dir: ${JSON.stringify(portsDir)}`,
       'jetstream {',
       `  store_dir: ${JSON.stringify(this.dataDir)}`,
-      // Limits of streams are reservations; by default all of them together may not exceed three quarters of the free disk.
+      // Stream limits are reservations, and by default their sum may not exceed three quarters of the free disk.
       `  max_file_store: ${MAX_FILE_STORE}`,
       `  sync_interval: ${JSON.stringify(this.options.syncInterval ?? '2m')}`,
       '}',
@@ -188,7 +188,7 @@ class ChildNatsServer implements NatsServer {
   }
 }
 
-/** A run that was killed can leave its server behind, and with it the lock on the data and the ports. */
+/** A killed run can leave its server behind, which holds the lock on the data and the ports. */
 export async function endStaleNatsServer(dataDir: string): Promise<void> {
   const pidFile = pidFileIn(dataDir);
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim());

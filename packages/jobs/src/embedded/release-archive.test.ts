@@ -1,4 +1,4 @@
-/** Against a download server of our own: what a corrupted or missing archive leads to. */
+/** Corrupted and missing archives, from a local download server. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,9 +17,9 @@ beforeEach(async () => {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
 });
 
-/** Serves any archive that is asked for, made to fit its name, and its checksum. */
+/** Serves an archive that matches any requested name, and its checksum. */
 async function serve(checksumOf: (archive: Buffer) => string): Promise<string> {
-  // The sums are asked for together with the archive, whose name this server does not know before.
+  // The client requests the sums together with the archive, and this server learns the name from that request.
   let tell: (archive: { file: string; body: Buffer }) => void;
   const asked = new Promise<{ file: string; body: Buffer }>((resolve) => (tell = resolve));
   const archiveFor = async (name: string): Promise<Buffer> => {

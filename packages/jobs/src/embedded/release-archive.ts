@@ -1,4 +1,4 @@
-/** Takes nats-server out of its official release archive, checksum verified. */
+/** Extracts nats-server from its official release archive after verifying the checksum. */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,8 +14,8 @@ const UNPACK_TIMEOUT_MS = 60_000;
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm7' };
 
 /**
- * Puts the server at `target`. Rejects for a platform without an archive, and when the checksum does not match.
- * @param downloads where archives and `SHA256SUMS` lie
+ * Creates the server at `target`. Rejects for a platform without an archive and for a checksum mismatch.
+ * @param downloads base URL of the archives and `SHA256SUMS`
  */
 export async function fetchRelease(target: string, downloads: string = DOWNLOADS): Promise<void> {
   const architecture = ARCHITECTURES[process.arch];

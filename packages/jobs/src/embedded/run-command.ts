@@ -1,10 +1,10 @@
-/** Runs a program to its end. */
+/** Runs a program to completion. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Its standard output; rejects with the program's own words when it fails or takes longer than `timeoutMs`. */
+/** Returns its standard output. Rejects with the program's own message if it fails or exceeds `timeoutMs`. */
 export async function runCommand(
   program: string,
   args: readonly string[],
@@ -23,7 +23,7 @@ export async function runCommand(
   }
 }
 
-/** Node's own message repeats the command line first; a failing program's reason is on standard error. */
+/** Node's message begins with the command line; the program's reason is on standard error. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const words = 'stderr' in error && typeof error.stderr === 'string' ? error.stderr.trim() : '';

@@ -1,4 +1,4 @@
-/** Ends a server that a killed run left behind. */
+/** Terminates a server that a killed run left behind. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runCommand } from './run-command.js';
@@ -7,8 +7,8 @@ const POLL_MS = 20;
 const PS_TIMEOUT_MS = 5_000;
 
 /**
- * Ends the process of that number when `isOurs` says so of its command line (the number may belong to another program by now), first
- * by the signal, after the grace time by SIGKILL. Resolves when it is gone.
+ * Terminates the process with this id if `isOurs` accepts its command line, because another program may have the id by now. Sends the
+ * signal first, and SIGKILL after the grace time. Resolves when the process is gone.
  */
 export async function endStaleProcess(
   pid: number,
@@ -29,7 +29,7 @@ export async function endStaleProcess(
   }
 }
 
-/** Program and arguments of a running process; empty when there is none of that number. */
+/** Program and arguments of a running process; empty if no process has this id. */
 export async function commandLineOf(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ');

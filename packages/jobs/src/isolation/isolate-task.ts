@@ -1,4 +1,4 @@
-/** Handlers that run in threads of their own, so that they can be ended. */
+/** Handlers that run in threads of their own, so that they can be terminated. */
 import { MessageChannel } from 'node:worker_threads';
 import type { z } from 'zod';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
@@ -10,15 +10,15 @@ import { Threads, type ThreadOptions } from './threads.js';
 export interface IsolationOptions extends ThreadOptions {
   /** The JavaScript module that exports the handler: `new URL('./handler.js', import.meta.url)`. */
   module: URL;
-  /** Which export is the handler. Default `default`. */
+  /** Name of the export that is the handler. Default `default`. */
   export?: string;
-  /** Given to the handler as its third argument, cloned: addresses and settings that a thread cannot share otherwise. */
+  /** Passed to the handler as its third argument, cloned: addresses and settings, which a thread cannot share otherwise. */
   data?: unknown;
 }
 
 /**
- * Binds a handler in a module of its own to a contract. It runs in a worker thread, which is terminated when the attempt is ended
- * from outside, whatever it is doing. Payload and result are cloned.
+ * Binds a handler in a module of its own to a contract. It runs in a worker thread, which is terminated when the attempt is aborted,
+ * even in a busy loop. Payload and result are cloned.
  * @throws JobsError `invalid_options`
  */
 export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(

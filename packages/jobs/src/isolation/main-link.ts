@@ -1,4 +1,4 @@
-/** The thread's end of the line to the main thread, for one attempt. */
+/** The thread's end of the channel to the main thread, for one attempt. */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
@@ -23,7 +23,7 @@ export class MainLink {
   }
 
   get signal(): AbortSignal {
-    // Whoever computes without ever awaiting receives no events, but still learns of the abort when it asks.
+    // A handler that never awaits receives no events, but still sees the abort when it checks the signal.
     for (let next = this.next(); next !== undefined; next = this.next()) this.receive(next);
     return this.controller.signal;
   }
@@ -57,7 +57,7 @@ export class MainLink {
     this.send({ kind: 'threw', thrown: packThrown(error) });
   }
 
-  /** @template Answer what the main thread answers to this kind of question */
+  /** @template Answer the main thread's answer to this kind of call */
   private ask<Answer>(question: (call: number) => FromThread): Promise<Answer> {
     const call = ++this.lastCall;
     return new Promise<Answer>((resolve, reject) => {

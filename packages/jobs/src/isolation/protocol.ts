@@ -1,4 +1,4 @@
-/** What an isolated attempt and the main thread tell each other. Everything here can be cloned. */
+/** Messages between an isolated attempt and the main thread. All of them can be cloned. */
 import type { MessagePort } from 'node:worker_threads';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import type { TaskContext } from '../worker/context.js';
@@ -22,11 +22,11 @@ export type AttemptFacts = Pick<
 >;
 
 export interface Job {
-  /** Address of the module, and the export that is the handler. */
+  /** URL of the module, and the export that is the handler. */
   module: string;
   exportName: string;
   payload: unknown;
-  /** What the handler was bound with. */
+  /** The `data` that the handler was bound with. */
   data: unknown;
   facts: AttemptFacts;
   logLevel: string;
@@ -45,6 +45,6 @@ export type FromThread =
 
 export type ToThread =
   | { kind: 'abort'; reason: Thrown }
-  /** What a call came to. */
+  /** The outcome of a call. */
   | { kind: 'answered'; call: number; answer: unknown }
   | { kind: 'refused'; call: number; thrown: Thrown };

@@ -1,4 +1,4 @@
-/** The context of an attempt inside a thread: the same interface, kept by messages to the main thread. */
+/** The context of an attempt inside a thread: the same interface, implemented by messages to the main thread. */
 import type { z } from 'zod';
 import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
@@ -32,7 +32,7 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
     },
     previous: () => link.previous(),
     startWorkflow: async (definition, options = {}) => {
-      // Contracts cannot leave the thread; what they say of the steps is written into the definition.
+      // Contracts cannot leave the thread, so the options of the steps are written into the definition.
       const { definition: resolved } = resolveDefinition(definition, {
         contracts: [],
         tenant: options.tenant === undefined ? undefined : String(options.tenant),
@@ -45,7 +45,7 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
   };
 }
 
-/** Checks a child against its contract, which cannot leave the thread; what it says of the child goes along as options. */
+/** Checks a child against its contract. The contract cannot leave the thread, so its settings travel as options. */
 function composeChild<Input extends z.ZodType>(
   link: MainLink,
   contract: TaskContract<Input>,
@@ -54,7 +54,7 @@ function composeChild<Input extends z.ZodType>(
 ): () => Promise<Enqueued> {
   const tenant = contract.tenantOf(parsePayload(contract, payload));
   const known = { priority: contract.priority, ...(tenant === undefined ? {} : { tenant }), ...options };
-  // Cloning would lose what `toJSON` methods say.
+  // Cloning would ignore `toJSON` methods.
   const plain: unknown = JSON.parse(JSON.stringify(payload));
   return () => link.enqueue(contract.queue, contract.name, plain, known);
 }

@@ -1,4 +1,4 @@
-/** The main thread's end of the line to a thread, for one attempt: does for the thread what only the main thread can. */
+/** The main thread's end of the channel to a thread, for one attempt: makes the calls that only the main thread can make. */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Enqueued } from '../client/client.js';
@@ -25,7 +25,7 @@ export class ThreadLink {
     else signal.addEventListener('abort', abort, { once: true });
   }
 
-  /** What the handler returned, or throws what it threw; to be called once the thread is through. */
+  /** Returns the handler's result, or throws its error. Call it once the thread has finished. */
   result(): unknown {
     for (let next = this.next(); next !== undefined; next = this.next()) this.receive(next);
     if (this.reply?.kind === 'returned') return this.reply.result;
@@ -73,7 +73,7 @@ export class ThreadLink {
 
   private log(line: string): void {
     const { level, message, fields } = parseLogLine(line);
-    // The time is the main thread's to add.
+    // The main thread adds the time.
     this.context.logger[level](fields, message);
   }
 

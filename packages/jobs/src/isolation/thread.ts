@@ -1,4 +1,4 @@
-/** Loaded by the pool's threads: runs one attempt after the other. */
+/** Entry module of the pool's threads: runs attempts one after the other. */
 import { TaskError } from '../errors.js';
 import type { TaskContext } from '../worker/context.js';
 import { MainLink } from './main-link.js';

@@ -6,15 +6,15 @@ import { JobsError } from '../errors.js';
 import type { Job } from './protocol.js';
 
 export interface ThreadOptions {
-  /** Attempts at once in a process; further ones wait, inside their time limit. Default: one per processor. */
+  /** Concurrent attempts in a process. Others wait, and their time limit includes the wait. Default: one per processor. */
   maxThreads?: number;
-  /** A thread whose heap grows beyond this is ended, and its attempt fails. Default: Node's own limit. */
+  /** Heap limit. A thread that exceeds it is terminated, and its attempt fails. Default: Node's own limit. */
   maxHeapMiB?: number;
 }
 
-/** Threads load JavaScript only, so the built file serves where this one runs from its source, too. */
+/** Threads load only JavaScript, so they use the built file even if this module runs from source. */
 const ENTRY = fileURLToPath(new URL('../../dist/isolation/thread.js', import.meta.url));
-/** How long a thread without work keeps its modules loaded. */
+/** Time before an idle thread ends. */
 const IDLE_MS = 30_000;
 
 export class Threads {
@@ -30,7 +30,7 @@ export class Threads {
     this.maxHeapMiB = maxHeapMiB === undefined ? undefined : positive('maxHeapMiB', maxHeapMiB);
   }
 
-  /** Resolves when the thread is through with the job; rejects when it is lost, or terminated because `ended` aborts. */
+  /** Resolves when the thread has finished the job. Rejects when the thread is lost, or terminated because `ended` aborts. */
   async run(job: Job, ended: AbortSignal): Promise<void> {
     await this.turn(ended);
     try {
@@ -43,7 +43,7 @@ export class Threads {
     }
   }
 
-  /** Ends the threads, unless another worker of this process is still using them; then that one ends them. */
+  /** Ends the threads, unless another worker of this process still uses them; the last worker ends them. */
   async close(): Promise<void> {
     if (this.busy > 0) return;
     const { pool } = this;
@@ -51,7 +51,7 @@ export class Threads {
     await pool?.destroy();
   }
 
-  /** The pool's own queue would not move on when the thread it waits for is terminated, so it is never used. */
+  /** Replaces the pool's own queue, which stalls when the thread that it waits for is terminated. */
   private async turn(ended: AbortSignal): Promise<void> {
     if (this.busy < this.maxThreads) {
       this.busy++;
@@ -77,14 +77,14 @@ export class Threads {
       minThreads: 0,
       maxThreads: this.maxThreads,
       idleTimeout: IDLE_MS,
-      // Otherwise a thread without work sleeps in a system call, and the connections of its handler with it.
+      // Otherwise an idle thread blocks in a system call, which also stalls the connections of its handler.
       atomics: 'disabled',
       recordTiming: false,
       ...(this.maxHeapMiB === undefined
         ? {}
         : { resourceLimits: { maxOldGenerationSizeMb: this.maxHeapMiB } }),
     });
-    // A thread that fails between two attempts, by something a handler left behind, is replaced all the same.
+    // A thread can also fail between two attempts, because of a handler's leftovers. It is replaced as well.
     pool.on('error', (error: Error) => process.emitWarning(error));
     return pool;
   }

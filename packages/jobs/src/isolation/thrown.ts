@@ -1,4 +1,4 @@
-/** What was thrown, on its way between threads: a structured clone alone keeps neither an error's class nor its own properties. */
+/** Carries a thrown value between threads: a structured clone keeps neither an error's class nor its own properties. */
 import { inspect } from 'node:util';
 import * as errors from '../errors.js';
 
@@ -10,17 +10,17 @@ export type Thrown =
       message: string;
       stack: string | undefined;
       cause: Thrown | undefined;
-      /** Own properties, such as `code` and `retryable`, without those that cannot be cloned. */
+      /** Own properties that can be cloned, such as `code` and `retryable`. */
       own: Record<string, unknown>;
     };
 
-/** Kept beside the own properties. */
+/** Kept in addition to the own properties. */
 const STANDARD = new Set(['name', 'message', 'stack', 'cause']);
 
-/** A longer chain of causes is cut off; it may be a circle. */
+/** A longer chain of causes is cut, because it may be circular. */
 const MAX_CAUSES = 8;
 
-/** Classes that survive the way, so that `instanceof` holds on the other side. */
+/** Classes that are restored, so that `instanceof` holds on the other side. */
 const PROTOTYPES: ReadonlyMap<string, object> = new Map(
   [...Object.values(errors), TypeError, RangeError, SyntaxError, ReferenceError].map((type) => [
     type.name,

@@ -13,7 +13,7 @@ import {
 
 export const backfillSchema = z.object({
   ticks: z.array(z.string()),
-  /** Whether each of them waits for the one before it. */
+  /** Whether each run waits until the one before it has ended. */
   one_by_one: z.boolean(),
 });
 export type Backfill = z.output<typeof backfillSchema>;
@@ -29,7 +29,7 @@ export interface BookedEntry {
   backfill: (Backfill & { sequence: number }) | undefined;
 }
 
-/** Somebody else wrote a state: there is another leader. */
+/** Another scheduler has written a state, so it leads now. */
 export class LeadershipLostError extends Error {
   constructor(entry: string) {
     super(`another scheduler has written the state of "${entry}"`);
@@ -39,7 +39,7 @@ export class LeadershipLostError extends Error {
 
 export class ScheduleBook {
   readonly entries = new Map<string, BookedEntry>();
-  /** Names of entries that have changed since this was last emptied. */
+  /** Names of the entries that have changed since it was last emptied. */
   readonly changed = new Set<string>();
   private readonly states = new Map<string, { state: EntryState; sequence: number }>();
   private readonly backfills = new Map<string, Backfill & { sequence: number }>();
@@ -51,7 +51,7 @@ export class ScheduleBook {
     private readonly logger: Logger,
   ) {}
 
-  /** Resolves once everything that stands in the bucket is known. */
+  /** Resolves once the whole bucket has been read. */
   async open(): Promise<void> {
     this.following = await this.bucket.follow(['entry.*', 'state.*', 'backfill.*'], (change) =>
       this.apply(change),

@@ -1,11 +1,11 @@
 /**
  * The bucket of the schedule, laid out as a NATS key-value bucket:
  *
- *     entry.<name>      what the entry says                        written by whoever edits it
+ *     entry.<name>      the entry's definition                     written by clients and at start-up
  *     state.<name>      its ticks and runs so far                  written by the leading scheduler
- *     backfill.<name>   ticks of the past that are still to run    made by a user, worked off by the leader
- *     leader            who leads                                  expires when its holder is gone
- *     member.<name>     a scheduler that lives
+ *     backfill.<name>   past ticks that are still to run           written by clients, emptied by the leader
+ *     leader            the leading scheduler                      expires without renewal
+ *     member.<name>     a running scheduler                        expires without renewal
  */
 import { once } from 'node:events';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
@@ -28,9 +28,9 @@ export interface BucketChange extends BucketValue {
 }
 
 export interface WriteOptions {
-  /** The sequence of the value that this one replaces; 0 for a key that must not be there. Default: whatever is there. */
+  /** The sequence of the value that this one replaces; 0 if the key must not exist. Default: no check. */
   expected?: number;
-  /** How long it stays, in whole seconds. Default: until it is replaced. */
+  /** Time to live, in whole seconds. Default: until it is replaced. */
   ttlSeconds?: number;
   deadlineMs?: number;
 }
@@ -54,7 +54,7 @@ export class ScheduleBucket {
     return { value: valueOf(message), sequence: storedSequence(message) };
   }
 
-  /** Returns the new sequence, or `undefined` when the key holds something else than expected. */
+  /** Returns the new sequence, or `undefined` on a conflict with `expected`. */
   async put(key: string, value: unknown, options: WriteOptions = {}): Promise<number | undefined> {
     return this.write(key, JSON.stringify(value), options);
   }
@@ -63,7 +63,7 @@ export class ScheduleBucket {
     return this.write(key, '', options);
   }
 
-  /** Everything under a pattern such as `entry.*`. */
+  /** All values under a pattern such as `entry.*`. */
   async *list(pattern: string): AsyncGenerator<BucketChange> {
     const { names } = this;
     for await (const message of scanStream(
@@ -75,7 +75,7 @@ export class ScheduleBucket {
     }
   }
 
-  /** Hands over what stands under the keys, then every change; resolves once all that stood there was handed over. */
+  /** Delivers the present values, then every change. Resolves once the present values have been delivered. */
   async follow(
     keys: readonly string[],
     onChange: (change: BucketChange) => void,

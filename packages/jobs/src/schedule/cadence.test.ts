@@ -52,9 +52,9 @@ test('times of one expression that is shared are right in whatever order they ar
 });
 
 test.each([
-  ['61 * * * *', 'UTC', 'cron: "61 * * * *"'],
-  ['* * *', 'UTC', 'cron: "* * *"'],
-  ['0 0 31 2 *', 'UTC', 'is not a time that comes'],
+  ['61 * * * *', 'UTC', 'cron expression "61 * * * *" is not valid'],
+  ['* * *', 'UTC', 'cron expression "* * *" is not valid'],
+  ['0 0 31 2 *', 'UTC', 'cron expression "0 0 31 2 *" never matches a date'],
   ['0 0 * * *', 'Europe/Nowhere', 'there is no time zone "Europe/Nowhere"'],
 ])('%s in %s is refused with the field and the reason', (cron, timeZone, message) => {
   expect(() => cadenceOf({ name: 'entry', cron, time_zone: timeZone })).toThrow(message);

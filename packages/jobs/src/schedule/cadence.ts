@@ -1,7 +1,7 @@
 /**
- * When an entry is due. Cron expressions are the `cron` package's, which treats the changes of daylight-saving time as
- * cron users expect: what falls into the skipped hour runs right after it, a fixed time in the repeated hour
- * runs once, and what runs every so many minutes or hours goes on through both.
+ * Computes when an entry is due. The `cron` package evaluates the expressions. It treats daylight-saving changes as cron users expect:
+ * a time in the skipped hour runs right after it, a fixed time in the repeated hour runs once, and an entry that repeats every few minutes
+ * or hours runs through both.
  */
 import { CronTime } from 'cron';
 import { JobsError } from '../errors.js';
@@ -18,12 +18,12 @@ export interface CadenceOptions {
   time_zone: string;
 }
 
-/** Working out a cron expression takes a millisecond or two, and many entries share one: each is worked out once for its time. */
+/** Evaluating a cron expression takes 1–2 ms, and many entries share one. The result is cached for its span of time. */
 const shared = new Map<string, SharedCron>();
 const MAX_SHARED = 50_000;
 const MAX_GAPS = 12;
 
-/** @throws JobsError `invalid_options` for an expression or a zone that nobody knows, or that never comes */
+/** @throws JobsError `invalid_options` for an invalid expression, an unknown time zone, or an expression that never matches */
 export function cadenceOf({ name, cron, every_ms: everyMs, time_zone: timeZone }: CadenceOptions): Cadence {
   requireTimeZone(name, timeZone);
   if (everyMs !== undefined) {
@@ -41,7 +41,7 @@ export function cadenceOf({ name, cron, every_ms: everyMs, time_zone: timeZone }
 
 class SharedCron implements Cadence {
   private readonly time: CronTime;
-  /** Of each, nothing is due between the two, and a tick is due at its end. The newest first. */
+  /** Spans without a tick inside and with a tick at their end, newest first. */
   private readonly gaps: { since: number; until: number }[] = [];
 
   constructor(
@@ -49,17 +49,26 @@ class SharedCron implements Cadence {
     expression: string,
     private readonly timeZone: string,
   ) {
+    const refuse = (problem: string, cause: unknown) =>
+      new JobsError(
+        'invalid_options',
+        `Schedule entry "${name}": cron expression "${expression}" ${problem}`,
+        { cause, details: { entry: name, field: 'cron' } },
+      );
     try {
       this.time = new CronTime(expression, timeZone);
-      this.next(Date.now());
     } catch (cause) {
       // The package's messages run over several lines.
       const [reason] = cause instanceof Error ? cause.message.split('\n') : [];
-      throw new JobsError(
-        'invalid_options',
-        `Schedule entry "${name}": cron: "${expression}" is not a time that comes: ${reason ?? 'it cannot be read'} Write five fields (minute hour day month weekday), or six with seconds in front.`,
-        { cause, details: { entry: name, field: 'cron' } },
+      throw refuse(
+        `is not valid: ${reason ?? 'it cannot be parsed'} Write five fields (minute hour day month weekday), or six with seconds first.`,
+        cause,
       );
+    }
+    try {
+      this.next(Date.now());
+    } catch (cause) {
+      throw refuse('never matches a date.', cause);
     }
   }
 

@@ -1,12 +1,12 @@
-/** The time that a scheduler goes by. */
+/** The clock of a scheduler. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface ScheduleClock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Where it begins, if that is in the past, in milliseconds since 1970: entries that are further on are taken back to it. */
+  /** Start of a clock that begins in the past, in milliseconds since 1970. Entries that are ahead of it are rewound to it. */
   readonly beginsAt?: number;
-  /** Resolves when so much of this clock's time has passed, or the signal aborts. */
+  /** Resolves when this much time has passed on this clock, or the signal aborts. */
   wait(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -20,8 +20,8 @@ export const REAL_CLOCK: ScheduleClock = Object.freeze({
 });
 
 /**
- * Runs through the time since `from` at `speed` times its pace, and in step with the real time once it has caught up: so that a day of the
- * schedule can be watched in minutes.
+ * Starts at `from`, runs at `speed` times real time, and keeps real time once it has caught up. A day of the schedule can then be watched
+ * in minutes.
  */
 export function fastClock(from: Date, speed: number): ScheduleClock {
   const startedAt = Date.now();

@@ -1,4 +1,4 @@
-/** Brings the entries of the code into the bucket, and gives every entry what its task's contract says. */
+/** Writes the code's entries into the bucket, and completes every entry from its task's contract. */
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
@@ -15,7 +15,7 @@ export interface Declaration {
   now: number;
 }
 
-/** Pauses survive; an entry whose times have not changed keeps its place in time. */
+/** Keeps pauses, and the position of every entry whose times have not changed. */
 export async function declareEntries(
   bucket: ScheduleBucket,
   book: ScheduleBook,
@@ -43,7 +43,7 @@ export async function declareEntries(
   }
 }
 
-/** Of the marker that a removed entry leaves. */
+/** Time to live of the marker that a removed entry leaves. */
 async function lastSequence(bucket: ScheduleBucket, name: string): Promise<number> {
   return (await bucket.get(`entry.${name}`))?.sequence ?? 0;
 }
@@ -82,7 +82,7 @@ export function resolveEntry(
   };
 }
 
-/** What an edit leaves as it was. A clock that begins earlier takes the entry's beginning with it. */
+/** Fields that an edit keeps. A clock that starts earlier moves the entry's start with it. */
 export function keepPlace(entry: StoredEntry, before: StoredEntry): StoredEntry {
   const sameTimes =
     entry.cron === before.cron && entry.every_ms === before.every_ms && entry.time_zone === before.time_zone;

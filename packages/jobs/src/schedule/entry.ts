@@ -1,4 +1,4 @@
-/** What a schedule entry says, what is stored of it, and what the scheduler notes about its runs. */
+/** A schedule entry: its definition, its stored form, and the state of its runs. */
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
 import { PRIORITIES } from '../wire/names.js';
@@ -18,33 +18,33 @@ export const OVERLAP_POLICIES = ['skip', 'buffer_one', 'buffer_all', 'cancel_oth
 const milliseconds = z.int().min(0);
 
 const entryShape = z.strictObject({
-  /** Unique; part of the ids of the tasks it makes. */
+  /** Unique. Part of its tasks' ids. */
   name: z.string().regex(NAME, `must be 1 to ${MAX_ENTRY_NAME} of A–Z, a–z, 0–9, "_" and "-"`),
   task: z.string().min(1),
   payload: z.record(z.string(), z.unknown()).default({}),
-  /** Five fields, or six with seconds in front. Give this or `every_ms`. */
+  /** Five fields, or six with seconds first. Set this or `every_ms`. */
   cron: z.string().min(1).optional(),
-  /** An interval, counted from 1970, so that a restart does not move it. */
+  /** An interval. It counts from 1970, so a restart does not shift it. */
   every_ms: z.int().min(1_000, 'must be at least 1000').optional(),
   /** An IANA time zone. */
   time_zone: z.string().default('UTC'),
   /** Default: the task's own. */
   priority: z.enum(PRIORITIES).optional(),
-  /** Each run starts up to this much later, by an amount that its tick decides. */
+  /** Upper bound of a delay that is derived from the tick. */
   jitter_ms: milliseconds.default(0),
-  /** A tick is on time for so long, whoever leads by then. */
+  /** A tick counts as on time for this long. */
   starting_deadline_ms: milliseconds.min(1_000, 'must be at least 1000').default(MINUTE_MS),
-  /** Which of the ticks older than that run all the same. */
+  /** Which ticks run although they are older. */
   catch_up: z.enum(CATCH_UP_POLICIES).default('latest'),
-  /** How far back a catch-up goes. */
+  /** How far back a catch-up reaches. */
   catch_up_window_ms: milliseconds.default(DAY_MS),
-  /** What happens to a tick while an earlier run goes on. */
+  /** Handling of a tick that comes while an earlier run is still active. */
   overlap: z.enum(OVERLAP_POLICIES).default('skip'),
-  /** Pauses the entry when a run has failed for good. */
+  /** Pauses the entry when a run has failed permanently. */
   pause_on_failure: z.boolean().default(false),
 });
 
-/** What a user writes; everything but name, task and the cadence has a default. */
+/** The form that users write. All fields but name, task and the cadence have defaults. */
 export type ScheduleEntryOptions = z.input<typeof entryShape>;
 export type ScheduleEntry = z.output<typeof entryShape>;
 
@@ -54,9 +54,9 @@ const pauseSchema = z.object({ at: z.string(), reason: z.string() });
 export const storedEntrySchema = entryShape.extend({
   queue: z.string(),
   tenant: z.string().nullable(),
-  /** Entries of the code can be paused and run, not edited. */
+  /** Entries of the code can be paused and run, but not edited. */
   source: z.enum(['code', 'runtime']),
-  /** Ticks up to this time are not the entry's business: it was made, changed or resumed then. */
+  /** When it was created, changed or resumed. Earlier ticks are ignored. */
   active_since: z.string(),
   paused: pauseSchema.nullable(),
 });
@@ -66,7 +66,7 @@ const runSchema = z.object({
   id: z.string(),
   tick: z.string(),
   enqueued_at: z.string(),
-  /** `null` while it is not known to have ended; `UNKNOWN` when its record is gone. */
+  /** `null` until it is known to have ended; `UNKNOWN` if its record is gone. */
   outcome: z.enum([...TASK_STATES, 'UNKNOWN']).nullable(),
   finished_at: z.string().nullable(),
 });
@@ -75,14 +75,14 @@ export const MISS_REASONS = ['down', 'overlap'] as const;
 
 /** As stored under `state.<name>`, by the leading scheduler only. */
 export const entryStateSchema = z.object({
-  /** The last tick that was dealt with, one way or another. */
+  /** The last tick that was settled: run, skipped or missed. */
   last_tick: z.string().nullable(),
   last_run: runSchema.nullable(),
-  /** Ticks that wait for an earlier run to end. */
+  /** Ticks that wait until an earlier run has ended. */
   buffered: z.array(z.string()),
   fired: z.int(),
   missed: z.int(),
-  /** Why ticks did not run, and which at last. */
+  /** Ticks that did not run, by reason, with the last one. */
   last_missed: z.object({ reason: z.enum(MISS_REASONS), since: z.string(), until: z.string() }).nullable(),
 });
 export type EntryState = z.output<typeof entryStateSchema>;
@@ -121,7 +121,7 @@ function invalid(entry: string, problem: string): JobsError {
   return new JobsError('invalid_options', `Schedule entry "${entry}": ${problem}.`, { details: { entry } });
 }
 
-/** The id of a tick's task: the same tick is the same task, whoever publishes it and how often. */
+/** The id of a tick's task. It depends on the tick alone, so publishing a tick twice makes one task. */
 export function beatTaskId(entry: string, tick: Date): string {
   return `beat-${entry}-${tick
     .toISOString()

@@ -1,6 +1,6 @@
 /**
- * One of the schedulers leads. The leader's key expires in the broker unless its holder renews it, so no clock of any
- * scheduler has to be right; the holder itself stops acting well before the key can expire.
+ * Elects one leading scheduler. The broker expires the leader's key unless its holder renews it, so the schedulers' clocks need not agree.
+ * The holder stops acting well before the key can expire.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../telemetry/logger.js';
@@ -10,7 +10,7 @@ import type { ScheduleBucket } from './bucket.js';
 const LEADER_KEY = 'leader';
 const LEASE_SECONDS = 5;
 const RENEW_MS = 1_000;
-/** Acting ends this long after the last renewal was sent. */
+/** The leader stops acting this long after it sent its last renewal. */
 const TRUSTED_MS = 3_500;
 const MEMBER_SECONDS = 15;
 const MEMBER_EVERY_MS = 5_000;
@@ -18,13 +18,13 @@ const MEMBER_EVERY_MS = 5_000;
 export const leaderSchema = z.object({ name: z.string(), since: z.string() });
 export const memberSchema = z.object({ name: z.string(), started_at: z.string() });
 
-/** Leadership that is held. */
+/** A held leadership. */
 export interface Lease {
-  /** Aborts when it is lost, or given up. */
+  /** Aborts when it is lost or released. */
   readonly signal: AbortSignal;
-  /** `false` as soon as another scheduler might lead. Ask before each act. */
+  /** `false` as soon as another scheduler might lead. Check it before each action. */
   isHeld(): boolean;
-  /** Lets the next one lead at once. */
+  /** Lets the next scheduler lead at once. */
   release(): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ export class Leadership {
     return undefined;
   }
 
-  /** Leaves the list of schedulers. */
+  /** Removes this scheduler from the list. */
   async signOut(): Promise<void> {
     await this.bucket
       .delete(`member.${this.name}`, { ttlSeconds: 1, deadlineMs: RENEW_MS })
@@ -108,7 +108,7 @@ export class Leadership {
         outer.removeEventListener('abort', onOuter);
         ended.abort();
         await renewing;
-        // A broker that is away lets the key expire instead.
+        // If the broker is unreachable, the key expires instead.
         await this.bucket
           .delete(LEADER_KEY, { expected: sequence, ttlSeconds: 1, deadlineMs: RENEW_MS })
           .catch(() => undefined);

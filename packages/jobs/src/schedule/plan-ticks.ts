@@ -1,24 +1,24 @@
-/** Which of the ticks that have come are to run, and which are missed: arithmetic only. */
+/** Decides which due ticks run and which are missed. Pure arithmetic. */
 import type { Cadence } from './cadence.js';
 import type { ScheduleEntry } from './entry.js';
 
 export interface TickPlan {
-  /** To run, oldest first; milliseconds since 1970. */
+  /** Ticks to run, oldest first, in milliseconds since 1970. */
   due: number[];
-  /** Too old to run: the first and the last of them, and how many at least. */
+  /** Ticks that are too old to run: the first, the last, and a lower bound of their number. */
   missed: { since: number; until: number; count: number } | undefined;
-  /** The last tick that this plan deals with; `undefined` when none has come. */
+  /** The last tick that this plan covers; `undefined` if none is due. */
   last: number | undefined;
 }
 
 export type TickPolicy = Pick<ScheduleEntry, 'starting_deadline_ms' | 'catch_up' | 'catch_up_window_ms'>;
 
-/** A catch-up of more is cut to the newest. */
+/** A longer catch-up is cut to the newest ticks. */
 const MAX_TICKS = 10_000;
 
 /**
- * The ticks in (since, now]. Those within the starting deadline run; of older ones none, the latest, or all within the
- * window, as the policy says.
+ * Plans the ticks in (since, now]. Ticks within the starting deadline run. Of the older ones the policy runs none, the latest, or all
+ * within the catch-up window.
  */
 export function planTicks(cadence: Cadence, policy: TickPolicy, since: number, now: number): TickPlan {
   const first = cadence.next(since);
@@ -50,7 +50,7 @@ function latestTick(cadence: Cadence, since: number, now: number, step: number):
   return cadence.next(since) > now ? [] : [lastTickBefore(cadence, since, now, step)];
 }
 
-/** Looks back further and further, so that a frequent entry costs no walk over a long absence. There is one after `since`. */
+/** Doubles the span that it searches, so that a frequent entry costs no walk over a long outage. Expects a tick after `since`. */
 function lastTickBefore(cadence: Cadence, since: number, now: number, step: number): number {
   for (let back = step; ; back *= 8) {
     const from = Math.max(since, now - back);
@@ -61,7 +61,7 @@ function lastTickBefore(cadence: Cadence, since: number, now: number, step: numb
   }
 }
 
-/** Exact for few, a lower bound for many: it is a figure to read, not to act on. */
+/** Exact for few ticks, a lower bound for many: people read the number, no code depends on it. */
 function countTicks(cadence: Cadence, since: number, until: number): number {
   let count = 0;
   for (let tick = cadence.next(since); tick <= until && count < MAX_COUNTED; tick = cadence.next(tick))
@@ -71,7 +71,7 @@ function countTicks(cadence: Cadence, since: number, until: number): number {
 
 const MAX_COUNTED = 100;
 
-/** Milliseconds in [0, jitterMs), always the same for the same tick of the same entry (FNV-1a). */
+/** Milliseconds in [0, jitterMs), constant for a tick of an entry (FNV-1a). */
 export function jitterOf(entry: string, tick: number, jitterMs: number): number {
   if (jitterMs === 0) return 0;
   let hash = 0x811c9dc5;

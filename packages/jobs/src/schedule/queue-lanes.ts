@@ -1,4 +1,4 @@
-/** Work on entries, queue by queue: a queue that cannot take tasks holds up its own entries and no others. */
+/** Processes entries by queue: a queue that accepts no tasks delays its own entries only. */
 import { eachLimited } from '../broker/each-limited.js';
 
 type Work = () => Promise<void>;
@@ -18,7 +18,7 @@ export class QueueLanes {
     if (!this.draining.has(queue)) this.draining.set(queue, this.drain(queue));
   }
 
-  /** Resolves once nothing is left, or after this time in milliseconds. What has not begun by then does not begin. */
+  /** Resolves once nothing is left, or after this time in milliseconds. Work that has not begun by then never begins. */
   async stop(withinMs: number): Promise<void> {
     this.waiting.clear();
     let timer: NodeJS.Timeout | undefined;
@@ -28,7 +28,7 @@ export class QueueLanes {
   }
 
   private async drain(queue: string): Promise<void> {
-    // What is added in the same turn goes along.
+    // Entries that are added in the same turn are included.
     await Promise.resolve();
     for (let batch = this.take(queue); batch !== undefined; batch = this.take(queue))
       await eachLimited(batch, (work) => work());

@@ -1,10 +1,10 @@
-/** Takes the schedule back in time, so that what has gone by can be watched. */
+/** Rewinds the schedule, so that past ticks can be watched. */
 import type { ScheduleBook } from './book.js';
 import { eachLimited } from '../broker/each-limited.js';
 
 /**
- * Entries that are further on stand at that time again, in milliseconds since 1970. A tick that has run is published once more, under the
- * same id: a worker passes over what has succeeded.
+ * Moves entries that are ahead of this time (milliseconds since 1970) back to it. A tick that has run is published again under the same
+ * id, and workers skip tasks that have succeeded.
  */
 export async function rewindEntries(book: ScheduleBook, to: number): Promise<void> {
   await eachLimited([...book.entries.values()], async (booked) => {

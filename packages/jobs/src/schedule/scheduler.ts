@@ -1,10 +1,10 @@
 /**
- * Puts scheduled tasks into their queues. Several may run: one leads, the others wait, and take over within seconds.
+ * Enqueues scheduled tasks. Several schedulers may run: one leads, the others wait and take over within seconds.
  *
- *     lead: read the bucket → declare the code's entries → { run what is due → look after open runs → wait } …
+ *     lead: read the bucket → declare the code's entries → { run due ticks → check open runs → wait } …
  *
- * A tick is published before it is noted. A leader that dies in between leaves it to the next one, which publishes it again
- * under the same task id, and that is one task.
+ * A tick is published before it is recorded. If a leader dies in between, the next one publishes the tick again under the same task id,
+ * which is still one task.
  */
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
@@ -30,11 +30,11 @@ import { isOpen, lastDealtWith, TickRunner } from './tick-runner.js';
 export interface SchedulerOptions {
   connection: NatsConnection;
   topology: Topology;
-  /** Of the tasks that may be scheduled. */
+  /** Contracts of the tasks that may be scheduled. */
   contracts: readonly TaskContract[];
-  /** Entries of the code. Those of an earlier version of the code that are not among them are removed. */
+  /** Entries of the code. Entries that an earlier version declared and this one does not are removed. */
   entries?: readonly ScheduleEntryOptions[];
-  /** One token; tells schedulers apart. Default: made from the host's name and the process. */
+  /** One token that identifies this scheduler. Default: derived from host name and process id. */
   name?: string;
   /** Default: the real time. */
   clock?: ScheduleClock;
@@ -52,15 +52,15 @@ export interface Scheduler {
   stop(): Promise<void>;
 }
 
-/** How often open runs are looked after, and leadership is asked for again after a failure. */
+/** Interval at which open runs are checked, and at which leadership is requested again after a failure. */
 const POLL_MS = 1_000;
-/** A tick that is not stored by then is given up, in milliseconds, and tried again later under the same id. */
+/** Timeout in milliseconds for storing a tick. It is retried later under the same id. */
 const PUBLISH_WITHIN_MS = 10_000;
-/** An entry whose tick could not be enqueued is tried again after this time, in milliseconds. */
+/** Pause in milliseconds before an entry whose tick could not be enqueued is retried. */
 const RETRY_MS = 5_000;
-/** What is under way when leading ends has so long to end, too. */
+/** Grace time in milliseconds for work in progress when leadership ends. */
 const STOP_WITHIN_MS = 2_000;
-/** Runs looked after in one round. */
+/** Runs checked in one round. */
 const MAX_FOLLOWED = 2_000;
 
 /** @throws JobsError `invalid_options` for an entry that is not valid, `unknown_task` for one whose task has no contract */
@@ -146,7 +146,7 @@ class BeatScheduler implements Scheduler {
     try {
       await book.open();
       if (entries !== undefined) {
-        // A fast clock is hours ahead of its beginning by now.
+        // A fast clock may be hours past its start by now.
         const now = this.clock.beginsAt ?? this.clock.now();
         await declareEntries(this.bucket, book, { topology, contracts, entries, now });
       }
@@ -165,7 +165,7 @@ class BeatScheduler implements Scheduler {
     const dueAt = new Map<string, number>();
     const open = new Set<string>([...book.entries.values()].filter(isOpen).map(({ name }) => name));
     const lanes = new QueueLanes();
-    /** Entries that are being worked on: what comes due or changes meanwhile is looked at afterwards. */
+    /** Entries in progress. Ticks and changes that arrive meanwhile are handled afterwards. */
     const busy = new Set<string>();
     const lost = new AbortController();
     const plan = (name: string, at: number): void => {
@@ -221,7 +221,7 @@ class BeatScheduler implements Scheduler {
     lost.signal.throwIfAborted();
   }
 
-  /** Until the next tick, the next round, or a change. */
+  /** Waits until the next tick, the next round, or a change. */
   private async pause(lease: Lease, book: ScheduleBook, nextAt: number | undefined): Promise<void> {
     const round = new AbortController();
     const signal = AbortSignal.any([lease.signal, round.signal]);
@@ -232,14 +232,14 @@ class BeatScheduler implements Scheduler {
   }
 }
 
-/** Those that were not looked after are first the next time. */
+/** Runs that did not fit into the last round come first. */
 function takeOpen(open: Set<string>, busy: ReadonlySet<string>): string[] {
   const names = [...open].filter((name) => !busy.has(name)).slice(0, MAX_FOLLOWED);
   for (const name of names) open.delete(name);
   return names;
 }
 
-/** Names whose time has come; what was put off or taken out since it was queued is passed over. */
+/** Names that are due. Skips entries that were postponed or removed after they were queued. */
 function takeDue(queue: TinyQueue<DueAt>, dueAt: Map<string, number>, now: number): string[] {
   const names: string[] = [];
   for (let head = queue.peek(); head !== undefined && head.at <= now; head = queue.peek()) {

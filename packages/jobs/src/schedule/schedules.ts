@@ -1,4 +1,4 @@
-/** What people and programs do with the schedule: look, add, change, pause, run, backfill. */
+/** The schedule's client: list, add, change, pause, run and backfill entries. */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AckMultiplexer } from '../broker/ack-multiplexer.js';
@@ -27,12 +27,12 @@ export interface SchedulesOptions {
   contracts: readonly TaskContract[];
 }
 
-/** An entry with what became of it. */
+/** An entry with its state. */
 export interface ScheduleView extends StoredEntry {
   state: EntryState;
   /** RFC 3339; `null` while it is paused. */
   next: string | null;
-  /** Why it may not do what it says. */
+  /** Reasons why it may not run as defined. */
   warnings: string[];
 }
 
@@ -45,19 +45,19 @@ export interface Schedules {
   list(): Promise<ScheduleView[]>;
   /** @throws JobsError `unknown_entry` */
   get(name: string): Promise<ScheduleView>;
-  /** @throws JobsError when there is one of that name, its task has no contract, or a field is wrong */
+  /** @throws JobsError if the name is taken, its task has no contract, or a field is invalid */
   add(entry: ScheduleEntryOptions): Promise<ScheduleView>;
-  /** Changes the fields that are given; `null` takes one back to its default. Entries of the code are refused. */
+  /** Changes the given fields; `null` resets one to its default. Refuses entries of the code. */
   edit(name: string, changes: Record<string, unknown>): Promise<ScheduleView>;
   remove(name: string): Promise<void>;
-  /** Ticks until it is resumed do not happen, and are not caught up. */
+  /** Suspends its ticks until `resume`. Ticks of that time are not caught up. */
   pause(name: string, reason?: string): Promise<ScheduleView>;
   resume(name: string): Promise<ScheduleView>;
-  /** Runs it now, besides its ticks. */
+  /** Runs it now, in addition to its ticks. */
   run(name: string): Promise<Enqueued>;
-  /** Runs the ticks in (from, to]; returns them. Ticks that have succeeded within the time results are kept are not repeated. */
+  /** Runs the ticks in (from, to] and returns them. A tick whose success is still on record is not repeated. */
   backfill(name: string, range: { from: Date; to: Date; oneByOne?: boolean }): Promise<Date[]>;
-  /** Its next times. */
+  /** Its next ticks. */
   upcoming(name: string, count: number): Promise<Date[]>;
   schedulers(): Promise<SchedulersView>;
   close(): Promise<void>;
@@ -103,7 +103,7 @@ class ScheduleDesk implements Schedules {
     const current = await this.bucket.get(`entry.${entry.name}`);
     const taken = new JobsError(
       'invalid_options',
-      `Schedule entry "${entry.name}": name: there is one of that name; edit it, or choose another name.`,
+      `Schedule entry "${entry.name}": name: this name is taken; edit that entry, or choose another name.`,
       {
         details: { entry: entry.name },
       },
@@ -183,7 +183,7 @@ class ScheduleDesk implements Schedules {
       if (ticks.length > MAX_BACKFILL) {
         throw new JobsError(
           'invalid_options',
-          `The range holds more than ${MAX_BACKFILL} ticks of "${name}"; backfill it in parts.`,
+          `The range contains more than ${MAX_BACKFILL} ticks of "${name}"; backfill it in parts.`,
         );
       }
     }
@@ -195,7 +195,7 @@ class ScheduleDesk implements Schedules {
     if (!isFree || (await this.bucket.put(`backfill.${name}`, value, expected)) === undefined) {
       throw new JobsError(
         'invalid_options',
-        `A backfill of "${name}" is still under way; wait until it is done.`,
+        `A backfill of "${name}" is still running; wait until it has finished.`,
       );
     }
     return ticks;
@@ -237,7 +237,7 @@ class ScheduleDesk implements Schedules {
     });
   }
 
-  /** Of two changes at the same time both happen, one after the other. */
+  /** Retries on a conflict, so that two concurrent changes both apply. */
   private async update(name: string, change: (entry: StoredEntry) => StoredEntry): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { entry, sequence } = await this.read(name);
@@ -246,7 +246,7 @@ class ScheduleDesk implements Schedules {
     }
     throw new JobsError(
       'publish_conflict',
-      `The schedule entry "${name}" is being changed by others; try again.`,
+      `The schedule entry "${name}" is being changed concurrently; try again.`,
     );
   }
 
@@ -282,7 +282,7 @@ function requireRuntime({ name, source }: StoredEntry, done: string): void {
   if (source === 'runtime') return;
   throw new JobsError(
     'invalid_options',
-    `Schedule entry "${name}" stands in the code and cannot be ${done}; it can be paused, and run.`,
+    `Schedule entry "${name}" is declared in code and cannot be ${done}. It can be paused and run.`,
     {
       details: { entry: name },
     },

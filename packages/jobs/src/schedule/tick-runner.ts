@@ -1,4 +1,4 @@
-/** Turns ticks into tasks: overlap and catch-up policies, and what became of the runs. */
+/** Turns ticks into tasks: overlap and catch-up policies, and the outcome of runs. */
 import type { Logger } from '../telemetry/logger.js';
 import type { JobsClient } from '../client/client.js';
 import { isFinal } from '../wire/record.js';
@@ -14,21 +14,21 @@ export interface TickRunnerOptions {
   bucket: ScheduleBucket;
   book: ScheduleBook;
   logger: Logger;
-  /** Asked before each act. */
+  /** Checked before each action. */
   isLeading: () => boolean;
   onTicks: (outcome: TickOutcome, count: number) => void;
 }
 
-/** More waiting ticks are missed: an entry that is always slower than its cadence must not fill the bucket. */
+/** Limit of waiting ticks; further ones are missed. An entry that is always slower than its cadence must not fill the bucket. */
 const MAX_BUFFERED = 1_000;
-/** A run of which nobody knows anything is taken to be gone after this time, in milliseconds. */
+/** A run without any record counts as lost after this time, in milliseconds. */
 const UNKNOWN_AFTER_MS = 60_000;
 const BACKFILL_BATCH = 100;
 
 export class TickRunner {
   constructor(private readonly options: TickRunnerOptions) {}
 
-  /** Deals with every tick that has come. A leader that dies in the middle leaves them to the next one, under the same task ids. */
+  /** Settles every due tick. If the leader dies midway, the next one repeats the rest under the same task ids. */
   async runDue(booked: BookedEntry, now: number): Promise<void> {
     const { entry, cadence } = booked;
     const plan = planTicks(cadence, entry, Math.min(now, lastDealtWith(booked)), now);
@@ -45,7 +45,7 @@ export class TickRunner {
     await this.options.book.save(booked, state);
   }
 
-  /** Looks what became of the last run, and starts what has waited for it. */
+  /** Checks the last run, and starts the tick that waited for it. */
   async followUp(booked: BookedEntry): Promise<void> {
     const state = structuredClone(booked.state);
     const ended = !(await this.isRunning(booked, state));
@@ -107,7 +107,7 @@ export class TickRunner {
     };
   }
 
-  /** Notes the outcome of the last run when it has ended. */
+  /** Records the outcome of the last run once it has ended. */
   private async isRunning({ entry }: BookedEntry, state: EntryState): Promise<boolean> {
     const run = state.last_run;
     if (run === null || run.outcome !== null) return false;
@@ -171,7 +171,7 @@ export function lastDealtWith({ entry, state }: BookedEntry): number {
   return state.last_tick === null ? active : Math.max(active, Date.parse(state.last_tick));
 }
 
-/** Something is to be looked after between ticks. */
+/** Whether the entry needs checks between ticks. */
 export function isOpen({ state, backfill }: BookedEntry): boolean {
   return (
     (state.last_run !== null && state.last_run.outcome === null) ||

@@ -1,4 +1,4 @@
-/** What the framework needs of a logger, and the one it uses where the application passes none. */
+/** The framework's logger interface, and the default logger. */
 
 /** Fields first, then a constant message; or the message alone. An error goes into the field `err`. */
 export interface LogMethod {
@@ -14,22 +14,22 @@ const LEVEL_NAMES = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as cons
 
 /** A logger with the interface of pino; every pino logger is one. */
 export interface Logger extends Readonly<Record<LogLevel, LogMethod>> {
-  /** The least level that is written, for example `info`. */
+  /** The lowest level that is written, for example `info`. */
   readonly level: string;
   /** A logger that adds these fields to every line. */
   child(fields: Record<string, unknown>): Logger;
 }
 
 export interface JsonLoggerOptions {
-  /** The least level that is written: one of LOG_LEVELS, or `silent`. Anything else writes all. */
+  /** The lowest level that is written: one of LOG_LEVELS, or `silent`. Any other value writes all levels. */
   level: string;
-  /** Takes one line of JSON, without its end. */
+  /** Receives one line of JSON without a line break. */
   write: (line: string) => void;
-  /** Fields of every line. */
+  /** Fields that every line carries. */
   fields?: Record<string, unknown>;
 }
 
-/** Warnings and failures to standard error: a process that sets up no logging still says why its tasks fail. */
+/** Writes warnings and errors to standard error, so that a process without logging still reports why its tasks fail. */
 export function standardErrorLogger(): Logger {
   return jsonLogger({ level: 'warn', write: (line) => void process.stderr.write(`${line}\n`) });
 }
@@ -71,12 +71,12 @@ function toLine(head: object, fields: object, msg: string | undefined): string {
   try {
     return JSON.stringify({ ...head, ...serializeErrors(fields), msg });
   } catch (error) {
-    // A log line must not fail the task that it is about: fields with circles or bigints are left out.
+    // A log line must not fail its task, so fields with cycles or bigints are omitted.
     return JSON.stringify({ ...head, msg, unloggable: String(error) });
   }
 }
 
-/** An error's own properties are not enumerable, so JSON would show it as `{}`. */
+/** An error's own properties are not enumerable, so JSON would render it as `{}`. */
 function serializeErrors(fields: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? plainError(value) : value]),

@@ -1,7 +1,7 @@
 import type { DeadReason } from '../wire/dead-reason.js';
 import type { TaskRecord } from '../wire/record.js';
 
-/** Takes the measurements of workers, clients, reapers and schedulers. `JobsMetrics` of `@stratum/jobs/metrics` is one. */
+/** Receives the measurements of workers, clients, reapers and schedulers. `JobsMetrics` of `@stratum/jobs/metrics` implements it. */
 export interface MetricsRecorder {
   /**
    * An attempt starts.

@@ -1,4 +1,4 @@
-/** Prometheus metrics. Labels are queues, tasks, states and reasons: their number is bounded by what the program declares. */
+/** Prometheus metrics. Labels are queues, tasks, states and reasons, whose number the program's declarations bound. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { MetricsRecorder } from './metrics-recorder.js';
 import type { DeadReason } from '../wire/dead-reason.js';
@@ -83,7 +83,7 @@ export class JobsMetrics implements MetricsRecorder {
 
   finished({ queue, task, state, runtime_ms: runtime }: TaskRecord): void {
     this.inFlight.dec({ queue, task });
-    // Handed back, or unsettled: the attempt has come to nothing.
+    // Released or unsettled: the attempt has no outcome.
     if (state === 'PENDING' || state === 'STARTED') return;
     const labels = { queue, task, state: state.toLowerCase() };
     this.ended.inc(labels);

@@ -2,10 +2,10 @@
 import type { PropagatedContext } from './tracer.js';
 
 const TRACE_PARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
-/** The standard forbids ids of zeros alone. */
+/** The standard forbids all-zero ids. */
 const ZEROS = /^0+$/;
 
-/** As the two headers carry it. */
+/** The values of the two headers. */
 export interface TraceContext {
   traceParent: string;
   traceState: string | undefined;
@@ -31,7 +31,7 @@ export function formatTraceContext({
   };
 }
 
-/** `undefined` when it is not valid: then a new trace begins. */
+/** Returns `undefined` for an invalid header; a new trace begins then. */
 export function parseTraceContext(trace: TraceContext | undefined): TraceParent | undefined {
   const [, traceId, spanId, flags] = TRACE_PARENT.exec(trace?.traceParent ?? '') ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** The parts of OpenTelemetry's interfaces that are used, so that this package compiles without `@opentelemetry/api`. */
+/** The subset of OpenTelemetry's interfaces in use, so that this package compiles without `@opentelemetry/api`. */
 
 /** A tracer of OpenTelemetry, for example `trace.getTracer('shop')`. */
 export interface Tracer {

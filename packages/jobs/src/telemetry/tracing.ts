@@ -1,4 +1,4 @@
-/** OpenTelemetry spans: one where a task is enqueued, one for each attempt, after the semantic conventions for messaging. */
+/** OpenTelemetry spans by the semantic conventions for messaging: one for enqueueing a task, one for each attempt. */
 import { createRequire } from 'node:module';
 import type * as OpenTelemetry from '@opentelemetry/api';
 import { JobsError } from '../errors.js';
@@ -17,11 +17,11 @@ interface TracedTask {
   tenant: string | null | undefined;
 }
 
-/** The span of an attempt, and what hangs under it. */
+/** The span of an attempt and its children. */
 export interface AttemptSpan {
-  /** For what the attempt enqueues. */
+  /** The context for tasks that the attempt enqueues. */
   readonly traceContext: TraceContext;
-  /** Runs the handler so that spans it starts hang under the attempt's. */
+  /** Runs the handler, so that its spans become children of the attempt's span. */
   run<T>(work: () => T): T;
   end(record: TaskRecord): void;
 }
@@ -37,7 +37,7 @@ export class Tracing {
     this.api = loadApi();
   }
 
-  /** Around the storing of a task; the context that `send` is given goes on the message. */
+  /** Wraps the publication of a task. `send` receives the trace context for the message. */
   async send<T>(
     task: TracedTask,
     parent: TraceContext | undefined,
@@ -113,7 +113,7 @@ export class Tracing {
   }
 }
 
-/** Loaded with a tracer, and then by `require`: an application that traces nothing needs no OpenTelemetry. Its state is global. */
+/** Loaded by `require` only if there is a tracer, so that an application without tracing needs no OpenTelemetry. Its state is global. */
 function loadApi(): Api {
   try {
     const api: Api = createRequire(import.meta.url)('@opentelemetry/api');

@@ -1,11 +1,11 @@
-/** Assertions about runs, for any test framework. Each failure shows what did happen. */
+/** Assertions about runs, for any test framework. Each failure message shows the actual outcome. */
 import { AssertionError } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import type { TaskContract } from '../task/define-task.js';
 import type { EnqueuedChild, TaskRun } from './run-task.js';
 
-/** Returns the result, as the contract types it. */
+/** Returns the result with the contract's type. */
 export function assertSucceeded<Output extends z.ZodType>(
   run: TaskRun,
   contract: TaskContract<z.ZodType, Output>,
@@ -21,7 +21,7 @@ export function assertRetried(run: TaskRun, expected: { delayMs?: number } = {})
   }
 }
 
-/** @param pattern what the error's message has to match */
+/** @param pattern the error's message must match it */
 export function assertFailed(run: TaskRun, pattern?: RegExp): void {
   if (run.outcome !== 'failed') throw failure(`Expected the task to fail for good, but it ${describe(run)}.`);
   if (pattern !== undefined && !pattern.test(messageOf(run.error))) {
@@ -29,7 +29,7 @@ export function assertFailed(run: TaskRun, pattern?: RegExp): void {
   }
 }
 
-/** A child of that kind whose payload has at least these fields. */
+/** Finds a child of this task whose payload has at least these fields. */
 export function assertEnqueued(
   run: TaskRun,
   contract: TaskContract,

@@ -1,13 +1,13 @@
-/** Time that a test lets pass. */
+/** A clock that a test advances. */
 export interface TestClock {
   now(): Date;
-  /** Lets so much time pass, in milliseconds: limits of tasks that run on this clock fire at once. */
+  /** Advances the clock by this many milliseconds. Time limits of tasks on this clock fire at once. */
   advance(milliseconds: number): void;
-  /** Told of each advance; returns what ends that. */
+  /** Calls the listener at each advance; returns a function that removes it. */
   onAdvance(listener: () => void): () => void;
 }
 
-/** A clock that stands still until it is advanced. Default start: now. */
+/** Creates a clock that does not move until it is advanced. Default start: now. */
 export function createTestClock({ now = new Date() }: { now?: Date } = {}): TestClock {
   const listeners = new Set<() => void>();
   let time = now.getTime();

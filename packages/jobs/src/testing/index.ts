@@ -1,4 +1,4 @@
-/** For tests of tasks: run them without a broker, let time pass, or take a broker that is thrown away. */
+/** Tools for testing tasks: run them without a broker, control time, or start a throwaway broker. */
 export {
   assertEnqueued,
   assertFailed,

@@ -1,4 +1,4 @@
-/** Runs a task in this process, without a broker, by the very code that a worker runs it by. */
+/** Runs a task in this process without a broker, with the worker's own code. */
 import { randomUUID } from 'node:crypto';
 import { jsonLogger, type Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
@@ -25,18 +25,18 @@ export interface RunTaskOptions {
   id?: string;
   /** Retries so far. Default 0. */
   retries?: number;
-  /** Deliveries of this attempt; above 1 an earlier worker was lost. Default 1. */
+  /** Deliveries of this attempt. Above 1, an earlier worker was lost. Default 1. */
   deliveries?: number;
   tenant?: string;
   priority?: Priority;
   maxRetries?: number;
   scheduledBy?: ScheduledBy;
   defaults?: Partial<TaskDefaults>;
-  /** Runs it as a step of a workflow: what stands before it came to this. */
+  /** Runs it as a workflow step with these results of the steps before it. */
   previous?: unknown;
-  /** Soft and hard limits fire when it is advanced past them. Default: they never fire. */
+  /** Soft and hard time limits fire when this clock passes them. Default: they never fire. */
   clock?: TestClock;
-  /** Follow retries and snoozes to the end, without waiting. Default: one attempt. */
+  /** Follows retries and snoozes to the end without waiting. Default: one attempt. */
   untilDone?: boolean;
 }
 
@@ -54,13 +54,13 @@ export interface StartedWorkflow {
 }
 
 export interface TaskRun {
-  /** How the (last) attempt ended. `failed`: for good. */
+  /** Outcome of the last attempt. `failed` is permanent. */
   outcome: 'succeeded' | 'retry' | 'snoozed' | 'failed';
   result: unknown;
   error: unknown;
-  /** Why it failed for good. */
+  /** Reason of the permanent failure. */
   reason: DeadReason | undefined;
-  /** Until the next attempt, in milliseconds. */
+  /** Delay before the next attempt, in milliseconds. */
   delayMs: number | undefined;
   /** Attempts made, snoozes included. */
   attempts: number;
@@ -72,7 +72,7 @@ export interface TaskRun {
   logs: Record<string, unknown>[];
 }
 
-/** A task that snoozes for ever would never be done. */
+/** Bound for a task that snoozes forever. */
 const MAX_ATTEMPTS = 10_000;
 
 export async function runTask(
@@ -110,7 +110,7 @@ export async function runTask(
   let snoozes = 0;
   do {
     if (run.attempts >= MAX_ATTEMPTS)
-      throw new Error(`The task was not done after ${MAX_ATTEMPTS} attempts.`);
+      throw new Error(`The task has not finished after ${MAX_ATTEMPTS} attempts.`);
     const outcome = await attemptOnce(
       handler,
       new Attempt(fakeDelivery({ ...facts, retries, snoozes }), 'test', logger(run)),
@@ -182,7 +182,7 @@ function apply(run: TaskRun, outcome: Outcome): void {
   }
 }
 
-/** Checks children as the real one does, and keeps them. */
+/** Checks children like the real client, and collects them. */
 function recordingProducer(run: TaskRun, previous: unknown): Producer {
   const add = <Input extends z.ZodType>(
     contract: TaskContract<Input>,

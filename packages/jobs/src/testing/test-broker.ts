@@ -1,4 +1,4 @@
-/** A real broker for one test, thrown away afterwards. */
+/** A real broker for one test, removed afterwards. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export interface TestBroker {
   readonly connection: NatsConnection;
   readonly topology: Topology;
   readonly client: JobsClient;
-  /** A started worker of all queues that the handlers belong to; stopped with the broker. */
+  /** Starts a worker for all queues of the handlers. It stops with the broker. */
   worker(handlers: readonly TaskHandler[], options?: Partial<WorkerOptions>): Worker;
   /** Stops workers, client and server, and removes their data. Idempotent. */
   stop(): Promise<void>;
