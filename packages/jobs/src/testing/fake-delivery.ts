@@ -1,4 +1,4 @@
-/** A message that came from nowhere. */
+/** A delivery without a broker. */
 import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import {
@@ -23,7 +23,7 @@ export interface FakeDeliveryOptions {
   maxRetries: number | undefined;
   scheduledBy: ScheduledBy | undefined;
   enqueuedAt: Date;
-  /** Of a workflow. */
+  /** Position in a workflow. */
   isStep: boolean;
   payload: unknown;
 }
