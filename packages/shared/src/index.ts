@@ -1,6 +1,5 @@
 export { openApplication, PLATFORM, type Application } from './application/application.js';
 export { closeAlert, openAlert, type AlertOptions } from './alerts/alerts.js';
-export { appendAuditEvents, findBrokenLink } from './audit/audit-chain.js';
 export {
   auditEventSchema,
   auditNames,
@@ -39,7 +38,6 @@ export {
 } from './database/database.js';
 export { activeTenants, lastCompleteDays, PLATFORM_TENANT_ID } from './database/tenants.js';
 export { once, type Skipped } from './database/once.js';
-export { migrate } from './database/migrate.js';
 export { derivedTaskId, fanOut, ofTick, slotOf, tickTime } from './fan-out/fan-out.js';
 export { platformTopology, QUEUES, TOPOLOGY_SETTINGS, type QueueName } from './queues.js';
 export {
@@ -83,7 +81,6 @@ export {
   sendWhatsappMessage,
   rollUpTenantUsage,
 } from './tasks/default.js';
-export { PLAN_LIMITS, planLimits } from './plans.js';
 export {
   computeAllCdpFunnels,
   computeAllCdpSegments,
@@ -101,12 +98,10 @@ export {
   type DomainEventType,
 } from './domain-events/payloads.js';
 export { ingestCustomerEvents } from './tasks/customer-events.js';
-export { domainEventNames, ensureDomainEventStream } from './domain-events/stream.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
 export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';
 export { processWebhook, replayWebhookDelivery } from './tasks/webhooks.js';
 export { customerEventSchema, type CustomerEvent } from './customer-events/event.js';
 export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';
 
-export { applyDeliveryState, DELIVERY_STATES, type DeliveryState } from './messages/delivery-state.js';
 export { storableJson } from './database/storable-json.js';

@@ -1,4 +1,5 @@
 export { createDomainEventRelay } from './domain-events/relay.js';
+export { domainEventNames, ensureDomainEventStream } from './domain-events/stream.js';
 export type { RetentionDays } from './retention/retention.js';
 export { createRetentionSweep, type RetentionSweepOptions } from './retention/retention-sweep.js';
 export { SCHEDULE } from './schedule.js';

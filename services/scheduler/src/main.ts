@@ -11,7 +11,6 @@ import {
 import { collectQueueMetrics } from '@stratum/jobs/metrics';
 import { createDomainEventRelay } from './domain-events/relay.js';
 import {
-  ensureDomainEventStream,
   openDatabase,
   platformTopology,
   roleOf,
@@ -19,6 +18,7 @@ import {
   TASKS,
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
+import { ensureDomainEventStream } from './domain-events/stream.js';
 import { RETENTION_SETTINGS } from './retention/retention.js';
 import { createRetentionSweep } from './retention/retention-sweep.js';
 import { createWebhookDispatcher } from './subscriptions/dispatcher.js';

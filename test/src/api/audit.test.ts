@@ -1,5 +1,6 @@
 /** What was changed through the API, by which key: in the database, in a chain that nobody can mend unseen. */
-import { findBrokenLink, PLATFORM_TENANT_ID, processAuditLogs, withTenant } from '@stratum/shared';
+import { PLATFORM_TENANT_ID, processAuditLogs, withTenant } from '@stratum/shared';
+import { findBrokenLink } from '@stratum/default-worker';
 import { expect, test } from 'vitest';
 import { startDefaultWorker } from './default-worker.js';
 import { openApi, TENANT } from './fixture.js';

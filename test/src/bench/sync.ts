@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { createClient, reconcileTopology } from '@stratum/jobs';
 import {
   loadConfiguration,
-  migrate,
   openDatabase,
   parseKeyRing,
   platformTopology,
   TOPOLOGY_SETTINGS,
   syncCampaignData,
 } from '@stratum/shared';
+import { migrate } from '@stratum/cli/database';
 import { seed } from '@stratum/cli/demonstration';
 import { startPostgres } from '@stratum/cli/embedded';
 import { endpointsAt } from '@stratum/sandbox';

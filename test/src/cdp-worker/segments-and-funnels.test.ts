@@ -7,11 +7,9 @@ import {
   computeCdpRfm,
   computeCdpSegment,
   DOMAIN_EVENT_DATA,
-  domainEventNames,
-  ensureDomainEventStream,
   withTenant,
 } from '@stratum/shared';
-import { createDomainEventRelay } from '@stratum/scheduler';
+import { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from '@stratum/scheduler';
 import { funnelSchema, saveSegment, type SegmentTree } from '@stratum/shared/customer-data';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import fc from 'fast-check';

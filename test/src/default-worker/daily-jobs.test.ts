@@ -1,10 +1,9 @@
 /** The jobs of the default queue, each against an example worked out on paper. */
-import { createDefaultHandlers } from '@stratum/default-worker';
+import { appendAuditEvents, createDefaultHandlers, findBrokenLink } from '@stratum/default-worker';
 import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import {
   allocateTenantCosts,
-  appendAuditEvents,
   auditNames,
   calculateCostAllocation,
   calculateDailyScores,
@@ -16,7 +15,6 @@ import {
   checkTenantPipeline,
   derivedTaskId,
   ensureAuditStream,
-  findBrokenLink,
   parseKeyRing,
   processAuditLogs,
   publishAudit,

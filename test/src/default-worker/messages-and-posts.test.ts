@@ -1,11 +1,10 @@
 /** Messages that are sent once and posts that are published once, whatever dies on the way. */
 import { createHash } from 'node:crypto';
-import { createDefaultHandlers } from '@stratum/default-worker';
+import { applyDeliveryState, createDefaultHandlers, type DeliveryState } from '@stratum/default-worker';
 import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { runTask, type TaskRun } from '@stratum/jobs/testing';
 import { SANDBOX_CREDENTIALS, startSandbox, WORDPRESS_USER, type Sandbox } from '@stratum/sandbox';
 import {
-  applyDeliveryState,
   parseKeyRing,
   processScheduledWhatsapp,
   publishCmsPost,
@@ -13,7 +12,6 @@ import {
   sealCredentials,
   sendWhatsappMessage,
   withTenant,
-  type DeliveryState,
 } from '@stratum/shared';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import fc from 'fast-check';

@@ -7,7 +7,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connectToNats } from '@stratum/jobs';
 import { findNatsServer } from '@stratum/jobs/embedded';
 import type { TestProject } from 'vitest/node';
-import { migrate } from '@stratum/shared';
+import { migrate } from '@stratum/cli/database';
 import { Client } from 'pg';
 import { startBackend } from './backend.js';
 

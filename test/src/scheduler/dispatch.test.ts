@@ -1,7 +1,7 @@
 /** From events to deliveries: once, whoever reads them, and what was lost on the way is found. */
 import { jetstream } from '@nats-io/jetstream';
-import { deliverWebhook, domainEventNames } from '@stratum/shared';
-import { createRetentionSweep, createWebhookDispatcher } from '@stratum/scheduler';
+import { deliverWebhook } from '@stratum/shared';
+import { createRetentionSweep, createWebhookDispatcher, domainEventNames } from '@stratum/scheduler';
 import { RETENTION_DAYS } from './retention-days.js';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';

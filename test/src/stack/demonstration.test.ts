@@ -7,13 +7,13 @@ import { SCHEDULE } from '@stratum/scheduler';
 import { SANDBOX_CREDENTIALS, startSandbox, WORDPRESS_USER, type Sandbox } from '@stratum/sandbox';
 import {
   loadConfiguration,
-  migrate,
   openDatabase,
   parseKeyRing,
   platformTopology,
   TASKS,
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
+import { migrate } from '@stratum/cli/database';
 import { seed, seedDemonstration } from '@stratum/cli/demonstration';
 import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';

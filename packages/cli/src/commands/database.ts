@@ -1,4 +1,5 @@
-import { loadConfiguration, migrate } from '@stratum/shared';
+import { loadConfiguration } from '@stratum/shared';
+import { migrate } from '../database/index.js';
 import { seed } from '../demonstration/index.js';
 import { withDatabase } from '../database-session.js';
 import { localEnvironment } from '../environment.js';

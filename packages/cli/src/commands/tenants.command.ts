@@ -31,7 +31,7 @@ export const tenantsCommand: TopLevelCommand = {
         },
         {
           flags: '--plan <plan>',
-          description: 'plan that sets its limits; see PLAN_LIMITS',
+          description: 'plan whose limits the usage reports compare with: standard, growth or enterprise',
           default: 'standard',
         },
       ],

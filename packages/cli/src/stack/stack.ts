@@ -6,7 +6,6 @@ import { endStaleNatsServer, findNatsServer, startNatsServer } from '@stratum/jo
 import {
   loadConfiguration,
   mainModule,
-  migrate,
   openDatabase,
   parseKeyRing,
   platformTopology,
@@ -14,6 +13,7 @@ import {
   WORKERS,
   type ServiceName,
 } from '@stratum/shared';
+import { migrate } from '../database/index.js';
 import { seed } from '../demonstration/index.js';
 import { endStalePostgres, startPostgres } from '../embedded/index.js';
 import { sandboxVariables } from './sandbox-variables.js';

@@ -5,13 +5,13 @@
 import { jetstream, type Consumer, type JsMsg } from '@nats-io/jetstream';
 import type { HandlerFor } from '@stratum/jobs';
 import {
-  appendAuditEvents,
   auditEventSchema,
   auditNames,
   withTenant,
   type AuditEvent,
   type processAuditLogs,
 } from '@stratum/shared';
+import { appendAuditEvents } from './audit-chain.js';
 import type { DefaultDependencies } from '../dependencies.js';
 
 const BATCH = 500;

@@ -1,6 +1,7 @@
 /** `roll_up_tenant_usage`: one row for a tenant's day. Run again, it writes the same row. */
 import type { HandlerFor } from '@stratum/jobs';
-import { planLimits, withTenant, type rollUpTenantUsage } from '@stratum/shared';
+import { withTenant, type rollUpTenantUsage } from '@stratum/shared';
+import { PLAN_LIMITS } from './plans.js';
 import type { Pool } from 'pg';
 
 interface UsageRow {
@@ -35,7 +36,7 @@ export function rollUpTenantUsageHandler({ pool }: { pool: Pool }): HandlerFor<t
         synced_rows: Number(usage.synced_rows),
         task_runs: Object.values(taskRuns).reduce((sum, { runs }) => sum + runs, 0),
       };
-      const limits = planLimits(usage.plan);
+      const limits = PLAN_LIMITS[usage.plan];
       const share = (name: keyof typeof used): Record<string, unknown> =>
         limits === undefined
           ? {}

@@ -1,5 +1,5 @@
 /** WhatsApp: what became of a message, and what contacts write. */
-import { applyDeliveryState, DELIVERY_STATES } from '@stratum/shared';
+import { applyDeliveryState, DELIVERY_STATES } from '../whatsapp/delivery-state.js';
 import { idSchema, parseJson } from '@stratum/shared/webhooks';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';

@@ -5,7 +5,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
 import { BackgroundLoop } from '@stratum/jobs/internal';
-import { domainEventNames } from '@stratum/shared';
+import { domainEventNames } from './stream.js';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 

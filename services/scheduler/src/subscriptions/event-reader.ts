@@ -12,7 +12,8 @@ import {
   type JsMsg,
 } from '@nats-io/jetstream';
 import { z } from 'zod';
-import { deliverWebhook, domainEventNames } from '@stratum/shared';
+import { deliverWebhook } from '@stratum/shared';
+import { domainEventNames } from '../domain-events/stream.js';
 import { firstDelivery } from '@stratum/shared/subscriptions';
 import type { WebhookDispatcherOptions } from './dispatcher-options.js';
 

@@ -1,13 +1,12 @@
 /** The API with everything that sends events out: relay, dispatcher, and the worker that delivers. */
 import type { DeliveryOptions } from '@stratum/default-worker';
-import { createDomainEventRelay, createWebhookDispatcher } from '@stratum/scheduler';
 import {
+  createDomainEventRelay,
+  createWebhookDispatcher,
   domainEventNames,
   ensureDomainEventStream,
-  recordDomainEvents,
-  withTenant,
-  type DomainEvent,
-} from '@stratum/shared';
+} from '@stratum/scheduler';
+import { recordDomainEvents, withTenant, type DomainEvent } from '@stratum/shared';
 import { SafeFetch, type SafeFetchOptions } from '@stratum/connectors/safe-fetch';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { pino } from 'pino';

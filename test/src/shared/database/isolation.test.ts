@@ -1,11 +1,12 @@
 /** What keeps tenants apart and the schema in order, whatever a program forgets. */
 import { readdirSync } from 'node:fs';
-import { LOCKED, migrate, once, withAdvisoryLock, withTenant } from '@stratum/shared';
+import { LOCKED, once, withAdvisoryLock, withTenant } from '@stratum/shared';
+import { migrate } from '@stratum/cli/database';
 import type { Pool, PoolClient } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { emptyDatabase, testDatabase, waitFor } from '../../harness/index.js';
 
-const MIGRATIONS = readdirSync(new URL('../../../../packages/shared/migrations', import.meta.url))
+const MIGRATIONS = readdirSync(new URL('../../../../packages/cli/migrations', import.meta.url))
   .map((file) => file.replace(/\.sql$/, ''))
   .toSorted();
 

@@ -1,6 +1,7 @@
 /** What a person is told whose database takes no migrations. */
 import { randomBytes } from 'node:crypto';
-import { migrate, openDatabase } from '@stratum/shared';
+import { openDatabase } from '@stratum/shared';
+import { migrate } from '@stratum/cli/database';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { emptyDatabase } from '../../harness/index.js';
 

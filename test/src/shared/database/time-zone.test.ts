@@ -1,5 +1,6 @@
 /** A server stands in some time zone, and its days are not ours: what the services reckon with is UTC. */
-import { migrate, openDatabase, SERVICE_ROLES } from '@stratum/shared';
+import { openDatabase, SERVICE_ROLES } from '@stratum/shared';
+import { migrate } from '@stratum/cli/database';
 import { expect, onTestFinished, test } from 'vitest';
 import { emptyDatabase } from '../../harness/index.js';
 

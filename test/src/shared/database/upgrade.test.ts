@@ -1,13 +1,14 @@
 /** Databases that stand at an earlier schema and hold data: they are brought up to date, and keep what they hold. */
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { migrate, openDatabase, SERVICE_ROLES, withTenant } from '@stratum/shared';
+import { openDatabase, SERVICE_ROLES, withTenant } from '@stratum/shared';
+import { migrate } from '@stratum/cli/database';
 import { runner } from 'node-pg-migrate';
 import type { Pool } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { emptyDatabase } from '../../harness/index.js';
 
-const FOLDER = fileURLToPath(new URL('../../../../packages/shared/migrations', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../../../../packages/cli/migrations', import.meta.url));
 
 /** A database as it was when so many migrations were there. */
 async function databaseAt(count: number): Promise<{ databaseUrl: string; owner: Pool }> {

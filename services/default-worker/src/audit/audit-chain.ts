@@ -4,8 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { PoolClient } from 'pg';
-import { storableJson } from '../database/storable-json.js';
-import { auditEventSchema, type AuditEvent } from './audit-stream.js';
+import { auditEventSchema, storableJson, type AuditEvent } from '@stratum/shared';
 
 const START = Buffer.alloc(32);
 

@@ -1,5 +1,5 @@
 /** What became of a WhatsApp message, as its provider tells: out of order and sometimes twice. */
-import type { Queryable } from '../database/database.js';
+import type { Queryable } from '@stratum/shared';
 
 export const DELIVERY_STATES = ['sent', 'delivered', 'read', 'failed'] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];

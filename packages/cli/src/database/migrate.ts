@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import { SERVICE_ROLES } from '../services.js';
+import { SERVICE_ROLES } from '@stratum/shared';
 
 export interface MigrateOptions {
   /** A user that may create tables and roles. */

@@ -3,7 +3,7 @@ import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node';
 import { reconcileStreams } from '@stratum/jobs';
 import { scopedName } from '@stratum/jobs/internal';
-import type { Configuration } from '../configuration/configuration.js';
+import type { Configuration } from '@stratum/shared';
 
 const KEPT_NS = 7 * 86_400e9;
 const DUPLICATE_WINDOW_NS = 600e9;

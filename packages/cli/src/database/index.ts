@@ -1,0 +1,2 @@
+/** The schema of the database, brought up to date by the command and by tests. */
+export { migrate, type MigrateOptions } from './migrate.js';
