@@ -10,7 +10,8 @@ import { carryHeaders, DeadHeader, readTaskHeaders, ServerHeader, TaskHeader } f
 import { DEAD_REASONS, type DeadReason } from '../wire/dead-reason.js';
 import { readHistory, type FailedAttempt } from '../wire/history.js';
 import { requireToken, type Priority } from '../wire/names.js';
-import { taskRecordSchema } from '../wire/record.js';
+import { RecordStore } from '../record/record-store.js';
+import { replayedRecord } from '../record/task-record.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
 
 export interface DeadLetter {
@@ -76,7 +77,7 @@ export function deadLettersOf(
   publisher: AckMultiplexer,
   workflows: Pick<WorkflowEngine, 'stepReplayed'>,
 ): DeadLetters {
-  return new DeadLetterDesk(new StreamAccess(connection), topology, publisher, workflows);
+  return new DeadLetterBox(new StreamAccess(connection), topology, publisher, workflows);
 }
 
 interface StoredLetter {
@@ -84,13 +85,17 @@ interface StoredLetter {
   message: Msg;
 }
 
-class DeadLetterDesk implements DeadLetters {
+class DeadLetterBox implements DeadLetters {
+  private readonly records: RecordStore;
+
   constructor(
     private readonly streams: StreamAccess,
     private readonly topology: Topology,
     private readonly publisher: AckMultiplexer,
     private readonly workflows: Pick<WorkflowEngine, 'stepReplayed'>,
-  ) {}
+  ) {
+    this.records = new RecordStore(publisher, streams, topology.names);
+  }
 
   async list({ limit = PAGE, ...filter }: DeadLetterFilter & { limit?: number } = {}): Promise<DeadLetter[]> {
     const found: DeadLetter[] = [];
@@ -174,7 +179,6 @@ class DeadLetterDesk implements DeadLetters {
         `The dead letter of "${letter.id}" does not say where to replay it to.`,
       );
     }
-    const record = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(letter.id) });
     const headers = carryHeaders(message.headers);
     for (const name of [
       ...Object.values(DeadHeader),
@@ -196,7 +200,8 @@ class DeadLetterDesk implements DeadLetters {
       if (earlier === undefined) throw error;
       enqueuedAt = earlier;
     }
-    if (record !== undefined) await this.resetRecord(letter.id, record, enqueuedAt);
+    // Unless the task has started meanwhile: then its record is further.
+    await this.records.replace(letter.id, (standing) => standing && replayedRecord(standing, enqueuedAt));
     const { workflow } = readTaskHeaders(headers);
     if (workflow !== undefined) await this.workflows.stepReplayed(workflow, letter.id);
     await this.streams.delete(names.deadStream, letter.sequence);
@@ -212,32 +217,6 @@ class DeadLetterDesk implements DeadLetters {
     });
     const headers = readTaskHeaders(queued?.headers);
     return headers.replayOf === letter.sequence ? headers.enqueuedAt : undefined;
-  }
-
-  /** Unless the task has started meanwhile: then the record has changed, and the server refuses. */
-  private async resetRecord(id: string, stored: Msg, enqueuedAt: string): Promise<void> {
-    const { names } = this.topology;
-    const record = taskRecordSchema.parse(stored.json());
-    const reset = {
-      ...record,
-      state: 'PENDING',
-      retries: 0,
-      worker: null,
-      result: null,
-      error: null,
-      progress: null,
-      enqueued_at: enqueuedAt,
-      started_at: null,
-      finished_at: null,
-      runtime_ms: null,
-    };
-    const headers = carryHeaders(undefined);
-    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(storedSequence(stored)));
-    try {
-      await this.publisher.publish(names.resultKey(id), JSON.stringify(reset), { headers });
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-    }
   }
 }
 

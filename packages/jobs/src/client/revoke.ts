@@ -4,7 +4,7 @@
  * next one, if that worker is lost.
  */
 import { randomUUID } from 'node:crypto';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import { controlKeys, type TaskFilter } from '../control/entries.js';
 import { matchesFilter } from '../control/revocations.js';
@@ -15,12 +15,13 @@ import { eventOf } from '../record/event-publisher.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
 import { StreamAccess, storedSequence } from '../broker/stream-access.js';
-import { isConflict } from '../broker/server-errors.js';
-import { readTaskHeaders, ServerHeader, type WorkflowPointer } from '../wire/headers.js';
+import { ServerHeader } from '../wire/headers.js';
 import { PRIORITIES, type TaskSubject } from '../wire/names.js';
-import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { isFinal } from '../wire/record.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
-import { waitingRecord, type TaskLookup } from '../record/lookup.js';
+import type { TaskLookup } from '../record/lookup.js';
+import { RecordStore } from '../record/record-store.js';
+import { readQueuedTask, readStoredTask, revokedRecord, type QueuedTask } from '../record/task-record.js';
 
 export interface RevokeOptions {
   /** End a running attempt at once, instead of aborting its signal and letting it end by itself. Default false. */
@@ -36,15 +37,14 @@ const PARALLEL = 64;
 interface Waiting {
   stream: string;
   sequence: number;
-  subject: TaskSubject;
-  record: TaskRecord;
-  workflow: WorkflowPointer | undefined;
+  task: QueuedTask;
 }
 
 type DeliveredSequences = Record<TaskSubject['priority'], number>;
 
 export class Revoker {
   private readonly streams: StreamAccess;
+  private readonly records: RecordStore;
 
   constructor(
     private readonly connection: NatsConnection,
@@ -55,6 +55,7 @@ export class Revoker {
     private readonly workflows: Pick<WorkflowEngine, 'stepEnded'>,
   ) {
     this.streams = new StreamAccess(connection);
+    this.records = new RecordStore(publisher, this.streams, topology.names);
   }
 
   async revoke(id: string, { terminate = false }: RevokeOptions = {}): Promise<RevokeResult> {
@@ -132,27 +133,17 @@ export class Revoker {
       task: filter.task ?? '*',
       id: '*',
     });
+    const read = ({ seq, subject, header, time }: StoredMsg): Waiting | undefined => {
+      const task = readQueuedTask(names, { subject, headers: header, storedAt: time });
+      return task && { stream, sequence: seq, task };
+    };
     for await (const message of scanStream(this.connection, stream, pattern)) {
-      const subject = names.parseTaskSubject(message.subject);
-      if (subject === undefined || message.seq <= delivered[subject.priority]) continue;
-      yield {
-        stream,
-        sequence: message.seq,
-        subject,
-        record: waitingRecord(subject, message.header, message.time),
-        workflow: readTaskHeaders(message.header).workflow,
-      };
+      const waiting = read(message);
+      if (waiting !== undefined && message.seq > delivered[waiting.task.subject.priority]) yield waiting;
     }
     for await (const message of scanStream(this.connection, stream, names.delayedFilter(queue))) {
-      const subject = names.parseTaskSubject(message.header.get(ServerHeader.ScheduleTarget));
-      if (subject === undefined || !matchesFilter(filter, subject)) continue;
-      yield {
-        stream,
-        sequence: message.seq,
-        subject,
-        record: waitingRecord(subject, message.header, message.time),
-        workflow: readTaskHeaders(message.header).workflow,
-      };
+      const waiting = read(message);
+      if (waiting !== undefined && matchesFilter(filter, waiting.task.subject)) yield waiting;
     }
   }
 
@@ -166,15 +157,11 @@ export class Revoker {
     const delayed = await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
     const message =
       delayed ?? (await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) }));
-    if (message?.headers === undefined) return undefined;
-    const text = delayed ? ServerHeader.ScheduleTarget : ServerHeader.Subject;
-    const subject = names.parseTaskSubject(message.headers.get(text));
-    if (subject === undefined) return undefined;
+    const task = message && readStoredTask(names, message);
+    if (message === undefined || task === undefined) return undefined;
     const sequence = storedSequence(message);
-    if (!delayed && sequence <= (await deliveredOf())[subject.priority]) return undefined;
-    const time = new Date(message.headers.get(ServerHeader.TimeStamp));
-    const record = waitingRecord(subject, message.headers, time);
-    return { stream, sequence, subject, record, workflow: readTaskHeaders(message.headers).workflow };
+    if (!delayed && sequence <= (await deliveredOf())[task.subject.priority]) return undefined;
+    return { stream, sequence, task };
   }
 
   /** Up to which sequence each lane has handed its messages out. */
@@ -193,29 +180,23 @@ export class Revoker {
     return { high, normal, low };
   }
 
-  /** `false` when somebody was faster. */
-  private async remove({ stream, sequence, record, workflow }: Waiting): Promise<boolean> {
+  /**
+   * Stores the record, then removes the message, so that no death in between forgets the task. `false` when it has ended or gone on
+   * meanwhile.
+   */
+  private async remove({ stream, sequence, task }: Waiting): Promise<boolean> {
     const { names } = this.topology;
-    const stored = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(record.id) });
-    if (!(await this.streams.delete(stream, sequence))) return false;
-    const earlier = stored && taskRecordSchema.safeParse(stored.json()).data;
-    const final: TaskRecord = {
-      ...(earlier ?? record),
-      state: 'REVOKED',
-      finished_at: new Date().toISOString(),
-    };
-    const headers = newHeaders();
-    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(stored ? storedSequence(stored) : 0));
-    try {
-      await this.publisher.publish(names.resultKey(record.id), JSON.stringify(final), { headers });
-    } catch (error) {
-      // A worker that was given the message in this very moment has written its own record.
-      if (isConflict(error)) return false;
-      throw error;
-    }
-    const subject = names.eventSubject(final.queue, final.task, final.state);
-    await this.publisher.publish(subject, JSON.stringify(eventOf(final)));
-    if (workflow !== undefined) await this.workflows.stepEnded(workflow, final);
+    const { id } = task.subject;
+    const result = await this.records.replace(id, (standing) => revokedRecord(task, standing));
+    if ('kept' in result) return false;
+    const { written } = result;
+    await this.streams.delete(stream, sequence);
+    await this.publisher.publish(
+      names.eventSubject(written.queue, written.task, written.state),
+      JSON.stringify(eventOf(written)),
+    );
+    const { workflow } = task.headers;
+    if (workflow !== undefined) await this.workflows.stepEnded(workflow, written);
     return true;
   }
 

@@ -6,20 +6,26 @@
  *
  * Each step can be repeated, so a reaper may die anywhere and several may run.
  */
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import { TaskLookup } from '../record/lookup.js';
 import { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { composeDeadLetter, deadLetterId } from '../message/compose-dead-letter.js';
-import { JobsError } from '../errors.js';
+import { DeadLettering } from '../record/dead-lettering.js';
 import { EventPublisher } from '../record/event-publisher.js';
-import { RecordStore } from '../record/record-store.js';
+import { OtherMessages } from '../record/other-messages.js';
+import { compareAttempts, type AttemptPosition } from '../record/precedence.js';
+import { RecordSlot, RecordStore } from '../record/record-store.js';
+import {
+  lostRecord,
+  positionOf,
+  readStoredTask,
+  WORKER_LOST,
+  type TaskMessage,
+} from '../record/task-record.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
 import { StreamAccess, storedSubject } from '../broker/stream-access.js';
-import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
-import type { TaskSubject } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowEngine } from '../workflow/engine.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
@@ -60,6 +66,8 @@ class AdvisoryReaper implements Reaper {
   private readonly publisher: AckMultiplexer;
   private readonly events: EventPublisher;
   private readonly records: RecordStore;
+  private readonly letters: DeadLettering;
+  private readonly messages: OtherMessages;
   private readonly streams: StreamAccess;
   private readonly workflows: WorkflowEngine;
   private readonly advisories: StreamConsumer;
@@ -72,7 +80,9 @@ class AdvisoryReaper implements Reaper {
     this.publisher = new AckMultiplexer(connection);
     this.events = new EventPublisher(connection, names, this.logger);
     this.streams = new StreamAccess(connection);
-    this.records = new RecordStore(this.publisher, this.streams, names, () => Infinity);
+    this.records = new RecordStore(this.publisher, this.streams, names);
+    this.letters = new DeadLettering(this.publisher, this.streams, names);
+    this.messages = new OtherMessages(this.streams, names);
     const { publisher, logger } = this;
     const lookup = new TaskLookup(connection, topology);
     this.workflows = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
@@ -117,33 +127,27 @@ class AdvisoryReaper implements Reaper {
   private async bury({ stream, stream_seq: sequence, deliveries }: Advisory): Promise<void> {
     const { names } = this.options.topology;
     const message = await this.streams.get(stream, { seq: sequence });
-    const subject = message && names.parseTaskSubject(storedSubject(message));
+    const task = message && readStoredTask(names, message);
     // It was finished after all, or another reaper was faster.
-    if (message === undefined || subject === undefined) return;
-    const headers = readTaskHeaders(message.headers);
-    const enqueuedAt =
-      headers.enqueuedAt ??
-      new Date(message.headers?.get(ServerHeader.TimeStamp) ?? Date.now()).toISOString();
-    const stored = await this.records.read(subject.id);
-    const isOurs = stored?.record.enqueued_at === enqueuedAt && stored.record.retries === headers.retries;
-    const ours = isOurs ? stored.record : undefined;
-    const lost = { enqueuedAt, deliveries, headers };
-    if (stored === undefined || !hasGoneOn(stored.record, enqueuedAt, headers.retries)) {
-      // Of the reaper and a worker that was only thought to be lost, the one that gets to write the record decides.
-      const final = lostRecord(subject, ours, lost);
-      if ((await this.records.replaceRecord(final, stored?.sequence ?? 0)) === undefined) {
-        throw new JobsError('publish_conflict', `The record of task "${subject.id}" changed meanwhile.`);
-      }
-      await this.publishLetter(message, subject, lost, ours?.worker ?? null);
-      this.events.emit(final);
+    if (message === undefined || task === undefined) return;
+    const { subject, headers, enqueuedAt } = task;
+    const lost = await this.storeLoss(task, deliveries, sequence);
+    if (lost !== undefined) {
+      const { retries } = headers;
+      const error = `${WORKER_LOST}: ${lost.record.error?.message ?? ''}`;
+      await this.letters.buryOnce(
+        { subject, replayTo: storedSubject(message), headers: message.headers, retries, enqueuedAt },
+        { reason: 'worker_lost', error, worker: lost.record.worker },
+        message.data,
+      );
+    }
+    if (lost?.isOwn === true) {
+      this.events.emit(lost.record);
       this.options.metrics?.buried(subject.queue, subject.task, 'worker_lost');
       this.logger.error(
         { ...subject, deliveries },
         'task lost its workers too often and is now a dead letter',
       );
-    } else if (ours?.error?.type === LOST) {
-      // Another reaper came no further than the record.
-      await this.publishLetter(message, subject, lost, ours.worker);
     }
     if (headers.workflow !== undefined) {
       const end = await this.records.read(subject.id);
@@ -152,67 +156,39 @@ class AdvisoryReaper implements Reaper {
     await this.streams.delete(stream, sequence);
   }
 
-  /** Once, beyond the server's window of de-duplication, too. */
-  private async publishLetter(
-    message: Msg,
-    subject: TaskSubject,
-    { enqueuedAt, deliveries, headers: { retries } }: LostTask,
-    worker: string | null,
-  ): Promise<void> {
-    const { names } = this.options.topology;
-    const { queue, task, id } = subject;
-    const last = await this.streams.get(names.deadStream, {
-      last_by_subj: names.deadSubject(queue, task, id),
-    });
-    if (last?.headers?.get(ServerHeader.MsgId) === deadLetterId(id, enqueuedAt, retries)) return;
-    const dead = { subject, replayTo: storedSubject(message), headers: message.headers, retries, enqueuedAt };
-    const error = `${LOST}: ${lostMessage(deliveries)}`;
-    const letter = composeDeadLetter(names, dead, { reason: 'worker_lost', error, worker });
-    await this.publisher.publish(letter.subject, message.data, { headers: letter.headers });
+  /**
+   * Of the reaper and a worker that was only thought to be lost, the one that gets to write the record decides. Returns the record of the
+   * loss, this reaper's or of one that came no further; `undefined` when the task has ended or gone on.
+   */
+  private async storeLoss(
+    task: TaskMessage,
+    deliveries: number,
+    sequence: number,
+  ): Promise<{ record: TaskRecord; isOwn: boolean } | undefined> {
+    const { id } = task.subject;
+    const position = positionOf(task);
+    const furthest = await this.messages.furthest(task.subject, sequence);
+    if (furthest !== undefined && compareAttempts(furthest, position) > 0) {
+      const stored = await this.records.read(id);
+      const isUnfinished = stored !== undefined && isLoss(stored.record, position);
+      return isUnfinished ? { record: stored.record, isOwn: false } : undefined;
+    }
+    const slot = new RecordSlot();
+    for (;;) {
+      const lost = (standing: TaskRecord | undefined): TaskRecord => lostRecord(task, deliveries, standing);
+      const result = await this.records.replace(id, lost, slot);
+      if ('written' in result) return { record: result.written, isOwn: true };
+      const { record, sequence: kept } = result.kept;
+      if (isLoss(record, position)) return { record, isOwn: false };
+      if (isFinal(record.state) || (furthest !== undefined && compareAttempts(furthest, record) >= 0))
+        return undefined;
+      // An open record that no message carries on: the task would be forgotten.
+      slot.overruled = kept;
+    }
   }
 }
 
-/** It came to its end, or further, and only its acknowledgement was lost. */
-function hasGoneOn(record: TaskRecord, enqueuedAt: string, retries: number): boolean {
-  const life = record.enqueued_at ?? '';
-  if (record.state === 'SUCCESS' || life > enqueuedAt) return true;
-  return life === enqueuedAt && (isFinal(record.state) || record.retries > retries);
-}
-
-const LOST = 'WorkerLost';
-
-function lostMessage(deliveries: number): string {
-  return `The task lost its worker ${deliveries} times.`;
-}
-
-interface LostTask {
-  enqueuedAt: string;
-  deliveries: number;
-  headers: Readonly<TaskHeaders>;
-}
-
-function lostRecord(
-  subject: TaskSubject,
-  last: TaskRecord | undefined,
-  { enqueuedAt, deliveries, headers }: LostTask,
-): TaskRecord {
-  return {
-    id: subject.id,
-    task: subject.task,
-    queue: subject.queue,
-    tenant: subject.tenant ?? null,
-    priority: subject.priority,
-    state: 'FAILURE',
-    retries: headers.retries,
-    worker: last?.worker ?? null,
-    result: null,
-    error: { type: LOST, message: lostMessage(deliveries), stack: null, retryable: false },
-    progress: last?.progress ?? null,
-    enqueued_at: enqueuedAt,
-    started_at: last?.started_at ?? null,
-    finished_at: new Date().toISOString(),
-    runtime_ms: null,
-    parent_id: headers.parentId ?? null,
-    root_id: headers.rootId ?? subject.id,
-  };
+/** Another reaper, or this one before it died, has stored the loss of this very attempt. */
+function isLoss(record: TaskRecord, position: AttemptPosition): boolean {
+  return record.error?.type === WORKER_LOST && compareAttempts(record, position) === 0;
 }

@@ -18,12 +18,14 @@ export interface Verdict {
   /** One line: the error's type and message. */
   error: string;
   worker: string | null;
+  /** The failed attempts, as `history.ts` writes them. Default: as the message has it. */
+  history?: string;
 }
 
 export function composeDeadLetter(
   names: Names,
   task: DeadTask,
-  { reason, error, worker }: Verdict,
+  { reason, error, worker, history }: Verdict,
 ): { subject: string; headers: MsgHdrs } {
   const { queue, task: name, id } = task.subject;
   const headers = carryHeaders(task.headers);
@@ -33,6 +35,7 @@ export function composeDeadLetter(
   headers.set(DeadHeader.At, new Date().toISOString());
   headers.set(DeadHeader.Attempts, String(task.retries + 1));
   if (worker !== null) headers.set(DeadHeader.Worker, worker);
+  if (history !== undefined) headers.set(TaskHeader.History, history);
   headers.set(DeadHeader.Subject, task.replayTo);
   headers.set(ServerHeader.MsgId, deadLetterId(id, task.enqueuedAt, task.retries));
   return { subject: names.deadSubject(queue, name, id), headers };

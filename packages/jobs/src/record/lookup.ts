@@ -1,11 +1,10 @@
 /** Finds a task wherever it is: its record in the results bucket, else its message in a queue. */
-import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
-import { readTaskHeaders, ServerHeader } from '../wire/headers.js';
-import type { TaskSubject } from '../wire/names.js';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
 import { ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
-import { StreamAccess, storedSubject } from '../broker/stream-access.js';
+import { StreamAccess } from '../broker/stream-access.js';
+import { readStoredTask, waitingRecord } from './task-record.js';
 
 const LOOK_AGAIN_MS = 250;
 
@@ -117,43 +116,9 @@ export class TaskLookup {
     const { names } = this.topology;
     const stream = names.queueStream(queue);
     const waiting = await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) });
-    const subject = waiting && names.parseTaskSubject(storedSubject(waiting));
-    if (waiting && subject) return storedRecord(subject, waiting);
-    const delayed = await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
-    const target = delayed && names.parseTaskSubject(delayed.headers?.get(ServerHeader.ScheduleTarget) ?? '');
-    return delayed && target ? storedRecord(target, delayed) : undefined;
+    const delayed =
+      waiting ?? (await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) }));
+    const task = delayed && readStoredTask(names, delayed);
+    return task && waitingRecord(task);
   }
-}
-
-function storedRecord(subject: TaskSubject, { headers }: Msg): TaskRecord {
-  return waitingRecord(subject, headers, new Date(headers?.get(ServerHeader.TimeStamp) ?? Date.now()));
-}
-
-/** The record of a task that no attempt has written one for. */
-export function waitingRecord(
-  subject: TaskSubject,
-  messageHeaders: MsgHdrs | undefined,
-  storedAt: Date,
-): TaskRecord {
-  const headers = readTaskHeaders(messageHeaders);
-  const delayed = messageHeaders?.has(ServerHeader.Schedule) === true || headers.notBefore > Date.now();
-  return {
-    id: subject.id,
-    task: subject.task,
-    queue: subject.queue,
-    priority: subject.priority,
-    tenant: subject.tenant ?? null,
-    state: delayed ? 'SCHEDULED' : 'PENDING',
-    retries: headers.retries,
-    worker: null,
-    result: null,
-    error: null,
-    progress: null,
-    enqueued_at: headers.enqueuedAt ?? storedAt.toISOString(),
-    started_at: null,
-    finished_at: null,
-    runtime_ms: null,
-    parent_id: headers.parentId ?? null,
-    root_id: headers.rootId ?? subject.id,
-  };
 }

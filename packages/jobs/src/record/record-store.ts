@@ -1,98 +1,118 @@
-/** Writes the records of attempts into the results bucket. */
-import { headers as newHeaders } from '@nats-io/nats-core';
+/** Reads and writes the records of tasks in the results bucket. Of two records that one counts which `prevails` says. */
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { JobsError, PublishError } from '../errors.js';
-import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
-import { isConflict } from '../broker/server-errors.js';
-import { ServerHeader } from '../wire/headers.js';
+import { KeyValue, type StoredValue } from '../broker/key-value.js';
+import type { StreamAccess } from '../broker/stream-access.js';
+import { JobsError } from '../errors.js';
 import type { Names } from '../wire/names.js';
-import { isFinal, taskRecordSchema, type TaskProgress, type TaskRecord } from '../wire/record.js';
-import type { Attempt } from '../worker/attempt.js';
+import { taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { prevails } from './precedence.js';
 
 export interface StoredRecord {
   record: TaskRecord;
   sequence: number;
 }
 
-/** `superseded`: meanwhile the task has come to its end, or further, without this attempt. */
-export type Written = 'stored' | 'superseded';
-
-const TRIES = 8;
-
 /**
- * Every write states the sequence of the record that it replaces. So a worker that was taken for lost and comes back cannot overwrite
- * what the next one has made of the task.
+ * What one attempt knows of the record in the bucket. Every write states the sequence of the record that it replaces, so a worker that
+ * was taken for lost and comes back cannot overwrite what the next one has made of the task.
  */
-export class RecordStore {
-  constructor(
-    private readonly publisher: AckMultiplexer,
-    private readonly streams: StreamAccess,
-    private readonly names: Names,
-    /** Largest record that is taken, in bytes. */
-    private readonly maxBytes: () => number,
-  ) {}
+export class RecordSlot {
+  /** Of the record in the bucket, 0 when there is none; `undefined` when it has to be looked up. */
+  sequence: number | undefined;
+  /** Of a record that counts for nothing, because no message carries it on. */
+  overruled: number | undefined;
+  /** A write was begun, whether or not it has arrived. */
+  isTouched = false;
 
-  async read(id: string): Promise<StoredRecord | undefined> {
-    const message = await this.streams.get(this.names.resultStream, {
-      last_by_subj: this.names.resultKey(id),
-    });
-    if (message === undefined) return undefined;
-    return { record: taskRecordSchema.parse(message.json()), sequence: storedSequence(message) };
+  constructor(sequence?: number) {
+    this.sequence = sequence;
   }
 
-  /** Whether the task has gone on without this attempt. */
-  async isSuperseded(attempt: Attempt): Promise<boolean> {
-    const stored = await this.read(attempt.record.id);
-    if (stored !== undefined && supersedes(stored.record, attempt)) return true;
-    attempt.recordSequence = stored?.sequence ?? 0;
-    return false;
+  /** The bucket has never held a record of this task. */
+  get isEmpty(): boolean {
+    return this.sequence === 0 && !this.isTouched;
+  }
+}
+
+export class RecordStore {
+  private readonly bucket: KeyValue;
+
+  constructor(
+    publisher: AckMultiplexer,
+    streams: StreamAccess,
+    names: Names,
+    /** Largest record that is taken, in bytes. */
+    private readonly maxBytes: () => number = () => Infinity,
+  ) {
+    this.bucket = new KeyValue({
+      publisher,
+      streams,
+      stream: names.resultStream,
+      subjectOf: (id) => names.resultKey(id),
+    });
+  }
+
+  /** @param slot learns what is there */
+  async read(id: string, slot?: RecordSlot): Promise<StoredRecord | undefined> {
+    const value = await this.bucket.get(id);
+    if (slot !== undefined) slot.sequence = value?.sequence ?? 0;
+    return toRecord(value);
+  }
+
+  /** The record in the bucket, if it would be kept although `next` is written. */
+  async check(slot: RecordSlot, next: TaskRecord): Promise<StoredRecord | undefined> {
+    const stored = await this.read(next.id, slot);
+    return stored !== undefined && this.isKept(stored, next, slot) ? stored : undefined;
   }
 
   /**
-   * Resolves once the attempt's record is stored, or found to be out of date.
+   * Writes the record of an attempt. Resolves with `undefined` once it is stored, or with the record that is kept instead.
    * @throws JobsError `invalid_result` when the result is not JSON, `payload_too_large` when it does not fit
    */
-  async write(attempt: Attempt, expiresMs?: number): Promise<Written> {
-    const body = this.encode(attempt.record);
-    for (let tries = 0; tries < TRIES; tries++) {
-      if (attempt.recordSequence === undefined) {
-        const stored = await this.read(attempt.record.id);
-        // The write had arrived, only its confirmation had not.
-        const isOwn = stored !== undefined && JSON.stringify(stored.record) === body;
-        if (stored !== undefined && !isOwn && supersedes(stored.record, attempt)) return 'superseded';
-        attempt.recordSequence = stored?.sequence ?? 0;
-        if (isOwn) return 'stored';
-      }
-      const sequence = await this.replace(attempt.record.id, body, attempt.recordSequence, expiresMs);
-      attempt.recordSequence = sequence;
-      if (sequence !== undefined) return 'stored';
+  async write(slot: RecordSlot, record: TaskRecord, ttlMs?: number): Promise<StoredRecord | undefined> {
+    const body = this.encode(record);
+    slot.isTouched = true;
+    if (slot.sequence !== undefined) {
+      slot.sequence = await this.bucket.put(record.id, body, { expected: slot.sequence, ttlMs });
+      if (slot.sequence !== undefined) return undefined;
     }
-    throw new PublishError(
-      'publish_conflict',
-      `The record of task "${attempt.record.id}" is being fought over.`,
-    );
+    let kept: StoredRecord | undefined;
+    let own: number | undefined;
+    const written = await this.bucket.change(record.id, (value) => {
+      const stored = toRecord(value);
+      // The first write had arrived, only its confirmation had not.
+      own = value?.message.string() === body ? value.sequence : undefined;
+      kept = own === undefined && stored && this.isKept(stored, record, slot) ? stored : undefined;
+      return own !== undefined || kept !== undefined ? undefined : { body, ttlMs };
+    });
+    if (kept !== undefined) return kept;
+    slot.sequence = written ?? own;
+    return undefined;
   }
 
-  /** Replaces the record of that sequence (0: none). Returns the new sequence, or `undefined` when another record stands there. */
-  replaceRecord(record: TaskRecord, expected: number): Promise<number | undefined> {
-    return this.replace(record.id, this.encode(record), expected);
-  }
-
-  private async replace(
+  /**
+   * Writes a record that depends on the one in the bucket, of nobody who runs the task.
+   * @param next returns `undefined` to leave what is there
+   * @param slot says which record counts for nothing
+   */
+  async replace<Next extends TaskRecord | undefined>(
     id: string,
-    body: string,
-    expected: number,
-    expiresMs?: number,
-  ): Promise<number | undefined> {
-    const headers = newHeaders();
-    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(expected));
-    if (expiresMs !== undefined) headers.set(ServerHeader.Ttl, `${Math.ceil(expiresMs / 1000)}s`);
-    try {
-      return (await this.publisher.publish(this.names.resultKey(id), body, { headers })).sequence;
-    } catch (error) {
-      if (isConflict(error)) return undefined;
-      throw error;
-    }
+    next: (standing: TaskRecord | undefined) => Next,
+    slot = new RecordSlot(),
+  ): Promise<{ written: Next } | { kept: StoredRecord }> {
+    let kept: StoredRecord | undefined;
+    let record = next(undefined);
+    await this.bucket.change(id, (value) => {
+      const stored = toRecord(value);
+      record = next(stored?.record);
+      kept = stored && record && this.isKept(stored, record, slot) ? stored : undefined;
+      return record === undefined || kept !== undefined ? undefined : { body: this.encode(record) };
+    });
+    return kept === undefined ? { written: record } : { kept };
+  }
+
+  private isKept({ record, sequence }: StoredRecord, next: TaskRecord, { overruled }: RecordSlot): boolean {
+    return sequence !== overruled && prevails(record, next);
   }
 
   private encode(record: TaskRecord): string {
@@ -110,69 +130,10 @@ export class RecordStore {
   }
 }
 
-/** Short enough for a person who looks, long enough for most tasks that do little. */
-const WRITE_AFTER_MS = 50;
-
-/**
- * The record of a running attempt, written in the background: once the attempt has run for a moment, and at each progress
- * report. A task that ends at once is spared the write. At most one write is under way; the newest state wins.
- */
-export class RunningRecord {
-  private writing: Promise<void> | undefined;
-  private written = false;
-  private dirty = false;
-  private closed = false;
-
-  constructor(
-    private readonly attempt: Attempt,
-    private readonly store: RecordStore,
-  ) {}
-
-  /** Something of this attempt stands in the bucket. */
-  get wasWritten(): boolean {
-    return this.written;
-  }
-
-  tick(now: number): void {
-    if (!this.written && now - this.attempt.startedAt >= WRITE_AFTER_MS) this.write();
-  }
-
-  progress(progress: TaskProgress): void {
-    this.attempt.record.progress = progress;
-    this.write();
-  }
-
-  /** No write comes after this, so the final record, written next, stays the last. */
-  async close(): Promise<void> {
-    this.closed = true;
-    if (this.writing !== undefined) await this.writing;
-  }
-
-  private write(): void {
-    if (this.closed) return;
-    this.written = true;
-    this.dirty = this.writing !== undefined;
-    this.writing ??= this.store
-      .write(this.attempt)
-      .then((outcome) => {
-        if (outcome === 'superseded') this.closed = true;
-        return undefined;
-      })
-      .catch((error: unknown) => {
-        this.attempt.logger.warn({ err: error }, 'the record of a running task could not be stored');
-      })
-      .finally(() => {
-        this.writing = undefined;
-        if (this.dirty) this.write();
-      });
-  }
-}
-
-function supersedes(stored: TaskRecord, { delivery, record }: Attempt): boolean {
-  const storedLife = stored.enqueued_at ?? '';
-  const ownLife = record.enqueued_at ?? '';
-  if (storedLife !== ownLife) return storedLife > ownLife;
-  return isFinal(stored.state) || stored.retries > delivery.headers.retries;
+/** `undefined` where there is none, or where somebody has deleted it by hand. */
+function toRecord(value: StoredValue | undefined): StoredRecord | undefined {
+  if (value === undefined || value.message.data.length === 0) return undefined;
+  return { record: taskRecordSchema.parse(value.message.json()), sequence: value.sequence };
 }
 
 function toJson(record: TaskRecord): string {

@@ -45,6 +45,10 @@ export const taskRecordSchema = z.object({
   priority: z.enum(PRIORITIES),
   state: z.enum(TASK_STATES),
   retries: z.number(),
+  /** How often the task has asked to wait; absent: never. */
+  snoozes: z.number().optional(),
+  /** How often the message of this attempt was handed to a worker; absent: once, if it was started. */
+  deliveries: z.number().optional(),
   worker: z.string().nullable(),
   result: z.unknown(),
   error: taskErrorRecordSchema.nullable(),

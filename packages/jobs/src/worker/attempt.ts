@@ -4,6 +4,8 @@ import { parseTraceContext, type TraceContext } from '../telemetry/trace-context
 import type { AttemptSpan } from '../telemetry/tracing.js';
 import { TaskHeader } from '../wire/headers.js';
 import type { TaskRecord } from '../wire/record.js';
+import { RecordSlot } from '../record/record-store.js';
+import { startedRecord } from '../record/task-record.js';
 import type { Delivery } from './delivery.js';
 
 const KEEP = { ignoreResult: false, expiresMs: undefined };
@@ -14,55 +16,44 @@ const KEEP = { ignoreResult: false, expiresMs: undefined };
  */
 export class Attempt {
   readonly startedAt = Date.now();
-  readonly record: TaskRecord;
+  /** What it knows of the record in the bucket. */
+  readonly slot: RecordSlot;
   /** The contract's word on its result; set once the contract is known. */
   retention: { ignoreResult: boolean; expiresMs: number | undefined } = KEEP;
-  /** Of the record that stands in the bucket, 0 when there is none; `undefined` when it has to be looked up. */
-  recordSequence: number | undefined;
-  /** An earlier state of this task stands in the bucket. */
-  hasRecord = false;
   /** Set while the attempt is traced. */
   span: AttemptSpan | undefined;
   private controller: AbortController | undefined;
   private abortReason: Error | undefined;
   private ending: AbortController | undefined;
   private ownLogger: Logger | undefined;
+  private current: TaskRecord;
 
   constructor(
     readonly delivery: Delivery,
     worker: string,
     private readonly workerLogger: Logger,
   ) {
-    const { subject, headers } = delivery;
+    const { headers } = delivery;
     const isFirst = delivery.message.deliveries === 1 && headers.retries === 0 && headers.snoozes === 0;
     // The id of a workflow's step is as good as new: it is enqueued once.
     const isNew = headers.freshId || headers.workflow !== undefined;
-    this.recordSequence = isNew && isFirst && headers.replayOf === undefined ? 0 : undefined;
-    this.record = {
-      id: subject.id,
-      task: subject.task,
-      queue: subject.queue,
-      tenant: subject.tenant ?? null,
-      priority: subject.priority,
-      state: 'STARTED',
-      retries: headers.retries,
-      worker,
-      result: null,
-      error: null,
-      progress: null,
-      enqueued_at: delivery.enqueuedAt,
-      started_at: new Date(this.startedAt).toISOString(),
-      finished_at: null,
-      runtime_ms: null,
-      parent_id: headers.parentId ?? null,
-      root_id: headers.rootId ?? subject.id,
-    };
+    this.slot = new RecordSlot(isNew && isFirst && headers.replayOf === undefined ? 0 : undefined);
+    this.current = startedRecord(delivery, delivery.message.deliveries, worker, this.startedAt);
+  }
+
+  /** The task as this attempt has it: started, and in the end what became of it. */
+  get record(): TaskRecord {
+    return this.current;
+  }
+
+  become(record: TaskRecord): void {
+    this.current = record;
   }
 
   /** Carries the ids of this attempt in every line. */
   get logger(): Logger {
     const { queue, task, id, tenant } = this.delivery.subject;
-    const attempt = this.record.retries + 1;
+    const attempt = this.delivery.headers.retries + 1;
     this.ownLogger ??= this.workerLogger.child({ queue, task, id, tenant, attempt, trace_id: this.traceId });
     return this.ownLogger;
   }

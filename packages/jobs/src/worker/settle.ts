@@ -11,22 +11,31 @@
  *
  * Before the end of a workflow's step is acknowledged, the workflow is moved on.
  */
-import { composeNextAttempt } from '../message/compose-task.js';
-import type { UniqueLocks } from '../record/unique-locks.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { composeDeadLetter } from '../message/compose-dead-letter.js';
+import type { StreamAccess } from '../broker/stream-access.js';
+import { DeadLettering } from '../record/dead-lettering.js';
 import type { EventPublisher } from '../record/event-publisher.js';
+import { OtherMessages } from '../record/other-messages.js';
+import { compareAttempts } from '../record/precedence.js';
+import type { RecordStore, StoredRecord } from '../record/record-store.js';
+import {
+  endedRecord,
+  failedRecord,
+  handedBackRecord,
+  retryRecord,
+  snoozedRecord,
+  succeededRecord,
+} from '../record/task-record.js';
+import type { UniqueLocks } from '../record/unique-locks.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { DeadReason } from '../wire/dead-reason.js';
-import { TaskHeader } from '../wire/headers.js';
 import { appendHistory } from '../wire/history.js';
 import type { Names } from '../wire/names.js';
-import { isFinal, type TaskErrorRecord, type TaskState } from '../wire/record.js';
-import type { Attempt } from './attempt.js';
-import type { Outcome } from './outcome.js';
-import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
-import type { StreamAccess } from '../broker/stream-access.js';
+import { isFinal, type TaskErrorRecord, type TaskRecord } from '../wire/record.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
-import type { RecordStore, Written } from '../record/record-store.js';
+import type { Attempt } from './attempt.js';
+import { NextAttempts, type Next } from './next-attempt.js';
+import type { Outcome } from './outcome.js';
 
 export interface SettlerOptions {
   names: Names;
@@ -41,7 +50,16 @@ export interface SettlerOptions {
 }
 
 export class Settler {
-  constructor(private readonly options: SettlerOptions) {}
+  private readonly letters: DeadLettering;
+  private readonly messages: OtherMessages;
+  private readonly nextAttempts: NextAttempts;
+
+  constructor(private readonly options: SettlerOptions) {
+    const { names, publisher, streams } = options;
+    this.letters = new DeadLettering(publisher, streams, names);
+    this.messages = new OtherMessages(streams, names);
+    this.nextAttempts = new NextAttempts(names, publisher, streams);
+  }
 
   /** Rejects when the outcome could not be made durable; the message then stays unacknowledged and is delivered again. */
   async settle(attempt: Attempt, outcome: Outcome): Promise<void> {
@@ -54,11 +72,11 @@ export class Settler {
         return this.bury(attempt, outcome.reason, outcome.error);
       case 'expired':
         attempt.logger.warn('task expired before it started');
-        await this.close(attempt, 'EXPIRED');
+        await this.close(attempt, endedRecord(attempt, 'EXPIRED'));
         return;
       case 'revoked':
         attempt.logger.warn('task revoked');
-        await this.close(attempt, 'REVOKED');
+        await this.close(attempt, endedRecord(attempt, 'REVOKED'));
         return;
       case 'already_settled':
         return this.skip(attempt, outcome.duplicate);
@@ -72,106 +90,79 @@ export class Settler {
   }
 
   private async succeed(attempt: Attempt, result: unknown): Promise<void> {
-    const { delivery, retention } = attempt;
-    if (
-      retention.ignoreResult &&
-      !attempt.hasRecord &&
-      delivery.message.deliveries === 1 &&
-      delivery.headers.retries === 0
-    ) {
-      this.finish(attempt, 'SUCCESS');
-      return;
-    }
-    attempt.record.result = retention.ignoreResult ? null : result;
+    const { retention, slot } = attempt;
+    const record = succeededRecord(attempt, retention.ignoreResult ? null : result);
+    // Nobody will ask, and nothing says otherwise.
+    if (retention.ignoreResult && slot.isEmpty) return this.conclude(attempt, record);
     try {
-      await this.close(attempt, 'SUCCESS');
+      await this.close(attempt, record);
     } catch (error) {
       if (!isUnstorable(error)) throw error;
-      attempt.record.result = null;
       await this.bury(attempt, 'not_retryable', error);
-      return;
     }
   }
 
   private async retry(attempt: Attempt, error: unknown, delayMs: number): Promise<void> {
-    if (await this.supersededBefore(attempt)) return;
-    const { delivery, record } = attempt;
-    const retries = delivery.headers.retries + 1;
-    record.error = errorRecord(error, true);
-    await this.publishNext(attempt, {
-      retries,
-      snoozes: delivery.headers.snoozes,
-      delayMs,
-      history: this.historyOf(attempt),
-    });
-    record.retries = retries;
-    await this.close(attempt, 'RETRY');
-    attempt.logger.warn({ err: error, retries, delayMs }, 'task failed and will be retried');
+    const { snoozes } = attempt.delivery.headers;
+    const record = retryRecord(attempt, errorRecord(error, true));
+    const { retries } = record;
+    const next = { retries, snoozes, delayMs, history: this.historyOf(attempt, record) };
+    if (await this.goOn(attempt, next, record))
+      attempt.logger.warn({ err: error, retries, delayMs }, 'task failed and will be retried');
   }
 
   private async snooze(attempt: Attempt, delayMs: number): Promise<void> {
-    if (await this.supersededBefore(attempt)) return;
     const { retries, snoozes, history } = attempt.delivery.headers;
-    await this.publishNext(attempt, { retries, snoozes: snoozes + 1, delayMs, history });
-    await this.close(attempt, 'SCHEDULED');
-    attempt.logger.info({ delayMs }, 'task snoozed');
+    const next = { retries, snoozes: snoozes + 1, delayMs, history };
+    if (await this.goOn(attempt, next, snoozedRecord(attempt)))
+      attempt.logger.info({ delayMs }, 'task snoozed');
   }
 
-  private async publishNext(
-    { delivery }: Attempt,
-    next: { retries: number; snoozes: number; delayMs: number; history: string | undefined },
-  ): Promise<void> {
-    const { subject, headers } = composeNextAttempt(this.options.names, delivery.subject, {
-      ...next,
-      startAt: new Date(Date.now() + next.delayMs),
-      enqueuedAt: delivery.enqueuedAt,
-      headers: delivery.message.headers,
-    });
-    await this.options.publisher.publish(subject, delivery.message.data, { headers });
+  /** `false` when the task has gone on without this attempt. */
+  private async goOn(attempt: Attempt, next: Next, record: TaskRecord): Promise<boolean> {
+    if (await this.isKeptOut(attempt, record)) return false;
+    if (await this.nextAttempts.publish(attempt.delivery, next))
+      return (await this.close(attempt, record)) === undefined;
+    await this.giveWay(attempt);
+    return false;
   }
 
   private async bury(attempt: Attempt, reason: DeadReason, error: unknown): Promise<void> {
-    if (await this.supersededBefore(attempt)) return;
-    const { delivery, record } = attempt;
-    record.error = errorRecord(error, reason === 'max_retries');
-    const letter = composeDeadLetter(
-      this.options.names,
+    const { delivery } = attempt;
+    const failure = errorRecord(error, reason === 'max_retries');
+    const record = failedRecord(attempt, failure);
+    if (await this.isKeptOut(attempt, record)) return;
+    const { subject, headers, enqueuedAt, message } = delivery;
+    const sequence = await this.letters.bury(
+      { subject, replayTo: message.subject, headers: message.headers, retries: headers.retries, enqueuedAt },
       {
-        subject: delivery.subject,
-        replayTo: delivery.message.subject,
-        headers: delivery.message.headers,
-        retries: delivery.headers.retries,
-        enqueuedAt: delivery.enqueuedAt,
+        reason,
+        error: errorLine(failure),
+        worker: this.options.worker,
+        history: this.historyOf(attempt, record),
       },
-      { reason, error: errorLine(record.error), worker: this.options.worker },
+      message.data,
     );
-    letter.headers.set(TaskHeader.History, this.historyOf(attempt));
-    const { publisher, streams, names } = this.options;
-    const stored = await publisher.publish(letter.subject, delivery.message.data, {
-      headers: letter.headers,
-    });
-    if ((await this.close(attempt, 'FAILURE')) === 'superseded') {
-      // Another worker has brought the task to its end in this very moment.
-      await streams.delete(names.deadStream, stored.sequence);
-      return;
-    }
-    this.options.metrics?.buried(delivery.subject.queue, delivery.subject.task, reason);
+    const kept = await this.close(attempt, record);
+    // Another worker has brought the task to its end in this very moment.
+    if (kept !== undefined) return this.letters.withdraw(sequence, record, kept);
+    this.options.metrics?.buried(subject.queue, subject.task, reason);
     attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
   }
 
   /** Says what an earlier worker did not get to say. */
   private async confirmBurial(attempt: Attempt, error: string): Promise<void> {
-    attempt.record.error = { type: 'Error', message: error, stack: null, retryable: false };
-    await this.close(attempt, 'FAILURE');
+    const failure = { type: 'Error', message: error, stack: null, retryable: false };
+    await this.close(attempt, failedRecord(attempt, failure));
     attempt.logger.info('task is a dead letter already');
   }
 
-  private historyOf({ delivery, record, startedAt }: Attempt): string {
+  private historyOf({ delivery, startedAt }: Attempt, { error }: TaskRecord): string {
     return appendHistory(delivery.headers.history, {
       attempt: delivery.headers.retries + 1,
       at: new Date(startedAt).toISOString(),
       worker: this.options.worker,
-      error: record.error === null ? '' : errorLine(record.error),
+      error: error === null ? '' : errorLine(error),
     });
   }
 
@@ -183,39 +174,46 @@ export class Settler {
   }
 
   private async handBack(attempt: Attempt): Promise<void> {
-    const { delivery, record } = attempt;
-    Object.assign(record, { state: 'PENDING', worker: null, started_at: null, progress: null });
-    await this.options.records.write(attempt);
+    const { delivery, slot } = attempt;
+    const record = handedBackRecord(attempt.record, delivery.message.deliveries);
+    await this.options.records.write(slot, record);
+    attempt.become(record);
     delivery.message.nak();
     this.options.events.emit(record);
     attempt.logger.info('task handed back');
   }
 
-  /** Stores the record, acknowledges, and tells of it. */
-  private async close(attempt: Attempt, state: TaskState): Promise<Written> {
-    this.stamp(attempt, state);
-    const expiresMs = isFinal(state) ? attempt.retention.expiresMs : undefined;
-    const written = await this.options.records.write(attempt, expiresMs);
-    if (written === 'superseded') {
-      await this.giveWay(attempt);
-      return written;
+  /** Stores the record, acknowledges, and reports the change. Returns the record that is kept instead, if this one does not count. */
+  private async close(attempt: Attempt, record: TaskRecord): Promise<TaskRecord | undefined> {
+    const ttlMs = isFinal(record.state) ? attempt.retention.expiresMs : undefined;
+    for (;;) {
+      const kept = await this.options.records.write(attempt.slot, record, ttlMs);
+      if (kept === undefined) break;
+      if (await this.yieldsTo(attempt, kept)) return kept.record;
     }
     const { workflow } = attempt.delivery.headers;
-    if (workflow !== undefined && isFinal(state))
-      await this.options.workflows.stepEnded(workflow, attempt.record);
-    this.conclude(attempt);
-    return written;
-  }
-
-  /** The same without a record: nobody will ask. */
-  private finish(attempt: Attempt, state: TaskState): void {
-    this.stamp(attempt, state);
-    this.conclude(attempt);
+    if (workflow !== undefined && isFinal(record.state))
+      await this.options.workflows.stepEnded(workflow, record);
+    this.conclude(attempt, record);
+    return undefined;
   }
 
   /** A worker that was taken for lost must not send on what another one has already dealt with. */
-  private async supersededBefore(attempt: Attempt): Promise<boolean> {
-    if (!(await this.options.records.isSuperseded(attempt))) return false;
+  private async isKeptOut(attempt: Attempt, record: TaskRecord): Promise<boolean> {
+    const kept = await this.options.records.check(attempt.slot, record);
+    return kept !== undefined && this.yieldsTo(attempt, kept);
+  }
+
+  /** `false` when the record that is kept is open and no message carries it on: then this attempt is all there is, and counts. */
+  private async yieldsTo(attempt: Attempt, { record, sequence }: StoredRecord): Promise<boolean> {
+    const { subject, message } = attempt.delivery;
+    if (!isFinal(record.state)) {
+      const furthest = await this.messages.furthest(subject, message.streamSequence);
+      if (furthest === undefined || compareAttempts(furthest, record) < 0) {
+        attempt.slot.overruled = sequence;
+        return false;
+      }
+    }
     await this.giveWay(attempt);
     return true;
   }
@@ -234,14 +232,9 @@ export class Settler {
     await this.options.workflows.catchUp(workflow, record.id, stored?.record);
   }
 
-  private stamp({ record, startedAt }: Attempt, state: TaskState): void {
-    const now = Date.now();
-    record.state = state;
-    record.runtime_ms = now - startedAt;
-    record.finished_at = isFinal(state) ? new Date(now).toISOString() : null;
-  }
-
-  private conclude({ delivery, record, logger }: Attempt): void {
+  private conclude(attempt: Attempt, record: TaskRecord): void {
+    const { delivery, logger } = attempt;
+    attempt.become(record);
     delivery.message.ack();
     this.options.events.emit(record);
     const { uniqueKey } = delivery.headers;

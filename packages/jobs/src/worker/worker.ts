@@ -28,7 +28,10 @@ import { HeartBeats } from './heart-beat.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { RateLimiter } from './rate-limiter.js';
-import { RecordStore, RunningRecord } from '../record/record-store.js';
+import { DeadLettering } from '../record/dead-lettering.js';
+import { OtherMessages } from '../record/other-messages.js';
+import { RecordStore } from '../record/record-store.js';
+import { RunningRecord } from '../record/running-record.js';
 import { Recovery } from './recovery.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
@@ -150,6 +153,9 @@ class TaskWorker implements Worker {
     const lookup = new TaskLookup(connection, topology);
     const { publisher, logger } = this;
     const workflows = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
+    this.records = new RecordStore(this.publisher, streams, names, () =>
+      Math.min(topology.maxResultBytes, connection.info?.max_payload ?? Infinity),
+    );
     this.parts = {
       names,
       registry: buildRegistry(options.handlers, options.queues),
@@ -162,13 +168,17 @@ class TaskWorker implements Worker {
         contracts: options.handlers.map(({ contract }) => contract),
         tracing: this.tracing,
       }),
-      recovery: new Recovery(streams, names, lookup, workflows),
+      recovery: new Recovery({
+        names,
+        streams,
+        records: this.records,
+        letters: new DeadLettering(publisher, streams, names),
+        messages: new OtherMessages(streams, names),
+        workflows,
+      }),
       defaults: { ...TASK_DEFAULTS, ...options.defaults },
     };
     this.events = new EventPublisher(connection, names, this.logger);
-    this.records = new RecordStore(this.publisher, streams, names, () =>
-      Math.min(topology.maxResultBytes, connection.info?.max_payload ?? Infinity),
-    );
     this.settler = new Settler({
       names,
       publisher: this.publisher,
@@ -367,7 +377,6 @@ class TaskWorker implements Worker {
           ? await execution.run()
           : ({ kind: 'snoozed', delayMs: postponeMs } as const);
       await record.close();
-      attempt.hasRecord = record.wasWritten;
       await this.settler.settle(attempt, outcome);
       this.count(attempt, execution);
     } catch (error) {

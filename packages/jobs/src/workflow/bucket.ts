@@ -12,12 +12,11 @@
  * A step's end costs one key of its own and its bit; nothing that 10,000 members would have to share is written by each of them.
  */
 import type { StoredMsg } from '@nats-io/jetstream';
-import { headers as newHeaders, type Msg, type NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { KeyValue, type StoredValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
-import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
-import { isConflict } from '../broker/server-errors.js';
-import { ServerHeader } from '../wire/headers.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import type { Names } from '../wire/names.js';
 
 export const workflowKeys = {
@@ -41,39 +40,44 @@ export const workflowKeys = {
   ],
 } as const;
 
-export interface StoredValue {
-  message: Msg;
-  sequence: number;
-}
-
 export class WorkflowBucket {
+  private readonly values: KeyValue;
+
   constructor(
     private readonly connection: NatsConnection,
     private readonly names: Names,
-    private readonly publisher: AckMultiplexer,
+    publisher: AckMultiplexer,
     private readonly streams: StreamAccess,
-  ) {}
-
-  async get(key: string): Promise<StoredValue | undefined> {
-    const message = await this.streams.get(this.names.workflowStream, {
-      last_by_subj: this.names.workflowKey(key),
+  ) {
+    this.values = new KeyValue({
+      publisher,
+      streams,
+      stream: names.workflowStream,
+      subjectOf: (key) => names.workflowKey(key),
     });
-    return message && { message, sequence: storedSequence(message) };
+  }
+
+  get(key: string): Promise<StoredValue | undefined> {
+    return this.values.get(key);
   }
 
   /**
    * Returns the new sequence, or `undefined` when the key holds something else than expected.
    * @param expected the sequence of the value that this one replaces, 0 for none; default: whatever is there
    */
-  async put(key: string, body: string | Uint8Array, expected?: number): Promise<number | undefined> {
-    const headers = newHeaders();
-    if (expected !== undefined) headers.set(ServerHeader.ExpectedLastSubjectSequence, String(expected));
-    try {
-      return (await this.publisher.publish(this.names.workflowKey(key), body, { headers })).sequence;
-    } catch (error) {
-      if (isConflict(error)) return undefined;
-      throw error;
-    }
+  put(key: string, body: string | Uint8Array, expected?: number): Promise<number | undefined> {
+    return this.values.put(key, body, { expected });
+  }
+
+  /** Replaces what is there by what `next` makes of it; see `KeyValue.change`. */
+  change(
+    key: string,
+    next: (stored: StoredValue | undefined) => string | Uint8Array | undefined,
+  ): Promise<number | undefined> {
+    return this.values.change(key, (stored) => {
+      const body = next(stored);
+      return body === undefined ? undefined : { body };
+    });
   }
 
   /** Everything under a pattern such as `end.<id>.*`, the oldest first. */

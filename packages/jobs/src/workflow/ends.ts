@@ -3,6 +3,8 @@
  * step's end is recorded once; only a replay of its dead letter can change it, and success is never changed.
  */
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { prevails } from '../record/precedence.js';
+import { withoutStack } from '../record/task-record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
 import type { Run } from './runs.js';
 
@@ -21,15 +23,17 @@ export class Ends {
 
   async record(workflow: string, node: number, record: TaskRecord): Promise<RecordedEnd> {
     const key = workflowKeys.end(workflow, node);
-    const body = encode(record);
+    // Where an error came from is in the task's own record, as long as anybody looks for it.
+    const body = JSON.stringify(withoutStack(record));
     if ((await this.bucket.put(key, body, 0)) !== undefined) return { record, isFirst: true };
-    for (;;) {
-      const stored = await this.bucket.get(key);
-      const standing = stored && taskRecordSchema.parse(stored.message.json());
-      if (standing !== undefined && !replaces(record, standing)) return { record: standing, isFirst: false };
-      if ((await this.bucket.put(key, body, stored?.sequence ?? 0)) !== undefined)
-        return { record, isFirst: stored === undefined };
-    }
+    let standing: TaskRecord | undefined;
+    const written = await this.bucket.change(key, (stored) => {
+      standing = stored && taskRecordSchema.parse(stored.message.json());
+      const isKept = standing !== undefined && (!isFinal(record.state) || prevails(standing, record));
+      return isKept ? undefined : body;
+    });
+    if (written === undefined && standing !== undefined) return { record: standing, isFirst: false };
+    return { record, isFirst: standing === undefined };
   }
 
   async read(workflow: string, node: number): Promise<TaskRecord | undefined> {
@@ -50,16 +54,4 @@ export class Ends {
       ends.set(WorkflowBucket.nodeOf(message.subject), taskRecordSchema.parse(message.json()));
     return ends;
   }
-}
-
-/** Where an error came from stands in the task's own record, as long as anybody looks for it. */
-function encode(record: TaskRecord): string {
-  return JSON.stringify(
-    record.error === null ? record : { ...record, error: { ...record.error, stack: null } },
-  );
-}
-
-function replaces(record: TaskRecord, standing: TaskRecord): boolean {
-  if (!isFinal(record.state) || standing.state === 'SUCCESS') return false;
-  return record.state === 'SUCCESS' || (record.enqueued_at ?? '') > (standing.enqueued_at ?? '');
 }

@@ -10,7 +10,10 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
+import { DeadLettering } from '../record/dead-lettering.js';
 import type { TaskLookup } from '../record/lookup.js';
+import { hasSucceeded } from '../record/precedence.js';
+import { RecordStore } from '../record/record-store.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { Topology } from '../topology/define.js';
 import { StreamAccess } from '../broker/stream-access.js';
@@ -61,7 +64,14 @@ export class WorkflowEngine {
     this.tally = new Tally(this.bucket);
     const maxPayloadBytes = (): number =>
       Math.min(topology.maxPayloadBytes, connection.info?.max_payload ?? Infinity);
-    this.steps = new StepPublisher({ topology, publisher, streams, lookup, maxPayloadBytes });
+    this.steps = new StepPublisher({
+      topology,
+      publisher,
+      records: new RecordStore(publisher, streams, topology.names),
+      letters: new DeadLettering(publisher, streams, topology.names),
+      lookup,
+      maxPayloadBytes,
+    });
   }
 
   /** A step has come to its end. Resolves once what follows is enqueued. */
@@ -70,7 +80,7 @@ export class WorkflowEngine {
     if (found === undefined) return;
     const { run, node } = found;
     const { record: end, isFirst } = await this.ends.record(run.id, node.number, record);
-    if (end.state !== 'SUCCESS') return this.failed(run, node, end);
+    if (!hasSucceeded(end)) return this.failed(run, node, end);
     if (!isFirst) await this.resume(run);
     await this.succeeded(run, node);
   }
@@ -135,8 +145,7 @@ export class WorkflowEngine {
     // Looked for afterwards: a step that fails meanwhile either is seen here, or sees the workflow open.
     for (const [number, end] of await this.ends.readAll(run.id, run.sequence)) {
       const node = run.plan.nodes[number];
-      if (node?.kind !== 'task' || node === replayed || end.state === 'SUCCESS' || isTolerated(node))
-        continue;
+      if (node?.kind !== 'task' || node === replayed || hasSucceeded(end) || isTolerated(node)) continue;
       return this.states.fail(run.id, node, end);
     }
   }

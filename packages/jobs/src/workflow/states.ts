@@ -77,15 +77,15 @@ export class WorkflowStates {
     id: string,
     next: (state: WorkflowSummary) => WorkflowSummary | undefined,
   ): Promise<WorkflowSummary | undefined> {
-    for (;;) {
-      const stored = await this.bucket.get(workflowKeys.state(id));
-      if (stored === undefined) return undefined;
-      const state = workflowSummarySchema.parse(stored.message.json());
-      const changed = next(state);
-      if (changed === undefined) return state;
-      const written = await this.bucket.put(workflowKeys.state(id), JSON.stringify(changed), stored.sequence);
-      if (written !== undefined) return changed;
-    }
+    let state: WorkflowSummary | undefined;
+    await this.bucket.change(workflowKeys.state(id), (stored) => {
+      state = stored && workflowSummarySchema.parse(stored.message.json());
+      const changed = state && next(state);
+      if (changed === undefined) return undefined;
+      state = changed;
+      return JSON.stringify(changed);
+    });
+    return state;
   }
 }
 

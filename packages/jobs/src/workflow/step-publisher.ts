@@ -1,16 +1,18 @@
 /** Enqueues the task of a step: completes its payload and publishes it under an id that only this step has. */
-import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
+import type { MsgHdrs } from '@nats-io/nats-core';
 import { composeTask, type EnqueueOptions, type TaskTarget } from '../message/compose-task.js';
 import type { TaskLookup } from '../record/lookup.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { composeDeadLetter, deadLetterId } from '../message/compose-dead-letter.js';
+import type { DeadLettering } from '../record/dead-lettering.js';
+import { prevails } from '../record/precedence.js';
+import type { RecordStore } from '../record/record-store.js';
+import { unfitRecord } from '../record/task-record.js';
 import { InvalidPayloadError, JobsError } from '../errors.js';
 import { eventOf } from '../record/event-publisher.js';
 import type { Topology } from '../topology/define.js';
-import type { StreamAccess } from '../broker/stream-access.js';
 import { isConflict } from '../broker/server-errors.js';
-import { formatWorkflowPointer, ServerHeader, TaskHeader } from '../wire/headers.js';
-import type { TaskRecord } from '../wire/record.js';
+import { formatWorkflowPointer, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
 import { pointerOf, predecessorOf, stepId, type TaskNode } from './plan.js';
 import type { Results } from './results.js';
 import type { Run } from './runs.js';
@@ -18,7 +20,8 @@ import type { Run } from './runs.js';
 export interface StepPublisherOptions {
   topology: Topology;
   publisher: AckMultiplexer;
-  streams: StreamAccess;
+  records: RecordStore;
+  letters: DeadLettering;
   lookup: Pick<TaskLookup, 'status'>;
   maxPayloadBytes: () => number;
 }
@@ -113,8 +116,13 @@ export class StepPublisher {
   }
 
   /** The step becomes a dead letter without ever having run: replayed with another payload, it resumes the workflow. */
-  private async bury(run: Run, node: TaskNode, enqueuedAt: Date, error: JobsError): Promise<TaskRecord> {
-    const { publisher, streams, topology } = this.options;
+  private async bury(
+    run: Run,
+    node: TaskNode,
+    enqueuedAt: Date,
+    error: JobsError,
+  ): Promise<TaskRecord | undefined> {
+    const { publisher, records, letters, topology } = this.options;
     const { names } = topology;
     const { queue, priority, tenant } = node;
     const { task, payload = {} } = node.step;
@@ -122,51 +130,29 @@ export class StepPublisher {
     const { body, headers } = this.compose(run, node, payload, enqueuedAt);
     const subject = { queue, priority, tenant, task, id };
     const at = enqueuedAt.toISOString();
+    const own = { subject, headers: readTaskHeaders(headers), enqueuedAt: at };
+    const final = unfitRecord(own, error);
+    // Somebody was here before, and it may have been replayed and have run since.
+    const standing = await records.read(id);
+    if (standing !== undefined && prevails(standing.record, final)) return endOf(standing.record);
     const dead = { subject, replayTo: names.taskSubject(subject), headers, retries: 0, enqueuedAt: at };
-    const letter = composeDeadLetter(names, dead, {
+    const reason = {
       reason: 'invalid_payload',
       error: `${error.name}: ${error.message}`,
       worker: null,
-    });
-    const standing = await streams.get(names.deadStream, { last_by_subj: letter.subject });
-    if (standing?.headers?.get(ServerHeader.MsgId) !== deadLetterId(id, at, 0))
-      await publisher.publish(letter.subject, body, { headers: letter.headers });
-    const record: TaskRecord = {
-      id,
-      task,
-      queue,
-      tenant: tenant ?? null,
-      priority,
-      state: 'FAILURE',
-      retries: 0,
-      worker: null,
-      result: null,
-      error: { type: error.name, message: error.message, stack: null, retryable: false },
-      progress: null,
-      enqueued_at: at,
-      started_at: null,
-      finished_at: new Date().toISOString(),
-      runtime_ms: null,
-      parent_id: headers.get(TaskHeader.ParentId) || null,
-      root_id: headers.get(TaskHeader.RootId) || id,
-    };
-    await this.storeRecord(record);
-    return record;
+    } as const;
+    await letters.buryOnce(dead, reason, body);
+    const result = await records.replace(id, () => final);
+    if ('kept' in result) return endOf(result.kept.record);
+    const event = names.eventSubject(final.queue, final.task, final.state);
+    await publisher.publish(event, JSON.stringify(eventOf(final)));
+    return final;
   }
+}
 
-  private async storeRecord(record: TaskRecord): Promise<void> {
-    const { publisher, topology } = this.options;
-    const { names } = topology;
-    const headers = newHeaders();
-    headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
-    try {
-      await publisher.publish(names.resultKey(record.id), JSON.stringify(record), { headers });
-      const subject = names.eventSubject(record.queue, record.task, record.state);
-      await publisher.publish(subject, JSON.stringify(eventOf(record)));
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-    }
-  }
+/** A step that was replayed meanwhile has not ended. */
+function endOf(record: TaskRecord): TaskRecord | undefined {
+  return isFinal(record.state) ? record : undefined;
 }
 
 function enqueueOptions(run: Run, node: TaskNode, enqueuedAt: Date): EnqueueOptions {

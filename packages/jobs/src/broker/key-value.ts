@@ -1,0 +1,119 @@
+/**
+ * The keys of one NATS key-value bucket, and the only compare-and-set on them. A write may state the sequence of the value that it
+ * replaces; `change` reads, decides and writes until nobody was faster in between.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { headers as newHeaders, type Msg } from '@nats-io/nats-core';
+import { PublishError } from '../errors.js';
+import { ServerHeader } from '../wire/headers.js';
+import type { AckMultiplexer } from './ack-multiplexer.js';
+import { isConflict } from './server-errors.js';
+import { storedSequence, type StreamAccess } from './stream-access.js';
+
+export interface KeyValueOptions {
+  publisher: AckMultiplexer;
+  streams: StreamAccess;
+  /** The bucket's stream. */
+  stream: string;
+  subjectOf: (key: string) => string;
+}
+
+export interface StoredValue {
+  message: Msg;
+  sequence: number;
+}
+
+export interface WriteOptions {
+  /** The sequence of the value that this one replaces; 0 for a key that holds none. Default: whatever is there. */
+  expected?: number | undefined;
+  /** How long it is kept, in milliseconds; the server counts whole seconds. Default: until it is replaced. */
+  ttlMs?: number | undefined;
+  /** Overrides the publisher's deadline, in milliseconds. */
+  deadlineMs?: number | undefined;
+}
+
+type Body = string | Uint8Array;
+
+/** What a key becomes. `body: undefined`: it is deleted, which leaves a marker. */
+export interface Replacement extends Pick<WriteOptions, 'ttlMs'> {
+  body: Body | undefined;
+}
+
+/** Others were faster this often: enough for hundreds of writers of one key. */
+const TRIES = 30;
+const LONGEST_PAUSE_MS = 250;
+
+export class KeyValue {
+  constructor(private readonly options: KeyValueOptions) {}
+
+  /** The newest value, which may be the marker of a deletion: its body is empty. */
+  async get(key: string): Promise<StoredValue | undefined> {
+    const { streams, stream, subjectOf } = this.options;
+    const message = await streams.get(stream, { last_by_subj: subjectOf(key) });
+    return message && { message, sequence: storedSequence(message) };
+  }
+
+  /** Returns the new sequence, or `undefined` when the key holds something else than expected. */
+  put(key: string, body: Body, options: WriteOptions = {}): Promise<number | undefined> {
+    return this.write(key, body, options);
+  }
+
+  /** Leaves a marker in place of the value. Returns as `put` does. */
+  delete(key: string, options: WriteOptions = {}): Promise<number | undefined> {
+    return this.write(key, undefined, options);
+  }
+
+  /**
+   * Replaces what is there by what `next` makes of it. Returns the new sequence, or `undefined` when `next` leaves it as it is.
+   * @param next may be called several times, each time with what was read last
+   * @throws PublishError `publish_conflict` when others were faster again and again
+   */
+  async change(
+    key: string,
+    next: (stored: StoredValue | undefined) => Replacement | undefined | Promise<Replacement | undefined>,
+  ): Promise<number | undefined> {
+    let last: Body | undefined;
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (tries > 1) await delay(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 ** tries));
+      const stored = await this.get(key);
+      // The write before had arrived; only its confirmation had not.
+      if (stored !== undefined && last !== undefined && isSame(stored.message.data, last))
+        return stored.sequence;
+      const replacement = await next(stored);
+      if (replacement === undefined) return undefined;
+      last = replacement.body;
+      const expected = stored?.sequence ?? 0;
+      const sequence = await this.write(key, last, { expected, ttlMs: replacement.ttlMs });
+      if (sequence !== undefined) return sequence;
+    }
+    const subject = this.options.subjectOf(key);
+    throw new PublishError(
+      'publish_conflict',
+      `The key ${subject} was changed by others ${TRIES} times while it was being changed here; try again.`,
+      { details: { subject, tries: TRIES } },
+    );
+  }
+
+  private async write(
+    key: string,
+    body: Body | undefined,
+    { expected, ttlMs, deadlineMs }: WriteOptions,
+  ): Promise<number | undefined> {
+    const headers = newHeaders();
+    if (body === undefined) headers.set('KV-Operation', 'DEL');
+    if (expected !== undefined) headers.set(ServerHeader.ExpectedLastSubjectSequence, String(expected));
+    if (ttlMs !== undefined) headers.set(ServerHeader.Ttl, `${Math.max(1, Math.ceil(ttlMs / 1000))}s`);
+    const { publisher, subjectOf } = this.options;
+    try {
+      const options = deadlineMs === undefined ? { headers } : { headers, deadlineMs };
+      return (await publisher.publish(subjectOf(key), body ?? '', options)).sequence;
+    } catch (error) {
+      if (isConflict(error)) return undefined;
+      throw error;
+    }
+  }
+}
+
+function isSame(stored: Uint8Array, written: Body): boolean {
+  return Buffer.compare(stored, typeof written === 'string' ? Buffer.from(written) : written) === 0;
+}

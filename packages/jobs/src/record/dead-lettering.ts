@@ -1,0 +1,52 @@
+/** Publishes dead letters: the one place where a task becomes one. */
+import type { Msg } from '@nats-io/nats-core';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import type { StreamAccess } from '../broker/stream-access.js';
+import {
+  composeDeadLetter,
+  deadLetterId,
+  type DeadTask,
+  type Verdict,
+} from '../message/compose-dead-letter.js';
+import { ServerHeader } from '../wire/headers.js';
+import type { Names } from '../wire/names.js';
+import type { TaskRecord } from '../wire/record.js';
+
+export class DeadLettering {
+  constructor(
+    private readonly publisher: AckMultiplexer,
+    private readonly streams: StreamAccess,
+    private readonly names: Names,
+  ) {}
+
+  /** Resolves with the sequence of the letter, once it is stored. The server recognises a second one for two minutes. */
+  async bury(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<number> {
+    const { subject, headers } = composeDeadLetter(this.names, task, verdict);
+    return (await this.publisher.publish(subject, body, { headers })).sequence;
+  }
+
+  /** The same for who may come late: looks first whether the letter exists. */
+  async buryOnce(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<void> {
+    if ((await this.find(task)) === undefined) await this.bury(task, verdict, body);
+  }
+
+  /** The dead letter of this very attempt. */
+  async find({
+    subject: { queue, task, id },
+    enqueuedAt,
+    retries,
+  }: Pick<DeadTask, 'subject' | 'enqueuedAt' | 'retries'>): Promise<Msg | undefined> {
+    const last = await this.streams.get(this.names.deadStream, {
+      last_by_subj: this.names.deadSubject(queue, task, id),
+    });
+    const isOurs = last?.headers?.get(ServerHeader.MsgId) === deadLetterId(id, enqueuedAt, retries);
+    return isOurs ? last : undefined;
+  }
+
+  /** Takes a letter back whose record does not count. If the record that does is of the same burial, the letter is its letter, too. */
+  async withdraw(sequence: number, own: TaskRecord, kept: TaskRecord): Promise<void> {
+    const isSame =
+      kept.state === 'FAILURE' && kept.enqueued_at === own.enqueued_at && kept.retries === own.retries;
+    if (!isSame) await this.streams.delete(this.names.deadStream, sequence);
+  }
+}

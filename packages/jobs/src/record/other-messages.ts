@@ -1,0 +1,36 @@
+/** The other messages of a task: a worker may drop its own only if another one goes on, or the task has ended. */
+import type { Msg } from '@nats-io/nats-core';
+import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
+import type { Names, TaskSubject } from '../wire/names.js';
+import { compareAttempts, type AttemptPosition } from './precedence.js';
+import { positionOf, readStoredTask } from './task-record.js';
+
+export class OtherMessages {
+  constructor(
+    private readonly streams: StreamAccess,
+    private readonly names: Names,
+  ) {}
+
+  /** How far the furthest of them is, waiting or held by a worker; `undefined` when there is none. */
+  async furthest({ queue, id }: TaskSubject, ownSequence: number): Promise<AttemptPosition | undefined> {
+    const stream = this.names.queueStream(queue);
+    const found: AttemptPosition[] = [];
+    const add = (message: Msg): void => {
+      const task = readStoredTask(this.names, message);
+      if (task !== undefined) found.push(positionOf(task));
+    };
+    const delayed = await this.streams.get(stream, { last_by_subj: this.names.delayedSubject(queue, id) });
+    if (delayed !== undefined) add(delayed);
+    for (let from = 1; ;) {
+      const message = await this.streams.get(stream, {
+        seq: from,
+        next_by_subj: this.names.taskById(queue, id),
+      });
+      if (message === undefined) break;
+      const sequence = storedSequence(message);
+      if (sequence !== ownSequence) add(message);
+      from = sequence + 1;
+    }
+    return found.toSorted(compareAttempts).at(-1);
+  }
+}

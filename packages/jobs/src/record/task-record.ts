@@ -1,0 +1,217 @@
+/**
+ * Makes the records of tasks: one function for each thing that can become of a task. What a message says of its task begins a record; what
+ * happens to an attempt changes it.
+ */
+import type { Msg, MsgHdrs } from '@nats-io/nats-core';
+import { storedSubject } from '../broker/stream-access.js';
+import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
+import type { Names, TaskSubject } from '../wire/names.js';
+import { isFinal, type TaskErrorRecord, type TaskRecord, type TaskState } from '../wire/record.js';
+import { compareAttempts, type AttemptPosition } from './precedence.js';
+
+/** A task's message, wherever it was read. */
+export interface TaskMessage {
+  readonly subject: TaskSubject;
+  readonly headers: Readonly<TaskHeaders>;
+  /** RFC 3339: when the task was first accepted. */
+  readonly enqueuedAt: string;
+}
+
+/** A message in a queue's stream, which may be there for later. */
+export interface QueuedTask extends TaskMessage {
+  readonly isDelayed: boolean;
+}
+
+/** `undefined` for a message that is no task's. */
+export function readQueuedTask(
+  names: Names,
+  { subject, headers, storedAt }: { subject: string; headers: MsgHdrs | undefined; storedAt: Date },
+): QueuedTask | undefined {
+  const target = headers?.get(ServerHeader.ScheduleTarget) ?? '';
+  const parsed = names.parseTaskSubject(target === '' ? subject : target);
+  if (parsed === undefined) return undefined;
+  const own = readTaskHeaders(headers);
+  return {
+    subject: parsed,
+    headers: own,
+    enqueuedAt: own.enqueuedAt ?? storedAt.toISOString(),
+    isDelayed: target !== '' || own.notBefore > Date.now(),
+  };
+}
+
+/** The same for a message that was read from its stream directly. */
+export function readStoredTask(names: Names, message: Msg): QueuedTask | undefined {
+  const storedAt = new Date(message.headers?.get(ServerHeader.TimeStamp) ?? Date.now());
+  return readQueuedTask(names, { subject: storedSubject(message), headers: message.headers, storedAt });
+}
+
+/** How far it is. */
+export function positionOf({ headers, enqueuedAt }: TaskMessage): AttemptPosition {
+  return { enqueued_at: enqueuedAt, retries: headers.retries, snoozes: headers.snoozes };
+}
+
+/** The task waits for its first worker, or for its time. */
+export function waitingRecord(task: QueuedTask): TaskRecord {
+  return recordOf(task, task.isDelayed ? 'SCHEDULED' : 'PENDING');
+}
+
+/**
+ * A worker has begun an attempt.
+ * @param startedAt milliseconds since 1970
+ */
+export function startedRecord(
+  task: TaskMessage,
+  deliveries: number,
+  worker: string,
+  startedAt: number,
+): TaskRecord {
+  const record = recordOf(task, 'STARTED');
+  record.worker = worker;
+  record.started_at = new Date(startedAt).toISOString();
+  if (deliveries > 1) record.deliveries = deliveries;
+  return record;
+}
+
+/** An attempt that has run, and since when: milliseconds since 1970. */
+export interface RunAttempt {
+  readonly record: TaskRecord;
+  readonly startedAt: number;
+}
+
+export function succeededRecord(attempt: RunAttempt, result: unknown): TaskRecord {
+  return { ...endOfRun(attempt, 'SUCCESS'), result };
+}
+
+/** Expired before it ran, or revoked. */
+export function endedRecord(attempt: RunAttempt, state: 'EXPIRED' | 'REVOKED'): TaskRecord {
+  return endOfRun(attempt, state);
+}
+
+export function failedRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskRecord {
+  return { ...endOfRun(attempt, 'FAILURE'), error };
+}
+
+/** The next attempt is a retry, and waits. */
+export function retryRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskRecord {
+  const record = endOfRun(attempt, 'RETRY');
+  return { ...record, retries: record.retries + 1, deliveries: undefined, error };
+}
+
+/** The next attempt waits, because this one has asked for it. */
+export function snoozedRecord(attempt: RunAttempt): TaskRecord {
+  const record = endOfRun(attempt, 'SCHEDULED');
+  return { ...record, snoozes: (record.snoozes ?? 0) + 1, deliveries: undefined };
+}
+
+/** The worker has given the task back, and another one will be given it. */
+export function handedBackRecord(record: TaskRecord, deliveries: number): TaskRecord {
+  return { ...record, state: 'PENDING', deliveries, worker: null, started_at: null, progress: null };
+}
+
+/** The task has lost its workers too often. @param standing the record in the bucket, which may be another attempt's */
+export function lostRecord(
+  task: TaskMessage,
+  deliveries: number,
+  standing: TaskRecord | undefined,
+): TaskRecord {
+  const record = recordOf(task, 'FAILURE');
+  const last = standing !== undefined && compareAttempts(standing, record) === 0 ? standing : undefined;
+  return {
+    ...record,
+    deliveries,
+    worker: last?.worker ?? null,
+    error: {
+      type: WORKER_LOST,
+      message: `The task lost its worker ${deliveries} times.`,
+      stack: null,
+      retryable: false,
+    },
+    progress: last?.progress ?? null,
+    started_at: last?.started_at ?? null,
+    finished_at: new Date().toISOString(),
+  };
+}
+
+export const WORKER_LOST = 'WorkerLost';
+
+/** The task was revoked while it waited. @param standing the record in the bucket: what earlier attempts have left is kept */
+export function revokedRecord(task: QueuedTask, standing: TaskRecord | undefined): TaskRecord {
+  const record = waitingRecord(task);
+  const earlier = standing?.enqueued_at === record.enqueued_at ? standing : undefined;
+  return {
+    ...(earlier ?? record),
+    state: 'REVOKED',
+    retries: record.retries,
+    snoozes: record.snoozes,
+    deliveries: undefined,
+    finished_at: new Date().toISOString(),
+  };
+}
+
+/** A dead letter is replayed: the task begins a new life. */
+export function replayedRecord(record: TaskRecord, enqueuedAt: string): TaskRecord {
+  return {
+    ...record,
+    state: 'PENDING',
+    retries: 0,
+    snoozes: undefined,
+    deliveries: undefined,
+    worker: null,
+    result: null,
+    error: null,
+    progress: null,
+    enqueued_at: enqueuedAt,
+    started_at: null,
+    finished_at: null,
+    runtime_ms: null,
+  };
+}
+
+/** A step of a workflow that cannot even be enqueued. */
+export function unfitRecord(task: TaskMessage, error: Error): TaskRecord {
+  return {
+    ...recordOf(task, 'FAILURE'),
+    error: { type: error.name, message: error.message, stack: null, retryable: false },
+    finished_at: new Date().toISOString(),
+  };
+}
+
+/** Where an error came from is not for everybody who may read the record. */
+export function withoutStack(record: TaskRecord): TaskRecord {
+  return record.error === null ? record : { ...record, error: { ...record.error, stack: null } };
+}
+
+/** All fields at once and always in this order: this is on the hot path, and it is the order on the wire. */
+function recordOf({ subject, headers, enqueuedAt }: TaskMessage, state: TaskState): TaskRecord {
+  return {
+    id: subject.id,
+    task: subject.task,
+    queue: subject.queue,
+    tenant: subject.tenant ?? null,
+    priority: subject.priority,
+    state,
+    retries: headers.retries,
+    snoozes: headers.snoozes === 0 ? undefined : headers.snoozes,
+    deliveries: undefined,
+    worker: null,
+    result: null,
+    error: null,
+    progress: null,
+    enqueued_at: enqueuedAt,
+    started_at: null,
+    finished_at: null,
+    runtime_ms: null,
+    parent_id: headers.parentId ?? null,
+    root_id: headers.rootId ?? subject.id,
+  };
+}
+
+function endOfRun({ record, startedAt }: RunAttempt, state: TaskState): TaskRecord {
+  const now = Date.now();
+  return {
+    ...record,
+    state,
+    finished_at: isFinal(state) ? new Date(now).toISOString() : null,
+    runtime_ms: now - startedAt,
+  };
+}

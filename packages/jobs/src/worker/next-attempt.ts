@@ -1,0 +1,65 @@
+/** Publishes the message of a task's next attempt. */
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { isConflict } from '../broker/server-errors.js';
+import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
+import { JobsError } from '../errors.js';
+import { composeNextAttempt } from '../message/compose-task.js';
+import { compareAttempts } from '../record/precedence.js';
+import { positionOf, readStoredTask } from '../record/task-record.js';
+import { ServerHeader } from '../wire/headers.js';
+import type { Names } from '../wire/names.js';
+import type { Delivery } from './delivery.js';
+
+export interface Next {
+  retries: number;
+  snoozes: number;
+  delayMs: number;
+  history: string | undefined;
+}
+
+const TRIES = 10;
+
+export class NextAttempts {
+  constructor(
+    private readonly names: Names,
+    private readonly publisher: AckMultiplexer,
+    private readonly streams: StreamAccess,
+  ) {}
+
+  /**
+   * Resolves with `true` once it is stored, and with `false` when a message that is further waits in its place: the subject of a task for
+   * later holds one message, and the server would replace it.
+   */
+  async publish({ subject, enqueuedAt, message }: Delivery, { delayMs, ...next }: Next): Promise<boolean> {
+    const { names, publisher, streams } = this;
+    const composed = composeNextAttempt(names, subject, {
+      ...next,
+      startAt: new Date(Date.now() + delayMs),
+      enqueuedAt,
+      headers: message.headers,
+    });
+    const { headers } = composed;
+    const position = { enqueued_at: enqueuedAt, ...next };
+    const isDelayed = headers.has(ServerHeader.Schedule);
+    let expected = 0;
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (isDelayed) headers.set(ServerHeader.ExpectedLastSubjectSequence, String(expected));
+      try {
+        await publisher.publish(composed.subject, message.data, { headers });
+        return true;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+      const waiting = await streams.get(names.queueStream(subject.queue), { last_by_subj: composed.subject });
+      const other = waiting && readStoredTask(names, waiting);
+      const order = other === undefined ? -1 : compareAttempts(positionOf(other), position);
+      if (order >= 0) return order === 0;
+      expected = waiting === undefined ? 0 : storedSequence(waiting);
+    }
+    throw new JobsError(
+      'publish_conflict',
+      `The next attempt of task "${subject.id}" was replaced by others ${TRIES} times.`,
+      { details: { id: subject.id } },
+    );
+  }
+}
