@@ -1,4 +1,4 @@
-/** Stable identifiers of every error this package throws. Branch on these, never on message text. */
+/** Stable identifiers of every error that this package throws. Branch on these, never on message text. */
 export type JobsErrorCode =
   | 'connection_failed'
   | 'server_too_old'
@@ -58,13 +58,13 @@ export class InvalidPayloadError extends JobsError {
   }
 }
 
-/** One thing that is wrong with a definition, and where: `chain[1].payload.platform`. */
+/** A problem in a definition, with its path: `chain[1].payload.platform`. */
 export interface WorkflowProblem {
   path: string;
   message: string;
 }
 
-/** The definition of a workflow cannot be run; nothing of it was enqueued. `problems` names every place. */
+/** The definition of a workflow is invalid, and nothing was enqueued. `problems` lists every place. */
 export class InvalidWorkflowError extends JobsError {
   readonly retryable = false;
 
@@ -88,7 +88,7 @@ export class PublishError extends JobsError {
   }
 }
 
-/** `result()` waited its whole time-out and the task or workflow has not ended. */
+/** `result()` reached its timeout before the task or workflow ended. */
 export class ResultTimeoutError extends JobsError {
   constructor(id: string, timeoutMs: number, what: 'Task' | 'Workflow' = 'Task') {
     super('result_timeout', `${what} "${id}" has not ended within ${timeoutMs} ms.`, {
@@ -146,7 +146,7 @@ export class SoftTimeLimitExceeded extends JobsError {
   }
 }
 
-/** The task ran longer than its hard limit and was given up. */
+/** The task exceeded its hard time limit and was abandoned. */
 export class TimeLimitExceeded extends JobsError {
   readonly retryable = false;
 
@@ -157,14 +157,14 @@ export class TimeLimitExceeded extends JobsError {
   }
 }
 
-/** Reason of `ctx.signal` when the worker stops and the grace time is over. */
+/** Reason of `ctx.signal` when the worker's grace time at shutdown is over. */
 export class WorkerShutdownError extends JobsError {
   constructor() {
     super('shutdown', 'The worker is shutting down; the task is handed back and runs on another worker.');
   }
 }
 
-/** Reason of `ctx.signal` when somebody has revoked the task. */
+/** Reason of `ctx.signal` when the task has been revoked. */
 export class TaskRevokedError extends JobsError {
   readonly retryable = false;
 
@@ -198,8 +198,8 @@ export interface TaskErrorOptions extends JobsErrorOptions {
 }
 
 /**
- * An error a handler may throw to say how it wants to be treated. Any error object with the properties
- * `retryable` or `retryAfterMs` is treated the same, so own error classes need not extend this one.
+ * An error with retry advice, for handlers to throw. Any error object with the properties `retryable` or `retryAfterMs` has the same
+ * effect, so your error classes need not extend this one.
  */
 export class TaskError extends JobsError {
   readonly retryable: boolean | undefined;

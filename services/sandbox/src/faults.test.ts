@@ -3,7 +3,7 @@ import { Faults } from './faults.js';
 
 const request = { platform: 'meta', path: '/v25.0/act_1/campaigns', laterPage: false } as const;
 
-test('a fault meets as many requests as it says, and only those it is meant for', () => {
+test('a fault affects its number of requests, and only the targeted ones', () => {
   const faults = new Faults();
   faults.inject({ platform: 'meta', kind: 'rate_limit', times: 2, afterRequests: 1, path: '/campaigns' });
   expect(faults.take({ ...request, platform: 'google' })).toBeUndefined();

@@ -17,7 +17,7 @@ async function statuses(replies: readonly Promise<Reply>[]): Promise<number[]> {
   return (await Promise.all(replies)).map(({ status }) => status);
 }
 
-test('after some wrong or missing keys an address is told to come back later', async () => {
+test('after several wrong or missing keys an address is asked to retry later', async () => {
   const api = await openApi({ API_FAILED_KEYS_LIMIT: LIMIT });
   expect((await ask(api, WRONG)).status).toBe(401);
   expect((await ask(api, null)).status).toBe(401);
@@ -32,7 +32,7 @@ test('after some wrong or missing keys an address is told to come back later', a
   expect((await ask(api, null)).status).toBe(429);
 });
 
-test('a key that has worked goes on working from there, and what needs no key is answered', async () => {
+test('a known key keeps working from there, and routes without a key respond', async () => {
   const api = await openApi({ API_FAILED_KEYS_LIMIT: LIMIT });
   expect((await ask(api, api.keys.tenant)).status).toBe(200);
   for (let time = 0; time < 3; time++) await ask(api, WRONG);
@@ -50,7 +50,7 @@ test('a revoked key is refused although it worked before', async () => {
   expect((await ask(api, text)).status).toBe(401);
 });
 
-test('other addresses are not concerned; whose address it is, a trusted proxy says', async () => {
+test('other addresses are unaffected; a trusted proxy supplies the client’s address', async () => {
   const api = await openApi(PROXIED);
   for (let time = 0; time < 3; time++) await ask(api, WRONG, '192.0.2.1');
   expect(

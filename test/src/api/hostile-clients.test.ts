@@ -32,7 +32,7 @@ async function waiting(api: Api): Promise<number> {
 }
 
 describe('a client', () => {
-  test('that compresses is understood; what unpacks to too much is refused on the way', async () => {
+  test('that compresses is accepted; a body that expands too far is refused while it is read', async () => {
     const api = await openApi({ API_BODY_LIMIT: '10000' });
     const send = (body: Uint8Array, encoding: string): ReturnType<Api['call']> =>
       api.call('POST', ENQUEUE, {
@@ -54,7 +54,7 @@ describe('a client', () => {
     expect(await api.call('GET', '/healthz', { key: null })).toMatchObject({ status: 200 });
   });
 
-  test('that sends too much is told so', async () => {
+  test('that sends too much gets 413', async () => {
     const api = await openApi({ API_BODY_LIMIT: '10000' });
     const body = { payload: { note: 'x'.repeat(20_000) } };
     expect(await api.call('POST', ENQUEUE, { body })).toMatchObject({
@@ -100,7 +100,7 @@ describe('a client', () => {
 });
 
 describe('while a part is away', () => {
-  test('the broker: nothing is accepted, and the caller is told when to come again', async () => {
+  test('the broker: nothing is accepted, and the caller gets Retry-After', async () => {
     let proxy: TcpProxy | undefined;
     const api = await openApi(
       {},

@@ -109,7 +109,7 @@ const BODIES: Record<string, unknown> = {
   'POST /v1/dead-letters/{id}/replay': {},
 };
 
-test('every route hides what is another tenant’s', { timeout: 120_000 }, async () => {
+test('every route hides other tenants’ data', { timeout: 120_000 }, async () => {
   const api = await openApi({ API_RATE_LIMIT: '100000', API_FAILED_KEYS_LIMIT: '100000' });
   const belongings = await makeBelongings(api);
   const { body: description } = await api.call<Description>('GET', '/openapi.json', { key: null });

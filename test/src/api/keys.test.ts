@@ -32,7 +32,7 @@ describe('a request', () => {
     expect(await call('GET', PROBE, { key: known.text })).toMatchObject({ status: 200 });
   });
 
-  test('may do what its key has scopes for', async () => {
+  test('may do only what its key’s scopes allow', async () => {
     const { call, createKey } = await openApi();
     const { text: key } = await createKey(TENANT, ['tasks:read']);
     expect(await call('GET', PROBE, { key })).toMatchObject({ status: 200 });
@@ -54,7 +54,7 @@ describe('a request', () => {
     });
   });
 
-  test('that comes too often is told when to come again', async () => {
+  test('that exceeds its rate gets Retry-After', async () => {
     const { call, keys } = await openApi({ API_RATE_LIMIT: '5' });
     const replies = await Promise.all(Array.from({ length: 20 }, () => call('GET', PROBE)));
     const refused = replies.find(({ status }) => status === 429);
@@ -65,7 +65,7 @@ describe('a request', () => {
 });
 
 describe('keys', () => {
-  test('are made, listed, rotated and revoked; only hashes are kept; every change is told', async () => {
+  test('are created, listed, rotated and revoked; only hashes are stored; every change is audited', async () => {
     const api = await openApi();
     const { call, query } = api;
     const made = await call('POST', '/v1/keys', {

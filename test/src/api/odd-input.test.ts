@@ -27,7 +27,7 @@ test('a text with a NUL character is refused by the name of its field', async ()
   });
 });
 
-test('a key of the platform names a tenant that is there, in digits', async () => {
+test('a platform key must name an existing tenant, in digits', async () => {
   const { call, keys } = await openApi();
   const make = (tenant: string, name: string): Promise<Reply> =>
     call('POST', '/v1/sources', {
@@ -44,7 +44,7 @@ test('a key of the platform names a tenant that is there, in digits', async () =
   expect((await call('GET', '/v1/sources', own)).status).toBe(200);
 });
 
-test('a time beyond what a task may wait is refused, however it is said', async () => {
+test('a time beyond the longest delay is refused in every notation', async () => {
   const { call } = await openApi();
   const far = [{ eta: '9999-12-31T23:59:59Z' }, { eta: new Date(Date.now() + 400 * DAY_MS).toISOString() }];
   for (const options of far) {
@@ -71,7 +71,7 @@ test('a stream of events cannot be asked for without its body: it would have no 
   expect((await call('HEAD', path)).status).toBe(200);
 });
 
-test.each(['/v1/keys', '/v1/webhooks'])('%s comes in pages', async (path) => {
+test.each(['/v1/keys', '/v1/webhooks'])('%s is paginated', async (path) => {
   const { call, keys } = await openApi();
   // Of the other tenant there is one key, and nothing else.
   const asked = { key: keys.otherTenant };

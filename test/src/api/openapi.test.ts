@@ -18,7 +18,7 @@ type Description = {
   components: { schemas: Record<string, object> };
 };
 
-test('is valid OpenAPI 3.1, tells every route, and resolves', async () => {
+test('is valid OpenAPI 3.1, documents every route, and resolves', async () => {
   const { call } = await openApi();
   const { body: description, status } = await call<Description>('GET', '/openapi.json', { key: null });
   expect(status).toBe(200);

@@ -48,7 +48,7 @@ describe('queues', () => {
     });
   });
 
-  test('show a tenant what of its own waits, and let it steer nothing', async () => {
+  test('show a tenant its own waiting tasks, and no controls', async () => {
     const api = await openApi();
     const { call, keys } = api;
     await enqueue(api, keys.tenant, 2);
@@ -124,7 +124,7 @@ describe('schedules', () => {
     ]);
   });
 
-  test('say what is wrong with an entry', async () => {
+  test('report the problem of an entry', async () => {
     const { call } = await openApi();
     const wrong = [
       [{ ...entry, cron: 'often' }, /cron/],

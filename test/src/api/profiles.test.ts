@@ -68,7 +68,7 @@ test('a user that an import wrote is found, though no event has named it', async
   });
 });
 
-test('a merge is undone once, and told to the audit trail', async () => {
+test('a merge is undone once, and recorded in the audit trail', async () => {
   const { api, user, visitor } = await mergedProfiles();
   const { call, connection, prefix } = api;
   expect(await call('POST', `/v1/profiles/${user}/unmerge`)).toMatchObject({ status: 409 });

@@ -43,7 +43,7 @@ test('customer events beyond the limit are refused with a time to come again; no
   );
 });
 
-test('streams that are there already get their limits when a service starts, and keep what they hold', async () => {
+test('existing streams get their limits when a service starts, and keep their messages', async () => {
   const names = eventStreamNames;
   const makeOld = async ({ connection, prefix }: Platform): Promise<Record<string, string>> => {
     const { stream, filter, subject } = names(prefix);

@@ -89,7 +89,7 @@ describe('a task over HTTP', () => {
     expect(await call('GET', '/v1/tasks/never-seen')).toMatchObject({ status: 404 });
   });
 
-  test('that another one stands for by its unique key is named again under an Idempotency-Key', async () => {
+  test('that shares a unique key with another one returns that task again under an Idempotency-Key', async () => {
     const { call } = await openApi();
     const post = (key: string): Promise<Reply> =>
       call('POST', '/v1/tasks/evaluate_rules', {

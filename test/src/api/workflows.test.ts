@@ -109,7 +109,7 @@ describe('a workflow over HTTP', () => {
     expect(await call('DELETE', path)).toMatchObject({ body: { outcome: 'ended' } });
   });
 
-  test('that is wrong says where', async () => {
+  test('that is invalid names the place', async () => {
     const { call } = await openApi();
     const wrong = [
       [{ chain: [sync('meta'), sync('myspace')] }, 'body.chain[1].payload.platform'],

@@ -172,7 +172,7 @@ describe('a segment', () => {
     );
   }, 120_000);
 
-  test('notes who entered and who left, tells of it, and does nothing when nothing has changed', async () => {
+  test('records and publishes entries and exits, and does nothing without changes', async () => {
     const platform = await openPlatform();
     const { query, connection, database, prefix } = platform;
     await insertProfiles(
@@ -400,7 +400,7 @@ describe('a funnel', () => {
     return Number(row?.id);
   }
 
-  test('counts who came how far, in order and in time', async () => {
+  test('counts profiles per step, in order and within the window', async () => {
     const platform = await openPlatform();
     const funnelId = await addFunnel(platform, {
       steps: [{ event: 'Viewed' }, { event: 'Added' }, { event: 'Bought' }],

@@ -110,7 +110,7 @@ test('a tenant’s account is connected, synced in its own days, and connected a
   for (const secret of SECRETS) expect(printed).not.toContain(secret);
 }, 120_000);
 
-test('what is wrong is said before anything is stored', async () => {
+test('invalid input is reported before anything is stored', async () => {
   const { sandbox, said, stratum, json, rowsOf } = await openStratum();
   await json(['tenants', 'create', 'Alpenglow']);
   const uuid = '8adc3db7-8148-4fbf-999c-8d2266369d74';

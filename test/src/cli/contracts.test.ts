@@ -98,7 +98,7 @@ describe('the documents', () => {
     },
   );
 
-  test('describe what a task leaves behind', async () => {
+  test('describe a task’s record and events', async () => {
     const [acceptsRecord, acceptsEvent] = await Promise.all([
       validator('record.schema.json'),
       validator('event.schema.json'),

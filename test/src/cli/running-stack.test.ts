@@ -124,7 +124,7 @@ test(
   TIMEOUT_MS,
 );
 
-test('the start itself tells programs what it did', async () => {
+test('the start itself reports to programs what it did', async () => {
   const stack = await LocalStack.create();
   const up = await runStratum(
     [

@@ -118,7 +118,7 @@ function amount(decimal: string | null): string | null {
 }
 
 describe.each(PLATFORM_NAMES)('%s', (platform) => {
-  test('tells what an account is', async () => {
+  test('describes an account', async () => {
     const { connector } = await open(platform, {}, '5');
     const { signal } = new AbortController();
     expect(await connector.describeAccount({ signal })).toEqual({
@@ -248,7 +248,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     });
   });
 
-  test('wrong credentials are reported, and no error tells a secret', async () => {
+  test('wrong credentials are reported, and no error contains a secret', async () => {
     const { sandbox } = await open(platform);
     const wrong = platformCredentialsSchema.parse(
       JSON.parse(

@@ -120,7 +120,7 @@ describe('creative fatigue', () => {
     Array.from({ length: 7 }, (_, index) => [shiftDate(DATE, index - 7), usual]),
   );
 
-  test('is the weighted sum of what has become worse, and a worn-out creative raises one alert', async () => {
+  test('is the weighted sum of the declines, and a fatigued creative raises one alert', async () => {
     const platform = await openDefault();
     await addCampaign(platform, { id: 1 });
     await addCampaign(platform, { id: 2, tenantId: OTHER_TENANT });
@@ -316,7 +316,7 @@ describe('cost allocation', () => {
     expect(again).toEqual(result);
   });
 
-  test('follows what a platform says later of the last week', async () => {
+  test('follows a platform’s later restatements of the last week', async () => {
     const platform = await openDefault();
     const { query, run, client } = platform;
     await addCampaign(platform, { id: 1 });
@@ -422,7 +422,7 @@ describe('the health of the pipeline', () => {
   const NOW = '2026-11-20T12:30:00.000Z';
   const at = (minutes: number): string => new Date(Date.parse(NOW) + minutes * 60_000).toISOString();
 
-  test('is told when it changes, once, and when it is well again', async () => {
+  test('is reported once when it degrades, and when it recovers', async () => {
     const { query, run } = await openDefault();
     const synced = (time: string): Promise<unknown> =>
       query('UPDATE platform_account SET last_synced_at = $1 WHERE tenant_id = 1', [time]);
@@ -502,7 +502,7 @@ describe('the health of the pipeline', () => {
     expect(await check()).toMatchObject({ status: 'degraded' });
   });
 
-  test('is asked for each tenant with what they share', async () => {
+  test('is computed for each tenant, with the shared parts', async () => {
     const { run, query } = await openDefault();
     await run(checkPipelineHealth, {}, { id: 'health' });
     const tenants = await waitFor('both tenants', async () => {
@@ -547,7 +547,7 @@ describe('the audit log', () => {
     expect(await client.deadLetters.list()).toEqual([]);
   });
 
-  test('takes up what a worker that was lost had taken, even when nothing new comes', async () => {
+  test('takes over the work of a lost worker, even if nothing new arrives', async () => {
     const { connection, prefix, run, query } = await openDefault();
     for (const id of ['e1', 'e2', 'e3']) await publishAudit(connection, prefix, event(id));
     const names = auditNames(prefix);

@@ -256,7 +256,7 @@ describe('a WhatsApp message', () => {
     }
   });
 
-  test('waits for its turn when its number has sent what it may in a minute', async () => {
+  test('waits when its number has reached the limit per minute', async () => {
     const outbox = await openOutbox({ perMinute: 2 });
     const contact = await outbox.addContact('491510000001');
     const ids = [];
@@ -294,7 +294,7 @@ describe('a WhatsApp message', () => {
     expect(sandbox.sentMessages()).toEqual([]);
   });
 
-  test('that another task is sending this moment is left to it; what that one hears counts in any case', async () => {
+  test('that another task is sending is left to that task, whose answer counts in any case', async () => {
     const outbox = await openOutbox();
     const { query, sandbox } = outbox;
     const id = await outbox.addMessage(await outbox.addContact('491510000001'), { state: 'sending' });

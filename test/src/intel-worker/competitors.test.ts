@@ -181,7 +181,7 @@ const at = (day: number): { scheduledBy: { entry: string; tick: Date } } => ({
 });
 
 describe('a look at a competitor', () => {
-  test('notes what site and ads say, and the next one what is different', async () => {
+  test('records site and ads, and the next one records the differences', async () => {
     const { run, query, sandbox, addCompetitor } = await openIntel();
     const id = await addCompetitor(`${sandbox.url}/sites/fjell-and-co/`);
     const payload = { tenant_id: TENANT, competitor_id: id };
@@ -277,7 +277,7 @@ describe('a look at a competitor', () => {
     return { run: await runTask(handler, { tenant_id: TENANT, competitor_id: 1 }, { retries }), query };
   }
 
-  test('tells what the ads say when the site stays down, instead of failing for good', async () => {
+  test('reports the ads when the site stays down, instead of failing permanently', async () => {
     const { url } = await serve((_request, response) => {
       response.statusCode = 503;
       response.end();
@@ -291,7 +291,7 @@ describe('a look at a competitor', () => {
     ]);
   });
 
-  test('copes with an ad on two pages, with what the database does not take, and with an address without a scheme', async () => {
+  test('handles an ad on two pages, characters that the database refuses, and an address without a scheme', async () => {
     // The end of what is kept of a description falls into the middle of a character.
     const { host } = await serve((request, response) => {
       response.statusCode = request.url === '/robots.txt' ? 404 : 200;
@@ -317,7 +317,7 @@ describe('a look at a competitor', () => {
     expect(await none.query(problem)).toEqual([{ site_problem: 'the address is not a URL' }]);
   });
 
-  test('leaves unknown what it may not or cannot read', async () => {
+  test('leaves fields unknown that it may not or cannot read', async () => {
     const { run, query, sandbox, addCompetitor } = await openIntel({ adLibrary: false });
     const id = await addCompetitor(`${sandbox.url}/sites/private/`);
     expect(await run(fetchCompetitorData, { tenant_id: TENANT, competitor_id: id }, at(0))).toMatchObject({

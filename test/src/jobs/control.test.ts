@@ -24,7 +24,7 @@ const seen = ({ client }: Jobs, count: number): Promise<unknown> =>
   waitFor('the workers', async () => (await client.control.workers()).length === count);
 
 describe('a worker', () => {
-  test('tells what it does', async () => {
+  test('reports its tasks', async () => {
     const jobs = await openJobs();
     const { client, worker } = jobs;
     const { handler, open } = gate();
@@ -81,7 +81,7 @@ describe('a worker', () => {
     open();
   });
 
-  test('shuts down when asked to, after finishing what it has', async () => {
+  test('shuts down on request after finishing its tasks', async () => {
     const jobs = await openJobs();
     const { client, worker } = jobs;
     const { handler, open } = gate();

@@ -272,7 +272,7 @@ describe.each([0, 1, 2, 3])('a process that dies after %i of its steps', (steps)
     expect(secondAttempts).toBe(steps < 3 ? 1 : 2);
   });
 
-  test('as one who replays, leaves the task in one place', async () => {
+  test('while replaying leaves the task in one place', async () => {
     const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
     const { client, natsUrl, topology } = jobs;
     let runs = 0;

@@ -115,7 +115,7 @@ describe('the result responder', () => {
     expect(await ask('7', 'failing')).toMatchObject({ body: { state: 'FAILURE', error: { stack: null } } });
   });
 
-  test('answers who waits when it stops', async () => {
+  test('answers waiting clients when it stops', async () => {
     const { connection, topology, client } = await openJobs();
     const responder = createResultResponder({ connection, topology, client });
     responder.start();

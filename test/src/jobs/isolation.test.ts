@@ -74,7 +74,7 @@ describe('an isolated task', () => {
     expect(await client.result(id)).toMatchObject({ state: 'REVOKED' });
   });
 
-  test('may return what it has when its soft limit passes', async () => {
+  test('may return a partial result at its soft time limit', async () => {
     const { client, worker } = await openJobs();
     worker([isolateTask(heavy, { module: MODULE, export: 'isolated' })]);
     const { id } = await client.enqueue(

@@ -55,7 +55,7 @@ test('a revocation lasts as long as its note, in workers that have read it, too'
 });
 
 describe('one task', () => {
-  test('that waits is gone, and says so', async () => {
+  test('that waits is removed, and its record is REVOKED', async () => {
     const jobs = await openJobs();
     const { client } = jobs;
     const { id } = await client.enqueue(add, { a: 1, b: 1 });
@@ -80,7 +80,7 @@ describe('one task', () => {
     expect(await client.deadLetters.list()).toEqual([]);
   });
 
-  test('that runs may still return what it has', async () => {
+  test('that runs may still return a partial result', async () => {
     const jobs = await openJobs();
     const { client, worker } = jobs;
     worker([
@@ -100,7 +100,7 @@ describe('one task', () => {
     expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { ended: 'revoked' } });
   });
 
-  test('that does not listen is ended all the same when told to terminate', async () => {
+  test('that ignores its signal is ended by terminate', async () => {
     const jobs = await openJobs();
     const { client, worker } = jobs;
     worker([deaf], { shutdownGraceMs: 0 });
@@ -219,7 +219,7 @@ describe('many tasks', () => {
   });
 });
 
-test('a purged queue is empty, and what runs goes on', async () => {
+test('a purged queue is empty, and running tasks continue', async () => {
   const jobs = await openJobs();
   const { client, worker } = jobs;
   let finish: () => void = () => undefined;

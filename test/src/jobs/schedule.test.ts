@@ -154,7 +154,7 @@ test('over hours, with leaders that come, go and die, no tick is missed and none
   expect((await schedules.get('minutely')).state).toMatchObject({ fired: 240, missed: 0 });
 }, 60_000);
 
-test('a clock that begins in the past takes a schedule back that has gone on since, and what has run does not run again', async () => {
+test('a clock that starts in the past rewinds a schedule, and ticks that have run do not run again', async () => {
   const { scheduler, clock, worker, schedules } = await openBeat();
   const runs: string[] = [];
   worker([
@@ -279,7 +279,7 @@ describe('while an earlier run goes on', () => {
     };
   }
 
-  test('skip leaves ticks out and says so', async () => {
+  test('skip omits ticks and reports them', async () => {
     const { schedules, ids } = await threeTicks('skip');
     expect(await ids()).toEqual(['beat-minutely-20261120T000100Z']);
     expect((await schedules.get('minutely')).state).toMatchObject({

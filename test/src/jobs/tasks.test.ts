@@ -35,7 +35,7 @@ async function deadLetter(
 }
 
 describe('a task', () => {
-  test('runs, and its record tells everything about it', async () => {
+  test('runs, and its record is complete', async () => {
     const { client, worker } = await openJobs();
     const { name } = worker([addHandler]);
     const { id, duplicate } = await client.enqueue(add, { a: 2, b: 40, tenant_id: 7 });
@@ -242,7 +242,7 @@ describe('a failing task', () => {
     expect(await jobs.client.queues()).toMatchObject([{ normal: 0, delayed: 0, running: 0 }]);
   });
 
-  test('obeys what the message says of retries', async () => {
+  test('obeys the retry headers of its message', async () => {
     const { client, worker } = await openJobs();
     worker([flakyHandler]);
     const { id } = await client.enqueue(flaky, { failures: 1 }, { maxRetries: 0 });
@@ -299,7 +299,7 @@ describe('a failing task', () => {
     expect(reasons).toHaveLength(1);
   });
 
-  test('may return what it has when its soft limit passes', async () => {
+  test('may return a partial result at its soft time limit', async () => {
     const { client, worker } = await openJobs();
     worker([
       handleTask(add, async (_payload, { signal }) => {

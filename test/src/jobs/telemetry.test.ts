@@ -103,7 +103,7 @@ describe('a trace', () => {
 });
 
 describe('metrics', () => {
-  test('count what happened, by queue and task', async () => {
+  test('count events by queue and task', async () => {
     const { connection, topology, worker } = await openJobs();
     const registry = new Registry();
     const metrics = new JobsMetrics(registry);

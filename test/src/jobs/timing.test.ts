@@ -152,7 +152,7 @@ describe('a unique key', () => {
 });
 
 describe('results', () => {
-  test('are kept as long as the contract says', async () => {
+  test('are kept for the contract’s retention', async () => {
     const { client, worker } = await openJobs();
     const brief = defineTask({ ...noteOptions('brief'), resultExpiresMs: 1_000 });
     worker([handleTask(brief, ({ text }) => ({ text })), addHandler]);

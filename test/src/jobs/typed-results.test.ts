@@ -39,7 +39,7 @@ test('call returns the result of the contract, result the record with it', async
   expect(await client.result(id)).toEqual(outcome);
 });
 
-test('call throws what a failed task left, and times out without ending the task', async () => {
+test('call throws a failed task’s record, and times out without ending the task', async () => {
   const { client, worker } = await openJobs();
   worker([failsHandler]);
   const failure = await client.call(fails, {}, { id: 'no-luck' }).catch((error: unknown) => error);
@@ -75,7 +75,7 @@ test('a task that keeps no result is not waited for', async () => {
   await expect(client.result(silent, 'x')).rejects.toThrow(/"silent" keeps no result/);
 });
 
-test('enqueueing without streams fails at once and says what to run', async () => {
+test('enqueueing without streams fails at once and names the remedy', async () => {
   const { connection, prefix } = await testNamespace();
   const topology = defineTopology({ prefix, queues: [{ name: 'work' }] });
   const client = createClient({ connection, topology });

@@ -60,7 +60,7 @@ describe('a worker', () => {
     expect(firstHalf).toContain('low');
   });
 
-  test('that stops finishes what runs, hands back the rest, and loses nothing', async () => {
+  test('that stops finishes its running tasks, returns the rest, and loses nothing', async () => {
     const { client, worker } = await openJobs();
     const enqueued = await client.enqueueMany(
       add,
@@ -172,7 +172,7 @@ describe('the topology', () => {
     ]);
   });
 
-  test('reports what cannot be changed, instead of ignoring it', async () => {
+  test('reports conflicts instead of ignoring them', async () => {
     const { connection, prefix } = await testNamespace();
     const manager = await jetstreamManager(connection);
     await manager.streams.add({

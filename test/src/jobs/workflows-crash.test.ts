@@ -146,7 +146,7 @@ describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => 
     expect(await endOf(jobs)).toEqual(DONE);
   });
 
-  test('of starting a workflow, leaves what is half started to workflow maintenance', async () => {
+  test('of starting a workflow, leaves a half-started one to workflow maintenance', async () => {
     const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
     const { topology, client } = jobs;
     let started = false;

@@ -153,7 +153,7 @@ describe('a workflow that succeeds', () => {
 });
 
 describe('a step that does not succeed', () => {
-  test('fails the workflow and is named; what follows never runs, its neighbours do', async () => {
+  test('fails the workflow and is named; later steps never run, its siblings do', async () => {
     const jobs = await openWorkflows();
     const { handlers, runs } = countedHandlers();
     jobs.worker(handlers);
@@ -303,7 +303,7 @@ describe('a step that does not succeed', () => {
     });
   });
 
-  test('that asks for what the step before does not have is a dead letter that says so, and can be replayed', async () => {
+  test('that refers to a missing part of the previous result becomes a dead letter with the reason, and can be replayed', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);
     const definition = chain(
@@ -416,7 +416,7 @@ describe('a definition', () => {
     await expect(client.workflows.start(deep)).rejects.toThrow('at most 32 deep');
   });
 
-  test('starts once for an id, whoever starts it and however often', async () => {
+  test('starts once for an id, however often it is started', async () => {
     const jobs = await openWorkflows();
     const { handlers, runs } = countedHandlers();
     jobs.worker(handlers);
@@ -458,7 +458,7 @@ describe('a definition', () => {
 });
 
 describe('a workflow in progress', () => {
-  test('is cancelled: what waits is gone, what runs is told, nothing follows', async () => {
+  test('is cancelled: waiting steps are removed, running ones are signalled, none follow', async () => {
     const jobs = await openWorkflows();
     let told = false;
     jobs.worker(
@@ -551,7 +551,7 @@ describe('workflow maintenance', () => {
     onTestFinished(() => maintenance.stop());
   };
 
-  test('starts what any NATS client publishes', async () => {
+  test('starts a definition from any NATS client', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);
     openMaintenance(jobs);
@@ -581,7 +581,7 @@ describe('workflow maintenance', () => {
     expect(await jobs.client.workflows.get('mine')).toMatchObject({ tree: null });
   });
 
-  test('enqueues again what has vanished from its queue', async () => {
+  test('enqueues a step again that has vanished from its queue', async () => {
     const jobs = await openWorkflows();
     const { id } = await jobs.client.workflows.start(
       chain(step(total, { plus: 1 }), step(total, {}, PREVIOUS)),
@@ -593,7 +593,7 @@ describe('workflow maintenance', () => {
     expect(await jobs.client.workflows.result(id)).toMatchObject({ result: { sum: 1 } });
   });
 
-  test('removes what has expired, and only that', async () => {
+  test('removes expired workflows only', async () => {
     const jobs = await openJobs({ workflowsExpireMs: 300 });
     jobs.worker(HANDLERS);
     const { client } = jobs;

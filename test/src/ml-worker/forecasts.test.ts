@@ -198,7 +198,7 @@ test('the daily job forecasts each tenant', async () => {
 });
 
 describe('predictions', () => {
-  test('add the rest of the month to what was spent', async () => {
+  test('add the rest of the month to the spend so far', async () => {
     const platform = await openMl();
     await addCampaign(platform, { id: 1, dailyBudget: 10 });
     await addCampaign(platform, { id: 2, dailyBudget: 20 });

@@ -173,7 +173,7 @@ const expensive: RuleDefinitionInput['when'] = {
 };
 
 describe('a rule', () => {
-  test('pauses the campaign on the platform once, and says what it saw', async () => {
+  test('pauses the campaign on the platform once, and records the values it saw', async () => {
     const rules = await openRules();
     const { query } = rules;
     // 7 × 50.00 for 7 × 2 conversions: 25.00 each. The other one: 7 × 50.00 for 7 × 5: 10.00 each.
@@ -323,7 +323,7 @@ describe('a rule', () => {
     expect(await onPlatform(rules, 1)).toMatchObject({ changes: 0 });
   });
 
-  test('that comes second leaves the campaign to the first, and says so', async () => {
+  test('that comes second leaves the campaign to the first, and reports it', async () => {
     const rules = await openRules();
     await rules.query(`UPDATE campaign SET status = 'paused' WHERE id = 2`);
     for (const id of [1, 2])
@@ -388,7 +388,7 @@ describe('a rule', () => {
     expect(await rules.query('SELECT labels FROM campaign WHERE id = 1')).toEqual([{ labels: [] }]);
   });
 
-  test('means by yesterday what the ad account means', async () => {
+  test('takes yesterday from the ad account’s time zone', async () => {
     const rules = await openRules();
     const midnight = `${TODAY}T00:30:00Z`;
     await rules.query(
@@ -422,7 +422,7 @@ describe('a rule', () => {
     ]);
   });
 
-  test('compares with the window before, and with what a campaign is', async () => {
+  test('compares with the previous window, and with a campaign’s attributes', async () => {
     const rules = await openRules();
     // 3 × 30.00 after 3 × 20.00: 50 % more.
     await addDays(rules, 1, {
@@ -477,7 +477,7 @@ describe('a rule', () => {
 });
 
 describe('the alert of a rule', () => {
-  test('ends when the rule no longer holds, and is not told where the campaign is as it should be', async () => {
+  test('ends when the rule no longer holds, and is not reported if the campaign is already as intended', async () => {
     const rules = await openRules();
     const { query } = rules;
     const alerts = (): Promise<unknown[]> =>
@@ -611,7 +611,7 @@ describe('a change that is on its way', () => {
     expect(await onPlatform(rules, 1)).toMatchObject({ changes: 0 });
   });
 
-  test('is told to the audit log even when the attempt that made it could not', async () => {
+  test('is recorded in the audit log even if its own attempt could not do so', async () => {
     const rules = await openRules();
     const action = await propose(rules, { state: 'applied' });
     expect(await rules.run(applyPlatformAction, { tenant_id: TENANT, action_id: action })).toMatchObject({

@@ -239,7 +239,7 @@ describe('old rows', () => {
     expect(await counts(database, 'campaign_metric_daily')).toEqual({ young: 1, old: 2 });
   });
 
-  test('that still matter stay: what is open, the latest snapshot, a lifetime’s budget, an endpoint with deliveries', async () => {
+  test('that are still needed are kept: open items, the latest snapshot, a lifetime budget, an endpoint with deliveries', async () => {
     const database = await open();
     const { owner } = database;
     await owner.query(`

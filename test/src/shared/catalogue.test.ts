@@ -78,7 +78,7 @@ test('the schedule is the reference’s: fifteen entries, with these times, in t
   });
 });
 
-test('every setting stands in the guide', async () => {
+test('every setting is in the guide', async () => {
   const guide = await readFile(new URL('../../../docs/reference/configuration.md', import.meta.url), 'utf8');
   const keys = new Set(SERVICES.flatMap((service) => settingsOf(service)));
   for (const key of [...keys, 'SCHEDULE_CLOCK_FROM', 'SCHEDULE_CLOCK_SPEED'])

@@ -230,7 +230,7 @@ test(
   TIMEOUT_MS,
 );
 
-test('without a stack it says what to do', async () => {
+test('without a stack it names the remedy', async () => {
   const stack = await LocalStack.create();
   const program = stack.run(['status']);
   expect(await program.exited()).toBe(1);

@@ -144,7 +144,7 @@ async function resultsOf(database: Pool, tenantId: number): Promise<Record<strin
   return tables;
 }
 
-test('every job says something about each tenant, a repeated tick changes nothing, and no tenant shows in the other’s results', async () => {
+test('every job has results for each tenant, a repeated tick changes nothing, and no result shows another tenant', async () => {
   const tick = new Date();
   const sandbox = await startSandbox({ now: () => tick });
   onTestFinished(() => sandbox.stop());

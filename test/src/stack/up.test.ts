@@ -24,7 +24,7 @@ async function rowsByPlatform(database: string): Promise<Record<string, number>>
 }
 
 describe('the local stack', () => {
-  test('syncs four platforms, listens where it says, and leaves nothing behind when it stops', async () => {
+  test('syncs four platforms, listens at the printed addresses, and leaves nothing behind when it stops', async () => {
     const stack = await LocalStack.create();
     const program = stack.up();
     const addresses = await stack.started(program);
@@ -80,7 +80,7 @@ describe('the local stack', () => {
     expect(await first.kill('SIGINT')).toBe(0);
   });
 
-  test('stops when it is told to while it is starting', async () => {
+  test('stops on request while it is starting', async () => {
     const stack = await LocalStack.create();
     const program = stack.up();
     await waitFor('the first step', () => program.output().includes('starting PostgreSQL'));

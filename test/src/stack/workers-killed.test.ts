@@ -179,7 +179,7 @@ test('what was killed in the middle is done once in the end', async () => {
   expect(sandbox.sentMessages()).toHaveLength(1);
 }, 150_000);
 
-test('a change of a campaign whose worker is killed while the platform is asked is made by another, and told once', async () => {
+test('a campaign change whose worker is killed during the platform’s request is made by another worker, and reported once', async () => {
   const sandbox = await startSandbox();
   onTestFinished(() => sandbox.stop());
   const [database, { connection, prefix, natsUrl }] = await Promise.all([testDatabase(), testNamespace()]);

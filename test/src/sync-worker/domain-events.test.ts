@@ -23,7 +23,7 @@ async function told({ database: { owner } }: Pick<SyncSetup, 'database'>): Promi
 
 const typesOf = (events: readonly EventRow[]): string[] => events.map(({ type }) => type);
 
-test('a first sync tells that it is done, and not of each campaign; a second one without changes just as little', async () => {
+test('a first sync publishes its end but no event per campaign, and neither does a second one without changes', async () => {
   const setup = await openSync({ campaignsPerAccount: 40 });
   setup.startWorker();
   for (const round of [1, 2]) {
@@ -43,7 +43,7 @@ test('a first sync tells that it is done, and not of each campaign; a second one
   }
 });
 
-test('a sync tells what has changed of campaigns that were known, and of pauses besides', async () => {
+test('a sync publishes the changes and pauses of known campaigns', async () => {
   const setup = await openSync();
   const { owner } = setup.database;
   setup.startWorker();
@@ -85,7 +85,7 @@ test('a sync tells what has changed of campaigns that were known, and of pauses 
   expect(events[0]?.data).toMatchObject({ platform: 'meta', cause: 'sync', rule_id: null });
 });
 
-test('a budget that is used up is told once for its day', async () => {
+test('an exhausted budget is published once per day', async () => {
   const setup = await openSync({ campaignsPerAccount: 60 });
   const { owner } = setup.database;
   setup.startWorker();
@@ -113,7 +113,7 @@ test('a budget that is used up is told once for its day', async () => {
   expect(typesOf(await told(setup))).toEqual(['sync.completed']);
 });
 
-test('a lifetime budget that is used up is told once, and again when it was raised and is used up again', async () => {
+test('an exhausted lifetime budget is published once, and again after it was raised and exhausted again', async () => {
   const setup = await openSync();
   const { owner } = setup.database;
   setup.startWorker();
@@ -159,7 +159,7 @@ test('a lifetime budget that is used up is told once, and again when it was rais
   ]);
 });
 
-test('an alert that opens is told by whoever opens it, and one that stays open is not told again', async () => {
+test('an alert is published by the writer that opens it, and not again while it is open', async () => {
   const platform = await openPlatform();
   for (const role of [
     'stratum_default_worker',

@@ -46,7 +46,7 @@ async function accountOf({ database: { owner } }: SyncSetup, platform: PlatformN
 const plain = (decimal: string): string => (decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal);
 
 describe.each(PLATFORM_NAMES)('a sync of %s', (platform) => {
-  test('stores what the platform reports, to the last digit', async () => {
+  test('stores the platform’s numbers, to the last digit', async () => {
     const setup = await openSync();
     setup.startWorker();
     const record = await setup.sync(platform);
@@ -100,7 +100,7 @@ describe.each(PLATFORM_NAMES)('a sync of %s', (platform) => {
 });
 
 describe('a sync', () => {
-  test('reads restated days again and takes over what has changed', async () => {
+  test('reads restated days again and stores the changes', async () => {
     const setup = await openSync();
     setup.startWorker();
     await setup.sync('meta');
@@ -137,7 +137,7 @@ describe('a sync', () => {
     expect((await setup.sync('google')).result).toMatchObject({ campaigns_updated: campaigns.length - 1 });
   });
 
-  test('whose listing fails halfway marks nothing as gone, and says so in its run', async () => {
+  test('whose listing fails halfway marks nothing as removed, and records it in its run', async () => {
     const setup = await openSync({ pageSizeLimit: 5 });
     setup.startWorker();
     await setup.sync('meta');

@@ -39,7 +39,7 @@ async function offered(line: string): Promise<string[]> {
   return (await candidatesFor(program, line.split(' '), values)).map(({ value }) => value);
 }
 
-describe('what may stand next', () => {
+describe('candidates for the next word', () => {
   test.each([
     ['', ['call', 'book']],
     ['ca', ['call']],
@@ -97,7 +97,7 @@ describe('words as bash cuts them', () => {
     );
   });
 
-  test('bash puts in what stands behind its last cut', () => {
+  test('bash inserts the text after its last word break', () => {
     expect(['--queue=sy', 'a=b:c', 'plain'].map((word) => word.slice(cutLength(word)))).toEqual([
       'sy',
       'c',

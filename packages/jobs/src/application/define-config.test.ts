@@ -19,7 +19,7 @@ const valid: StratumConfigOptions = {
   schedules: [{ name: 'nightly', task: 'mail', payload: { to: 'ada' }, cron: '0 3 * * *' }],
 };
 
-test('a configuration holds what the programs need, and its options again', () => {
+test('a configuration holds everything that the programs need, and its options', () => {
   const config = defineConfig({ ...valid, tenantTasks: [mail] });
   expect(config.topology.names.prefix).toBe('own');
   expect(config.topology.queues).toEqual([{ name: 'letters', weight: 'normal' }]);

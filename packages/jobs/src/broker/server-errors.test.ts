@@ -40,7 +40,7 @@ test.each([
     expect(recognises(other)).toBe(false);
 });
 
-test('an API error is told apart by its code', () => {
+test('an API error is recognised by its code', () => {
   expect(isApiError(missingStream, ServerCode.StreamNotFound)).toBe(true);
   expect(isApiError(missingStream, ServerCode.ConsumerNotFound)).toBe(false);
 });

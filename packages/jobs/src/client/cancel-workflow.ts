@@ -1,6 +1,6 @@
 /**
- * Takes a workflow back: its state first, so that nothing follows; then a note to every worker, which reaches what runs and what is
- * just being enqueued; then what waits is removed.
+ * Cancels a workflow. It sets the state first, so that no step follows. Then it writes a revocation, which reaches running steps and
+ * steps that are being enqueued. Then it removes waiting steps.
  */
 import { headers as newHeaders } from '@nats-io/nats-core';
 import type { Revoker } from './revoke.js';
@@ -13,7 +13,7 @@ import type { WorkflowEngine } from '../workflow/engine.js';
 import { startsWith, stepId } from '../workflow/plan.js';
 import type { Run } from '../workflow/runs.js';
 
-/** `cancelled`: what waits is gone, what runs is signalled, nothing follows. `ended`: too late. `unknown`: nobody has seen it. */
+/** `cancelled`: waiting steps are removed, running ones are signalled, none follow. `ended`: too late. `unknown`: no such workflow. */
 export type CancelResult = 'cancelled' | 'ended' | 'unknown';
 
 /** After that nothing of it is in any queue, or has to be told. */
@@ -37,7 +37,7 @@ export async function cancelWorkflow(
   return 'cancelled';
 }
 
-/** Steps that have been enqueued and have not ended, as far as is known. */
+/** Enqueued steps that have not ended, as far as is known. */
 async function enqueuedSteps(engine: WorkflowEngine, run: Run): Promise<{ queue: string; id: string }[]> {
   const ends = await engine.ends.readAll(run.id, run.sequence);
   const found: { queue: string; id: string }[] = [];

@@ -1,4 +1,4 @@
-/** The producer's side: put tasks in, look at them, wait for them. */
+/** The producer's side: enqueue tasks, look them up, wait for them. */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Tracer } from '../telemetry/tracer.js';
@@ -38,10 +38,10 @@ import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 export interface ClientOptions {
   connection: NatsConnection;
   topology: Topology;
-  /** Of the tasks that workflows in JSON name. Steps built with `step()` bring their own. */
+  /** Contracts of the tasks that JSON workflows name. Steps built with `step()` carry their own. */
   contracts?: readonly TaskContract[];
   publishing?: AckMultiplexerOptions;
-  /** OpenTelemetry spans of what is enqueued. Default: none, at no cost. */
+  /** Creates OpenTelemetry spans for enqueued tasks. Default: none, at no cost. */
   tracer?: Tracer;
   metrics?: MetricsRecorder;
 }
@@ -67,31 +67,31 @@ export interface JobsClient extends ResultReader {
     payload: z.input<Input>,
     options?: EnqueueOptions,
   ): Promise<Enqueued>;
-  /** Many at once: all payloads are checked first, so a bad one enqueues none. Results in the order of the items. */
+  /** Enqueues many tasks. It checks all payloads first, so an invalid one enqueues none. Results in the order of the items. */
   enqueueMany<Input extends z.ZodType>(
     contract: TaskContract<Input>,
     items: readonly BatchItem<z.input<Input>>[],
   ): Promise<Enqueued[]>;
   /** Enqueues by name, without a contract: the payload is checked only by the worker. */
   publish(queue: string, task: string, payload: unknown, options?: EnqueueOptions): Promise<Enqueued>;
-  /** The task's record; `undefined` for an id that nobody has seen. */
+  /** The task's record; `undefined` for an unknown id. */
   status(id: string, options?: StatusOptions): Promise<TaskRecord | undefined>;
-  /** Every change of a task's record, progress included, until its final one, or until the signal aborts. */
+  /** Yields every change of a task's record, progress included, until the final one or until the signal aborts. */
   watch(id: string, options?: { signal?: AbortSignal }): AsyncGenerator<TaskRecord>;
-  /** Takes a task back, wherever it is; it stays revoked whatever restarts. */
+  /** Revokes a task in any state. The revocation survives restarts. */
   revoke(id: string, options?: RevokeOptions): Promise<RevokeResult>;
-  /** Takes back every task that matches, and was enqueued before now; returns how many were waiting. */
+  /** Revokes every matching task that was enqueued before now. Returns the number of waiting ones. */
   revokeAll(filter: TaskFilter, options?: RevokeOptions): Promise<number>;
-  /** Removes what waits in a queue, delayed tasks included; what runs goes on. Returns how many. */
+  /** Removes the waiting and delayed tasks of a queue; running ones continue. Returns their number. */
   purge(queue: string): Promise<number>;
   readonly control: Control;
   readonly deadLetters: DeadLetters;
   readonly workflows: Workflows;
-  /** How much each queue holds. */
+  /** Depth of each queue. */
   queues(): Promise<QueueDepth[]>;
-  /** How much of one tenant waits in each queue, or is being worked on. */
+  /** Number of a tenant's tasks that wait or run in each queue. */
   waitingOf(tenant: string): Promise<Record<string, LaneDepths>>;
-  /** Waits for what is being stored. The connection stays open: it is the caller's. */
+  /** Waits for pending publishes. The connection stays open, because it is the caller's. */
   close(): Promise<void>;
 }
 
@@ -149,7 +149,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     const { uniqueKey } = options;
     if (uniqueKey === undefined)
       return publish(composeTask(topology.names, target, payload, options, { fresh }), target);
-    // The lock names the task that holds it, so the id has to be known before.
+    // The lock names the task that holds it, so the id must be known first.
     const id = options.id ?? randomUUID();
     const lock = uniqueToken(target.task, uniqueKey);
     const until = uniqueUntil(options);

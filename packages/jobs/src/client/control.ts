@@ -1,4 +1,4 @@
-/** Looks at workers and steers them: what `stratum inspect` and `stratum control` do. */
+/** Inspects and controls workers, for `stratum inspect` and `stratum control`. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
@@ -19,7 +19,7 @@ import { ALL_WORKERS, type InspectVerb } from '../control/worker-protocol.js';
 
 export interface WorkerView extends HeartBeat {
   /**
-   * `offline`: no heart-beat for 12 s, so it is dead, cut off, or its event loop hangs. `busy`: every slot is taken. `draining`: it is
+   * `offline`: no heartbeat for 12 s, so it is dead, disconnected, or its event loop hangs. `busy`: every slot is taken. `draining`: it is
    * stopping. `ready`: it has free slots.
    */
   condition: 'ready' | 'busy' | 'draining' | 'offline';
@@ -27,34 +27,34 @@ export interface WorkerView extends HeartBeat {
 
 export interface WorkerReply {
   worker: string;
-  /** What the worker answered, or its error. */
+  /** The worker's response, or its error. */
   reply: unknown;
 }
 
 export interface Control {
-  /** Every worker that has been heard of in the last 24 hours and has not signed off. */
+  /** Every worker with a heartbeat in the last 24 hours that has not shut down. */
   workers(): Promise<WorkerView[]>;
-  /** Asks one worker or all; those that do not answer in time are missing. */
+  /** Asks one worker or all. Workers that do not respond in time are missing. */
   inspect(verb: InspectVerb, options?: AskOptions): Promise<WorkerReply[]>;
-  /** Stops handing out the tasks of a queue, to all workers, until `resume`; survives restarts. */
+  /** Stops delivery from a queue to all workers until `resume`. It survives restarts. */
   pause(queue: string): Promise<void>;
   resume(queue: string): Promise<void>;
   setConcurrency(concurrency: number, options?: AskOptions): Promise<WorkerReply[]>;
-  /** Lets so many executions of a task start in a time, over all workers together; `undefined` lifts the limit. */
+  /** Limits how many executions of a task start per interval, over all workers; `undefined` lifts the limit. */
   setRateLimit(task: string, limit: Omit<RateLimit, 'task'> | undefined): Promise<void>;
   rateLimits(): Promise<RateLimit[]>;
-  /** Lets workers finish what they have and stop. */
+  /** Stops workers after their current tasks. */
   shutdown(options?: AskOptions): Promise<WorkerReply[]>;
 }
 
 export interface AskOptions {
   /** Default: all. */
   worker?: string;
-  /** How long to wait for answers, in milliseconds. Default 1,000. */
+  /** Timeout for responses, in milliseconds. Default 1,000. */
   timeoutMs?: number;
 }
 
-/** A pause has to end some time, says the protocol: in a hundred years. */
+/** The protocol demands an end of a pause: in a hundred years. */
 const PAUSE_MS = 100 * 365 * 86_400_000;
 const ASK_TIMEOUT_MS = 1_000;
 

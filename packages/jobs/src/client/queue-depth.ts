@@ -1,4 +1,4 @@
-/** How much work each queue holds. */
+/** Depth of queues. */
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Topology } from '../topology/define.js';
@@ -12,15 +12,15 @@ export interface QueueDepth {
   high: number;
   normal: number;
   low: number;
-  /** Tasks and retries whose time has not come. */
+  /** Tasks and retries that are not due yet. */
   delayed: number;
   /** Tasks that workers hold. */
   running: number;
-  /** Nothing is handed out until somebody resumes it. */
+  /** No task is delivered until the queue is resumed. */
   paused: boolean;
   /** When the oldest task that could run was stored, RFC 3339; `null` when none waits. */
   oldestWaitingAt: string | null;
-  /** Executions that have begun since the queue was made, repetitions included: for rates. */
+  /** Executions started since the queue was created, repetitions included: for rates. */
   delivered: number;
   /** Executions that have ended. */
   acknowledged: number;
@@ -45,7 +45,7 @@ export async function readQueueDepths(connection: NatsConnection, topology: Topo
   return Promise.all(topology.queues.map(({ name }) => readQueue(manager, streams, topology, name)));
 }
 
-/** What of one tenant waits in each queue. Tasks that workers hold count as well: the broker keeps them until they are done. */
+/** Number of a tenant's tasks in each queue. Running tasks count as well, because the broker keeps them until they end. */
 export async function readTenantDepths(
   connection: NatsConnection,
   { names, queues }: Topology,
@@ -95,7 +95,7 @@ async function readQueue(
   const [info, ...lanes] = await Promise.all([manager.streams.info(stream), ...PRIORITIES.map(readLane)]);
   const [high = 0, normal = 0, low = 0] = lanes.map((lane) => lane.waiting);
   const running = lanes.reduce((sum, lane) => sum + lane.running, 0);
-  // What the lanes do not account for is scheduled; the figures are read one after another, hence the floor.
+  // Messages outside the lanes are delayed tasks. The counts are read one after another, hence the lower bound of 0.
   const delayed = Math.max(0, info.state.messages - high - normal - low - running);
   const oldest = lanes.flatMap(({ oldestAt }) => (oldestAt === null ? [] : [Date.parse(oldestAt)]));
   return {

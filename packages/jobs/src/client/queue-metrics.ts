@@ -1,9 +1,9 @@
-/** Prometheus figures of the whole system: what the queues hold, and who works on it. */
+/** Prometheus metrics of the whole system: queue depths and workers. */
 import { Gauge, type Registry } from 'prom-client';
 import { PRIORITIES } from '../wire/names.js';
 import type { JobsClient } from './client.js';
 
-/** Figures of the whole system, read when they are asked for. One process of the system is enough to show them. */
+/** Metrics of the whole system, read at each scrape. One process of the system is enough to expose them. */
 export function collectQueueMetrics(
   client: Pick<JobsClient, 'queues' | 'control'>,
   registry: Registry,

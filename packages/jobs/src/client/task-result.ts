@@ -1,4 +1,4 @@
-/** Results with the type that the task's contract gives them. */
+/** Results, typed by the task's contract. */
 import { JobsError, TaskFailedError } from '../errors.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import type { PayloadOf, ResultOf, TaskContract } from '../task/define-task.js';
@@ -10,9 +10,9 @@ export type TaskOutcome<Contract extends TaskContract> =
   | (Omit<TaskRecord, 'state' | 'result'> & { state: 'FAILURE' | 'REVOKED' | 'EXPIRED'; result: null });
 
 export interface ResultOptions {
-  /** How long to wait, in milliseconds. Default 30,000. */
+  /** Timeout in milliseconds. Default 30,000. */
   timeoutMs?: number | undefined;
-  /** Stops waiting; the task goes on. */
+  /** Stops waiting; the task continues. */
   signal?: AbortSignal | undefined;
 }
 
@@ -21,7 +21,7 @@ export type CallOptions = EnqueueOptions & ResultOptions;
 export interface ResultReader {
   /**
    * Waits for the final record, without polling.
-   * @throws ResultTimeoutError when the task has not ended in time, or the signal's reason; either way the task goes on
+   * @throws ResultTimeoutError when the task has not ended in time, or the signal's reason; the task continues in both cases
    */
   result(id: string, options?: ResultOptions): Promise<TaskRecord>;
   /**
@@ -44,7 +44,7 @@ export interface ResultReader {
   ): Promise<ResultOf<Contract>>;
 }
 
-/** @throws JobsError `invalid_options`: nothing would ever come */
+/** @throws JobsError `invalid_options`, because such a task never stores a result */
 export function requireResult({ name, ignoreResult }: TaskContract): void {
   if (!ignoreResult) return;
   throw new JobsError(

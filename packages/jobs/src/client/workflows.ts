@@ -1,4 +1,4 @@
-/** What a client does with workflows. */
+/** The client's workflow operations. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { TaskLookup } from '../record/lookup.js';
 import type { Revoker } from './revoke.js';
@@ -19,20 +19,20 @@ import type { WorkflowOutcome, WorkflowPage, WorkflowView } from '../workflow/vi
 
 export interface Workflows {
   /**
-   * Checks the whole definition, stores it, and enqueues what can start; resolves once JetStream has all of that.
+   * Checks the whole definition, stores it, and enqueues the first steps. Resolves once JetStream has confirmed all of it.
    * @throws InvalidWorkflowError naming the places (`chain[1].payload.platform`); PublishError
    */
   start(definition: WorkflowDefinition, options?: StartWorkflowOptions): Promise<WorkflowStarted>;
-  /** The tree with states and times; `undefined` for an id that nobody has seen, or whose workflow has expired. */
+  /** The tree with states and times; `undefined` for an unknown or expired workflow. */
   get(id: string): Promise<WorkflowView | undefined>;
   /** Waits for its end, without polling. A failed one has ended, too. Throws ResultTimeoutError (default: after 30,000 ms), or the signal's reason. */
   result(id: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<WorkflowOutcome>;
-  /** Takes it back: revokes what waits, signals what runs (`terminate`: ends it at once), and starts nothing that follows. */
+  /** Cancels it: revokes waiting steps, signals running ones (`terminate` ends them at once), and starts no further ones. */
   cancel(id: string, options?: { terminate?: boolean }): Promise<CancelResult>;
-  /** The newest first. */
+  /** Newest first. */
   list(options?: ListWorkflowsOptions): Promise<WorkflowPage>;
   /**
-   * The result of what stands before a step, as `$previous` means it, whatever its size; `undefined` for a first step.
+   * The result that `$previous` means for a step, of any size; `undefined` for a first step.
    * @throws JobsError `unknown_workflow`, or `lookup_failed` while the step before has not succeeded
    */
   previous(id: string, node: number): Promise<unknown>;

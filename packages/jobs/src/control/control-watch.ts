@@ -1,4 +1,4 @@
-/** Follows the control bucket, so that a worker knows what was revoked and limited without asking for each task. */
+/** Watches the control bucket, so that a worker knows revocations and limits without a lookup per task. */
 import { DeliverPolicy, jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '../telemetry/logger.js';
@@ -20,11 +20,11 @@ export class ControlWatch {
     private readonly connection: NatsConnection,
     private readonly names: Names,
     private readonly logger: Logger,
-    /** Something was revoked: look through what is running. */
+    /** Called after a revocation: the worker checks its running tasks. */
     private readonly onRevoke: () => void,
   ) {}
 
-  /** Resolves once everything that stood in the bucket is known. Goes on trying while the broker is away. */
+  /** Resolves once the whole bucket has been read. Retries while the broker is unreachable. */
   async start(): Promise<void> {
     while (!this.stopped) {
       try {
@@ -103,7 +103,7 @@ export class ControlWatch {
     const name = key.slice('worker.'.length);
     if (entry === undefined || entry.state === 'draining') this.peers.delete(name);
     else this.peers.set(name, { queues: entry.queues, seenAt: message.time.getTime() });
-    // One that was killed says nothing more.
+    // A killed worker sends no farewell.
     const since = Date.now() - OFFLINE_AFTER_MS;
     for (const [peer, { seenAt }] of this.peers) if (seenAt < since) this.peers.delete(peer);
   }

@@ -1,7 +1,7 @@
-/** What stands in the control bucket. */
+/** The entries of the control bucket. */
 import { z } from 'zod';
 
-/** Revokes one task, wherever it is and whatever attempt comes next. Key: `revoke.id.<task id>`. */
+/** Revokes one task, including all its further attempts. Key: `revoke.id.<task id>`. */
 export const taskRevocationSchema = z.object({ id: z.string(), terminate: z.boolean() });
 
 export const taskFilterSchema = z.object({
@@ -9,18 +9,18 @@ export const taskFilterSchema = z.object({
   task: z.string().optional(),
   tenant: z.string().optional(),
 });
-/** Which tasks; what is not named matches all. */
+/** Selects tasks; an absent field matches all. */
 export type TaskFilter = z.infer<typeof taskFilterSchema>;
 
 /** Revokes every task that matches and was enqueued before the entry was written. Key: `revoke.all.<random>`. */
 export const filterRevocationSchema = taskFilterSchema.extend({ terminate: z.boolean() });
 
-/** Revokes whatever belongs to a workflow. Key: `revoke.workflow.<id>`. */
+/** Revokes all tasks of a workflow. Key: `revoke.workflow.<id>`. */
 export const workflowRevocationSchema = z.object({ workflow: z.string(), terminate: z.boolean() });
 
 export const rateLimitSchema = z.object({
   task: z.string(),
-  /** Starts in `perMs` milliseconds, over all workers together. */
+  /** Starts per `perMs` milliseconds, summed over all workers. */
   limit: z.number().positive(),
   perMs: z.number().positive(),
 });
@@ -35,7 +35,7 @@ export const heartBeatSchema = z.object({
   /** `draining` while it stops. */
   state: z.enum(['running', 'draining']),
   concurrency: z.int(),
-  /** Tasks being executed; held for a free slot; held for their time. */
+  /** Tasks that run; that wait for a free slot; that wait until they are due. */
   running: z.int(),
   reserved: z.int(),
   scheduled: z.int(),
@@ -44,7 +44,7 @@ export const heartBeatSchema = z.object({
   succeeded: z.int(),
   failed: z.int(),
   retried: z.int(),
-  /** The longest that the event loop was blocked since the last heart-beat, in milliseconds. */
+  /** Longest block of the event loop since the last heartbeat, in milliseconds. */
   loop_lag_ms: z.number(),
   started_at: z.string(),
   /** RFC 3339. */
@@ -54,7 +54,7 @@ export const heartBeatSchema = z.object({
 export type HeartBeat = z.infer<typeof heartBeatSchema>;
 
 export const HEART_BEAT_MS = 5_000;
-/** Two heart-beats missed and a little. */
+/** A little more than two heartbeats. */
 export const OFFLINE_AFTER_MS = 12_000;
 
 export const controlKeys = {

@@ -1,4 +1,4 @@
-/** What was revoked, for as long as the note of it lasts: the server removes an entry at the end of its time to live and tells nobody. */
+/** The revocations in force. Expires entries by itself, because the server removes an expired entry without notice. */
 import type { JsMsg } from '@nats-io/jetstream';
 import { ServerHeader } from '../wire/headers.js';
 import {
@@ -25,7 +25,7 @@ interface Revocation {
   expiresAt: number;
 }
 
-/** Clocks of producers and broker may differ by so much. */
+/** Tolerance between the clocks of producers and broker. */
 const CLOCK_SKEW_MS = 1_000;
 const SWEEP_EVERY_MS = 60_000;
 const TTL = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?$/;
@@ -91,7 +91,7 @@ function read(
   }
   if (scope === 'workflow') {
     const entry = workflowRevocationSchema.safeParse(message.json()).data;
-    // Whenever its tasks were enqueued: a cancelled workflow never goes on.
+    // Regardless of when its tasks were enqueued: a cancelled workflow never continues.
     return entry && { terminate: entry.terminate, matches: () => true };
   }
   const entry = filterRevocationSchema.safeParse(message.json()).data;
@@ -100,7 +100,7 @@ function read(
   return { terminate, matches: (task) => matchesFilter(filter, task) && enqueuedBefore(task) };
 }
 
-/** Milliseconds of a time to live as the server reads it: seconds, or a duration such as `24h`. Without one it lasts. */
+/** Milliseconds of a time to live as the server reads it: seconds, or a duration such as `24h`. Without one it never expires. */
 function ttlMs(text = ''): number {
   const [whole, hours = '0', minutes = '0', seconds = '0'] = TTL.exec(text) ?? [];
   if (whole === undefined || whole === '') return Infinity;

@@ -1,6 +1,6 @@
 /**
  * The protocol of NATS services (ADR-32): makes a worker visible to every NATS tool (`nats micro ls`, `nats micro info`) and lets it
- * answer requests. The client library's own package of it has not left its preview, hence these few lines.
+ * answer requests. The client library's own package for it is still a preview.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 
@@ -8,7 +8,7 @@ export interface ServiceEndpoint {
   name: string;
   /** One subject for this instance, and others that several instances share. */
   subjects: readonly string[];
-  /** Its return value is the answer, as JSON; what it throws is sent back as an error. */
+  /** Its return value is sent as JSON, an error it throws as an error response. */
   handle: (request: unknown) => unknown;
 }
 

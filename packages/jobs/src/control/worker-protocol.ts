@@ -1,8 +1,8 @@
-/** What workers are asked over NATS, and how they answer. */
+/** Requests to workers over NATS, and their responses. */
 import type { Priority } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
 
-/** Stands for every worker in a subject. */
+/** Addresses every worker in a subject. */
 export const ALL_WORKERS = '_all';
 
 export const INSPECT_VERBS = ['ping', 'stats', 'active', 'reserved', 'scheduled', 'registered'] as const;

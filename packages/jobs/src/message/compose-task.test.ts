@@ -24,7 +24,7 @@ describe('a task that runs now', () => {
     expect(compose({}).id).not.toBe(compose({}).id);
   });
 
-  test('carries what was asked of it', () => {
+  test('carries the requested options', () => {
     const { headers, subject } = compose({
       priority: 'high',
       tenant: 9,

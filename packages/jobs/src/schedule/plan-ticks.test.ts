@@ -15,7 +15,7 @@ const policies = fc.record({
 }) satisfies fc.Arbitrary<TickPolicy>;
 
 describe('ticks that have come', () => {
-  test('are what the policy says, and none is left out of the account', () => {
+  test('follow the policy, and every tick is accounted for', () => {
     fc.assert(
       fc.property(
         policies,

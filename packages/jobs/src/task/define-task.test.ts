@@ -16,7 +16,7 @@ test('a payload that does not match names every field that is wrong', () => {
   expect(parsePayload(task, { tenant_id: 1, day: 'd', extra: true })).toEqual({ tenant_id: 1, day: 'd' });
 });
 
-test('the tenant is the tenant_id of the payload, or what the contract says', () => {
+test('the tenant is the payload’s tenant_id, or derived by the contract', () => {
   expect(defineTask(base).tenantOf({ tenant_id: 7, day: 'd' })).toBe('7');
   expect(defineTask({ ...base, tenant: ({ day }) => day }).tenantOf({ tenant_id: 7, day: 'monday' })).toBe(
     'monday',

@@ -8,7 +8,7 @@ import { resolveRetryPolicy, type RetryOptions, type RetryPolicy } from './retry
 export interface TaskLimits {
   /** After this `ctx.signal` aborts with `SoftTimeLimitExceeded`, in milliseconds. Default: the worker's. */
   softTimeLimitMs?: number;
-  /** After this the execution is given up for good, in milliseconds. Default: the worker's. */
+  /** After this the execution is abandoned permanently, in milliseconds. Default: the worker's. */
   timeLimitMs?: number;
 }
 
@@ -20,17 +20,17 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   description?: string;
   /** A JSON object; `z.iso.datetime()` instead of `z.date()`. Payloads are checked against it when enqueued and again before they run. */
   input: Input;
-  /** The handler's result, as stored in the results bucket: JSON, too. */
+  /** The handler's result, as stored in the results bucket. JSON as well. */
   output: Output;
   /** Lane within the queue. Default `normal`. */
   priority?: Priority;
-  /** Whose work a payload is. Default: the payload's `tenant_id`, when it has one. */
+  /** Derives the tenant from a payload. Default: the payload's `tenant_id`, if it has one. */
   tenant?: (payload: z.output<Input>) => string | number | undefined;
   retry?: RetryOptions;
   limits?: TaskLimits;
-  /** How long its final record is kept, in milliseconds. Default: as the topology says, 24 hours. */
+  /** Retention of its final record, in milliseconds. Default: the topology's, 24 hours. */
   resultExpiresMs?: number;
-  /** Nobody asks what it returned: a success leaves no record, which is faster. Failures are kept all the same. Default false. */
+  /** Keeps no record of a success, which is faster. Failures are kept. Default false. */
   ignoreResult?: boolean;
 }
 
@@ -52,7 +52,7 @@ export type PayloadOf<Contract> = Contract extends TaskContract<infer Input> ? z
 export type ResultOf<Contract> =
   Contract extends TaskContract<z.ZodType, infer Output> ? z.output<Output> : never;
 
-/** Declares a task once: name, queue, schemas, retries, limits. Throws `invalid_options` for a contract that cannot work. */
+/** Declares a task once: name, queue, schemas, retries, limits. Throws `invalid_options` for an invalid contract. */
 export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
   options: TaskOptions<Input, Output>,
 ): TaskContract<Input, Output> {
@@ -78,9 +78,9 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
 }
 
 /**
- * Checks a payload; returns what the handler gets. Throws `InvalidPayloadError` with every field's problem.
- * @param tenant whose work the message's subject says it is: a payload that names another one is refused, because the right to
- * publish is given by subject
+ * Checks a payload and returns the handler's input. Throws `InvalidPayloadError` with the problem of every field.
+ * @param tenant the tenant in the message's subject. A payload that names another one is refused, because permissions to publish are
+ * granted by subject
  */
 export function parsePayload<Input extends z.ZodType>(
   contract: TaskContract<Input>,
@@ -111,7 +111,7 @@ function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<TaskLimi
   );
 }
 
-/** Payloads and results are stored as JSON: a schema whose values would come back as something else is refused. */
+/** Payloads and results are stored as JSON, so a schema whose values do not survive JSON is refused. */
 function requireJson<Schema extends z.ZodType>(task: string, side: SchemaSide, schema: Schema): Schema {
   const problems = jsonProblems(schema, side);
   if (problems.length === 0) return schema;

@@ -10,13 +10,13 @@ export interface JsonProblem {
   message: string;
 }
 
-/** Producers send what the input side of a schema takes; results are stored as its output side gives them. */
+/** Producers send values of a schema's input side; results are stored as values of its output side. */
 export type SchemaSide = 'input' | 'output';
 
 interface Place {
   side: SchemaSide;
   path: string;
-  /** `undefined` is lost without harm: the field is simply left out. */
+  /** `undefined` is lost without harm: the field is omitted. */
   mayBeLeftOut: boolean;
 }
 
@@ -37,13 +37,13 @@ const UNSUITABLE: Readonly<Partial<Record<$ZodTypes['_zod']['def']['type'], stri
 const OPTIONAL_ELEMENT =
   '.optional() works for the fields of an object only, because JSON has no undefined; use .nullable()';
 
-/** Every part of the schema that JSON cannot carry; empty for a schema that is fine. What transforms and custom checks hide is not seen. */
+/** Every part of the schema that JSON cannot carry; empty for a valid schema. It cannot see inside transforms and custom checks. */
 export function jsonProblems(schema: z.ZodType, side: SchemaSide): JsonProblem[] {
   const problems: JsonProblem[] = [];
   const seen = new Map<$ZodType, Set<boolean>>();
 
   const visit = (type: $ZodType, place: Place): void => {
-    // A recursive schema comes back to itself; what it allows depends on the place as well.
+    // A recursive schema reaches itself again, and the allowed types depend on the position as well.
     const known = seen.get(type) ?? new Set<boolean>();
     if (known.has(place.mayBeLeftOut)) return;
     seen.set(type, known.add(place.mayBeLeftOut));
@@ -103,7 +103,7 @@ function inspect(type: $ZodType, place: Place, visit: Visit, report: (message: s
       return def.values.forEach((value) => reportLiteral(value, place, report));
     case 'date':
     case 'bigint':
-      // Coercion reads them from strings and numbers, which JSON has; what comes out is still a date or a bigint.
+      // Coercion reads them from strings and numbers, which JSON has; the output is still a date or a bigint.
       if (place.side === 'input' && def.coerce === true) return;
       break;
     default:

@@ -48,7 +48,7 @@ describe('the wait before a retry', () => {
 describe('whether an error is retried', () => {
   const timeouts = (error: unknown): boolean => error instanceof Error && error.message.includes('timeout');
 
-  test('every error, unless the policy says otherwise', () => {
+  test('every error, unless the policy excludes it', () => {
     expect(isRetryable(resolveRetryPolicy('t'), new Error('x'))).toBe(true);
     expect(isRetryable(resolveRetryPolicy('t', { retryOn: timeouts }), new Error('x'))).toBe(false);
     expect(isRetryable(resolveRetryPolicy('t', { retryOn: timeouts }), new Error('timeout'))).toBe(true);
@@ -59,7 +59,7 @@ describe('whether an error is retried', () => {
     expect(isRetryable(policy, new Error('timeout'))).toBe(false);
   });
 
-  test('what the error says of itself wins over both', () => {
+  test('the error’s own advice takes precedence over both', () => {
     const policy = resolveRetryPolicy('t', { neverOn: timeouts });
     expect(isRetryable(policy, Object.assign(new Error('timeout'), { retryable: true }))).toBe(true);
     expect(isRetryable(policy, Object.assign(new Error('x'), { retryable: false }))).toBe(false);

@@ -1,4 +1,4 @@
-/** When a failed attempt is tried again, and after how long. */
+/** When a failed attempt is retried, and after which delay. */
 import { JobsError } from '../errors.js';
 
 export interface FixedBackoff {
@@ -14,7 +14,7 @@ export interface ExponentialBackoff {
   /** Longest wait, in milliseconds. */
   maxMs: number;
   /**
-   * `full` draws the wait evenly between zero and the computed one, which spreads a crowd of failures best
+   * `full` draws the wait uniformly between zero and the computed one, which spreads many simultaneous failures best
    * (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). Default `full`.
    */
   jitter?: 'full' | 'none';
@@ -34,14 +34,14 @@ export interface RetryOptions {
 }
 
 export interface RetryPolicy {
-  /** `undefined` where the contract leaves it to the worker. */
+  /** `undefined` if the contract leaves it to the worker. */
   readonly maxRetries: number | undefined;
   readonly backoff: Readonly<Backoff> | undefined;
   readonly retryOn: (error: unknown) => boolean;
   readonly neverOn: (error: unknown) => boolean;
 }
 
-/** Throws `invalid_options` for numbers that make no sense. */
+/** Throws `invalid_options` for numbers out of range. */
 export function resolveRetryPolicy(task: string, options: RetryOptions = {}): RetryPolicy {
   const { maxRetries, backoff } = options;
   if (maxRetries !== undefined && (!Number.isInteger(maxRetries) || maxRetries < 0)) {
@@ -69,13 +69,13 @@ export function backoffDelayMs(backoff: Backoff, retry: number, random: () => nu
   return backoff.jitter === 'none' ? ceiling : Math.floor(random() * (ceiling + 1));
 }
 
-/** What an error says of itself: any object may carry these two properties. */
+/** Retry advice of an error: any object may carry these two properties. */
 export interface RetryAdvice {
   retryable: boolean | undefined;
   retryAfterMs: number | undefined;
 }
 
-/** Reads the advice by structure, so that errors of another copy of a class, or of no class, are understood. */
+/** Reads the advice by structure, so that it works for another copy of a class and for plain objects. */
 export function retryAdvice(error: unknown): RetryAdvice {
   if (typeof error !== 'object' || error === null) return { retryable: undefined, retryAfterMs: undefined };
   const retryable =
@@ -85,7 +85,7 @@ export function retryAdvice(error: unknown): RetryAdvice {
   return { retryable, retryAfterMs };
 }
 
-/** Whether the policy lets this error be retried at all, however many retries are left. */
+/** Whether the policy allows a retry of this error, regardless of the retries left. */
 export function isRetryable(policy: RetryPolicy, error: unknown): boolean {
   const { retryable } = retryAdvice(error);
   if (retryable !== undefined) return retryable;

@@ -1,4 +1,4 @@
-/** What holds for tasks whose contract does not say. */
+/** Defaults for tasks whose contracts leave a setting open. */
 import type { Backoff } from './retry-policy.js';
 
 export interface TaskDefaults {

@@ -69,7 +69,7 @@ describe('a task run in a test', () => {
     expect(run.logs).toContainEqual(expect.objectContaining({ msg: 'looked', looks: 3, id: 'a' }));
   });
 
-  test('shows the workflows that it started, and is given what stands before it', async () => {
+  test('shows the workflows that it started, and receives the previous result', async () => {
     const starting = handleTask(task, async (_payload, context) => {
       const previous = await context.previous();
       const { id } = await context.startWorkflow(chain(step(child, { n: Number(previous) })), { id: 'w' });
@@ -113,7 +113,7 @@ describe('a task run in a test', () => {
     expect(await deaf).toMatchObject({ outcome: 'failed', reason: 'time_limit' });
   });
 
-  test('that does not end as expected says how it did', async () => {
+  test('that does not end as expected reports how it ended', async () => {
     const run = await runTask(flaky, { fail: 1 });
     expect(() => assertSucceeded(run, task)).toThrow(/asked for a retry after 1000 ms: failure 0/);
     expect(() => assertFailed(run)).toThrow(/asked for a retry/);

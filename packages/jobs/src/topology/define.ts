@@ -1,4 +1,4 @@
-/** What must exist on the NATS server for a set of queues: streams, consumers, the results bucket. */
+/** The streams, consumers and buckets that a set of queues needs on the NATS server. */
 import {
   AckPolicy,
   DeliverPolicy,
@@ -24,23 +24,23 @@ export interface TopologyOptions {
   queues: readonly QueueOptions[];
   /** Copies of every stream in a NATS cluster. Default 1. */
   replicas?: number;
-  /** How fast a lost worker's tasks are seen and run elsewhere, in milliseconds. Default 30,000. */
+  /** Time until a lost worker's tasks are delivered to another worker, in milliseconds. Default 30,000. */
   ackWaitMs?: number;
-  /** Deliveries after which a task that keeps losing its workers is given up. Default 5. */
+  /** Deliveries after which a task whose workers keep dying becomes a dead letter. Default 5. */
   maxDeliver?: number;
-  /** How long results are kept, in milliseconds. Default 24 hours. */
+  /** Retention of results, in milliseconds. Default 24 hours. */
   resultExpiresMs?: number;
   /** Larger payloads are refused, in bytes. Default 256 KiB: pass ids, not objects. */
   maxPayloadBytes?: number;
   /** Larger results are refused, in bytes. Default 256 KiB. */
   maxResultBytes?: number;
-  /** How long dead letters are kept, in milliseconds. Default 30 days. */
+  /** Retention of dead letters, in milliseconds. Default 30 days. */
   deadLettersExpireMs?: number;
-  /** How long events are kept, in milliseconds. Default 7 days. */
+  /** Retention of events, in milliseconds. Default 7 days. */
   eventsExpireMs?: number;
-  /** The oldest events go when all of them take more than this, in bytes; the server reserves it. Default: no limit. */
+  /** Size limit of all events, in bytes. The oldest are dropped first, and the server reserves the space. Default: no limit. */
   eventsMaxBytes?: number;
-  /** How long workflows are kept after they have succeeded or were cancelled, in milliseconds. Default 7 days. Failed ones: as long as dead letters. */
+  /** Retention of succeeded and cancelled workflows, in milliseconds. Default 7 days. Failed ones are kept as long as dead letters. */
   workflowsExpireMs?: number;
 }
 
@@ -59,7 +59,7 @@ export interface Topology {
   readonly workflowsExpireMs: number;
   readonly failedWorkflowsExpireMs: number;
   readonly streams: readonly StreamDeclaration[];
-  /** The queue of that name; throws `invalid_options` with the known ones. */
+  /** Finds a queue by name. Throws `invalid_options` with the known names. */
   queue(name: string): Queue;
 }
 
@@ -170,14 +170,14 @@ function queueStream(
       ack_policy: AckPolicy.Explicit,
       ack_wait: nanos(ackWaitMs),
       max_deliver: maxDeliver,
-      // Workers ask for what they have room for, so a limit here could only make one tenant's work wait for another's.
+      // Workers request only as many tasks as they have room for. A limit here could only delay one tenant because of another.
       max_ack_pending: -1,
       max_waiting: MAX_WAITING_PULLS,
     })),
   };
 }
 
-/** Each advisory is worked through once, by one of the reapers. */
+/** Each advisory is processed once, by one of the reapers. */
 function advisoryStream(
   names: Names,
   queues: readonly string[],
@@ -247,14 +247,14 @@ function resultBucket(names: Names, expiresMs: number, shared: Shared): StreamDe
       allow_msg_ttl: true,
       deny_delete: true,
       duplicate_window: nanos(Math.min(DUPLICATE_WINDOW_MS, expiresMs)),
-      // Whoever waits for a result hears of it once it is stored, without polling and without a consumer.
+      // Clients that wait for a result receive it when it is stored, without polling and without a consumer.
       republish: { src: names.resultKeyFilter, dest: names.resultNoticeFilter },
     },
     consumers: [],
   };
 }
 
-/** A key-value bucket, too. Entries that are not meant to last carry a time to live of their own. */
+/** A key-value bucket as well. Temporary entries carry a time to live of their own. */
 function keyValueBucket(stream: string, filter: string, shared: Shared): StreamDeclaration {
   return {
     config: {
@@ -273,14 +273,14 @@ function keyValueBucket(stream: string, filter: string, shared: Shared): StreamD
   };
 }
 
-/** Whoever waits for the end of a workflow hears of it as of a result. */
+/** Clients that wait for the end of a workflow receive it in the same way as a result. */
 function workflowBucket(names: Names, shared: Shared): StreamDeclaration {
   const bucket = keyValueBucket(names.workflowStream, names.workflowKeyFilter, shared);
   const republish = { src: names.workflowKey('state.*'), dest: names.workflowNotice('{{wildcard(1)}}') };
   return { ...bucket, config: { ...bucket.config, republish } };
 }
 
-/** Definitions that any NATS client publishes; each is started once, by workflow maintenance. */
+/** Definitions that NATS clients publish. Workflow maintenance starts each of them once. */
 function workflowStarts(
   names: Names,
   { ackWaitMs, ...shared }: Shared & { ackWaitMs: number },

@@ -33,7 +33,7 @@ export function reconcileTopology(
 }
 
 export interface ReconcileOptions {
-  /** Change what is there already, where it differs. Default true; false for programs that do not know the whole configuration. */
+  /** Updates existing streams and consumers that differ. Default true; false for programs that do not know the whole configuration. */
   update?: boolean;
   /** Change nothing, and report the changes that would be made. The server finds conflicts only when it is asked to change. Default false. */
   dryRun?: boolean;
@@ -47,7 +47,7 @@ interface Reconciling {
   apply: Apply;
 }
 
-/** As `reconcileTopology`, for streams that belong to no topology. */
+/** Like `reconcileTopology`, for streams outside a topology. */
 export async function reconcileStreams(
   connection: NatsConnection,
   streams: readonly StreamDeclaration[],

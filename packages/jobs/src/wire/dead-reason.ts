@@ -1,4 +1,4 @@
-/** Why a task went to the dead letters, as in the header `Dead-Reason`. */
+/** Reasons of dead letters, as in the header `Dead-Reason`. */
 export const DEAD_REASONS = [
   'max_retries',
   'not_retryable',

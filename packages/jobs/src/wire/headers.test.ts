@@ -58,7 +58,7 @@ describe('reading the headers of a message', () => {
   });
 });
 
-test('a pointer into a workflow comes back, and anything else is none', () => {
+test('a workflow pointer survives the round trip, and any other text is no pointer', () => {
   const pointer = { workflow: 'report-7', node: 12 };
   const headers = withHeader(TaskHeader.Workflow, formatWorkflowPointer(pointer));
   expect(readTaskHeaders(headers).workflow).toEqual(pointer);

@@ -10,16 +10,16 @@ export const TaskHeader = {
   EnqueuedAt: 'Task-Enqueued-At',
   ParentId: 'Task-Parent-Id',
   RootId: 'Task-Root-Id',
-  /** Which step of which workflow the task is: `<workflow> <number of the step>`. */
+  /** The task's step in a workflow: `<workflow> <number of the step>`. */
   Workflow: 'Task-Workflow',
   ScheduledBy: 'Task-Scheduled-By',
-  /** How often the task has asked to wait without having failed. */
+  /** Number of snoozes: waits without a failure. */
   Snoozes: 'Task-Snoozes',
   /** The failed attempts so far, as JSON; see `history.ts`. */
   History: 'Task-History',
   /** The sequence of the dead letter that this task was replayed from. */
   ReplayOf: 'Task-Replay-Of',
-  /** The client made the id up, so no task of that id can have run before. */
+  /** The client generated the id, so no task with this id can have run before. */
   FreshId: 'Task-Fresh-Id',
   /** Milliseconds since 1970: a worker that receives the task earlier keeps it until then. */
   NotBefore: 'Task-Not-Before',
@@ -41,12 +41,12 @@ export const DeadHeader = {
 /** Headers that JetStream itself reads. */
 export const ServerHeader = {
   MsgId: 'Nats-Msg-Id',
-  /** How long a message is kept. */
+  /** A message's time to live. */
   Ttl: 'Nats-TTL',
   ExpectedLastSubjectSequence: 'Nats-Expected-Last-Subject-Sequence',
   Schedule: 'Nats-Schedule',
   ScheduleTarget: 'Nats-Schedule-Target',
-  /** Set by the server on what it has moved: the subject that the schedule stood on. Publishers cannot set it. */
+  /** Set by the server on a scheduled message: the subject of the schedule. Publishers cannot set it. */
   Scheduler: 'Nats-Scheduler',
   TimeStamp: 'Nats-Time-Stamp',
   Subject: 'Nats-Subject',
@@ -55,7 +55,7 @@ export const ServerHeader = {
 
 const SERVER_PREFIX = 'nats-';
 
-/** Settings that a message carries for itself; times in milliseconds, as the rest of the package. */
+/** Settings that a message carries. Times in milliseconds, as in the rest of the package. */
 export interface TaskHeaders {
   retries: number;
   maxRetries: number | undefined;
@@ -76,13 +76,13 @@ export interface TaskHeaders {
   workflow: WorkflowPointer | undefined;
 }
 
-/** Where a task stands: the workflow, and the number of its node in the definition. On the wire: `<workflow> <node>`. */
+/** A task's position: the workflow, and the number of its node in the definition. On the wire: `<workflow> <node>`. */
 export interface WorkflowPointer {
   readonly workflow: string;
   readonly node: number;
 }
 
-/** Which schedule entry asked for a task, and for which of its times. On the wire: `<entry> <RFC 3339 time>`. */
+/** The schedule entry and the tick that made a task. On the wire: `<entry> <RFC 3339 time>`. */
 export interface ScheduledBy {
   entry: string;
   tick: Date;
@@ -107,7 +107,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   workflow: undefined,
 });
 
-/** Reads a message's headers. A value that does not parse counts as absent: a foreign producer's slip must not lose the task. */
+/** Reads a message's headers. An invalid value counts as absent, because a producer's mistake must not lose the task. */
 export function readTaskHeaders(headers: MsgHdrs | undefined): Readonly<TaskHeaders> {
   if (headers === undefined) return NO_HEADERS;
   return {
@@ -130,7 +130,7 @@ export function readTaskHeaders(headers: MsgHdrs | undefined): Readonly<TaskHead
   };
 }
 
-/** A copy of a message's own headers, without those that the server added or that spoke to it. */
+/** Copies a message's own headers, without those that the server adds or interprets. */
 export function carryHeaders(headers: MsgHdrs | undefined): MsgHdrs {
   const copy = newHeaders();
   if (headers === undefined) return copy;
@@ -141,7 +141,7 @@ export function carryHeaders(headers: MsgHdrs | undefined): MsgHdrs {
   return copy;
 }
 
-/** Milliseconds as the decimal seconds of the time-limit headers. */
+/** Converts milliseconds to the decimal seconds of the time-limit headers. */
 export function formatSeconds(milliseconds: number): string {
   return String(milliseconds / 1000);
 }

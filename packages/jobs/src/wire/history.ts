@@ -1,4 +1,4 @@
-/** What earlier attempts of a task came to. It travels with the task, so that a dead letter tells the whole story. */
+/** The failed attempts of a task. They travel with the task, so that its dead letter holds the whole history. */
 import { z } from 'zod';
 
 const failedAttemptSchema = z.object({
@@ -15,7 +15,7 @@ export type FailedAttempt = z.infer<typeof failedAttemptSchema>;
 const KEPT = 10;
 const ERROR_LENGTH = 200;
 
-/** Empty for a header that is absent or was tampered with. */
+/** Empty for an absent or invalid header. */
 export function readHistory(header: string | undefined): FailedAttempt[] {
   if (header === undefined) return [];
   try {
@@ -25,13 +25,13 @@ export function readHistory(header: string | undefined): FailedAttempt[] {
   }
 }
 
-/** Percent-encoded: headers hold one line of Latin letters safely, and an error may hold anything. */
+/** Percent-encoded: a header safely holds one line of Latin letters, while an error may contain any character. */
 export function appendHistory(header: string | undefined, attempt: FailedAttempt): string {
   const shortened = { ...attempt, error: wellFormed(attempt.error.slice(0, ERROR_LENGTH)) };
   return encodeURIComponent(JSON.stringify([...readHistory(header), shortened].slice(-KEPT)));
 }
 
-/** Replaces the half of a character that a cut can leave behind. */
+/** Replaces half a surrogate pair that truncation can leave. */
 function wellFormed(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
 }

@@ -92,7 +92,7 @@ describe('streams and buckets', () => {
   });
 });
 
-test('a token that cannot stand in a subject is refused by name', () => {
+test('a token that is invalid in a subject is refused with its field', () => {
   for (const value of ['', 'a.b', 'a b', 'a*', '>', 'ä', 'x'.repeat(65)])
     expect(() => requireToken(value, 'id')).toThrow(/^id is /);
 });

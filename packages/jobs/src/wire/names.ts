@@ -1,5 +1,5 @@
 /**
- * Every stream, subject and bucket name of the wire contract stands here, and nowhere else.
+ * Every stream, subject and bucket name of the wire contract is defined here and nowhere else.
  *
  *     <prefix>.tasks.<queue>.<priority>.<tenant>.<task>.<id>    a task to run now
  *     <prefix>.delayed.<queue>.<id>                             a task to run later
@@ -8,7 +8,7 @@
  *     <prefix>.results.<id>                                     a stored result, republished by the server
  *     <prefix>.workflows.start.<tenant>.<id>                    a workflow to start
  *     <prefix>.workflows.state.<id>                             a workflow's state, republished by the server
- *     <prefix>.await.<tenant>.<id>                              a question for a tenant's result
+ *     <prefix>.await.<tenant>.<id>                              a request for a tenant's result
  */
 import { JobsError } from '../errors.js';
 
@@ -17,7 +17,7 @@ const DEFAULT_PREFIX = 'stratum';
 export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
-/** Stands for "no tenant" in a subject. */
+/** Means "no tenant" in a subject. */
 const NO_TENANT = '_';
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -58,47 +58,47 @@ export interface Names {
   delayedFilter(queue: string): string;
   /** `*` in a field matches all. */
   taskSubject(subject: Omit<TaskSubject, 'priority'> & { priority: Priority | '*' }): string;
-  /** Matches the queued message of one task, wherever it stands in its queue. */
+  /** Matches the queued message of one task in any lane of its queue. */
   taskById(queue: string, id: string): string;
   delayedSubject(queue: string, id: string): string;
   readonly deadStream: string;
   readonly deadFilter: string;
   deadSubject(queue: string, task: string, id: string): string;
-  /** Matches the newest dead letter of a task, whatever its queue and name. */
+  /** Matches the dead letters of a task, for any queue and name. */
   deadById(id: string): string;
-  /** Catches the server's notices of messages that nobody could finish. */
+  /** Matches the server's advisories on messages that reached their delivery limit. */
   readonly advisoryStream: string;
   advisoryFilter(queue: string): string;
   readonly eventStream: string;
   readonly eventFilter: string;
   eventSubject(queue: string, task: string, state: string): string;
-  /** Who holds which unique key. */
+  /** The holders of unique keys. */
   readonly lockStream: string;
   readonly lockKeyFilter: string;
   lockKey(key: string): string;
-  /** Revocations, rate limits and the heart-beats of workers. */
+  /** Revocations, rate limits and workers' heartbeats. */
   readonly controlBucket: string;
   readonly controlStream: string;
   readonly controlKeyFilter: string;
   controlKey(key: string): string;
-  /** Schedule entries, their states, and who leads the schedulers. */
+  /** Schedule entries, their states, and the leading scheduler. */
   readonly scheduleStream: string;
   readonly scheduleKeyFilter: string;
   scheduleKey(key: string): string;
-  /** Workflows: what they consist of, how far they are; see `workflow/bucket.ts`. */
+  /** Workflows: definitions and progress; see `workflow/bucket.ts`. */
   readonly workflowBucket: string;
   readonly workflowStream: string;
   readonly workflowKeyFilter: string;
   workflowKey(key: string): string;
-  /** Every stored state of a workflow is heard there, too. */
+  /** The server republishes every stored state of a workflow here. */
   readonly workflowNoticeFilter: string;
   workflowNotice(id: string): string;
-  /** Workflows that somebody wants to be started. */
+  /** Requests to start workflows. */
   readonly workflowStartStream: string;
   readonly workflowStartFilter: string;
   workflowStartSubject(tenant: string | undefined, id: string): string;
   parseWorkflowStart(subject: string): { tenant: string | undefined; id: string } | undefined;
-  /** What one worker is asked, or all of them. */
+  /** Requests to one worker, or to all. */
   workerSubject(worker: string, verb: string): string;
   /** The service name under which workers are discovered. */
   readonly workerService: string;
@@ -113,14 +113,14 @@ export interface Names {
   parseTaskSubject(subject: string): TaskSubject | undefined;
 }
 
-/** The name of a stream or bucket under a prefix: plain under the default one, behind the prefix under another. */
+/** The name of a stream or bucket under a prefix. Another prefix than the default is prepended. */
 export function scopedName(prefix: string, name: string): string {
   return prefix === DEFAULT_PREFIX ? name : `${prefix}_${name}`;
 }
 
 /**
- * The names under a prefix. Streams and buckets have no room for dots and are named plainly
- * (`QUEUE_SYNC`, `task_results`) under the default prefix; another prefix stands in front of them.
+ * The names under a prefix. Stream and bucket names cannot contain dots. Under the default prefix they are plain (`QUEUE_SYNC`,
+ * `task_results`); another prefix is prepended.
  */
 export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
   requireToken(prefix, 'prefix');
@@ -196,7 +196,7 @@ function parseTaskSubject(tasksPrefix: string, subject: string): TaskSubject | u
   if (!subject.startsWith(tasksPrefix)) return undefined;
   const [queue, priority, tenant, task, id, ...rest] = subject.slice(tasksPrefix.length).split('.');
   if (!queue || !isPriority(priority) || !tenant || !task || !id || rest.length > 0) return undefined;
-  // The server takes `>` and `*` in a publisher's subject as they are.
+  // The server accepts `>` and `*` literally in a publisher's subject.
   if (!isToken(id)) return undefined;
   return { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
 }

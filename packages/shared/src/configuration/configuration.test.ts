@@ -61,7 +61,7 @@ describe('errors', () => {
   });
 });
 
-test('an empty variable counts as not set, and only what is asked for is checked', () => {
+test('an empty variable counts as unset, and only requested settings are checked', () => {
   expect(loadConfiguration(['LOG_LEVEL'], { LOG_LEVEL: '', WORKER_CONCURRENCY: 'nonsense' })).toEqual({
     LOG_LEVEL: 'info',
   });

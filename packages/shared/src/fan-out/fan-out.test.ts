@@ -6,7 +6,7 @@ import { derivedTaskId, fanOut, slotOf } from './fan-out.js';
 
 const slots = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 
-test('a derived id fits a task id and tells slots and scopes apart', () => {
+test('a derived id fits a task id and differs by slot and scope', () => {
   fc.assert(
     fc.property(slots, fc.integer({ min: 1, max: 2 ** 40 }), (slot, scope) => {
       const id = derivedTaskId('evaluate', slot, scope, 'meta');

@@ -25,7 +25,7 @@ function openCache() {
   return { cache, database, pass: (milliseconds: number) => (now += milliseconds) };
 }
 
-test('a burst asks the database once, for what exists and for what does not', async () => {
+test('a burst queries the database once, for existing and for missing endpoints', async () => {
   const { cache, database } = openCache();
   database.rows.set('known', endpoint('one'));
   const found = await Promise.all(Array.from({ length: 100 }, () => cache.find('known')));

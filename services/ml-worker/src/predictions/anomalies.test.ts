@@ -15,7 +15,7 @@ test('a day is measured against the expectation from the others', () => {
   expect(testLastDay([...weekly, 50])?.expected).toBeCloseTo(100 - (4 / 6) * 50, 10);
 });
 
-test('fewer than 14 days, or a day without a value, say nothing', () => {
+test('fewer than 14 days, or a day without a value, yield no anomaly', () => {
   expect(testLastDay([...Array.from({ length: 13 }, () => 5), 50])).toBeUndefined();
   expect(testLastDay([...Array.from({ length: 20 }, () => 5), null])).toBeUndefined();
   expect(testLastDay([...Array.from({ length: 20 }, (_, day) => (day < 13 ? 5 : null)), 50])).toBeUndefined();
@@ -36,7 +36,7 @@ test('of usual days few are unusual, however short the history, and a day far ou
   expect(far / days.length).toBeGreaterThan(0.97);
 });
 
-test('of many tests those stand that are beyond the threshold and not explained by their number', () => {
+test('of many tests, only results beyond the threshold that their number does not explain are kept', () => {
   const found = (robustZ: number, probability: number) => ({ value: 1, expected: 1, robustZ, probability });
   // Of four, the smallest must be below 1/4 · 5 %, the two smallest below 2/4 · 5 %.
   const tests = [found(4, 0.001), found(-3.6, 0.02), found(2, 0.024), found(0.1, 0.9)];

@@ -276,7 +276,7 @@ describe('the time of an event', () => {
 });
 
 describe('limits', () => {
-  test('of a write key are told with when to come again', async () => {
+  test('of a write key get 429 with Retry-After', async () => {
     const { send } = await openEventsApi({ INGEST_RATE_LIMIT: '5' });
     const batch = Array.from({ length: 12 }, (_, n) => track({ messageId: `m-${n}` }));
     expect(await send('/v1/batch', { batch })).toMatchObject({ status: 200 });
@@ -351,7 +351,7 @@ describe('browsers', () => {
   });
 });
 
-test('while keys cannot be checked, known sources go on sending, and others are told to come again', async () => {
+test('while keys cannot be checked, known sources keep sending, and others are asked to retry', async () => {
   const { call, send, query, accepted } = await openEventsApi();
   expect(await send('/v1/track', track())).toMatchObject({ status: 200 });
   await query('REVOKE EXECUTE ON FUNCTION event_source_of_key(bytea) FROM stratum_api');

@@ -42,7 +42,7 @@ test('@segment/analytics-node works unchanged', async () => {
   ]);
 });
 
-test('@segment/analytics-node is told when its key is wrong', async () => {
+test('@segment/analytics-node reports a wrong key', async () => {
   const api = await openEventsApi();
   const analytics = new Analytics({
     writeKey: 'wk_0123456789abcdef',

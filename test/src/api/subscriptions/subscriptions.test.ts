@@ -193,7 +193,7 @@ test('deliveries come in pages, the newest first, and by state', async () => {
   expect((await outgoing.call('GET', `/v1/subscriptions/${id}/deliveries?cursor=x`)).status).toBe(400);
 });
 
-test('the types of events are described with the schemas of what is sent', async () => {
+test('event types are described with the schemas of their payloads', async () => {
   const { call } = await openOutgoing({ worker: false });
   const { status, body } = await call<{ items: { type: string; description: string; schema: unknown }[] }>(
     'GET',

@@ -127,7 +127,7 @@ describe.each(SENDERS)('$label', (sender: Sender) => {
   });
 });
 
-test('while the broker is away every sender is told to come again, and then nothing is missing and nothing is there twice', async () => {
+test('while the broker is down every sender is asked to retry, and afterwards nothing is missing or duplicated', async () => {
   const proxies: Awaited<ReturnType<typeof tcpProxy>>[] = [];
   const webhooks = await openWebhooks(
     {},

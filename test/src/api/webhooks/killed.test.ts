@@ -84,7 +84,7 @@ test('a worker that is killed after its tasks were enqueued, and before the row 
 
 const SENDERS = 16;
 
-test('an API that is killed in a burst has stored whatever it said yes to, and the sender’s repetitions fill the gaps', async () => {
+test('an API that is killed in a burst has stored everything it acknowledged, and the sender’s retries fill the gaps', async () => {
   const webhooks = await openWebhooks();
   const sender = senderOf('stripe');
   const endpoint = await webhooks.createEndpoint(sender);

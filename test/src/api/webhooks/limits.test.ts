@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { openWebhooks } from './fixture.js';
 import { senderOf } from './senders.js';
 
-test('of a burst what is accepted is stored exactly, and the rest is told to slow down', async () => {
+test('in a burst every accepted event is stored exactly once, and the rest gets 429', async () => {
   const webhooks = await openWebhooks({ WEBHOOK_RATE_LIMIT: '20', API_RATE_LIMIT: '5' });
   const sender = senderOf('stripe');
   const endpoint = await webhooks.createEndpoint(sender);
@@ -21,7 +21,7 @@ test('of a burst what is accepted is stored exactly, and the rest is told to slo
   expect(new Set(rows.map((row) => row.dedup_key))).toEqual(new Set(accepted));
 });
 
-test('requests that nobody signed do not use up what the sender may send', async () => {
+test('unsigned requests do not consume the sender’s allowance', async () => {
   const webhooks = await openWebhooks({ WEBHOOK_RATE_LIMIT: '1' });
   const sender = senderOf('stripe');
   const endpoint = await webhooks.createEndpoint(sender);

@@ -167,7 +167,7 @@ describe('the handshake of Meta', () => {
 });
 
 describe('deliveries', () => {
-  test('are listed page by page, filtered, and shown with what was sent', async () => {
+  test('are listed page by page, filtered, and shown with their bodies', async () => {
     const webhooks = await openWebhooks();
     const sender = senderOf('github');
     const endpoint = await webhooks.createEndpoint(sender);
@@ -220,7 +220,7 @@ describe('deliveries', () => {
     expect(stored?.body.toString('latin1')).not.toContain('refs/heads');
   });
 
-  test('are replayed: what knows the event stays, what does not runs again', async () => {
+  test('are replayed: tasks that know the event are kept, others run again', async () => {
     const webhooks = await openWebhooks();
     const shopify = senderOf('shopify');
     const github = senderOf('github');
@@ -244,7 +244,7 @@ describe('deliveries', () => {
     expect(new Set(pushAfter?.tasks.map(({ id }) => id)).size).toBe(2);
   });
 
-  test('that failed are replayed together, once what was wrong is right', async () => {
+  test('that failed are replayed together once the cause is fixed', async () => {
     const webhooks = await openWebhooks();
     const sender = senderOf('github');
     const endpoint = await webhooks.createEndpoint(sender);
@@ -274,7 +274,7 @@ describe('deliveries', () => {
     );
   });
 
-  test('leave a trail: who made, changed and replayed what', async () => {
+  test('leave an audit trail of creation, changes and replays', async () => {
     const webhooks = await openWebhooks();
     const sender = senderOf('stripe');
     const endpoint = await webhooks.createEndpoint(sender);

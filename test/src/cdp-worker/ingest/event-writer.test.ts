@@ -12,7 +12,7 @@ async function profiles({ query }: WriterFixture): Promise<Record<string, unknow
 }
 
 describe('an event', () => {
-  test('is stored once, however often and with whatever time it comes', async () => {
+  test('is stored once, however often it arrives and whatever its timestamp', async () => {
     const fixture = await openWriter();
     const { writer, otherWriter } = fixture;
     const event = incoming({ userId: 'u-1', messageId: 'same', timestamp: '2026-10-01T00:00:00Z' });
@@ -67,7 +67,7 @@ describe('an event', () => {
     expect(await writer.write(TENANT, events)).toMatchObject({ stored: 3, repeated: 18, rejected: 0 });
   });
 
-  test('with what JSON allows and the database does not is stored with signs in its place', async () => {
+  test('with characters that the database refuses is stored with replacement characters', async () => {
     const { writer, query } = await openWriter();
     const properties = { 'a\0': 'x\0y', half: '\ud800', whole: '😀', deep: [{ '\udc00': '\0' }] };
     expect(await writer.write(TENANT, [incoming({ userId: 'u', properties })])).toMatchObject({ stored: 1 });
@@ -162,7 +162,7 @@ describe('a refund', () => {
     },
   );
 
-  test('that comes twice counts once, and goes back with its profile when a merge is undone', async () => {
+  test('that arrives twice counts once, and returns to its profile when a merge is undone', async () => {
     const { writer, worker, query, profileOf } = await openWriter();
     const anonymous = (event: string, properties: Record<string, unknown>) =>
       incoming({ anonymousId: 'a', event, properties, timestamp: '2026-11-01T10:00:00Z' });
@@ -181,7 +181,7 @@ describe('a refund', () => {
 });
 
 describe('identifiers', () => {
-  test('are found by their hash, kept encrypted, and stand nowhere in clear', async () => {
+  test('are found by their hash, stored encrypted, and nowhere in clear text', async () => {
     const { writer, owner, decrypted, profileOf } = await openWriter();
     await writer.write(TENANT, [
       incoming({ type: 'identify', userId: 'u-1', traits: { email: ' Ann@Example.COM ', plan: 'pro' } }),
@@ -311,7 +311,7 @@ describe('a merge', () => {
     ).toEqual([{ profile_id: visitor, into_profile_id: user, reason: 'anonymous_id', undone_at: null }]);
   });
 
-  test('joins totals and traits: what the user said counts more', async () => {
+  test('joins totals and traits; the identified user’s traits take precedence', async () => {
     expect(await profiles(await merged())).toMatchObject([
       {
         external_id: 'u-1',

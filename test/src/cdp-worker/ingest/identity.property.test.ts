@@ -54,7 +54,7 @@ const deliveryArbitrary: fc.Arbitrary<Delivery> = fc.record({
   again: fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
 });
 
-test('is what a union-find says', async () => {
+test('agrees with union-find', async () => {
   const fixture = await openWriter(NO_LIMITS);
   await fc.assert(
     fc.asyncProperty(

@@ -27,7 +27,7 @@ async function startService(platform: Platform): Promise<Registry> {
   return registry;
 }
 
-test('what is no event is set aside, what is one is stored, and the stream is empty in the end', async () => {
+test('invalid events are set aside, valid ones are stored, and the stream is empty in the end', async () => {
   const platform = await openPlatform();
   const { connection, prefix, query } = platform;
   const registry = await startService(platform);

@@ -131,7 +131,7 @@ describe('at the moment of sending', () => {
     expect(receiver.received).toHaveLength(0);
   });
 
-  test('a receiver that is not there, or says nothing, is told apart', async () => {
+  test('an unreachable receiver and a silent one are distinguished', async () => {
     const hanging = await openReceiver(() => undefined);
     const outgoing = await openOutgoing({
       hosts: [hanging.host, '127.0.0.1:1'],

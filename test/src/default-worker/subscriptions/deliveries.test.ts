@@ -16,7 +16,7 @@ function verify(secret: string, { headers, body }: Received): unknown {
 }
 
 describe('an event', () => {
-  test('reaches who wants it, signed, and nobody else', async () => {
+  test('reaches its subscribers, signed, and nobody else', async () => {
     const [wanted, unwanted, foreign] = [await openReceiver(), await openReceiver(), await openReceiver()];
     const outgoing = await openOutgoing({ hosts: [wanted.host, unwanted.host, foreign.host] });
     const subscription = await outgoing.subscribe(wanted.url);
@@ -141,7 +141,7 @@ describe('an event', () => {
     expect(() => after && verify(secret, after)).toThrow(/signature/i);
   });
 
-  test('is taken when the status says so, however long and endless the answer is', async () => {
+  test('succeeds by its status, even if the response never ends', async () => {
     const receiver = await openReceiver((response) => {
       response.writeHead(200);
       const pour = setInterval(() => response.write('x'.repeat(65_536)), 1);
@@ -175,7 +175,7 @@ describe('a subscription', () => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  test('that keeps failing is paused with a notice; resumed, it gets what it has missed', async () => {
+  test('that keeps failing is paused with a notice; after it is resumed, it receives the missed events', async () => {
     const [broken, watching] = [await openReceiver(500), await openReceiver()];
     const outgoing = await openOutgoing({
       hosts: [broken.host, watching.host],
@@ -216,7 +216,7 @@ describe('a subscription', () => {
     expect(await outgoing.query(`SELECT close_reason FROM alert`)).toEqual([{ close_reason: 'resumed' }]);
   });
 
-  test('whose owner pauses it gets nothing, and only what comes later when it is resumed without a replay', async () => {
+  test('that its owner pauses receives nothing, and only later events when it is resumed without a replay', async () => {
     const receiver = await openReceiver();
     const outgoing = await openOutgoing({ hosts: [receiver.host] });
     const { id } = await outgoing.subscribe(receiver.url);

@@ -7,7 +7,7 @@ import { openApi, TENANT } from '../../api/fixture.js';
 import { openReceiver } from './receiver.js';
 import type { DeliveryView, SubscriptionView } from '../../api/subscriptions/fixture.js';
 
-test('what was being dispatched and what was being sent is dispatched once and recorded once', async () => {
+test('events in dispatch and in delivery are dispatched once and recorded once', async () => {
   const held: ServerResponse[] = [];
   const receiver = await openReceiver((response) => held.push(response));
   const api = await openApi({ SCANNER_ALLOWED_HOSTS: receiver.host });

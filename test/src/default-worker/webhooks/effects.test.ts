@@ -448,7 +448,7 @@ describe('a signed request', () => {
     expect((await webhooks.waiting())['default']).toBe(0);
   });
 
-  test('is not taken compressed: what is signed are the bytes as they were sent', async () => {
+  test('is refused if compressed, because the signature covers the bytes as sent', async () => {
     const webhooks = await openWebhooks();
     const sender = senderOf('meta');
     const endpoint = await webhooks.createEndpoint(sender);

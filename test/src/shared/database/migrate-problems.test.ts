@@ -5,7 +5,7 @@ import { migrate } from '@stratum/cli/database';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { emptyDatabase } from '../../harness/index.js';
 
-test('a user without the rights is told which', async () => {
+test('a user without the privileges gets their names', async () => {
   const url = new URL(await emptyDatabase());
   const user = `weak_${randomBytes(4).toString('hex')}`;
   const owner = openDatabase({ url: url.href, name: 'test-owner' });
