@@ -52,6 +52,26 @@ function absentLine(expected: string, output: string): string | undefined {
   return undefined;
 }
 
+/**
+ * The first line that a file lacks, read from where the line before it was found. How lines are broken is the formatter's business,
+ * and an excerpt leaves out `export`.
+ */
+function absentExcerpt(code: string, file: string): string | undefined {
+  const normal = (text: string): string =>
+    text
+      .replaceAll(/\bexport /g, '')
+      .replaceAll(/\s+/g, '')
+      .replaceAll(/,(?=[)\]}])/g, '');
+  let rest = normal(file);
+  for (const line of code.split('\n').filter((text) => text.trim() !== '')) {
+    const wanted = normal(line.trimEnd().replace(/,$/, ''));
+    const found = rest.indexOf(wanted);
+    if (found === -1) return line;
+    rest = rest.slice(found + wanted.length);
+  }
+  return undefined;
+}
+
 /** Runs a page and compares what it promises to print. */
 async function problemsOf(page: Page, env: NodeJS.ProcessEnv): Promise<string[]> {
   const blocks = page.blocks.filter(runnable);
@@ -98,7 +118,7 @@ test('excerpts are in their files, and other languages parse', async () => {
   for (const { name, blocks } of pages)
     for (const { language, code, line, directive } of blocks) {
       if (directive.kind === 'excerpt') {
-        const absent = absentLine(code, await readFile(join(ROOT, directive.file), 'utf8'));
+        const absent = absentExcerpt(code, await readFile(join(ROOT, directive.file), 'utf8'));
         if (absent !== undefined) problems.push(`${name}:${line}: ${directive.file} has no "${absent}"`);
       } else if (language === 'json') {
         expect(() => JSON.parse(code), `${name}:${line}`).not.toThrow();
@@ -106,6 +126,20 @@ test('excerpts are in their files, and other languages parse', async () => {
         problems.push(`${name}:${line}: a block in ${language} is neither run nor the excerpt of a file`);
       }
     }
+  expect(problems).toEqual([]);
+});
+
+test('no directive is idle', () => {
+  const problems = pages.flatMap(({ name, blocks }) =>
+    blocks.flatMap(({ code, line, directive }, index) => {
+      const place = `${name}:${line}`;
+      if (directive.kind === 'output' && blocks[index - 1]?.language !== 'sh')
+        return [`${place}: no command in front of this output`];
+      if (directive.kind !== 'run') return [];
+      const idle = directive.needs.filter((program) => !new RegExp(`^${program} `, 'm').test(code));
+      return idle.map((program) => `${place}: the block does not need ${program}`);
+    }),
+  );
   expect(problems).toEqual([]);
 });
 
@@ -145,5 +179,9 @@ test('a page that is wrong is noticed', async () => {
   expect(unset.failure).toBeDefined();
   expect(await syntaxProblem('npx stratum revoke <id>; npx stratum dead list')).toContain('syntax error');
   expect(absentLine('state  SUCCESS\nid …', 'id 1\nstate SUCCESS\n')).toBe('id …');
+  expect(absentExcerpt('const a = f(1, 2);', 'export const a = f(\n  1,\n  2,\n);\n')).toBeUndefined();
+  expect(absentExcerpt('const a = 1;\nconst b = 3;', 'const a = 1;\nconst b = 2;\n')).toBe('const b = 3;');
+  const idle = await runPage(blocksOf('<!-- endless: it is not -->\n\n```sh\necho one\n```\n'), {});
+  expect(idle.failure).toBeDefined();
   expect(() => blocksOf('<!-- endless -->\n\n```sh\ntrue\n```\n')).toThrow('no directive');
 });

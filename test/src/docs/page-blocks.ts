@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** Generated; their own commands compare them with the code. */
 const GENERATED = /^docs\/reference\/(?:cli\.md|contracts\/|jobs-api)/;
-/** They begin in an empty folder, without a stack: they have tests of their own. */
-const OF_THEIR_OWN = /^docs\/start\/(?:first-task|from-.*)\.md$/;
+/** It begins in an empty folder, without a stack, and has a test of its own. */
+const OF_ITS_OWN = /^docs\/start\/first-task\.md$/;
 const ELSEWHERE = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'deploy/nats/README.md'];
 
 /**
@@ -47,7 +47,7 @@ export async function readPages(): Promise<Page[]> {
     (name) =>
       name.endsWith('.md') &&
       !GENERATED.test(name) &&
-      !OF_THEIR_OWN.test(name) &&
+      !OF_ITS_OWN.test(name) &&
       !name.includes('node_modules'),
   );
   return Promise.all(

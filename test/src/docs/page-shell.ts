@@ -18,6 +18,8 @@ endless() {
   local log; log=$(mktemp -p "$HOME")
   set -m; "$1" > "$log" 2>&1 & local pid=$!; set +m
   while [ ! -s "$log" ]; do kill -0 "$pid"; sleep 0.1; done
+  # A program that ends by itself needs no directive.
+  sleep 0.3; kill -0 "$pid"
   kill -TERM -- "-$pid"; wait "$pid" || true
   cat "$log"
 }
