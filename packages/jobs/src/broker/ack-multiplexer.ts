@@ -16,17 +16,17 @@ import { isWithoutStream } from './without-stream.js';
 export interface AckMultiplexerOptions {
   /** Unacknowledged messages at once. Default 4,096: enough to keep a broker busy, little enough for it to buffer. */
   windowSize?: number;
-  /** Send again when the acknowledgement has not come within this time, in milliseconds. Default 5,000. */
+  /** Resends a message without an acknowledgement after this time, in milliseconds. Default 5,000. */
   ackTimeoutMs?: number;
-  /** Give up after this time since `publish` was called, in milliseconds. Default 60,000. */
+  /** Deadline since the call of `publish`, in milliseconds. Default 60,000. */
   deadlineMs?: number;
-  /** A stream that is full refuses at once, instead of after the deadline: for callers who can ask their own to come again. Default false. */
+  /** Fails at once if the stream is full, instead of at the deadline: for callers that can ask their own clients to retry. Default false. */
   failWhenFull?: boolean;
-  /** Told how long each confirmation took, in milliseconds. */
+  /** Receives the latency of each confirmation, in milliseconds. */
   onConfirmed?: (milliseconds: number) => void;
 }
 
-/** The server's answer: where the message was stored, or that it already was. */
+/** The server's response: where the message was stored, or that it is a duplicate. */
 export interface StoredAck {
   stream: string;
   sequence: number;
@@ -62,7 +62,7 @@ export class AckMultiplexer {
   private readonly deadlineMs: number;
   private readonly onConfirmed: ((milliseconds: number) => void) | undefined;
   private readonly failWhenFull: boolean;
-  /** Messages that no stream took: those whose stream does not exist are given up. */
+  /** Messages that no stream accepted. They fail if their stream does not exist. */
   private readonly suspects = new Map<string, PendingMessage>();
   private nextToken = 0;
   private whenIdle: (() => void)[] = [];
@@ -102,12 +102,12 @@ export class AckMultiplexer {
     return new Promise((resolve, reject) => this.accept(subject, data, options, resolve, reject));
   }
 
-  /** The same without a promise, for what nobody waits for. */
+  /** The same without a promise, for callers that do not wait. */
   publishInBackground(subject: string, data: string | Uint8Array, onError: (error: Error) => void): void {
     this.accept(subject, data, {}, ignore, onError);
   }
 
-  /** Resolves when everything published so far has been acknowledged or given up. */
+  /** Resolves when everything published so far has been acknowledged or has failed. */
   async drained(): Promise<void> {
     if (this.size === 0) return;
     await new Promise<void>((resolve) => this.whenIdle.push(resolve));
@@ -151,7 +151,7 @@ export class AckMultiplexer {
       const options = message.headers === undefined ? { reply } : { reply, headers: message.headers };
       this.connection.publish(message.subject, message.data, options);
     } catch (cause) {
-      // The client throws for what can never be sent: a closed connection, or a body above the server's limit.
+      // The client throws if it can never send: the connection is closed, or the body exceeds the server's limit.
       this.finish(token, () => message.reject(refused(message.subject, 'it could not be sent', cause)));
     }
   }
@@ -183,8 +183,8 @@ export class AckMultiplexer {
   }
 
   /**
-   * Without a listener the server answers at once, whether JetStream is away for a moment or the stream does not exist. The first passes,
-   * the second does not: so JetStream is asked, one message at a time.
+   * The server reports "no responders" both for a JetStream that is briefly unavailable and for a missing stream. The first is temporary,
+   * the second is not, so JetStream is asked, one message at a time.
    */
   private async rejectHomeless(): Promise<void> {
     for (const [token, message] of this.suspects) {

@@ -1,4 +1,4 @@
-/** Opens the connection to NATS that everything else of this package is given. */
+/** Opens the NATS connection that the rest of this package uses. */
 import {
   connect,
   credsAuthenticator,
@@ -22,7 +22,7 @@ export interface ConnectOptions {
   credsFile?: string;
   /** Shown by the server's monitoring. */
   name: string;
-  /** How long the first connection may take, in milliseconds. Default 10,000. */
+  /** Timeout of the first connection, in milliseconds. Default 10,000. */
   timeoutMs?: number;
 }
 
@@ -31,11 +31,11 @@ const USER_INFO = /\/\/([^/@]*)@/;
 
 const RECONNECT_WAIT_MS = 250;
 const RECONNECT_JITTER_MS = 250;
-/** Two pings unanswered at this interval mean that the network is cut. */
+/** Two unanswered pings at this interval mean that the network is down. */
 const PING_INTERVAL_MS = 5_000;
 
 /**
- * Connects; afterwards the connection comes back by itself for as long as it takes.
+ * Connects. Afterwards the connection reconnects by itself without a limit.
  * @throws JobsError `connection_failed` with the address, `server_too_old` for a server before 2.12
  */
 export async function connectToNats(options: ConnectOptions): Promise<NatsConnection> {
@@ -66,7 +66,7 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
   return connection;
 }
 
-/** Whether a server version such as `2.15.1` or `2.12.0-beta.1` has reached the minimum. */
+/** Whether a server version such as `2.15.1` or `2.12.0-beta.1` meets the minimum. */
 export function isAtLeast(version: string, minimum: string): boolean {
   const actual = numbersOf(version);
   const wanted = numbersOf(minimum);
@@ -84,8 +84,8 @@ function numbersOf(version: string): number[] | undefined {
 }
 
 /**
- * The client library reads no user from an address, as other NATS clients and tools do. One user serves for the whole cluster.
- * Replies come to `_INBOX.<user>.>`, so that a user can be kept from other users' replies.
+ * Unlike other NATS clients and tools, the client library ignores a user in an address. One user applies to the whole cluster.
+ * Replies arrive on `_INBOX.<user>.>`, so that permissions can keep users away from each other's replies.
  */
 function userOf(servers: readonly string[]): Pick<NodeConnectionOptions, 'authenticator' | 'inboxPrefix'> {
   const info = servers.map((server) => USER_INFO.exec(server)?.[1]).find((found) => found !== undefined);

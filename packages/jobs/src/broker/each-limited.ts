@@ -1,7 +1,7 @@
-/** Requests to the broker at once. */
+/** Concurrent requests to the broker. */
 const CONCURRENCY = 256;
 
-/** Does the work for every item, for many at the same time. */
+/** Runs the work for every item with bounded concurrency. */
 export async function eachLimited<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const lanes = Array.from({ length: Math.min(CONCURRENCY, items.length) }, async () => {

@@ -1,4 +1,4 @@
-/** Inboxes for replies. A user with few rights may listen under a prefix of its own only. */
+/** Inboxes for replies. A user with few permissions may subscribe only under its own prefix. */
 import { createInbox, type NatsConnection } from '@nats-io/nats-core';
 
 const prefixes = new WeakMap<NatsConnection, string>();
@@ -7,7 +7,7 @@ export function setInboxPrefix(connection: NatsConnection, prefix: string): void
   prefixes.set(connection, prefix);
 }
 
-/** A new inbox that the connection's user may listen on. */
+/** Creates an inbox that the connection's user may subscribe to. */
 export function inboxOf(connection: NatsConnection): string {
   return createInbox(prefixes.get(connection));
 }

@@ -1,6 +1,6 @@
 /**
  * The keys of one NATS key-value bucket, and the only compare-and-set on them. A write may state the sequence of the value that it
- * replaces; `change` reads, decides and writes until nobody was faster in between.
+ * replaces; `change` reads, decides and writes, and repeats on a conflict.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { headers as newHeaders, type Msg } from '@nats-io/nats-core';
@@ -24,9 +24,9 @@ export interface StoredValue {
 }
 
 export interface WriteOptions {
-  /** The sequence of the value that this one replaces; 0 for a key that holds none. Default: whatever is there. */
+  /** The sequence of the value that this one replaces; 0 if the key must be empty. Default: no check. */
   expected?: number | undefined;
-  /** How long it is kept, in milliseconds; the server counts whole seconds. Default: until it is replaced. */
+  /** Time to live in milliseconds; the server rounds to whole seconds. Default: until it is replaced. */
   ttlMs?: number | undefined;
   /** Overrides the publisher's deadline, in milliseconds. */
   deadlineMs?: number | undefined;
@@ -34,12 +34,12 @@ export interface WriteOptions {
 
 type Body = string | Uint8Array;
 
-/** What a key becomes. `body: undefined`: it is deleted, which leaves a marker. */
+/** The new value of a key. `body: undefined` deletes it, which leaves a marker. */
 export interface Replacement extends Pick<WriteOptions, 'ttlMs'> {
   body: Body | undefined;
 }
 
-/** Others were faster this often: enough for hundreds of writers of one key. */
+/** Limit of conflicts: enough for hundreds of writers of one key. */
 const TRIES = 30;
 const LONGEST_PAUSE_MS = 250;
 
@@ -53,7 +53,7 @@ export class KeyValue {
     return message && { message, sequence: storedSequence(message) };
   }
 
-  /** Returns the new sequence, or `undefined` when the key holds something else than expected. */
+  /** Returns the new sequence, or `undefined` on a conflict with `expected`. */
   put(key: string, body: Body, options: WriteOptions = {}): Promise<number | undefined> {
     return this.write(key, body, options);
   }
@@ -64,9 +64,9 @@ export class KeyValue {
   }
 
   /**
-   * Replaces what is there by what `next` makes of it. Returns the new sequence, or `undefined` when `next` leaves it as it is.
-   * @param next may be called several times, each time with what was read last
-   * @throws PublishError `publish_conflict` when others were faster again and again
+   * Replaces the value by the result of `next`. Returns the new sequence, or `undefined` if `next` returns `undefined`.
+   * @param next may be called several times, each time with the current value
+   * @throws PublishError `publish_conflict` after too many conflicts
    */
   async change(
     key: string,
@@ -76,7 +76,7 @@ export class KeyValue {
     for (let tries = 0; tries < TRIES; tries++) {
       if (tries > 1) await delay(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 ** tries));
       const stored = await this.get(key);
-      // The write before had arrived; only its confirmation had not.
+      // The previous write was stored, and only its confirmation was lost.
       if (stored !== undefined && last !== undefined && isSame(stored.message.data, last))
         return stored.sequence;
       const replacement = await next(stored);
@@ -89,7 +89,7 @@ export class KeyValue {
     const subject = this.options.subjectOf(key);
     throw new PublishError(
       'publish_conflict',
-      `The key ${subject} was changed by others ${TRIES} times while it was being changed here; try again.`,
+      `The key ${subject} was changed concurrently ${TRIES} times; try again.`,
       { details: { subject, tries: TRIES } },
     );
   }

@@ -5,7 +5,7 @@ import { isMessageNotFound } from './server-errors.js';
 
 const BATCH = 256;
 
-/** Every message whose subject matches, the oldest first, from a sequence on. */
+/** Yields every message whose subject matches, oldest first, starting at a sequence. */
 export async function* scanStream(
   connection: NatsConnection,
   stream: string,

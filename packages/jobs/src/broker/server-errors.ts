@@ -1,9 +1,9 @@
 /**
- * Recognises failures of NATS and JetStream by their structure: codes and names. The client library may be installed more than once, in
- * several versions, so its classes prove nothing; and texts change.
+ * Recognises failures of NATS and JetStream by codes and names. The client library may be installed in several versions, so `instanceof`
+ * is not reliable; and message texts change.
  */
 
-/** Codes of JetStream's API (`err_code`), as far as something depends on them. */
+/** The codes of JetStream's API (`err_code`) that this package depends on. */
 export const ServerCode = {
   ConsumerNotFound: 10_014,
   MessageNotFound: 10_037,
@@ -12,7 +12,7 @@ export const ServerCode = {
   StreamNotFound: 10_059,
   /** `Nats-Expected-Last-Subject-Sequence` was not met. */
   WrongLastSequence: 10_071,
-  /** The message cannot be kept, because the stream is at its limit or the disk is. */
+  /** The message cannot be stored, because the stream or the disk is full. */
   StoreFailed: 10_077,
 } as const;
 
@@ -27,7 +27,7 @@ const FIRST_API_CODE = 10_000;
 const NO_RESPONDERS: ReadonlySet<unknown> = new Set(['NoResponders', 'NoRespondersError']);
 const DEEPEST_CAUSE = 4;
 
-/** An answer of JetStream's API that refuses the request. With `code`: for that reason. */
+/** A response of JetStream's API that refuses the request; with `code`, for that reason. */
 export function isApiError(error: unknown, code?: number): error is Error & { readonly code: number } {
   const found = fieldOf(error, 'code');
   if (typeof found !== 'number' || found < FIRST_API_CODE) return false;
@@ -49,7 +49,7 @@ export function isNoResponders(error: unknown): boolean {
   return false;
 }
 
-/** A compare-and-set lost: the subject holds another message than expected. */
+/** A conflict of a compare-and-set: the subject holds another message than expected. */
 export function isConflict(error: unknown): boolean {
   return fieldOf(error, 'code') === 'publish_conflict';
 }

@@ -5,14 +5,14 @@ import { ServerCode, ServerStatus } from './server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
 
 const REQUEST_TIMEOUT_MS = 5_000;
-/** The sequence holds no message (any more). */
+/** The sequence holds no message, or no longer does. */
 const GONE: ReadonlySet<number> = new Set([
   ServerCode.MessageNotFound,
   ServerCode.SequenceNotFound,
   ServerCode.StreamMessageDeleteFailed,
 ]);
 
-/** One of JetStream's questions for a message, for example `{ last_by_subj }` or `{ seq, next_by_subj }`. */
+/** A query of JetStream for a message, for example `{ last_by_subj }` or `{ seq, next_by_subj }`. */
 export type MessageQuery = { seq: number } | { last_by_subj: string } | { seq: number; next_by_subj: string };
 
 interface ApiReply {
@@ -41,7 +41,7 @@ export class StreamAccess {
     );
   }
 
-  /** Removes one message; `false` when it was gone already. */
+  /** Removes one message; `false` if it did not exist. */
   async delete(stream: string, sequence: number): Promise<boolean> {
     const reply = await this.api(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true });
     if (reply.error === undefined) return true;
@@ -49,7 +49,7 @@ export class StreamAccess {
     throw this.failure(stream, reply);
   }
 
-  /** Removes every message whose subject matches; returns how many. */
+  /** Removes every message whose subject matches. Returns their number. */
   async purge(stream: string, filter: string): Promise<number> {
     const reply = await this.api(`STREAM.PURGE.${stream}`, { filter });
     if (reply.error !== undefined) throw this.failure(stream, reply);

@@ -1,4 +1,4 @@
-/** Tells a stream that does not exist from a JetStream that is away for a moment. */
+/** Distinguishes a missing stream from a JetStream that is briefly unavailable. */
 import type { NatsConnection } from '@nats-io/nats-core';
 
 const REQUEST_TIMEOUT_MS = 2_000;
@@ -8,7 +8,7 @@ interface StreamNamesReply {
   error?: object;
 }
 
-/** Whether JetStream says that no stream takes messages to this subject. `false` when it cannot be asked, or does not say. */
+/** Whether JetStream reports that no stream has this subject. `false` if it does not respond. */
 export async function isWithoutStream(connection: NatsConnection, subject: string): Promise<boolean> {
   try {
     const reply = await connection.request('$JS.API.STREAM.NAMES', JSON.stringify({ subject }), {

@@ -1,4 +1,4 @@
-/** Publishes dead letters: the one place where a task becomes one. */
+/** Publishes dead letters: the only place where a task becomes one. */
 import type { Msg } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { StreamAccess } from '../broker/stream-access.js';
@@ -19,18 +19,18 @@ export class DeadLettering {
     private readonly names: Names,
   ) {}
 
-  /** Resolves with the sequence of the letter, once it is stored. The server recognises a second one for two minutes. */
+  /** Resolves with the sequence of the stored letter. The server discards duplicates for two minutes. */
   async bury(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<number> {
     const { subject, headers } = composeDeadLetter(this.names, task, verdict);
     return (await this.publisher.publish(subject, body, { headers })).sequence;
   }
 
-  /** The same for who may come late: looks first whether the letter exists. */
+  /** The same for late callers: it looks the letter up first. */
   async buryOnce(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<void> {
     if ((await this.find(task)) === undefined) await this.bury(task, verdict, body);
   }
 
-  /** The dead letter of this very attempt. */
+  /** Finds the dead letter of this attempt. */
   async find({
     subject: { queue, task, id },
     enqueuedAt,

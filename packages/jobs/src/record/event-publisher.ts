@@ -10,12 +10,12 @@ import { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { Names } from '../wire/names.js';
 import type { TaskEvent, TaskRecord } from '../wire/record.js';
 
-/** Events on their way at once; and waiting behind them, before the worker takes on less. */
+/** Limits of unconfirmed and of waiting events, above which the worker takes fewer tasks. */
 const WINDOW_SIZE = 2_048;
 const CONGESTED_AT = 16_384;
 
 export class EventPublisher {
-  // A window of their own, so that results never wait behind events.
+  // A separate window, so that results never wait behind events.
   private readonly publisher: AckMultiplexer;
 
   constructor(
@@ -37,7 +37,7 @@ export class EventPublisher {
     });
   }
 
-  /** Another message of an id that has succeeded: it changes no state, but somebody may wonder what became of it. */
+  /** Another message with an id that has succeeded: it changes no state, but its outcome should be visible. */
   emitSkipped(record: TaskRecord): void {
     const subject = this.names.eventSubject(record.queue, record.task, 'skipped');
     const event = { ...eventOf(record), result: { status: 'skipped', reason: 'already_processed' } };
@@ -46,7 +46,7 @@ export class EventPublisher {
     });
   }
 
-  /** Waits for the events under way. */
+  /** Waits for unconfirmed events. */
   close(): Promise<void> {
     return this.publisher.close();
   }

@@ -1,4 +1,4 @@
-/** Finds a task wherever it is: its record in the results bucket, else its message in a queue. */
+/** Looks a task up: its record in the results bucket, else its message in a queue. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
 import { ResultTimeoutError } from '../errors.js';
@@ -9,12 +9,12 @@ import { readStoredTask, waitingRecord } from './task-record.js';
 const LOOK_AGAIN_MS = 250;
 
 export interface StatusOptions {
-  /** Look in this queue only: quicker, and whatever is the matter with the others. Default: all of them. */
+  /** Searches only this queue: faster, and independent of failures of other queues. Default: all queues. */
   queue?: string;
 }
 
 export class TaskLookup {
-  /** Callers that wait, to look again after a reconnect: a notice sent meanwhile has not reached them. */
+  /** Waiting callers, which repeat the lookup after a reconnect because they may have missed a notice. */
   private readonly waiting = new Set<() => void>();
   private readonly streams: StreamAccess;
 
@@ -33,13 +33,13 @@ export class TaskLookup {
     return message === undefined ? undefined : taskRecordSchema.parse(message.json());
   }
 
-  /** The task's state; `undefined` for an id that nobody has seen, or whose result has expired. */
+  /** The task's state; `undefined` for an unknown id, or an expired result. */
   async status(id: string, { queue: only }: StatusOptions = {}): Promise<TaskRecord | undefined> {
     const record = await this.record(id);
     if (record !== undefined) return record;
     const queues = only === undefined ? this.topology.queues.map(({ name }) => name) : [only];
     const found = await Promise.all(queues.map((queue) => this.queued(queue, id)));
-    // A task may have started between the two look-ups, and then it has a record now.
+    // A task that started between the two lookups has a record now.
     return found.find((entry) => entry !== undefined) ?? this.record(id);
   }
 
@@ -61,7 +61,7 @@ export class TaskLookup {
       const giveUp = (): void => finish(() => reject(signal?.reason));
       signal?.addEventListener('abort', giveUp);
       const timer = setTimeout(() => finish(() => reject(new ResultTimeoutError(id, timeoutMs))), timeoutMs);
-      // Subscribed before the look-up, so that a result stored in between is not missed.
+      // Subscribed before the lookup, so that a result stored in between is not missed.
       const subscription = this.connection.subscribe(names.resultNotice(id), {
         callback: (error, message) => {
           if (error === null) accept(taskRecordSchema.safeParse(message.json()).data);
@@ -70,7 +70,7 @@ export class TaskLookup {
       const look = (): void => {
         this.record(id).then(accept, (error: unknown) => {
           if (this.connection.isClosed()) finish(() => reject(error));
-          // The broker is away or not ready yet: there is time left to ask again.
+          // The broker is unreachable or not ready; there is time for another lookup.
           else if (this.waiting.has(look)) setTimeout(look, LOOK_AGAIN_MS).unref();
         });
       };
@@ -85,7 +85,7 @@ export class TaskLookup {
     }
   }
 
-  /** Every stored change of a task's record until its final one. Ends by itself; leaving the loop ends it, too, and so does the signal. */
+  /** Yields every stored change of a task's record up to the final one. Leaving the loop or aborting the signal ends it early. */
   async *watch(id: string, signal?: AbortSignal): AsyncGenerator<TaskRecord> {
     if (signal?.aborted) return;
     const { names } = this.topology;
@@ -96,7 +96,7 @@ export class TaskLookup {
       const now = await this.status(id);
       if (now !== undefined) yield now;
       if (now !== undefined && isFinal(now.state)) return;
-      // After a reconnect the loop ends and is begun anew, because notices may have been missed.
+      // After a reconnect the loop restarts, because notices may have been missed.
       this.waiting.add(look);
       for await (const message of subscription) {
         const record = taskRecordSchema.safeParse(message.json()).data;

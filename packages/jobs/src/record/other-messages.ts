@@ -1,4 +1,4 @@
-/** The other messages of a task: a worker may drop its own only if another one goes on, or the task has ended. */
+/** The other messages of a task. A worker may drop its own only if another one continues the task, or the task has ended. */
 import type { Msg } from '@nats-io/nats-core';
 import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
 import type { Names, TaskSubject } from '../wire/names.js';
@@ -11,7 +11,7 @@ export class OtherMessages {
     private readonly names: Names,
   ) {}
 
-  /** How far the furthest of them is, waiting or held by a worker; `undefined` when there is none. */
+  /** Position of the furthest one, waiting or held by a worker; `undefined` if there is none. */
   async furthest({ queue, id }: TaskSubject, ownSequence: number): Promise<AttemptPosition | undefined> {
     const stream = this.names.queueStream(queue);
     const found: AttemptPosition[] = [];

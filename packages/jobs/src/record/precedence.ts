@@ -1,16 +1,16 @@
 /**
- * Which of two records of a task counts.
+ * Decides which of two records of a task takes precedence.
  *
- * A task may have several messages and several workers at once: a worker that was taken for lost goes on, a producer sends a message
- * again, a dead letter is replayed. Each has a record to write, and only one is kept. The invariant that makes it safe to drop a message
- * whose record does not count: for every record that is not final there is a message at least as far as it, until a final record is
- * stored. So a worker publishes the next attempt before it writes of it, and acknowledges last.
+ * A task may have several messages and several workers at once: a worker that was presumed lost continues, a producer sends a message
+ * again, a dead letter is replayed. Each writes a record, and only one is kept. A message whose record is not kept may be dropped because
+ * of an invariant: until a final record is stored, every open record has a message that is at least as far. So a worker publishes the next
+ * attempt first, writes its record second, and acknowledges last.
  */
 import { isFinal, type TaskRecord, type TaskState } from '../wire/record.js';
 
-/** How far a message of a task is. A life begins when the task is enqueued, and another one when it is enqueued again or replayed. */
+/** Position of a task's message. A life begins when the task is enqueued, and a new one when it is enqueued again or replayed. */
 export interface AttemptPosition {
-  /** RFC 3339 in UTC, as all times of records: they sort as text. */
+  /** RFC 3339 in UTC, like all times of records, so they sort as text. */
   readonly enqueued_at: string | null;
   readonly retries: number;
   readonly snoozes?: number | undefined;
@@ -18,7 +18,7 @@ export interface AttemptPosition {
 
 type Ranked = Pick<TaskRecord, 'state' | 'enqueued_at' | 'retries' | 'snoozes' | 'deliveries'>;
 
-/** Of one delivery: it starts, and may be handed back. A task that waits for an attempt has none yet. */
+/** Phases of one delivery: it starts, and may be released. A task that waits for an attempt has no delivery yet. */
 const PHASES: Readonly<Record<TaskState, number>> = {
   SCHEDULED: 0,
   RETRY: 0,
@@ -30,7 +30,7 @@ const PHASES: Readonly<Record<TaskState, number>> = {
   EXPIRED: 3,
 };
 
-/** Success is for good: no message of the id runs again, whenever it was enqueued. */
+/** Success is permanent: no message with this id runs again, in any life. */
 export function hasSucceeded(record: Pick<TaskRecord, 'state'> | undefined): boolean {
   return record?.state === 'SUCCESS';
 }
@@ -57,8 +57,8 @@ export function compareRecords(a: Ranked, b: Ranked): number {
 /**
  * Whether the record in the bucket is kept although `next` is about to replace it.
  *
- * Success stays, and so does whatever ends a life, for as long as that life lasts: somebody has been told. Otherwise the record that is
- * further counts. Of two that are equally far the one in the bucket stays, but a running attempt may go on reporting its progress.
+ * Success stays. Another final record stays for the rest of its life, because clients may have seen it. Otherwise the record that is
+ * further is kept. In a tie the one in the bucket stays, except that a running attempt may update its progress.
  */
 export function prevails(standing: Ranked, next: Ranked): boolean {
   if (hasSucceeded(standing)) return true;

@@ -1,4 +1,4 @@
-/** Reads and writes the records of tasks in the results bucket. Of two records that one counts which `prevails` says. */
+/** Reads and writes the records of tasks in the results bucket. `prevails` decides between two records. */
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { KeyValue, type StoredValue } from '../broker/key-value.js';
 import type { StreamAccess } from '../broker/stream-access.js';
@@ -13,15 +13,15 @@ export interface StoredRecord {
 }
 
 /**
- * What one attempt knows of the record in the bucket. Every write states the sequence of the record that it replaces, so a worker that
- * was taken for lost and comes back cannot overwrite what the next one has made of the task.
+ * An attempt's knowledge of the record in the bucket. Every write states the sequence that it replaces, so a worker that was presumed
+ * lost cannot overwrite the record of the next attempt.
  */
 export class RecordSlot {
-  /** Of the record in the bucket, 0 when there is none; `undefined` when it has to be looked up. */
+  /** Sequence of the record in the bucket, 0 if there is none, `undefined` if it is unknown. */
   sequence: number | undefined;
-  /** Of a record that counts for nothing, because no message carries it on. */
+  /** Sequence of a record that is ignored, because no message continues it. */
   overruled: number | undefined;
-  /** A write was begun, whether or not it has arrived. */
+  /** A write was attempted, with or without success. */
   isTouched = false;
 
   constructor(sequence?: number) {
@@ -41,7 +41,7 @@ export class RecordStore {
     publisher: AckMultiplexer,
     streams: StreamAccess,
     names: Names,
-    /** Largest record that is taken, in bytes. */
+    /** Size limit of a record, in bytes. */
     private readonly maxBytes: () => number = () => Infinity,
   ) {
     this.bucket = new KeyValue({
@@ -52,7 +52,7 @@ export class RecordStore {
     });
   }
 
-  /** @param slot learns what is there */
+  /** @param slot receives the sequence */
   async read(id: string, slot?: RecordSlot): Promise<StoredRecord | undefined> {
     const value = await this.bucket.get(id);
     if (slot !== undefined) slot.sequence = value?.sequence ?? 0;
@@ -80,7 +80,7 @@ export class RecordStore {
     let own: number | undefined;
     const written = await this.bucket.change(record.id, (value) => {
       const stored = toRecord(value);
-      // The first write had arrived, only its confirmation had not.
+      // The first write was stored, and only its confirmation was lost.
       own = value?.message.string() === body ? value.sequence : undefined;
       kept = own === undefined && stored && this.isKept(stored, record, slot) ? stored : undefined;
       return own !== undefined || kept !== undefined ? undefined : { body, ttlMs };
@@ -91,9 +91,9 @@ export class RecordStore {
   }
 
   /**
-   * Writes a record that depends on the one in the bucket, of nobody who runs the task.
-   * @param next returns `undefined` to leave what is there
-   * @param slot says which record counts for nothing
+   * Writes a record that depends on the one in the bucket, for a caller that does not run the task.
+   * @param next returns `undefined` to keep the stored record
+   * @param slot names a record to ignore
    */
   async replace<Next extends TaskRecord | undefined>(
     id: string,
@@ -130,7 +130,7 @@ export class RecordStore {
   }
 }
 
-/** `undefined` where there is none, or where somebody has deleted it by hand. */
+/** `undefined` for a missing record, or one that was deleted by hand. */
 function toRecord(value: StoredValue | undefined): StoredRecord | undefined {
   if (value === undefined || value.message.data.length === 0) return undefined;
   return { record: taskRecordSchema.parse(value.message.json()), sequence: value.sequence };

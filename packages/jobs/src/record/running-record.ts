@@ -1,15 +1,15 @@
 /**
  * The record of a running attempt, written in the background: once the attempt has run for a moment, and at each progress
- * report. A task that ends at once is spared the write. At most one write is under way; the newest state wins.
+ * report. A task that ends quickly costs no such write. At most one write is in progress; the newest state wins.
  */
 import type { Logger } from '../telemetry/logger.js';
 import type { TaskProgress, TaskRecord } from '../wire/record.js';
 import type { RecordSlot, RecordStore } from './record-store.js';
 
-/** Short enough for a person who looks, long enough for most tasks that do little. */
+/** Short enough for people, and longer than most small tasks. */
 const WRITE_AFTER_MS = 50;
 
-/** An attempt as far as its record is concerned. */
+/** The parts of an attempt that its record needs. */
 export interface RunningAttempt {
   readonly record: TaskRecord;
   readonly slot: RecordSlot;
@@ -39,7 +39,7 @@ export class RunningRecord {
     this.write();
   }
 
-  /** No write comes after this, so the final record, written next, stays the last. */
+  /** Stops writing, so that the final record is the last one. */
   async close(): Promise<void> {
     this.closed = true;
     if (this.writing !== undefined) await this.writing;

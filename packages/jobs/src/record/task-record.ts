@@ -1,6 +1,6 @@
 /**
- * Makes the records of tasks: one function for each thing that can become of a task. What a message says of its task begins a record; what
- * happens to an attempt changes it.
+ * Builds the records of tasks, with one function for each transition. A record begins with the facts in the task's message; the course of
+ * an attempt changes it.
  */
 import type { Msg, MsgHdrs } from '@nats-io/nats-core';
 import { storedSubject } from '../broker/stream-access.js';
@@ -9,7 +9,7 @@ import type { Names, TaskSubject } from '../wire/names.js';
 import { isFinal, type TaskErrorRecord, type TaskRecord, type TaskState } from '../wire/record.js';
 import { compareAttempts, type AttemptPosition } from './precedence.js';
 
-/** A task's message, wherever it was read. */
+/** A task's message from any source. */
 export interface TaskMessage {
   readonly subject: TaskSubject;
   readonly headers: Readonly<TaskHeaders>;
@@ -17,12 +17,12 @@ export interface TaskMessage {
   readonly enqueuedAt: string;
 }
 
-/** A message in a queue's stream, which may be there for later. */
+/** A message in a queue's stream, possibly delayed. */
 export interface QueuedTask extends TaskMessage {
   readonly isDelayed: boolean;
 }
 
-/** `undefined` for a message that is no task's. */
+/** `undefined` for a message that is not a task. */
 export function readQueuedTask(
   names: Names,
   { subject, headers, storedAt }: { subject: string; headers: MsgHdrs | undefined; storedAt: Date },
@@ -45,12 +45,12 @@ export function readStoredTask(names: Names, message: Msg): QueuedTask | undefin
   return readQueuedTask(names, { subject: storedSubject(message), headers: message.headers, storedAt });
 }
 
-/** How far it is. */
+/** Its position. */
 export function positionOf({ headers, enqueuedAt }: TaskMessage): AttemptPosition {
   return { enqueued_at: enqueuedAt, retries: headers.retries, snoozes: headers.snoozes };
 }
 
-/** The task waits for its first worker, or for its time. */
+/** The task waits for a worker, or until it is due. */
 export function waitingRecord(task: QueuedTask): TaskRecord {
   return recordOf(task, task.isDelayed ? 'SCHEDULED' : 'PENDING');
 }
@@ -72,7 +72,7 @@ export function startedRecord(
   return record;
 }
 
-/** An attempt that has run, and since when: milliseconds since 1970. */
+/** An attempt that has run since `startedAt`, in milliseconds since 1970. */
 export interface RunAttempt {
   readonly record: TaskRecord;
   readonly startedAt: number;
@@ -91,24 +91,24 @@ export function failedRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskR
   return { ...endOfRun(attempt, 'FAILURE'), error };
 }
 
-/** The next attempt is a retry, and waits. */
+/** The task waits for a retry. */
 export function retryRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskRecord {
   const record = endOfRun(attempt, 'RETRY');
   return { ...record, retries: record.retries + 1, deliveries: undefined, error };
 }
 
-/** The next attempt waits, because this one has asked for it. */
+/** The task waits because its handler snoozed it. */
 export function snoozedRecord(attempt: RunAttempt): TaskRecord {
   const record = endOfRun(attempt, 'SCHEDULED');
   return { ...record, snoozes: (record.snoozes ?? 0) + 1, deliveries: undefined };
 }
 
-/** The worker has given the task back, and another one will be given it. */
+/** The worker released the task for another worker. */
 export function handedBackRecord(record: TaskRecord, deliveries: number): TaskRecord {
   return { ...record, state: 'PENDING', deliveries, worker: null, started_at: null, progress: null };
 }
 
-/** The task has lost its workers too often. @param standing the record in the bucket, which may be another attempt's */
+/** The task has lost too many workers. @param standing the record in the bucket, possibly of another attempt */
 export function lostRecord(
   task: TaskMessage,
   deliveries: number,
@@ -134,7 +134,7 @@ export function lostRecord(
 
 export const WORKER_LOST = 'WorkerLost';
 
-/** The task was revoked while it waited. @param standing the record in the bucket: what earlier attempts have left is kept */
+/** The task was revoked while it waited. @param standing the record in the bucket, whose facts about earlier attempts are kept */
 export function revokedRecord(task: QueuedTask, standing: TaskRecord | undefined): TaskRecord {
   const record = waitingRecord(task);
   const earlier = standing?.enqueued_at === record.enqueued_at ? standing : undefined;
@@ -167,7 +167,7 @@ export function replayedRecord(record: TaskRecord, enqueuedAt: string): TaskReco
   };
 }
 
-/** A step of a workflow that cannot even be enqueued. */
+/** A workflow step that cannot be enqueued. */
 export function unfitRecord(task: TaskMessage, error: Error): TaskRecord {
   return {
     ...recordOf(task, 'FAILURE'),
@@ -176,12 +176,12 @@ export function unfitRecord(task: TaskMessage, error: Error): TaskRecord {
   };
 }
 
-/** Where an error came from is not for everybody who may read the record. */
+/** Stack traces are not for every reader of the record. */
 export function withoutStack(record: TaskRecord): TaskRecord {
   return record.error === null ? record : { ...record, error: { ...record.error, stack: null } };
 }
 
-/** All fields at once and always in this order: this is on the hot path, and it is the order on the wire. */
+/** Sets all fields in wire order, in one literal, because this is on the hot path. */
 function recordOf({ subject, headers, enqueuedAt }: TaskMessage, state: TaskState): TaskRecord {
   return {
     id: subject.id,

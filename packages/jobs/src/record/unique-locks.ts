@@ -1,6 +1,6 @@
 /**
- * Unique keys: at most one task of a kind with a key is queued or running, whatever its lane, its delay and its retries. The holder's
- * id stands in a key-value bucket. A key whose holder has ended, or was never enqueued, is free, so no death leaves one locked.
+ * Unique keys: per task name and key at most one task is queued or running, regardless of lane, delay and retries. A key-value bucket
+ * holds the holder's id. A key is free if its holder has ended or was never enqueued, so no crash leaves it locked.
  */
 import { createHash } from 'node:crypto';
 import { headers as newHeaders } from '@nats-io/nats-core';
@@ -15,7 +15,7 @@ import { isFinal, type TaskRecord } from '../wire/record.js';
 
 const lockSchema = z.object({ id: z.string(), until: z.number().nullable() });
 
-/** How long a producer may take between taking the key and enqueueing its task. */
+/** Time limit between acquiring the key and enqueueing the task. */
 const ENQUEUE_GRACE_MS = 70_000;
 const FREE_MARKER_TTL = '60s';
 const ATTEMPTS = 10;
@@ -23,7 +23,7 @@ const ATTEMPTS = 10;
 export interface LockRequest {
   key: string;
   id: string;
-  /** Milliseconds since 1970: hold it until then. `undefined`: until the task has ended. */
+  /** End of the lock, in milliseconds since 1970. `undefined`: when the task ends. */
   until: number | undefined;
 }
 
@@ -34,7 +34,7 @@ export class UniqueLocks {
     private readonly publisher: AckMultiplexer,
   ) {}
 
-  /** Returns the id of the task that holds the key now: the wanted one, or an earlier one. */
+  /** Returns the id of the task that holds the key afterwards: this one, or an earlier one. */
   async take(
     request: LockRequest,
     statusOf: (id: string) => Promise<TaskRecord | undefined>,
@@ -50,7 +50,7 @@ export class UniqueLocks {
     throw new JobsError('publish_conflict', `The unique key is being fought over; try again.`);
   }
 
-  /** Frees the key, if the task still holds it. */
+  /** Releases the key if the task still holds it. */
   async release(key: string, id: string): Promise<void> {
     const held = await this.read(key);
     if (held?.id !== id) return;
@@ -91,7 +91,7 @@ export class UniqueLocks {
     return { ...lock, sequence: storedSequence(message), takenAt };
   }
 
-  /** Of the marker that a release leaves, so that the next taker can replace it. */
+  /** Sequence of the marker that a release leaves, so that the next holder can replace it. */
   private async lastSequence(key: string): Promise<number> {
     const message = await this.streams.get(this.names.lockStream, { last_by_subj: this.names.lockKey(key) });
     return message === undefined ? 0 : storedSequence(message);
@@ -108,7 +108,7 @@ export class UniqueLocks {
   }
 }
 
-/** Any text, and the task's name, as one token of a subject. */
+/** Encodes the task's name and any text as one token of a subject. */
 export function uniqueToken(task: string, key: string): string {
   return `${task}.${createHash('sha256').update(key).digest('base64url')}`;
 }

@@ -1,9 +1,9 @@
-/** What a worker holds and has not started: tasks that wait for a slot, and tasks whose time has not come. */
+/** Tasks that a worker holds and has not started: they wait for a slot, or until they are due. */
 import Fifo from 'yocto-queue';
 import type { Delivery } from './delivery.js';
 import type { Lane } from './lanes.js';
 
-/** So many tasks that wait for their time take no room from others. */
+/** This many tasks that are not due yet take no room from others. */
 const FREE_WAITERS = 1_024;
 
 export class Backlog {
@@ -26,12 +26,12 @@ export class Backlog {
     return this.ready;
   }
 
-  /** Tasks that wait for their time. */
+  /** Tasks that are not due yet. */
   get waitingCount(): number {
     return this.waiters.size;
   }
 
-  /** Slots that the backlog takes up. */
+  /** Slots that the backlog occupies. */
   get size(): number {
     return this.ready + Math.max(0, this.waiters.size - FREE_WAITERS);
   }
@@ -45,14 +45,14 @@ export class Backlog {
     }
     const timer = setTimeout(() => {
       this.waiters.delete(delivery);
-      // A timer may be a millisecond ahead of the clock: the task is not.
+      // A timer may fire a millisecond early; the task must not start early.
       this.add(delivery, lane, notBefore);
       this.onReady();
     }, wait);
     this.waiters.set(delivery, timer);
   }
 
-  /** The next to start, of the heaviest lane that has one. */
+  /** The next task to start, from the heaviest lane that has one. */
   next(): { delivery: Delivery; lane: Lane } | undefined {
     for (const { lane, deliveries } of this.lines) {
       const delivery = deliveries.dequeue();

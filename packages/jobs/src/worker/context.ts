@@ -1,4 +1,4 @@
-/** What a handler is given besides its payload. */
+/** The context that a handler receives with its payload. */
 import type { Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
 import type { BatchItem, Enqueued, JobsClient } from '../client/client.js';
@@ -21,25 +21,25 @@ export interface TaskContext {
   readonly tenant: string | undefined;
   /** Retries so far: 0 in the first attempt. */
   readonly retries: number;
-  /** How often this attempt was handed to a worker; above 1 an earlier worker was lost in the middle. */
+  /** Deliveries of this attempt. Above 1, an earlier worker was lost during it. */
   readonly deliveries: number;
   /** When the task was first accepted, RFC 3339. */
   readonly enqueuedAt: string;
-  /** The schedule entry and tick that asked for this task. */
+  /** The schedule entry and tick that created this task. */
   readonly scheduledBy: ScheduledBy | undefined;
   /**
    * Aborts at the soft time limit (`SoftTimeLimitExceeded`), at the hard one (`TimeLimitExceeded`) and when the worker's grace
-   * time is over (`WorkerShutdownError`). Pass it to everything that can wait.
+   * time is over (`WorkerShutdownError`). Pass it to every call that can wait.
    */
   readonly signal: AbortSignal;
   /** Carries the ids of this attempt in every line. */
   readonly logger: Logger;
-  /** Tells watchers how far the work is; stored in the background. */
+  /** Publishes progress to watchers. It is stored in the background. */
   progress(done: number, total: number, note?: string): void;
-  /** Ends this attempt and tries again after the delay (default: the contract's back-off), while retries are left. */
+  /** Ends this attempt and retries after the delay (default: the contract's backoff), while retries are left. */
   retry(options?: { delayMs?: number; cause?: unknown }): never;
   /**
-   * Ends this attempt and runs the task again after the delay, in milliseconds. That is no failure and no retry: for work that has to
+   * Ends this attempt and runs the task again after the delay, in milliseconds. It counts neither as a failure nor as a retry. Use it to
    * wait for something, such as a report that a platform is still preparing.
    */
   snooze(delayMs: number): never;
@@ -54,20 +54,20 @@ export interface TaskContext {
     contract: TaskContract<Input>,
     items: readonly BatchItem<z.input<Input>>[],
   ): Promise<Enqueued[]>;
-  /** Which step of which workflow this task is. */
+  /** This task's step in a workflow. */
   readonly workflow: WorkflowPointer | undefined;
-  /** As a step: the result of what stands before it, whatever its size; `undefined` for a first step and outside of workflows. */
+  /** The previous step's result, of any size; `undefined` for a first step and outside a workflow. */
   previous(): Promise<unknown>;
   /**
-   * Starts a workflow whose steps belong to this task's family. An attempt that fails later is made again: give an id, such as
-   * `` `${context.id}-report` ``, and it is started once all the same.
+   * Starts a workflow whose steps belong to this task's family. If the attempt fails later, it is repeated. Give an id, such as
+   * `` `${context.id}-report` ``, and the workflow still starts only once.
    */
   startWorkflow(definition: WorkflowDefinition, options?: StartWorkflowOptions): Promise<WorkflowStarted>;
 }
 
-/** What a `TaskHandler` is given: also how it learns that nobody waits for it any more. */
+/** The context of a `TaskHandler`, which also receives the end of its attempt. */
 export interface RunContext extends TaskContext {
-  /** Aborts when the attempt ends from outside: at the hard limit, by termination, by the hand-back of a worker that stops. */
+  /** Aborts when the attempt ends from outside: at the hard limit, by termination, or because a stopping worker releases it. */
   readonly ended: AbortSignal;
 }
 

@@ -53,7 +53,7 @@ export class Execution {
     private readonly events: ExecutionEvents,
   ) {}
 
-  /** The handler goes on although its attempt has ended: `onEnd` is called when it is through. */
+  /** The handler continues although its attempt has ended. `onEnd` is called when it finishes. */
   abandonedUntil(onEnd: () => void): boolean {
     if (!this.overdue || this.handlerEnded) return false;
     this.onEnd = onEnd;
@@ -82,7 +82,7 @@ export class Execution {
       return { kind: 'dead', reason: 'unknown_task', error };
     }
     const { ignoreResult, resultExpiresMs } = handler.contract;
-    // In a workflow somebody does ask: the next step, or who waits for the whole.
+    // In a workflow the next step, or a client that waits for the whole, needs the result.
     const isUnasked = ignoreResult && headers.workflow === undefined;
     if (isUnasked || resultExpiresMs !== undefined)
       this.attempt.retention = { ignoreResult: isUnasked, expiresMs: resultExpiresMs };
@@ -100,14 +100,14 @@ export class Execution {
     return this.runWithin(handler.contract, prepared);
   }
 
-  /** Somebody has revoked the task: its signal aborts, and with `terminate` the attempt ends here and now. */
+  /** The task was revoked: its signal aborts, and with `terminate` the attempt ends at once. */
   revoke(terminate: boolean): void {
     if (!this.revoked) this.attempt.abort(new TaskRevokedError(this.attempt.delivery.subject.id));
     this.revoked = true;
     if (terminate) this.endNow({ kind: 'revoked' });
   }
 
-  /** The worker gives this attempt up; another one will run the task again. */
+  /** The worker releases this attempt; another worker will run the task again. */
   handBack(): void {
     this.attempt.abort(new WorkerShutdownError());
     this.endNow({ kind: 'handed_back' });
@@ -146,7 +146,7 @@ export class Execution {
     events.onStart();
     const context = new AttemptContext(attempt, parts.producer, events.onProgress);
     return new Promise<Outcome>((resolve) => {
-      // A promise settles once: whichever comes first of the handler's end, the hard limit and the hand-back.
+      // A promise settles once: by the handler's end, the hard limit or the release, whichever is first.
       this.end = resolve;
       const { span } = attempt;
       const ended = span === undefined ? prepared(context) : span.run(() => prepared(context));
@@ -163,7 +163,7 @@ export class Execution {
     });
   }
 
-  /** Past its hard limit a handler that does not listen to its signal goes on, unheard, until it ends by itself. */
+  /** A handler that ignores its signal continues past its hard limit until it ends by itself. Its result is discarded. */
   private handlerIsThrough(): void {
     this.handlerEnded = true;
     this.onEnd?.();
@@ -203,8 +203,8 @@ export class Execution {
 }
 
 /**
- * The server moves a scheduled message to any subject of its stream, whatever its publisher may publish to. So a schedule counts only
- * where tasks for later belong, and where only those who may enqueue for everybody can put one.
+ * The server moves a scheduled message to any subject of its stream, regardless of its publisher's permissions. So a schedule is valid
+ * only on the subject of delayed tasks, to which only trusted producers may publish.
  */
 function requireOwnSchedule(names: Names, { message, subject }: Delivery): void {
   const scheduler = message.headers?.get(ServerHeader.Scheduler) ?? '';

@@ -8,11 +8,11 @@ export type Outcome =
   | { kind: 'dead'; reason: DeadReason; error: unknown }
   | { kind: 'expired' }
   | { kind: 'revoked' }
-  /** Asked to wait, without having failed. */
+  /** Snoozed, without a failure. */
   | { kind: 'snoozed'; delayMs: number }
   /** Ended in an earlier delivery whose acknowledgement was lost, or (`duplicate`) as another message of the same id. */
   | { kind: 'already_settled'; duplicate: boolean }
-  /** Its dead letter exists, but nobody got to say so. */
+  /** Its dead letter exists, but its record was not written. */
   | { kind: 'already_buried'; error: string }
-  /** The worker stops: another one runs it. */
+  /** The worker stops; another one runs it. */
   | { kind: 'handed_back' };

@@ -1,6 +1,6 @@
 /**
- * What became of a task that is delivered again: a worker may have been lost between making the outcome durable and acknowledging
- * it, and by now the server's own window of de-duplication may be over. Also recognises a task whose id has succeeded before.
+ * Finds the outcome of a redelivered task. A worker may have died after it stored the outcome and before the acknowledgement, and the
+ * server's deduplication window may be over by now. Also recognises a task whose id has succeeded before.
  */
 import { storedSubject, type StreamAccess } from '../broker/stream-access.js';
 import type { DeadLettering } from '../record/dead-lettering.js';
@@ -27,7 +27,7 @@ export interface RecoveryOptions {
 export class Recovery {
   constructor(private readonly options: RecoveryOptions) {}
 
-  /** The outcome that this attempt has already come to; `undefined` when it has to run. */
+  /** The outcome that this attempt already has; `undefined` if it must run. */
   async earlierOutcome(attempt: Attempt): Promise<Outcome | undefined> {
     const { delivery, logger, slot } = attempt;
     const redelivered = delivery.message.deliveries > 1;
@@ -51,7 +51,7 @@ export class Recovery {
         return { kind: 'already_settled', duplicate: false };
       return (await this.buried(delivery)) ?? (await this.continued(attempt));
     } catch (error) {
-      // Running twice is what "at least once" allows; not running is not.
+      // "At least once" allows a second run, but not a missing one.
       logger.warn(
         { err: error },
         'what became of an earlier delivery could not be found out; the task runs again',

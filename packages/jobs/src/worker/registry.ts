@@ -1,4 +1,4 @@
-/** Which handler runs which task. */
+/** Maps tasks to handlers. */
 import type { z } from 'zod';
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
@@ -13,7 +13,7 @@ export type Handler<Input extends z.ZodType, Output extends z.ZodType> = (
 export type HandlerFor<Contract> =
   Contract extends TaskContract<infer Input, infer Output> ? Handler<Input, Output> : never;
 
-/** A contract with its handler, types settled: what a worker holds. */
+/** A contract bound to its handler, without type parameters. */
 export interface TaskHandler {
   readonly contract: TaskContract;
   /**
@@ -21,7 +21,7 @@ export interface TaskHandler {
    * @param tenant of the subject
    */
   readonly prepare: (payload: unknown, tenant?: string) => (context: RunContext) => Promise<unknown>;
-  /** Gives up what it holds between tasks; called when a worker stops. */
+  /** Releases resources that it keeps between tasks. Called when a worker stops. */
   readonly close?: () => Promise<void>;
 }
 

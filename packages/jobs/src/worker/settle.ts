@@ -1,15 +1,15 @@
 /**
- * Acts on an outcome. The order is always the same: make the outcome durable, then acknowledge; so whenever the worker
- * dies, the task is either still in its queue or already where it belongs.
+ * Acts on an outcome, always in the same order: make the outcome durable, then acknowledge. Whenever the worker dies, the task is either
+ * still in its queue or already in its next place.
  *
  *     succeeded, expired,
  *     revoked              store the record → ack
  *     retry                publish the delayed next attempt → store the record → ack
  *     snoozed              publish the delayed next attempt → store the record → ack
  *     dead                 publish the dead letter → store the record → ack
- *     handed back          store the record → nak
+ *     released             store the record → nak
  *
- * Before the end of a workflow's step is acknowledged, the workflow is moved on.
+ * The end of a workflow's step advances the workflow before the acknowledgement.
  */
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { StreamAccess } from '../broker/stream-access.js';
@@ -61,7 +61,7 @@ export class Settler {
     this.nextAttempts = new NextAttempts(names, publisher, streams);
   }
 
-  /** Rejects when the outcome could not be made durable; the message then stays unacknowledged and is delivered again. */
+  /** Rejects if the outcome cannot be made durable. The message then stays unacknowledged and is delivered again. */
   async settle(attempt: Attempt, outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case 'succeeded':
@@ -118,7 +118,7 @@ export class Settler {
       attempt.logger.info({ delayMs }, 'task snoozed');
   }
 
-  /** `false` when the task has gone on without this attempt. */
+  /** `false` if the task has continued without this attempt. */
   private async goOn(attempt: Attempt, next: Next, record: TaskRecord): Promise<boolean> {
     if (await this.isKeptOut(attempt, record)) return false;
     if (await this.nextAttempts.publish(attempt.delivery, next))
@@ -144,13 +144,13 @@ export class Settler {
       message.data,
     );
     const kept = await this.close(attempt, record);
-    // Another worker has brought the task to its end in this very moment.
+    // Another worker has just ended the task.
     if (kept !== undefined) return this.letters.withdraw(sequence, record, kept);
     this.options.metrics?.buried(subject.queue, subject.task, reason);
     attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
   }
 
-  /** Says what an earlier worker did not get to say. */
+  /** Publishes the record that an earlier worker did not publish. */
   private async confirmBurial(attempt: Attempt, error: string): Promise<void> {
     const failure = { type: 'Error', message: error, stack: null, retryable: false };
     await this.close(attempt, failedRecord(attempt, failure));
@@ -224,7 +224,7 @@ export class Settler {
     attempt.delivery.message.ack();
   }
 
-  /** Whoever ended the step may have died before its workflow went on. */
+  /** The process that ended the step may have died before it advanced the workflow. */
   private async catchUpWorkflow({ delivery, record }: Attempt): Promise<void> {
     const { workflow } = delivery.headers;
     if (workflow === undefined) return;
@@ -239,14 +239,14 @@ export class Settler {
     this.options.events.emit(record);
     const { uniqueKey } = delivery.headers;
     if (uniqueKey === undefined || !isFinal(record.state)) return;
-    // Not awaited: a key whose task has ended is free, whether or not somebody got to say so.
+    // Not awaited: the key of an ended task is free, even without an explicit release.
     this.options.locks.release(uniqueKey, record.id).catch((error: unknown) => {
       logger.warn({ err: error }, 'the unique key was not released; it is free all the same');
     });
   }
 }
 
-/** A result that is no JSON, or too large, will be so in every attempt. */
+/** A result that is not JSON or too large fails every attempt in the same way. */
 function isUnstorable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || !('code' in error)) return false;
   return error.code === 'invalid_result' || error.code === 'payload_too_large';

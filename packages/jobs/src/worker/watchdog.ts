@@ -1,26 +1,26 @@
 /**
- * Ends a process whose event loop a handler blocks beyond its hard limit: nobody inside could enforce the limit, and from outside the
- * worker would look lost only to the broker.
+ * Kills a process whose event loop a handler blocks beyond its hard limit: code on the blocked loop cannot enforce the limit, and only the
+ * broker would notice the lost worker.
  */
 import { Worker } from 'node:worker_threads';
 
 const LOOK_MS = 250;
-/** So long without a beat is a blocked loop. */
+/** The loop counts as blocked after this time without a beat. */
 const BLOCKED_MS = 2_000;
-/** So long after its limit a task is beyond what a late tick explains. */
+/** Tolerance after the limit for a late tick. */
 const GRACE_MS = 1_000;
 
 const BEAT = 0;
 const DEADLINE = 1;
 
-/** A string, because a thread cannot load this file where it is run from its source. */
+/** A string, because a thread cannot load this file if it runs from source. */
 const CODE = `
 const { writeSync } = require('node:fs');
 const { cells, worker } = require('node:worker_threads').workerData;
 let beat = 0;
 let looks = 0;
 setInterval(() => {
-  // Looks are counted, not time: a process that was suspended as a whole is not blocked.
+  // Counts checks instead of time, because a suspended process is not blocked.
   looks = cells[${BEAT}] === beat ? looks + 1 : 0;
   beat = cells[${BEAT}];
   const blockedMs = looks * ${LOOK_MS};
@@ -50,7 +50,7 @@ export class Watchdog {
     this.cells[DEADLINE] = deadline;
   }
 
-  /** A task is about to start, and may never let another beat happen. */
+  /** A task is about to start, and may block all further beats. */
   expect(deadline: number): void {
     if (deadline < (this.cells[DEADLINE] ?? Infinity)) this.cells[DEADLINE] = deadline;
   }

@@ -1,4 +1,4 @@
-/** What a worker answers over NATS, each under its own name and under `all`. */
+/** A worker's NATS endpoints, each under its own name and under `all`. */
 import { z } from 'zod';
 import type { HeartBeat } from '../control/entries.js';
 import type { ServiceEndpoint } from '../control/service-protocol.js';

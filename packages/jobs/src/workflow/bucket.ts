@@ -1,15 +1,15 @@
 /**
  * The bucket of the workflows, laid out as a NATS key-value bucket:
  *
- *     active.<id>            somebody has to look after it: not ended, or failed with members that still run
- *     manifest.<id>          the definition, who started it, when; never changes
- *     part.<id>.<i>          the definition, in parts, where it does not fit into one message
- *     state.<id>             how it stands as a whole
- *     entry.<id>.<node>      from when on what starts at this node was enqueued, and whether all of it is
+ *     active.<id>            needs maintenance: not ended, or failed with members that still run
+ *     manifest.<id>          the definition, its starter and time; never changes
+ *     part.<id>.<i>          a part of a definition that does not fit into one message
+ *     state.<id>             state of the whole workflow
+ *     entry.<id>.<node>      when the steps that start at this node were enqueued, and whether all of them are
  *     end.<id>.<node>        the final record of a step's task
- *     tally.<id>.<node>…     which members of a group have ended, a bit each
+ *     tally.<id>.<node>…     ended members of a group, one bit each
  *
- * A step's end costs one key of its own and its bit; nothing that 10,000 members would have to share is written by each of them.
+ * The end of a step writes one key and one bit. No key is written by each of 10,000 members.
  */
 import type { StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -28,7 +28,7 @@ export const workflowKeys = {
   end: (id: string, node: number | '*') => `end.${id}.${node}`,
   tally: (id: string, node: number, shard?: number) =>
     shard === undefined ? `tally.${id}.${node}` : `tally.${id}.${node}.${shard}`,
-  /** Everything of a workflow, the manifest last: as long as that stands, it can be removed again. */
+  /** All keys of a workflow, the manifest last: while it exists, the removal can be repeated. */
   all: (id: string) => [
     `active.${id}`,
     `tally.${id}.>`,
@@ -62,14 +62,14 @@ export class WorkflowBucket {
   }
 
   /**
-   * Returns the new sequence, or `undefined` when the key holds something else than expected.
-   * @param expected the sequence of the value that this one replaces, 0 for none; default: whatever is there
+   * Returns the new sequence, or `undefined` on a conflict with `expected`.
+   * @param expected the sequence of the value that this one replaces, 0 for none; default: no check
    */
   put(key: string, body: string | Uint8Array, expected?: number): Promise<number | undefined> {
     return this.values.put(key, body, { expected });
   }
 
-  /** Replaces what is there by what `next` makes of it; see `KeyValue.change`. */
+  /** Replaces the value by the result of `next`; see `KeyValue.change`. */
   change(
     key: string,
     next: (stored: StoredValue | undefined) => string | Uint8Array | undefined,
@@ -80,7 +80,7 @@ export class WorkflowBucket {
     });
   }
 
-  /** Everything under a pattern such as `end.<id>.*`, the oldest first. */
+  /** All values under a pattern such as `end.<id>.*`, oldest first. */
   scan(pattern: string, from = 1): AsyncGenerator<StoredMsg> {
     const { names } = this;
     return scanStream(this.connection, names.workflowStream, names.workflowKey(pattern), from);

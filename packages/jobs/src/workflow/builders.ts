@@ -1,4 +1,4 @@
-/** Writes definitions with the compiler's help. What comes out is plain data, as `workflowDefinitionSchema` describes it. */
+/** Type-checked builders for definitions. The results are plain data that match `workflowDefinitionSchema`. */
 import type { z } from 'zod';
 import type { TaskContract } from '../task/define-task.js';
 import type { Chain, Chord, Group, Reference, Step, StepOptions, WorkflowDefinition } from './definition.js';
@@ -21,7 +21,7 @@ export function step<Input extends z.ZodType>(
   payload: z.input<Input>,
   extra?: { options?: StepOptions },
 ): Step;
-/** One task whose payload is completed by the result of the step before; it is checked as a whole when that is known. */
+/** One task whose payload the previous result completes. The complete payload is checked when the step is enqueued. */
 export function step<Input extends z.ZodType>(
   contract: TaskContract<Input>,
   payload: Partial<z.input<Input>>,
@@ -38,14 +38,14 @@ export function step(
   return built;
 }
 
-/** One after the other; each may take the result of the one before it. Its own result is the last one's. */
+/** Runs its members one after the other. Each may use the previous result. The chain's result is the last one's. */
 export function chain(...steps: WorkflowDefinition[]): Chain;
 export function chain(steps: readonly WorkflowDefinition[]): Chain;
 export function chain(...steps: (WorkflowDefinition | readonly WorkflowDefinition[])[]): Chain {
   return { chain: steps.flat() };
 }
 
-/** At the same time. Its result is the array of its members' results, in their order. */
+/** Runs its members in parallel. The group's result is the array of their results, in their order. */
 export function group(...members: WorkflowDefinition[]): Group;
 export function group(members: readonly WorkflowDefinition[], options?: GroupOptions): Group;
 export function group(...given: readonly unknown[]): Group {
@@ -58,7 +58,7 @@ export function group(...given: readonly unknown[]): Group {
   return { group: members, ...(tolerateFailures === true ? { tolerate_failures: true } : {}) };
 }
 
-/** A group, and a callback that runs once all of it has succeeded; the callback's `$previous` is the group's result. */
+/** A group with a callback that runs once all members have succeeded. The callback's `$previous` is the group's result. */
 export function chord(header: Group | readonly WorkflowDefinition[], callback: WorkflowDefinition): Chord {
   if ('group' in header) return { chord: { ...header, callback } };
   return { chord: { group: [...header], callback } };

@@ -1,50 +1,50 @@
 /**
- * How a workflow is written down, in TypeScript and in JSON alike:
+ * The form of a workflow definition, in TypeScript and in JSON:
  *
  *     { "chain": [step, …] }                               one after the other
  *     { "group": [step, …] }                               at the same time
  *     { "chord": { "group": [step, …], "callback": step } }   at the same time, then the callback
- *     { "task", "payload", "options"?, "with"? }           a step; in its place may stand another workflow
+ *     { "task", "payload", "options"?, "with"? }           a step; another workflow may take its place
  */
 import { z } from 'zod';
 import { PRIORITIES, type Priority } from '../wire/names.js';
 
-/** Of one chain or group. */
+/** Limit of members per chain or group. */
 export const MAX_MEMBERS = 10_000;
-/** Of a whole definition: steps, chains, groups and chords. */
+/** Limit of nodes per definition: steps, chains, groups and chords. */
 export const MAX_NODES = 20_000;
-/** Workflows inside workflows. */
+/** Limit of nesting. */
 export const MAX_DEPTH = 32;
-/** Of a definition as JSON, with everything that the contracts add to it. */
+/** Size limit of a definition as JSON, including the settings from the contracts. */
 export const MAX_DEFINITION_BYTES = 8 * 1024 * 1024;
 
 /** The result of the step before, or a part of it: `$previous`, `$previous.sum`, `$previous[2].rows[0].id`. */
 export type Reference = `$previous${string}`;
 
-/** How one step is enqueued. Times are milliseconds from when the step before has ended. */
+/** Options for enqueueing a step. Times are milliseconds after the end of the previous step. */
 export interface StepOptions {
   /** Lane within the queue. Default: the contract's. */
   priority?: Priority | undefined;
-  /** Start no earlier than so long after it could have. */
+  /** Delay after the time when it could start. */
   delay_ms?: number | undefined;
-  /** Not started later than so long after it could have: it ends as `EXPIRED`. */
+  /** A step that has not started by then ends as `EXPIRED`. */
   expires_ms?: number | undefined;
   /** Override the contract's retries and limits. */
   max_retries?: number | undefined;
   soft_time_limit_ms?: number | undefined;
   time_limit_ms?: number | undefined;
-  /** Default: the workflow's, else what the contract says of the payload. */
+  /** Default: the workflow's, else derived from the payload by the contract. */
   tenant?: string | number | undefined;
 }
 
 export interface Step {
   task: string;
-  /** Needed only where nobody knows the task's contract. */
+  /** Required only if the task's contract is not known. */
   queue?: string | undefined;
   /** Default `{}`. */
   payload?: Record<string, unknown> | undefined;
   options?: StepOptions | undefined;
-  /** Fields of the payload that the step before fills in. */
+  /** Payload fields that take their values from the previous result. */
   with?: Record<string, string> | undefined;
 }
 
@@ -100,8 +100,8 @@ export const stepSchema = z.strictObject({
 const membersSchema = z.array(z.lazy(() => workflowDefinitionSchema)).max(MAX_MEMBERS);
 
 /**
- * The shape of a definition, for documents such as an OpenAPI description. `workflows.start` checks more than a schema can say, and
- * names the places that are wrong.
+ * The schema of a definition, for documents such as an OpenAPI description. `workflows.start` checks more than a schema can express, and
+ * names the invalid places.
  */
 export const workflowDefinitionSchema: z.ZodType<WorkflowDefinition> = z.union([
   stepSchema,

@@ -1,6 +1,6 @@
 /**
- * The final records of steps, kept with their workflow: the results bucket forgets them after a day, a workflow may take longer. A
- * step's end is recorded once; only a replay of its dead letter can change it, and success is never changed.
+ * The final records of steps, stored with their workflow: the results bucket drops them after a day, and a workflow may take longer. A
+ * step's end is recorded once. Only a replay of its dead letter can change it, and success never changes.
  */
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
 import { prevails } from '../record/precedence.js';
@@ -9,13 +9,13 @@ import { WorkflowBucket, workflowKeys } from './bucket.js';
 import type { Run } from './runs.js';
 
 export interface RecordedEnd {
-  /** What stands there now. */
+  /** The stored end. */
   record: TaskRecord;
-  /** Nothing stood there before. */
+  /** No end was stored before. */
   isFirst: boolean;
 }
 
-/** Fewer are asked for one by one. */
+/** Up to this number they are read one by one. */
 const SCAN_FROM = 64;
 
 export class Ends {
@@ -23,7 +23,7 @@ export class Ends {
 
   async record(workflow: string, node: number, record: TaskRecord): Promise<RecordedEnd> {
     const key = workflowKeys.end(workflow, node);
-    // Where an error came from is in the task's own record, as long as anybody looks for it.
+    // The stack trace is in the task's own record.
     const body = JSON.stringify(withoutStack(record));
     if ((await this.bucket.put(key, body, 0)) !== undefined) return { record, isFirst: true };
     let standing: TaskRecord | undefined;
@@ -41,7 +41,7 @@ export class Ends {
     return stored && taskRecordSchema.parse(stored.message.json());
   }
 
-  /** The ends of these nodes, as far as they have ended. */
+  /** The ends of those nodes that have ended. */
   async readMany({ id, sequence }: Run, nodes: readonly number[]): Promise<Map<number, TaskRecord>> {
     if (nodes.length >= SCAN_FROM) return this.readAll(id, sequence);
     const found = await Promise.all(nodes.map(async (node) => [node, await this.read(id, node)] as const));

@@ -1,11 +1,12 @@
 /**
- * Moves workflows on. Whoever ends a step (a worker, the reaper, who revokes) says so here, before it acknowledges the step's message:
+ * Advances workflows. The process that ends a step (a worker, the reaper, a revoking client) reports it here before it acknowledges the
+ * step's message:
  *
- *     the step's final record is stored → its end is recorded → its group's tally → what follows is enqueued → acknowledged
+ *     store the step's final record → record its end → update its group's tally → enqueue the next steps → acknowledge
  *
- * Every step of that can be repeated, so a process may die anywhere: the message is delivered again and all of it done again, and what
- * nobody delivers again is found by workflow maintenance. What follows is enqueued once: an entry, taken by compare-and-set, gives it its time;
- * a task has an id that only its step has, is refused while a task of that id is queued or running, and a worker skips what has ended.
+ * Each of these actions can be repeated, so a process may die anywhere: the message is delivered again and all of them are repeated.
+ * Workflow maintenance finds the cases without a redelivery. The next steps are enqueued once: an entry, created by compare-and-set, fixes
+ * their time; a step's task has a unique id and is refused while a task with that id is queued or running; workers skip ended tasks.
  */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
@@ -37,9 +38,9 @@ export interface WorkflowEngineOptions {
 }
 
 export const entrySchema = z.object({
-  /** RFC 3339. Of all that starts with the node. */
+  /** RFC 3339. When the steps that start at the node were enqueued. */
   enqueued_at: z.string(),
-  /** All of it is in its queues. */
+  /** All of them are in their queues. */
   complete: z.boolean(),
 });
 
@@ -51,7 +52,7 @@ export class WorkflowEngine {
   readonly steps: StepPublisher;
   private readonly tally: Tally;
   private readonly logger: Logger;
-  /** Members of a group that end together find the same thing to do. */
+  /** Members of a group that end together trigger the same action. */
   private readonly entering = new Map<string, Promise<void>>();
 
   constructor({ connection, topology, publisher, lookup, logger }: WorkflowEngineOptions) {
@@ -74,7 +75,7 @@ export class WorkflowEngine {
     });
   }
 
-  /** A step has come to its end. Resolves once what follows is enqueued. */
+  /** A step has ended. Resolves once the next steps are enqueued. */
   async stepEnded(pointer: WorkflowPointer, record: TaskRecord): Promise<void> {
     const found = await this.find(pointer, record.id);
     if (found === undefined) return;
@@ -85,26 +86,26 @@ export class WorkflowEngine {
     await this.succeeded(run, node);
   }
 
-  /** The same for a step that ended a while ago: whoever ended it may not have come further. */
+  /** The same for a step that ended earlier, in a process that may have died before it advanced the workflow. */
   async catchUp(pointer: WorkflowPointer, id: string, record: TaskRecord | undefined): Promise<void> {
     const isOver = record !== undefined && isFinal(record.state);
     const end = isOver ? record : await this.ends.read(pointer.workflow, pointer.node);
     if (end?.id === id) await this.stepEnded(pointer, end);
   }
 
-  /** How a step has ended; `undefined` while it has not. */
+  /** The end of a step; `undefined` while it is open. */
   async endOf({ workflow, node }: WorkflowPointer, id: string): Promise<TaskRecord | undefined> {
     const end = await this.ends.read(workflow, node);
     return end?.id === id ? end : undefined;
   }
 
-  /** A step that had failed runs again. */
+  /** A failed step runs again. */
   async stepReplayed(pointer: WorkflowPointer, id: string): Promise<void> {
     const found = await this.find(pointer, id);
     if (found !== undefined) await this.resume(found.run, found.node);
   }
 
-  /** Enqueues all that starts with a node, once. */
+  /** Enqueues the steps that start at a node, once. */
   enter(run: Run, node: PlanNode): Promise<void> {
     const key = workflowKeys.entry(run.id, node.number);
     const entering = this.entering.get(key) ?? this.take(run, node).finally(() => this.entering.delete(key));
@@ -112,7 +113,7 @@ export class WorkflowEngine {
     return entering;
   }
 
-  /** The node and all before it have ended well: enters what follows. */
+  /** The node and its predecessors have succeeded: enters the next node. */
   async succeeded(run: Run, from: PlanNode): Promise<void> {
     let node = from;
     for (;;) {
@@ -139,10 +140,10 @@ export class WorkflowEngine {
     await this.states.fail(run.id, failed, record);
   }
 
-  /** The workflow goes on, unless a step other than this one has failed, too. */
+  /** The workflow continues, unless another step has failed as well. */
   private async resume(run: Run, replayed?: TaskNode): Promise<void> {
     if (!(await this.states.reopen(run.id))) return;
-    // Looked for afterwards: a step that fails meanwhile either is seen here, or sees the workflow open.
+    // Checked afterwards: a step that fails meanwhile is either seen here, or sees the open workflow.
     for (const [number, end] of await this.ends.readAll(run.id, run.sequence)) {
       const node = run.plan.nodes[number];
       if (node?.kind !== 'task' || node === replayed || hasSucceeded(end) || isTolerated(node)) continue;
@@ -157,7 +158,7 @@ export class WorkflowEngine {
       this.bucket.put(key, JSON.stringify(begun), 0),
       this.states.read(run.id),
     ]);
-    // Whatever slips through while a workflow is being cancelled is revoked by the worker that gets it.
+    // A step that slips through during a cancellation is revoked by its worker.
     if (state?.state === 'REVOKED') return;
     const standing = taken === undefined ? await this.bucket.get(key) : undefined;
     const entry = standing === undefined ? begun : entrySchema.parse(standing.message.json());
@@ -185,7 +186,7 @@ export class WorkflowEngine {
     const node = run?.plan.nodes[pointer.node];
     if (run !== undefined && node?.kind === 'task' && stepId(run.id, node.number) === id)
       return { run, node };
-    // Its producer made the header up, or its workflow has expired: it is a task like any other.
+    // The header is invented, or the workflow has expired: it is an ordinary task.
     this.logger.warn({ ...pointer, id }, 'a task says that it belongs to a workflow that does not know it');
     return undefined;
   }

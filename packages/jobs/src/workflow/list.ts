@@ -1,4 +1,4 @@
-/** The recent workflows, the newest first. The broker reads a stream only forwards, so it is read in windows, from its end. */
+/** Recent workflows, newest first. The broker reads a stream only forwards, so it is read in windows from its end. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Names } from '../wire/names.js';
@@ -11,7 +11,7 @@ export interface ListWorkflowsOptions {
   state?: WorkflowState;
   /** Default 50. */
   limit?: number;
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   before?: number;
 }
 

@@ -1,4 +1,4 @@
-/** Looks at workflows: one with all its steps, its end without polling, the recent ones. */
+/** Reads workflows: one with all its steps, its end without polling, the recent ones. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { TaskLookup } from '../record/lookup.js';
 import { ResultTimeoutError } from '../errors.js';
@@ -21,7 +21,7 @@ import {
 const LOOK_AGAIN_MS = 250;
 
 export class WorkflowLookup {
-  /** Callers that wait, to look again after a reconnect: a notice sent meanwhile has not reached them. */
+  /** Waiting callers, which repeat the lookup after a reconnect because they may have missed a notice. */
   private readonly waiting = new Set<() => void>();
   private following = false;
 
@@ -63,7 +63,7 @@ export class WorkflowLookup {
     return entries;
   }
 
-  /** The ends, and what is known of the steps that run, or run again. */
+  /** The ends, and the records of steps that run or run again. */
   private async withOpenSteps(
     run: Run,
     entries: ReadonlyMap<number, string>,
@@ -99,7 +99,7 @@ export class WorkflowLookup {
       signal?.addEventListener('abort', giveUp);
       const expire = (): void => finish(() => reject(new ResultTimeoutError(id, timeoutMs, 'Workflow')));
       const timer = setTimeout(expire, timeoutMs);
-      // Subscribed before the look-up, so that an end stored in between is not missed.
+      // Subscribed before the lookup, so that an end stored in between is not missed.
       const subscription = this.connection.subscribe(this.names.workflowNotice(id), {
         callback: (error, message) => {
           if (error === null) accept(workflowSummarySchema.safeParse(message.json()).data);

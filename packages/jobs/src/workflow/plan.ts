@@ -1,6 +1,6 @@
 /**
- * A definition as a tree of numbered nodes. The numbers (each node before its members, from 0) are what headers, keys and task ids
- * speak of: a definition never changes once its workflow has been started.
+ * A definition as a tree of numbered nodes. Headers, keys and task ids refer to the numbers (preorder, from 0), so a definition never
+ * changes after its workflow has started.
  */
 import type { WorkflowPointer } from '../wire/headers.js';
 import type { Priority } from '../wire/names.js';
@@ -8,10 +8,10 @@ import type { Step, WorkflowDefinition } from './definition.js';
 
 interface NodeBase {
   readonly number: number;
-  /** In the definition: `chain[1].group[0]`. */
+  /** Path in the definition: `chain[1].group[0]`. */
   readonly path: string;
   readonly parent: ParentNode | undefined;
-  /** Among the members of the parent. Of a chord's group 0, of its callback 1. */
+  /** Position among the parent's members. A chord's group has 0, its callback 1. */
   readonly position: number;
 }
 
@@ -26,7 +26,7 @@ export interface TaskNode extends NodeBase {
 export interface MembersNode extends NodeBase {
   readonly kind: 'chain' | 'group';
   readonly members: readonly PlanNode[];
-  /** Of a group: a member that fails counts as done. */
+  /** For a group: a failed member counts as done. */
   readonly toleratesFailures: boolean;
 }
 
@@ -99,19 +99,19 @@ export function pointerOf(workflow: string, { number }: TaskNode): WorkflowPoint
   return { workflow, node: number };
 }
 
-/** What runs before a node, so that its result is the node's `$previous`; `undefined` for what stands first. */
+/** The predecessor, whose result is the node's `$previous`; `undefined` for a first node. */
 export function predecessorOf(node: PlanNode): PlanNode | undefined {
   const { parent, position } = node;
   if (parent === undefined) return undefined;
   return isEntryPoint(node) ? parent.members[position - 1] : predecessorOf(parent);
 }
 
-/** What starts when its predecessor has ended: the whole, a later member of a chain, a callback. Everything that starts with it stands under it. */
+/** A node that starts after its predecessor: the root, a later member of a chain, a callback. Nodes that start with it are below it. */
 export function isEntryPoint({ parent, position }: PlanNode): boolean {
   return parent === undefined || (parent.kind !== 'group' && position > 0);
 }
 
-/** What starts together with a node: steps, and groups without members, which end at once. */
+/** Nodes that start together with a node: steps, and empty groups, which end at once. */
 export function startsWith(node: PlanNode): { steps: TaskNode[]; emptyGroups: MembersNode[] } {
   const steps: TaskNode[] = [];
   const emptyGroups: MembersNode[] = [];

@@ -1,6 +1,6 @@
 /**
- * Brings a workflow that stands still to where its steps' ends say it should be. It asks nothing but the ends: tallies, entries and the
- * state are what somebody may have died before writing.
+ * Advances a stuck workflow to the position that its steps' ends imply. It relies on the ends alone, because a process may have died before
+ * it wrote tallies, entries or the state.
  */
 import type { TaskLookup } from '../record/lookup.js';
 import { eachLimited } from '../broker/each-limited.js';
@@ -21,11 +21,11 @@ export interface ReconcileParts {
 }
 
 export interface Reconciled {
-  /** Something was done about it. */
+  /** It changed something. */
   moved: boolean;
-  /** Steps that are enqueued and have not ended. */
+  /** Enqueued steps that have not ended. */
   open: number;
-  /** Steps of which neither a message nor an end is to be found, by task id. */
+  /** Task ids of steps without a message and without an end. */
   missing: Set<string>;
 }
 
@@ -34,7 +34,7 @@ interface Entry {
   complete: boolean;
 }
 
-/** @param missedBefore steps that could not be found the last time either: they are enqueued again */
+/** @param missedBefore steps that were missing in the previous round as well: they are enqueued again */
 export async function reconcile(
   parts: ReconcileParts,
   run: Run,
@@ -66,7 +66,7 @@ export async function reconcile(
     }
     const id = stepId(run.id, node.number);
     missing.add(id);
-    // Once may be a moment between two places; twice is lost.
+    // A step missing once may be in transit; missing twice, it is lost.
     if (!missedBefore.has(id)) return;
     moved = true;
     const results = new Results(engine.ends, run);
@@ -78,9 +78,9 @@ export async function reconcile(
 }
 
 interface Progress {
-  /** Nodes that have to be entered by now. */
+  /** Nodes that are due. */
   entryPoints: PlanNode[];
-  /** Steps whose failure nobody tolerates. */
+  /** Failed steps whose failure is not tolerated. */
   failed: TaskNode[];
   isComplete: boolean;
 }
@@ -88,7 +88,7 @@ interface Progress {
 function progressOf(run: Run, ends: ReadonlyMap<number, TaskRecord>): Progress {
   const entryPoints: PlanNode[] = [run.plan.root];
   const failed: TaskNode[] = [];
-  /** Whether the node has ended, so that what follows it is due. */
+  /** Whether the node has ended, so that its successor is due. */
   const visit = (node: PlanNode): 'done' | 'failed' | 'open' => {
     if (node.kind === 'task') {
       const end = ends.get(node.number);
@@ -134,7 +134,7 @@ function openSteps(
   });
 }
 
-/** A step that waits, or that a worker has, has a message in its queue. */
+/** A waiting or running step has a message in its queue. */
 async function findStep(
   { lookup, streams, names }: ReconcileParts,
   run: Run,

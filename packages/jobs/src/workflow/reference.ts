@@ -1,17 +1,17 @@
-/** `$previous.rows[2].id`: which part of the result of the step before. */
+/** References such as `$previous.rows[2].id` to a part of the previous result. */
 import { JobsError } from '../errors.js';
 
 export type PathToken = string | number;
 
-/** The tokens behind `$previous`; the text has been checked when the workflow was started. */
+/** Splits the path after `$previous`. The text was checked when the workflow started. */
 export function readReference(text: string): PathToken[] {
   const tokens = text.matchAll(/\.([^.[\]]+)|\[(\d+)\]/g);
   return [...tokens].map(([, field, index]) => field ?? Number(index));
 }
 
 /**
- * The part of a value that the tokens lead to.
- * @throws JobsError `invalid_payload` that says where the way ends
+ * The part of a value at the path.
+ * @throws JobsError `invalid_payload` that names the missing token
  */
 export function partOf(value: unknown, tokens: readonly PathToken[]): unknown {
   let part = value;
@@ -30,7 +30,7 @@ export function missing(way: string, found: unknown): JobsError {
   return new JobsError('invalid_payload', `${way} is not there: the result before it is ${describe(found)}`);
 }
 
-/** Names and sizes only: a result may hold what no log should. */
+/** Names and sizes only, because a result may contain secrets. */
 function describe(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value !== 'object' || value === null) return value === null ? 'null' : `a ${typeof value}`;

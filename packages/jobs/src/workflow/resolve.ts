@@ -1,4 +1,4 @@
-/** Checks a definition as a whole before anything of it runs, and completes it with what the contracts say. */
+/** Checks a whole definition before any step runs, and completes it from the contracts. */
 import { z } from 'zod';
 import { InvalidWorkflowError, type WorkflowProblem } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
@@ -15,15 +15,15 @@ import {
 
 export interface ResolveOptions {
   contracts: readonly TaskContract[];
-  /** The workflow's; a step of another one is refused. */
+  /** The workflow's tenant. A step of another tenant is refused. */
   tenant: string | undefined;
-  /** Of one payload. */
+  /** Size limit of a payload, in bytes. */
   maxPayloadBytes: number;
-  /** The queues that there are; `undefined` where nobody knows. */
+  /** The existing queues; `undefined` if they are unknown. */
   queues: ReadonlySet<string> | undefined;
 }
 
-/** More than these help nobody. */
+/** Limit of reported problems. */
 const MAX_PROBLEMS = 20;
 
 const groupFields = { group: z.array(z.unknown()), tolerate_failures: z.boolean().optional() };
@@ -34,7 +34,7 @@ const chordShape = z.strictObject({ chord: z.strictObject({ ...groupFields, call
 export interface ResolvedDefinition {
   /** Every step names its queue, its priority and, where it has one, its tenant. */
   definition: WorkflowDefinition;
-  /** The tenant of all steps that have one, where that is the same. */
+  /** The common tenant of all steps that have one. */
   owner: string | undefined;
 }
 
@@ -51,7 +51,7 @@ export function resolveDefinition(definition: unknown, options: ResolveOptions):
 interface Place {
   path: string;
   depth: number;
-  /** Something runs before it, whose result it can take. */
+  /** It has a predecessor, whose result it can use. */
   hasPrevious: boolean;
 }
 
@@ -163,7 +163,7 @@ class Resolver {
     return queue;
   }
 
-  /** Problems with fields that are filled in later are left to whoever fills them in. */
+  /** Omits problems of fields that are filled in later. */
   private checkPayload(contract: TaskContract, payload: object, references: object, path: string): void {
     const parsed = contract.input.safeParse(payload);
     if (parsed.success) return;
@@ -215,7 +215,7 @@ function tolerance({ tolerate_failures: tolerates }: { tolerate_failures?: boole
   return tolerates === true ? { tolerate_failures: true } : {};
 }
 
-/** A contract may want to see a whole payload; of one that is completed later, the tenant is the workflow's. */
+/** A contract may need the complete payload. For one that is completed later, the workflow's tenant applies. */
 function tenantOf(contract: TaskContract | undefined, payload: Record<string, unknown>): string | undefined {
   try {
     if (contract !== undefined) return contract.tenantOf(payload);

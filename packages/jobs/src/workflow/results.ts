@@ -1,4 +1,4 @@
-/** What `$previous` and the result of a workflow are: a step's is its task's, a chain's its last member's, a group's an array. */
+/** Results for `$previous` and of workflows: a step's is its task's, a chain's its last member's, a group's an array. */
 import { JobsError } from '../errors.js';
 import type { TaskRecord } from '../wire/record.js';
 import type { Ends } from './ends.js';
@@ -8,7 +8,7 @@ import type { Run } from './runs.js';
 
 type EndsByNode = ReadonlyMap<number, TaskRecord>;
 
-/** For one occasion: what 10,000 steps take from the same step before is read once. */
+/** A short-lived cache: a result that 10,000 steps use is read once. */
 export class Results {
   private readonly read = new Map<PlanNode, Promise<EndsByNode>>();
 
@@ -17,19 +17,19 @@ export class Results {
     private readonly run: Run,
   ) {}
 
-  /** @throws JobsError `invalid_payload` when there is no such part */
+  /** @throws JobsError `invalid_payload` if the part does not exist */
   async reference(previous: PlanNode | undefined, reference: string): Promise<unknown> {
     if (previous === undefined) throw missing('$previous', undefined);
     return this.follow(previous, readReference(reference));
   }
 
-  /** @throws JobsError `lookup_failed` when it has not succeeded */
+  /** @throws JobsError `lookup_failed` if it has not succeeded */
   async of(node: PlanNode): Promise<unknown> {
     return this.follow(node, []);
   }
 
   private async follow(from: PlanNode, tokens: readonly PathToken[]): Promise<unknown> {
-    // Only the members that the way leads through are read.
+    // Reads only the members on the path.
     let node = from;
     let rest = tokens;
     for (let next: PlanNode | undefined = from; next !== undefined;) {
@@ -47,7 +47,7 @@ export class Results {
     return rest.length === 0 ? value : partOf(value, rest);
   }
 
-  /** Of a node that has succeeded. */
+  /** The result of a node that has succeeded. */
   private assemble(node: PlanNode, ends: EndsByNode): unknown {
     if (node.kind === 'group') {
       return node.members.map((member) =>
@@ -66,7 +66,7 @@ export class Results {
   }
 }
 
-/** Of a node that may have failed: `undefined` then, whatever some of its members came to. */
+/** The result of a node; `undefined` if the node has failed, even if members have succeeded. */
 function outcomeOf(node: PlanNode, ends: EndsByNode): { value: unknown } | undefined {
   if (node.kind === 'task') {
     const end = ends.get(node.number);
@@ -96,7 +96,7 @@ function stepsUnder(root: PlanNode): number[] {
   return numbers;
 }
 
-/** A failure of the node does not make the workflow fail. */
+/** The workflow tolerates a failure of the node. */
 export function isTolerated({ parent }: PlanNode): boolean {
   if (parent === undefined) return false;
   return (parent.kind === 'group' && parent.toleratesFailures) || isTolerated(parent);

@@ -1,4 +1,4 @@
-/** A started workflow as processes know it: its manifest and its plan, which never change, so that they are read once. */
+/** Cached manifests and plans of started workflows. They never change, so they are read once. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
@@ -8,15 +8,15 @@ import { planOf, type Plan } from './plan.js';
 
 export const manifestSchema = z.object({
   id: z.string(),
-  /** Given by who started it: every step's. */
+  /** The tenant that its starter set for every step. */
   tenant: z.string().nullable(),
   started_at: z.string(),
-  /** The tenant of all its steps, where they have the same. */
+  /** The common tenant of its steps. */
   owner: z.string().nullable(),
-  /** In one piece where it is small; else in so many parts. Neither: it was refused. */
+  /** The definition in one piece, or the number of its parts. Neither for a refused one. */
   definition: z.custom<WorkflowDefinition>().nullable(),
   parts: z.int(),
-  /** Of the definition as JSON, to tell a repeated start from another workflow with the same id. */
+  /** Digest of the definition as JSON. It distinguishes a repeated start from another workflow with the same id. */
   digest: z.string(),
   /** The task that started it. */
   parent_id: z.string().nullable(),
@@ -30,13 +30,13 @@ export interface Run {
   readonly id: string;
   readonly manifest: Manifest;
   readonly plan: Plan;
-  /** Of the manifest: everything else of the workflow lies behind it. */
+  /** Sequence of the manifest. All other keys of the workflow follow it. */
   readonly sequence: number;
 }
 
-/** Nodes of all plans that are kept together. */
+/** Size limit of the cache, in nodes. */
 const KEPT_NODES = 100_000;
-/** An id can be used again once its workflow has expired. */
+/** An id can be reused once its workflow has expired. */
 const TRUSTED_MS = 60_000;
 
 interface KeptRun {
@@ -51,11 +51,11 @@ export class Runs {
 
   constructor(private readonly bucket: WorkflowBucket) {}
 
-  /** `undefined` for a workflow that nobody has started, that was refused, or has expired. */
+  /** `undefined` for an unknown, refused or expired workflow. */
   async load(id: string): Promise<Run | undefined> {
     const known = this.kept.get(id);
     if (known !== undefined && Date.now() - known.checkedAt < TRUSTED_MS) {
-      // The most recently used ones stand last.
+      // The most recently used ones are last.
       this.kept.delete(id);
       this.kept.set(id, known);
       return known.run;

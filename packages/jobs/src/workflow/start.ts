@@ -1,9 +1,9 @@
 /**
  * Starts a workflow:
  *
- *     marked as one to look after → manifest (the first of an id decides) → parts → state → what can start is enqueued
+ *     mark as active → manifest (the first with an id decides) → parts → state → enqueue the first steps
  *
- * Whoever dies in the middle is followed by workflow maintenance, or by the same start again.
+ * If the process dies midway, workflow maintenance or a repeated start continues.
  */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -20,7 +20,7 @@ import { digestOf, type Manifest } from './runs.js';
 export interface StartWorkflowOptions {
   /** 1 to 58 characters of A–Z, a–z, 0–9, "_" and "-". Default: a random UUID. The same id is started once, however long ago. */
   id?: string;
-  /** Whose work it is: every step's, and a step of another tenant is refused. Default: each step's own. */
+  /** The tenant of every step. A step of another tenant is refused. Default: each step's own. */
   tenant?: string | number;
   /** The task that starts it, and the first of the family. */
   parentId?: string;
@@ -32,7 +32,7 @@ export interface StartWorkflowOptions {
 
 export interface WorkflowStarted {
   id: string;
-  /** A workflow of that id was there already; nothing new was started. */
+  /** A workflow with this id existed; nothing new was started. */
   duplicate: boolean;
 }
 
@@ -68,7 +68,7 @@ export class WorkflowStarter {
     );
   }
 
-  /** Notes that what somebody published is no workflow, where they will look for it. */
+  /** Records that a published definition is invalid, under the id where its publisher looks for it. */
   async refuse(id: string, tenant: string | undefined, error: InvalidWorkflowError): Promise<void> {
     const { bucket, states } = this.engine;
     const manifest = { ...manifestOf(id, { tenant, owner: tenant }), definition: null, parts: 0, digest: '' };
@@ -80,7 +80,7 @@ export class WorkflowStarter {
     await states.refuse(manifest, { type, message, stack: null, retryable: false });
   }
 
-  /** Goes on with a start that was cut short. `false` when parts of the definition are missing: only who has it can go on. */
+  /** Continues an interrupted start. `false` if parts of the definition are missing: only its owner can continue then. */
   async goOn(manifest: Manifest): Promise<boolean> {
     const run = await this.engine.runs.load(manifest.id);
     if (run === undefined) return false;
@@ -121,7 +121,7 @@ export class WorkflowStarter {
         },
       );
     }
-    // A repeated start may be the end of one that was cut short.
+    // A repeated start may complete an interrupted one.
     if (first.digest !== digest) return { id, duplicate: true };
     if (isFirst || (await this.isUnfinished(id))) {
       await Promise.all(
@@ -167,7 +167,7 @@ function manifestOf(
   };
 }
 
-/** Short enough to be followed by the number of a step in a task's id. */
+/** Leaves room for a step's number in a task's id. */
 function workflowId(given: string | undefined): string {
   if (given === undefined) return randomUUID();
   if (requireToken(given, 'id').length <= MAX_ID_LENGTH) return given;

@@ -1,4 +1,4 @@
-/** How a workflow stands as a whole: one key, changed by compare-and-set. */
+/** The state of a whole workflow: one key, changed by compare-and-set. */
 import type { TaskErrorRecord, TaskRecord } from '../wire/record.js';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import { stepId, type TaskNode } from './plan.js';
@@ -18,13 +18,13 @@ export class WorkflowStates {
     await this.bucket.put(workflowKeys.state(id), JSON.stringify(beginning(manifest)), 0);
   }
 
-  /** A definition that cannot be run, of somebody who hears of it in no other way. */
+  /** An invalid definition, whose publisher learns of it only in this way. */
   async refuse(manifest: Manifest, error: TaskErrorRecord): Promise<void> {
     const state = ended({ ...beginning(manifest), state: 'FAILURE', error });
     await this.bucket.put(workflowKeys.state(manifest.id), JSON.stringify(state), 0);
   }
 
-  /** All of it has succeeded. */
+  /** All steps have succeeded. */
   async succeed(id: string): Promise<void> {
     await this.change(id, (state) =>
       state.state === 'SUCCESS' || state.state === 'REVOKED'
@@ -34,7 +34,7 @@ export class WorkflowStates {
     await this.bucket.remove(workflowKeys.active(id));
   }
 
-  /** A step has failed for good. The first one that does is named. */
+  /** A step has failed permanently. The first one is named. */
   async fail(id: string, node: TaskNode, record: TaskRecord): Promise<void> {
     const failed = {
       path: node.path,
@@ -49,7 +49,7 @@ export class WorkflowStates {
     );
   }
 
-  /** A failed step runs again, or has succeeded after all. `true` when the workflow goes on. */
+  /** A failed step runs again, or has succeeded after all. `true` if the workflow continues. */
   async reopen(id: string): Promise<boolean> {
     const state = await this.read(id);
     if (state?.state !== 'FAILURE') return false;
@@ -62,7 +62,7 @@ export class WorkflowStates {
     return changed?.state === 'STARTED';
   }
 
-  /** `false` when it had ended before. A failed one can be cancelled: nothing resumes it then. */
+  /** `false` if it had ended. A failed one can be cancelled, so that no replay resumes it. */
   async cancel(id: string): Promise<boolean> {
     let wasOpen = false;
     await this.change(id, (state) => {
@@ -72,7 +72,7 @@ export class WorkflowStates {
     return wasOpen;
   }
 
-  /** Returns what stands there afterwards. */
+  /** Returns the stored state afterwards. */
   private async change(
     id: string,
     next: (state: WorkflowSummary) => WorkflowSummary | undefined,

@@ -27,10 +27,10 @@ export interface StepPublisherOptions {
 }
 
 export interface EnqueueStep {
-  /** What starts together has the same. */
+  /** Common to nodes that start together. */
   enqueuedAt: Date;
   results: Results;
-  /** `first`; `again`: somebody may have done so before; `lost`: somebody has, and it is in its queue no more. */
+  /** `first`; `again`: it may have been enqueued before; `lost`: it was enqueued and has vanished from its queue. */
   time: 'first' | 'again' | 'lost';
 }
 
@@ -51,17 +51,17 @@ export class StepPublisher {
       if (!isUnfit(error)) throw error;
       return this.bury(run, node, enqueuedAt, error);
     }
-    // A delayed message leaves its subject when it is due, and no longer keeps a second one out then.
+    // A delayed message leaves its subject when it is due, and no longer blocks a duplicate then.
     const mayBeDelayed = node.step.options?.delay_ms !== undefined;
     if (time === 'again' && mayBeDelayed && (await this.options.lookup.status(id)) !== undefined)
       return undefined;
     const { subject, body, headers } = this.compose(run, node, payload, enqueuedAt);
-    // The broker remembers the id of a message for a while, even of one that is gone.
+    // The broker remembers a message's id for a while, even after its removal.
     if (time === 'lost') headers.set(ServerHeader.MsgId, `${id}.again-${Date.now()}`);
     try {
       await this.options.publisher.publish(subject, body, { headers });
     } catch (error) {
-      // It is queued or running already.
+      // It is already queued or running.
       if (!isConflict(error)) throw error;
     }
     return undefined;
@@ -110,7 +110,7 @@ export class StepPublisher {
     const options = enqueueOptions(run, node, enqueuedAt);
     const message = composeTask(names, target, payload, options, { now: enqueuedAt, fresh: false });
     message.headers.set(TaskHeader.Workflow, formatWorkflowPointer(pointerOf(run.id, node)));
-    // Whoever enqueues it, and however often, it is the same message.
+    // Enqueueing it again, from any process, gives the same message.
     message.headers.set(TaskHeader.EnqueuedAt, enqueuedAt.toISOString());
     return message;
   }
@@ -180,7 +180,7 @@ function firstStep({ plan }: Run): number {
   return plan.nodes.find(({ kind }) => kind === 'task')?.number ?? 0;
 }
 
-/** It will be so however often it is tried. */
+/** Every retry would fail in the same way. */
 function isUnfit(error: unknown): error is JobsError {
   return (
     error instanceof JobsError && (error.code === 'invalid_payload' || error.code === 'payload_too_large')

@@ -1,16 +1,16 @@
 /**
- * Which members of a group have ended: a bit for each, written by compare-and-set, so that it makes no difference how often a member
- * says so. Members that end in the same process while a write is under way share the next one; and the bits of a large group are
- * spread over several keys, so that processes seldom want the same one. So a member costs the same whatever the size of its group.
+ * Ended members of a group: one bit each, written by compare-and-set, so that repeated reports have no effect. Members that end in the
+ * same process during a write share the next write, and the bits of a large group are spread over several keys, so that processes seldom
+ * compete for one. The cost of a member is therefore independent of the size of its group.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import type { MembersNode } from './plan.js';
 import type { Run } from './runs.js';
 
-/** Bits of one key: few enough that several processes seldom want the same one, many enough that one process writes several at once. */
+/** Bits per key: few enough that processes seldom compete for a key, many enough that one write covers several members. */
 const BITS_PER_KEY = 128;
-/** Keys that are kept in mind, so that the next write needs no read. */
+/** Cached keys, which need no read before the next write. */
 const KEPT = 256;
 const MAX_PAUSE_MS = 20;
 
@@ -21,7 +21,7 @@ interface Addition {
 }
 
 interface Cell {
-  /** As last seen; `undefined` when it has to be read. */
+  /** Last known value; `undefined` if it must be read. */
   bits: Uint8Array | undefined;
   sequence: number;
   waiting: Addition[];
@@ -33,7 +33,7 @@ export class Tally {
 
   constructor(private readonly bucket: WorkflowBucket) {}
 
-  /** Notes that a member has ended. Resolves with whether all have, however often it is asked. */
+  /** Records that a member has ended. Resolves with whether all members have. */
   async add(run: Run, { number, members }: MembersNode, position: number): Promise<boolean> {
     const shards = Math.ceil(members.length / BITS_PER_KEY);
     const whole = workflowKeys.tally(run.id, number);
@@ -47,7 +47,7 @@ export class Tally {
   }
 
   private set({ sequence }: Run, key: string, size: number, position: number): Promise<boolean> {
-    // An id can be used again once its workflow has expired.
+    // An id can be reused once its workflow has expired.
     const cell = this.cellOf(`${key} ${sequence}`);
     return new Promise<boolean>((resolve, reject) => {
       cell.waiting.push({ position, resolve, reject });
@@ -57,7 +57,7 @@ export class Tally {
 
   private cellOf(key: string): Cell {
     const cell = this.cells.get(key) ?? { bits: undefined, sequence: 0, waiting: [], writing: false };
-    // The most recently used ones stand last.
+    // The most recently used ones are last.
     this.cells.delete(key);
     this.cells.set(key, cell);
     if (this.cells.size > KEPT) this.forgetOldest();
@@ -110,7 +110,7 @@ export class Tally {
         return bits;
       }
       cell.bits = undefined;
-      // Another process was faster, or this one's write was sent twice.
+      // A conflict with another process, or a resent write of this one.
       if (tries > 0) await delay(Math.random() * Math.min(MAX_PAUSE_MS, 2 ** tries));
     }
   }

@@ -1,4 +1,4 @@
-/** The tree of a workflow as it is told: the plan, and what has become of each step. */
+/** The tree of a workflow as clients see it: the plan with the state of each step. */
 import { isFinal, type TaskRecord, type TaskState } from '../wire/record.js';
 import { isEntryPoint, stepId, type PlanNode, type TaskNode } from './plan.js';
 import type { Run } from './runs.js';
@@ -7,13 +7,13 @@ import type { WorkflowNode, WorkflowState, WorkflowView } from './view.js';
 export interface TreeFacts {
   run: Run;
   state: WorkflowState;
-  /** The newest record of each step's task, where there is one. */
+  /** The newest record of each step's task, if any. */
   records: ReadonlyMap<number, TaskRecord>;
-  /** When what starts with a node was enqueued; RFC 3339. */
+  /** When the steps that start at a node were enqueued; RFC 3339. */
   entries: ReadonlyMap<number, string>;
 }
 
-/** Larger results are told by their size. */
+/** Larger results are omitted. */
 const SHOWN_BYTES = 1024;
 
 export function treeOf(facts: TreeFacts): WorkflowNode {
@@ -33,7 +33,7 @@ export function countSteps(root: WorkflowNode): WorkflowView['steps'] {
   return steps;
 }
 
-/** @param entered when what the node starts with was enqueued */
+/** @param entered when the node's first steps were enqueued */
 function tell(facts: TreeFacts, node: PlanNode, entered: string | undefined): WorkflowNode {
   const own = isEntryPoint(node) ? facts.entries.get(node.number) : entered;
   if (node.kind === 'task') return tellTask(facts, node, own);
@@ -72,7 +72,7 @@ function tellTask(
     kind: 'task',
     path: node.path,
     node: node.number,
-    // What a cancelled workflow had not begun will never be.
+    // Steps that a cancelled workflow had not begun never run.
     state: state === 'REVOKED' && (record === undefined || record.state === 'RETRY') ? 'REVOKED' : standing,
     enqueued_at: record?.enqueued_at ?? entered ?? null,
     started_at: record?.started_at ?? null,
@@ -93,7 +93,7 @@ function isLater({ step }: TaskNode, entered: string): boolean {
   return Date.parse(entered) + (step.options?.delay_ms ?? 0) > Date.now();
 }
 
-/** The first that has not succeeded decides. */
+/** The first member that has not succeeded decides. */
 function stateOfChain(members: readonly WorkflowNode[]): WorkflowNode['state'] {
   const deciding = members.find(({ state }) => state !== 'SUCCESS');
   if (deciding === undefined) return 'SUCCESS';

@@ -1,14 +1,14 @@
-/** What is told of workflows. Field names as in the records of tasks, because it travels as JSON. */
+/** Workflows as clients see them. Field names follow task records, because they travel as JSON. */
 import { z } from 'zod';
 import { TASK_STATES, taskErrorRecordSchema, type TaskErrorRecord, type TaskState } from '../wire/record.js';
 
 export const WORKFLOW_STATES = ['STARTED', 'SUCCESS', 'FAILURE', 'REVOKED'] as const;
-/** `FAILURE`: a step has failed for good. Members of its group go on; a replay of the step's dead letter resumes the workflow. */
+/** `FAILURE`: a step has failed permanently. Members of its group continue. A replay of the step's dead letter resumes the workflow. */
 export type WorkflowState = (typeof WORKFLOW_STATES)[number];
 
-/** The step that made a workflow fail. */
+/** The step that caused a workflow's failure. */
 const failedStepSchema = z.object({
-  /** In the definition: `chain[1].group[0]`. */
+  /** Path in the definition: `chain[1].group[0]`. */
   path: z.string(),
   node: z.int(),
   task: z.string(),
@@ -18,7 +18,7 @@ const failedStepSchema = z.object({
 });
 export type FailedStep = z.infer<typeof failedStepSchema>;
 
-/** What stands in the bucket of a workflow's state, and is published on `<prefix>.workflows.state.<id>`. */
+/** The stored state of a workflow. The server republishes it on `<prefix>.workflows.state.<id>`. */
 export const workflowSummarySchema = z.object({
   id: z.string(),
   tenant: z.string().nullable(),
@@ -33,16 +33,16 @@ export const workflowSummarySchema = z.object({
 });
 export type WorkflowSummary = z.infer<typeof workflowSummarySchema>;
 
-/** A step, chain, group or chord of a workflow, as far as it is. */
+/** A step, chain, group or chord of a workflow, with its progress. */
 export interface WorkflowNode {
   kind: 'task' | 'chain' | 'group' | 'chord';
-  /** In the definition: `chain[1].group[0]`; empty for the whole. */
+  /** Path in the definition: `chain[1].group[0]`; empty for the root. */
   path: string;
   /** Its number, as in the header `Task-Workflow`. */
   node: number;
-  /** `WAITING`: for what stands before it. Of a chain, group or chord: what follows from its members. */
+  /** `WAITING`: its predecessor has not ended. The state of a chain, group or chord follows from its members. */
   state: TaskState | 'WAITING';
-  /** RFC 3339; of a chain, group or chord: the first of its members', and the last's. */
+  /** RFC 3339. For a chain, group or chord: the first start and the last end of its members. */
   enqueued_at: string | null;
   started_at: string | null;
   finished_at: string | null;
@@ -52,32 +52,32 @@ export interface WorkflowNode {
   task_id?: string;
   retries?: number;
   worker?: string | null;
-  /** Of a step that has succeeded, where it is small; `null` for one above 1 KiB: see the record of its task. */
+  /** Result of a step that has succeeded; `null` for one above 1 KiB, which the record of its task holds. */
   result?: unknown;
   result_bytes?: number;
   error?: TaskErrorRecord | null;
-  /** Of a chain and a group. */
+  /** Members of a chain or group. */
   members?: WorkflowNode[];
-  /** Of a chord. */
+  /** Members of a chord. */
   group?: WorkflowNode;
   callback?: WorkflowNode;
 }
 
 export interface WorkflowView extends WorkflowSummary {
-  /** How many steps there are, and how many of them are in which state. */
+  /** The number of steps, in total and by state. */
   steps: { total: number } & Partial<Record<WorkflowNode['state'], number>>;
   /** `null` for a workflow that was refused: see `error`. */
   tree: WorkflowNode | null;
 }
 
 export interface WorkflowOutcome extends WorkflowSummary {
-  /** Of the whole, when it has succeeded: a group's is an array in the order of its members. */
+  /** Result of the workflow after success. A group's is an array in the order of its members. */
   result: unknown;
 }
 
 export interface WorkflowPage {
-  /** The newest first. */
+  /** Newest first. */
   workflows: WorkflowSummary[];
-  /** To be passed as `before` for the next page; `null` behind the last one. */
+  /** Pass it as `before` for the next page; `null` on the last page. */
   next: number | null;
 }

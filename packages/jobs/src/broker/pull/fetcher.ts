@@ -1,9 +1,9 @@
 /**
  * Keeps a process's free slots filled from the consumers of one or several streams, the heavier lanes first.
  *
- * While lanes have work, the fetcher turns to them in weighted order and takes as much as there is room for. A lane found
- * empty is watched with one waiting request; its first message makes it worth turning to again. So a busy process asks for
- * nothing it cannot hold, except one message for each watched lane, which waits for the next slot.
+ * While lanes have work, the fetcher visits them in weighted order and takes as much as there is room for. It watches an empty lane with
+ * one waiting request, and visits the lane again after its first message. So a busy process requests nothing that it cannot hold, except
+ * one message for each watched lane, which waits for the next slot.
  */
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
@@ -22,7 +22,7 @@ export interface FetcherOptions<Lane extends PullLane> {
   capacity: () => number;
   /** How many more it can hold now. */
   room: () => number;
-  /** Takes over the message, and answers for it. */
+  /** Takes over the message and its acknowledgement. */
   onMessage: (message: PulledMessage, lane: Lane) => void;
   logger: Logger;
 }
@@ -50,7 +50,7 @@ export class Fetcher<Lane extends PullLane> {
     );
   }
 
-  /** Starts asking for messages. Idempotent. */
+  /** Starts fetching. Idempotent. */
   start(): void {
     if (this.running) return;
     this.running = true;
@@ -61,7 +61,7 @@ export class Fetcher<Lane extends PullLane> {
     this.loop = this.run();
   }
 
-  /** Stops asking; resolves when nothing more will arrive. Leases are extended until each message is answered. Idempotent. */
+  /** Stops fetching. Resolves when no further message will arrive. Leases are extended until each message is settled. Idempotent. */
   async stop(): Promise<void> {
     if (!this.running) return;
     this.running = false;

@@ -1,4 +1,4 @@
-/** Speaks the pull protocol of one lane's consumer. */
+/** Implements the pull protocol for one lane's consumer. */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { inboxOf } from '../inbox.js';
 
@@ -7,17 +7,17 @@ const NO_MESSAGES = 404;
 const REQUEST_TIMEOUT = 408;
 const HEART_BEAT = 100;
 
-/** A waiting request lives this long on the server; then it is asked anew. */
+/** Expiry of a waiting request on the server; then it is sent again. */
 const WATCH_EXPIRES_MS = 30_000;
 const WATCH_HEART_BEAT_MS = 5_000;
-/** Two heart-beats missed and a little: the server has forgotten the request, whatever the reason. */
+/** A little more than two missed heartbeats: the server has dropped the request. */
 const WATCH_LOST_MS = 2 * WATCH_HEART_BEAT_MS + 1_000;
-/** How long the server may take to answer a request for what is there. */
+/** Timeout for a request for available messages. */
 const GRAB_TIMEOUT_MS = 5_000;
 
 const NANOS_PER_MS = 1_000_000;
 
-/** How a request for messages ended: everything asked for came, the lane ran empty, or something is wrong. */
+/** Outcome of a request: complete, lane empty, or failed. */
 export type GrabEnd = 'filled' | 'empty' | { problem: string };
 
 /** A durable consumer to pull from. */
@@ -30,7 +30,7 @@ export interface PullLane {
 
 export interface LaneEvents {
   onMessage: (message: Msg) => void;
-  /** The lane is not watched any more: it has work, or the watch has to be renewed. */
+  /** The watch has ended: the lane has work, or the watch must be renewed. */
   onWatchEnd: () => void;
 }
 
@@ -42,8 +42,8 @@ interface Grab {
 }
 
 /**
- * Two kinds of request: `grab` takes what is there now; `watch` waits on the server for one message, and is how an idle
- * lane notices work without being asked again and again. While a watch waits, the lane is known to be empty.
+ * Two kinds of request: `grab` takes the available messages; `watch` waits on the server for one message, so that an idle lane notices
+ * work without polling. While a watch waits, the lane is known to be empty.
  */
 export class LanePuller<Lane extends PullLane = PullLane> {
   // A message arrives under its own subject, so only the subscription tells which request it answers.
@@ -79,14 +79,14 @@ export class LanePuller<Lane extends PullLane = PullLane> {
     ];
   }
 
-  /** Ends the requests on the server, too; what it has already sent is still delivered. */
+  /** Ends the requests on the server as well. Messages that it has already sent are still delivered. */
   async stop(): Promise<void> {
     const open = this.subscriptions.filter((each) => !each.isClosed());
     await Promise.all(open.map((each) => each.drain()));
     this.reset();
   }
 
-  /** Takes up to `batch` messages that are there now. One grab at a time. */
+  /** Takes up to `batch` available messages. One grab at a time. */
   grab(batch: number): Promise<GrabEnd> {
     return new Promise((resolve) => {
       const timer = setTimeout(
@@ -108,13 +108,13 @@ export class LanePuller<Lane extends PullLane = PullLane> {
     });
   }
 
-  /** Forgets what was asked: after a reconnect the server has, too. */
+  /** Drops the open requests: after a reconnect the server has dropped them as well. */
   reset(): void {
     this.endWatch();
     this.endGrab({ problem: 'the connection was interrupted' });
   }
 
-  /** Ends a watch that the server has silently forgotten. */
+  /** Ends a watch that the server has silently dropped. */
   dropLostWatch(now: number): void {
     if (this.watching && now - this.watchSeenAt > WATCH_LOST_MS) this.endWatch();
   }

@@ -1,13 +1,13 @@
-/** The order in which a fetcher turns to its lanes. */
+/** The order in which a fetcher visits its lanes. */
 
 /**
  * Smooth weighted round-robin: over any stretch, each lane gets turns in proportion to its weight, spread evenly, and
- * none waits for ever. (The method of nginx's upstream balancing.)
+ * none starves. (The method of nginx's upstream balancing.)
  */
 export class LaneRotation<Item extends { readonly weight: number }> {
   private readonly credit = new Map<Item, number>();
 
-  /** The item whose turn it is among the candidates, or `undefined` when there is none. */
+  /** The next item among the candidates, or `undefined` without candidates. */
   next(candidates: readonly Item[]): Item | undefined {
     let chosen: Item | undefined;
     let best = -Infinity;

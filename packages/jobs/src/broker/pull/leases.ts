@@ -1,4 +1,4 @@
-/** Extends the leases of messages in progress, well inside the ack wait, so that the server gives them to nobody else. */
+/** Extends the leases of messages in progress well inside the ack wait, so that the server does not redeliver them. */
 
 /** Three extensions fit in an ack wait, so that two may be lost. */
 const EXTENSIONS_PER_ACK_WAIT = 3;
@@ -8,7 +8,7 @@ export interface Leasable {
 }
 
 export class Leases {
-  /** When each is extended next, milliseconds since 1970. */
+  /** Time of each lease's next extension, milliseconds since 1970. */
   private readonly held = new Map<Leasable, number>();
   private readonly intervalMs: number;
   private timer: NodeJS.Timeout | undefined;
