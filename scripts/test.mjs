@@ -4,16 +4,18 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fail, prepare, ROOT, run } from './bootstrap.mjs';
 
-const bin = (name) => join(ROOT, 'node_modules', '.bin', name);
+/** A program of a package, or an absolute path. */
+const bin = (name) => resolve(ROOT, 'node_modules/.bin', name);
 /** @type {[label: string, program: string, args: string[]][]} */
 const CHECKS = [
   ['types of the tests', 'tsc', ['-p', 'tsconfig.tests.json']],
   ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
   ['format', 'prettier', ['--check', '--log-level=warn', '.']],
   ['unused code and dependencies', 'knip', []],
+  ['API reference', process.execPath, [join(ROOT, 'scripts/api-reference/main.mjs'), '--check']],
 ];
 
 await prepare();

@@ -97,6 +97,7 @@ export interface JobsClient extends ResultReader {
 
 const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
 
+/** A client of the topology's queues. Closing it leaves the connection open. */
 export function createClient(options: ClientOptions): JobsClient {
   const { connection, topology, metrics, tracer, contracts = [] } = options;
   const publisher = new AckMultiplexer(connection, {

@@ -38,10 +38,13 @@ export interface Control {
   inspect(verb: InspectVerb, options?: AskOptions): Promise<WorkerReply[]>;
   /** Stops delivery from a queue to all workers until `resume`. It survives restarts. */
   pause(queue: string): Promise<void>;
+  /** Hands out the tasks of a paused queue again. */
   resume(queue: string): Promise<void>;
+  /** Sets how many tasks a worker, or every worker, runs at once, until it restarts. */
   setConcurrency(concurrency: number, options?: AskOptions): Promise<WorkerReply[]>;
   /** Limits how many executions of a task start per interval, over all workers; `undefined` lifts the limit. */
   setRateLimit(task: string, limit: Omit<RateLimit, 'task'> | undefined): Promise<void>;
+  /** The rate limits in force. */
   rateLimits(): Promise<RateLimit[]>;
   /** Stops workers after their current tasks. */
   shutdown(options?: AskOptions): Promise<WorkerReply[]>;

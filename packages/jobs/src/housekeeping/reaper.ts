@@ -57,6 +57,7 @@ const advisorySchema = z.object({
 });
 type Advisory = z.infer<typeof advisorySchema>;
 
+/** A reaper for all queues of the topology; run at least one for each prefix. */
 export function createReaper(options: ReaperOptions): Reaper {
   return new AdvisoryReaper(options);
 }

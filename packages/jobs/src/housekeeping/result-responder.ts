@@ -38,6 +38,7 @@ const questionSchema = z.object({ wait: z.number().min(0).max(MAX_WAIT_SECONDS).
 /** Of the protocol of NATS services (ADR-32). */
 const ErrorHeader = { Text: 'Nats-Service-Error', Code: 'Nats-Service-Error-Code' } as const;
 
+/** A responder that answers producers with the results of their own tenant, over `<prefix>.await.<tenant>.<id>`. */
 export function createResultResponder(options: ResultResponderOptions): ResultResponder {
   return new SharedResultResponder(options);
 }

@@ -37,6 +37,7 @@ export interface WorkflowMaintenance {
 const CONCURRENCY = 8;
 const DEFAULT_ROUND_MS = 15_000;
 
+/** Maintenance of all workflows of the topology; run at least one for each prefix that has workflows. */
 export function createWorkflowMaintenance(options: WorkflowMaintenanceOptions): WorkflowMaintenance {
   return new WorkflowMaintainer(options);
 }

@@ -42,6 +42,7 @@ export interface SchedulersView {
 }
 
 export interface Schedules {
+  /** All entries, by name. */
   list(): Promise<ScheduleView[]>;
   /** @throws JobsError `unknown_entry` */
   get(name: string): Promise<ScheduleView>;
@@ -49,9 +50,11 @@ export interface Schedules {
   add(entry: ScheduleEntryOptions): Promise<ScheduleView>;
   /** Changes the given fields; `null` resets one to its default. Refuses entries of the code. */
   edit(name: string, changes: Record<string, unknown>): Promise<ScheduleView>;
+  /** Removes an entry that was added while running. @throws JobsError for an entry of the code */
   remove(name: string): Promise<void>;
   /** Suspends its ticks until `resume`. Ticks of that time are not caught up. */
   pause(name: string, reason?: string): Promise<ScheduleView>;
+  /** Ends a pause. */
   resume(name: string): Promise<ScheduleView>;
   /** Runs it now, in addition to its ticks. */
   run(name: string): Promise<Enqueued>;
@@ -59,13 +62,16 @@ export interface Schedules {
   backfill(name: string, range: { from: Date; to: Date; oneByOne?: boolean }): Promise<Date[]>;
   /** Its next ticks. */
   upcoming(name: string, count: number): Promise<Date[]>;
+  /** Which schedulers run, and which one leads. */
   schedulers(): Promise<SchedulersView>;
+  /** Waits for changes that are being stored. The connection stays open. */
   close(): Promise<void>;
 }
 
 const MAX_BACKFILL = 5_000;
 const ATTEMPTS = 5;
 
+/** Opens the schedule of a topology, to list and change its entries. */
 export function openSchedules(options: SchedulesOptions): Schedules {
   return new ScheduleDesk(options);
 }

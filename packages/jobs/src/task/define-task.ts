@@ -45,6 +45,7 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   readonly limits: Readonly<TaskLimits>;
   readonly resultExpiresMs: number | undefined;
   readonly ignoreResult: boolean;
+  /** The tenant that the payload belongs to; `undefined` for none. */
   tenantOf(payload: z.output<Input>): string | undefined;
 }
 

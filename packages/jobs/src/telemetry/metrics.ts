@@ -74,7 +74,10 @@ export class JobsMetrics implements MetricsRecorder {
     });
   }
 
-  /** @param couldStartAt milliseconds since 1970 */
+  /**
+   * Counts an attempt that starts.
+   * @param couldStartAt milliseconds since 1970
+   */
   started({ queue, task }: TaskRecord, couldStartAt: number, deliveries: number): void {
     this.wait.observe({ queue, task }, Math.max(0, (Date.now() - couldStartAt) / 1000));
     this.inFlight.inc({ queue, task });

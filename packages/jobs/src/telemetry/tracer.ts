@@ -2,12 +2,15 @@
 
 /** A tracer of OpenTelemetry, for example `trace.getTracer('shop')`. */
 export interface Tracer {
+  /** Starts a span; `context` holds its parent. */
   startSpan(name: string, options?: { kind?: number; attributes?: object }, context?: object): TracerSpan;
 }
 
 /** A span of OpenTelemetry. */
 export interface TracerSpan {
+  /** Its ids, as they travel with a message. */
   spanContext(): PropagatedContext;
+  /** Ends it now. */
   end(): void;
 }
 
@@ -16,5 +19,10 @@ export interface PropagatedContext {
   traceId: string;
   spanId: string;
   traceFlags: number;
-  traceState?: { serialize(): string } | undefined;
+  traceState?:
+    | {
+        /** The value of the `tracestate` header. */
+        serialize(): string;
+      }
+    | undefined;
 }

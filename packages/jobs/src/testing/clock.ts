@@ -1,5 +1,6 @@
 /** A clock that a test advances. */
 export interface TestClock {
+  /** The time as the test has set it. */
   now(): Date;
   /** Advances the clock by this many milliseconds. Time limits of tasks on this clock fire at once. */
   advance(milliseconds: number): void;

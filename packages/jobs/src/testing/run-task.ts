@@ -75,6 +75,11 @@ export interface TaskRun {
 /** Bound for a task that snoozes forever. */
 const MAX_ATTEMPTS = 10_000;
 
+/**
+ * Runs a task in this process, without a broker, by the code that a worker runs it by.
+ * A failure, an invalid payload included, is the run's outcome.
+ * @throws Error when `untilDone` does not end it within 10,000 attempts
+ */
 export async function runTask(
   handler: TaskHandler,
   payload: unknown,

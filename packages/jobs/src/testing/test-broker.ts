@@ -30,6 +30,7 @@ export interface TestBroker {
   stop(): Promise<void>;
 }
 
+/** Starts a NATS server with temporary data, creates the topology, and connects a client. */
 export async function startTestBroker({
   binary,
   cacheDir = '.stratum',

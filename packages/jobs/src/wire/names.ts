@@ -51,52 +51,68 @@ export interface TaskSubject {
 /** The names that belong to one prefix. */
 export interface Names {
   readonly prefix: string;
+  /** Stream of a queue. */
   queueStream(queue: string): string;
+  /** Durable consumer of one priority of a queue. */
   laneConsumer(queue: string, priority: Priority): string;
+  /** Subjects of one priority of a queue. */
   laneFilter(queue: string, priority: Priority): string;
+  /** Subjects of all tasks of a queue. */
   tasksFilter(queue: string): string;
+  /** Subjects of the delayed tasks of a queue. */
   delayedFilter(queue: string): string;
   /** `*` in a field matches all. */
   taskSubject(subject: Omit<TaskSubject, 'priority'> & { priority: Priority | '*' }): string;
   /** Matches the queued message of one task in any lane of its queue. */
   taskById(queue: string, id: string): string;
+  /** Subject of one delayed task. */
   delayedSubject(queue: string, id: string): string;
   readonly deadStream: string;
   readonly deadFilter: string;
+  /** Subject of a dead letter. */
   deadSubject(queue: string, task: string, id: string): string;
   /** Matches the dead letters of a task, for any queue and name. */
   deadById(id: string): string;
   /** Matches the server's advisories on messages that reached their delivery limit. */
   readonly advisoryStream: string;
+  /** Subjects of the server's notices about one queue. */
   advisoryFilter(queue: string): string;
   readonly eventStream: string;
   readonly eventFilter: string;
+  /** Subject of a state change. */
   eventSubject(queue: string, task: string, state: string): string;
   /** The holders of unique keys. */
   readonly lockStream: string;
   readonly lockKeyFilter: string;
+  /** Subject of a unique key. */
   lockKey(key: string): string;
   /** Revocations, rate limits and workers' heartbeats. */
   readonly controlBucket: string;
   readonly controlStream: string;
   readonly controlKeyFilter: string;
+  /** Subject of a key of the control bucket. */
   controlKey(key: string): string;
   /** Schedule entries, their states, and the leading scheduler. */
   readonly scheduleStream: string;
   readonly scheduleKeyFilter: string;
+  /** Subject of a key of the schedule bucket. */
   scheduleKey(key: string): string;
   /** Workflows: definitions and progress; see `workflow/bucket.ts`. */
   readonly workflowBucket: string;
   readonly workflowStream: string;
   readonly workflowKeyFilter: string;
+  /** Subject of a key of the workflow bucket. */
   workflowKey(key: string): string;
   /** The server republishes every stored state of a workflow here. */
   readonly workflowNoticeFilter: string;
+  /** Subject on which the states of one workflow are heard. */
   workflowNotice(id: string): string;
   /** Requests to start workflows. */
   readonly workflowStartStream: string;
   readonly workflowStartFilter: string;
+  /** Subject that a workflow to be started is published to. */
   workflowStartSubject(tenant: string | undefined, id: string): string;
+  /** Reads a subject of `workflowStartSubject`; `undefined` for any other. */
   parseWorkflowStart(subject: string): { tenant: string | undefined; id: string } | undefined;
   /** Requests to one worker, or to all. */
   workerSubject(worker: string, verb: string): string;
@@ -105,11 +121,14 @@ export interface Names {
   readonly resultBucket: string;
   readonly resultStream: string;
   readonly resultKeyFilter: string;
+  /** Subject of the record of a task. */
   resultKey(id: string): string;
   readonly resultNoticeFilter: string;
+  /** Subject on which the records of one task are heard. */
   resultNotice(id: string): string;
   /** Answered by the result responder: the record of a task of that tenant, once it has ended. */
   awaitSubject(tenant: string, id: string): string;
+  /** Reads a subject of `taskSubject`; `undefined` for any other. */
   parseTaskSubject(subject: string): TaskSubject | undefined;
 }
 

@@ -4,6 +4,7 @@ import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { RunContext, TaskContext } from './context.js';
 
+/** Runs one attempt of a task: takes the checked payload, returns the result. */
 export type Handler<Input extends z.ZodType, Output extends z.ZodType> = (
   payload: z.output<Input>,
   context: TaskContext,

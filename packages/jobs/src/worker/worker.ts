@@ -72,6 +72,7 @@ export interface Worker {
   readonly runningCount: number;
   /** Tasks at once; can be changed at any time. */
   concurrency: number;
+  /** Tasks being executed now, with their progress. */
   active(): ActiveTask[];
   /** Held for a free slot. */
   reserved(): HeldTask[];
@@ -79,6 +80,7 @@ export interface Worker {
   scheduled(): HeldTask[];
   /** Names of the tasks it can run. */
   registered(): string[];
+  /** Its heartbeat: slots, counts of finished tasks, load. */
   stats(): HeartBeat;
   /** Starts fetching. Idempotent. */
   start(): void;
