@@ -6,7 +6,7 @@ import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { spawnProgram, waitFor } from '../harness/index.js';
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 const STRATUM = 'packages/cli/bin/stratum.js';
 const ANY_PORTS = ['nats', 'nats-monitor', 'database', 'sandbox', 'api'].flatMap((part) => [
   `--${part}-port`,

@@ -1,4 +1,4 @@
-/** The TypeScript of docs/start/from-celery.md. The page shows excerpts; `from-celery.test.ts` runs all of it. */
+/** The TypeScript of docs/start/from-celery.md and from-bullmq.md, which show excerpts; `from-celery.test.ts` runs all of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   chain,
