@@ -97,7 +97,8 @@ export type { TaskContext } from './worker/context.js';
 export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
 export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
 export { createReaper, type Reaper, type ReaperOptions } from './housekeeping/reaper.js';
-export { createWorker, type Worker, type WorkerOptions } from './worker/worker.js';
+export { createWorker, type Worker } from './worker/worker.js';
+export type { WorkerOptions } from './worker/worker-config.js';
 export { fastClock, type ScheduleClock } from './schedule/clock.js';
 export {
   CATCH_UP_POLICIES,

@@ -3,18 +3,17 @@ import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Tracer } from '../telemetry/tracer.js';
 import type { z } from 'zod';
-import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
+import type { AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
 import { deadLettersOf, type DeadLetters } from './dead-letters.js';
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
+import { Resources } from '../resources/resources.js';
 import { Tracing } from '../telemetry/tracing.js';
-import { StreamAccess } from '../broker/stream-access.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
-import { WorkflowEngine } from '../workflow/engine.js';
 import { workflowsOf, type Workflows } from './workflows.js';
 import {
   composeTask,
@@ -23,9 +22,9 @@ import {
   type TaskTarget,
 } from '../message/compose-task.js';
 import { controlOf, type Control } from './control.js';
-import { TaskLookup, type StatusOptions } from '../record/lookup.js';
+import type { StatusOptions } from '../record/lookup.js';
 import { readQueueDepths, readTenantDepths, type LaneDepths, type QueueDepth } from './queue-depth.js';
-import { UniqueLocks, uniqueToken } from '../record/unique-locks.js';
+import { uniqueToken } from '../record/unique-locks.js';
 import {
   requireResult,
   resultOf,
@@ -99,36 +98,25 @@ const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
 
 /** A client of the topology's queues. Closing it leaves the connection open. */
 export function createClient(options: ClientOptions): JobsClient {
-  const { connection, topology, metrics, tracer, contracts = [] } = options;
-  const publisher = new AckMultiplexer(connection, {
-    ...options.publishing,
-    ...(metrics === undefined ? {} : { onConfirmed: (milliseconds) => metrics.confirmed(milliseconds) }),
-  });
+  const { tracer, contracts = [] } = options;
+  const resources = new Resources(options);
   const tracing = tracer === undefined ? undefined : new Tracing(tracer);
-  return Object.assign(createProducer({ connection, topology, publisher, contracts, tracing }), {
-    close: () => publisher.close(),
+  return Object.assign(createProducer({ resources, contracts, tracing }), {
+    close: () => resources.close(),
   });
 }
 
 export interface ProducerParts {
-  connection: NatsConnection;
-  topology: Topology;
-  publisher: AckMultiplexer;
-  /** Shared with its owner, where that has them, too. */
-  lookup?: TaskLookup;
-  workflows?: WorkflowEngine;
+  resources: Resources;
   contracts?: readonly TaskContract[];
   tracing?: Tracing | undefined;
 }
 
-/** A client over a publisher that somebody else owns: a worker's tasks enqueue through the worker's. */
+/** A client over resources that somebody else owns: a worker's tasks enqueue through the worker's. */
 export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> {
-  const { connection, topology, publisher, tracing, contracts = [] } = parts;
-  const lookup = parts.lookup ?? new TaskLookup(connection, topology);
-  const engine = parts.workflows ?? new WorkflowEngine({ connection, topology, publisher, lookup });
-  const revoker = new Revoker(connection, topology, publisher, lookup, engine);
-
-  const locks = new UniqueLocks(new StreamAccess(connection), topology.names, publisher);
+  const { resources, tracing, contracts = [] } = parts;
+  const { topology, publisher, lookup, locks } = resources;
+  const revoker = new Revoker(resources);
 
   const send = (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
     if (tracing === undefined) return store(target, payload, options);
@@ -172,7 +160,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
   };
 
   const publish = async (message: ComposedMessage, target: TaskTarget): Promise<Enqueued> => {
-    const limit = Math.min(topology.maxPayloadBytes, connection.info?.max_payload ?? Infinity);
+    const limit = resources.maxPayloadBytes;
     // A string has at most three UTF-8 bytes per unit, so most payloads need no count.
     if (message.body.length * 3 > limit && Buffer.byteLength(message.body) > limit) {
       throw new JobsError(
@@ -217,7 +205,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
   }
 
   return {
-    workflows: workflowsOf({ connection, topology, publisher, engine, revoker, lookup, contracts }),
+    workflows: workflowsOf({ resources, revoker, contracts }),
     enqueue,
     enqueueMany: async (contract, items) => {
       const checked = items.map((item) => ({ ...item, target: targetOf(topology, contract, item.payload) }));
@@ -243,10 +231,10 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     revoke: (id, revokeOptions) => revoker.revoke(requireToken(id, 'id'), revokeOptions),
     revokeAll: (filter, revokeOptions) => revoker.revokeAll(filter, revokeOptions),
     purge: (queue) => revoker.purge(queue),
-    control: controlOf(connection, topology, publisher),
-    deadLetters: deadLettersOf(connection, topology, publisher, engine),
-    queues: () => readQueueDepths(connection, topology),
-    waitingOf: (tenant) => readTenantDepths(connection, topology, requireToken(tenant, 'tenant')),
+    control: controlOf(resources),
+    deadLetters: deadLettersOf(resources),
+    queues: () => readQueueDepths(resources),
+    waitingOf: (tenant) => readTenantDepths(resources, requireToken(tenant, 'tenant')),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Inspects and controls workers, for `stratum inspect` and `stratum control`. */
 import { jetstreamManager } from '@nats-io/jetstream';
+import type { Resources } from '../resources/resources.js';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import {
@@ -61,15 +62,15 @@ export interface AskOptions {
 const PAUSE_MS = 100 * 365 * 86_400_000;
 const ASK_TIMEOUT_MS = 1_000;
 
-export function controlOf(
-  connection: NatsConnection,
-  topology: Topology,
-  publisher: AckMultiplexer,
-): Control {
-  return new ControlDesk(connection, topology, publisher);
+export function controlOf({
+  connection,
+  topology,
+  publisher,
+}: Pick<Resources, 'connection' | 'topology' | 'publisher'>): Control {
+  return new BrokerControl(connection, topology, publisher);
 }
 
-class ControlDesk implements Control {
+class BrokerControl implements Control {
   constructor(
     private readonly connection: NatsConnection,
     private readonly topology: Topology,

@@ -1,18 +1,15 @@
 /** Looks at dead letters, sends them back to work, or throws them away. */
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { Resources } from '../resources/resources.js';
+import type { Msg } from '@nats-io/nats-core';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { JobsError } from '../errors.js';
-import type { Topology } from '../topology/define.js';
-import { StreamAccess, storedSequence, storedSubject } from '../broker/stream-access.js';
+import { storedSequence, storedSubject } from '../broker/stream-access.js';
 import { isConflict } from '../broker/server-errors.js';
 import { carryHeaders, DeadHeader, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
 import { DEAD_REASONS, type DeadReason } from '../wire/dead-reason.js';
 import { readHistory, type FailedAttempt } from '../wire/history.js';
 import { requireToken, type Priority } from '../wire/names.js';
-import { RecordStore } from '../record/record-store.js';
 import { replayedRecord } from '../record/task-record.js';
-import type { WorkflowEngine } from '../workflow/engine.js';
 
 export interface DeadLetter {
   /** The task's id. */
@@ -71,13 +68,8 @@ export interface DeadLetters {
 
 const PAGE = 100;
 
-export function deadLettersOf(
-  connection: NatsConnection,
-  topology: Topology,
-  publisher: AckMultiplexer,
-  workflows: Pick<WorkflowEngine, 'stepReplayed'>,
-): DeadLetters {
-  return new DeadLetterBox(new StreamAccess(connection), topology, publisher, workflows);
+export function deadLettersOf(resources: Resources): DeadLetters {
+  return new DeadLetterBox(resources);
 }
 
 interface StoredLetter {
@@ -86,16 +78,7 @@ interface StoredLetter {
 }
 
 class DeadLetterBox implements DeadLetters {
-  private readonly records: RecordStore;
-
-  constructor(
-    private readonly streams: StreamAccess,
-    private readonly topology: Topology,
-    private readonly publisher: AckMultiplexer,
-    private readonly workflows: Pick<WorkflowEngine, 'stepReplayed'>,
-  ) {
-    this.records = new RecordStore(publisher, streams, topology.names);
-  }
+  constructor(private readonly resources: Resources) {}
 
   async list({ limit = PAGE, ...filter }: DeadLetterFilter & { limit?: number } = {}): Promise<DeadLetter[]> {
     const found: DeadLetter[] = [];
@@ -138,29 +121,33 @@ class DeadLetterBox implements DeadLetters {
   async discard(id: string): Promise<boolean> {
     const stored = await this.find(id);
     return (
-      stored !== undefined && this.streams.delete(this.topology.names.deadStream, stored.letter.sequence)
+      stored !== undefined &&
+      this.resources.streams.delete(this.resources.topology.names.deadStream, stored.letter.sequence)
     );
   }
 
   private async find(id: string): Promise<StoredLetter | undefined> {
-    const { names } = this.topology;
-    const message = await this.streams.get(names.deadStream, {
+    const { names } = this.resources;
+    const message = await this.resources.streams.get(names.deadStream, {
       last_by_subj: names.deadById(requireToken(id, 'id')),
     });
     return message && toLetter(message);
   }
 
   private async lastSequence(): Promise<number | undefined> {
-    const { names } = this.topology;
-    const last = await this.streams.get(names.deadStream, { last_by_subj: names.deadFilter });
+    const { names } = this.resources;
+    const last = await this.resources.streams.get(names.deadStream, { last_by_subj: names.deadFilter });
     return last && storedSequence(last);
   }
 
   private async *matching({ after = 0, ...filter }: DeadLetterFilter): AsyncGenerator<StoredLetter> {
-    const { names } = this.topology;
+    const { names } = this.resources;
     const subject = names.deadSubject(filter.queue ?? '*', filter.task ?? '*', '*');
     for (let sequence = after + 1; ; sequence++) {
-      const message = await this.streams.get(names.deadStream, { seq: sequence, next_by_subj: subject });
+      const message = await this.resources.streams.get(names.deadStream, {
+        seq: sequence,
+        next_by_subj: subject,
+      });
       if (message === undefined) return;
       sequence = storedSequence(message);
       const stored = toLetter(message);
@@ -170,7 +157,7 @@ class DeadLetterBox implements DeadLetters {
 
   /** Publish the task → reset its record → remove the letter: whoever dies in between, the task's next start removes the letter. */
   private async send({ letter, message }: StoredLetter, options: ReplayOptions): Promise<void> {
-    const { names } = this.topology;
+    const { names } = this.resources;
     const subject = message.headers?.get(DeadHeader.Subject) ?? '';
     const parsed = names.parseTaskSubject(subject);
     if (parsed === undefined) {
@@ -194,24 +181,27 @@ class DeadLetterBox implements DeadLetters {
     headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
     const body = options.payload === undefined ? message.data : JSON.stringify(options.payload);
     try {
-      await this.publisher.publish(subject, body, { headers });
+      await this.resources.publisher.publish(subject, body, { headers });
     } catch (error) {
       const earlier = await this.earlierReplay(error, letter);
       if (earlier === undefined) throw error;
       enqueuedAt = earlier;
     }
     // Unless the task has started meanwhile: then its record is further.
-    await this.records.replace(letter.id, (standing) => standing && replayedRecord(standing, enqueuedAt));
+    await this.resources.records.replace(
+      letter.id,
+      (standing) => standing && replayedRecord(standing, enqueuedAt),
+    );
     const { workflow } = readTaskHeaders(headers);
-    if (workflow !== undefined) await this.workflows.stepReplayed(workflow, letter.id);
-    await this.streams.delete(names.deadStream, letter.sequence);
+    if (workflow !== undefined) await this.resources.workflows.stepReplayed(workflow, letter.id);
+    await this.resources.streams.delete(names.deadStream, letter.sequence);
   }
 
   /** When an earlier replay of this very letter, cut short after its publish, enqueued the task. */
   private async earlierReplay(error: unknown, letter: DeadLetter): Promise<string | undefined> {
     if (!isConflict(error)) return undefined;
-    const { names } = this.topology;
-    const queued = await this.streams.get(names.queueStream(letter.queue), {
+    const { names } = this.resources;
+    const queued = await this.resources.streams.get(names.queueStream(letter.queue), {
       seq: 1,
       next_by_subj: names.taskById(letter.queue, letter.id),
     });

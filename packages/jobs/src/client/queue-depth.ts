@@ -1,8 +1,8 @@
 /** Depth of queues. */
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/nats-core';
 import type { Topology } from '../topology/define.js';
-import { StreamAccess } from '../broker/stream-access.js';
+import type { Resources } from '../resources/resources.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
 import { PRIORITIES, type Priority } from '../wire/names.js';
 
@@ -39,18 +39,17 @@ interface LaneDepth {
 }
 
 /** Reads the server's own figures. Meant for people and dashboards, not for a hot path. */
-export async function readQueueDepths(connection: NatsConnection, topology: Topology): Promise<QueueDepth[]> {
+export async function readQueueDepths({ connection, topology, streams }: Resources): Promise<QueueDepth[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  const streams = new StreamAccess(connection);
   return Promise.all(topology.queues.map(({ name }) => readQueue(manager, streams, topology, name)));
 }
 
 /** Number of a tenant's tasks in each queue. Running tasks count as well, because the broker keeps them until they end. */
 export async function readTenantDepths(
-  connection: NatsConnection,
-  { names, queues }: Topology,
+  { connection, topology }: Resources,
   tenant: string,
 ): Promise<Record<string, LaneDepths>> {
+  const { names, queues } = topology;
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const depths = await Promise.all(
     queues.map(async ({ name }): Promise<[string, LaneDepths]> => {

@@ -3,24 +3,20 @@
  * handed to a worker is removed from its stream. What a worker holds is left to the worker, which has read the note, or to the
  * next one, if that worker is lost.
  */
+import type { Resources } from '../resources/resources.js';
 import { randomUUID } from 'node:crypto';
 import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
-import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
+import { headers as newHeaders } from '@nats-io/nats-core';
 import { controlKeys, type TaskFilter } from '../control/entries.js';
 import { matchesFilter } from '../control/revocations.js';
-import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { JobsError } from '../errors.js';
 import { eachLimited } from '../broker/each-limited.js';
 import { eventOf } from '../record/event-publisher.js';
-import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
-import { StreamAccess, storedSequence } from '../broker/stream-access.js';
+import { storedSequence } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
 import { PRIORITIES, type TaskSubject } from '../wire/names.js';
 import { isFinal } from '../wire/record.js';
-import type { WorkflowEngine } from '../workflow/engine.js';
-import type { TaskLookup } from '../record/lookup.js';
-import { RecordStore } from '../record/record-store.js';
 import { readQueuedTask, readStoredTask, revokedRecord, type QueuedTask } from '../record/task-record.js';
 
 export interface RevokeOptions {
@@ -43,23 +39,10 @@ interface Waiting {
 type DeliveredSequences = Record<TaskSubject['priority'], number>;
 
 export class Revoker {
-  private readonly streams: StreamAccess;
-  private readonly records: RecordStore;
-
-  constructor(
-    private readonly connection: NatsConnection,
-    private readonly topology: Topology,
-    private readonly publisher: AckMultiplexer,
-    private readonly lookup: TaskLookup,
-    /** Told of the steps that end here. */
-    private readonly workflows: Pick<WorkflowEngine, 'stepEnded'>,
-  ) {
-    this.streams = new StreamAccess(connection);
-    this.records = new RecordStore(publisher, this.streams, topology.names);
-  }
+  constructor(private readonly resources: Resources) {}
 
   async revoke(id: string, { terminate = false }: RevokeOptions = {}): Promise<RevokeResult> {
-    const found = await this.lookup.status(id);
+    const found = await this.resources.lookup.status(id);
     if (found === undefined) return 'unknown';
     if (isFinal(found.state)) return 'ended';
     await this.note(controlKeys.revokeTask(id), { id, terminate });
@@ -76,14 +59,14 @@ export class Revoker {
         'Name a queue, a task or a tenant: revoking everything at once is not offered.',
       );
     }
-    if (filter.queue !== undefined) this.topology.queue(filter.queue);
+    if (filter.queue !== undefined) this.resources.topology.queue(filter.queue);
     await this.note(controlKeys.revokeAll(randomUUID()), { ...filter, terminate });
     return this.removeWaiting(filter);
   }
 
   /** Removes what waits in a queue, now or for later, without a note: what workers hold goes on. */
   async purge(queue: string): Promise<number> {
-    return this.removeWaiting({ queue: this.topology.queue(queue).name });
+    return this.removeWaiting({ queue: this.resources.topology.queue(queue).name });
   }
 
   /** Removes those of the tasks that no worker has been given. Somebody has left a note for the others. */
@@ -101,7 +84,7 @@ export class Revoker {
   }
 
   private async removeWaiting(filter: TaskFilter): Promise<number> {
-    const queues = this.topology.queues.filter(
+    const queues = this.resources.topology.queues.filter(
       ({ name }) => filter.queue === undefined || filter.queue === name,
     );
     let removed = 0;
@@ -123,7 +106,7 @@ export class Revoker {
 
   /** Messages that no worker has been given. */
   private async *waitingTasks(queue: string, filter: TaskFilter): AsyncGenerator<Waiting> {
-    const { names } = this.topology;
+    const { names } = this.resources;
     const stream = names.queueStream(queue);
     const delivered = await this.deliveredSequences(queue);
     const pattern = names.taskSubject({
@@ -137,11 +120,11 @@ export class Revoker {
       const task = readQueuedTask(names, { subject, headers: header, storedAt: time });
       return task && { stream, sequence: seq, task };
     };
-    for await (const message of scanStream(this.connection, stream, pattern)) {
+    for await (const message of scanStream(this.resources.connection, stream, pattern)) {
       const waiting = read(message);
       if (waiting !== undefined && message.seq > delivered[waiting.task.subject.priority]) yield waiting;
     }
-    for await (const message of scanStream(this.connection, stream, names.delayedFilter(queue))) {
+    for await (const message of scanStream(this.resources.connection, stream, names.delayedFilter(queue))) {
       const waiting = read(message);
       if (waiting !== undefined && matchesFilter(filter, waiting.task.subject)) yield waiting;
     }
@@ -152,11 +135,14 @@ export class Revoker {
     id: string,
     deliveredOf: () => Promise<DeliveredSequences>,
   ): Promise<Waiting | undefined> {
-    const { names } = this.topology;
+    const { names } = this.resources;
     const stream = names.queueStream(queue);
-    const delayed = await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
+    const delayed = await this.resources.streams.get(stream, {
+      last_by_subj: names.delayedSubject(queue, id),
+    });
     const message =
-      delayed ?? (await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) }));
+      delayed ??
+      (await this.resources.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) }));
     const task = message && readStoredTask(names, message);
     if (message === undefined || task === undefined) return undefined;
     const sequence = storedSequence(message);
@@ -166,8 +152,8 @@ export class Revoker {
 
   /** Up to which sequence each lane has handed its messages out. */
   private async deliveredSequences(queue: string): Promise<DeliveredSequences> {
-    const { names } = this.topology;
-    const manager = await jetstreamManager(this.connection, { checkAPI: false });
+    const { names } = this.resources;
+    const manager = await jetstreamManager(this.resources.connection, { checkAPI: false });
     const [high = 0, normal = 0, low = 0] = await Promise.all(
       PRIORITIES.map(async (priority) => {
         const info = await manager.consumers.info(
@@ -185,24 +171,28 @@ export class Revoker {
    * meanwhile.
    */
   private async remove({ stream, sequence, task }: Waiting): Promise<boolean> {
-    const { names } = this.topology;
+    const { names } = this.resources;
     const { id } = task.subject;
-    const result = await this.records.replace(id, (standing) => revokedRecord(task, standing));
+    const result = await this.resources.records.replace(id, (standing) => revokedRecord(task, standing));
     if ('kept' in result) return false;
     const { written } = result;
-    await this.streams.delete(stream, sequence);
-    await this.publisher.publish(
+    await this.resources.streams.delete(stream, sequence);
+    await this.resources.publisher.publish(
       names.eventSubject(written.queue, written.task, written.state),
       JSON.stringify(eventOf(written)),
     );
     const { workflow } = task.headers;
-    if (workflow !== undefined) await this.workflows.stepEnded(workflow, written);
+    if (workflow !== undefined) await this.resources.workflows.stepEnded(workflow, written);
     return true;
   }
 
   private async note(key: string, entry: object): Promise<void> {
     const headers = newHeaders();
     headers.set(ServerHeader.Ttl, `${DAY_SECONDS}s`);
-    await this.publisher.publish(this.topology.names.controlKey(key), JSON.stringify(entry), { headers });
+    await this.resources.publisher.publish(
+      this.resources.topology.names.controlKey(key),
+      JSON.stringify(entry),
+      { headers },
+    );
   }
 }

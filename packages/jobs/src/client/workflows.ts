@@ -1,11 +1,8 @@
 /** The client's workflow operations. */
-import type { NatsConnection } from '@nats-io/nats-core';
-import type { TaskLookup } from '../record/lookup.js';
 import type { Revoker } from './revoke.js';
-import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { JobsError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
-import type { Topology } from '../topology/define.js';
+import type { Resources } from '../resources/resources.js';
 import { requireToken } from '../wire/names.js';
 import { cancelWorkflow, type CancelResult } from './cancel-workflow.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
@@ -39,20 +36,16 @@ export interface Workflows {
 }
 
 export interface WorkflowsParts {
-  connection: NatsConnection;
-  topology: Topology;
-  publisher: AckMultiplexer;
-  engine: WorkflowEngine;
+  resources: Resources;
   revoker: Revoker;
-  lookup: TaskLookup;
   contracts: readonly TaskContract[];
 }
 
 const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
 
 export function workflowsOf(parts: WorkflowsParts): Workflows {
-  const { connection, topology, engine, lookup, contracts } = parts;
-  const { names } = topology;
+  const { resources, revoker, contracts } = parts;
+  const { connection, topology, names, lookup, publisher, workflows: engine } = resources;
   const starter = new WorkflowStarter(connection, topology, engine, contracts);
   const looking = new WorkflowLookup(connection, names, engine, lookup);
   return {
@@ -60,7 +53,8 @@ export function workflowsOf(parts: WorkflowsParts): Workflows {
     get: (id) => looking.view(requireToken(id, 'id')),
     result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal } = {}) =>
       looking.outcome(requireToken(id, 'id'), timeoutMs, signal),
-    cancel: (id, options) => cancelWorkflow({ ...parts, names }, requireToken(id, 'id'), options),
+    cancel: (id, options) =>
+      cancelWorkflow({ engine, revoker, publisher, names }, requireToken(id, 'id'), options),
     list: (options) => listWorkflows({ connection, names, engine }, options),
     previous: (id, node) => previousResult(engine, requireToken(id, 'id'), node),
   };

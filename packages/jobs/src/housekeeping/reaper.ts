@@ -9,13 +9,9 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
-import { TaskLookup } from '../record/lookup.js';
-import { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { DeadLettering } from '../record/dead-lettering.js';
-import { EventPublisher } from '../record/event-publisher.js';
-import { OtherMessages } from '../record/other-messages.js';
+import { Resources } from '../resources/resources.js';
 import { compareAttempts, type AttemptPosition } from '../record/precedence.js';
-import { RecordSlot, RecordStore } from '../record/record-store.js';
+import { RecordSlot } from '../record/record-store.js';
 import {
   lostRecord,
   positionOf,
@@ -25,9 +21,8 @@ import {
 } from '../record/task-record.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
-import { StreamAccess, storedSubject } from '../broker/stream-access.js';
+import { storedSubject } from '../broker/stream-access.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
-import { WorkflowEngine } from '../workflow/engine.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { StreamConsumer } from '../broker/pull/stream-consumer.js';
 
@@ -64,13 +59,7 @@ export function createReaper(options: ReaperOptions): Reaper {
 
 class AdvisoryReaper implements Reaper {
   private readonly logger: Logger;
-  private readonly publisher: AckMultiplexer;
-  private readonly events: EventPublisher;
-  private readonly records: RecordStore;
-  private readonly letters: DeadLettering;
-  private readonly messages: OtherMessages;
-  private readonly streams: StreamAccess;
-  private readonly workflows: WorkflowEngine;
+  private readonly resources: Resources;
   private readonly advisories: StreamConsumer;
   private stopping: Promise<void> | undefined;
 
@@ -78,15 +67,8 @@ class AdvisoryReaper implements Reaper {
     const { connection, topology } = options;
     const { names } = topology;
     this.logger = (options.logger ?? standardErrorLogger()).child({ part: 'reaper' });
-    this.publisher = new AckMultiplexer(connection);
-    this.events = new EventPublisher(connection, names, this.logger);
-    this.streams = new StreamAccess(connection);
-    this.records = new RecordStore(this.publisher, this.streams, names);
-    this.letters = new DeadLettering(this.publisher, this.streams, names);
-    this.messages = new OtherMessages(this.streams, names);
-    const { publisher, logger } = this;
-    const lookup = new TaskLookup(connection, topology);
-    this.workflows = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
+    const { logger } = this;
+    this.resources = new Resources({ connection, topology, logger });
     this.advisories = new StreamConsumer({
       connection,
       stream: names.advisoryStream,
@@ -111,7 +93,7 @@ class AdvisoryReaper implements Reaper {
 
   private async shutDown(): Promise<void> {
     await this.advisories.stop();
-    await Promise.all([this.events.close(), this.publisher.close()]);
+    await this.resources.close();
   }
 
   private async handle(message: PulledMessage): Promise<void> {
@@ -127,7 +109,7 @@ class AdvisoryReaper implements Reaper {
 
   private async bury({ stream, stream_seq: sequence, deliveries }: Advisory): Promise<void> {
     const { names } = this.options.topology;
-    const message = await this.streams.get(stream, { seq: sequence });
+    const message = await this.resources.streams.get(stream, { seq: sequence });
     const task = message && readStoredTask(names, message);
     // It was finished after all, or another reaper was faster.
     if (message === undefined || task === undefined) return;
@@ -136,14 +118,14 @@ class AdvisoryReaper implements Reaper {
     if (lost !== undefined) {
       const { retries } = headers;
       const error = `${WORKER_LOST}: ${lost.record.error?.message ?? ''}`;
-      await this.letters.buryOnce(
+      await this.resources.letters.buryOnce(
         { subject, replayTo: storedSubject(message), headers: message.headers, retries, enqueuedAt },
         { reason: 'worker_lost', error, worker: lost.record.worker },
         message.data,
       );
     }
     if (lost?.isOwn === true) {
-      this.events.emit(lost.record);
+      this.resources.events.emit(lost.record);
       this.options.metrics?.buried(subject.queue, subject.task, 'worker_lost');
       this.logger.error(
         { ...subject, deliveries },
@@ -151,10 +133,10 @@ class AdvisoryReaper implements Reaper {
       );
     }
     if (headers.workflow !== undefined) {
-      const end = await this.records.read(subject.id);
-      await this.workflows.catchUp(headers.workflow, subject.id, end?.record);
+      const end = await this.resources.records.read(subject.id);
+      await this.resources.workflows.catchUp(headers.workflow, subject.id, end?.record);
     }
-    await this.streams.delete(stream, sequence);
+    await this.resources.streams.delete(stream, sequence);
   }
 
   /**
@@ -168,16 +150,16 @@ class AdvisoryReaper implements Reaper {
   ): Promise<{ record: TaskRecord; isOwn: boolean } | undefined> {
     const { id } = task.subject;
     const position = positionOf(task);
-    const furthest = await this.messages.furthest(task.subject, sequence);
+    const furthest = await this.resources.messages.furthest(task.subject, sequence);
     if (furthest !== undefined && compareAttempts(furthest, position) > 0) {
-      const stored = await this.records.read(id);
+      const stored = await this.resources.records.read(id);
       const isUnfinished = stored !== undefined && isLoss(stored.record, position);
       return isUnfinished ? { record: stored.record, isOwn: false } : undefined;
     }
     const slot = new RecordSlot();
     for (;;) {
       const lost = (standing: TaskRecord | undefined): TaskRecord => lostRecord(task, deliveries, standing);
-      const result = await this.records.replace(id, lost, slot);
+      const result = await this.resources.records.replace(id, lost, slot);
       if ('written' in result) return { record: result.written, isOwn: true };
       const { record, sequence: kept } = result.kept;
       if (isLoss(record, position)) return { record, isOwn: false };

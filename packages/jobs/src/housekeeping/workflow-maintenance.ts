@@ -4,14 +4,12 @@
  */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
-import { TaskLookup } from '../record/lookup.js';
-import { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { Resources } from '../resources/resources.js';
 import { InvalidWorkflowError, JobsError, type WorkflowProblem } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import { WORKFLOW_START_CONSUMER, type Topology } from '../topology/define.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { StreamConsumer } from '../broker/pull/stream-consumer.js';
-import { WorkflowEngine } from '../workflow/engine.js';
 import { WorkflowRounds } from './workflow-rounds.js';
 import { WorkflowStarter } from '../workflow/start.js';
 
@@ -44,7 +42,7 @@ export function createWorkflowMaintenance(options: WorkflowMaintenanceOptions): 
 
 class WorkflowMaintainer implements WorkflowMaintenance {
   private readonly logger: Logger;
-  private readonly publisher: AckMultiplexer;
+  private readonly resources: Resources;
   private readonly starter: WorkflowStarter;
   private readonly rounds: WorkflowRounds;
   private readonly starts: StreamConsumer;
@@ -53,16 +51,10 @@ class WorkflowMaintainer implements WorkflowMaintenance {
   constructor(private readonly options: WorkflowMaintenanceOptions) {
     const { connection, topology, contracts = [], roundMs = DEFAULT_ROUND_MS } = options;
     const logger = (options.logger ?? standardErrorLogger()).child({ part: 'workflow-maintenance' });
-    const publisher = new AckMultiplexer(connection);
-    const lookup = new TaskLookup(connection, topology);
-    const engine = new WorkflowEngine({ connection, topology, publisher, lookup, logger });
     this.logger = logger;
-    this.publisher = publisher;
-    this.starter = new WorkflowStarter(connection, topology, engine, contracts);
-    this.rounds = new WorkflowRounds(
-      { connection, topology, engine, lookup, starter: this.starter, logger },
-      roundMs,
-    );
+    this.resources = new Resources({ connection, topology, logger });
+    this.starter = new WorkflowStarter(connection, topology, this.resources.workflows, contracts);
+    this.rounds = new WorkflowRounds({ resources: this.resources, starter: this.starter, logger }, roundMs);
     this.starts = new StreamConsumer({
       connection,
       stream: topology.names.workflowStartStream,
@@ -87,7 +79,7 @@ class WorkflowMaintainer implements WorkflowMaintenance {
 
   private async shutDown(): Promise<void> {
     await Promise.all([this.starts.stop(), this.rounds.stop()]);
-    await this.publisher.close();
+    await this.resources.close();
   }
 
   private async startPublished(message: PulledMessage): Promise<void> {

@@ -1,22 +1,16 @@
 /** The rounds of workflow maintenance: which workflows are stuck, which have expired. */
-import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '../telemetry/logger.js';
-import type { TaskLookup } from '../record/lookup.js';
+import type { Resources } from '../resources/resources.js';
 import { eachLimited } from '../broker/each-limited.js';
-import type { Topology } from '../topology/define.js';
-import { StreamAccess, storedSequence } from '../broker/stream-access.js';
+import { storedSequence } from '../broker/stream-access.js';
 import { workflowKeys } from '../workflow/bucket.js';
-import type { WorkflowEngine } from '../workflow/engine.js';
 import { BackgroundLoop } from './background-loop.js';
 import { reconcile } from '../workflow/reconcile.js';
 import type { WorkflowStarter } from '../workflow/start.js';
 import { workflowSummarySchema } from '../workflow/view.js';
 
 export interface RoundsParts {
-  connection: NatsConnection;
-  topology: Topology;
-  engine: WorkflowEngine;
-  lookup: TaskLookup;
+  resources: Resources;
   starter: WorkflowStarter;
   logger: Logger;
 }
@@ -37,7 +31,6 @@ const ABANDONED_MS = 3_600_000;
 const EXPIRE_EVERY = 40;
 
 export class WorkflowRounds {
-  private readonly streams: StreamAccess;
   private readonly sightings = new Map<string, Sighting>();
   private readonly loop: BackgroundLoop;
   private round = 0;
@@ -46,7 +39,6 @@ export class WorkflowRounds {
     private readonly parts: RoundsParts,
     everyMs: number,
   ) {
-    this.streams = new StreamAccess(parts.connection);
     this.loop = new BackgroundLoop({
       everyMs,
       run: (signal) => this.runRound(signal),
@@ -73,7 +65,8 @@ export class WorkflowRounds {
   }
 
   private async lookAround(signal: AbortSignal): Promise<void> {
-    const { engine, logger } = this.parts;
+    const { resources, logger } = this.parts;
+    const { workflows: engine } = resources;
     const active = new Map<string, Date>();
     for await (const { subject, time } of engine.bucket.scan(workflowKeys.active('*')))
       active.set(subject.slice(subject.lastIndexOf('.') + 1), time);
@@ -104,7 +97,8 @@ export class WorkflowRounds {
   private async lookInto(id: string, since: Date): Promise<void> {
     const last = this.sightings.get(id);
     if (last === undefined) return;
-    const { engine, starter, logger } = this.parts;
+    const { resources, starter, logger } = this.parts;
+    const { workflows: engine, lookup, streams, names } = resources;
     const stored = await engine.runs.manifest(id);
     const state = await engine.states.read(id);
     const isOver = state?.state === 'SUCCESS' || state?.state === 'REVOKED';
@@ -114,8 +108,7 @@ export class WorkflowRounds {
     if (state === undefined && !(await starter.goOn(stored.manifest))) return this.discardParts(id, since);
     const run = await engine.runs.load(id);
     if (run === undefined) return;
-    const { topology, lookup } = this.parts;
-    const parts = { engine, lookup, streams: this.streams, names: topology.names };
+    const parts = { engine, lookup, streams, names };
     const { moved, open, missing } = await reconcile(parts, run, last.missing);
     if (moved) logger.warn({ workflow: id }, 'a workflow stood still and was moved on');
     if (open === 0 && state?.state === 'FAILURE') return engine.bucket.remove(workflowKeys.active(id));
@@ -134,10 +127,10 @@ export class WorkflowRounds {
   }
 
   private async newestKey(id: string): Promise<number> {
-    const { names } = this.parts.topology;
+    const { names, streams } = this.parts.resources;
     const found = await Promise.all(
       [workflowKeys.end(id, '*'), workflowKeys.entry(id, '*'), workflowKeys.state(id)].map((key) =>
-        this.streams.get(names.workflowStream, { last_by_subj: names.workflowKey(key) }),
+        streams.get(names.workflowStream, { last_by_subj: names.workflowKey(key) }),
       ),
     );
     return Math.max(0, ...found.map((message) => (message === undefined ? 0 : storedSequence(message))));
@@ -145,7 +138,8 @@ export class WorkflowRounds {
 
   /** Keys of the state stand in the order in which they were last written. */
   private async removeExpired(): Promise<void> {
-    const { engine, topology, logger } = this.parts;
+    const { resources, logger } = this.parts;
+    const { topology, workflows: engine } = resources;
     const now = Date.now();
     const expired: string[] = [];
     for await (const message of engine.bucket.scan(workflowKeys.state('*'))) {
@@ -161,6 +155,6 @@ export class WorkflowRounds {
   }
 
   private async removeAll(id: string): Promise<void> {
-    for (const pattern of workflowKeys.all(id)) await this.parts.engine.bucket.remove(pattern);
+    for (const pattern of workflowKeys.all(id)) await this.parts.resources.workflows.bucket.remove(pattern);
   }
 }

@@ -4,27 +4,21 @@
  *
  * Delivery is at least once: an event whose acknowledgement was lost is sent again.
  */
-import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '../telemetry/logger.js';
-import { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { Names } from '../wire/names.js';
 import type { TaskEvent, TaskRecord } from '../wire/record.js';
 
 /** Limits of unconfirmed and of waiting events, above which the worker takes fewer tasks. */
-const WINDOW_SIZE = 2_048;
+export const EVENT_WINDOW = 2_048;
 const CONGESTED_AT = 16_384;
 
 export class EventPublisher {
-  // A separate window, so that results never wait behind events.
-  private readonly publisher: AckMultiplexer;
-
   constructor(
-    connection: NatsConnection,
+    private readonly publisher: AckMultiplexer,
     private readonly names: Names,
     private readonly logger: Logger,
-  ) {
-    this.publisher = new AckMultiplexer(connection, { windowSize: WINDOW_SIZE });
-  }
+  ) {}
 
   get congested(): boolean {
     return this.publisher.size > CONGESTED_AT;

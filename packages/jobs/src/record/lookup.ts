@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
 import { ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
-import { StreamAccess } from '../broker/stream-access.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import { readStoredTask, waitingRecord } from './task-record.js';
 
 const LOOK_AGAIN_MS = 250;
@@ -16,13 +16,12 @@ export interface StatusOptions {
 export class TaskLookup {
   /** Waiting callers, which repeat the lookup after a reconnect because they may have missed a notice. */
   private readonly waiting = new Set<() => void>();
-  private readonly streams: StreamAccess;
 
   constructor(
     private readonly connection: NatsConnection,
     private readonly topology: Topology,
+    private readonly streams: StreamAccess,
   ) {
-    this.streams = new StreamAccess(connection);
     void this.followConnection();
   }
 

@@ -12,7 +12,8 @@ import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { scanStream } from '../broker/scan.js';
-import { StreamAccess, storedSequence } from '../broker/stream-access.js';
+import type { Resources } from '../resources/resources.js';
+import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
 import { isConflict } from '../broker/server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
@@ -36,14 +37,21 @@ export interface WriteOptions {
 }
 
 export class ScheduleBucket {
+  private readonly connection: NatsConnection;
+  private readonly names: Names;
+  private readonly publisher: AckMultiplexer;
   private readonly streams: StreamAccess;
 
-  constructor(
-    private readonly connection: NatsConnection,
-    private readonly names: Names,
-    private readonly publisher: AckMultiplexer,
-  ) {
-    this.streams = new StreamAccess(connection);
+  constructor({
+    connection,
+    names,
+    publisher,
+    streams,
+  }: Pick<Resources, 'connection' | 'names' | 'publisher' | 'streams'>) {
+    this.connection = connection;
+    this.names = names;
+    this.publisher = publisher;
+    this.streams = streams;
   }
 
   async get(key: string): Promise<BucketValue | undefined> {

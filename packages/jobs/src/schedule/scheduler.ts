@@ -13,7 +13,7 @@ import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import TinyQueue from 'tinyqueue';
 import { createProducer } from '../client/client.js';
-import { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { Resources } from '../resources/resources.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Topology } from '../topology/define.js';
@@ -77,7 +77,7 @@ class BeatScheduler implements Scheduler {
   readonly name: string;
   private readonly logger: Logger;
   private readonly clock: ScheduleClock;
-  private readonly publisher: AckMultiplexer;
+  private readonly resources: Resources;
   private readonly bucket: ScheduleBucket;
   private readonly leadership: Leadership;
   private readonly stopped = new AbortController();
@@ -94,8 +94,13 @@ class BeatScheduler implements Scheduler {
         .slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`;
     this.logger = (options.logger ?? standardErrorLogger()).child({ part: 'scheduler' });
     this.clock = options.clock ?? REAL_CLOCK;
-    this.publisher = new AckMultiplexer(connection, { deadlineMs: PUBLISH_WITHIN_MS });
-    this.bucket = new ScheduleBucket(connection, topology.names, this.publisher);
+    this.resources = new Resources({
+      connection,
+      topology,
+      publishing: { deadlineMs: PUBLISH_WITHIN_MS },
+      logger: this.logger,
+    });
+    this.bucket = new ScheduleBucket(this.resources);
     this.leadership = new Leadership(this.bucket, this.name, this.logger);
   }
 
@@ -110,7 +115,7 @@ class BeatScheduler implements Scheduler {
   async stop(): Promise<void> {
     this.stopped.abort();
     await this.running;
-    await this.publisher.close();
+    await this.resources.close();
   }
 
   private async run(): Promise<void> {
@@ -132,9 +137,9 @@ class BeatScheduler implements Scheduler {
   }
 
   private async lead(lease: Lease): Promise<void> {
-    const { connection, topology, contracts, entries, metrics } = this.options;
+    const { topology, contracts, entries, metrics } = this.options;
     const book = new ScheduleBook(this.bucket, this.logger);
-    const client = createProducer({ connection, topology, publisher: this.publisher });
+    const client = createProducer({ resources: this.resources });
     const runner = new TickRunner({
       client,
       bucket: this.bucket,

@@ -1,7 +1,7 @@
 /** The schedule's client: list, add, change, pause, run and backfill entries. */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { Resources } from '../resources/resources.js';
 import { createProducer, type Enqueued } from '../client/client.js';
 import { controlOf } from '../client/control.js';
 import { JobsError } from '../errors.js';
@@ -73,16 +73,16 @@ const ATTEMPTS = 5;
 
 /** Opens the schedule of a topology, to list and change its entries. */
 export function openSchedules(options: SchedulesOptions): Schedules {
-  return new ScheduleDesk(options);
+  return new StoredSchedules(options);
 }
 
-class ScheduleDesk implements Schedules {
-  private readonly publisher: AckMultiplexer;
+class StoredSchedules implements Schedules {
+  private readonly resources: Resources;
   private readonly bucket: ScheduleBucket;
 
   constructor(private readonly options: SchedulesOptions) {
-    this.publisher = new AckMultiplexer(options.connection);
-    this.bucket = new ScheduleBucket(options.connection, options.topology.names, this.publisher);
+    this.resources = new Resources({ connection: options.connection, topology: options.topology });
+    this.bucket = new ScheduleBucket(this.resources);
   }
 
   async list(): Promise<ScheduleView[]> {
@@ -162,18 +162,12 @@ class ScheduleDesk implements Schedules {
 
   async run(name: string): Promise<Enqueued> {
     const { entry } = await this.read(name);
-    const { connection, topology } = this.options;
-    return createProducer({ connection, topology, publisher: this.publisher }).publish(
-      entry.queue,
-      entry.task,
-      entry.payload,
-      {
-        id: `run-${entry.name.slice(0, 23)}-${randomUUID()}`,
-        scheduledBy: { entry: entry.name, tick: new Date() },
-        ...(entry.priority === undefined ? {} : { priority: entry.priority }),
-        ...(entry.tenant === null ? {} : { tenant: entry.tenant }),
-      },
-    );
+    return createProducer({ resources: this.resources }).publish(entry.queue, entry.task, entry.payload, {
+      id: `run-${entry.name.slice(0, 23)}-${randomUUID()}`,
+      scheduledBy: { entry: entry.name, tick: new Date() },
+      ...(entry.priority === undefined ? {} : { priority: entry.priority }),
+      ...(entry.tenant === null ? {} : { tenant: entry.tenant }),
+    });
   }
 
   async backfill(
@@ -226,7 +220,7 @@ class ScheduleDesk implements Schedules {
   }
 
   close(): Promise<void> {
-    return this.publisher.close();
+    return this.resources.close();
   }
 
   private resolve(options: unknown): StoredEntry {
@@ -276,8 +270,7 @@ class ScheduleDesk implements Schedules {
   }
 
   private async servedQueues(): Promise<Set<string>> {
-    const { connection, topology } = this.options;
-    const workers = await controlOf(connection, topology, this.publisher).workers();
+    const workers = await controlOf(this.resources).workers();
     return new Set(
       workers.filter(({ condition }) => condition !== 'offline').flatMap(({ queues }) => queues),
     );

@@ -10,7 +10,8 @@ import { startNatsServer } from '../embedded/nats-server.js';
 import { defineTopology, type Topology, type TopologyOptions } from '../topology/define.js';
 import { reconcileTopology } from '../topology/reconcile.js';
 import type { TaskHandler } from '../worker/registry.js';
-import { createWorker, type Worker, type WorkerOptions } from '../worker/worker.js';
+import { createWorker, type Worker } from '../worker/worker.js';
+import type { WorkerOptions } from '../worker/worker-config.js';
 
 export interface TestBrokerOptions extends TopologyOptions {
   /** A nats-server program. Default: found or fetched, and cached in `cacheDir`. */

@@ -1,14 +1,21 @@
 /** One attempt at a task, as the worker that makes it knows it. */
 import type { Logger } from '../telemetry/logger.js';
 import { parseTraceContext, type TraceContext } from '../telemetry/trace-context.js';
-import type { AttemptSpan } from '../telemetry/tracing.js';
+import type { AttemptSpan, Tracing } from '../telemetry/tracing.js';
 import { TaskHeader } from '../wire/headers.js';
 import type { TaskRecord } from '../wire/record.js';
 import { RecordSlot } from '../record/record-store.js';
 import { startedRecord } from '../record/task-record.js';
 import type { Delivery } from './delivery.js';
 
-const KEEP = { ignoreResult: false, expiresMs: undefined };
+/** How a contract wants its result kept. */
+export interface ResultRetention {
+  ignoreResult: boolean;
+  /** In milliseconds. `undefined`: as long as the bucket keeps it. */
+  expiresMs: number | undefined;
+}
+
+const KEEP: ResultRetention = { ignoreResult: false, expiresMs: undefined };
 
 /**
  * Most attempts end within a moment, unwatched and unaborted; so what only some of them need (a logger, an abort signal) is
@@ -18,10 +25,9 @@ export class Attempt {
   readonly startedAt = Date.now();
   /** What it knows of the record in the bucket. */
   readonly slot: RecordSlot;
-  /** The contract's word on its result; set once the contract is known. */
-  retention: { ignoreResult: boolean; expiresMs: number | undefined } = KEEP;
-  /** Set while the attempt is traced. */
-  span: AttemptSpan | undefined;
+  /** `undefined` where attempts are not traced. */
+  readonly span: AttemptSpan | undefined;
+  private kept: ResultRetention = KEEP;
   private controller: AbortController | undefined;
   private abortReason: Error | undefined;
   private ending: AbortController | undefined;
@@ -32,6 +38,7 @@ export class Attempt {
     readonly delivery: Delivery,
     worker: string,
     private readonly workerLogger: Logger,
+    tracing?: Tracing,
   ) {
     const { headers } = delivery;
     const isFirst = delivery.message.deliveries === 1 && headers.retries === 0 && headers.snoozes === 0;
@@ -39,6 +46,16 @@ export class Attempt {
     const isNew = headers.freshId || headers.workflow !== undefined;
     this.slot = new RecordSlot(isNew && isFirst && headers.replayOf === undefined ? 0 : undefined);
     this.current = startedRecord(delivery, delivery.message.deliveries, worker, this.startedAt);
+    this.span = tracing?.startAttempt(this.current, this.traceContext);
+  }
+
+  get retention(): ResultRetention {
+    return this.kept;
+  }
+
+  /** Called once the contract is known. Until then the result is kept. */
+  retain(retention: ResultRetention): void {
+    this.kept = retention;
   }
 
   /** The task as this attempt has it: started, and in the end what became of it. */

@@ -85,7 +85,7 @@ export class Execution {
     // In a workflow the next step, or a client that waits for the whole, needs the result.
     const isUnasked = ignoreResult && headers.workflow === undefined;
     if (isUnasked || resultExpiresMs !== undefined)
-      this.attempt.retention = { ignoreResult: isUnasked, expiresMs: resultExpiresMs };
+      this.attempt.retain({ ignoreResult: isUnasked, expiresMs: resultExpiresMs });
     if (headers.expires !== undefined && headers.expires.getTime() <= Date.now()) return { kind: 'expired' };
     const earlier = await this.parts.recovery.earlierOutcome(this.attempt);
     if (earlier !== undefined) return earlier;

@@ -11,13 +11,9 @@
  *
  * The end of a workflow's step advances the workflow before the acknowledgement.
  */
-import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import type { StreamAccess } from '../broker/stream-access.js';
-import { DeadLettering } from '../record/dead-lettering.js';
-import type { EventPublisher } from '../record/event-publisher.js';
-import { OtherMessages } from '../record/other-messages.js';
+import type { Resources } from '../resources/resources.js';
 import { compareAttempts } from '../record/precedence.js';
-import type { RecordStore, StoredRecord } from '../record/record-store.js';
+import type { StoredRecord } from '../record/record-store.js';
 import {
   endedRecord,
   failedRecord,
@@ -26,38 +22,23 @@ import {
   snoozedRecord,
   succeededRecord,
 } from '../record/task-record.js';
-import type { UniqueLocks } from '../record/unique-locks.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import { appendHistory } from '../wire/history.js';
-import type { Names } from '../wire/names.js';
 import { isFinal, type TaskErrorRecord, type TaskRecord } from '../wire/record.js';
-import type { WorkflowEngine } from '../workflow/engine.js';
 import type { Attempt } from './attempt.js';
 import { NextAttempts, type Next } from './next-attempt.js';
 import type { Outcome } from './outcome.js';
 
-export interface SettlerOptions {
-  names: Names;
-  publisher: AckMultiplexer;
-  records: RecordStore;
-  events: EventPublisher;
-  streams: StreamAccess;
-  locks: UniqueLocks;
-  workflows: Pick<WorkflowEngine, 'stepEnded' | 'catchUp'>;
-  worker: string;
-  metrics: MetricsRecorder | undefined;
-}
-
 export class Settler {
-  private readonly letters: DeadLettering;
-  private readonly messages: OtherMessages;
   private readonly nextAttempts: NextAttempts;
 
-  constructor(private readonly options: SettlerOptions) {
-    const { names, publisher, streams } = options;
-    this.letters = new DeadLettering(publisher, streams, names);
-    this.messages = new OtherMessages(streams, names);
+  constructor(
+    private readonly resources: Resources,
+    private readonly worker: string,
+    private readonly metrics: MetricsRecorder | undefined,
+  ) {
+    const { names, publisher, streams } = resources;
     this.nextAttempts = new NextAttempts(names, publisher, streams);
   }
 
@@ -133,20 +114,20 @@ export class Settler {
     const record = failedRecord(attempt, failure);
     if (await this.isKeptOut(attempt, record)) return;
     const { subject, headers, enqueuedAt, message } = delivery;
-    const sequence = await this.letters.bury(
+    const sequence = await this.resources.letters.bury(
       { subject, replayTo: message.subject, headers: message.headers, retries: headers.retries, enqueuedAt },
       {
         reason,
         error: errorLine(failure),
-        worker: this.options.worker,
+        worker: this.worker,
         history: this.historyOf(attempt, record),
       },
       message.data,
     );
     const kept = await this.close(attempt, record);
     // Another worker has just ended the task.
-    if (kept !== undefined) return this.letters.withdraw(sequence, record, kept);
-    this.options.metrics?.buried(subject.queue, subject.task, reason);
+    if (kept !== undefined) return this.resources.letters.withdraw(sequence, record, kept);
+    this.metrics?.buried(subject.queue, subject.task, reason);
     attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
   }
 
@@ -161,7 +142,7 @@ export class Settler {
     return appendHistory(delivery.headers.history, {
       attempt: delivery.headers.retries + 1,
       at: new Date(startedAt).toISOString(),
-      worker: this.options.worker,
+      worker: this.worker,
       error: error === null ? '' : errorLine(error),
     });
   }
@@ -170,16 +151,16 @@ export class Settler {
     await this.catchUpWorkflow(attempt);
     attempt.logger.info({ reason: 'already_processed', duplicate }, 'task skipped');
     attempt.delivery.message.ack();
-    if (duplicate) this.options.events.emitSkipped(attempt.record);
+    if (duplicate) this.resources.events.emitSkipped(attempt.record);
   }
 
   private async handBack(attempt: Attempt): Promise<void> {
     const { delivery, slot } = attempt;
     const record = handedBackRecord(attempt.record, delivery.message.deliveries);
-    await this.options.records.write(slot, record);
+    await this.resources.records.write(slot, record);
     attempt.become(record);
     delivery.message.nak();
-    this.options.events.emit(record);
+    this.resources.events.emit(record);
     attempt.logger.info('task handed back');
   }
 
@@ -187,20 +168,20 @@ export class Settler {
   private async close(attempt: Attempt, record: TaskRecord): Promise<TaskRecord | undefined> {
     const ttlMs = isFinal(record.state) ? attempt.retention.expiresMs : undefined;
     for (;;) {
-      const kept = await this.options.records.write(attempt.slot, record, ttlMs);
+      const kept = await this.resources.records.write(attempt.slot, record, ttlMs);
       if (kept === undefined) break;
       if (await this.yieldsTo(attempt, kept)) return kept.record;
     }
     const { workflow } = attempt.delivery.headers;
     if (workflow !== undefined && isFinal(record.state))
-      await this.options.workflows.stepEnded(workflow, record);
+      await this.resources.workflows.stepEnded(workflow, record);
     this.conclude(attempt, record);
     return undefined;
   }
 
   /** A worker that was taken for lost must not send on what another one has already dealt with. */
   private async isKeptOut(attempt: Attempt, record: TaskRecord): Promise<boolean> {
-    const kept = await this.options.records.check(attempt.slot, record);
+    const kept = await this.resources.records.check(attempt.slot, record);
     return kept !== undefined && this.yieldsTo(attempt, kept);
   }
 
@@ -208,7 +189,7 @@ export class Settler {
   private async yieldsTo(attempt: Attempt, { record, sequence }: StoredRecord): Promise<boolean> {
     const { subject, message } = attempt.delivery;
     if (!isFinal(record.state)) {
-      const furthest = await this.messages.furthest(subject, message.streamSequence);
+      const furthest = await this.resources.messages.furthest(subject, message.streamSequence);
       if (furthest === undefined || compareAttempts(furthest, record) < 0) {
         attempt.slot.overruled = sequence;
         return false;
@@ -228,19 +209,19 @@ export class Settler {
   private async catchUpWorkflow({ delivery, record }: Attempt): Promise<void> {
     const { workflow } = delivery.headers;
     if (workflow === undefined) return;
-    const stored = await this.options.records.read(record.id);
-    await this.options.workflows.catchUp(workflow, record.id, stored?.record);
+    const stored = await this.resources.records.read(record.id);
+    await this.resources.workflows.catchUp(workflow, record.id, stored?.record);
   }
 
   private conclude(attempt: Attempt, record: TaskRecord): void {
     const { delivery, logger } = attempt;
     attempt.become(record);
     delivery.message.ack();
-    this.options.events.emit(record);
+    this.resources.events.emit(record);
     const { uniqueKey } = delivery.headers;
     if (uniqueKey === undefined || !isFinal(record.state)) return;
     // Not awaited: the key of an ended task is free, even without an explicit release.
-    this.options.locks.release(uniqueKey, record.id).catch((error: unknown) => {
+    this.resources.locks.release(uniqueKey, record.id).catch((error: unknown) => {
       logger.warn({ err: error }, 'the unique key was not released; it is free all the same');
     });
   }

@@ -4,8 +4,6 @@ import type { HeartBeat } from '../control/entries.js';
 import type { ServiceEndpoint } from '../control/service-protocol.js';
 import { ALL_WORKERS, type ActiveTask, type HeldTask } from '../control/worker-protocol.js';
 import type { Names } from '../wire/names.js';
-import type { Attempt } from './attempt.js';
-import type { Delivery } from './delivery.js';
 
 export interface InspectableWorker {
   readonly name: string;
@@ -46,31 +44,4 @@ export function workerEndpoints(
       return { state: 'draining' };
     }),
   ];
-}
-
-export function describeHeld({ subject, headers }: Delivery): HeldTask {
-  return {
-    id: subject.id,
-    task: subject.task,
-    queue: subject.queue,
-    tenant: subject.tenant ?? null,
-    priority: subject.priority,
-    retries: headers.retries,
-    not_before: headers.notBefore === 0 ? null : new Date(headers.notBefore).toISOString(),
-  };
-}
-
-export function describeRunning({ record, startedAt }: Attempt): ActiveTask {
-  const { id, task, queue, tenant, priority, retries, progress } = record;
-  return {
-    id,
-    task,
-    queue,
-    tenant,
-    priority,
-    retries,
-    started_at: new Date(startedAt).toISOString(),
-    runtime_ms: Date.now() - startedAt,
-    progress,
-  };
 }

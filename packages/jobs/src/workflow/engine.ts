@@ -9,15 +9,15 @@
  * their time; a step's task has a unique id and is refused while a task with that id is queued or running; workers skip ended tasks.
  */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
+import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
-import { DeadLettering } from '../record/dead-lettering.js';
+import type { DeadLettering } from '../record/dead-lettering.js';
 import type { TaskLookup } from '../record/lookup.js';
 import { hasSucceeded } from '../record/precedence.js';
-import { RecordStore } from '../record/record-store.js';
+import type { RecordStore } from '../record/record-store.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { Topology } from '../topology/define.js';
-import { StreamAccess } from '../broker/stream-access.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import type { WorkflowPointer } from '../wire/headers.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
@@ -33,8 +33,13 @@ export interface WorkflowEngineOptions {
   connection: NatsConnection;
   topology: Topology;
   publisher: AckMultiplexer;
+  streams: StreamAccess;
   lookup: Pick<TaskLookup, 'status'>;
-  logger?: Logger;
+  records: RecordStore;
+  letters: DeadLettering;
+  /** Largest payload of a task, in bytes. */
+  maxPayloadBytes: () => number;
+  logger: Logger;
 }
 
 export const entrySchema = z.object({
@@ -55,24 +60,14 @@ export class WorkflowEngine {
   /** Members of a group that end together trigger the same action. */
   private readonly entering = new Map<string, Promise<void>>();
 
-  constructor({ connection, topology, publisher, lookup, logger }: WorkflowEngineOptions) {
-    const streams = new StreamAccess(connection);
-    this.logger = logger ?? standardErrorLogger();
+  constructor({ connection, topology, publisher, streams, logger, ...parts }: WorkflowEngineOptions) {
+    this.logger = logger;
     this.bucket = new WorkflowBucket(connection, topology.names, publisher, streams);
     this.runs = new Runs(this.bucket);
     this.ends = new Ends(this.bucket);
     this.states = new WorkflowStates(this.bucket);
     this.tally = new Tally(this.bucket);
-    const maxPayloadBytes = (): number =>
-      Math.min(topology.maxPayloadBytes, connection.info?.max_payload ?? Infinity);
-    this.steps = new StepPublisher({
-      topology,
-      publisher,
-      records: new RecordStore(publisher, streams, topology.names),
-      letters: new DeadLettering(publisher, streams, topology.names),
-      lookup,
-      maxPayloadBytes,
-    });
+    this.steps = new StepPublisher({ topology, publisher, ...parts });
   }
 
   /** A step has ended. Resolves once the next steps are enqueued. */

@@ -1,0 +1,107 @@
+/**
+ * What the parts of a client, worker, scheduler or housekeeper share over its connection. Each is built here, once, and handed on; nothing
+ * else builds one.
+ */
+import type { NatsConnection } from '@nats-io/nats-core';
+import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
+import { StreamAccess } from '../broker/stream-access.js';
+import { DeadLettering } from '../record/dead-lettering.js';
+import { EVENT_WINDOW, EventPublisher } from '../record/event-publisher.js';
+import { TaskLookup } from '../record/lookup.js';
+import { OtherMessages } from '../record/other-messages.js';
+import { RecordStore } from '../record/record-store.js';
+import { UniqueLocks } from '../record/unique-locks.js';
+import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
+import type { Topology } from '../topology/define.js';
+import type { Names } from '../wire/names.js';
+import { WorkflowEngine } from '../workflow/engine.js';
+
+export interface ResourcesOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  publishing?: AckMultiplexerOptions | undefined;
+  /** Told how long each confirmation took. */
+  metrics?: MetricsRecorder | undefined;
+  /** Largest record of a task that is stored, in bytes. Default: what the server takes. */
+  maxRecordBytes?: number;
+  /** Default: warnings and errors, as lines of JSON on standard error. */
+  logger?: Logger | undefined;
+}
+
+export class Resources {
+  readonly connection: NatsConnection;
+  readonly topology: Topology;
+  readonly names: Names;
+  readonly publisher: AckMultiplexer;
+  readonly streams: StreamAccess;
+  readonly records: RecordStore;
+  readonly letters: DeadLettering;
+  readonly messages: OtherMessages;
+  readonly lookup: TaskLookup;
+  readonly locks: UniqueLocks;
+  readonly workflows: WorkflowEngine;
+  private readonly logger: Logger;
+  private eventPublisher: EventPublisher | undefined;
+
+  constructor({ connection, topology, publishing, metrics, maxRecordBytes, logger }: ResourcesOptions) {
+    const { names } = topology;
+    this.connection = connection;
+    this.topology = topology;
+    this.names = names;
+    this.logger = logger ?? standardErrorLogger();
+    const publisher = new AckMultiplexer(connection, {
+      ...publishing,
+      ...(metrics === undefined ? {} : { onConfirmed: (milliseconds) => metrics.confirmed(milliseconds) }),
+    });
+    const streams = new StreamAccess(connection);
+    const lookup = new TaskLookup(connection, topology, streams);
+    const records = new RecordStore(publisher, streams, names, () =>
+      maxRecordBytes === undefined ? Infinity : this.withinServerLimit(maxRecordBytes),
+    );
+    const letters = new DeadLettering(publisher, streams, names);
+    this.publisher = publisher;
+    this.streams = streams;
+    this.lookup = lookup;
+    this.records = records;
+    this.letters = letters;
+    this.messages = new OtherMessages(streams, names);
+    this.locks = new UniqueLocks(streams, names, publisher);
+    this.workflows = new WorkflowEngine({
+      connection,
+      topology,
+      publisher,
+      streams,
+      lookup,
+      records,
+      letters,
+      maxPayloadBytes: () => this.maxPayloadBytes,
+      logger: this.logger,
+    });
+  }
+
+  /** Built at first use: whoever emits no events needs no second window. */
+  get events(): EventPublisher {
+    // A window of their own, so that results never wait behind events.
+    this.eventPublisher ??= new EventPublisher(
+      new AckMultiplexer(this.connection, { windowSize: EVENT_WINDOW }),
+      this.names,
+      this.logger,
+    );
+    return this.eventPublisher;
+  }
+
+  /** Largest payload of a task, in bytes. */
+  get maxPayloadBytes(): number {
+    return this.withinServerLimit(this.topology.maxPayloadBytes);
+  }
+
+  /** Waits for what is being stored, then stops. The connection stays open: it is the caller's. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([this.eventPublisher?.close(), this.publisher.close()]);
+  }
+
+  private withinServerLimit(bytes: number): number {
+    return Math.min(bytes, this.connection.info?.max_payload ?? Infinity);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Which task starts when.
+ *
+ *     receive → hold until its time → wait for a slot → wait for its task's rate → run
+ */
+import type { PulledMessage } from '../broker/pull/pulled-message.js';
+import type { ControlWatch } from '../control/control-watch.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Names } from '../wire/names.js';
+import { Backlog } from './backlog.js';
+import { readDelivery, type Delivery } from './delivery.js';
+import type { Lane } from './lanes.js';
+import { RateLimiter } from './rate-limiter.js';
+import { wholeNumber, type WorkerConfig } from './worker-config.js';
+
+export interface AdmissionParts {
+  config: WorkerConfig;
+  names: Names;
+  lanes: readonly Lane[];
+  limits: Pick<ControlWatch, 'rateLimitOf' | 'workersOf'>;
+  /** Tasks being executed now. */
+  runningCount: () => number;
+  /** The events that tell of tasks cannot be sent fast enough. */
+  isCongested: () => boolean;
+  run: (delivery: Delivery) => void;
+  /** Puts the task off by this time, in milliseconds. */
+  postpone: (delivery: Delivery, delayMs: number) => void;
+  /** There may be room for more. */
+  onRoom: () => void;
+  logger: Logger;
+}
+
+/** A task whose time or turn is further away than this goes back to the broker, as a delayed one. */
+const HOLD_AT_MOST_MS = 2_000;
+
+export class Admission {
+  private readonly backlog: Backlog;
+  private readonly rateLimiter = new RateLimiter();
+  private slots: number;
+  private open = false;
+
+  constructor(private readonly parts: AdmissionParts) {
+    this.slots = parts.config.concurrency;
+    this.backlog = new Backlog(parts.lanes, () => this.startReady());
+  }
+
+  /** Whether tasks are taken on. */
+  get isOpen(): boolean {
+    return this.open;
+  }
+
+  get concurrency(): number {
+    return this.slots;
+  }
+
+  /** @throws JobsError `invalid_options` */
+  set concurrency(value: number) {
+    this.slots = wholeNumber('concurrency', value);
+    this.startReady();
+    this.parts.onRoom();
+  }
+
+  /** Messages held when the worker is full. */
+  get capacity(): number {
+    return this.slots * this.parts.config.prefetchMultiplier;
+  }
+
+  /** Messages that can be taken on now. */
+  get room(): number {
+    if (!this.open || this.parts.isCongested()) return 0;
+    return this.capacity - this.parts.runningCount() - this.backlog.size;
+  }
+
+  /** Held for a free slot; held for their time. */
+  get counts(): { ready: number; waiting: number } {
+    return { ready: this.backlog.readyCount, waiting: this.backlog.waitingCount };
+  }
+
+  held(): { ready: Delivery[]; waiting: Delivery[] } {
+    return this.backlog.held();
+  }
+
+  start(): void {
+    this.open = true;
+  }
+
+  /** Takes nothing on any more. */
+  close(): void {
+    this.open = false;
+  }
+
+  /** Hands back what has not started. */
+  clear(): void {
+    for (const { message } of this.backlog.drain()) message.nak();
+  }
+
+  receive(message: PulledMessage, lane: Lane): void {
+    const delivery = readDelivery(this.parts.names, message);
+    if (delivery === undefined) {
+      this.parts.logger.error(
+        { subject: message.subject },
+        'a message that is no task was delivered; it is left alone',
+      );
+      message.release();
+      return;
+    }
+    if (!this.open) {
+      message.nak();
+      return;
+    }
+    const { notBefore } = delivery.headers;
+    const wait = notBefore - Date.now();
+    if (wait > HOLD_AT_MOST_MS) {
+      this.parts.postpone(delivery, wait);
+      return;
+    }
+    this.backlog.add(delivery, lane, notBefore);
+    this.startReady();
+  }
+
+  /** An attempt has ended. */
+  slotFreed(): void {
+    this.startReady();
+    this.parts.onRoom();
+  }
+
+  private startReady(): void {
+    while (this.hasFreeSlot) {
+      const next = this.backlog.next();
+      if (next === undefined) return;
+      const { delivery, lane } = next;
+      const wait = this.waitForRate(delivery);
+      if (wait === 0) this.parts.run(delivery);
+      else if (wait <= HOLD_AT_MOST_MS) this.backlog.add(delivery, lane, Date.now() + wait);
+      else this.parts.postpone(delivery, wait);
+    }
+  }
+
+  private get hasFreeSlot(): boolean {
+    return this.open && this.parts.runningCount() < this.slots;
+  }
+
+  private waitForRate({ subject }: Delivery): number {
+    const limit = this.parts.limits.rateLimitOf(subject.task);
+    if (limit === undefined) return 0;
+    return this.rateLimiter.take(subject.task, limit, this.parts.limits.workersOf(subject.queue));
+  }
+}

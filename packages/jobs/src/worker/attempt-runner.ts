@@ -1,0 +1,173 @@
+/**
+ * Makes attempts, and knows which are under way.
+ *
+ *     execute → close the running record → settle → free the slot
+ */
+import type { ControlWatch } from '../control/control-watch.js';
+import type { EventPublisher } from '../record/event-publisher.js';
+import type { RecordStore } from '../record/record-store.js';
+import { RunningRecord } from '../record/running-record.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
+import type { Tracing } from '../telemetry/tracing.js';
+import { Attempt } from './attempt.js';
+import type { Delivery } from './delivery.js';
+import { Execution, type ExecutionParts } from './execute.js';
+import type { Outcome } from './outcome.js';
+import type { Settler } from './settle.js';
+
+export interface AttemptRunnerParts {
+  worker: string;
+  execution: ExecutionParts;
+  records: RecordStore;
+  settler: Settler;
+  events: EventPublisher;
+  control: Pick<ControlWatch, 'revocationOf'>;
+  tracing: Tracing | undefined;
+  metrics: MetricsRecorder | undefined;
+  /** A handler is about to run, and has to be through by `deadline`, in milliseconds since 1970. */
+  onStart: (deadline: number) => void;
+  /** An attempt has ended. */
+  onEnd: () => void;
+  logger: Logger;
+}
+
+interface Running {
+  attempt: Attempt;
+  execution: Execution;
+  record: RunningRecord;
+}
+
+export class AttemptRunner {
+  private readonly running = new Map<Delivery, Running>();
+  private readonly totals = { succeeded: 0, failed: 0, retried: 0, abandoned: 0 };
+  private whenIdle: (() => void) | undefined;
+
+  constructor(private readonly parts: AttemptRunnerParts) {}
+
+  /** Attempts under way. */
+  get count(): number {
+    return this.running.size;
+  }
+
+  /** Ended attempts by how they ended, and handlers that go on beyond their hard limit. */
+  get counts(): Readonly<Record<'succeeded' | 'failed' | 'retried' | 'abandoned', number>> {
+    return this.totals;
+  }
+
+  attempts(): Attempt[] {
+    return [...this.running.values()].map(({ attempt }) => attempt);
+  }
+
+  /** Never rejects. */
+  run(delivery: Delivery): Promise<void> {
+    return this.process(delivery, (execution) => execution.run());
+  }
+
+  /** Puts the task off instead of running it. Never rejects. */
+  postpone(delivery: Delivery, delayMs: number): Promise<void> {
+    return this.process(delivery, async () => ({ kind: 'snoozed', delayMs }));
+  }
+
+  /** Enforces time limits and writes the records of running attempts. Returns the earliest hard limit, in milliseconds since 1970. */
+  tick(now: number): number {
+    let deadline = Infinity;
+    for (const { execution, record } of this.running.values()) {
+      execution.tick(now);
+      record.tick(now);
+      deadline = Math.min(deadline, execution.earliestDeadline);
+    }
+    return deadline;
+  }
+
+  /** Ends what has been revoked. */
+  revoke(): void {
+    for (const [delivery, { execution }] of this.running) {
+      const revocation = this.revocationOf(delivery);
+      if (revocation !== undefined) execution.revoke(revocation.terminate);
+    }
+  }
+
+  /** Resolves once no attempt is under way; those that have not ended after the grace time are handed back. */
+  async drain(graceMs: number): Promise<void> {
+    if (this.running.size === 0) return;
+    const idle = new Promise<void>((resolve) => {
+      this.whenIdle = resolve;
+    });
+    const grace = setTimeout(() => {
+      for (const { execution } of this.running.values()) execution.handBack();
+    }, graceMs);
+    await idle;
+    clearTimeout(grace);
+  }
+
+  private async process(
+    delivery: Delivery,
+    execute: (execution: Execution) => Promise<Outcome>,
+  ): Promise<void> {
+    const { worker, logger, records, tracing, settler, metrics } = this.parts;
+    const attempt = new Attempt(delivery, worker, logger, tracing);
+    const record = new RunningRecord(attempt, records);
+    const execution = new Execution(attempt, this.parts.execution, {
+      onStart: () => this.announce(attempt, execution),
+      onProgress: (progress) => record.progress(progress),
+    });
+    this.running.set(delivery, { attempt, execution, record });
+    try {
+      const isRevoked = this.revocationOf(delivery) !== undefined;
+      const outcome: Outcome = isRevoked ? { kind: 'revoked' } : await execute(execution);
+      await record.close();
+      await settler.settle(attempt, outcome);
+      this.tally(attempt, execution);
+    } catch (error) {
+      attempt.logger.error(
+        { err: error },
+        'the outcome could not be stored; the task will be delivered again',
+      );
+    } finally {
+      // Without an answer, because it could not be settled, it is delivered again.
+      delivery.message.release();
+      this.running.delete(delivery);
+      attempt.span?.end(attempt.record);
+      if (execution.hasStarted) metrics?.finished(attempt.record);
+      this.parts.onEnd();
+      if (this.running.size === 0) this.whenIdle?.();
+    }
+  }
+
+  private announce({ record, delivery }: Attempt, { earliestDeadline }: Execution): void {
+    const { headers, message } = delivery;
+    this.parts.onStart(earliestDeadline);
+    this.parts.events.emit(record);
+    this.parts.metrics?.started(record, Math.max(headers.notBefore, message.storedAt), message.deliveries);
+  }
+
+  private tally({ record, logger }: Attempt, execution: Execution): void {
+    const { totals } = this;
+    if (record.state === 'SUCCESS') totals.succeeded++;
+    else if (record.state === 'FAILURE') totals.failed++;
+    else if (record.state === 'RETRY') totals.retried++;
+    const isAbandoned = execution.abandonedUntil(() => {
+      totals.abandoned--;
+      logger.info('an abandoned handler has ended');
+    });
+    if (!isAbandoned) return;
+    totals.abandoned++;
+    logger.warn(
+      'a handler goes on beyond its hard limit and does not listen to its signal; isolate the task',
+    );
+  }
+
+  private revocationOf({ subject, headers, enqueuedAt }: Delivery): { terminate: boolean } | undefined {
+    const { id, queue, task, tenant } = subject;
+    const { workflow } = headers;
+    return this.parts.control.revocationOf({
+      id,
+      queue,
+      task,
+      tenant,
+      enqueuedAt,
+      workflow: workflow?.workflow,
+    });
+  }
+}

@@ -1,0 +1,79 @@
+/** What a worker is created with: the options that a user passes, and the configuration that they resolve to. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { JobsError } from '../errors.js';
+import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
+import type { Tracer } from '../telemetry/tracer.js';
+import type { Topology } from '../topology/define.js';
+import type { TaskHandler } from './registry.js';
+
+export interface WorkerOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  /** Handlers of other queues are left aside, so all of a program's can be passed. */
+  handlers: readonly TaskHandler[];
+  queues: readonly string[];
+  /** Tasks at once. Default 4. */
+  concurrency?: number;
+  /** Messages held, as a multiple of the concurrency: above 1, the next ones wait in the worker. Default 1. */
+  prefetchMultiplier?: number;
+  /** How long `stop` lets running tasks go on before it hands them back, in milliseconds. Default 30,000. */
+  shutdownGraceMs?: number;
+  /** One token, unique among the workers. Default: host, process id and a random end. */
+  name?: string;
+  /** What holds for tasks whose contract does not say. */
+  defaults?: Partial<TaskDefaults>;
+  /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
+  logger?: Logger;
+  /** OpenTelemetry spans of attempts and of what they enqueue. Default: none, at no cost. */
+  tracer?: Tracer;
+  metrics?: MetricsRecorder;
+  /** Ends the process (SIGKILL) when a handler blocks the event loop beyond its hard limit. Default true. */
+  watchdog?: boolean;
+  /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */
+  onShutdownRequest?: () => void;
+}
+
+/** Every setting with its value. */
+export interface WorkerConfig {
+  readonly name: string;
+  readonly queues: readonly string[];
+  /** Tasks at once, to begin with. */
+  readonly concurrency: number;
+  readonly prefetchMultiplier: number;
+  readonly shutdownGraceMs: number;
+  readonly taskDefaults: Readonly<TaskDefaults>;
+  readonly watchdog: boolean;
+}
+
+const DEFAULT_CONCURRENCY = 4;
+const DEFAULT_SHUTDOWN_GRACE_MS = 30_000;
+
+/** @throws JobsError `invalid_options` for numbers that cannot work */
+export function resolveWorkerConfig(options: WorkerOptions): WorkerConfig {
+  return Object.freeze({
+    name: options.name ?? uniqueName(),
+    queues: Object.freeze([...options.queues]),
+    concurrency: wholeNumber('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY),
+    prefetchMultiplier: wholeNumber('prefetchMultiplier', options.prefetchMultiplier ?? 1),
+    shutdownGraceMs: options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS,
+    taskDefaults: Object.freeze({ ...TASK_DEFAULTS, ...options.defaults }),
+    watchdog: options.watchdog ?? true,
+  });
+}
+
+/** @throws JobsError `invalid_options` that names the field */
+export function wholeNumber(field: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new JobsError('invalid_options', `${field} is ${value}; it must be a whole number above 0.`, {
+    details: { field },
+  });
+}
+
+function uniqueName(): string {
+  const host = hostname().replaceAll(/[^A-Za-z0-9_-]/g, '-');
+  return `${host}-${process.pid}-${randomBytes(3).toString('hex')}`;
+}

@@ -1,0 +1,91 @@
+/** What others see of a worker: its tasks and its figures. */
+import { hostname } from 'node:os';
+import type { HeartBeat } from '../control/entries.js';
+import type { ActiveTask, HeldTask } from '../control/worker-protocol.js';
+import type { Admission } from './admission.js';
+import type { Attempt } from './attempt.js';
+import type { AttemptRunner } from './attempt-runner.js';
+import type { Delivery } from './delivery.js';
+import type { TaskHandler } from './registry.js';
+import type { WorkerConfig } from './worker-config.js';
+
+export interface WorkerViewParts {
+  config: WorkerConfig;
+  admission: Pick<Admission, 'held' | 'counts' | 'isOpen' | 'concurrency'>;
+  runner: Pick<AttemptRunner, 'attempts' | 'count' | 'counts'>;
+  registry: ReadonlyMap<string, TaskHandler>;
+}
+
+export class WorkerView {
+  private readonly startedAt = new Date().toISOString();
+
+  constructor(private readonly parts: WorkerViewParts) {}
+
+  active(): ActiveTask[] {
+    return this.parts.runner.attempts().map(describeRunning);
+  }
+
+  reserved(): HeldTask[] {
+    return this.parts.admission.held().ready.map(describeHeld);
+  }
+
+  scheduled(): HeldTask[] {
+    return this.parts.admission.held().waiting.map(describeHeld);
+  }
+
+  registered(): string[] {
+    return [...this.parts.registry.keys()].toSorted();
+  }
+
+  /** @param loopLagMs how long the event loop was blocked at most */
+  stats(loopLagMs: number): HeartBeat {
+    const { config, admission, runner } = this.parts;
+    const { ready, waiting } = admission.counts;
+    const { abandoned, succeeded, failed, retried } = runner.counts;
+    return {
+      name: config.name,
+      host: hostname(),
+      pid: process.pid,
+      queues: [...config.queues],
+      state: admission.isOpen ? 'running' : 'draining',
+      concurrency: admission.concurrency,
+      running: runner.count,
+      reserved: ready,
+      scheduled: waiting,
+      abandoned,
+      succeeded,
+      failed,
+      retried,
+      loop_lag_ms: loopLagMs,
+      started_at: this.startedAt,
+      at: new Date().toISOString(),
+    };
+  }
+}
+
+function describeHeld({ subject, headers }: Delivery): HeldTask {
+  return {
+    id: subject.id,
+    task: subject.task,
+    queue: subject.queue,
+    tenant: subject.tenant ?? null,
+    priority: subject.priority,
+    retries: headers.retries,
+    not_before: headers.notBefore === 0 ? null : new Date(headers.notBefore).toISOString(),
+  };
+}
+
+function describeRunning({ record, startedAt }: Attempt): ActiveTask {
+  const { id, task, queue, tenant, priority, retries, progress } = record;
+  return {
+    id,
+    task,
+    queue,
+    tenant,
+    priority,
+    retries,
+    started_at: new Date(startedAt).toISOString(),
+    runtime_ms: Date.now() - startedAt,
+    progress,
+  };
+}
