@@ -66,18 +66,20 @@ export class KeyValue {
   /**
    * Replaces the value by the result of `next`. Returns the new sequence, or `undefined` if `next` returns `undefined`.
    * @param next may be called several times, each time with the current value
+   * @param isUnique no other writer writes the same body, so a value equal to the one just sent is its own: only the confirmation was lost
    * @throws PublishError `publish_conflict` after too many conflicts
    */
   async change(
     key: string,
     next: (stored: StoredValue | undefined) => Replacement | undefined | Promise<Replacement | undefined>,
+    { isUnique = false }: { isUnique?: boolean } = {},
   ): Promise<number | undefined> {
     let last: Body | undefined;
     for (let tries = 0; tries < TRIES; tries++) {
       if (tries > 1) await delay(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 ** tries));
       const stored = await this.get(key);
       // The previous write was stored, and only its confirmation was lost.
-      if (stored !== undefined && last !== undefined && isSame(stored.message.data, last))
+      if (isUnique && stored !== undefined && last !== undefined && isSame(stored.message.data, last))
         return stored.sequence;
       const replacement = await next(stored);
       if (replacement === undefined) return undefined;

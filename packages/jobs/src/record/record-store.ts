@@ -1,6 +1,6 @@
 /** Reads and writes the records of tasks in the results bucket. `prevails` decides between two records. */
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { KeyValue, type StoredValue } from '../broker/key-value.js';
+import { KeyValue, type Replacement, type StoredValue } from '../broker/key-value.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { JobsError } from '../errors.js';
 import type { Names } from '../wire/names.js';
@@ -102,12 +102,14 @@ export class RecordStore {
   ): Promise<{ written: Next } | { kept: StoredRecord }> {
     let kept: StoredRecord | undefined;
     let record = next(undefined);
-    await this.bucket.change(id, (value) => {
+    const change = (value: StoredValue | undefined): Replacement | undefined => {
       const stored = toRecord(value);
       record = next(stored?.record);
       kept = stored && record && this.isKept(stored, record, slot) ? stored : undefined;
       return record === undefined || kept !== undefined ? undefined : { body: this.encode(record) };
-    });
+    };
+    // Its times make a record as good as unique.
+    await this.bucket.change(id, change, { isUnique: true });
     return kept === undefined ? { written: record } : { kept };
   }
 

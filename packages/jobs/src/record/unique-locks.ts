@@ -3,12 +3,10 @@
  * holds the holder's id. A key is free if its holder has ended or was never enqueued, so no crash leaves it locked.
  */
 import { createHash } from 'node:crypto';
-import { headers as newHeaders } from '@nats-io/nats-core';
 import { z } from 'zod';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { JobsError } from '../errors.js';
-import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
-import { isConflict } from '../broker/server-errors.js';
+import { KeyValue, type StoredValue } from '../broker/key-value.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
@@ -17,8 +15,7 @@ const lockSchema = z.object({ id: z.string(), until: z.number().nullable() });
 
 /** Time limit between acquiring the key and enqueueing the task. */
 const ENQUEUE_GRACE_MS = 70_000;
-const FREE_MARKER_TTL = '60s';
-const ATTEMPTS = 10;
+const FREE_MARKER_TTL_MS = 60_000;
 
 export interface LockRequest {
   key: string;
@@ -27,78 +24,48 @@ export interface LockRequest {
   until: number | undefined;
 }
 
+type HeldLock = z.infer<typeof lockSchema> & { sequence: number; takenAt: number };
+
 export class UniqueLocks {
-  constructor(
-    private readonly streams: StreamAccess,
-    private readonly names: Names,
-    private readonly publisher: AckMultiplexer,
-  ) {}
+  private readonly locks: KeyValue;
+
+  constructor(streams: StreamAccess, names: Names, publisher: AckMultiplexer) {
+    this.locks = new KeyValue({
+      publisher,
+      streams,
+      stream: names.lockStream,
+      subjectOf: (key) => names.lockKey(key),
+    });
+  }
 
   /** Returns the id of the task that holds the key afterwards: this one, or an earlier one. */
   async take(
-    request: LockRequest,
+    { key, id, until }: LockRequest,
     statusOf: (id: string) => Promise<TaskRecord | undefined>,
   ): Promise<string> {
-    let expected = 0;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (await this.write(request, expected)) return request.id;
-      const held = await this.read(request.key);
-      if (held?.id === request.id) return request.id;
-      if (held !== undefined && (await this.isHeld(held, statusOf))) return held.id;
-      expected = held?.sequence ?? (await this.lastSequence(request.key));
-    }
-    throw new JobsError('publish_conflict', `The unique key is being fought over; try again.`);
+    const body = JSON.stringify({ id, until: until ?? null });
+    const ttlMs = until === undefined ? undefined : until - Date.now();
+    // Most keys are free, and then nothing has to be read.
+    if ((await this.locks.put(key, body, { expected: 0, ttlMs })) !== undefined) return id;
+    let holder = id;
+    await this.locks.change(key, async (stored) => {
+      const held = stored && toLock(stored);
+      holder = held !== undefined && (await this.isHeld(held, statusOf)) ? held.id : id;
+      return held?.id === id || holder !== id ? undefined : { body, ttlMs };
+    });
+    return holder;
   }
 
   /** Releases the key if the task still holds it. */
   async release(key: string, id: string): Promise<void> {
-    const held = await this.read(key);
+    const stored = await this.locks.get(key);
+    const held = stored && toLock(stored);
     if (held?.id !== id) return;
-    const headers = newHeaders();
-    headers.set('KV-Operation', 'DEL');
-    headers.set(ServerHeader.Ttl, FREE_MARKER_TTL);
-    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(held.sequence));
-    try {
-      await this.publisher.publish(this.names.lockKey(key), '', { headers });
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-    }
-  }
-
-  private async write({ key, id, until }: LockRequest, expected: number): Promise<boolean> {
-    const headers = newHeaders();
-    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(expected));
-    if (until !== undefined) {
-      headers.set(ServerHeader.Ttl, `${Math.max(1, Math.ceil((until - Date.now()) / 1000))}s`);
-    }
-    try {
-      const body = JSON.stringify({ id, until: until ?? null });
-      await this.publisher.publish(this.names.lockKey(key), body, { headers });
-      return true;
-    } catch (error) {
-      if (isConflict(error)) return false;
-      throw error;
-    }
-  }
-
-  private async read(
-    key: string,
-  ): Promise<{ id: string; until: number | null; sequence: number; takenAt: number } | undefined> {
-    const message = await this.streams.get(this.names.lockStream, { last_by_subj: this.names.lockKey(key) });
-    if (message === undefined || message.data.length === 0) return undefined;
-    const lock = lockSchema.parse(message.json());
-    const takenAt = Date.parse(message.headers?.get(ServerHeader.TimeStamp) ?? '');
-    return { ...lock, sequence: storedSequence(message), takenAt };
-  }
-
-  /** Sequence of the marker that a release leaves, so that the next holder can replace it. */
-  private async lastSequence(key: string): Promise<number> {
-    const message = await this.streams.get(this.names.lockStream, { last_by_subj: this.names.lockKey(key) });
-    return message === undefined ? 0 : storedSequence(message);
+    await this.locks.delete(key, { expected: held.sequence, ttlMs: FREE_MARKER_TTL_MS });
   }
 
   private async isHeld(
-    { id, until, takenAt }: { id: string; until: number | null; takenAt: number },
+    { id, until, takenAt }: HeldLock,
     statusOf: (id: string) => Promise<TaskRecord | undefined>,
   ): Promise<boolean> {
     if (until !== null) return until > Date.now();
@@ -106,6 +73,13 @@ export class UniqueLocks {
     if (status === undefined) return Date.now() - takenAt < ENQUEUE_GRACE_MS;
     return !isFinal(status.state);
   }
+}
+
+/** `undefined` for the marker that a release leaves. */
+function toLock({ message, sequence }: StoredValue): HeldLock | undefined {
+  if (message.data.length === 0) return undefined;
+  const takenAt = Date.parse(message.headers?.get(ServerHeader.TimeStamp) ?? '');
+  return { ...lockSchema.parse(message.json()), sequence, takenAt };
 }
 
 /** Encodes the task's name and any text as one token of a subject. */

@@ -9,13 +9,10 @@
  */
 import { once } from 'node:events';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
-import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
-import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { scanStream } from '../broker/scan.js';
+import { KeyValue, type WriteOptions as KeyValueWriteOptions } from '../broker/key-value.js';
 import type { Resources } from '../resources/resources.js';
-import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
-import { isConflict } from '../broker/server-errors.js';
-import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 
 export interface BucketValue {
@@ -39,8 +36,7 @@ export interface WriteOptions {
 export class ScheduleBucket {
   private readonly connection: NatsConnection;
   private readonly names: Names;
-  private readonly publisher: AckMultiplexer;
-  private readonly streams: StreamAccess;
+  private readonly values: KeyValue;
 
   constructor({
     connection,
@@ -50,25 +46,36 @@ export class ScheduleBucket {
   }: Pick<Resources, 'connection' | 'names' | 'publisher' | 'streams'>) {
     this.connection = connection;
     this.names = names;
-    this.publisher = publisher;
-    this.streams = streams;
+    this.values = new KeyValue({
+      publisher,
+      streams,
+      stream: names.scheduleStream,
+      subjectOf: (key) => names.scheduleKey(key),
+    });
   }
 
   async get(key: string): Promise<BucketValue | undefined> {
-    const message = await this.streams.get(this.names.scheduleStream, {
-      last_by_subj: this.names.scheduleKey(key),
-    });
-    if (message === undefined) return undefined;
-    return { value: valueOf(message), sequence: storedSequence(message) };
+    const stored = await this.values.get(key);
+    return stored && { value: valueOf(stored.message), sequence: stored.sequence };
   }
 
   /** Returns the new sequence, or `undefined` on a conflict with `expected`. */
-  async put(key: string, value: unknown, options: WriteOptions = {}): Promise<number | undefined> {
-    return this.write(key, JSON.stringify(value), options);
+  put(key: string, value: unknown, options: WriteOptions = {}): Promise<number | undefined> {
+    return this.values.put(key, JSON.stringify(value), toWriteOptions(options));
   }
 
-  async delete(key: string, options: WriteOptions = {}): Promise<number | undefined> {
-    return this.write(key, '', options);
+  delete(key: string, options: WriteOptions = {}): Promise<number | undefined> {
+    return this.values.delete(key, toWriteOptions(options));
+  }
+
+  /**
+   * Replaces a value by what `next` returns for it, so that two concurrent changes both apply.
+   * @param next is given `undefined` where there is no value
+   */
+  async change(key: string, next: (value: unknown) => unknown): Promise<void> {
+    await this.values.change(key, (stored) => ({
+      body: JSON.stringify(next(stored && valueOf(stored.message))),
+    }));
   }
 
   /** All values under a pattern such as `entry.*`. */
@@ -119,24 +126,10 @@ export class ScheduleBucket {
     const key = message.subject.slice(this.names.scheduleKey('').length);
     return { key, value: valueOf(message), sequence: message.seq };
   }
+}
 
-  private async write(key: string, body: string, options: WriteOptions): Promise<number | undefined> {
-    const headers = newHeaders();
-    if (body === '') headers.set('KV-Operation', 'DEL');
-    if (options.expected !== undefined)
-      headers.set(ServerHeader.ExpectedLastSubjectSequence, String(options.expected));
-    if (options.ttlSeconds !== undefined) headers.set(ServerHeader.Ttl, `${options.ttlSeconds}s`);
-    try {
-      const ack = await this.publisher.publish(this.names.scheduleKey(key), body, {
-        headers,
-        ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
-      });
-      return ack.sequence;
-    } catch (error) {
-      if (isConflict(error)) return undefined;
-      throw error;
-    }
-  }
+function toWriteOptions({ ttlSeconds, ...options }: WriteOptions): KeyValueWriteOptions {
+  return { ...options, ttlMs: ttlSeconds === undefined ? undefined : ttlSeconds * 1_000 };
 }
 
 function valueOf(message: { data: Uint8Array; json(): unknown }): unknown {

@@ -69,7 +69,6 @@ export interface Schedules {
 }
 
 const MAX_BACKFILL = 5_000;
-const ATTEMPTS = 5;
 
 /** Opens the schedule of a topology, to list and change its entries. */
 export function openSchedules(options: SchedulesOptions): Schedules {
@@ -229,25 +228,14 @@ class StoredSchedules implements Schedules {
   }
 
   private async read(name: string): Promise<{ entry: StoredEntry; sequence: number }> {
-    const stored = /^[A-Za-z0-9_-]+$/.test(name) ? await this.bucket.get(`entry.${name}`) : undefined;
-    if (stored?.value !== undefined)
-      return { entry: storedEntrySchema.parse(stored.value), sequence: stored.sequence };
-    throw new JobsError('unknown_entry', `There is no schedule entry "${name}".`, {
-      details: { entry: name },
-    });
+    const stored = isToken(name) ? await this.bucket.get(`entry.${name}`) : undefined;
+    if (stored === undefined) throw unknownEntry(name);
+    return { entry: entryOf(name, stored.value), sequence: stored.sequence };
   }
 
-  /** Retries on a conflict, so that two concurrent changes both apply. */
   private async update(name: string, change: (entry: StoredEntry) => StoredEntry): Promise<void> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { entry, sequence } = await this.read(name);
-      if ((await this.bucket.put(`entry.${name}`, change(entry), { expected: sequence })) !== undefined)
-        return;
-    }
-    throw new JobsError(
-      'publish_conflict',
-      `The schedule entry "${name}" is being changed concurrently; try again.`,
-    );
+    if (!isToken(name)) throw unknownEntry(name);
+    await this.bucket.change(`entry.${name}`, (value) => change(entryOf(name, value)));
   }
 
   private view(entry: StoredEntry, state: EntryState, served: ReadonlySet<string>): ScheduleView {
@@ -275,6 +263,21 @@ class StoredSchedules implements Schedules {
       workers.filter(({ condition }) => condition !== 'offline').flatMap(({ queues }) => queues),
     );
   }
+}
+
+function isToken(name: string): boolean {
+  return /^[A-Za-z0-9_-]+$/.test(name);
+}
+
+function entryOf(name: string, value: unknown): StoredEntry {
+  if (value === undefined) throw unknownEntry(name);
+  return storedEntrySchema.parse(value);
+}
+
+function unknownEntry(name: string): JobsError {
+  return new JobsError('unknown_entry', `There is no schedule entry "${name}".`, {
+    details: { entry: name },
+  });
 }
 
 function requireRuntime({ name, source }: StoredEntry, done: string): void {

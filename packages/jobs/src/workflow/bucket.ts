@@ -14,7 +14,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { KeyValue, type StoredValue } from '../broker/key-value.js';
+import { KeyValue, type Replacement, type StoredValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import type { Names } from '../wire/names.js';
@@ -73,11 +73,13 @@ export class WorkflowBucket {
   change(
     key: string,
     next: (stored: StoredValue | undefined) => string | Uint8Array | undefined,
+    options?: { isUnique?: boolean },
   ): Promise<number | undefined> {
-    return this.values.change(key, (stored) => {
+    const change = (stored: StoredValue | undefined): Replacement | undefined => {
       const body = next(stored);
       return body === undefined ? undefined : { body };
-    });
+    };
+    return this.values.change(key, change, options);
   }
 
   /** All values under a pattern such as `end.<id>.*`, oldest first. */

@@ -1,5 +1,6 @@
 /** The state of a whole workflow: one key, changed by compare-and-set. */
 import type { TaskErrorRecord, TaskRecord } from '../wire/record.js';
+import type { StoredValue } from '../broker/key-value.js';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import { stepId, type TaskNode } from './plan.js';
 import type { Manifest } from './runs.js';
@@ -78,13 +79,15 @@ export class WorkflowStates {
     next: (state: WorkflowSummary) => WorkflowSummary | undefined,
   ): Promise<WorkflowSummary | undefined> {
     let state: WorkflowSummary | undefined;
-    await this.bucket.change(workflowKeys.state(id), (stored) => {
+    const change = (stored: StoredValue | undefined): string | undefined => {
       state = stored && workflowSummarySchema.parse(stored.message.json());
       const changed = state && next(state);
       if (changed === undefined) return undefined;
       state = changed;
       return JSON.stringify(changed);
-    });
+    };
+    // A state that is equal has the same effect, whoever wrote it.
+    await this.bucket.change(workflowKeys.state(id), change, { isUnique: true });
     return state;
   }
 }

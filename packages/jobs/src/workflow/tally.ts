@@ -3,7 +3,6 @@
  * same process during a write share the next write, and the bits of a large group are spread over several keys, so that processes seldom
  * compete for one. The cost of a member is therefore independent of the size of its group.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import type { MembersNode } from './plan.js';
 import type { Run } from './runs.js';
@@ -12,7 +11,6 @@ import type { Run } from './runs.js';
 const BITS_PER_KEY = 128;
 /** Cached keys, which need no read before the next write. */
 const KEPT = 256;
-const MAX_PAUSE_MS = 20;
 
 interface Addition {
   position: number;
@@ -94,26 +92,34 @@ export class Tally {
     size: number,
     batch: readonly Addition[],
   ): Promise<Uint8Array> {
-    for (let tries = 0; ; tries++) {
-      if (cell.bits === undefined) {
-        const stored = await this.bucket.get(key);
-        cell.bits = stored?.message.data ?? new Uint8Array(Math.ceil(size / 8));
-        cell.sequence = stored?.sequence ?? 0;
-      }
-      const bits = Uint8Array.from(cell.bits);
+    const add = (before: Uint8Array): Uint8Array => {
+      const bits = Uint8Array.from(before);
       for (const { position } of batch) setBit(bits, position);
-      if (cell.sequence > 0 && Buffer.compare(bits, cell.bits) === 0) return bits;
+      return bits;
+    };
+    if (cell.bits !== undefined) {
+      const bits = add(cell.bits);
+      if (Buffer.compare(bits, cell.bits) === 0) return bits;
       const sequence = await this.bucket.put(key, bits, cell.sequence);
-      if (sequence !== undefined) {
-        cell.bits = bits;
-        cell.sequence = sequence;
-        return bits;
-      }
-      cell.bits = undefined;
-      // A conflict with another process, or a resent write of this one.
-      if (tries > 0) await delay(Math.random() * Math.min(MAX_PAUSE_MS, 2 ** tries));
+      if (sequence !== undefined) return remember(cell, bits, sequence);
     }
+    // The bits are not cached, or another process wrote them, or this one's write was resent.
+    let bits: Uint8Array = new Uint8Array();
+    let standing = 0;
+    const written = await this.bucket.change(key, (stored) => {
+      const before = stored?.message.data ?? new Uint8Array(Math.ceil(size / 8));
+      bits = add(before);
+      standing = stored?.sequence ?? 0;
+      return standing > 0 && Buffer.compare(bits, before) === 0 ? undefined : bits;
+    });
+    return remember(cell, bits, written ?? standing);
   }
+}
+
+function remember(cell: Cell, bits: Uint8Array, sequence: number): Uint8Array {
+  cell.bits = bits;
+  cell.sequence = sequence;
+  return bits;
 }
 
 function setBit(bits: Uint8Array, position: number): void {
