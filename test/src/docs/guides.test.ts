@@ -8,13 +8,10 @@ import { LocalStack } from '../stack/local-stack.js';
 import { blocksOf, readPages, ROOT, type Block, type Page } from './page-blocks.js';
 import { runPage, syntaxProblem } from './page-shell.js';
 
-/** Pages with blocks that do not run as written yet. A page leaves this list, none enters it. */
-const REMAINING = new Set(['deploy/nats/README.md']);
 /** A stack, and some hundred programs one after the other. */
 const TIMEOUT_MS = 900_000;
 
-const written = await readPages();
-const pages = written.filter(({ name }) => !REMAINING.has(name));
+const pages = await readPages();
 const missing = await missingPrograms();
 
 /** Programs that blocks need and this machine lacks. */
@@ -145,7 +142,7 @@ test('no directive is idle', () => {
 
 test('links lead to files and headings that exist', async () => {
   const problems: string[] = [];
-  for (const { name, text } of written)
+  for (const { name, text } of pages)
     for (const [, target = '', heading] of text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
       const file = target === '' ? name : join(dirname(name), target);
       if (!existsSync(join(ROOT, file))) problems.push(`${name}: ${target}`);
