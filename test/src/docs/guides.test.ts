@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { parseAst } from 'vitest/node';
 import { isInstalled } from '../cli/stratum.js';
 import { LocalStack } from '../stack/local-stack.js';
 import { blocksOf, readPages, ROOT, type Block, type Page } from './page-blocks.js';
@@ -119,6 +120,8 @@ test('excerpts are in their files, and other languages parse', async () => {
         if (absent !== undefined) problems.push(`${name}:${line}: ${directive.file} has no "${absent}"`);
       } else if (language === 'json') {
         expect(() => JSON.parse(code), `${name}:${line}`).not.toThrow();
+      } else if ((language === 'ts' || language === 'js') && directive.kind === 'syntax') {
+        expect(() => parseAst(code, { lang: language }), `${name}:${line}`).not.toThrow();
       } else if (['ts', 'js', 'python', 'go', 'sql'].includes(language) && directive.kind !== 'syntax') {
         problems.push(`${name}:${line}: a block in ${language} is neither run nor the excerpt of a file`);
       }
