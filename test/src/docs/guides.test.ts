@@ -155,6 +155,16 @@ test('links lead to files and headings that exist', async () => {
   expect(problems).toEqual([]);
 });
 
+test('files that a page names exist', () => {
+  const path = /`((?:packages|services|test|docs|deploy|scripts)\/[\w./-]+)`/g;
+  const problems = pages.flatMap(({ name, text }) =>
+    [...text.matchAll(path)].flatMap(([, file = '']) =>
+      existsSync(join(ROOT, file)) ? [] : [`${name}: ${file}`],
+    ),
+  );
+  expect(problems).toEqual([]);
+});
+
 /** Names of headings, as GitHub makes them. */
 function headingsOf(text: string): Set<string> {
   return new Set(
