@@ -1,7 +1,7 @@
 /** The database that commands work on. */
 import { loadConfiguration, openDatabase, type ServiceRole } from '@stratum/shared';
 import type { Pool } from 'pg';
-import { localEnvironment } from './environment.js';
+import { serverEnvironment } from './environment.js';
 
 /** Thrown when PostgreSQL cannot be reached, or refuses the user. Its code is `database_unreachable`. */
 class DatabaseUnreachableError extends Error {
@@ -16,7 +16,7 @@ export async function withDatabase<T>(
   { role }: { role?: ServiceRole },
   work: (pool: Pool) => Promise<T>,
 ): Promise<T> {
-  const { DATABASE_URL: url } = loadConfiguration(['DATABASE_URL'], await localEnvironment());
+  const { DATABASE_URL: url } = loadConfiguration(['DATABASE_URL'], await serverEnvironment());
   const pool = openDatabase({ url, name: 'stratum-cli', ...(role === undefined ? {} : { role }) });
   try {
     await check(pool, url);

@@ -1,5 +1,5 @@
 /** Borderless tables that fit a width: fixed columns are never cut; flexible ones shrink, and optional ones give way. */
-import stringWidth from 'string-width';
+import { stringWidth } from './string-width.js';
 
 /** A list is one line for each item, in a column that wraps. */
 export type Cell = string | number | null | readonly string[];

@@ -11,7 +11,8 @@ import {
 } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { withDatabase } from './database-session.js';
-import { localEnvironment, withClient, type Session } from './environment.js';
+import { withClient, type Session } from './client-session.js';
+import { localEnvironment } from './environment.js';
 
 export interface TenantOptions {
   tenant: number;

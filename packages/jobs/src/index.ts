@@ -108,11 +108,11 @@ export {
   type ScheduleEntryOptions,
   type StoredEntry,
 } from './schedule/entry.js';
+export type { SchedulersView } from './schedule/schedulers.js';
 export { createScheduler, type Scheduler, type SchedulerOptions } from './schedule/scheduler.js';
 export {
   openSchedules,
   type Schedules,
-  type SchedulersView,
   type SchedulesOptions,
   type ScheduleView,
 } from './schedule/schedules.js';

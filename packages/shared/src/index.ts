@@ -7,8 +7,8 @@ export {
   publishAudit,
   type AuditEvent,
 } from './audit/audit-stream.js';
+export { ConfigurationError } from './configuration/settings.js';
 export {
-  ConfigurationError,
   loadConfiguration,
   type Configuration,
   type ConfigurationKey,

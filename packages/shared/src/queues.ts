@@ -1,6 +1,7 @@
 /** The six queues of the platform. */
-import { defineTopology, type QueueOptions, type Topology } from '@stratum/jobs';
-import type { Configuration, ConfigurationKey } from './configuration/configuration.js';
+import type { QueueOptions, Topology } from '@stratum/jobs';
+import { defineTopology } from '@stratum/jobs/monitor';
+import type { BrokerConfiguration } from './configuration/broker-settings.js';
 
 export const QUEUES = [
   { name: 'default', weight: 'normal' },
@@ -23,11 +24,11 @@ export const TOPOLOGY_SETTINGS = [
   'CUSTOMER_EVENTS_MAX_BYTES',
   'DOMAIN_EVENTS_MAX_BYTES',
   'AUDIT_MAX_BYTES',
-] as const satisfies readonly ConfigurationKey[];
+] as const satisfies readonly (keyof BrokerConfiguration)[];
 
 /** Streams, consumers and buckets of the platform, as configured. */
 export function platformTopology(
-  configuration: Pick<Configuration, (typeof TOPOLOGY_SETTINGS)[number]>,
+  configuration: Pick<BrokerConfiguration, (typeof TOPOLOGY_SETTINGS)[number]>,
 ): Topology {
   return defineTopology({
     prefix: configuration.STRATUM_PREFIX,

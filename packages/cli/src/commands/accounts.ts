@@ -18,7 +18,7 @@ import {
 import { localEnvironment } from '../environment.js';
 import { typed } from '../frame/invocation.js';
 import { readInput } from '../input-file.js';
-import { ago, flexible, printJson, printTable } from '../output.js';
+import { ago, flexible, optional, printJson, printTable } from '../output.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
 
 const SUBJECT = 'platform_account';
@@ -144,7 +144,16 @@ async function ask(accountId: string, credentials: PlatformCredentials): Promise
 
 function printAccounts(accounts: readonly AdAccount[]): void {
   printTable(
-    ['platform', 'id', flexible('name'), 'currency', 'time zone', 'state', 'synced', flexible('last error')],
+    [
+      'platform',
+      'id',
+      flexible('name'),
+      optional('currency'),
+      optional('time zone'),
+      'state',
+      'synced',
+      flexible('last error'),
+    ],
     accounts.map((account) => [
       account.platform,
       account.externalId,

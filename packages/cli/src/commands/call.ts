@@ -1,6 +1,6 @@
 import { parsePayload, type Priority } from '@stratum/jobs';
 import { payloadSchema } from '../contracts/json-schemas.js';
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
 import { followAndPrint } from '../follow.js';
 import { fieldsOf } from '../schema-view.js';

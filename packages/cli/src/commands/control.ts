@@ -1,6 +1,6 @@
 import type { Control, WorkerReply } from '@stratum/jobs';
 import { durationText } from '../duration.js';
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
 import { findTask } from '../task-contracts.js';
 import { printAnswers } from './inspect.js';

@@ -7,7 +7,7 @@ import {
 } from '@stratum/jobs';
 import { TASKS } from '@stratum/shared';
 import { progressBar } from '../progress.js';
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { ago, flexible, printFacts, printJson, printTable, styled } from '../output.js';
 
 interface FilterOptions {

@@ -1,6 +1,6 @@
 import { taskEventSchema, type TaskEvent } from '@stratum/jobs';
 import { once } from 'node:events';
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { styled } from '../output.js';
 import { STATE_COLOURS } from '../record-view.js';
 

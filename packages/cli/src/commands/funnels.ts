@@ -18,7 +18,7 @@ export async function list({ tenant, json }: TenantOptions): Promise<void> {
     console.log(`No funnels. Create one with: ${typed(`funnels save <name> <file> --tenant ${tenant}`)}`);
   else
     printTable(
-      ['id', flexible('name'), wrapped('steps'), 'computed'],
+      ['id', 'name', wrapped('steps'), 'computed'],
       funnels.map(({ id, name, definition, lastComputedAt }) => [
         String(id),
         name,

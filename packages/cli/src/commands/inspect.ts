@@ -1,5 +1,5 @@
 import type { InspectVerb, WorkerReply } from '@stratum/jobs';
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { typed } from '../frame/invocation.js';
 import { printFacts, printJson, printTable, styled } from '../output.js';
 

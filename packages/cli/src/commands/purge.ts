@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
 
 export async function purge(

@@ -1,9 +1,17 @@
 import type { QueueDepth } from '@stratum/jobs';
-import { withClient } from '../environment.js';
+import { openMonitor } from '@stratum/jobs/monitor';
+import { withBroker } from '../broker-session.js';
 import { printJson, printTable } from '../output.js';
 
 export async function queues({ json }: { json?: boolean }): Promise<void> {
-  const depths = await withClient(({ client }) => client.queues());
+  const depths = await withBroker(async (session) => {
+    const monitor = openMonitor(session);
+    try {
+      return await monitor.queues();
+    } finally {
+      await monitor.close();
+    }
+  });
   if (json) printJson(depths);
   else printQueues(depths);
 }

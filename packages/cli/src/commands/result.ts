@@ -1,4 +1,4 @@
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { followAndPrint } from '../follow.js';
 import { printFinal } from '../record-view.js';
 

@@ -1,4 +1,4 @@
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
 
 interface RevokeOptions {

@@ -9,7 +9,7 @@ import {
 } from '@stratum/shared/rules';
 import { typed } from '../frame/invocation.js';
 import { readJson } from '../input-file.js';
-import { ago, flexible, printJson, printTable, styled, wrapped } from '../output.js';
+import { ago, flexible, optional, printJson, printTable, styled, wrapped } from '../output.js';
 import { asTenant, type TenantOptions, type TenantSession } from '../tenant-session.js';
 
 interface SaveOptions extends TenantOptions {
@@ -73,7 +73,7 @@ function asRules<T>({ tenant }: TenantOptions, work: (session: TenantSession) =>
 
 function printRules(rules: readonly Rule[]): void {
   printTable(
-    [flexible('name'), 'status', 'priority', wrapped('actions'), 'evaluated', 'matched'],
+    ['name', 'status', optional('priority'), wrapped('actions'), 'evaluated', 'matched'],
     rules.map((rule) => [
       rule.name,
       rule.definition.dry_run ? `${rule.status}, dry run` : rule.status,

@@ -9,8 +9,8 @@ import {
 } from '@stratum/jobs';
 import { TASKS } from '@stratum/shared';
 import { durationText } from '../duration.js';
-import { withClient } from '../environment.js';
-import { ago, flexible, printJson, printTable, styled } from '../output.js';
+import { withClient } from '../client-session.js';
+import { ago, optional, printJson, printTable, styled, wrapped } from '../output.js';
 
 interface JsonOption {
   json?: boolean;
@@ -143,7 +143,17 @@ function printEntries(entries: readonly ScheduleView[]): void {
     return;
   }
   printTable(
-    ['entry', flexible('when'), 'queue', 'next', 'last run', 'outcome', 'runs', 'missed', flexible('notes')],
+    [
+      'entry',
+      'when',
+      optional('queue'),
+      'next',
+      'last run',
+      'outcome',
+      optional('runs'),
+      optional('missed'),
+      wrapped('notes'),
+    ],
     entries.map(
       ({ name, cron, every_ms: everyMs, time_zone: zone, queue, next, state, paused, warnings }) => [
         name,

@@ -2,7 +2,7 @@ import { computeCdpSegment } from '@stratum/shared';
 import { listSegments, saveSegment, type Segment } from '@stratum/shared/customer-data';
 import { typed } from '../frame/invocation.js';
 import { readJson } from '../input-file.js';
-import { ago, flexible, printJson, printTable } from '../output.js';
+import { ago, optional, printJson, printTable } from '../output.js';
 import { asTenant, type TenantOptions } from '../tenant-session.js';
 
 export async function list(options: TenantOptions): Promise<void> {
@@ -51,7 +51,7 @@ function read({ tenant }: TenantOptions): Promise<Segment[]> {
 
 function printSegments(segments: readonly Segment[]): void {
   printTable(
-    ['id', flexible('name'), 'profiles', 'computed', 'depends on'],
+    ['id', 'name', 'profiles', 'computed', optional('depends on')],
     segments.map((segment) => [
       String(segment.id),
       segment.name,

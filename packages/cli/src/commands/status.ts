@@ -1,7 +1,7 @@
-import { openSchedules, type SchedulersView, type WorkerView } from '@stratum/jobs';
-import { TASKS } from '@stratum/shared';
-import { withClient } from '../environment.js';
-import { ago, printJson, printTable, styled, wrapped } from '../output.js';
+import type { SchedulersView, WorkerView } from '@stratum/jobs';
+import { openMonitor } from '@stratum/jobs/monitor';
+import { withBroker } from '../broker-session.js';
+import { ago, optional, printJson, printTable, styled, wrapped } from '../output.js';
 import { typed } from '../frame/invocation.js';
 import { readRunFile } from '../stack/run-file.js';
 import { printQueues } from './queues.js';
@@ -17,16 +17,17 @@ export async function status({ json }: { json?: boolean }): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const { queues, workers, schedulers } = await withClient(async ({ client, connection, topology }) => {
-    const schedules = openSchedules({ connection, topology, contracts: TASKS });
+  const { queues, workers, schedulers } = await withBroker(async (session) => {
+    const monitor = openMonitor(session);
     try {
-      return {
-        queues: await client.queues(),
-        workers: await client.control.workers(),
-        schedulers: await schedules.schedulers(),
-      };
+      const [depths, known, view] = await Promise.all([
+        monitor.queues(),
+        monitor.workers(),
+        monitor.schedulers(),
+      ]);
+      return { queues: depths, workers: known, schedulers: view };
     } finally {
-      await schedules.close();
+      await monitor.close();
     }
   });
   if (json) {
@@ -55,7 +56,17 @@ function printWorkers(workers: readonly WorkerView[]): void {
   }
   console.log();
   printTable(
-    ['worker', 'state', wrapped('queues'), 'running', 'slots', 'done', 'failed', 'retried', 'heartbeat'],
+    [
+      'worker',
+      'state',
+      wrapped('queues'),
+      'running',
+      'slots',
+      'done',
+      'failed',
+      optional('retried'),
+      'heartbeat',
+    ],
     workers.map((worker) => [
       worker.name,
       worker.condition,

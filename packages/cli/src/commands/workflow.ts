@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { WorkflowDefinition, WorkflowState } from '@stratum/jobs';
-import { withClient } from '../environment.js';
+import { withClient } from '../client-session.js';
 import { ago, flexible, printJson, printTable } from '../output.js';
 import { printOutcome, printWorkflow } from '../workflow-view.js';
 

@@ -1,16 +1,10 @@
 /** The values that are known for an argument's or an option's name. Those of a running stack are asked for, briefly. */
-import { connectToNats, createClient, openSchedules, type JobsClient } from '@stratum/jobs';
-import {
-  loadConfiguration,
-  platformTopology,
-  QUEUES,
-  TASKS,
-  TOPOLOGY_SETTINGS,
-  type Configuration,
-} from '@stratum/shared';
+import { openSchedules } from '@stratum/jobs';
+import { openMonitor } from '@stratum/jobs/monitor';
+import { QUEUES, TASKS } from '@stratum/shared';
 import { ALL_SCOPES } from '@stratum/shared/api-keys';
 import { visible } from '../frame/frame.js';
-import { localEnvironment } from '../environment.js';
+import { withBroker, type BrokerSession } from '../broker-session.js';
 import { payloadSchema } from '../contracts/json-schemas.js';
 import { fieldsOf } from '../schema-view.js';
 import type { Candidate, CommandLine, ValueSource } from './candidates.js';
@@ -61,12 +55,7 @@ function commandsBelow({ command, operands }: CommandLine): readonly Candidate[]
   return visible(below).map((each) => ({ value: each.name(), description: each.description() }));
 }
 
-interface Asked {
-  connection: Awaited<ReturnType<typeof connectToNats>>;
-  topology: ReturnType<typeof platformTopology>;
-}
-
-async function entries({ connection, topology }: Asked): Promise<readonly Candidate[]> {
+async function entries({ connection, topology }: BrokerSession): Promise<readonly Candidate[]> {
   const schedules = openSchedules({ connection, topology, contracts: TASKS });
   try {
     return (await schedules.list()).map(({ name, task }) => ({ value: name, description: task }));
@@ -75,40 +64,25 @@ async function entries({ connection, topology }: Asked): Promise<readonly Candid
   }
 }
 
-async function workers({ connection, topology }: Asked): Promise<readonly Candidate[]> {
-  const client: JobsClient = createClient({ connection, topology });
+async function workers(session: BrokerSession): Promise<readonly Candidate[]> {
+  const monitor = openMonitor(session);
   try {
-    return (await client.control.workers()).map(({ name, queues }) => ({
+    return (await monitor.workers()).map(({ name, queues }) => ({
       value: name,
       description: queues.join(', '),
     }));
   } finally {
-    await client.close();
+    await monitor.close();
   }
 }
 
-/** Nothing where no stack answers in time: completion is no place for errors. */
-async function ask(question: (asked: Asked) => Promise<readonly Candidate[]>): Promise<readonly Candidate[]> {
+/** Empty when no stack answers in time: completion reports no errors. */
+async function ask(
+  question: (session: BrokerSession) => Promise<readonly Candidate[]>,
+): Promise<readonly Candidate[]> {
   const late = new Promise<readonly Candidate[]>((resolve) => {
     setTimeout(() => resolve([]), ANSWER_WITHIN_MS).unref();
   });
-  return Promise.race([late, answer(question).catch(() => [])]);
-}
-
-async function answer(
-  question: (asked: Asked) => Promise<readonly Candidate[]>,
-): Promise<readonly Candidate[]> {
-  const settings: Pick<Configuration, 'NATS_URL' | 'NATS_CREDS' | (typeof TOPOLOGY_SETTINGS)[number]> =
-    loadConfiguration(['NATS_URL', 'NATS_CREDS', ...TOPOLOGY_SETTINGS], await localEnvironment());
-  const connection = await connectToNats({
-    servers: settings.NATS_URL,
-    name: 'stratum-completion',
-    timeoutMs: ANSWER_WITHIN_MS,
-    ...(settings.NATS_CREDS === undefined ? {} : { credsFile: settings.NATS_CREDS }),
-  });
-  try {
-    return await question({ connection, topology: platformTopology(settings) });
-  } finally {
-    await connection.close();
-  }
+  const answer = withBroker(question, { timeoutMs: ANSWER_WITHIN_MS }).catch(() => []);
+  return Promise.race([late, answer]);
 }

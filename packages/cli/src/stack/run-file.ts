@@ -1,7 +1,7 @@
 /** `.stratum/run.json`: where everything of the running local stack listens. */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { commandLineOf } from '@stratum/jobs/embedded';
+import { commandLineOf } from '@stratum/jobs/processes';
 import { z } from 'zod';
 import { homeFolder } from './home.js';
 

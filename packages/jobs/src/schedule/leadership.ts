@@ -4,7 +4,6 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../telemetry/logger.js';
-import { z } from 'zod';
 import type { ScheduleBucket } from './bucket.js';
 
 const LEADER_KEY = 'leader';
@@ -14,9 +13,6 @@ const RENEW_MS = 1_000;
 const TRUSTED_MS = 3_500;
 const MEMBER_SECONDS = 15;
 const MEMBER_EVERY_MS = 5_000;
-
-export const leaderSchema = z.object({ name: z.string(), since: z.string() });
-export const memberSchema = z.object({ name: z.string(), started_at: z.string() });
 
 /** A held leadership. */
 export interface Lease {

@@ -18,7 +18,7 @@ import {
   type ScheduleEntryOptions,
   type StoredEntry,
 } from './entry.js';
-import { leaderSchema, memberSchema } from './leadership.js';
+import { readSchedulers, type SchedulersView } from './schedulers.js';
 import type { Backfill } from './book.js';
 
 export interface SchedulesOptions {
@@ -34,11 +34,6 @@ export interface ScheduleView extends StoredEntry {
   next: string | null;
   /** Reasons why it may not run as defined. */
   warnings: string[];
-}
-
-export interface SchedulersView {
-  leader: { name: string; since: string } | null;
-  members: { name: string; started_at: string }[];
 }
 
 export interface Schedules {
@@ -208,14 +203,8 @@ class StoredSchedules implements Schedules {
     return times;
   }
 
-  async schedulers(): Promise<SchedulersView> {
-    const members: SchedulersView['members'] = [];
-    for await (const { value } of this.bucket.list('member.*')) {
-      const member = memberSchema.safeParse(value).data;
-      if (member !== undefined) members.push(member);
-    }
-    const leader = leaderSchema.safeParse((await this.bucket.get('leader'))?.value).data ?? null;
-    return { leader, members: members.toSorted((a, b) => a.name.localeCompare(b.name)) };
+  schedulers(): Promise<SchedulersView> {
+    return readSchedulers(this.bucket);
   }
 
   close(): Promise<void> {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { defineConfig, type StratumConfig, type StratumConfigOptions } from '@stratum/jobs';
-import { ConfigurationError } from '../configuration/configuration.js';
+import { ConfigurationError } from '../configuration/settings.js';
 
 const TYPESCRIPT = new Set(['.ts', '.mts', '.cts']);
 

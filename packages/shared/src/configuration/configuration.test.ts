@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigurationError, loadConfiguration } from './configuration.js';
+import { loadConfiguration } from './configuration.js';
+import { ConfigurationError } from './settings.js';
 
 const failureOf = (
   keys: Parameters<typeof loadConfiguration>[0],

@@ -1,26 +1,10 @@
 /** Every setting of the platform, read from environment variables once at start. */
 import { z } from 'zod';
+import { brokerSettings } from './broker-settings.js';
+import { count, readSettings, seconds, url } from './settings.js';
 import { ENDPOINT_SETTINGS } from './platform-endpoints.js';
 import { PLATFORM_SETTINGS, type PlatformSetting } from '@stratum/connectors/ad-platforms';
 import { parseKeyRing } from '../credentials/key-ring.js';
-
-const url = (protocols: RegExp, example: string): z.ZodString =>
-  z.string().refine((value) => protocols.test(value), `must be a URL such as ${example}`);
-
-/** A whole number of seconds in the environment, milliseconds in the program. */
-const seconds = (byDefault: number): z.ZodType<number> =>
-  z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(byDefault)
-    .transform((value) => value * 1000);
-
-const count = (byDefault: number, max = 1_000_000, min = 1): z.ZodType<number> =>
-  z.coerce.number().int().min(min).max(max).default(byDefault);
-
-/** The size of a stream: a message and more must fit. */
-const bytes = (byDefault: number): z.ZodType<number> => count(byDefault, Number.MAX_SAFE_INTEGER, 1_048_576);
 
 /** 0: for ever. */
 const days = (byDefault: number, min: number): z.ZodType<number> =>
@@ -58,33 +42,13 @@ const commaSeparated = (): z.ZodType<string[]> =>
     );
 
 const configurationSchema = z.object({
-  /** Servers of the NATS cluster, comma-separated. */
-  NATS_URL: url(/^(nats|tls|wss?):\/\//, 'nats://127.0.0.1:4222').default('nats://127.0.0.1:4222'),
-  /** Path of a NATS credentials file. Default: none. */
-  NATS_CREDS: z.string().min(1).optional(),
+  ...brokerSettings,
   /** The PostgreSQL database; its user must be a member of the services' roles. */
   DATABASE_URL: url(/^postgres(ql)?:\/\//, 'postgres://user:password@127.0.0.1:5432/stratum'),
   /** Connections in a service's pool. Default 10. */
   DATABASE_POOL_SIZE: count(10, 1_000),
   /** A statement that takes longer is ended, in seconds. Default 30. */
   DATABASE_STATEMENT_TIMEOUT: seconds(30),
-  /** First token of every subject. Default `stratum`. */
-  STRATUM_PREFIX: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A–Z, a–z, 0–9, "_" and "-"')
-    .default('stratum'),
-  /** Path of the configuration module of an own application, whose tasks and queues the API and the command then serve. Default: the platform's. */
-  STRATUM_CONFIG: z.string().min(1).optional(),
-  /** Copies of every stream in a NATS cluster. Default 1. */
-  STRATUM_REPLICAS: count(1, 5),
-  /** State changes of tasks kept at most, in bytes: beyond it the oldest go. Reserved on the broker's disk. Default 1,073,741,824. */
-  TASK_EVENTS_MAX_BYTES: bytes(1_073_741_824),
-  /** Customer events that may wait for the database, in bytes: beyond it the API answers 503. Reserved. Default 2,147,483,648. */
-  CUSTOMER_EVENTS_MAX_BYTES: bytes(2_147_483_648),
-  /** Domain events kept at most, in bytes: beyond it the oldest go. Reserved. Default 536,870,912. */
-  DOMAIN_EVENTS_MAX_BYTES: bytes(536_870_912),
-  /** Audit events that may wait for the database, in bytes: beyond it nothing can be changed. Reserved. Default 536,870,912. */
-  AUDIT_MAX_BYTES: bytes(536_870_912),
   /** Keys for credentials at rest: `<id>:<base64 of 32 bytes>`, the first one encrypts, further ones still decrypt. */
   STRATUM_CREDENTIALS_KEY: z.string().transform((value, context) => {
     try {
@@ -108,12 +72,6 @@ const configurationSchema = z.object({
   TASK_MAX_RETRIES: z.coerce.number().int().min(0).max(1_000).default(3),
   /** Wait before a retry of a task that states no back-off, in seconds. Default 60. */
   TASK_RETRY_DELAY: seconds(60),
-  /** How long results are kept, in seconds. Default 86,400. */
-  RESULT_EXPIRES: seconds(86_400),
-  /** Larger payloads are refused, in bytes. Default 262,144. */
-  TASK_MAX_PAYLOAD: count(262_144, 67_108_864),
-  /** Larger results are refused, in bytes. Default 262,144. */
-  TASK_MAX_RESULT: count(262_144, 67_108_864),
   /** Where a service shows its metrics and health over HTTP. Default: nowhere. */
   METRICS_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -183,22 +141,6 @@ const configurationSchema = z.object({
 export type Configuration = Readonly<z.output<typeof configurationSchema>>;
 export type ConfigurationKey = keyof Configuration;
 
-/** One or more environment variables are missing or wrong; the message lists all of them, never their values. */
-export class ConfigurationError extends Error {
-  readonly code = 'invalid_configuration';
-
-  constructor(
-    readonly problems: readonly string[],
-    options?: ErrorOptions,
-  ) {
-    super(
-      `The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
-      options,
-    );
-    this.name = 'ConfigurationError';
-  }
-}
-
 /**
  * Reads the settings a program needs; others may be missing.
  * @throws ConfigurationError with every problem
@@ -207,23 +149,6 @@ export function loadConfiguration<Key extends ConfigurationKey>(
   keys: readonly Key[],
   environment: NodeJS.ProcessEnv = process.env,
 ): Pick<Configuration, Key> {
-  const wanted = z.object(Object.fromEntries(keys.map((key) => [key, configurationSchema.shape[key]])));
-  // An empty variable is what `X= command` and many container files leave behind: it counts as not set.
-  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const parsed = wanted.safeParse(present);
-  if (!parsed.success) throw new ConfigurationError(parsed.error.issues.map(describe));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object made of computed keys loses their names
-  return Object.freeze(parsed.data) as unknown as Pick<Configuration, Key>;
-}
-
-function describe(issue: z.core.$ZodIssue): string {
-  const name = issue.path.join('.');
-  const missing = issue.code === 'invalid_type' && issue.input === undefined;
-  return missing
-    ? `${name} is not set; set it (see docs/reference/configuration.md)`
-    : `${name} ${lowerFirst(issue.message)}`;
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
+  return readSettings(configurationSchema.shape, keys, environment) as Pick<Configuration, Key>;
 }

@@ -1,0 +1,44 @@
+/** The settings of the broker: where it is, and how the platform's streams are laid out. */
+import { z } from 'zod';
+import { bytes, count, readSettings, seconds, url } from './settings.js';
+
+export const brokerSettings = {
+  /** Servers of the NATS cluster, comma-separated. */
+  NATS_URL: url(/^(nats|tls|wss?):\/\//, 'nats://127.0.0.1:4222').default('nats://127.0.0.1:4222'),
+  /** Path of a NATS credentials file. Default: none. */
+  NATS_CREDS: z.string().min(1).optional(),
+  /** First token of every subject. Default `stratum`. */
+  STRATUM_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A–Z, a–z, 0–9, "_" and "-"')
+    .default('stratum'),
+  /** Path of the configuration module of an own application, whose tasks and queues the API and the command then serve. Default: the platform's. */
+  STRATUM_CONFIG: z.string().min(1).optional(),
+  /** Copies of every stream in a NATS cluster. Default 1. */
+  STRATUM_REPLICAS: count(1, 5),
+  /** State changes of tasks kept at most, in bytes: beyond it the oldest go. Reserved on the broker's disk. Default 1,073,741,824. */
+  TASK_EVENTS_MAX_BYTES: bytes(1_073_741_824),
+  /** Customer events that may wait for the database, in bytes: beyond it the API answers 503. Reserved. Default 2,147,483,648. */
+  CUSTOMER_EVENTS_MAX_BYTES: bytes(2_147_483_648),
+  /** Domain events kept at most, in bytes: beyond it the oldest go. Reserved. Default 536,870,912. */
+  DOMAIN_EVENTS_MAX_BYTES: bytes(536_870_912),
+  /** Audit events that may wait for the database, in bytes: beyond it nothing can be changed. Reserved. Default 536,870,912. */
+  AUDIT_MAX_BYTES: bytes(536_870_912),
+  /** How long results are kept, in seconds. Default 86,400. */
+  RESULT_EXPIRES: seconds(86_400),
+  /** Larger payloads are refused, in bytes. Default 262,144. */
+  TASK_MAX_PAYLOAD: count(262_144, 67_108_864),
+  /** Larger results are refused, in bytes. Default 262,144. */
+  TASK_MAX_RESULT: count(262_144, 67_108_864),
+};
+
+export type BrokerConfiguration = Readonly<z.output<z.ZodObject<typeof brokerSettings>>>;
+
+/**
+ * Reads the settings of the broker alone.
+ * @throws ConfigurationError with every problem
+ */
+export function loadBrokerConfiguration(environment: NodeJS.ProcessEnv): BrokerConfiguration {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object made of computed keys loses their names
+  return readSettings(brokerSettings, Object.keys(brokerSettings), environment) as BrokerConfiguration;
+}
