@@ -3,9 +3,9 @@
  * client, worker, or scheduler.
  */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { AckMultiplexer } from './broker/ack-multiplexer.js';
 import { controlOf, type Control } from './client/control.js';
 import { readQueueDepths, type QueueDepth } from './client/queue-depth.js';
+import { brokerResources } from './resources/broker-resources.js';
 import { ScheduleBucket } from './schedule/bucket.js';
 import { readSchedulers, type SchedulersView } from './schedule/schedulers.js';
 import type { Topology } from './topology/define.js';
@@ -28,13 +28,13 @@ export function openMonitor({
   connection: NatsConnection;
   topology: Topology;
 }): Monitor {
-  const publisher = new AckMultiplexer(connection);
-  const control = controlOf(connection, topology, publisher);
-  const bucket = new ScheduleBucket(connection, topology.names, publisher);
+  const resources = brokerResources(connection, topology);
+  const control = controlOf(resources);
+  const bucket = new ScheduleBucket(resources);
   return {
-    queues: () => readQueueDepths(connection, topology),
+    queues: () => readQueueDepths(resources),
     workers: () => control.workers(),
     schedulers: () => readSchedulers(bucket),
-    close: () => publisher.close(),
+    close: () => resources.publisher.close(),
   };
 }

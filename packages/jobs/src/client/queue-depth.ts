@@ -39,7 +39,11 @@ interface LaneDepth {
 }
 
 /** Reads the server's own figures. Meant for people and dashboards, not for a hot path. */
-export async function readQueueDepths({ connection, topology, streams }: Resources): Promise<QueueDepth[]> {
+export async function readQueueDepths({
+  connection,
+  topology,
+  streams,
+}: Pick<Resources, 'connection' | 'topology' | 'streams'>): Promise<QueueDepth[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
   return Promise.all(topology.queues.map(({ name }) => readQueue(manager, streams, topology, name)));
 }
