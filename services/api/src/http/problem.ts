@@ -1,7 +1,6 @@
 /** Errors as RFC 9457 problem details: the fault, its field, and the remedy. */
 import { InvalidPayloadError, InvalidWorkflowError, JobsError, type JobsErrorCode } from '@stratum/jobs';
 import { ApiKeyError } from '@stratum/shared/api-keys';
-import { DatabaseError } from 'pg';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 
@@ -184,6 +183,15 @@ function fromFastify(error: unknown): ProblemError | undefined {
  */
 const PASSING = /^(08|53|57P0)|^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN)/;
 
+/** Names of the NATS client's errors, of its versions 3.0 and newer: with several copies of it installed, its classes prove nothing. */
+const NATS_FAILURES: ReadonlySet<string> = new Set([
+  'TimeoutError',
+  'NoResponders',
+  'NoRespondersError',
+  'ClosedConnectionError',
+  'RequestError',
+]);
+
 function fromConnection(error: unknown): ProblemError | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = 'code' in error ? String(error.code) : '';
@@ -192,7 +200,7 @@ function fromConnection(error: unknown): ProblemError | undefined {
     /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error/.test(
       error.message,
     ) ||
-    ['TimeoutError', 'NoRespondersError', 'ClosedConnectionError', 'RequestError'].includes(error.name);
+    NATS_FAILURES.has(error.name);
   if (!isPassing) return undefined;
   return new ProblemError('unavailable', `A required service is not responding. ${UNAVAILABLE}`, {
     retryAfter: 1,
@@ -205,13 +213,14 @@ const UNSTORABLE_TEXT = '22021';
 const NO_SUCH_OWNER = '23503';
 
 function fromDatabase(error: unknown): ProblemError | undefined {
-  if (!(error instanceof DatabaseError)) return undefined;
+  if (!(error instanceof Error && 'code' in error)) return undefined;
   if (error.code === UNSTORABLE_TEXT)
     return new ProblemError('bad-request', 'A string contains a NUL character, which cannot be stored.', {
       cause: error,
     });
   // The tenant that a key of the platform names. Of its other references the API looks up what is there itself.
-  if (error.code === NO_SUCH_OWNER && error.constraint?.endsWith('_tenant_id_fkey') === true)
+  const constraint = 'constraint' in error ? String(error.constraint) : '';
+  if (error.code === NO_SUCH_OWNER && constraint.endsWith('_tenant_id_fkey'))
     return new ProblemError('not-found', 'The tenant in the Stratum-Tenant header does not exist.', {
       cause: error,
     });
