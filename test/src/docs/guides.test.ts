@@ -4,13 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseAst } from 'vitest/node';
-import { isInstalled } from '../cli/stratum.js';
+import { isInstalled, runProgram } from '../cli/stratum.js';
 import { LocalStack } from '../stack/local-stack.js';
 import { blocksOf, readPages, ROOT, type Block, type Page } from './page-blocks.js';
 import { runPage, syntaxProblem } from './page-shell.js';
 
 /** A stack, and some hundred programs one after the other. */
-const TIMEOUT_MS = 900_000;
+const TIMEOUT_MS = 1_800_000;
 
 const pages = await readPages();
 const missing = await missingPrograms();
@@ -176,6 +176,15 @@ function headingsOf(text: string): Set<string> {
     ),
   );
 }
+
+test('npx stratum is the command of this clone', async () => {
+  const [ran, page] = await Promise.all([
+    runProgram('npx', ['stratum', '--version']),
+    runPage(blocksOf('```sh\nVERSION=$(npx stratum --version)\necho "$VERSION"\n```\n'), {}),
+  ]);
+  expect(ran.code).toBe(0);
+  expect(page).toEqual({ outputs: [ran.stdout] });
+});
 
 test('a page that is wrong is noticed', async () => {
   const [failing, unset] = await Promise.all([
