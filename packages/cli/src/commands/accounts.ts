@@ -147,7 +147,7 @@ function printAccounts(accounts: readonly AdAccount[]): void {
     [
       'platform',
       'id',
-      flexible('name'),
+      optional('name'),
       optional('currency'),
       optional('time zone'),
       'state',
