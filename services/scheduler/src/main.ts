@@ -1,4 +1,4 @@
-/** The scheduler as a service. Several may run: one leads, all of them bury lost tasks, publish domain events and make deliveries of them, and remove old rows. */
+/** The scheduler as a service. Several may run: one leads, all of them dead-letter lost tasks, publish domain events and make deliveries of them, and remove old rows. */
 import {
   createClient,
   createReaper,

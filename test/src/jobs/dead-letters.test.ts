@@ -181,7 +181,7 @@ describe('a replayed task', () => {
 });
 
 describe('a task that keeps losing its workers', () => {
-  test('is buried by the reaper, with the worker that had it last', async () => {
+  test('is dead-lettered by the reaper, with the worker that had it last', async () => {
     const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS, maxDeliver: 2 });
     openReaper(jobs);
     const { client } = jobs;
@@ -222,7 +222,7 @@ const isStep = (subject: string): boolean =>
   /^\$KV\.(?!.*task_control)|\.dead\.|\.delayed\.|^\$JS\.ACK|\.tasks\.|STREAM\.MSG\.DELETE/.test(subject);
 
 describe.each([0, 1, 2, 3])('a process that dies after %i of its steps', (steps) => {
-  test('as a worker that buries, leaves the task in one place', async () => {
+  test('as a worker that dead-letters, leaves the task in one place', async () => {
     const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
     const { client, natsUrl, topology } = jobs;
     const own = await connectToNats({ servers: natsUrl, name: 'dying' });

@@ -174,7 +174,7 @@ test('a task that has succeeded stays so, though another message of its id is ru
   expect(after?.seq).toBe(before?.seq);
 });
 
-test('a dead letter that two workers have buried stays', async () => {
+test('a dead letter that two workers have published stays', async () => {
   const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
   const { client, connection, topology } = jobs;
   const late = gate();
@@ -192,10 +192,10 @@ test('a dead letter that two workers have buried stays', async () => {
   const letters = names.deadSubject('work', 'work', id);
   const holding = holdingBack(connection, (subject) => subject === letters);
   const other = jobs.worker([handleTask(doomed, fail)], { connection: holding.connection });
-  await waitFor('the second burial', () => holding.heldCount() === 1);
+  await waitFor('the second dead letter', () => holding.heldCount() === 1);
   late.open();
   await client.result(id);
-  await waitFor('the first burial', () => lost.runningCount === 0);
+  await waitFor('the first dead letter', () => lost.runningCount === 0);
   holding.release();
   await waitFor('the second attempt', () => other.runningCount === 0);
   expect(await client.status(id)).toMatchObject({ state: 'FAILURE' });

@@ -1,4 +1,4 @@
-/** Processes that die after any of their steps, while a workflow is started, run, buried, replayed or looked after. */
+/** Processes that die after any of their steps, while a workflow is started, run, dead-lettered, replayed or looked after. */
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import {
   chain,

@@ -1,5 +1,5 @@
 /**
- * Buries tasks that kept losing their workers. The server gives up such a message after max deliver, keeps it, and only
+ * Dead-letters tasks that kept losing their workers. The server gives up such a message after max deliver, keeps it, and only
  * publishes an advisory; the reaper works through the stream that catches the advisories.
  *
  *     store the record → publish the dead letter → move its workflow on → remove the message → acknowledge the advisory
@@ -77,7 +77,7 @@ class AdvisoryReaper implements Reaper {
       concurrency: CONCURRENCY,
       process: (message) => this.handle(message),
       onError: (error) =>
-        this.logger.error({ err: error }, 'a lost task could not be buried; trying again later'),
+        this.logger.error({ err: error }, 'a lost task could not be dead-lettered; trying again later'),
       logger,
     });
   }
@@ -103,11 +103,11 @@ class AdvisoryReaper implements Reaper {
       message.term('unknown form');
       return;
     }
-    await this.bury(advisory.data);
+    await this.deadLetter(advisory.data);
     message.ack();
   }
 
-  private async bury({ stream, stream_seq: sequence, deliveries }: Advisory): Promise<void> {
+  private async deadLetter({ stream, stream_seq: sequence, deliveries }: Advisory): Promise<void> {
     const { names } = this.options.topology;
     const message = await this.resources.streams.get(stream, { seq: sequence });
     const task = message && readStoredTask(names, message);
@@ -118,7 +118,7 @@ class AdvisoryReaper implements Reaper {
     if (lost !== undefined) {
       const { retries } = headers;
       const error = `${WORKER_LOST}: ${lost.record.error?.message ?? ''}`;
-      await this.resources.letters.buryOnce(
+      await this.resources.letters.publishOnce(
         { subject, replayTo: storedSubject(message), headers: message.headers, retries, enqueuedAt },
         { reason: 'worker_lost', error, worker: lost.record.worker },
         message.data,

@@ -41,7 +41,7 @@ export function composeDeadLetter(
   return { subject: names.deadSubject(queue, name, id), headers };
 }
 
-/** The same for the same attempt, whoever buries it and however often: so it is buried once. */
+/** The same for the same attempt, whoever dead-letters it and however often: so there is one letter. */
 export function deadLetterId(id: string, enqueuedAt: string, retries: number): string {
   return `${id}.dead-${enqueuedAt}-${retries}`;
 }

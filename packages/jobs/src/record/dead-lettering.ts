@@ -20,14 +20,14 @@ export class DeadLettering {
   ) {}
 
   /** Resolves with the sequence of the stored letter. The server discards duplicates for two minutes. */
-  async bury(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<number> {
+  async publish(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<number> {
     const { subject, headers } = composeDeadLetter(this.names, task, verdict);
     return (await this.publisher.publish(subject, body, { headers })).sequence;
   }
 
   /** The same for late callers: it looks the letter up first. */
-  async buryOnce(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<void> {
-    if ((await this.find(task)) === undefined) await this.bury(task, verdict, body);
+  async publishOnce(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<void> {
+    if ((await this.find(task)) === undefined) await this.publish(task, verdict, body);
   }
 
   /** Finds the dead letter of this attempt. */
@@ -43,7 +43,7 @@ export class DeadLettering {
     return isOurs ? last : undefined;
   }
 
-  /** Takes a letter back whose record does not count. If the record that does is of the same burial, the letter is its letter, too. */
+  /** Takes a letter back whose record does not count. If the record that does comes from the same dead letter, the letter is its letter, too. */
   async withdraw(sequence: number, own: TaskRecord, kept: TaskRecord): Promise<void> {
     const isSame =
       kept.state === 'FAILURE' && kept.enqueued_at === own.enqueued_at && kept.retries === own.retries;

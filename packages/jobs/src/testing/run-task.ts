@@ -181,7 +181,7 @@ function apply(run: TaskRun, outcome: Outcome): void {
     case 'expired':
     case 'revoked':
     case 'already_settled':
-    case 'already_buried':
+    case 'already_dead_lettered':
     case 'handed_back':
       throw new Error(`A task run in a test does not end as "${outcome.kind}".`);
   }

@@ -13,6 +13,6 @@ export type Outcome =
   /** Ended in an earlier delivery whose acknowledgement was lost, or (`duplicate`) as another message of the same id. */
   | { kind: 'already_settled'; duplicate: boolean }
   /** Its dead letter exists, but its record was not written. */
-  | { kind: 'already_buried'; error: string }
+  | { kind: 'already_dead_lettered'; error: string }
   /** The worker stops; another one runs it. */
   | { kind: 'handed_back' };

@@ -49,7 +49,7 @@ export class Recovery {
       const hasEnded = stored !== undefined && isFinal(stored.record.state);
       if (hasEnded && prevails(stored.record, attempt.record))
         return { kind: 'already_settled', duplicate: false };
-      return (await this.buried(delivery)) ?? (await this.continued(attempt));
+      return (await this.deadLettered(delivery)) ?? (await this.continued(attempt));
     } catch (error) {
       // "At least once" allows a second run, but not a missing one.
       logger.warn(
@@ -69,9 +69,9 @@ export class Recovery {
     if (isOurs) await streams.delete(names.deadStream, headers.replayOf);
   }
 
-  private async buried({ subject, headers, enqueuedAt }: Delivery): Promise<Outcome | undefined> {
+  private async deadLettered({ subject, headers, enqueuedAt }: Delivery): Promise<Outcome | undefined> {
     const letter = await this.options.letters.find({ subject, enqueuedAt, retries: headers.retries });
-    return letter && { kind: 'already_buried', error: letter.headers?.get(DeadHeader.Error) ?? '' };
+    return letter && { kind: 'already_dead_lettered', error: letter.headers?.get(DeadHeader.Error) ?? '' };
   }
 
   /** The next attempt is waiting for its time, or is in the queue behind this one; or the task was enqueued again. */

@@ -50,7 +50,7 @@ export class Settler {
       case 'retry':
         return this.retry(attempt, outcome.error, outcome.delayMs);
       case 'dead':
-        return this.bury(attempt, outcome.reason, outcome.error);
+        return this.deadLetter(attempt, outcome.reason, outcome.error);
       case 'expired':
         attempt.logger.warn('task expired before it started');
         await this.close(attempt, endedRecord(attempt, 'EXPIRED'));
@@ -61,8 +61,8 @@ export class Settler {
         return;
       case 'already_settled':
         return this.skip(attempt, outcome.duplicate);
-      case 'already_buried':
-        return this.confirmBurial(attempt, outcome.error);
+      case 'already_dead_lettered':
+        return this.confirmDeadLetter(attempt, outcome.error);
       case 'snoozed':
         return this.snooze(attempt, outcome.delayMs);
       case 'handed_back':
@@ -79,7 +79,7 @@ export class Settler {
       await this.close(attempt, record);
     } catch (error) {
       if (!isUnstorable(error)) throw error;
-      await this.bury(attempt, 'not_retryable', error);
+      await this.deadLetter(attempt, 'not_retryable', error);
     }
   }
 
@@ -108,13 +108,13 @@ export class Settler {
     return false;
   }
 
-  private async bury(attempt: Attempt, reason: DeadReason, error: unknown): Promise<void> {
+  private async deadLetter(attempt: Attempt, reason: DeadReason, error: unknown): Promise<void> {
     const { delivery } = attempt;
     const failure = errorRecord(error, reason === 'max_retries');
     const record = failedRecord(attempt, failure);
     if (await this.isKeptOut(attempt, record)) return;
     const { subject, headers, enqueuedAt, message } = delivery;
-    const sequence = await this.resources.letters.bury(
+    const sequence = await this.resources.letters.publish(
       { subject, replayTo: message.subject, headers: message.headers, retries: headers.retries, enqueuedAt },
       {
         reason,
@@ -132,7 +132,7 @@ export class Settler {
   }
 
   /** Publishes the record that an earlier worker did not publish. */
-  private async confirmBurial(attempt: Attempt, error: string): Promise<void> {
+  private async confirmDeadLetter(attempt: Attempt, error: string): Promise<void> {
     const failure = { type: 'Error', message: error, stack: null, retryable: false };
     await this.close(attempt, failedRecord(attempt, failure));
     attempt.logger.info('task is a dead letter already');

@@ -49,7 +49,7 @@ export class StepPublisher {
       payload = await this.complete(run, node, results);
     } catch (error) {
       if (!isUnfit(error)) throw error;
-      return this.bury(run, node, enqueuedAt, error);
+      return this.deadLetter(run, node, enqueuedAt, error);
     }
     // A delayed message leaves its subject when it is due, and no longer blocks a duplicate then.
     const mayBeDelayed = node.step.options?.delay_ms !== undefined;
@@ -116,7 +116,7 @@ export class StepPublisher {
   }
 
   /** The step becomes a dead letter without ever having run: replayed with another payload, it resumes the workflow. */
-  private async bury(
+  private async deadLetter(
     run: Run,
     node: TaskNode,
     enqueuedAt: Date,
@@ -141,7 +141,7 @@ export class StepPublisher {
       error: `${error.name}: ${error.message}`,
       worker: null,
     } as const;
-    await letters.buryOnce(dead, reason, body);
+    await letters.publishOnce(dead, reason, body);
     const result = await records.replace(id, () => final);
     if ('kept' in result) return endOf(result.kept.record);
     const event = names.eventSubject(final.queue, final.task, final.state);
