@@ -9,6 +9,7 @@ export {
 } from './audit/audit-stream.js';
 export { ConfigurationError } from './configuration/settings.js';
 export {
+  CONFIGURATION_KEYS,
   loadConfiguration,
   type Configuration,
   type ConfigurationKey,

@@ -7,6 +7,7 @@ export {
   type SandboxEndpoints,
   type SandboxOptions,
 } from './server.js';
+export { sandboxSettingsSchema } from './settings.js';
 export type { AccountTruth } from './truth.js';
 export { SANDBOX_PLATFORMS, type SandboxPlatform } from './world/model.js';
 export { WORDPRESS_USER } from './wordpress.js';

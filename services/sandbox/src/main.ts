@@ -1,16 +1,9 @@
 /** The sandbox as a service. Stops on SIGTERM and SIGINT, and when the program that started it is gone. */
 import { pino } from 'pino';
-import { z } from 'zod';
 import { startSandbox } from './server.js';
+import { sandboxSettingsSchema } from './settings.js';
 
-const settings = z
-  .object({
-    SANDBOX_HOST: z.string().default('127.0.0.1'),
-    SANDBOX_PORT: z.coerce.number().int().min(0).max(65_535).default(8100),
-    SANDBOX_SEED: z.coerce.number().int().default(1),
-    SANDBOX_CAMPAIGNS: z.coerce.number().int().positive().default(12),
-  })
-  .parse(process.env);
+const settings = sandboxSettingsSchema.parse(process.env);
 
 const logger = pino({ name: 'sandbox' });
 

@@ -1,5 +1,4 @@
 /** Contracts, handlers, queues and the schedule have to meet: a task under a name that nobody handles would fail in silence. */
-import { readFile } from 'node:fs/promises';
 import { WORKER_SERVICES } from '@stratum/cli/worker-services';
 import { createScheduler, openSchedules } from '@stratum/jobs';
 import { SCHEDULE } from '@stratum/scheduler';
@@ -76,11 +75,4 @@ test('the schedule is the reference’s: fifteen entries, with these times, in t
     compute_all_cdp_funnels: ['0 */2 * * *', 'cdp', 'UTC'],
     publish_scheduled_cms_posts: ['* * * * *', 'default', 'UTC'],
   });
-});
-
-test('every setting is in the guide', async () => {
-  const guide = await readFile(new URL('../../../docs/reference/configuration.md', import.meta.url), 'utf8');
-  const keys = new Set(SERVICES.flatMap((service) => settingsOf(service)));
-  for (const key of [...keys, 'SCHEDULE_CLOCK_FROM', 'SCHEDULE_CLOCK_SPEED'])
-    expect(guide, key).toContain(`\`${key}\``);
 });

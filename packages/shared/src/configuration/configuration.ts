@@ -15,15 +15,12 @@ const days = (byDefault: number, min: number): z.ZodType<number> =>
     .refine((value) => value === 0 || value >= min, `must be 0, for ever, or at least ${min}`)
     .default(byDefault);
 
-const port = (byDefault: number): z.ZodType<number> =>
-  z.coerce.number().int().min(1).max(65_535).default(byDefault);
-
 const httpUrl = (byDefault: string): z.ZodType<string> =>
   url(/^https?:\/\//, 'https://example.com')
     .default(byDefault)
     .transform((value) => value.replace(/\/+$/, ''));
 
-/** Each ad platform declares where it is. */
+/** Each ad platform declares its endpoints. */
 function endpointSchemas(): Record<PlatformSetting, z.ZodType<string>> {
   const schemas = ENDPOINT_SETTINGS.map((setting) => [setting, httpUrl(PLATFORM_SETTINGS[setting].default)]);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries loses the names of the keys
@@ -47,7 +44,7 @@ const configurationSchema = z.object({
   DATABASE_URL: url(/^postgres(ql)?:\/\//, 'postgres://user:password@127.0.0.1:5432/stratum'),
   /** Connections in a service's pool. Default 10. */
   DATABASE_POOL_SIZE: count(10, 1_000),
-  /** A statement that takes longer is ended, in seconds. Default 30. */
+  /** Timeout of a statement, in seconds. Default 30. */
   DATABASE_STATEMENT_TIMEOUT: seconds(30),
   /** Keys for credentials at rest: `<id>:<base64 of 32 bytes>`, the first one encrypts, further ones still decrypt. */
   STRATUM_CREDENTIALS_KEY: z.string().transform((value, context) => {
@@ -68,14 +65,14 @@ const configurationSchema = z.object({
   TASK_TIME_LIMIT: seconds(600),
   /** Soft limit of a task that has none of its own, in seconds. Default 540. */
   TASK_SOFT_TIME_LIMIT: seconds(540),
-  /** Retries of a task that states none, after its first attempt. Default 3. */
+  /** Retries, after the first attempt, of a task that sets none. Default 3. */
   TASK_MAX_RETRIES: z.coerce.number().int().min(0).max(1_000).default(3),
-  /** Wait before a retry of a task that states no back-off, in seconds. Default 60. */
+  /** Wait before a retry of a task that sets no backoff, in seconds. Default 60. */
   TASK_RETRY_DELAY: seconds(60),
   /** Where a service shows its metrics and health over HTTP. Default: nowhere. */
   METRICS_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  /** A request to an ad platform that takes longer is given up, in seconds. Default 30. */
+  /** Timeout of a request to an ad platform, in seconds. Default 30. */
   PLATFORM_REQUEST_TIMEOUT: seconds(30),
   /** WhatsApp Cloud API. */
   WHATSAPP_BASE_URL: httpUrl('https://graph.facebook.com/v26.0'),
@@ -114,32 +111,33 @@ const configurationSchema = z.object({
   API_FAILED_KEYS_LIMIT: count(100),
   /** Larger request bodies are refused, in bytes, also after decompression. Default 1,048,576. */
   API_BODY_LIMIT: count(1_048_576, 67_108_864),
-  /** A request that takes longer to arrive is cut off, in seconds. Default 30. */
+  /** Time in which a request has to arrive, in seconds. Default 30. */
   API_REQUEST_TIMEOUT: seconds(30),
   /** Proxies in front of the API whose `X-Forwarded-For` is believed: addresses or networks, comma-separated. Default: none. */
   API_TRUSTED_PROXIES: commaSeparated(),
   /** Webhook requests of one endpoint in a second and process; more are answered with 429. Default 5,000. */
   WEBHOOK_RATE_LIMIT: count(5_000),
-  /** How long what came in by webhook is kept, in days; at least 8, for so long senders repeat. Default 30. */
+  /** Days to keep inbound webhook deliveries; at least 8, because senders repeat for so long. Default 30. */
   WEBHOOK_RETENTION_DAYS: z.coerce.number().int().min(8).max(3_650).default(30),
-  /** How long what jobs noted of their runs is kept, and ids that events are de-duplicated by, in days. Default 90. */
+  /** Days to keep reports of jobs' runs, and ids for the de-duplication of events. Default 90. */
   HISTORY_RETENTION_DAYS: days(90, 30),
-  /** How long what was done and told is kept once it is over: closed alerts, changes of rules, sent messages … in days. Default 400. */
+  /** Days to keep closed alerts, finished actions and sent messages. Default 400. */
   RECORD_RETENTION_DAYS: days(400, 30),
-  /** How long daily figures of campaigns and creatives are kept, in days. Default 1,125: as long as Meta keeps them. */
+  /** Days to keep daily figures of campaigns and creatives. Default 1,125: as long as Meta keeps them. */
   METRIC_RETENTION_DAYS: days(1_125, 400),
-  /** How long customer events are kept, in days. Default 1,125. */
+  /** Days to keep customer events. Default 1,125. */
   EVENT_RETENTION_DAYS: days(1_125, 30),
   /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */
   INGEST_RATE_LIMIT: count(20_000),
   /** Bodies of customer events held at once by a process of the API, in bytes; more are answered with 503. Default 67,108,864. */
   INGEST_MEMORY_LIMIT: count(67_108_864, 17_179_869_184),
-  /** Where the local stand-in for the platforms listens. Default 8100. */
-  SANDBOX_PORT: port(8100),
 });
 
 export type Configuration = Readonly<z.output<typeof configurationSchema>>;
 export type ConfigurationKey = keyof Configuration;
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys of an object lose their names
+export const CONFIGURATION_KEYS = Object.keys(configurationSchema.shape) as readonly ConfigurationKey[];
 
 /**
  * Reads the settings a program needs; others may be missing.
