@@ -1,5 +1,5 @@
 /** Contracts, handlers, queues and the schedule have to meet: a task under a name that nobody handles would fail in silence. */
-import { WORKER_SERVICES } from '@stratum/cli/worker-services';
+import { loadWorkerServices } from '@stratum/cli/worker-services';
 import { createScheduler, openSchedules } from '@stratum/jobs';
 import { SCHEDULE } from '@stratum/scheduler';
 import {
@@ -16,7 +16,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { testKeyText, waitFor } from '../harness/index.js';
 import { openPlatform } from '../harness/platform.js';
 
-const SERVICES = await Promise.all(Object.values(WORKER_SERVICES).map(async (load) => load()));
+const SERVICES = await loadWorkerServices();
 
 test('every queue has one service, and every task of it one handler there', async () => {
   const { database, connection, topology, client, natsUrl, prefix } = await openPlatform();

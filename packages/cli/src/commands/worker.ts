@@ -10,10 +10,10 @@ import {
 } from '@stratum/shared';
 import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
-import { WORKER_SERVICES } from '../worker-services.js';
+import { loadWorkerService } from '../worker-services.js';
 
 export async function runWorker(options: { queues: QueueName[]; concurrency?: number }): Promise<void> {
-  const services = await Promise.all(options.queues.map((queue) => WORKER_SERVICES[queue]()));
+  const services = await Promise.all(options.queues.map(loadWorkerService));
   const configuration = loadConfiguration<ConfigurationKey>(
     ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
     await localEnvironment(),

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { SERVICE_ROLES } from '@stratum/shared';
+import { checkPlatformNames, createServiceRoles } from './derived-schema.js';
 
 export interface MigrateOptions {
   /** A user that may create tables and roles. */
@@ -34,24 +35,7 @@ export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Prom
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     // Our own lock waits; the library's would refuse.
     await client.query('SELECT pg_advisory_lock(hashtext($1))', [LOCK]);
-    await renameNumbered(client);
-    // Loaded here because it is large and only this command needs it.
-    const { runner } = await import('node-pg-migrate');
-    const applied = await runner({
-      dbClient: client,
-      dir: FOLDER,
-      direction: 'up',
-      migrationsTable: TABLE,
-      noLock: true,
-      // A branch that is merged late brings a migration older than those already run; it still has to run.
-      checkOrder: false,
-      logger: {
-        debug: () => undefined,
-        info: () => undefined,
-        warn: () => undefined,
-        error: (text: string) => onProgress?.(text),
-      },
-    }).catch(async (error: unknown) => {
+    const applied = await bringUpToDate(client, onProgress).catch(async (error: unknown) => {
       throw await explained(client, error);
     });
     for (const { name } of applied) onProgress?.(`migrated ${name}`);
@@ -59,6 +43,33 @@ export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Prom
   } finally {
     await client.end();
   }
+}
+
+async function bringUpToDate(
+  client: Client,
+  onProgress: MigrateOptions['onProgress'],
+): Promise<{ name: string }[]> {
+  await renameNumbered(client);
+  await createServiceRoles(client);
+  // Loaded here because it is large and only this command needs it.
+  const { runner } = await import('node-pg-migrate');
+  const applied = await runner({
+    dbClient: client,
+    dir: FOLDER,
+    direction: 'up',
+    migrationsTable: TABLE,
+    noLock: true,
+    // A branch that is merged late brings a migration older than those already run; it still has to run.
+    checkOrder: false,
+    logger: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: () => undefined,
+      error: (text: string) => onProgress?.(text),
+    },
+  });
+  await checkPlatformNames(client);
+  return applied;
 }
 
 /** Databases from before the migrations carried times know them by four digits; their records take the new names. */

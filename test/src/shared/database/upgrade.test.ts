@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { openDatabase, SERVICE_ROLES, withTenant } from '@stratum/shared';
 import { migrate } from '@stratum/cli/database';
+import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import { runner } from 'node-pg-migrate';
 import type { Pool } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
@@ -201,4 +202,19 @@ test('a migration of a branch that was merged late is run although newer ones ha
     `DELETE FROM schema_migration WHERE name LIKE '%profiles_through_the_api' RETURNING name`,
   );
   expect(await migrate({ databaseUrl })).toEqual(rows.map(({ name }) => name));
+});
+
+test('the database accepts the ad platforms of the code, whatever it accepted before, and keeps its accounts', async () => {
+  const { databaseUrl, owner } = await databaseAt(100);
+  const insertion = `INSERT INTO platform_account (tenant_id, platform, external_id, currency) VALUES (1, $1, '1', 'USD')`;
+  await owner.query(
+    `INSERT INTO tenant (id, name, currency) VALUES (1, 'One', 'USD');
+     ALTER TABLE platform_account DROP CONSTRAINT platform_account_platform_check,
+       ADD CONSTRAINT platform_account_platform_check CHECK (platform IN ('meta', 'former'))`,
+  );
+  await owner.query(insertion, ['former']);
+  expect(await migrate({ databaseUrl })).toEqual([]);
+  for (const name of PLATFORM_NAMES) await owner.query(insertion, [name]);
+  await expect(owner.query(insertion, ['another'])).rejects.toThrow('platform_check');
+  expect((await owner.query(`SELECT FROM platform_account WHERE platform = 'former'`)).rowCount).toBe(1);
 });
