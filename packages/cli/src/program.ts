@@ -18,7 +18,11 @@ export async function stratumProgram(
   const program = new Command('stratum')
     .description('Background work for marketing teams, on NATS JetStream and PostgreSQL.')
     .version(VERSION)
-    .option('--verbose', 'show stack traces');
+    .option('--verbose', 'show stack traces')
+    .option(
+      '--config <file>',
+      "an application's configuration file (default: stratum.config.* here or above)",
+    );
   const wanted = locate(COMMANDS, wordsOf(argv));
   const loading: Loading = {
     wants: (declaration) => loadAll || declaration === wanted,

@@ -11,7 +11,7 @@ import {
 } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { withDatabase } from './database-session.js';
-import { withClient, type Session } from './client-session.js';
+import { withPlatformClient, type Session } from './client-session.js';
 import { localEnvironment } from './environment.js';
 
 export interface TenantOptions {
@@ -67,7 +67,7 @@ export async function withTenantPool<T>(
     await localEnvironment(),
   );
   return withDatabase({ role }, (pool) =>
-    withClient(async ({ connection, client: tasks }) => {
+    withPlatformClient(async ({ connection, client: tasks }) => {
       // The settings of the running services may differ from those here.
       await ensureAuditStream(connection, configuration, { update: false });
       const audit: Audit = (action, id, details = {}) =>

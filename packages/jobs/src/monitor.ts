@@ -12,6 +12,7 @@ import type { Topology } from './topology/define.js';
 
 export { connectToNats } from './broker/connect.js';
 export { defineTopology } from './topology/define.js';
+export { discoverQueues } from './topology/discover.js';
 
 export interface Monitor {
   queues(): Promise<QueueDepth[]>;

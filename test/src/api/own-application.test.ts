@@ -1,10 +1,7 @@
 /** The API serves the tasks, queues and schedule of an own application, under that application's prefix. */
 import { join } from 'node:path';
-import { createWorker, handleTask, TaskError } from '@stratum/jobs';
-import { loadConfiguration, openApplication, TOPOLOGY_SETTINGS } from '@stratum/shared';
-import { pino } from 'pino';
-import { expect, onTestFinished, test } from 'vitest';
-import { applicationConfig, applicationFolder } from '../harness/application-folder.js';
+import { expect, test } from 'vitest';
+import { applicationConfig, applicationFolder, applicationWorker } from '../harness/application-folder.js';
 import { waitFor } from '../harness/index.js';
 import { openApi, type Api } from './fixture.js';
 
@@ -16,21 +13,7 @@ async function openOwnApi(): Promise<Api> {
     file = join(folder, 'stratum.config.mjs');
     return { STRATUM_CONFIG: file };
   });
-  const application = await openApplication(file);
-  const worker = createWorker({
-    connection: api.connection,
-    topology: application.topology(loadConfiguration(TOPOLOGY_SETTINGS, {})),
-    queues: ['letters', 'paper'],
-    handlers: application.tasks.map((contract) =>
-      handleTask(contract, (payload) => {
-        if (JSON.stringify(payload).includes('nobody')) throw new TaskError('no such person');
-        return { sent: true };
-      }),
-    ),
-    logger: pino({ level: 'silent' }),
-  });
-  worker.start();
-  onTestFinished(() => worker.stop());
+  await applicationWorker(file, api.connection);
   return api;
 }
 

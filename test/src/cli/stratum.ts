@@ -17,8 +17,10 @@ export async function runProgram(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   input = '',
+  cwd?: string,
 ): Promise<Ran> {
   const child = spawn(program, args, {
+    cwd,
     env: programEnvironment(env),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -37,8 +39,9 @@ export function runStratum(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   input?: string,
+  cwd?: string,
 ): Promise<Ran> {
-  return runProgram(process.execPath, [PROGRAM, ...args], env, input);
+  return runProgram(process.execPath, [PROGRAM, ...args], env, input, cwd);
 }
 
 /** Whether a program is installed here. */

@@ -3,6 +3,10 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createWorker, handleTask, TaskError } from '@stratum/jobs';
+import { loadConfiguration, openApplication, TOPOLOGY_SETTINGS } from '@stratum/shared';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 
 const INSTALLED = fileURLToPath(new URL('../../node_modules', import.meta.url));
@@ -38,4 +42,24 @@ export default defineConfig({
   schedules: [{ name: 'nightly', task: 'mail', payload: { to: 'ada' }, cron: '0 3 * * *' }],
 });
 `;
+}
+
+/** A worker of the application, stopped when the test ends: letters to "nobody" fail. */
+export async function applicationWorker(file: string, connection: NatsConnection): Promise<void> {
+  const application = await openApplication(file);
+  const topology = application.topology(loadConfiguration(TOPOLOGY_SETTINGS, {}));
+  const worker = createWorker({
+    connection,
+    topology,
+    queues: topology.queues.map(({ name }) => name),
+    handlers: application.tasks.map((contract) =>
+      handleTask(contract, (payload) => {
+        if (JSON.stringify(payload).includes('nobody')) throw new TaskError('no such person');
+        return { sent: true };
+      }),
+    ),
+    logger: pino({ level: 'silent' }),
+  });
+  worker.start();
+  onTestFinished(() => worker.stop());
 }

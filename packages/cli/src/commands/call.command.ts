@@ -53,7 +53,7 @@ export const callCommand: TopLevelCommand = {
     const { payloadHelp } = await import('./call.js');
     return `With --wait, the id is printed at once; with --json, it goes to standard error, and the record to standard output.
 Ctrl-C ends the wait, not the task. Exit codes: 0 when the task succeeded; 1 when it failed, expired, was revoked or did
-not end in time; 130 after Ctrl-C.${payloadHelp(name)}`;
+not end in time; 130 after Ctrl-C.${await payloadHelp(name)}`;
   },
   run: async () => (await import('./call.js')).call,
 };

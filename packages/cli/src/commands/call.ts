@@ -22,7 +22,7 @@ interface CallOptions {
 const DEFAULT_WAIT_MS = 60_000;
 
 export async function call(name: string, given: object | undefined, options: CallOptions): Promise<void> {
-  const contract = findTask(name);
+  const contract = await findTask(name);
   const { delay, expires, wait, json, field, ...rest } = options;
   const payload = { ...given, ...field };
   parsePayload(contract, payload);
@@ -47,9 +47,9 @@ export async function call(name: string, given: object | undefined, options: Cal
 }
 
 /** The fields of the payload of the task type that is named; nothing where none is. */
-export function payloadHelp(name: string | undefined): string {
+export async function payloadHelp(name: string | undefined): Promise<string> {
   if (name === undefined || name.startsWith('-')) return '';
-  const fields = fieldsOf(payloadSchema(findTask(name), 'draft-2020-12'));
+  const fields = fieldsOf(payloadSchema(await findTask(name), 'draft-2020-12'));
   const lines = fields.map(
     (field) =>
       `  ${field.name.padEnd(18)} ${[field.type, field.required ? 'required' : '', field.notes].filter(Boolean).join('; ')}`,

@@ -26,6 +26,7 @@ import { statusCommand } from './status.command.js';
 import { subscriptionsCommand } from './subscriptions.command.js';
 import { tasksCommand } from './tasks.command.js';
 import { tenantsCommand } from './tenants.command.js';
+import { topologyCommand } from './topology.command.js';
 import { upCommand } from './up.command.js';
 import { webhooksCommand } from './webhooks.command.js';
 import { workerCommand } from './worker.command.js';
@@ -46,6 +47,7 @@ export const COMMANDS: readonly TopLevelCommand[] = [
   purgeCommand,
   inspectCommand,
   controlCommand,
+  topologyCommand,
   workerCommand,
   schedulerCommand,
   tenantsCommand,

@@ -32,7 +32,7 @@ export function concurrency(count: number, options: WorkerOption): Promise<void>
 }
 
 export async function limitRate(task: string, limit: Limit, { json }: JsonOption): Promise<void> {
-  findTask(task);
+  await findTask(task);
   const rate = limit === 'none' ? undefined : limit;
   await withControl((control) => control.setRateLimit(task, rate));
   if (json) printJson({ task, limit: rate?.limit ?? null, per_ms: rate?.perMs ?? null });

@@ -4,8 +4,8 @@ import {
   type DeadLetterFilter,
   type DeadLetters,
   type DeadReason,
+  type TaskContract,
 } from '@stratum/jobs';
-import { TASKS } from '@stratum/shared';
 import { progressBar } from '../progress.js';
 import { withClient } from '../client-session.js';
 import { ago, flexible, printFacts, printJson, printTable, styled } from '../output.js';
@@ -93,11 +93,11 @@ export async function replay(
   options: FilterOptions & { payload?: unknown; all?: boolean; rate: number; json?: boolean },
 ): Promise<void> {
   requireOne(id, options.all);
-  await withClient(async ({ client }) => {
+  await withClient(async ({ client, tasks }) => {
     let replayed = 0;
     if (id !== undefined) {
       if (options.payload !== undefined)
-        checkPayload((await client.deadLetters.get(id))?.task, options.payload);
+        checkPayload(tasks, (await client.deadLetters.get(id))?.task, options.payload);
       await client.deadLetters.replay(id, options.payload === undefined ? {} : { payload: options.payload });
       replayed = 1;
     } else {
@@ -172,7 +172,7 @@ function requireOne(id: string | undefined, all: boolean | undefined): void {
 }
 
 /** Refuses a payload that would fail again. */
-function checkPayload(task: string | undefined, payload: unknown): void {
-  const contract = TASKS.find(({ name }) => name === task);
+function checkPayload(tasks: readonly TaskContract[], task: string | undefined, payload: unknown): void {
+  const contract = tasks.find(({ name }) => name === task);
   if (contract !== undefined) parsePayload(contract, payload);
 }

@@ -7,7 +7,6 @@ import {
   type Schedules,
   type ScheduleView,
 } from '@stratum/jobs';
-import { TASKS } from '@stratum/shared';
 import { durationText } from '../duration.js';
 import { withClient } from '../client-session.js';
 import { ago, optional, printJson, printTable, styled, wrapped } from '../output.js';
@@ -190,8 +189,8 @@ function report(entry: ScheduleView, { json }: JsonOption): void {
 }
 
 function withSchedules<T>(work: (schedules: Schedules) => Promise<T>): Promise<T> {
-  return withClient(async ({ connection, topology }) => {
-    const schedules = openSchedules({ connection, topology, contracts: TASKS });
+  return withClient(async ({ connection, topology, tasks }) => {
+    const schedules = openSchedules({ connection, topology, contracts: tasks });
     try {
       return await work(schedules);
     } finally {

@@ -1,6 +1,7 @@
 import type { SchedulersView, WorkerView } from '@stratum/jobs';
 import { openMonitor } from '@stratum/jobs/monitor';
 import { withBroker } from '../broker-session.js';
+import { findConfigFile } from '../config-file.js';
 import { ago, optional, printJson, printTable, styled, wrapped } from '../output.js';
 import { typed } from '../frame/invocation.js';
 import { readRunFile } from '../stack/run-file.js';
@@ -8,7 +9,7 @@ import { printQueues } from './queues.js';
 
 export async function status({ json }: { json?: boolean }): Promise<void> {
   const run = await readRunFile();
-  if (run === undefined && !process.env['NATS_URL']) {
+  if (run === undefined && !process.env['NATS_URL'] && findConfigFile() === undefined) {
     if (json) printJson({ running: false });
     else
       console.log(

@@ -1,5 +1,5 @@
 import type { TaskContract } from '@stratum/jobs';
-import { TASKS } from '@stratum/shared';
+import { localApplication } from '../application.js';
 import { payloadSchema, resultSchema } from '../contracts/json-schemas.js';
 import { typed } from '../frame/invocation.js';
 import { printJson, printTable, styled, wrapped } from '../output.js';
@@ -10,9 +10,10 @@ interface JsonOption {
   json?: boolean;
 }
 
-export function list({ queue, json }: { queue?: string } & JsonOption): void {
-  const contracts = TASKS.filter((contract) => queue === undefined || contract.queue === queue);
-  if (contracts.length === 0)
+export async function list({ queue, json }: { queue?: string } & JsonOption): Promise<void> {
+  const { tasks } = await localApplication();
+  const contracts = tasks.filter((contract) => queue === undefined || contract.queue === queue);
+  if (contracts.length === 0 && queue !== undefined)
     throw new Error(`There is no queue "${queue}". List the queues with: ${typed('queues')}`);
   if (json) printJson(contracts.map((contract) => factsOf(contract)));
   else
@@ -22,8 +23,8 @@ export function list({ queue, json }: { queue?: string } & JsonOption): void {
     );
 }
 
-export function show(name: string, { json }: JsonOption): void {
-  const contract = findTask(name);
+export async function show(name: string, { json }: JsonOption): Promise<void> {
+  const contract = await findTask(name);
   const payload = payloadSchema(contract, 'draft-2020-12');
   const result = resultSchema(contract, 'draft-2020-12');
   if (json) {

@@ -1,9 +1,10 @@
 /** The values that are known for an argument's or an option's name. Those of a running stack are asked for, briefly. */
 import { openSchedules } from '@stratum/jobs';
 import { openMonitor } from '@stratum/jobs/monitor';
-import { QUEUES, TASKS } from '@stratum/shared';
+import { loadConfiguration, QUEUES, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { ALL_SCOPES } from '@stratum/shared/api-keys';
 import { visible } from '../frame/frame.js';
+import { localApplication, tasksOf } from '../application.js';
 import { withBroker, type BrokerSession } from '../broker-session.js';
 import { payloadSchema } from '../contracts/json-schemas.js';
 import { fieldsOf } from '../schema-view.js';
@@ -17,8 +18,9 @@ const plain = (value: string): Candidate => ({ value, description: '' });
 const SOURCES: Readonly<
   Record<string, (line: CommandLine) => Promise<readonly Candidate[]> | readonly Candidate[]>
 > = {
-  task: () => TASKS.map(({ name, description }) => ({ value: name, description })),
-  queue: () => QUEUES.map(({ name }) => plain(name)),
+  task: async () =>
+    (await localApplication()).tasks.map(({ name, description }) => ({ value: name, description })),
+  queue: queueNames,
   queues: () => QUEUES.map(({ name }) => plain(name)),
   scopes: () => ALL_SCOPES.map(plain),
   zone: () => Intl.supportedValuesOf('timeZone').map(plain),
@@ -30,9 +32,17 @@ const SOURCES: Readonly<
 
 export const knownValues: ValueSource = async (term, line) => (await SOURCES[term]?.(line)) ?? [];
 
+/** Of the application. Workers of the platform, which the option `--queues` is for, serve its own. */
+async function queueNames(): Promise<readonly Candidate[]> {
+  const application = await localApplication();
+  const { queues } = application.topology(loadConfiguration(TOPOLOGY_SETTINGS, {}));
+  return queues.map(({ name }) => plain(name));
+}
+
 /** `platform=meta`: the fields of the task that is called, and their values where they are few. */
-function fields({ operands: [name] }: CommandLine): readonly Candidate[] {
-  const contract = TASKS.find((task) => task.name === name);
+async function fields({ operands: [name] }: CommandLine): Promise<readonly Candidate[]> {
+  const { tasks } = await localApplication();
+  const contract = tasks.find((task) => task.name === name);
   if (contract === undefined) return [];
   return fieldsOf(payloadSchema(contract, 'draft-2020-12'))
     .filter((field) => !field.name.includes('.'))
@@ -56,7 +66,7 @@ function commandsBelow({ command, operands }: CommandLine): readonly Candidate[]
 }
 
 async function entries({ connection, topology }: BrokerSession): Promise<readonly Candidate[]> {
-  const schedules = openSchedules({ connection, topology, contracts: TASKS });
+  const schedules = openSchedules({ connection, topology, contracts: await tasksOf(topology) });
   try {
     return (await schedules.list()).map(({ name, task }) => ({ value: name, description: task }));
   } finally {

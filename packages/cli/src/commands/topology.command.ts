@@ -1,0 +1,17 @@
+import type { TopLevelCommand } from '../frame/declaration.js';
+
+export const topologyCommand: TopLevelCommand = {
+  group: 'Queues and workers',
+  name: 'topology',
+  summary: 'Create the streams that the queues need on the NATS server.',
+  commands: [
+    {
+      name: 'reconcile',
+      summary: "Create the missing streams of the application's queues, and update those that differ.",
+      description: 'Streams that the application no longer declares stay.',
+      options: [{ flags: '--dry-run', description: 'change nothing; list the changes' }],
+      examples: ['--dry-run', '', '--config ./stratum.config.js'],
+      run: async () => (await import('./topology.js')).reconcile,
+    },
+  ],
+};

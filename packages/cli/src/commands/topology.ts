@@ -1,0 +1,46 @@
+import { discoverQueues, reconcileTopology, type Topology } from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { localApplication } from '../application.js';
+import { withNats } from '../broker-session.js';
+import { printJson, printTable } from '../output.js';
+
+interface ReconcileOptions {
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+export async function reconcile({ dryRun = false, json }: ReconcileOptions): Promise<void> {
+  const application = await localApplication();
+  const { prefix, report } = await withNats(async (connection, configuration) => {
+    const topology = application.topology(configuration);
+    await requireOwner(connection, topology);
+    return {
+      prefix: topology.names.prefix,
+      report: await reconcileTopology(connection, topology, { dryRun }),
+    };
+  });
+  if (json) {
+    printJson({ prefix, dry_run: dryRun, ...report });
+    return;
+  }
+  const { created, updated, unchanged } = report;
+  const rows = [
+    ...created.map((name) => [name, dryRun ? 'to create' : 'created']),
+    ...updated.map((name) => [name, dryRun ? 'to update' : 'updated']),
+  ];
+  if (rows.length > 0) printTable(['stream or consumer', 'change'], rows);
+  console.log(
+    rows.length === 0
+      ? `All ${unchanged.length} streams and consumers with the prefix "${prefix}" are current.`
+      : `\n${unchanged.length} unchanged.${dryRun ? ' Nothing was changed: this was a dry run.' : ''}`,
+  );
+}
+
+/** Queues that the application does not declare are another application's, which forgot its configuration file or shares the prefix. */
+async function requireOwner(connection: NatsConnection, { names, queues }: Topology): Promise<void> {
+  const present = await discoverQueues(connection, names.prefix);
+  if (present.length === 0 || present.some((name) => queues.some((queue) => queue.name === name))) return;
+  throw new Error(
+    `The prefix "${names.prefix}" belongs to an application with other queues (${present.join(', ')}). Name its configuration file with --config, or choose another prefix.`,
+  );
+}
