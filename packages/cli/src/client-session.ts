@@ -11,7 +11,9 @@ export interface Session extends BrokerSession {
 
 /** Runs `work` with a client of the application's queues, and closes everything afterwards. */
 export function withClient<T>(work: (session: Session) => Promise<T>): Promise<T> {
-  return withBroker(async (session) => useClient({ ...session, tasks: await tasksOf(session.topology) }, work));
+  return withBroker(async (session) =>
+    useClient({ ...session, tasks: await tasksOf(session.topology) }, work),
+  );
 }
 
 /** Like `withClient`, for work that belongs to the platform, in any directory. */
