@@ -36,7 +36,7 @@ test('a person can subscribe the sandbox to events, watch it fail, and send agai
   });
   expect(await stratum('create', receiver, '--events', 'campaign.born')).toMatchObject({
     code: 1,
-    output: expect.stringContaining('segment.entered'),
+    output: expect.stringContaining('Did you mean "campaign.paused"?'),
   });
   const created = await stratum('create', receiver, '--events', 'sync.completed', '--json');
   const { id, secret } = createdSchema.parse(JSON.parse(created.output));

@@ -101,7 +101,7 @@ test('a key that others change again and again is given up, with its name and th
   });
   await expect(losing).rejects.toMatchObject({
     code: 'publish_conflict',
-    message: expect.stringMatching(/^The key \$KV\.\S+\.key was changed by others 30 times .* try again\.$/),
+    message: expect.stringMatching(/^The key \$KV\.\S+\.key was changed concurrently 30 times; try again\.$/),
   });
   expect(tries).toBe(30);
   expect((await values?.get('key'))?.message.string()).toBe('other 29');

@@ -44,11 +44,11 @@ describe('errors', () => {
       STRATUM_PREFIX: 'a.b',
     });
     expect(problems.map((problem) => problem.split(' ', 1)[0])).toEqual([
+      'STRATUM_PREFIX',
       'DATABASE_URL',
       'WORKER_CONCURRENCY',
-      'STRATUM_PREFIX',
     ]);
-    expect(problems[0]).toContain('is not set');
+    expect(problems[1]).toContain('is not set');
   });
 
   test('never repeat a value', () => {

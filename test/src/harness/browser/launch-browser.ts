@@ -2,15 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser } from 'playwright-core';
 import { onTestFinished, type TestContext } from 'vitest';
+import { skipNotRun } from '../not-run.js';
 import { findBrowser, type FoundBrowser, type NoBrowser } from './find-browser.js';
 import { unpackChromium } from './packaged-chromium.js';
-
-declare module 'vitest' {
-  export interface TaskMeta {
-    /** Why the test did not run, and what to do: the summary of `npm test` repeats it. */
-    notRun?: string;
-  }
-}
 
 const CACHE = fileURLToPath(new URL('../../../../.stratum/browser', import.meta.url));
 /** Runs as root, without a screen, and asks nobody on the network for anything of its own. */
@@ -55,11 +49,10 @@ export async function launchBrowser(
   return browser;
 }
 
-function withoutBrowser({ task, skip }: TestContext, { reason }: NoBrowser): never {
+function withoutBrowser(context: TestContext, { reason }: NoBrowser): never {
   const notRun = `No browser runs here. ${reason} ${WHAT_TO_DO}`;
   if (inContinuousIntegration()) throw new Error(notRun);
-  task.meta.notRun = notRun;
-  return skip(notRun);
+  return skipNotRun(context, notRun);
 }
 
 /** As most such services set it: `CI=true`. */
