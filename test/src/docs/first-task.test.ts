@@ -19,7 +19,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-test('every block of the guide runs as written', { timeout: 600_000 }, async () => {
+test('every block of the guide runs as written', { timeout: 900_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'stratum-first-task-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await pack(folder);

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { programEnvironment, waitFor } from '../harness/index.js';
 
-const STEP_TIMEOUT_MS = 120_000;
+/** An install without a cache downloads some forty packages. */
+const STEP_TIMEOUT_MS = 300_000;
 
 interface Block {
   /** Of the line above its fence, without the arrows of a comment. */
