@@ -79,7 +79,9 @@ export interface RunAttempt {
 }
 
 export function succeededRecord(attempt: RunAttempt, result: unknown): TaskRecord {
-  return { ...endOfRun(attempt, 'SUCCESS'), result };
+  const record = endOfRun(attempt, 'SUCCESS');
+  record.result = result;
+  return record;
 }
 
 /** Expired before it ran, or revoked. */
@@ -88,7 +90,9 @@ export function endedRecord(attempt: RunAttempt, state: 'EXPIRED' | 'REVOKED'): 
 }
 
 export function failedRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskRecord {
-  return { ...endOfRun(attempt, 'FAILURE'), error };
+  const record = endOfRun(attempt, 'FAILURE');
+  record.error = error;
+  return record;
 }
 
 /** The task waits for a retry. */
@@ -206,6 +210,7 @@ function recordOf({ subject, headers, enqueuedAt }: TaskMessage, state: TaskStat
   };
 }
 
+/** A copy that belongs to the caller. */
 function endOfRun({ record, startedAt }: RunAttempt, state: TaskState): TaskRecord {
   const now = Date.now();
   return {
