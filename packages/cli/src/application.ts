@@ -10,9 +10,21 @@ import {
 } from '@stratum/shared';
 import { findConfigFile } from './config-file.js';
 
+/** By configuration file: one command asks for its application several times. */
+const opened = new Map<string | undefined, Promise<Application>>();
+
+function open(file: string | undefined): Promise<Application> {
+  let application = opened.get(file);
+  if (application === undefined) {
+    application = openApplication(file);
+    opened.set(file, application);
+  }
+  return application;
+}
+
 /** The application of the configuration file, else the platform. A prefix in the environment outranks a file that was found by its name. */
 export async function localApplication(environment: NodeJS.ProcessEnv = process.env): Promise<Application> {
-  const application = await openApplication(findConfigFile(environment));
+  const application = await open(findConfigFile(environment));
   const { STRATUM_CONFIG: named, STRATUM_PREFIX: prefix } = environment;
   if (application === PLATFORM || named || !prefix) return application;
   const isOther = application.topology(loadConfiguration(TOPOLOGY_SETTINGS, {})).names.prefix !== prefix;
