@@ -113,12 +113,12 @@ test(
 );
 
 test('no block is left out', (context) => {
-  if (missing.size === 0) return;
   const left = pages.filter((page) => lackedBy(page).length > 0).map(({ name }) => name);
   const notRun =
     `Blocks of the guides need programs that are not installed: ${[...missing].join(', ')}.` +
     (left.length === 0 ? '' : ` Whole pages were left out: ${left.join(', ')}.`);
-  skipNotRun(context, notRun);
+  if (missing.size > 0) skipNotRun(context, notRun);
+  expect(left).toEqual([]);
 });
 
 test('shell blocks have no syntax error and no placeholder', async () => {
