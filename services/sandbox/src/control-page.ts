@@ -1,6 +1,6 @@
 /** The page that explains the sandbox, with commands to copy. */
 import { FAULT_KINDS, type ActiveFault, type FaultKind } from './faults.js';
-import { SANDBOX_PLATFORMS } from './world/model.js';
+import { SANDBOX_PLATFORMS } from './platforms/platforms.js';
 
 export interface ControlPage {
   today: string;

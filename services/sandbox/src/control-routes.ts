@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { controlPage } from './control-page.js';
 import { faultSchema, type Faults } from './faults.js';
 import { truthOf } from './truth.js';
-import { SANDBOX_PLATFORMS } from './world/model.js';
+import { SANDBOX_PLATFORMS } from './platforms/platforms.js';
 import type { World } from './world/world.js';
 
 const clockSchema = z.strictObject({ days: z.int().positive().max(3_650) });

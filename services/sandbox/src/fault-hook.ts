@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ActiveFault, Faults } from './faults.js';
 import type { PlatformAdapter } from './platforms/adapter.js';
-import type { SandboxPlatform } from './world/model.js';
+import type { SandboxPlatform } from './platforms/platforms.js';
 
 export function faultHook(faults: Faults, adapters: ReadonlyMap<SandboxPlatform, PlatformAdapter>) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {

@@ -1,6 +1,6 @@
 /** Faults on demand: the next requests meet one instead of an answer. */
 import { z } from 'zod';
-import { SANDBOX_PLATFORMS, type SandboxPlatform } from './world/model.js';
+import { SANDBOX_PLATFORMS, type SandboxPlatform } from './platforms/platforms.js';
 
 export const FAULT_KINDS = [
   'rate_limit',

@@ -1,21 +1,22 @@
-/** Puts the sandbox together: a world, four adapters that show it, faults, control. */
+/** Puts the sandbox together: a world, the platforms that show it, faults, control. */
 import formBody from '@fastify/formbody';
 import { fastify } from 'fastify';
 import { faultHook } from './fault-hook.js';
 import { Faults, type Fault } from './faults.js';
 import { registerControlRoutes } from './control-routes.js';
-import { GoogleAdapter } from './platforms/google.js';
-import { MetaAdapter } from './platforms/meta.js';
-import { SnapchatAdapter } from './platforms/snapchat.js';
 import { Messages, type SentMessage } from './messages.js';
 import { Receivers, type ReceivedEvent } from './receiver.js';
 import { registerSites } from './sites.js';
-import { TikTokAdapter } from './platforms/tiktok.js';
 import { truthOf, type AccountTruth } from './truth.js';
-import type { SandboxPlatform } from './world/model.js';
 import { WordPressSite, type SandboxPost } from './wordpress.js';
 import { World } from './world/world.js';
-import type { PlatformAdapter } from './platforms/adapter.js';
+import {
+  endpointsAt,
+  SANDBOX_PLATFORMS,
+  SIMULATIONS,
+  type SandboxEndpoints,
+  type SandboxPlatform,
+} from './platforms/platforms.js';
 
 export interface SandboxOptions {
   /** Default 127.0.0.1. */
@@ -34,16 +35,6 @@ export interface SandboxOptions {
   accessTokenLifetimeMs?: number;
 }
 
-/** Base addresses, by the environment variable that leads a service to each. */
-export interface SandboxEndpoints {
-  META_BASE_URL: string;
-  GOOGLE_ADS_BASE_URL: string;
-  GOOGLE_OAUTH_URL: string;
-  TIKTOK_BASE_URL: string;
-  SNAPCHAT_BASE_URL: string;
-  SNAPCHAT_OAUTH_URL: string;
-}
-
 export interface Sandbox {
   readonly url: string;
   readonly endpoints: SandboxEndpoints;
@@ -52,7 +43,7 @@ export interface Sandbox {
   /** Requests that reached a platform so far. */
   requestCount(platform: SandboxPlatform): number;
   truth(platform: SandboxPlatform, accountId: string, since: string, until: string): AccountTruth;
-  /** How often a campaign was changed over the platform's API; its number, also on Snapchat. */
+  /** How often a campaign was changed over the platform's API; the campaign by its number, whatever id the platform shows. */
   changeCount(platform: SandboxPlatform, accountId: string, campaignId: string): number;
   /** WhatsApp messages that went out. */
   sentMessages(): readonly SentMessage[];
@@ -60,7 +51,7 @@ export interface Sandbox {
   posts(): readonly SandboxPost[];
   /** Events that a receiver got, the newest first. */
   receivedEvents(receiver: string): readonly ReceivedEvent[];
-  /** Deletes a campaign, as an advertiser would on the platform. */
+  /** Deletes a campaign, as an advertiser would on the platform; the campaign by the id that the platform shows. */
   removeCampaign(platform: SandboxPlatform, accountId: string, campaignId: string): void;
   /** Lets days pass. */
   advance(days: number): void;
@@ -82,12 +73,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     pageSizeLimit: options.pageSizeLimit ?? Infinity,
     accessTokenLifetimeMs: options.accessTokenLifetimeMs ?? HOUR_MS,
   };
-  const adapters = new Map<SandboxPlatform, PlatformAdapter>([
-    ['meta', new MetaAdapter(adapterOptions)],
-    ['google', new GoogleAdapter(adapterOptions)],
-    ['tiktok', new TikTokAdapter(adapterOptions)],
-    ['snapchat', new SnapchatAdapter(adapterOptions)],
-  ]);
+  const adapters = new Map(
+    SANDBOX_PLATFORMS.map((platform) => [platform, SIMULATIONS[platform].adapter(adapterOptions)]),
+  );
   const counts = new Map<SandboxPlatform, number>();
   const app = fastify({
     logger: false,
@@ -118,8 +106,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     clearFaults: () => faults.clear(),
     requestCount: (platform) => counts.get(platform) ?? 0,
     truth: (platform, accountId, since, until) => truthOf(world, platform, accountId, since, until),
-    removeCampaign: (platform, accountId, campaignId) =>
-      world.remove(world.account(platform, accountId), campaignId),
+    removeCampaign: (platform, accountId, shownId) => {
+      const account = world.account(platform, accountId);
+      const campaign = world
+        .campaigns(account)
+        .find((each) => SIMULATIONS[platform].campaignId(account, each) === shownId);
+      if (campaign === undefined) throw new Error(`${platform} shows no campaign ${shownId}.`);
+      world.remove(account, campaign.id);
+    },
     changeCount: (platform, accountId, campaignId) =>
       world.changeCount(world.account(platform, accountId), campaignId),
     sentMessages: () => messages.sent,
@@ -128,17 +122,5 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     advance: (days) => world.advance(days),
     today: () => world.today(),
     stop: () => app.close(),
-  };
-}
-
-/** Where a sandbox at this address shows each platform. */
-export function endpointsAt(url: string): SandboxEndpoints {
-  return {
-    META_BASE_URL: `${url}/meta/v26.0`,
-    GOOGLE_ADS_BASE_URL: `${url}/google/v26`,
-    GOOGLE_OAUTH_URL: `${url}/google-oauth/token`,
-    TIKTOK_BASE_URL: `${url}/tiktok/open_api/v1.3`,
-    SNAPCHAT_BASE_URL: `${url}/snapchat/v1`,
-    SNAPCHAT_OAUTH_URL: `${url}/snapchat-oauth/login/oauth2/access_token`,
   };
 }

@@ -1,8 +1,6 @@
 /** The figures that the sandbox reports of an account, in no platform's format: for tests that compare. */
 import { decimal } from './platforms/adapter.js';
-import { uuidOf } from './platforms/snapchat.js';
-import { buyingType } from './platforms/tiktok.js';
-import type { SandboxPlatform } from './world/model.js';
+import { SIMULATIONS, type SandboxPlatform } from './platforms/platforms.js';
 import type { World } from './world/world.js';
 
 export interface AccountTruth {
@@ -16,7 +14,7 @@ export interface AccountTruth {
     /** Exact decimals in major units. */
     spend: string;
     conversions: number;
-    /** TikTok's report has none: `null`. */
+    /** `null` where the platform's report has none. */
     revenue: string | null;
   }[];
 }
@@ -30,21 +28,19 @@ export function truthOf(
 ): AccountTruth {
   const account = world.account(platform, accountId);
   const campaigns = world.campaigns(account);
-  const reported =
-    platform === 'tiktok' ? campaigns.filter((each) => buyingType(each) === 'AUCTION') : campaigns;
-  const idOf = (campaign: (typeof campaigns)[number]): string =>
-    platform === 'snapchat' ? uuidOf(account, campaign) : campaign.id;
+  const { campaignId, reports, reportsRevenue } = SIMULATIONS[platform];
+  const reported = campaigns.filter(reports);
   return {
     currency: account.currency,
-    campaigns: campaigns.map((campaign) => ({ id: idOf(campaign), name: campaign.name })),
+    campaigns: campaigns.map((campaign) => ({ id: campaignId(account, campaign), name: campaign.name })),
     metrics: [...world.metrics(account, since, until, reported)].map(({ campaign, date, metric }) => ({
-      campaignId: idOf(campaign),
+      campaignId: campaignId(account, campaign),
       date,
       impressions: metric.impressions,
       clicks: metric.clicks,
       spend: decimal(metric.spendMinor, account.minorDigits),
       conversions: metric.conversions,
-      revenue: platform === 'tiktok' ? null : decimal(metric.revenueMinor, account.minorDigits),
+      revenue: reportsRevenue ? decimal(metric.revenueMinor, account.minorDigits) : null,
     })),
   };
 }

@@ -1,11 +1,12 @@
 /** Every connector against the sandbox: the same cases for all, and every fault. */
 import { inspect } from 'node:util';
 import {
-  SANDBOX_CREDENTIALS,
+  SIMULATIONS,
   startSandbox,
   type Fault,
   type Sandbox,
   type SandboxOptions,
+  type Simulation,
 } from '@stratum/sandbox';
 import {
   createConnector,
@@ -21,39 +22,18 @@ import {
 } from '@stratum/connectors/ad-platforms';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-const OAUTH = {
-  clientId: SANDBOX_CREDENTIALS.clientId,
-  clientSecret: SANDBOX_CREDENTIALS.clientSecret,
-  refreshToken: SANDBOX_CREDENTIALS.refreshToken,
-};
-const CREDENTIALS: Readonly<Record<PlatformName, PlatformCredentials>> = {
-  meta: { platform: 'meta', accessToken: SANDBOX_CREDENTIALS.metaAccessToken },
-  google: { platform: 'google', developerToken: SANDBOX_CREDENTIALS.googleDeveloperToken, ...OAUTH },
-  tiktok: { platform: 'tiktok', accessToken: SANDBOX_CREDENTIALS.tiktokAccessToken },
-  snapchat: { platform: 'snapchat', ...OAUTH },
-};
-const SECRETS = Object.values(SANDBOX_CREDENTIALS).filter((value) => value !== SANDBOX_CREDENTIALS.clientId);
+/** A connector without a simulation does not compile. */
+const SIMULATED: Readonly<Record<PlatformName, Simulation>> = SIMULATIONS;
+const credentialsOf = (platform: PlatformName): PlatformCredentials =>
+  platformCredentialsSchema.parse({ platform, ...SIMULATED[platform].credentials });
+const SECRETS = Object.values(SIMULATED)
+  .flatMap(({ credentials }) => Object.entries(credentials))
+  .flatMap(([field, value]) => (field === 'clientId' ? [] : [value]));
 const WINDOW = { since: '2026-09-15', until: '2026-11-20' };
 const RETRY_AFTER_MS = 120_000;
 
-/** Which platforms say how long to wait: TikTok does not. */
-const TELLS_WAIT: Readonly<Record<PlatformName, boolean>> = {
-  meta: true,
-  google: true,
-  tiktok: false,
-  snapchat: true,
-};
-/** Whose access tokens are short-lived and refreshed by the connector. */
-const REFRESHES: Readonly<Record<PlatformName, boolean>> = {
-  meta: false,
-  google: true,
-  tiktok: false,
-  snapchat: true,
-};
-
 function accountId(platform: PlatformName, lastDigit = '1'): string {
-  const digits = `200000000${lastDigit}`;
-  return platform === 'snapchat' ? `7d2c1a52-7c1e-4b7a-9d55-00${digits}` : digits;
+  return SIMULATED[platform].accountId(`200000000${lastDigit}`);
 }
 
 interface Subject {
@@ -66,6 +46,7 @@ async function open(
   platform: PlatformName,
   options: SandboxOptions = {},
   lastDigit?: string,
+  timeoutMs?: number,
 ): Promise<Subject> {
   const sandbox = await startSandbox({
     now: () => new Date('2026-11-20T12:00:00Z'),
@@ -79,9 +60,9 @@ async function open(
     accountId: account,
     currency,
     timeZone: 'UTC',
-    credentials: CREDENTIALS[platform],
+    credentials: credentialsOf(platform),
     endpoints: sandbox.endpoints,
-    timeoutMs: 2_000,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   return { sandbox, connector, account };
 }
@@ -129,7 +110,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     const elsewhere = await open(platform, {}, '6');
     expect(await elsewhere.connector.describeAccount({ signal })).toMatchObject({
       currency: 'USD',
-      timeZone: platform === 'snapchat' ? 'UTC' : 'America/New_York',
+      timeZone: SIMULATED[platform].utcDays ? 'UTC' : 'America/New_York',
     });
     elsewhere.sandbox.inject({ platform, kind: 'permission', times: 1 });
     expect(await failureOf(elsewhere.connector.describeAccount({ signal }))).toMatchObject({
@@ -190,9 +171,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
   test('does not list a campaign that was removed', async () => {
     const { sandbox, connector, account } = await open(platform);
     const [first] = sandbox.truth(platform, account, WINDOW.since, WINDOW.until).campaigns;
-    const worldId =
-      platform === 'snapchat' ? String(Number.parseInt(first?.id.slice(-12) ?? '', 16)) : (first?.id ?? '');
-    sandbox.removeCampaign(platform, account, worldId);
+    sandbox.removeCampaign(platform, account, first?.id ?? '');
     const listed = await readCampaigns(connector);
     expect(listed.map(({ externalId }) => externalId)).not.toContain(first?.id);
     expect(listed).not.toHaveLength(0);
@@ -208,14 +187,14 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     ['disconnect', 'transient'],
   ];
   test.each(failures)('fault %s is an error of kind %s, and gone when it is over', async (kind, expected) => {
-    const { sandbox, connector } = await open(platform);
+    const { sandbox, connector } = await open(platform, {}, '1', kind === 'slow' ? 2_000 : undefined);
     const before = await readCampaigns(connector);
     sandbox.inject({ platform, kind, retryAfterMs: RETRY_AFTER_MS, delayMs: 4_000 });
     const error = await failureOf(readCampaigns(connector));
     expect(error.kind).toBe(expected);
     expect(error.retryable).toBe(expected !== 'permission');
     if (kind === 'rate_limit')
-      expect(error.retryAfterMs).toBe(TELLS_WAIT[platform] ? RETRY_AFTER_MS : undefined);
+      expect(error.retryAfterMs).toBe(SIMULATED[platform].namesRetryDelay ? RETRY_AFTER_MS : undefined);
     expect(await readCampaigns(connector)).toEqual(before);
   });
 
@@ -231,7 +210,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     const { sandbox, connector } = await open(platform);
     const before = await readCampaigns(connector);
     sandbox.inject({ platform, kind: 'expired_token' });
-    if (REFRESHES[platform]) {
+    if (SIMULATED[platform].refreshesTokens) {
       expect(await readCampaigns(connector)).toEqual(before);
     } else {
       const error = await failureOf(readCampaigns(connector));
@@ -252,9 +231,9 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     const { sandbox } = await open(platform);
     const wrong = platformCredentialsSchema.parse(
       JSON.parse(
-        JSON.stringify(CREDENTIALS[platform]).replaceAll(
-          /sandbox-(meta-token|tiktok-token|refresh-token)/g,
-          'wrong-$1',
+        JSON.stringify(credentialsOf(platform)).replaceAll(
+          /"(accessToken|refreshToken)":"sandbox/g,
+          '"$1":"wrong',
         ),
       ),
     );

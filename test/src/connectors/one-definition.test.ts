@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
+import { SANDBOX_PLATFORMS } from '@stratum/sandbox';
 import { expect, test } from 'vitest';
 import { testDatabase } from '../harness/index.js';
 
@@ -59,11 +60,14 @@ test('no other product code names a platform', () => {
   ).toEqual([]);
 });
 
-test('each folder of a platform is in the registry', () => {
-  const folders = readdirSync(join(ROOT, 'packages/connectors/src/ad-platforms'), { withFileTypes: true })
+test.each([
+  ['packages/connectors/src/ad-platforms', PLATFORM_NAMES],
+  ['services/sandbox/src/platforms', SANDBOX_PLATFORMS],
+])('each folder of a platform in %s is in its registry', (place, registered) => {
+  const folders = readdirSync(join(ROOT, place), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
-  expect(folders.toSorted()).toEqual([...PLATFORM_NAMES].toSorted());
+  expect(folders.toSorted()).toEqual(registered.toSorted());
 });
 
 test('the database accepts the platforms of the registry, and no other', async () => {

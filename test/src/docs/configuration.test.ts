@@ -1,4 +1,4 @@
-/** Every setting of every service is in the configuration guide, with its default, and the guide names no other. */
+/** Every setting of every service is in the configuration guide or, for an ad platform, on the page that is written from its definition. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sandboxSettingsSchema } from '@stratum/sandbox';
@@ -11,10 +11,13 @@ const NOT_OURS = new Set(['CI', 'HOME', 'PATH']);
 /** Defaults that the guide describes, where there is none to write. */
 const DESCRIBED = /^(|required.*|now|as it listens|the platform.*)$/;
 
-/** Name and default of each row of the guide's tables. */
+/** Name and default of each row of the guide's tables, and of each address of an ad platform. */
 function guide(): Map<string, string> {
-  const text = readFileSync(join(ROOT, 'docs/reference/configuration.md'), 'utf8');
-  const rows = [...text.matchAll(/^\| `([A-Z_]+)` *\| *([^|]*?) *\|/gm)];
+  const read = (page: string): string => readFileSync(join(ROOT, 'docs/reference', page), 'utf8');
+  const rows = [
+    ...read('configuration.md').matchAll(/^\| `([A-Z_]+)` *\| *([^|]*?) *\|/gm),
+    ...read('ad-platforms.md').matchAll(/^- `([A-Z_]+)`, default `(.+?)`:/gm),
+  ];
   return new Map(rows.map(([, name = '', standard = '']) => [name, standard.replaceAll('`', '')]));
 }
 

@@ -1,6 +1,8 @@
-/** The reference of the command: every command's own help, as a page. */
+/** The pages of the reference that code writes: every command's own help, and the ad platforms. */
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import { platformsPage } from '../ad-platforms-page.js';
 import { printJson } from '../output.js';
 import { root } from './frame.js';
 import { typed } from './invocation.js';
@@ -43,17 +45,23 @@ interface ReferenceOptions {
   json?: boolean;
 }
 
-/** Writes the page, or checks it. */
+/** Writes the pages, or checks them. */
 export async function writeReference(
   { out, check, json }: ReferenceOptions,
   command: Command,
 ): Promise<void> {
-  const page = referencePage(root(command));
-  if (!check) await writeFile(out, page);
-  else if ((await readFile(out, 'utf8').catch(() => '')) !== page)
-    throw new Error(`${out} is out of date. Run ${typed('reference')} and commit the file that it writes.`);
-  if (json) printJson({ file: out });
-  else console.log(check ? `${out} is up to date.` : `Wrote ${out}.`);
+  const pages = { 'cli.md': referencePage(root(command)), 'ad-platforms.md': platformsPage() };
+  const files = Object.entries(pages).map(([name, page]) => ({ file: join(out, name), page }));
+  for (const { file, page } of files) {
+    if (!check) await writeFile(file, page);
+    else if ((await readFile(file, 'utf8').catch(() => '')) !== page)
+      throw new Error(
+        `${file} is out of date. Run ${typed('reference')} and commit the files that it writes.`,
+      );
+  }
+  const names = files.map(({ file }) => file);
+  if (json) printJson({ files: names });
+  else console.log(check ? `${names.join(' and ')} are up to date.` : `Wrote ${names.join(' and ')}.`);
 }
 
 function referencePage(program: Command): string {

@@ -1,5 +1,4 @@
-/** @throws Error with the advice when the id is not of digits, or not of that many */
-export function accountDigits(id: string, advice: string, length?: number): string {
-  if (/^\d{1,32}$/.test(id) && (length === undefined || id.length === length)) return id;
-  throw new Error(advice);
+/** The id when it is digits, in that number; else `undefined`. */
+export function accountDigits(id: string, length?: number): string | undefined {
+  return /^\d{1,32}$/.test(id) && (length === undefined || id.length === length) ? id : undefined;
 }

@@ -7,7 +7,7 @@ import { HttpClient } from './http-client.js';
 export interface EndpointSetting {
   /** The platform's own. The version is part of it: platforms retire versions faster than programs are deployed. */
   default: string;
-  /** One sentence for the configuration guide. */
+  /** One sentence for the reference. */
   description: string;
 }
 
@@ -44,8 +44,10 @@ export interface AdPlatformOptions<
   credentialsHelp: string;
   /** Where the platform is, by environment variable. */
   endpoints: Readonly<Record<Setting, EndpointSetting>>;
-  /** The id as the API takes it, from an id as people write it. Throws an Error that shows the right form. */
-  parseAccountId: (text: string) => string;
+  /** One sentence on the form of an account's id, with an example. */
+  accountIdHelp: string;
+  /** The id as the API takes it, from an id as people write it; `undefined` for text of another form. */
+  parseAccountId: (text: string) => string | undefined;
   /** Days that the platform restates while conversions are attributed to them; each sync reads them again. */
   attributionLagDays: number;
   connect: (options: ConnectOptions<z.output<Schema>, Setting>) => PlatformConnector;
@@ -65,7 +67,9 @@ export interface AdPlatform<
   Name extends string = string,
   Schema extends CredentialsSchema<Name> = CredentialsSchema<Name>,
   Setting extends string = string,
-> extends Omit<AdPlatformOptions<Name, Schema, Setting>, 'connect'> {
+> extends Omit<AdPlatformOptions<Name, Schema, Setting>, 'connect' | 'parseAccountId'> {
+  /** The id as the API takes it, from an id as people write it. Throws an Error that shows the right form. */
+  parseAccountId: (text: string) => string;
   /** Throws a ZodError for credentials of another form. */
   connect: (request: ConnectRequest) => PlatformConnector;
 }
@@ -75,9 +79,14 @@ export function defineAdPlatform<
   Schema extends CredentialsSchema<Name>,
   const Setting extends string,
 >(options: AdPlatformOptions<Name, Schema, Setting>): AdPlatform<Name, Schema, Setting> {
-  const { name, credentials: schema, endpoints } = options;
+  const { name, credentials: schema, endpoints, accountIdHelp } = options;
   return Object.freeze({
     ...options,
+    parseAccountId: (text: string) => {
+      const id = options.parseAccountId(text);
+      if (id === undefined) throw new Error(accountIdHelp);
+      return id;
+    },
     connect: (request: ConnectRequest) =>
       options.connect({
         ...request,

@@ -4,11 +4,18 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SANDBOX_CREDENTIALS } from './adapter.js';
 
+/** What buys an access token, as a user enters it. */
+export const OAUTH_CREDENTIALS = {
+  clientId: SANDBOX_CREDENTIALS.clientId,
+  clientSecret: SANDBOX_CREDENTIALS.clientSecret,
+  refreshToken: SANDBOX_CREDENTIALS.refreshToken,
+} as const;
+
 const form = z.object({
   grant_type: z.literal('refresh_token'),
-  client_id: z.literal(SANDBOX_CREDENTIALS.clientId),
-  client_secret: z.literal(SANDBOX_CREDENTIALS.clientSecret),
-  refresh_token: z.literal(SANDBOX_CREDENTIALS.refreshToken),
+  client_id: z.literal(OAUTH_CREDENTIALS.clientId),
+  client_secret: z.literal(OAUTH_CREDENTIALS.clientSecret),
+  refresh_token: z.literal(OAUTH_CREDENTIALS.refreshToken),
 });
 
 export class AccessTokens {

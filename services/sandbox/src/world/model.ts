@@ -1,12 +1,9 @@
 /** The things of the world, and its calendar. */
 
-export const SANDBOX_PLATFORMS = ['meta', 'google', 'tiktok', 'snapchat'] as const;
-export type SandboxPlatform = (typeof SANDBOX_PLATFORMS)[number];
-
 export type WorldStatus = 'active' | 'paused' | 'archived';
 
 export interface WorldCampaign {
-  /** Digits, unique in the account; Snapchat shows it as a UUID. */
+  /** Digits, unique in the account. A platform may show another id. */
   id: string;
   name: string;
   objective: 'sales' | 'traffic' | 'awareness';
@@ -21,7 +18,7 @@ export interface WorldCampaign {
 }
 
 export interface Account {
-  platform: SandboxPlatform;
+  platform: string;
   id: string;
   name: string;
   currency: string;

@@ -1,15 +1,7 @@
-/** The advertisers' world that all four platforms show, each in its own words. Amounts are whole minor units of the currency. */
+/** The advertisers' world that all platforms show, each in its own words. Amounts are whole minor units of the currency. */
 import { between, chance, pick } from './random.js';
 import { metricOf, type DailyMetric } from './metrics.js';
-import {
-  addDays,
-  DAY_MS,
-  days,
-  type Account,
-  type SandboxPlatform,
-  type WorldCampaign,
-  type WorldStatus,
-} from './model.js';
+import { addDays, DAY_MS, days, type Account, type WorldCampaign, type WorldStatus } from './model.js';
 
 export interface WorldOptions {
   seed: number;
@@ -61,16 +53,15 @@ export class World {
     this.aheadMs += count * DAY_MS;
   }
 
-  /** The last digit of an account's id decides its currency: 5 EUR, 7 KWD (three decimals), 9 JPY (none), else USD. */
-  account(platform: SandboxPlatform, id: string): Account {
+  /** The last digit of an account's id decides its currency (5 EUR, 7 KWD with three decimals, 9 JPY with none, else USD) and time zone (6 New York, else UTC). */
+  account(platform: string, id: string): Account {
     const currency = { '5': 'EUR', '7': 'KWD', '9': 'JPY' }[id.at(-1) ?? ''] ?? 'USD';
     return {
       platform,
       id,
       name: `Sandbox ${id.slice(-4)}`,
       currency,
-      // Days of the world are named as if they were the account's; Snapchat's come with times, so its accounts live in UTC.
-      timeZone: id.endsWith('6') && platform !== 'snapchat' ? 'America/New_York' : 'UTC',
+      timeZone: id.endsWith('6') ? 'America/New_York' : 'UTC',
       minorDigits: { KWD: 3, JPY: 0 }[currency] ?? 2,
     };
   }

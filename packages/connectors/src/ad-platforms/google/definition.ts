@@ -7,7 +7,8 @@ export const google = defineAdPlatform({
   name: 'google',
   title: 'Google Ads',
   credentials: googleCredentials,
-  credentialsHelp: '{"developerToken", "clientId", "clientSecret", "refreshToken", "loginCustomerId"?}',
+  credentialsHelp:
+    '{"developerToken", "clientId", "clientSecret", "refreshToken", "loginCustomerId"?}: the last is the manager account, if there is one',
   endpoints: {
     GOOGLE_ADS_BASE_URL: {
       default: 'https://googleads.googleapis.com/v26',
@@ -18,12 +19,8 @@ export const google = defineAdPlatform({
       description: 'Where Google issues access tokens.',
     },
   },
-  parseAccountId: (text) =>
-    accountDigits(
-      text.trim().replaceAll('-', ''),
-      'A customer of Google Ads has ten digits, for example 123-456-7890.',
-      10,
-    ),
+  accountIdHelp: 'A customer of Google Ads has ten digits, for example 123-456-7890.',
+  parseAccountId: (text) => accountDigits(text.trim().replaceAll('-', ''), 10),
   attributionLagDays: 7,
   connect: ({ endpoints, ...options }) =>
     new GoogleConnector({

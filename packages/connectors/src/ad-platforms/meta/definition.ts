@@ -14,11 +14,8 @@ export const meta = defineAdPlatform({
       description: 'Meta Marketing API, with its version.',
     },
   },
-  parseAccountId: (text) =>
-    accountDigits(
-      text.trim().replace(/^act_/, ''),
-      'An ad account of Meta has digits only, for example act_1234567890.',
-    ),
+  accountIdHelp: 'An ad account of Meta has digits only, for example act_1234567890.',
+  parseAccountId: (text) => accountDigits(text.trim().replace(/^act_/, '')),
   attributionLagDays: 7,
   connect: ({ endpoints, ...options }) => new MetaConnector({ ...options, baseUrl: endpoints.META_BASE_URL }),
 });

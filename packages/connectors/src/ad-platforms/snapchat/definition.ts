@@ -19,10 +19,10 @@ export const snapchat = defineAdPlatform({
       description: 'Where Snapchat issues access tokens.',
     },
   },
+  accountIdHelp: 'An ad account of Snapchat is a UUID, for example 8adc3db7-8148-4fbf-999c-8d2266369d74.',
   parseAccountId: (text) => {
     const id = text.trim().toLowerCase();
-    if (UUID.test(id)) return id;
-    throw new Error('An ad account of Snapchat is a UUID, for example 8adc3db7-8148-4fbf-999c-8d2266369d74.');
+    return UUID.test(id) ? id : undefined;
   },
   attributionLagDays: 5,
   connect: ({ endpoints, ...options }) =>

@@ -14,7 +14,8 @@ export const tiktok = defineAdPlatform({
       description: 'TikTok Business API, with its version.',
     },
   },
-  parseAccountId: (text) => accountDigits(text.trim(), 'An advertiser of TikTok has digits only.'),
+  accountIdHelp: 'An advertiser of TikTok has digits only.',
+  parseAccountId: (text) => accountDigits(text.trim()),
   attributionLagDays: 5,
   connect: ({ endpoints, ...options }) =>
     new TikTokConnector({ ...options, baseUrl: endpoints.TIKTOK_BASE_URL }),

@@ -1,9 +1,9 @@
 /** Meta Marketing API. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { activeAds, type ArchiveAd } from '../world/ad-archive.js';
-import type { Account, WorldCampaign } from '../world/model.js';
-import type { MetricRow } from '../world/world.js';
+import { activeAds, type ArchiveAd } from '../../world/ad-archive.js';
+import type { Account, WorldCampaign } from '../../world/model.js';
+import type { MetricRow } from '../../world/world.js';
 import {
   decimal,
   pageOf,
@@ -11,7 +11,7 @@ import {
   type AdapterOptions,
   type Page,
   type PlatformAdapter,
-} from './adapter.js';
+} from '../adapter.js';
 
 const query = z.object({
   limit: z.coerce.number().int().positive().default(25),

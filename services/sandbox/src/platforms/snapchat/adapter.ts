@@ -1,10 +1,10 @@
 /** Snapchat Marketing API. Days are UTC days: its accounts live in UTC. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { addDays, type Account, type WorldCampaign } from '../world/model.js';
-import type { MetricRow } from '../world/world.js';
-import { AccessTokens } from './access-tokens.js';
-import { micros, pageOf, type AdapterOptions, type PlatformAdapter } from './adapter.js';
+import { addDays, type Account, type WorldCampaign } from '../../world/model.js';
+import type { MetricRow } from '../../world/world.js';
+import { AccessTokens } from '../access-tokens.js';
+import { micros, pageOf, type AdapterOptions, type PlatformAdapter } from '../adapter.js';
 
 const listQuery = z.object({
   limit: z.coerce.number().int().min(50).max(1000).default(50),
@@ -52,16 +52,11 @@ export class SnapchatAdapter implements PlatformAdapter {
       `${this.prefix}/v1/adaccounts/:account`,
       async (request, reply) => {
         if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
-        const { id, name, currency, timeZone } = this.options.world.account(
-          'snapchat',
-          request.params.account,
-        );
+        const { id, name, currency } = this.options.world.account('snapchat', request.params.account);
         return reply.send({
           request_status: 'SUCCESS',
           request_id: 'sandbox',
-          adaccounts: [
-            { sub_request_status: 'SUCCESS', adaccount: { id, name, currency, timezone: timeZone } },
-          ],
+          adaccounts: [{ sub_request_status: 'SUCCESS', adaccount: { id, name, currency, timezone: 'UTC' } }],
         });
       },
     );

@@ -1,10 +1,16 @@
 /** Google Ads API over REST, with as much of its query language as selects campaigns and their daily metrics. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Account, WorldCampaign } from '../world/model.js';
-import type { MetricRow } from '../world/world.js';
-import { AccessTokens } from './access-tokens.js';
-import { micros, pageOf, SANDBOX_CREDENTIALS, type AdapterOptions, type PlatformAdapter } from './adapter.js';
+import type { Account, WorldCampaign } from '../../world/model.js';
+import type { MetricRow } from '../../world/world.js';
+import { AccessTokens } from '../access-tokens.js';
+import {
+  micros,
+  pageOf,
+  SANDBOX_CREDENTIALS,
+  type AdapterOptions,
+  type PlatformAdapter,
+} from '../adapter.js';
 
 const PAGE_SIZE = 10_000;
 

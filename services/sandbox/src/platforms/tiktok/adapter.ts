@@ -1,15 +1,15 @@
 /** TikTok Business API. Everything is HTTP 200, errors too. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { daysBetween, type Account, type WorldCampaign } from '../world/model.js';
-import type { MetricRow } from '../world/world.js';
+import { daysBetween, type Account, type WorldCampaign } from '../../world/model.js';
+import type { MetricRow } from '../../world/world.js';
 import {
   decimal,
   pageOf,
   SANDBOX_CREDENTIALS,
   type AdapterOptions,
   type PlatformAdapter,
-} from './adapter.js';
+} from '../adapter.js';
 
 const MAX_PAGE_SIZE = 1_000;
 const MAX_DAYS = 30;

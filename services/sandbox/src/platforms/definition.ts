@@ -1,0 +1,42 @@
+/** How the sandbox declares one ad platform: what it simulates, and the facts that a test of a connector starts from. */
+import type { Account, WorldCampaign } from '../world/model.js';
+import type { AdapterOptions, PlatformAdapter } from './adapter.js';
+
+export interface SimulationOptions<Setting extends string> {
+  /** Path of each endpoint, by the environment variable that leads a service to it. */
+  endpoints: Readonly<Record<Setting, `/${string}`>>;
+  adapter: (options: AdapterOptions) => PlatformAdapter;
+  /** The credentials that it accepts, as a user enters them. */
+  credentials: Readonly<Record<string, string>>;
+  /** An account id of the platform's form, from ten digits that it ends in. Default: the digits. */
+  accountId?: (digits: string) => string;
+  /** The id that the platform gives a campaign. Default: its number. */
+  campaignId?: (account: Account, campaign: WorldCampaign) => string;
+  /** Whether the daily report has the campaign. Default: every one. */
+  reports?: (campaign: WorldCampaign) => boolean;
+  /** Whether the daily report has revenue. Default true. */
+  reportsRevenue?: boolean;
+  /** Whether an account's days are UTC days, wherever the advertiser is. Default false. */
+  utcDays?: boolean;
+  /** Whether a refused request learns how long to wait. Default true. */
+  namesRetryDelay?: boolean;
+  /** Whether access tokens are short-lived and refreshed by the client. Default false. */
+  refreshesTokens?: boolean;
+}
+
+export type Simulation<Setting extends string = string> = Required<SimulationOptions<Setting>>;
+
+export function simulate<const Setting extends string>(
+  options: SimulationOptions<Setting>,
+): Simulation<Setting> {
+  return Object.freeze({
+    accountId: (digits: string) => digits,
+    campaignId: (_account: Account, campaign: WorldCampaign) => campaign.id,
+    reports: () => true,
+    reportsRevenue: true,
+    utcDays: false,
+    namesRetryDelay: true,
+    refreshesTokens: false,
+    ...options,
+  });
+}

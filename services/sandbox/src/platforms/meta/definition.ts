@@ -1,0 +1,9 @@
+import { SANDBOX_CREDENTIALS } from '../adapter.js';
+import { simulate } from '../definition.js';
+import { MetaAdapter } from './adapter.js';
+
+export const meta = simulate({
+  endpoints: { META_BASE_URL: '/meta/v26.0' },
+  adapter: (options) => new MetaAdapter(options),
+  credentials: { accessToken: SANDBOX_CREDENTIALS.metaAccessToken },
+});

@@ -1,0 +1,17 @@
+import { OAUTH_CREDENTIALS } from '../access-tokens.js';
+import { simulate } from '../definition.js';
+import { SnapchatAdapter, uuidOf } from './adapter.js';
+
+export const snapchat = simulate({
+  endpoints: {
+    SNAPCHAT_BASE_URL: '/snapchat/v1',
+    SNAPCHAT_OAUTH_URL: '/snapchat-oauth/login/oauth2/access_token',
+  },
+  adapter: (options) => new SnapchatAdapter(options),
+  credentials: OAUTH_CREDENTIALS,
+  accountId: (digits) => `7d2c1a52-7c1e-4b7a-9d55-00${digits}`,
+  campaignId: uuidOf,
+  // Its reports come with times, and days of the world are named as if they were the account's.
+  utcDays: true,
+  refreshesTokens: true,
+});

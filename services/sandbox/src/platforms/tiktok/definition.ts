@@ -1,0 +1,12 @@
+import { SANDBOX_CREDENTIALS } from '../adapter.js';
+import { simulate } from '../definition.js';
+import { buyingType, TikTokAdapter } from './adapter.js';
+
+export const tiktok = simulate({
+  endpoints: { TIKTOK_BASE_URL: '/tiktok/open_api/v1.3' },
+  adapter: (options) => new TikTokAdapter(options),
+  credentials: { accessToken: SANDBOX_CREDENTIALS.tiktokAccessToken },
+  reports: (campaign) => buyingType(campaign) === 'AUCTION',
+  reportsRevenue: false,
+  namesRetryDelay: false,
+});
