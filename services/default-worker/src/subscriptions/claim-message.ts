@@ -80,7 +80,7 @@ export function claimMessage(
   }: {
     claim: string;
     perSubscription: number;
-    /** Whether this process has a place for a receiver that is, or is not, slow. */
+    /** Takes a place of this process for a receiver that is, or is not, slow; false when there is none. */
     admit: (slow: boolean) => boolean;
   },
 ): Promise<Claim> {
@@ -110,11 +110,6 @@ export function claimMessage(
     );
     return { kind: 'claimed', message: toMessage(key, claim, row) };
   });
-}
-
-/** For a message that was kept for this task, when there is no place for it here. */
-export async function leaveMessage(pool: Pool, key: MessageKey, claim: string): Promise<void> {
-  await withTenant(pool, key.tenantId, (client) => dropClaim(client, key, claim));
 }
 
 /** Taken before anything of the subscription is changed, in every transaction, so that none waits for another in a circle. */

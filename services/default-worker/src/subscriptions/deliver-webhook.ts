@@ -11,7 +11,7 @@ import { deliverWebhook, type KeyRing } from '@stratum/shared';
 import type { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { nextDelivery, type MessageKey } from '@stratum/shared/subscriptions';
 import type { Pool } from 'pg';
-import { claimMessage, leaveMessage, type Claim } from './claim-message.js';
+import { claimMessage, type Claim } from './claim-message.js';
 import { resolveDeliveryOptions, type DeliveryOptions } from './delivery-options.js';
 import { DeliveryPlaces } from './delivery-places.js';
 import { recordAttempt } from './record-attempt.js';
@@ -35,16 +35,13 @@ export function deliverWebhookHandler({
   const places = new DeliveryPlaces(config.places);
   return async ({ tenant_id: tenantId, subscription_id: subscriptionId, event_id: eventId }, context) => {
     const key: MessageKey = { tenantId, subscriptionId, eventId };
-    const place = places.enter();
-    if (place === undefined) {
-      await leaveMessage(pool, key, context.id);
-      return unsent('waiting');
-    }
+    const place = places.forTask();
     try {
       const claimed: Claim = await claimMessage(pool, key, {
         claim: context.id,
         perSubscription: config.perSubscription,
-        admit: (slow) => place.admit(slow),
+        // Only now is it known whether the receiver is slow: a task that ends without a place has kept none from a quick receiver meanwhile.
+        admit: (isSlow) => place.take(isSlow),
       });
       if (claimed.kind === 'early') return context.snooze(claimed.delayMs);
       if (claimed.kind !== 'claimed') return unsent(claimed.kind);

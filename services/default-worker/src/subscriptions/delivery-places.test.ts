@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DeliveryPlaces, type Place } from './delivery-places.js';
+import { DeliveryPlaces, type TaskPlace } from './delivery-places.js';
 
 const steps = fc.array(
   fc.oneof(
-    fc.record({ kind: fc.constant('enter' as const), slow: fc.boolean() }),
-    fc.record({ kind: fc.constant('leave' as const), which: fc.nat() }),
+    fc.record({ kind: fc.constant('take' as const), slow: fc.boolean() }),
+    fc.record({
+      kind: fc.constant('leave' as const),
+      which: fc.nat(),
+      times: fc.integer({ min: 1, max: 2 }),
+    }),
   ),
 );
 
@@ -13,20 +17,18 @@ test('there are never more deliveries than places, and of those to slow receiver
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 9 }), steps, (max, plan) => {
       const places = new DeliveryPlaces(max);
-      const open: { place: Place; slow: boolean }[] = [];
+      const open: { place: TaskPlace; slow: boolean }[] = [];
       for (const step of plan) {
         if (step.kind === 'leave') {
           const [left] = open.splice(open.length === 0 ? 0 : step.which % open.length, 1);
-          left?.place.leave();
+          for (let time = 0; time < step.times; time++) left?.place.leave();
           continue;
         }
         const slow = open.filter((each) => each.slow).length;
-        const place = places.enter();
-        expect(place !== undefined).toBe(open.length < max);
-        if (place === undefined) continue;
-        const admitted = place.admit(step.slow);
-        expect(admitted).toBe(!step.slow || slow < Math.max(1, Math.floor(max / 2)));
-        if (admitted) open.push({ place, slow: step.slow });
+        const place = places.forTask();
+        const isTaken = place.take(step.slow);
+        expect(isTaken).toBe(open.length < max && (!step.slow || slow < Math.max(1, Math.floor(max / 2))));
+        if (isTaken) open.push({ place, slow: step.slow });
         else place.leave();
       }
     }),

@@ -1,11 +1,13 @@
 /**
  * How many deliveries a process makes at once. They never take all of a worker's slots, so that receivers that hang hold up no other job;
- * and those to slow receivers never take all of the deliveries', so that they hold up no quick receiver either.
+ * and those to slow receivers never take all of the deliveries' places, so that they hold up no quick receiver either.
  */
 
-export interface Place {
-  /** Whether a slow receiver may have it. */
-  admit(slow: boolean): boolean;
+/** The place of one task, which it may or may not take. */
+export interface TaskPlace {
+  /** For a receiver that is, or is not, slow; false when there is none for it. */
+  take(isSlow: boolean): boolean;
+  /** Gives back what was taken. */
   leave(): void;
 }
 
@@ -18,23 +20,24 @@ export class DeliveryPlaces {
     this.maxSlow = Math.max(1, Math.floor(max / 2));
   }
 
-  /** `undefined`: all are taken. */
-  enter(): Place | undefined {
-    if (this.taken >= this.max) return undefined;
-    this.taken++;
-    let isSlow = false;
+  forTask(): TaskPlace {
+    let held: { isSlow: boolean } | undefined;
     return {
-      admit: (slow) => {
-        if (!slow) return true;
-        if (this.slow >= this.maxSlow) return false;
-        isSlow = true;
-        this.slow++;
+      take: (isSlow) => {
+        if (this.taken >= this.max || (isSlow && this.slow >= this.maxSlow)) return false;
+        held = { isSlow };
+        this.count(isSlow, 1);
         return true;
       },
       leave: () => {
-        this.taken--;
-        if (isSlow) this.slow--;
+        if (held !== undefined) this.count(held.isSlow, -1);
+        held = undefined;
       },
     };
+  }
+
+  private count(isSlow: boolean, change: 1 | -1): void {
+    this.taken += change;
+    if (isSlow) this.slow += change;
   }
 }

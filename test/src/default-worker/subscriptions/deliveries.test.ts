@@ -274,8 +274,9 @@ describe('a subscription', () => {
       hosts: [...slow, quick].map(({ host }) => host),
       // They fail again and again, and are tried again and again.
       deliveries: {
-        timeoutMs: 400,
-        slowMs: 300,
+        // Far longer than a quick receiver takes, even on a busy machine.
+        timeoutMs: 1_600,
+        slowMs: 1_500,
         restAfterFailures: 1_000,
         pauseAfterFailures: 1_000,
         retryDelaysMs: Array.from({ length: 50 }, () => 10),
@@ -300,6 +301,40 @@ describe('a subscription', () => {
       `SELECT count(*) FROM outbound_webhook_message WHERE state = 'pending'`,
     );
     expect(Number(busy?.count)).toBe(20);
+  });
+
+  test('whose receiver is quick is not held up by tasks of others that have yet to claim their message', async () => {
+    // As many as a process has places for deliveries.
+    const others = await Promise.all(Array.from({ length: 3 }, () => openReceiver()));
+    const quick = await openReceiver();
+    const outgoing = await openOutgoing({
+      hosts: [...others, quick].map(({ host }) => host),
+      overdueMs: 60_000,
+    });
+    const blocked = await Promise.all(
+      others.map(async ({ url }) => (await outgoing.subscribe(url, ['segment.entered'])).id),
+    );
+    const { id } = await outgoing.subscribe(quick.url, ['segment.exited']);
+    const lock = await outgoing.database.owner.connect();
+    try {
+      await lock.query('BEGIN');
+      await lock.query('SELECT FROM subscription WHERE id = ANY($1) FOR NO KEY UPDATE', [blocked]);
+      await outgoing.happen(1);
+      await waitFor('tasks that cannot claim their message', async () => {
+        const rows = await outgoing.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return rows.length === blocked.length;
+      });
+      const data = { segment_id: 1, profile_ids: [1], external_ids: [null] };
+      await outgoing.record([{ type: 'segment.exited', data, at: new Date() }]);
+      await outgoing.settled(id, ['delivered']);
+      expect(others.flatMap(({ received }) => received)).toEqual([]);
+    } finally {
+      await lock.query('ROLLBACK');
+      lock.release();
+    }
+    for (const each of blocked) await outgoing.settled(each, ['delivered']);
   });
 
   test('that is overrun gets everything once, two at a time', async () => {
