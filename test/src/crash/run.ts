@@ -2,14 +2,14 @@
  * Kills workers, producers, the reaper and the broker at random while thousands of tasks of every kind run, and then looks whether every
  * task has come to exactly one end, and every effect guarded by `once` happened exactly once.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, isFinal, reconcileTopology, type JobsClient } from '@stratum/jobs';
 import { startNatsServer, type NatsServer } from '@stratum/jobs/embedded';
 import { openDatabase } from '@stratum/shared';
 import { migrate } from '@stratum/cli/database';
+import { dataFolder } from '../harness/data-folder.js';
 import { connectPatiently, crashTopology } from './environment.js';
 import { planTasks, type PlannedTask } from './plan.js';
 import { Immortal } from './processes.js';
@@ -39,7 +39,7 @@ const SETTLE_TIMEOUT_MS = 180_000;
 const QUIET_MS = 100;
 
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
-  const folder = await mkdtemp(join(tmpdir(), 'stratum-crash-'));
+  const folder = await dataFolder('stratum-crash-');
   const server = await startNatsServer({ binary: options.natsBinary, dataDir: join(folder, 'nats') });
   const environment = {
     NATS_URL: server.url,

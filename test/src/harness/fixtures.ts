@@ -38,7 +38,8 @@ export function copyOfDatabase(url: string): Promise<string> {
 
 async function createDatabase(template?: string): Promise<string> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  const copied = template === undefined ? '' : ` TEMPLATE ${escapeIdentifier(template)}`;
+  // Without a disk to wait for, copied files take half the time of logged pages.
+  const copied = template === undefined ? '' : ` TEMPLATE ${escapeIdentifier(template)} STRATEGY FILE_COPY`;
   await asAdmin(`CREATE DATABASE ${escapeIdentifier(name)}${copied}`);
   onTestFinished(() => asAdmin(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`));
   const url = new URL(inject('adminDatabaseUrl'));

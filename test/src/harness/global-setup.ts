@@ -1,7 +1,5 @@
 /** One NATS server and one PostgreSQL for the whole test run; every test file takes a prefix and a database of its own. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connectToNats } from '@stratum/jobs';
@@ -10,6 +8,7 @@ import type { TestProject } from 'vitest/node';
 import { migrate } from '@stratum/cli/database';
 import { Client } from 'pg';
 import { startBackend } from './backend.js';
+import { dataFolder } from './data-folder.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -25,7 +24,7 @@ declare module 'vitest' {
 const CACHE = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), 'stratum-test-'));
+  const folder = await dataFolder('stratum-test-');
   const binary = await findNatsServer({
     cacheDir: CACHE,
     onProgress: (message) => process.stdout.write(`${message}\n`),

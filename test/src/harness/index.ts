@@ -6,6 +6,7 @@ export {
   testNamespace,
   type TestDatabase,
 } from './fixtures.js';
+export { dataFolder } from './data-folder.js';
 export { programEnvironment, spawnProgram } from './spawned-program.js';
 export { tcpProxy, type TcpProxy } from './tcp-proxy.js';
 export { waitFor } from './wait-for.js';

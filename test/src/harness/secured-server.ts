@@ -2,8 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseKeyRing } from '@stratum/shared';
@@ -11,7 +10,7 @@ import { seed } from '@stratum/cli/demonstration';
 import { connect, nkeyAuthenticator, nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { spawnProgram, testDatabase, testKeyText, waitFor } from './index.js';
+import { dataFolder, spawnProgram, testDatabase, testKeyText, waitFor } from './index.js';
 
 const CONFIGURATIONS = fileURLToPath(new URL('../../../deploy/nats', import.meta.url));
 const USERS = ['admin', 'platform', 'observer', 'shop'] as const;
@@ -33,7 +32,7 @@ export interface SecuredServer {
 
 /** @param file in `deploy/nats`; ports and the folder of the data are the test's own */
 export async function securedServer(file = 'nats-server.conf'): Promise<SecuredServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'stratum-secured-'));
+  const folder = await dataFolder('stratum-secured-');
   const ports = join(folder, 'ports');
   await mkdir(ports);
   const crm = nkeys.createUser();

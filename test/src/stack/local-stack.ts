@@ -1,10 +1,9 @@
 /** The local stack as a person runs it: the `stratum` program, a home folder and ports of its own. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { spawnProgram, waitFor } from '../harness/index.js';
+import { dataFolder, spawnProgram, waitFor } from '../harness/index.js';
 
 const START_TIMEOUT_MS = 180_000;
 const STRATUM = 'packages/cli/bin/stratum.js';
@@ -29,7 +28,7 @@ export class LocalStack {
   private constructor(readonly home: string) {}
 
   static async create(): Promise<LocalStack> {
-    const home = await mkdtemp(join(tmpdir(), 'stratum-home-'));
+    const home = await dataFolder('stratum-home-');
     const stack = new LocalStack(home);
     onTestFinished(async () => {
       // What a failed test has left running.
