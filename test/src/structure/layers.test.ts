@@ -8,6 +8,7 @@ const SOURCE = join(import.meta.dirname, '../../../packages/jobs/src');
 /** The lowest first. */
 const LAYERS = [
   'errors',
+  'values',
   'wire',
   'task',
   'telemetry',

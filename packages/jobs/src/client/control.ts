@@ -15,6 +15,7 @@ import { JobsError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../broker/server-errors.js';
+import { readJson } from '../values/read-json.js';
 import { PRIORITIES, requireToken } from '../wire/names.js';
 import { ALL_WORKERS, type InspectVerb } from '../control/worker-protocol.js';
 
@@ -133,7 +134,7 @@ class BrokerControl implements Control {
   private async *entries(pattern: string): AsyncGenerator<{ value: unknown; at: Date }> {
     const { names } = this.topology;
     for await (const message of scanStream(this.connection, names.controlStream, names.controlKey(pattern))) {
-      if (message.data.length > 0) yield { value: message.json(), at: message.time };
+      if (message.data.length > 0) yield { value: readJson(message), at: message.time };
     }
   }
 

@@ -1,5 +1,6 @@
 /** The revocations in force. Expires entries by itself, because the server removes an expired entry without notice. */
 import type { JsMsg } from '@nats-io/jetstream';
+import { readJson } from '../values/read-json.js';
 import { ServerHeader } from '../wire/headers.js';
 import {
   filterRevocationSchema,
@@ -81,20 +82,20 @@ export class Revocations {
 
 function read(
   scope: string,
-  message: Pick<JsMsg, 'time' | 'json'>,
+  message: Pick<JsMsg, 'time' | 'data' | 'json'>,
 ): Omit<Revocation, 'expiresAt'> | undefined {
   const before = message.time.getTime() + CLOCK_SKEW_MS;
   const enqueuedBefore = (task: RevocableTask): boolean => Date.parse(task.enqueuedAt) <= before;
   if (scope === 'id') {
-    const entry = taskRevocationSchema.safeParse(message.json()).data;
+    const entry = taskRevocationSchema.safeParse(readJson(message)).data;
     return entry && { terminate: entry.terminate, matches: enqueuedBefore };
   }
   if (scope === 'workflow') {
-    const entry = workflowRevocationSchema.safeParse(message.json()).data;
+    const entry = workflowRevocationSchema.safeParse(readJson(message)).data;
     // Regardless of when its tasks were enqueued: a cancelled workflow never continues.
     return entry && { terminate: entry.terminate, matches: () => true };
   }
-  const entry = filterRevocationSchema.safeParse(message.json()).data;
+  const entry = filterRevocationSchema.safeParse(readJson(message)).data;
   if (entry === undefined) return undefined;
   const { terminate, ...filter } = entry;
   return { terminate, matches: (task) => matchesFilter(filter, task) && enqueuedBefore(task) };

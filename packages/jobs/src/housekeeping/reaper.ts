@@ -7,7 +7,8 @@
  * Each step can be repeated, so a reaper may die anywhere and several may run.
  */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
+import { guardedLogger } from '../telemetry/guarded-logger.js';
+import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import { Resources } from '../resources/resources.js';
 import { compareAttempts, type AttemptPosition } from '../record/precedence.js';
@@ -22,6 +23,7 @@ import {
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
 import { storedSubject } from '../broker/stream-access.js';
+import { readJson } from '../values/read-json.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { StreamConsumer } from '../broker/pull/stream-consumer.js';
@@ -66,9 +68,9 @@ class AdvisoryReaper implements Reaper {
   constructor(private readonly options: ReaperOptions) {
     const { connection, topology } = options;
     const { names } = topology;
-    this.logger = (options.logger ?? standardErrorLogger()).child({ part: 'reaper' });
+    this.logger = guardedLogger(options.logger).child({ part: 'reaper' });
     const { logger } = this;
-    this.resources = new Resources({ connection, topology, logger });
+    this.resources = new Resources({ connection, topology, metrics: options.metrics, logger });
     this.advisories = new StreamConsumer({
       connection,
       stream: names.advisoryStream,
@@ -97,7 +99,7 @@ class AdvisoryReaper implements Reaper {
   }
 
   private async handle(message: PulledMessage): Promise<void> {
-    const advisory = advisorySchema.safeParse(message.json());
+    const advisory = advisorySchema.safeParse(readJson(message));
     if (!advisory.success) {
       this.logger.error({ subject: message.subject }, 'an advisory of unknown form is left aside');
       message.term('unknown form');
@@ -126,7 +128,7 @@ class AdvisoryReaper implements Reaper {
     }
     if (lost?.isOwn === true) {
       this.resources.events.emit(lost.record);
-      this.options.metrics?.buried(subject.queue, subject.task, 'worker_lost');
+      this.resources.metrics?.buried(subject.queue, subject.task, 'worker_lost');
       this.logger.error(
         { ...subject, deliveries },
         'task lost its workers too often and is now a dead letter',

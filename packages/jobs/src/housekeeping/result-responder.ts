@@ -6,7 +6,8 @@
  *     reply    the record, without stack traces; or {"error": …} with the headers of the NATS services
  */
 import { headers as newHeaders, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core';
-import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
+import { guardedLogger } from '../telemetry/guarded-logger.js';
+import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import { JobsError, ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
@@ -51,7 +52,7 @@ class SharedResultResponder implements ResultResponder {
   private subscription: Subscription | undefined;
 
   constructor(private readonly options: ResultResponderOptions) {
-    this.logger = options.logger ?? standardErrorLogger();
+    this.logger = guardedLogger(options.logger);
     this.maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
   }
 

@@ -3,7 +3,8 @@
  * message is delivered again, and removes those that have expired. Several may run: each action can be repeated.
  */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
+import { guardedLogger } from '../telemetry/guarded-logger.js';
+import type { Logger } from '../telemetry/logger.js';
 import { Resources } from '../resources/resources.js';
 import { InvalidWorkflowError, JobsError, type WorkflowProblem } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
@@ -50,7 +51,7 @@ class WorkflowMaintainer implements WorkflowMaintenance {
 
   constructor(private readonly options: WorkflowMaintenanceOptions) {
     const { connection, topology, contracts = [], roundMs = DEFAULT_ROUND_MS } = options;
-    const logger = (options.logger ?? standardErrorLogger()).child({ part: 'workflow-maintenance' });
+    const logger = guardedLogger(options.logger).child({ part: 'workflow-maintenance' });
     this.logger = logger;
     this.resources = new Resources({ connection, topology, logger });
     this.starter = new WorkflowStarter(connection, topology, this.resources.workflows, contracts);

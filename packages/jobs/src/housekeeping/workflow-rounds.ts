@@ -3,6 +3,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Resources } from '../resources/resources.js';
 import { eachLimited } from '../broker/each-limited.js';
 import { storedSequence } from '../broker/stream-access.js';
+import { readJson } from '../values/read-json.js';
 import { workflowKeys } from '../workflow/bucket.js';
 import { BackgroundLoop } from './background-loop.js';
 import { reconcile } from '../workflow/reconcile.js';
@@ -145,7 +146,7 @@ export class WorkflowRounds {
     for await (const message of engine.bucket.scan(workflowKeys.state('*'))) {
       const age = now - message.time.getTime();
       if (age < topology.workflowsExpireMs) break;
-      const { data } = workflowSummarySchema.safeParse(message.json());
+      const { data } = workflowSummarySchema.safeParse(readJson(message));
       const keptForMs =
         data?.state === 'FAILURE' ? topology.failedWorkflowsExpireMs : topology.workflowsExpireMs;
       if (data !== undefined && data.state !== 'STARTED' && age >= keptForMs) expired.push(data.id);

@@ -2,7 +2,7 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
-import { TaskError } from '../errors.js';
+import { toJsonValue } from '../values/any-value.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/start.js';
 import type { FromThread, ToThread } from './protocol.js';
@@ -47,9 +47,9 @@ export class MainLink {
   returned(result: unknown): void {
     try {
       this.send({ kind: 'returned', result });
-    } catch (cause) {
-      const { message } = cause instanceof Error ? cause : new Error(String(cause));
-      throw new TaskError(`The result cannot leave its thread: ${message}`, { cause, retryable: false });
+    } catch {
+      // A function, a proxy, or a getter that throws: the record keeps what JSON can carry anyway.
+      this.send({ kind: 'returned', result: toJsonValue(result) });
     }
   }
 

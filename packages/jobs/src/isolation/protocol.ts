@@ -1,6 +1,7 @@
 /** Messages between an isolated attempt and the main thread. All of them can be cloned. */
 import type { MessagePort } from 'node:worker_threads';
 import type { EnqueueOptions } from '../message/compose-task.js';
+import type { TaskProgress } from '../wire/record.js';
 import type { TaskContext } from '../worker/context.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { StartWorkflowOptions } from '../workflow/start.js';
@@ -34,7 +35,7 @@ export interface Job {
 }
 
 export type FromThread =
-  | { kind: 'progress'; done: number; total: number; note: string | undefined }
+  | { kind: 'progress'; progress: TaskProgress }
   /** A line of the attempt's log, as JSON. */
   | { kind: 'log'; line: string }
   | { kind: 'enqueue'; call: number; queue: string; task: string; payload: unknown; options: EnqueueOptions }

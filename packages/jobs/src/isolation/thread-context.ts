@@ -4,7 +4,10 @@ import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
+import { toProgress } from '../record/task-progress.js';
+import { guardedLogger } from '../telemetry/guarded-logger.js';
 import { jsonLogger } from '../telemetry/logger.js';
+import { duration } from '../values/bounds.js';
 import type { TaskContext } from '../worker/context.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import { resolveDefinition } from '../workflow/resolve.js';
@@ -17,13 +20,13 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
     get signal() {
       return link.signal;
     },
-    logger: jsonLogger({ level: logLevel, write: (line) => link.send({ kind: 'log', line }) }),
-    progress: (done, total, note) => link.send({ kind: 'progress', done, total, note }),
+    logger: guardedLogger(jsonLogger({ level: logLevel, write: (line) => link.send({ kind: 'log', line }) })),
+    progress: (done, total, note) => link.send({ kind: 'progress', progress: toProgress(done, total, note) }),
     retry: ({ delayMs, cause } = {}) => {
-      throw new RetryRequestedError(delayMs, cause);
+      throw new RetryRequestedError(duration.optional('delayMs', delayMs), cause);
     },
     snooze: (delayMs) => {
-      throw new SnoozeRequestedError(delayMs);
+      throw new SnoozeRequestedError(duration.require('delayMs', delayMs));
     },
     enqueue: async (contract, payload, options) => composeChild(link, contract, payload, options)(),
     enqueueMany: async (contract, items) => {

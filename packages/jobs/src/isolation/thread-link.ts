@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Enqueued } from '../client/client.js';
 import { defineTask } from '../task/define-task.js';
 import { parseLogLine } from '../telemetry/logger.js';
+import type { TaskProgress } from '../wire/record.js';
 import type { RunContext } from '../worker/context.js';
 import type { FromThread, ToThread } from './protocol.js';
 import { packThrown, unpackThrown } from './thrown.js';
@@ -50,7 +51,7 @@ export class ThreadLink {
   private receive(message: FromThread): void {
     switch (message.kind) {
       case 'progress':
-        this.context.progress(message.done, message.total, message.note);
+        this.report(message.progress);
         break;
       case 'log':
         this.log(message.line);
@@ -69,6 +70,10 @@ export class ThreadLink {
         this.reply = message;
         break;
     }
+  }
+
+  private report({ done, total, note }: TaskProgress): void {
+    this.context.progress(done, total, note ?? undefined);
   }
 
   private log(line: string): void {

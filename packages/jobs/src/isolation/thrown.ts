@@ -1,6 +1,7 @@
 /** Carries a thrown value between threads: a structured clone keeps neither an error's class nor its own properties. */
-import { inspect } from 'node:util';
 import * as errors from '../errors.js';
+import { errorRecord } from '../record/error-record.js';
+import { fieldOf, isError, toJsonValue } from '../values/any-value.js';
 
 export type Thrown =
   | { kind: 'value'; value: unknown }
@@ -29,21 +30,29 @@ const PROTOTYPES: ReadonlyMap<string, object> = new Map(
 );
 
 export function packThrown(thrown: unknown, depth = 0): Thrown {
-  if (!(thrown instanceof Error)) {
-    return { kind: 'value', value: isCloneable(thrown) ? thrown : inspect(thrown) };
+  if (!isError(thrown)) {
+    return { kind: 'value', value: isCloneable(thrown) ? thrown : toJsonValue(thrown) };
   }
+  const { type, message, stack } = errorRecord(thrown, false);
+  const cause = fieldOf(thrown, 'cause');
   return {
     kind: 'error',
     // Also inherited ones.
-    name: thrown.name,
-    message: thrown.message,
-    stack: thrown.stack,
-    cause:
-      thrown.cause === undefined || depth === MAX_CAUSES ? undefined : packThrown(thrown.cause, depth + 1),
-    own: Object.fromEntries(
-      Object.entries(thrown).filter(([key, value]) => !STANDARD.has(key) && isCloneable(value)),
-    ),
+    name: type,
+    message,
+    stack: stack ?? undefined,
+    cause: cause === undefined || depth === MAX_CAUSES ? undefined : packThrown(cause, depth + 1),
+    own: ownFields(thrown),
   };
+}
+
+function ownFields(error: Error): Record<string, unknown> {
+  try {
+    const fields = Object.keys(error).map((key) => [key, fieldOf(error, key)] as const);
+    return Object.fromEntries(fields.filter(([key, value]) => !STANDARD.has(key) && isCloneable(value)));
+  } catch {
+    return {};
+  }
 }
 
 export function unpackThrown(thrown: Thrown): unknown {

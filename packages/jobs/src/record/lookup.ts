@@ -1,9 +1,10 @@
 /** Looks a task up: its record in the results bucket, else its message in a queue. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
 import { ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
 import type { StreamAccess } from '../broker/stream-access.js';
+import { readRecord } from './read-record.js';
 import { readStoredTask, waitingRecord } from './task-record.js';
 
 const LOOK_AGAIN_MS = 250;
@@ -29,7 +30,7 @@ export class TaskLookup {
   async record(id: string): Promise<TaskRecord | undefined> {
     const { names } = this.topology;
     const message = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(id) });
-    return message === undefined ? undefined : taskRecordSchema.parse(message.json());
+    return message && readRecord(message);
   }
 
   /** The task's state; `undefined` for an unknown id, or an expired result. */
@@ -63,7 +64,7 @@ export class TaskLookup {
       // Subscribed before the lookup, so that a result stored in between is not missed.
       const subscription = this.connection.subscribe(names.resultNotice(id), {
         callback: (error, message) => {
-          if (error === null) accept(taskRecordSchema.safeParse(message.json()).data);
+          if (error === null) accept(readRecord(message));
         },
       });
       const look = (): void => {
@@ -98,7 +99,7 @@ export class TaskLookup {
       // After a reconnect the loop restarts, because notices may have been missed.
       this.waiting.add(look);
       for await (const message of subscription) {
-        const record = taskRecordSchema.safeParse(message.json()).data;
+        const record = readRecord(message);
         if (record === undefined) continue;
         yield record;
         if (isFinal(record.state)) return;

@@ -4,8 +4,11 @@ import { KeyValue, type Replacement, type StoredValue } from '../broker/key-valu
 import type { StreamAccess } from '../broker/stream-access.js';
 import { JobsError } from '../errors.js';
 import type { Names } from '../wire/names.js';
-import { taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { isNestedTooDeep } from '../values/any-value.js';
+import type { TaskRecord } from '../wire/record.js';
 import { prevails } from './precedence.js';
+import { readRecord } from './read-record.js';
+import { shortenedRecord } from './task-record.js';
 
 export interface StoredRecord {
   record: TaskRecord;
@@ -119,32 +122,41 @@ export class RecordStore {
 
   private encode(record: TaskRecord): string {
     const body = toJson(record);
+    if (this.fits(body)) return body;
+    // Everything but a result can be cut: the state of a task is stored whatever the limit.
+    const shortened = toJson(shortenedRecord(record));
+    if (record.result === null || this.fits(shortened)) return shortened;
+    const limit = this.maxBytes();
+    throw new JobsError(
+      'payload_too_large',
+      `The result of task "${record.task}" is larger than the limit of ${limit} bytes. Store the data and return its id.`,
+      { details: { task: record.task, limit } },
+    );
+  }
+
+  private fits(body: string): boolean {
     const limit = this.maxBytes();
     // A string has at most three UTF-8 bytes per unit, so most records need no count.
-    if (body.length * 3 > limit && Buffer.byteLength(body) > limit) {
-      throw new JobsError(
-        'payload_too_large',
-        `The result of task "${record.task}" is larger than the limit of ${limit} bytes. Store the data and return its id.`,
-        { details: { task: record.task, limit } },
-      );
-    }
-    return body;
+    return body.length * 3 <= limit || Buffer.byteLength(body) <= limit;
   }
 }
 
-/** `undefined` for a missing record, or one that was deleted by hand. */
+/** `undefined` for a missing record, and for one that was deleted by hand or that nobody can read. */
 function toRecord(value: StoredValue | undefined): StoredRecord | undefined {
-  if (value === undefined || value.message.data.length === 0) return undefined;
-  return { record: taskRecordSchema.parse(value.message.json()), sequence: value.sequence };
+  const record = value && readRecord(value.message);
+  return value && record && { record, sequence: value.sequence };
 }
 
 function toJson(record: TaskRecord): string {
+  let cause: unknown;
   try {
-    return JSON.stringify(record);
-  } catch (cause) {
-    throw new JobsError('invalid_result', `The result of task "${record.task}" cannot be written as JSON.`, {
-      cause,
-      details: { task: record.task },
-    });
+    const json = JSON.stringify(record);
+    if (!isNestedTooDeep(json)) return json;
+  } catch (error) {
+    cause = error;
   }
+  throw new JobsError('invalid_result', `The result of task "${record.task}" cannot be written as JSON.`, {
+    cause,
+    details: { task: record.task },
+  });
 }

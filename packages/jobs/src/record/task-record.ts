@@ -6,7 +6,9 @@ import type { Msg, MsgHdrs } from '@nats-io/nats-core';
 import { storedSubject } from '../broker/stream-access.js';
 import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
 import type { Names, TaskSubject } from '../wire/names.js';
+import { cut } from '../values/any-value.js';
 import { isFinal, type TaskErrorRecord, type TaskRecord, type TaskState } from '../wire/record.js';
+import { errorRecord } from './error-record.js';
 import { compareAttempts, type AttemptPosition } from './precedence.js';
 
 /** A task's message from any source. */
@@ -175,8 +177,18 @@ export function replayedRecord(record: TaskRecord, enqueuedAt: string): TaskReco
 export function unfitRecord(task: TaskMessage, error: Error): TaskRecord {
   return {
     ...recordOf(task, 'FAILURE'),
-    error: { type: error.name, message: error.message, stack: null, retryable: false },
+    error: { ...errorRecord(error, false), stack: null },
     finished_at: new Date().toISOString(),
+  };
+}
+
+/** A record without what only explains it at length: the stack and the note, and most of the message. */
+export function shortenedRecord(record: TaskRecord): TaskRecord {
+  const { error, progress } = record;
+  return {
+    ...record,
+    error: error && { ...error, type: cut(error.type, 60), message: cut(error.message, 200), stack: null },
+    progress: progress && { ...progress, note: null },
   };
 }
 

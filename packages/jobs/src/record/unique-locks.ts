@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { KeyValue, type StoredValue } from '../broker/key-value.js';
 import type { StreamAccess } from '../broker/stream-access.js';
+import { readJson } from '../values/read-json.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
@@ -75,11 +76,11 @@ export class UniqueLocks {
   }
 }
 
-/** `undefined` for the marker that a release leaves. */
+/** `undefined` for the marker that a release leaves, and for what nobody can read: the key is free. */
 function toLock({ message, sequence }: StoredValue): HeldLock | undefined {
-  if (message.data.length === 0) return undefined;
   const takenAt = Date.parse(message.headers?.get(ServerHeader.TimeStamp) ?? '');
-  return { ...lockSchema.parse(message.json()), sequence, takenAt };
+  const lock = lockSchema.safeParse(readJson(message)).data;
+  return lock && { ...lock, sequence, takenAt };
 }
 
 /** Encodes the task's name and any text as one token of a subject. */

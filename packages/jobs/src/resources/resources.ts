@@ -11,7 +11,9 @@ import { TaskLookup } from '../record/lookup.js';
 import { OtherMessages } from '../record/other-messages.js';
 import { RecordStore } from '../record/record-store.js';
 import { UniqueLocks } from '../record/unique-locks.js';
-import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
+import { guardedLogger } from '../telemetry/guarded-logger.js';
+import { guardedMetrics } from '../telemetry/guarded-metrics.js';
+import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Topology } from '../topology/define.js';
 import type { Names } from '../wire/names.js';
@@ -41,6 +43,7 @@ export class Resources {
   readonly lookup: TaskLookup;
   readonly locks: UniqueLocks;
   readonly workflows: WorkflowEngine;
+  readonly metrics: MetricsRecorder | undefined;
   private readonly logger: Logger;
   private eventPublisher: EventPublisher | undefined;
 
@@ -49,10 +52,13 @@ export class Resources {
     this.connection = connection;
     this.topology = topology;
     this.names = names;
-    this.logger = logger ?? standardErrorLogger();
+    this.logger = guardedLogger(logger);
+    this.metrics = guardedMetrics(metrics, this.logger);
     const publisher = new AckMultiplexer(connection, {
       ...publishing,
-      ...(metrics === undefined ? {} : { onConfirmed: (milliseconds) => metrics.confirmed(milliseconds) }),
+      ...(this.metrics === undefined
+        ? {}
+        : { onConfirmed: (milliseconds) => this.metrics?.confirmed(milliseconds) }),
     });
     const streams = new StreamAccess(connection);
     const lookup = new TaskLookup(connection, topology, streams);

@@ -13,6 +13,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { scanStream } from '../broker/scan.js';
 import { KeyValue, type WriteOptions as KeyValueWriteOptions } from '../broker/key-value.js';
 import type { Resources } from '../resources/resources.js';
+import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
 
 export interface BucketValue {
@@ -133,5 +134,6 @@ function toWriteOptions({ ttlSeconds, ...options }: WriteOptions): KeyValueWrite
 }
 
 function valueOf(message: { data: Uint8Array; json(): unknown }): unknown {
-  return message.data.length === 0 ? undefined : message.json();
+  // A value that is not JSON is none: one bad key must not keep others from being followed.
+  return message.data.length === 0 ? undefined : (readJson(message) ?? null);
 }

@@ -9,7 +9,8 @@
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
+import { guardedLogger } from '../telemetry/guarded-logger.js';
+import type { Logger } from '../telemetry/logger.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import TinyQueue from 'tinyqueue';
 import { createProducer } from '../client/client.js';
@@ -92,12 +93,13 @@ class BeatScheduler implements Scheduler {
       `${hostname()
         .replaceAll(/[^A-Za-z0-9_-]/g, '-')
         .slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`;
-    this.logger = (options.logger ?? standardErrorLogger()).child({ part: 'scheduler' });
+    this.logger = guardedLogger(options.logger).child({ part: 'scheduler' });
     this.clock = options.clock ?? REAL_CLOCK;
     this.resources = new Resources({
       connection,
       topology,
       publishing: { deadlineMs: PUBLISH_WITHIN_MS },
+      metrics: options.metrics,
       logger: this.logger,
     });
     this.bucket = new ScheduleBucket(this.resources);
@@ -137,7 +139,7 @@ class BeatScheduler implements Scheduler {
   }
 
   private async lead(lease: Lease): Promise<void> {
-    const { topology, contracts, entries, metrics } = this.options;
+    const { topology, contracts, entries } = this.options;
     const book = new ScheduleBook(this.bucket, this.logger);
     const client = createProducer({ resources: this.resources });
     const runner = new TickRunner({
@@ -146,7 +148,7 @@ class BeatScheduler implements Scheduler {
       book,
       logger: this.logger,
       isLeading: () => lease.isHeld(),
-      onTicks: (outcome, count) => metrics?.ticks(outcome, count),
+      onTicks: (outcome, count) => this.resources.metrics?.ticks(outcome, count),
     });
     try {
       await book.open();

@@ -1,6 +1,7 @@
 /** A task's contract: what producers and workers agree on. Handlers live elsewhere, so that producers never import them. */
 import type { z } from 'zod';
 import { InvalidPayloadError, JobsError } from '../errors.js';
+import { fieldOf, textOf } from '../values/any-value.js';
 import { requireToken, type Priority } from '../wire/names.js';
 import { jsonProblems, type SchemaSide } from './json-schema-check.js';
 import { resolveRetryPolicy, type RetryOptions, type RetryPolicy } from './retry-policy.js';
@@ -88,7 +89,7 @@ export function parsePayload<Input extends z.ZodType>(
   payload: unknown,
   tenant?: string,
 ): z.output<Input> {
-  const parsed = contract.input.safeParse(payload);
+  const parsed = checkInput(contract, payload);
   if (parsed.success) {
     const named = tenant === undefined ? undefined : contract.tenantOf(parsed.data);
     if (named === undefined || named === tenant) return parsed.data;
@@ -98,8 +99,25 @@ export function parsePayload<Input extends z.ZodType>(
   }
   throw new InvalidPayloadError(
     contract.name,
-    parsed.error.issues.map((issue) => `${issue.path.join('.') || '(payload)'}: ${issue.message}`),
+    parsed.error.issues.map(
+      (issue) => `${issue.path.map(String).join('.') || '(payload)'}: ${issue.message}`,
+    ),
   );
+}
+
+/** A refinement or transform is code of the contract's author, and may fail; it cannot be asynchronous, because producers do not wait for it. */
+function checkInput<Input extends z.ZodType>(
+  { name, input }: TaskContract<Input>,
+  payload: unknown,
+): z.ZodSafeParseResult<z.output<Input>> {
+  try {
+    return input.safeParse(payload);
+  } catch (error) {
+    const message = textOf(fieldOf(error, 'message') ?? error, 500);
+    throw new InvalidPayloadError(name, [
+      `(payload): a refinement or transform of the input schema failed: ${message}`,
+    ]);
+  }
 }
 
 function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<TaskLimits> {

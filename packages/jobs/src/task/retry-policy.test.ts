@@ -48,21 +48,23 @@ describe('the wait before a retry', () => {
 describe('whether an error is retried', () => {
   const timeouts = (error: unknown): boolean => error instanceof Error && error.message.includes('timeout');
 
-  test('every error, unless the policy excludes it', () => {
-    expect(isRetryable(resolveRetryPolicy('t'), new Error('x'))).toBe(true);
-    expect(isRetryable(resolveRetryPolicy('t', { retryOn: timeouts }), new Error('x'))).toBe(false);
-    expect(isRetryable(resolveRetryPolicy('t', { retryOn: timeouts }), new Error('timeout'))).toBe(true);
+  test('every error, unless the policy excludes it', async () => {
+    expect(await isRetryable(resolveRetryPolicy('t'), new Error('x'))).toBe(true);
+    expect(await isRetryable(resolveRetryPolicy('t', { retryOn: timeouts }), new Error('x'))).toBe(false);
+    expect(await isRetryable(resolveRetryPolicy('t', { retryOn: timeouts }), new Error('timeout'))).toBe(
+      true,
+    );
   });
 
-  test('neverOn wins over retryOn', () => {
+  test('neverOn wins over retryOn', async () => {
     const policy = resolveRetryPolicy('t', { retryOn: timeouts, neverOn: timeouts });
-    expect(isRetryable(policy, new Error('timeout'))).toBe(false);
+    expect(await isRetryable(policy, new Error('timeout'))).toBe(false);
   });
 
-  test('the error’s own advice takes precedence over both', () => {
+  test('the error’s own advice takes precedence over both', async () => {
     const policy = resolveRetryPolicy('t', { neverOn: timeouts });
-    expect(isRetryable(policy, Object.assign(new Error('timeout'), { retryable: true }))).toBe(true);
-    expect(isRetryable(policy, Object.assign(new Error('x'), { retryable: false }))).toBe(false);
+    expect(await isRetryable(policy, Object.assign(new Error('timeout'), { retryable: true }))).toBe(true);
+    expect(await isRetryable(policy, Object.assign(new Error('x'), { retryable: false }))).toBe(false);
   });
 
   test('advice is read from anything, and nonsense is ignored', () => {

@@ -1,5 +1,7 @@
 /** When a failed attempt is retried, and after which delay. */
 import { JobsError } from '../errors.js';
+import { fieldOf } from '../values/any-value.js';
+import { MAX_DURATION_MS } from '../values/bounds.js';
 
 export interface FixedBackoff {
   kind: 'fixed';
@@ -75,21 +77,40 @@ export interface RetryAdvice {
   retryAfterMs: number | undefined;
 }
 
-/** Reads the advice by structure, so that it works for another copy of a class and for plain objects. */
+/**
+ * Reads the advice by structure, so that it works for another copy of a class and for plain objects. A wait that no broker can keep counts as
+ * absent.
+ */
 export function retryAdvice(error: unknown): RetryAdvice {
-  if (typeof error !== 'object' || error === null) return { retryable: undefined, retryAfterMs: undefined };
-  const retryable =
-    'retryable' in error && typeof error.retryable === 'boolean' ? error.retryable : undefined;
-  const after = 'retryAfterMs' in error ? error.retryAfterMs : undefined;
-  const retryAfterMs = typeof after === 'number' && Number.isFinite(after) && after >= 0 ? after : undefined;
-  return { retryable, retryAfterMs };
+  const retryable = fieldOf(error, 'retryable');
+  const after = fieldOf(error, 'retryAfterMs');
+  return {
+    retryable: typeof retryable === 'boolean' ? retryable : undefined,
+    retryAfterMs: typeof after === 'number' && after >= 0 && after <= MAX_DURATION_MS ? after : undefined,
+  };
 }
 
-/** Whether the policy allows a retry of this error, regardless of the retries left. */
-export function isRetryable(policy: RetryPolicy, error: unknown): boolean {
+/**
+ * Whether the policy allows a retry of this error, regardless of the retries left. A predicate that throws says nothing: the task is
+ * retried as it is without one, because the error was none that the predicate's author thought of.
+ * @param onBroken receives what a predicate throws
+ */
+export async function isRetryable(
+  policy: RetryPolicy,
+  error: unknown,
+  onBroken: (cause: unknown) => void = () => undefined,
+): Promise<boolean> {
   const { retryable } = retryAdvice(error);
   if (retryable !== undefined) return retryable;
-  return !policy.neverOn(error) && policy.retryOn(error);
+  const ask = async (predicate: (error: unknown) => unknown, otherwise: boolean): Promise<boolean> => {
+    try {
+      return Boolean(await predicate(error));
+    } catch (cause) {
+      onBroken(cause);
+      return otherwise;
+    }
+  };
+  return !(await ask(policy.neverOn, false)) && ask(policy.retryOn, true);
 }
 
 function waitsOf(backoff: Backoff): number[] {

@@ -1,4 +1,5 @@
 /** The framework's logger interface, and the default logger. */
+import { isError, jsonOf } from '../values/any-value.js';
 
 /** Fields first, then a constant message; or the message alone. An error goes into the field `err`. */
 export interface LogMethod {
@@ -42,8 +43,8 @@ export function jsonLogger({ level, write, fields: own = {} }: JsonLoggerOptions
     if (LOG_LEVELS[name] < least) return ignore;
     return (first: object | string, message?: string) => {
       const head = { level: LOG_LEVELS[name], time: Date.now(), ...own };
-      if (typeof first === 'string') write(JSON.stringify({ ...head, msg: first }));
-      else write(toLine(head, first, message));
+      if (typeof first === 'string') write(jsonOf({ ...head, msg: first }));
+      else write(jsonOf({ ...head, ...serializeErrors(first), msg: message }));
     };
   };
   return {
@@ -65,31 +66,25 @@ export function parseLogLine(line: string): { level: LogLevel; message: string |
   return { level: name, message: msg, fields };
 }
 
-function ignore(): void {}
+/** A longer chain is cut: an error may be its own cause. */
+const MAX_CAUSES = 8;
 
-function toLine(head: object, fields: object, msg: string | undefined): string {
-  try {
-    return JSON.stringify({ ...head, ...serializeErrors(fields), msg });
-  } catch (error) {
-    // A log line must not fail its task, so fields with cycles or bigints are omitted.
-    return JSON.stringify({ ...head, msg, unloggable: String(error) });
-  }
-}
+function ignore(): void {}
 
 /** An error's own properties are not enumerable, so JSON would render it as `{}`. */
 function serializeErrors(fields: object): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? plainError(value) : value]),
+    Object.entries(fields).map(([name, value]) => [name, isError(value) ? plainError(value) : value]),
   );
 }
 
-function plainError(error: Error): Record<string, unknown> {
+function plainError(error: Error, depth = 0): Record<string, unknown> {
   const { name, message, stack, cause } = error;
   return {
     ...Object.fromEntries(Object.entries(error)),
     type: name,
     message,
     stack,
-    ...(cause instanceof Error ? { cause: plainError(cause) } : {}),
+    ...(isError(cause) && depth < MAX_CAUSES ? { cause: plainError(cause, depth + 1) } : {}),
   };
 }

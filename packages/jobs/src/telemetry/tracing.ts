@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 import type * as OpenTelemetry from '@opentelemetry/api';
 import { JobsError } from '../errors.js';
 import type { TaskRecord } from '../wire/record.js';
+import { textOf } from '../values/any-value.js';
+import { contain } from '../values/contain.js';
 import { formatTraceContext, parseTraceContext, type TraceContext } from './trace-context.js';
 import type { Tracer } from './tracer.js';
 
@@ -41,25 +43,31 @@ export class Tracing {
   async send<T>(
     task: TracedTask,
     parent: TraceContext | undefined,
-    send: (carried: TraceContext) => Promise<T>,
+    send: (carried: TraceContext | undefined) => Promise<T>,
   ): Promise<T> {
-    const span = this.start(
-      `${task.task} send`,
-      this.api.SpanKind.PRODUCER,
-      task,
-      this.contextOf(parent) ?? this.api.context.active(),
-    );
+    const started = contain(() => {
+      const context = this.contextOf(parent) ?? this.api.context.active();
+      const span = this.start(`${task.task} send`, this.api.SpanKind.PRODUCER, task, context);
+      return { span, carried: formatTraceContext(span.spanContext()) };
+    }, ignore);
+    if (started === undefined) return send(parent);
+    const { span, carried } = started;
     try {
-      return await send(formatTraceContext(span.spanContext()));
+      return await send(carried);
     } catch (error) {
-      this.fail(span, error instanceof Error ? error : new Error(String(error)));
+      contain(() => this.fail(span, toException(error)), ignore);
       throw error;
     } finally {
-      span.end();
+      contain(() => span.end(), ignore);
     }
   }
 
-  startAttempt(record: TaskRecord, carried: TraceContext | undefined): AttemptSpan {
+  /** `undefined` where the tracer fails: an attempt does not depend on it. */
+  startAttempt(record: TaskRecord, carried: TraceContext | undefined): AttemptSpan | undefined {
+    return contain(() => this.spanOf(record, carried), ignore);
+  }
+
+  private spanOf(record: TaskRecord, carried: TraceContext | undefined): AttemptSpan {
     const parent = this.contextOf(carried) ?? this.api.ROOT_CONTEXT;
     const span = this.start(`${record.task} process`, this.api.SpanKind.CONSUMER, record, parent);
     span.setAttribute('stratum.retries', record.retries);
@@ -67,15 +75,17 @@ export class Tracing {
     return {
       traceContext: formatTraceContext(span.spanContext()),
       run: (work) => this.api.context.with(inner, work),
-      end: (final) => {
-        span.setAttribute('stratum.state', final.state);
-        if (final.error !== null && (final.state === 'RETRY' || final.state === 'FAILURE')) {
-          const { type, message, stack } = final.error;
-          this.fail(span, { name: type, message, ...(stack === null ? {} : { stack }) });
-        }
-        span.end();
-      },
+      end: (final) => contain(() => this.endSpan(span, final), ignore),
     };
+  }
+
+  private endSpan(span: Span, final: TaskRecord): void {
+    span.setAttribute('stratum.state', final.state);
+    if (final.error !== null && (final.state === 'RETRY' || final.state === 'FAILURE')) {
+      const { type, message, stack } = final.error;
+      this.fail(span, { name: type, message, ...(stack === null ? {} : { stack }) });
+    }
+    span.end();
   }
 
   private start(
@@ -112,6 +122,14 @@ export class Tracing {
     span.setStatus({ code: this.api.SpanStatusCode.ERROR, message: error.message });
   }
 }
+
+function toException(error: unknown): { name: string; message: string } {
+  const { name, message } = error instanceof Error ? error : new Error(textOf(error, 1_000));
+  return { name, message };
+}
+
+/** A tracer that fails must not fail what it traces. */
+function ignore(): void {}
 
 /** Loaded by `require` only if there is a tracer, so that an application without tracing needs no OpenTelemetry. Its state is global. */
 function loadApi(): Api {

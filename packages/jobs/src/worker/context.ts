@@ -8,6 +8,8 @@ import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { ScheduledBy, WorkflowPointer } from '../wire/headers.js';
 import type { Priority } from '../wire/names.js';
+import { duration } from '../values/bounds.js';
+import { toProgress } from '../record/task-progress.js';
 import type { TaskProgress } from '../wire/record.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/start.js';
@@ -134,15 +136,15 @@ export class AttemptContext implements RunContext {
   }
 
   progress(done: number, total: number, note?: string): void {
-    this.onProgress({ done, total, note: note ?? null });
+    this.onProgress(toProgress(done, total, note));
   }
 
   retry({ delayMs, cause }: { delayMs?: number; cause?: unknown } = {}): never {
-    throw new RetryRequestedError(delayMs, cause);
+    throw new RetryRequestedError(duration.optional('delayMs', delayMs), cause);
   }
 
   snooze(delayMs: number): never {
-    throw new SnoozeRequestedError(delayMs);
+    throw new SnoozeRequestedError(duration.require('delayMs', delayMs));
   }
 
   enqueue<Input extends z.ZodType>(

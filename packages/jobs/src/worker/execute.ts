@@ -1,4 +1,5 @@
 /** Runs one attempt and returns how it ended. Nothing here acknowledges or stores: that is `settle`. */
+import type { z } from 'zod';
 import {
   JobsError,
   RetryRequestedError,
@@ -14,6 +15,10 @@ import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.j
 import { ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
+import { errorRecord } from '../record/error-record.js';
+import type { AttemptSpan } from '../telemetry/tracing.js';
+import { fieldOf, isError, toJsonValue } from '../values/any-value.js';
+import { duration } from '../values/bounds.js';
 import type { Attempt } from './attempt.js';
 import { AttemptContext, type Producer, type RunContext } from './context.js';
 import type { Delivery } from './delivery.js';
@@ -148,9 +153,7 @@ export class Execution {
     return new Promise<Outcome>((resolve) => {
       // A promise settles once: by the handler's end, the hard limit or the release, whichever is first.
       this.end = resolve;
-      const { span } = attempt;
-      const ended = span === undefined ? prepared(context) : span.run(() => prepared(context));
-      ended.then(
+      begin(prepared, context, attempt.span).then(
         (result) => {
           this.handlerIsThrough();
           return resolve(this.succeeded(contract, result));
@@ -169,28 +172,37 @@ export class Execution {
     this.onEnd?.();
   }
 
-  private succeeded(contract: TaskContract, result: unknown): Outcome {
-    const parsed = contract.output.safeParse(result);
-    if (parsed.success) return { kind: 'succeeded', result: parsed.data ?? null };
-    const problems = parsed.error.issues.map(
-      (issue) => `${issue.path.join('.') || '(result)'}: ${issue.message}`,
-    );
-    const error = new JobsError(
-      'invalid_result',
-      `The result of task "${contract.name}" does not match its contract: ${problems.join('; ')}.`,
-      { details: { problems } },
-    );
-    return { kind: 'dead', reason: 'not_retryable', error };
+  /** Never rejects: the schema may hold code of its author's. */
+  private succeeded(contract: TaskContract, result: unknown): Outcome | Promise<Outcome> {
+    try {
+      return judgedResult(contract, contract.output.safeParse(result));
+    } catch {
+      // A schema with asynchronous parts throws as well, and the cause of its error differs between versions of zod.
+      return contract.output.safeParseAsync(result).then(
+        (parsed) => judgedResult(contract, parsed),
+        (cause: unknown) => unjudgedResult(contract, cause),
+      );
+    }
   }
 
-  private failed(contract: TaskContract, error: unknown): Outcome {
+  private isRetryable({ retry }: TaskContract, error: unknown): Promise<boolean> {
+    return isRetryable(retry, error, (cause) =>
+      this.attempt.logger.warn({ err: cause }, 'a retry predicate has thrown; it counts as absent'),
+    );
+  }
+
+  /** Never rejects. */
+  private async failed(contract: TaskContract, error: unknown): Promise<Outcome> {
     const { headers } = this.attempt.delivery;
     if (this.revoked) return { kind: 'revoked' };
-    if (error instanceof SnoozeRequestedError) return { kind: 'snoozed', delayMs: error.delayMs };
-    const asked = error instanceof RetryRequestedError;
-    if (!asked && !isRetryable(contract.retry, error))
+    const thrown = isError(error) ? error : undefined;
+    if (thrown instanceof SnoozeRequestedError && duration.includes(thrown.delayMs))
+      return { kind: 'snoozed', delayMs: thrown.delayMs };
+    const asked = thrown instanceof RetryRequestedError;
+    if (!asked && !(await this.isRetryable(contract, error)))
       return { kind: 'dead', reason: 'not_retryable', error };
-    const reported = asked && error.cause !== undefined ? error.cause : error;
+    const cause = asked ? fieldOf(error, 'cause') : undefined;
+    const reported = cause === undefined ? error : cause;
     const { defaults } = this.parts;
     if (headers.retries >= (headers.maxRetries ?? contract.retry.maxRetries ?? defaults.maxRetries)) {
       return { kind: 'dead', reason: 'max_retries', error: reported };
@@ -200,6 +212,42 @@ export class Execution {
       backoffDelayMs(contract.retry.backoff ?? defaults.backoff, headers.retries + 1);
     return { kind: 'retry', error: reported, delayMs };
   }
+}
+
+/** Starts the handler. Also one that throws at once becomes a promise. */
+function begin(prepared: PreparedRun, context: RunContext, span: AttemptSpan | undefined): Promise<unknown> {
+  try {
+    return Promise.resolve(span === undefined ? prepared(context) : span.run(() => prepared(context)));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function judgedResult({ name }: TaskContract, parsed: z.ZodSafeParseResult<unknown>): Outcome {
+  if (parsed.success) return { kind: 'succeeded', result: storableResult(parsed.data) };
+  const problems = parsed.error.issues.map(
+    (issue) => `${issue.path.map(String).join('.') || '(result)'}: ${issue.message}`,
+  );
+  const error = new JobsError(
+    'invalid_result',
+    `The result of task "${name}" does not match its contract: ${problems.join('; ')}.`,
+    { details: { problems } },
+  );
+  return { kind: 'dead', reason: 'not_retryable', error };
+}
+
+function unjudgedResult({ name }: TaskContract, cause: unknown): Outcome {
+  const error = new JobsError(
+    'invalid_result',
+    `The result of task "${name}" could not be checked: a refinement or transform of its output schema failed: ${errorRecord(cause, false).message}`,
+    { cause },
+  );
+  return { kind: 'dead', reason: 'not_retryable', error };
+}
+
+/** JSON drops a field that holds a function, a symbol or nothing, and a record without its result cannot be read. */
+function storableResult(result: unknown): unknown {
+  return typeof result === 'function' || typeof result === 'symbol' ? toJsonValue(result) : (result ?? null);
 }
 
 /**

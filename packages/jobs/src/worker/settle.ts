@@ -12,6 +12,7 @@
  * The end of a workflow's step advances the workflow before the acknowledgement.
  */
 import type { Resources } from '../resources/resources.js';
+import { errorRecord } from '../record/error-record.js';
 import { compareAttempts } from '../record/precedence.js';
 import type { StoredRecord } from '../record/record-store.js';
 import {
@@ -22,7 +23,7 @@ import {
   snoozedRecord,
   succeededRecord,
 } from '../record/task-record.js';
-import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
+import { toJsonValue } from '../values/any-value.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import { appendHistory } from '../wire/history.js';
 import { isFinal, type TaskErrorRecord, type TaskRecord } from '../wire/record.js';
@@ -36,7 +37,6 @@ export class Settler {
   constructor(
     private readonly resources: Resources,
     private readonly worker: string,
-    private readonly metrics: MetricsRecorder | undefined,
   ) {
     const { names, publisher, streams } = resources;
     this.nextAttempts = new NextAttempts(names, publisher, streams);
@@ -78,8 +78,11 @@ export class Settler {
     try {
       await this.close(attempt, record);
     } catch (error) {
-      if (!isUnstorable(error)) throw error;
-      await this.deadLetter(attempt, 'not_retryable', error);
+      if (codeOf(error) === 'invalid_result') {
+        await this.succeed(attempt, toJsonValue(result));
+      } else if (codeOf(error) === 'payload_too_large') {
+        await this.deadLetter(attempt, 'not_retryable', error);
+      } else throw error;
     }
   }
 
@@ -127,7 +130,7 @@ export class Settler {
     const kept = await this.close(attempt, record);
     // Another worker has just ended the task.
     if (kept !== undefined) return this.resources.letters.withdraw(sequence, record, kept);
-    this.metrics?.buried(subject.queue, subject.task, reason);
+    this.resources.metrics?.buried(subject.queue, subject.task, reason);
     attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
   }
 
@@ -227,19 +230,11 @@ export class Settler {
   }
 }
 
-/** A result that is not JSON or too large fails every attempt in the same way. */
-function isUnstorable(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return false;
-  return error.code === 'invalid_result' || error.code === 'payload_too_large';
+/** Of the record store's refusals: a result that is too large fails every attempt in the same way. */
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }
 
 function errorLine({ type, message }: TaskErrorRecord): string {
   return `${type}: ${message}`;
-}
-
-function errorRecord(error: unknown, retryable: boolean): TaskErrorRecord {
-  if (error instanceof Error) {
-    return { type: error.name, message: error.message, stack: error.stack ?? null, retryable };
-  }
-  return { type: typeof error, message: String(error), stack: null, retryable };
 }

@@ -33,6 +33,11 @@ export interface WorkerOptions {
   metrics?: MetricsRecorder;
   /** Ends the process (SIGKILL) when a handler blocks the event loop beyond its hard limit. Default true. */
   watchdog?: boolean;
+  /**
+   * Errors that a handler leaves behind (a rejected promise that nobody awaits, a callback that throws) end a Node process, and with it every
+   * other task. `log` keeps the process alive and logs them while the worker runs; `crash` leaves Node's behaviour as it is. Default `log`.
+   */
+  strayErrors?: 'log' | 'crash';
   /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */
   onShutdownRequest?: () => void;
 }
@@ -47,6 +52,7 @@ export interface WorkerConfig {
   readonly shutdownGraceMs: number;
   readonly taskDefaults: Readonly<TaskDefaults>;
   readonly watchdog: boolean;
+  readonly strayErrors: 'log' | 'crash';
 }
 
 const DEFAULT_CONCURRENCY = 4;
@@ -62,6 +68,7 @@ export function resolveWorkerConfig(options: WorkerOptions): WorkerConfig {
     shutdownGraceMs: options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS,
     taskDefaults: Object.freeze({ ...TASK_DEFAULTS, ...options.defaults }),
     watchdog: options.watchdog ?? true,
+    strayErrors: options.strayErrors ?? 'log',
   });
 }
 

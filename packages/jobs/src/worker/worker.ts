@@ -10,8 +10,10 @@ import type { HeartBeat } from '../control/entries.js';
 import { NatsService } from '../control/service-protocol.js';
 import type { ActiveTask, HeldTask } from '../control/worker-protocol.js';
 import { Resources } from '../resources/resources.js';
-import { standardErrorLogger, type Logger } from '../telemetry/logger.js';
+import { guardedLogger } from '../telemetry/guarded-logger.js';
+import type { Logger } from '../telemetry/logger.js';
 import { Tracing } from '../telemetry/tracing.js';
+import { contain, containWithin } from '../values/contain.js';
 import { Admission } from './admission.js';
 import { AttemptRunner } from './attempt-runner.js';
 import { HeartBeats } from './heart-beat.js';
@@ -20,6 +22,7 @@ import { packageVersion } from './package-version.js';
 import { Recovery } from './recovery.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
+import { containStrayErrors } from './stray-errors.js';
 import { Watchdog } from './watchdog.js';
 import { resolveWorkerConfig, type WorkerConfig, type WorkerOptions } from './worker-config.js';
 import { workerEndpoints } from './worker-endpoints.js';
@@ -47,6 +50,8 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
+/** Time for a handler to release its resources, in milliseconds. */
+const CLOSE_WITHIN_MS = 10_000;
 /** How exactly time limits are kept. */
 const TICK_MS = 25;
 
@@ -68,6 +73,7 @@ class TaskWorker implements Worker {
   private readonly heartBeats: HeartBeats;
   private ticker: NodeJS.Timeout | undefined;
   private watchdog: Watchdog | undefined;
+  private endContainment: (() => void) | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
@@ -77,7 +83,7 @@ class TaskWorker implements Worker {
     private readonly registry: ReadonlyMap<string, TaskHandler>,
   ) {
     const { names } = topology;
-    this.logger = (logger ?? standardErrorLogger()).child({ worker: config.name });
+    this.logger = guardedLogger(logger).child({ worker: config.name });
     this.resources = new Resources({
       connection,
       topology,
@@ -100,11 +106,11 @@ class TaskWorker implements Worker {
         defaults: config.taskDefaults,
       },
       records,
-      settler: new Settler(resources, config.name, metrics),
+      settler: new Settler(resources, config.name),
       events,
       control: this.control,
       tracing,
-      metrics,
+      metrics: resources.metrics,
       onStart: (deadline) => this.watchdog?.expect(deadline),
       onEnd: () => this.admission.slotFreed(),
       logger: this.logger,
@@ -186,6 +192,7 @@ class TaskWorker implements Worker {
   start(): void {
     if (this.starting !== undefined || this.stopping !== undefined) return;
     this.admission.start();
+    if (this.config.strayErrors === 'log') this.endContainment = containStrayErrors(this.logger);
     if (this.config.watchdog) this.watchdog = new Watchdog(this.name);
     this.ticker = setInterval(() => this.tick(), TICK_MS);
     this.service.start();
@@ -196,7 +203,7 @@ class TaskWorker implements Worker {
   }
 
   stop(): Promise<void> {
-    this.stopping ??= this.shutDown();
+    this.stopping ??= this.shutDown().finally(() => this.endContainment?.());
     return this.stopping;
   }
 
@@ -217,15 +224,28 @@ class TaskWorker implements Worker {
     this.service.stop();
     clearInterval(this.ticker);
     await this.watchdog?.stop();
-    await Promise.all([...this.registry.values()].map(async (handler) => handler.close?.()));
+    await Promise.all([...this.registry.values()].map((handler) => this.closeHandler(handler)));
     if (wasStarted) await this.heartBeats.stop();
     await this.resources.close();
     this.logger.info('worker stopped');
   }
 
+  private closeHandler(handler: TaskHandler): Promise<void> {
+    const { name } = handler.contract;
+    return containWithin(
+      () => handler.close?.(),
+      CLOSE_WITHIN_MS,
+      (error) => this.logger.error({ err: error, task: name }, 'a handler could not be closed'),
+    );
+  }
+
   private shutDownOnRequest(onShutdownRequest: (() => void) | undefined): void {
     this.logger.info('asked to shut down');
-    void this.stop().finally(() => onShutdownRequest?.());
+    const report = (error: unknown): void =>
+      this.logger.error({ err: error }, 'the shutdown that was asked for has failed');
+    void this.stop()
+      .catch(report)
+      .finally(() => contain(() => onShutdownRequest?.(), report));
   }
 
   private tick(): void {

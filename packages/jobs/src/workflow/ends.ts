@@ -2,8 +2,9 @@
  * The final records of steps, stored with their workflow: the results bucket drops them after a day, and a workflow may take longer. A
  * step's end is recorded once. Only a replay of its dead letter can change it, and success never changes.
  */
-import { isFinal, taskRecordSchema, type TaskRecord } from '../wire/record.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
 import { prevails } from '../record/precedence.js';
+import { readRecord } from '../record/read-record.js';
 import { withoutStack } from '../record/task-record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
 import type { Run } from './runs.js';
@@ -28,7 +29,7 @@ export class Ends {
     if ((await this.bucket.put(key, body, 0)) !== undefined) return { record, isFirst: true };
     let standing: TaskRecord | undefined;
     const written = await this.bucket.change(key, (stored) => {
-      standing = stored && taskRecordSchema.parse(stored.message.json());
+      standing = stored && readRecord(stored.message);
       const isKept = standing !== undefined && (!isFinal(record.state) || prevails(standing, record));
       return isKept ? undefined : body;
     });
@@ -38,7 +39,7 @@ export class Ends {
 
   async read(workflow: string, node: number): Promise<TaskRecord | undefined> {
     const stored = await this.bucket.get(workflowKeys.end(workflow, node));
-    return stored && taskRecordSchema.parse(stored.message.json());
+    return stored && readRecord(stored.message);
   }
 
   /** The ends of those nodes that have ended. */
@@ -50,8 +51,11 @@ export class Ends {
 
   async readAll(id: string, from: number): Promise<Map<number, TaskRecord>> {
     const ends = new Map<number, TaskRecord>();
+    const add = (node: number, record: TaskRecord | undefined): void => {
+      if (record !== undefined) ends.set(node, record);
+    };
     for await (const message of this.bucket.scan(workflowKeys.end(id, '*'), from))
-      ends.set(WorkflowBucket.nodeOf(message.subject), taskRecordSchema.parse(message.json()));
+      add(WorkflowBucket.nodeOf(message.subject), readRecord(message));
     return ends;
   }
 }

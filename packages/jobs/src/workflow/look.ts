@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { TaskLookup } from '../record/lookup.js';
 import { ResultTimeoutError } from '../errors.js';
 import { eachLimited } from '../broker/each-limited.js';
+import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
@@ -59,7 +60,7 @@ export class WorkflowLookup {
   private async entries(run: Run): Promise<Map<number, string>> {
     const entries = new Map<number, string>();
     for await (const message of this.engine.bucket.scan(workflowKeys.entry(run.id, '*'), run.sequence))
-      entries.set(WorkflowBucket.nodeOf(message.subject), entrySchema.parse(message.json()).enqueued_at);
+      entries.set(WorkflowBucket.nodeOf(message.subject), entrySchema.parse(readJson(message)).enqueued_at);
     return entries;
   }
 
@@ -102,7 +103,7 @@ export class WorkflowLookup {
       // Subscribed before the lookup, so that an end stored in between is not missed.
       const subscription = this.connection.subscribe(this.names.workflowNotice(id), {
         callback: (error, message) => {
-          if (error === null) accept(workflowSummarySchema.safeParse(message.json()).data);
+          if (error === null) accept(workflowSummarySchema.safeParse(readJson(message)).data);
         },
       });
       const look = (): void => {

@@ -1,6 +1,7 @@
 /** The state of a whole workflow: one key, changed by compare-and-set. */
 import type { TaskErrorRecord, TaskRecord } from '../wire/record.js';
 import type { StoredValue } from '../broker/key-value.js';
+import { readJson } from '../values/read-json.js';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import { stepId, type TaskNode } from './plan.js';
 import type { Manifest } from './runs.js';
@@ -11,7 +12,7 @@ export class WorkflowStates {
 
   async read(id: string): Promise<WorkflowSummary | undefined> {
     const stored = await this.bucket.get(workflowKeys.state(id));
-    return stored && workflowSummarySchema.parse(stored.message.json());
+    return stored && readSummary(stored);
   }
 
   async begin(manifest: Manifest): Promise<void> {
@@ -80,7 +81,7 @@ export class WorkflowStates {
   ): Promise<WorkflowSummary | undefined> {
     let state: WorkflowSummary | undefined;
     const change = (stored: StoredValue | undefined): string | undefined => {
-      state = stored && workflowSummarySchema.parse(stored.message.json());
+      state = stored && readSummary(stored);
       const changed = state && next(state);
       if (changed === undefined) return undefined;
       state = changed;
@@ -90,6 +91,11 @@ export class WorkflowStates {
     await this.bucket.change(workflowKeys.state(id), change, { isUnique: true });
     return state;
   }
+}
+
+/** `undefined` also for a state that nobody can read, so that one bad workflow fails no list. */
+function readSummary({ message }: StoredValue): WorkflowSummary | undefined {
+  return workflowSummarySchema.safeParse(readJson(message)).data;
 }
 
 function beginning({ id, owner, started_at }: Manifest): WorkflowSummary {
