@@ -12,7 +12,7 @@ const ELSEWHERE = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'
 
 /**
  * - `run`: as written, after the blocks before it
- * - `syntax`: read by its language, not run; the reason says why
+ * - `syntax`: a shell block whose syntax is checked, and which is not run; the reason says why
  * - `endless`: run until it prints something, then ended
  * - `output`: every line appears in the output of the block before, in this order; `…` stands for any text
  * - `excerpt`: the lines of a file, in its order

@@ -4,21 +4,25 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { launchBrowser } from '../../harness/browser/launch-browser.js';
 import { openEventsApi } from './fixture.js';
 
-/** As the documentation shows it: nothing but the address differs from Segment's own. */
-const page = (writeKey: string, url: string, options: string): string => `<!doctype html>
+/** A page with the script that the guide shows: nothing but the address differs from Segment's own. */
+async function page(writeKey: string, url: string, options: string): Promise<string> {
+  const script = await readFile(
+    fileURLToPath(new URL('../../docs/examples/segment-browser.js', import.meta.url)),
+    'utf8',
+  );
+  return `<!doctype html>
 <title>Boots</title>
 <script src="/analytics.js"></script>
 <script>
-  const analytics = AnalyticsNext.AnalyticsBrowser.load({ writeKey: '${writeKey}', cdnURL: '${url}' }, ${options});
-  analytics.page('Boots');
-  analytics.track('Product Viewed', { sku: 'boot-1' });
-  analytics.identify('u-1', { email: 'ann@example.com', plan: 'pro' });
-  analytics.track('Order Completed', { revenue: 25 }).then(() => { document.title = 'done'; });
+  const [writeKey, cdnURL, options] = ['${writeKey}', '${url}', ${options}];
+  ${script}
 </script>`;
+}
 
 /** The library's file for browsers, and a page that uses it. */
 async function servePage(html: string): Promise<string> {
@@ -57,7 +61,7 @@ test.for([
   const api = await openEventsApi();
   api.startIngestion();
   const base = api.url.replace(/\/$/, '');
-  const address = await servePage(page(api.writeKey, base, options));
+  const address = await servePage(await page(api.writeKey, base, options));
   const tab = await browser.newPage();
   const problems: string[] = [];
   const requests: string[] = [];

@@ -212,9 +212,10 @@ test('celery beat', async () => {
     SCHEDULE_CLOCK_SPEED: '120',
   });
   onTestFinished(async () => void (await program.kill('SIGTERM')));
-  await waitFor('a task of the schedule', async () =>
-    (await client.queues()).some(({ normal }) => normal > 0),
+  const enqueued = await waitFor('a task of the schedule', async () =>
+    (await client.queues()).find(({ normal }) => normal > 0),
   );
+  expect(enqueued.running).toBe(0);
 });
 
 test('celery flower --port=5555', async () => {

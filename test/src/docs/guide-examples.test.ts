@@ -1,0 +1,129 @@
+/** Runs the example files of the guides, which show excerpts of them. */
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { defineTask } from '@stratum/jobs';
+import { Registry } from 'prom-client';
+import { Webhook } from 'standardwebhooks';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { openEventsApi } from '../api/customer-events/fixture.js';
+import { waitFor } from '../harness/index.js';
+import { openJobs } from '../jobs/fixture.js';
+import {
+  measured,
+  schedule,
+  startReport,
+  testWithBroker,
+  testWithoutBroker,
+  traced,
+  workflowHandlers,
+} from './examples/guide-programs.js';
+import { createReceiver } from './examples/receiver.js';
+import { sendOrder } from './examples/segment.js';
+import {
+  enqueueAndWait,
+  images,
+  resizeCreative,
+  resizeCreativeHandler,
+  trainModel,
+  trainModelHandler,
+} from './examples/writing-a-task.js';
+
+const QUEUES = { queues: [{ name: 'default' }] };
+
+/** Listens until the test ends. @returns its address */
+async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server listens on no port.');
+  return `http://127.0.0.1:${address.port}`;
+}
+
+async function serveImages(answer: RequestListener): Promise<void> {
+  images.url = await listen(createServer(answer));
+}
+
+test('writing a task: contract, handler, isolation and enqueueing', async () => {
+  await serveImages((_request, response) => response.end('four'));
+  const { client, connection, topology, worker } = await openJobs(QUEUES);
+  worker([resizeCreativeHandler, trainModelHandler], { queues: ['default'] });
+  expect(await enqueueAndWait(connection, topology)).toMatchObject({
+    state: 'SUCCESS',
+    result: { sizes: 4 },
+  });
+  expect(await client.call(trainModel, { rounds: 2 })).toEqual({ loss: 0.25 });
+  await serveImages((_request, response) => response.writeHead(404).end());
+  const gone = await client.enqueue(resizeCreative, { tenant_id: 1, creative_id: 'c-2' });
+  expect(await client.result(gone.id)).toMatchObject({ state: 'FAILURE', retries: 0 });
+});
+
+test('workflows: a chain with a chord', async () => {
+  const { client, worker } = await openJobs(QUEUES);
+  worker(workflowHandlers, { queues: ['default'] });
+  expect(await startReport(client)).toEqual({ state: 'SUCCESS', result: { alerts: 3 } });
+});
+
+test('scheduling: an entry of the code and one that is added', async () => {
+  const { connection, topology } = await openJobs(QUEUES);
+  const report = defineTask({ name: 'report', queue: 'default', input: z.object({}), output: z.object({}) });
+  const { schedules, stop } = await schedule(connection, topology, [report]);
+  onTestFinished(stop);
+  const entries = await waitFor('both entries', async () => {
+    const listed = await schedules.list();
+    return listed.length === 2 && listed;
+  });
+  expect(entries.map(({ name, source }) => [name, source])).toEqual([
+    ['nightly', 'code'],
+    ['often', 'runtime'],
+  ]);
+});
+
+test('testing: without a broker, and with one', async () => {
+  await serveImages((_request, response) => response.end('four'));
+  await testWithoutBroker();
+  await expect(testWithBroker(inject('natsBinary'))).resolves.toBeUndefined();
+});
+
+test('monitoring: metrics and traces', async () => {
+  await serveImages((_request, response) => response.end('four'));
+  const { client, connection, topology } = await openJobs(QUEUES);
+  const process = { connection, topology, handlers: [resizeCreativeHandler] };
+  const registry = new Registry();
+  const tracing = traced(process);
+  const workers = [measured(process, client, registry), tracing.worker];
+  for (const worker of workers) worker.start();
+  onTestFinished(async () => {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await tracing.client.close();
+  });
+  await tracing.client.call(resizeCreative, { tenant_id: 1, creative_id: 'c-1' });
+  expect(await registry.metrics()).toContain('stratum_queue_tasks{queue="default"');
+});
+
+test('subscriptions: a receiver takes signed events alone', async () => {
+  const secret = `whsec_${Buffer.from('a secret of this test alone').toString('base64')}`;
+  const taken: unknown[] = [];
+  const url = await listen(createReceiver(secret, (id, event) => taken.push([id, event])));
+  const body = JSON.stringify({ type: 'segment.entered' });
+  const send = async (signedWith: string): Promise<number> => {
+    const at = new Date();
+    const headers = {
+      'webhook-id': 'evt_1',
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+      'webhook-signature': new Webhook(signedWith).sign('evt_1', at, body),
+    };
+    return (await fetch(url, { method: 'POST', headers, body })).status;
+  };
+  expect(await send(secret)).toBe(204);
+  expect(await send(`whsec_${Buffer.from('another one').toString('base64')}`)).toBe(401);
+  expect(taken).toEqual([['evt_1', { type: 'segment.entered' }]]);
+});
+
+test('customer events: Segment’s library for servers', async () => {
+  const api = await openEventsApi();
+  api.startIngestion();
+  await sendOrder(api.writeKey, api.url.replace(/\/$/, ''));
+  expect(await api.stored(1)).toMatchObject([{ name: 'Order Completed', properties: { revenue: 25 } }]);
+});
