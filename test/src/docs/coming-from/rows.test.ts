@@ -18,10 +18,10 @@ async function examples(of: string): Promise<Map<string, string>> {
   );
   const texts = await Promise.all(files.map((name) => readFile(join(import.meta.dirname, name), 'utf8')));
   // The title of a test, or a key of a table of examples.
-  const beginnings = texts.flatMap((text) => text.split(/^(?=test\('| {2}'[^\n]*': async \()/m));
+  const beginnings = texts.flatMap((text) => text.split(/^(?=test\(['"]| {2}'[^\n]*': async \()/m));
   return new Map(
     beginnings.flatMap((source) => {
-      const title = /^(?:test\(| {2})'([^\n]*?)'(?:,|:)/.exec(source)?.[1];
+      const title = /^(?:test\(| {2})(['"])([^\n]*?)\1(?:, |,$|:)/m.exec(source)?.[2];
       return title === undefined ? [] : [[title, source] as const];
     }),
   );
@@ -38,7 +38,7 @@ function namesIn(cell: string): string[] {
   });
 }
 
-test.each(['celery'])(
+test.each(['celery', 'bullmq'])(
   'every row of from-%s.md has an example that uses what the row names',
   async (origin) => {
     const [rows, sources] = await Promise.all([tableRows(`docs/start/from-${origin}.md`), examples(origin)]);
