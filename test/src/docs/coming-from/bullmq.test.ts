@@ -229,7 +229,8 @@ test('removeOnComplete, removeOnFail', async () => {
   ]);
   const { id } = await client.enqueue(silent, {});
   await waitFor('it to run', () => ran);
-  await waitFor('its message to be gone', async () => (await client.status(id)) === undefined);
+  const gone = await waitFor('its message to be gone', async () => (await client.status(id)) === undefined);
+  expect(gone).toBe(true);
 });
 
 test("queue.upsertJobScheduler('daily', { pattern, tz })", async () => {
@@ -317,7 +318,8 @@ test('worker.close()', async () => {
   const worker = start([addHandler]);
   await client.call(contract, payload);
   await worker.stop();
-  await waitFor('it to be gone', async () => (await client.control.workers()).length === 0);
+  const gone = await waitFor('its end', async () => (await client.control.workers()).length === 0);
+  expect(gone).toBe(true);
 });
 
 test('Bull Board, metrics', async () => {
