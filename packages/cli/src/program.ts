@@ -1,6 +1,6 @@
 /** The `stratum` command with all commands below it. */
 import { Command } from 'commander';
-import { COMMANDS } from './commands/catalogue.js';
+import { loadCommands } from './commands/catalogue.js';
 import { build, type Loading } from './frame/build.js';
 import { GROUPS, locate } from './frame/declaration.js';
 import { frame } from './frame/frame.js';
@@ -23,14 +23,15 @@ export async function stratumProgram(
       '--config <file>',
       "an application's configuration file (default: stratum.config.* here or above)",
     );
-  const wanted = locate(COMMANDS, wordsOf(argv));
+  const commands = await loadCommands(argv);
+  const wanted = locate(commands, wordsOf(argv));
   const loading: Loading = {
     wants: (declaration) => loadAll || declaration === wanted,
     words: wordsOf(argv),
     invocation: argv[0] === 'reference' ? DOCUMENTED_INVOCATION : invocation(),
     helps: argv[0] === 'reference' || argv.some((word) => ['help', '--help', '-h'].includes(word)),
   };
-  const inOrder = COMMANDS.toSorted((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group));
+  const inOrder = commands.toSorted((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group));
   for (const declaration of inOrder) {
     const command = await build(declaration, declaration.name, loading);
     program.addCommand(command.helpGroup(`${declaration.group}:`), { hidden: declaration.hidden === true });

@@ -12,7 +12,6 @@ const account: readonly ArgumentDeclaration[] = [
 
 export const accountsCommand: TopLevelCommand = {
   group: 'Tenants and their data',
-  name: 'accounts',
   summary: 'Manage ad accounts.',
   commands: [
     {

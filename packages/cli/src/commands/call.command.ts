@@ -4,7 +4,6 @@ import { duration, field, integer, jsonObject } from '../frame/value-types.js';
 
 export const callCommand: TopLevelCommand = {
   group: 'Tasks',
-  name: 'call',
   summary: 'Enqueue a task.',
   arguments: [
     taskArgument,

@@ -1,71 +1,50 @@
-/** All commands. Within a group of the help, in this order. */
-import type { TopLevelCommand } from '../frame/declaration.js';
-import { accountsCommand } from './accounts.command.js';
-import { callCommand } from './call.command.js';
-import { completeCommand, completionCommand } from './completion.command.js';
-import { contractsCommand } from './contracts.command.js';
-import { controlCommand } from './control.command.js';
-import { migrateCommand, seedCommand } from './database.command.js';
-import { deadCommand } from './dead.command.js';
-import { eventsCommand } from './events.command.js';
-import { funnelsCommand } from './funnels.command.js';
-import { inspectCommand } from './inspect.command.js';
-import { keysCommand } from './keys.command.js';
-import { profilesCommand } from './profiles.command.js';
-import { purgeCommand } from './purge.command.js';
-import { queuesCommand } from './queues.command.js';
-import { helpCommand, referenceCommand } from './reference.command.js';
-import { resultCommand } from './result.command.js';
-import { revokeCommand } from './revoke.command.js';
-import { rulesCommand } from './rules.command.js';
-import { schedulesCommand } from './schedules.command.js';
-import { segmentsCommand } from './segments.command.js';
-import { apiCommand, schedulerCommand } from './service.command.js';
-import { sourcesCommand } from './sources.command.js';
-import { statusCommand } from './status.command.js';
-import { subscriptionsCommand } from './subscriptions.command.js';
-import { tasksCommand } from './tasks.command.js';
-import { tenantsCommand } from './tenants.command.js';
-import { topologyCommand } from './topology.command.js';
-import { upCommand } from './up.command.js';
-import { webhooksCommand } from './webhooks.command.js';
-import { workerCommand } from './worker.command.js';
-import { workflowCommand } from './workflow.command.js';
+/** The commands by name, in the order in which each group of the help lists them. One command loads its own declaration alone. */
+import type { NamedCommand, TopLevelCommand } from '../frame/declaration.js';
 
-export const COMMANDS: readonly TopLevelCommand[] = [
-  upCommand,
-  statusCommand,
-  tasksCommand,
-  callCommand,
-  resultCommand,
-  revokeCommand,
-  workflowCommand,
-  eventsCommand,
-  deadCommand,
-  schedulesCommand,
-  queuesCommand,
-  purgeCommand,
-  inspectCommand,
-  controlCommand,
-  topologyCommand,
-  workerCommand,
-  schedulerCommand,
-  tenantsCommand,
-  accountsCommand,
-  rulesCommand,
-  segmentsCommand,
-  funnelsCommand,
-  profilesCommand,
-  apiCommand,
-  keysCommand,
-  webhooksCommand,
-  sourcesCommand,
-  subscriptionsCommand,
-  migrateCommand,
-  seedCommand,
-  contractsCommand,
-  completionCommand,
-  helpCommand,
-  completeCommand,
-  referenceCommand,
-];
+const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
+  up: async () => (await import('./up.command.js')).upCommand,
+  status: async () => (await import('./status.command.js')).statusCommand,
+  tasks: async () => (await import('./tasks.command.js')).tasksCommand,
+  call: async () => (await import('./call.command.js')).callCommand,
+  result: async () => (await import('./result.command.js')).resultCommand,
+  revoke: async () => (await import('./revoke.command.js')).revokeCommand,
+  workflow: async () => (await import('./workflow.command.js')).workflowCommand,
+  events: async () => (await import('./events.command.js')).eventsCommand,
+  dead: async () => (await import('./dead.command.js')).deadCommand,
+  schedules: async () => (await import('./schedules.command.js')).schedulesCommand,
+  queues: async () => (await import('./queues.command.js')).queuesCommand,
+  purge: async () => (await import('./purge.command.js')).purgeCommand,
+  inspect: async () => (await import('./inspect.command.js')).inspectCommand,
+  control: async () => (await import('./control.command.js')).controlCommand,
+  topology: async () => (await import('./topology.command.js')).topologyCommand,
+  worker: async () => (await import('./worker.command.js')).workerCommand,
+  scheduler: async () => (await import('./service.command.js')).schedulerCommand,
+  tenants: async () => (await import('./tenants.command.js')).tenantsCommand,
+  accounts: async () => (await import('./accounts.command.js')).accountsCommand,
+  rules: async () => (await import('./rules.command.js')).rulesCommand,
+  segments: async () => (await import('./segments.command.js')).segmentsCommand,
+  funnels: async () => (await import('./funnels.command.js')).funnelsCommand,
+  profiles: async () => (await import('./profiles.command.js')).profilesCommand,
+  api: async () => (await import('./service.command.js')).apiCommand,
+  keys: async () => (await import('./keys.command.js')).keysCommand,
+  webhooks: async () => (await import('./webhooks.command.js')).webhooksCommand,
+  sources: async () => (await import('./sources.command.js')).sourcesCommand,
+  subscriptions: async () => (await import('./subscriptions.command.js')).subscriptionsCommand,
+  migrate: async () => (await import('./database.command.js')).migrateCommand,
+  seed: async () => (await import('./database.command.js')).seedCommand,
+  contracts: async () => (await import('./contracts.command.js')).contractsCommand,
+  completion: async () => (await import('./completion.command.js')).completionCommand,
+  help: async () => (await import('./reference.command.js')).helpCommand,
+  complete: async () => (await import('./completion.command.js')).completeCommand,
+  reference: async () => (await import('./reference.command.js')).referenceCommand,
+};
+
+/** Commands that look at others. */
+const WHOLE = new Set(['help', 'complete', 'reference']);
+
+/** Every command; or the one that the first of the words names, if there is such a command. */
+export async function loadCommands([first = '']: readonly string[] = []): Promise<NamedCommand[]> {
+  const isOne = Object.hasOwn(COMMANDS, first) && !WHOLE.has(first);
+  const wanted = Object.entries(COMMANDS).filter(([name]) => !isOne || name === first);
+  return Promise.all(wanted.map(async ([name, load]) => ({ ...(await load()), name })));
+}

@@ -3,7 +3,6 @@ import type { TopLevelCommand } from '../frame/declaration.js';
 
 export const completionCommand: TopLevelCommand = {
   group: 'This command',
-  name: 'completion',
   summary: 'Print a completion script for your shell.',
   arguments: [{ name: '<shell>', description: 'your shell', choices: SHELLS }],
   json: false,
@@ -18,7 +17,6 @@ export const completionCommand: TopLevelCommand = {
 /** The scripts call it. */
 export const completeCommand: TopLevelCommand = {
   group: 'This command',
-  name: 'complete',
   hidden: true,
   summary: 'Print a line for each candidate: its value, a tab, its description.',
   arguments: [

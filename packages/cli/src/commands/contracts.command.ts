@@ -4,7 +4,6 @@ import { ROOT } from '../stack/home.js';
 
 export const contractsCommand: TopLevelCommand = {
   group: 'This command',
-  name: 'contracts',
   summary: 'Export the wire contract, for programs in other languages.',
   commands: [
     {

@@ -9,7 +9,6 @@ const worker: OptionDeclaration = {
 
 export const controlCommand: TopLevelCommand = {
   group: 'Queues and workers',
-  name: 'control',
   summary: 'Pause queues, limit rates, change concurrency, stop workers.',
   commands: [
     {

@@ -2,7 +2,6 @@ import type { TopLevelCommand } from '../frame/declaration.js';
 
 export const migrateCommand: TopLevelCommand = {
   group: 'Database',
-  name: 'migrate',
   summary: 'Migrate the database to the schema of this version.',
   examples: [''],
   notes: 'Takes the database of the local stack, or the one that DATABASE_URL names.',
@@ -11,7 +10,6 @@ export const migrateCommand: TopLevelCommand = {
 
 export const seedCommand: TopLevelCommand = {
   group: 'Database',
-  name: 'seed',
   summary: 'Add the demonstration tenants. Existing data remain.',
   examples: [''],
   notes:

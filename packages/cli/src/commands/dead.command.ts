@@ -18,7 +18,6 @@ const all = { flags: '--all', description: 'every dead letter that matches the f
 
 export const deadCommand: TopLevelCommand = {
   group: 'Tasks',
-  name: 'dead',
   summary: 'List, show, replay and discard dead letters: tasks that failed for good.',
   commands: [
     {

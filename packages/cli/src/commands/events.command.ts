@@ -2,7 +2,6 @@ import type { TopLevelCommand } from '../frame/declaration.js';
 
 export const eventsCommand: TopLevelCommand = {
   group: 'Tasks',
-  name: 'events',
   summary: 'Follow state changes of tasks until Ctrl-C.',
   options: [
     { flags: '--queue <queue>', description: 'only tasks of this queue' },

@@ -5,7 +5,6 @@ const name: ArgumentDeclaration = { name: '<name>', description: 'name of the fu
 
 export const funnelsCommand: TopLevelCommand = {
   group: 'Tenants and their data',
-  name: 'funnels',
   summary: 'Manage funnels over customer events.',
   commands: [
     {

@@ -2,7 +2,6 @@ import type { TopLevelCommand } from '../frame/declaration.js';
 
 export const inspectCommand: TopLevelCommand = {
   group: 'Queues and workers',
-  name: 'inspect',
   summary: 'Ask workers about their state and tasks.',
   arguments: [
     {

@@ -10,7 +10,6 @@ const id: ArgumentDeclaration = { name: '<id>', description: 'id of the key' };
 
 export const keysCommand: TopLevelCommand = {
   group: 'HTTP API and webhooks',
-  name: 'keys',
   summary: 'Manage keys of the HTTP API.',
   commands: [
     {

@@ -4,7 +4,6 @@ import { count } from '../frame/value-types.js';
 
 export const profilesCommand: TopLevelCommand = {
   group: 'Tenants and their data',
-  name: 'profiles',
   summary: 'Show customer profiles; undo a merge.',
   commands: [
     {

@@ -3,7 +3,6 @@ import { queueArgument } from '../frame/places.js';
 
 export const purgeCommand: TopLevelCommand = {
   group: 'Queues and workers',
-  name: 'purge',
   summary: 'Delete all queued and delayed tasks of a queue.',
   description: 'Running tasks go on.',
   arguments: [queueArgument],

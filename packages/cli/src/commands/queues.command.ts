@@ -2,7 +2,6 @@ import type { TopLevelCommand } from '../frame/declaration.js';
 
 export const queuesCommand: TopLevelCommand = {
   group: 'Queues and workers',
-  name: 'queues',
   summary: 'Show how many tasks each queue holds.',
   examples: ['', '--json'],
   run: async () => (await import('./queues.js')).queues,

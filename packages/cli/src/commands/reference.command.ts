@@ -4,7 +4,6 @@ import { ROOT } from '../stack/home.js';
 
 export const helpCommand: TopLevelCommand = {
   group: 'This command',
-  name: 'help',
   summary: 'Show the help of a command.',
   arguments: [{ name: '[command...]', description: 'words of the command, such as schedules add' }],
   json: false,
@@ -14,7 +13,6 @@ export const helpCommand: TopLevelCommand = {
 
 export const referenceCommand: TopLevelCommand = {
   group: 'This command',
-  name: 'reference',
   hidden: true,
   summary: 'Write the reference pages of the commands and the ad platforms.',
   options: [

@@ -4,7 +4,6 @@ import { duration } from '../frame/value-types.js';
 
 export const resultCommand: TopLevelCommand = {
   group: 'Tasks',
-  name: 'result',
   summary: "Show a task's state and result.",
   description: 'Exits with 1 when the task failed or is unknown.',
   arguments: [taskIdArgument],

@@ -2,7 +2,6 @@ import type { TopLevelCommand } from '../frame/declaration.js';
 
 export const revokeCommand: TopLevelCommand = {
   group: 'Tasks',
-  name: 'revoke',
   summary: 'Revoke a task, queued or running; or all tasks that match.',
   arguments: [{ name: '[id]', description: 'id of the task' }],
   options: [

@@ -18,7 +18,6 @@ const change = (verb: 'pause' | 'resume', summary: string): CommandDeclaration =
 
 export const rulesCommand: TopLevelCommand = {
   group: 'Tenants and their data',
-  name: 'rules',
   summary: 'Manage automation rules of campaigns.',
   commands: [
     {

@@ -62,7 +62,6 @@ const onEntry = (
 
 export const schedulesCommand: TopLevelCommand = {
   group: 'Tasks',
-  name: 'schedules',
   summary: 'List, show and change the schedule.',
   commands: [
     {

@@ -5,7 +5,6 @@ const name: ArgumentDeclaration = { name: '<name>', description: 'name of the se
 
 export const segmentsCommand: TopLevelCommand = {
   group: 'Tenants and their data',
-  name: 'segments',
   summary: 'Manage segments of customer profiles.',
   commands: [
     {

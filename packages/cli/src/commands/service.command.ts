@@ -21,7 +21,6 @@ function serviceCommand(
 ): TopLevelCommand {
   return {
     group,
-    name,
     summary,
     ...(description === undefined ? {} : { description }),
     json: false,

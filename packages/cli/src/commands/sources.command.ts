@@ -6,7 +6,6 @@ const id: ArgumentDeclaration = { name: '<id>', description: 'id of the source',
 
 export const sourcesCommand: TopLevelCommand = {
   group: 'HTTP API and webhooks',
-  name: 'sources',
   summary: 'Manage sources of customer events and their write keys.',
   commands: [
     {

@@ -15,7 +15,6 @@ const onSubscription = (name: 'rotate' | 'pause' | 'remove', summary: string): C
 
 export const subscriptionsCommand: TopLevelCommand = {
   group: 'HTTP API and webhooks',
-  name: 'subscriptions',
   summary: 'Manage outbound webhooks: subscriptions to events, and their deliveries.',
   commands: [
     {

@@ -3,7 +3,6 @@ import type { TopLevelCommand } from '../frame/declaration.js';
 
 export const tasksCommand: TopLevelCommand = {
   group: 'Tasks',
-  name: 'tasks',
   summary: 'List the task types; show what each takes and returns.',
   commands: [
     {

@@ -3,7 +3,6 @@ import { currency, timeZone } from '../frame/value-types.js';
 
 export const tenantsCommand: TopLevelCommand = {
   group: 'Tenants and their data',
-  name: 'tenants',
   summary: 'Manage tenants.',
   commands: [
     {

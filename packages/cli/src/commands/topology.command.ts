@@ -2,7 +2,6 @@ import type { TopLevelCommand } from '../frame/declaration.js';
 
 export const topologyCommand: TopLevelCommand = {
   group: 'Queues and workers',
-  name: 'topology',
   summary: 'Create the streams that the queues need on the NATS server.',
   commands: [
     {

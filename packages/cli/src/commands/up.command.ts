@@ -13,7 +13,6 @@ const portOptions: OptionDeclaration[] = Object.values(PORTS).map(({ flag, part,
 
 export const upCommand: TopLevelCommand = {
   group: 'Getting started',
-  name: 'up',
   summary: 'Start the whole platform on this machine.',
   description:
     'Starts the servers and the services, syncs the campaigns of the demonstration tenants once, and runs the schedule until Ctrl-C.',

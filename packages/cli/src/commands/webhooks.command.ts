@@ -32,7 +32,6 @@ const onEndpoint = (name: 'pause' | 'resume' | 'remove', summary: string): Comma
 
 export const webhooksCommand: TopLevelCommand = {
   group: 'HTTP API and webhooks',
-  name: 'webhooks',
   summary: 'Manage inbound webhook endpoints and their deliveries.',
   commands: [
     {

@@ -3,7 +3,6 @@ import { integer } from '../frame/value-types.js';
 
 export const workerCommand: TopLevelCommand = {
   group: 'Queues and workers',
-  name: 'worker',
   summary: 'Run a worker in this process, for development.',
   options: [
     {

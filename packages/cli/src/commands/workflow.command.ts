@@ -5,7 +5,6 @@ const workflowId = { name: '<id>', description: 'id of the workflow' };
 
 export const workflowCommand: TopLevelCommand = {
   group: 'Tasks',
-  name: 'workflow',
   summary: 'Start, show, list and cancel chains, groups and chords of tasks.',
   commands: [
     {

@@ -70,12 +70,15 @@ export interface CommandFamily {
   readonly commands: readonly CommandDeclaration[];
 }
 
-/** A command of the first level: alone, or with commands below it. */
-export type TopLevelCommand = (CommandDeclaration | CommandFamily) & {
+interface TopLevel {
   readonly group: CommandGroup;
   /** Left out of help and reference: it serves programs. */
   readonly hidden?: boolean;
-};
+}
+
+/** A command of the first level: alone, or with commands below it. The catalogue has its name. */
+export type TopLevelCommand = (Omit<CommandDeclaration, 'name'> | Omit<CommandFamily, 'name'>) & TopLevel;
+export type NamedCommand = (CommandDeclaration | CommandFamily) & TopLevel;
 
 export function isFamily(command: CommandDeclaration | CommandFamily): command is CommandFamily {
   return 'commands' in command;
@@ -83,7 +86,7 @@ export function isFamily(command: CommandDeclaration | CommandFamily): command i
 
 /** The declaration that the words name; options may lie between the names. */
 export function locate(
-  commands: readonly TopLevelCommand[],
+  commands: readonly NamedCommand[],
   words: readonly string[],
 ): CommandDeclaration | CommandFamily | undefined {
   let among: readonly (CommandDeclaration | CommandFamily)[] = commands;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { COMMANDS } from '../commands/catalogue.js';
+import { loadCommands } from '../commands/catalogue.js';
 import { stratumProgram } from '../program.js';
 import {
   isFamily,
@@ -14,7 +14,7 @@ interface Leaf {
   declaration: CommandDeclaration;
 }
 
-const LEAVES: Leaf[] = COMMANDS.flatMap((command): Leaf[] =>
+const LEAVES: Leaf[] = (await loadCommands()).flatMap((command): Leaf[] =>
   isFamily(command)
     ? command.commands.map((declaration) => ({ path: [command.name, declaration.name], declaration }))
     : [{ path: [command.name], declaration: command }],

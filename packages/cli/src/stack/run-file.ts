@@ -2,22 +2,21 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { commandLineOf } from '@stratum/jobs/processes';
-import { z } from 'zod';
 import { homeFolder } from './home.js';
 
-const addressesSchema = z.object({
-  nats: z.string(),
-  nats_monitor: z.string().nullable(),
-  database: z.string(),
-  api: z.string().nullable(),
-  dashboard: z.string().nullable(),
-  sandbox: z.string().nullable(),
-});
 /** URLs; `null` for what does not run. */
-export type Addresses = z.infer<typeof addressesSchema>;
+export interface Addresses {
+  nats: string;
+  nats_monitor: string | null;
+  database: string;
+  api: string | null;
+  dashboard: string | null;
+  sandbox: string | null;
+}
 
-const runFileSchema = addressesSchema.extend({ pid: z.int().positive() });
-export type RunFile = z.infer<typeof runFileSchema>;
+export interface RunFile extends Addresses {
+  pid: number;
+}
 
 const runFile = (): string => join(homeFolder(), 'run.json');
 const claimFile = (): string => join(homeFolder(), 'up.pid');
@@ -48,7 +47,9 @@ export async function releaseHome(): Promise<void> {
 /** The running stack, or `undefined`; a file left by a killed one does not count. */
 export async function readRunFile(): Promise<RunFile | undefined> {
   try {
-    const found = runFileSchema.parse(JSON.parse(await readFile(runFile(), 'utf8')));
+    // `writeRunFile` alone writes it, and whole. A schema library would take longer to load than the command that asks.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+    const found = JSON.parse(await readFile(runFile(), 'utf8')) as RunFile;
     return (await isStack(found.pid)) ? found : undefined;
   } catch {
     return undefined;

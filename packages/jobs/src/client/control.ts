@@ -5,9 +5,9 @@ import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import {
   controlKeys,
-  heartBeatSchema,
+  heartBeatEntry,
   OFFLINE_AFTER_MS,
-  rateLimitSchema,
+  rateLimitEntry,
   type HeartBeat,
   type RateLimit,
 } from '../control/entries.js';
@@ -81,7 +81,7 @@ class BrokerControl implements Control {
   async workers(): Promise<WorkerView[]> {
     const views: WorkerView[] = [];
     for await (const entry of this.entries('worker.*')) {
-      const beat = heartBeatSchema.safeParse(entry.value).data;
+      const beat = heartBeatEntry.read(entry.value);
       if (beat !== undefined) views.push({ ...beat, condition: conditionOf(beat, entry.at) });
     }
     return views.toSorted((a, b) => a.name.localeCompare(b.name));
@@ -117,15 +117,16 @@ class BrokerControl implements Control {
       await this.publisher.publish(key, '', { headers });
       return;
     }
-    const parsed = rateLimitSchema.safeParse({ task, ...limit });
-    if (!parsed.success) throw new JobsError('invalid_options', 'limit and perMs must be numbers above 0.');
-    await this.publisher.publish(key, JSON.stringify(parsed.data));
+    const entry = rateLimitEntry.read({ task, ...limit });
+    if (entry === undefined)
+      throw new JobsError('invalid_options', 'limit and perMs must be numbers above 0.');
+    await this.publisher.publish(key, JSON.stringify(entry));
   }
 
   async rateLimits(): Promise<RateLimit[]> {
     const limits: RateLimit[] = [];
     for await (const { value } of this.entries('rate.*')) {
-      const limit = rateLimitSchema.safeParse(value).data;
+      const limit = rateLimitEntry.read(value);
       if (limit !== undefined) limits.push(limit);
     }
     return limits;

@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
-import { heartBeatSchema, OFFLINE_AFTER_MS, rateLimitSchema, type RateLimit } from './entries.js';
+import { heartBeatEntry, OFFLINE_AFTER_MS, rateLimitEntry, type RateLimit } from './entries.js';
 import { Revocations, type RevocableTask } from './revocations.js';
 
 const RETRY_MS = 500;
@@ -94,13 +94,13 @@ export class ControlWatch {
   }
 
   private applyRate(key: string, removed: boolean, message: JsMsg): void {
-    const entry = removed ? undefined : rateLimitSchema.safeParse(readJson(message)).data;
+    const entry = removed ? undefined : rateLimitEntry.read(readJson(message));
     if (entry === undefined) this.rates.delete(key.slice('rate.'.length));
     else this.rates.set(entry.task, entry);
   }
 
   private applyPeer(key: string, removed: boolean, message: JsMsg): void {
-    const entry = removed ? undefined : heartBeatSchema.safeParse(readJson(message)).data;
+    const entry = removed ? undefined : heartBeatEntry.read(readJson(message));
     const name = key.slice('worker.'.length);
     if (entry === undefined || entry.state === 'draining') this.peers.delete(name);
     else this.peers.set(name, { queues: entry.queues, seenAt: message.time.getTime() });

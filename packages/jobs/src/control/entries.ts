@@ -1,57 +1,88 @@
 /** The entries of the control bucket. */
-import { z } from 'zod';
+import { flatJson } from '../values/flat-json.js';
 
 /** Revokes one task, including all its further attempts. Key: `revoke.id.<task id>`. */
-export const taskRevocationSchema = z.object({ id: z.string(), terminate: z.boolean() });
-
-export const taskFilterSchema = z.object({
-  queue: z.string().optional(),
-  task: z.string().optional(),
-  tenant: z.string().optional(),
+export const taskRevocationEntry = flatJson<{ id: string; terminate: boolean }>({
+  id: 'string',
+  terminate: 'boolean',
 });
+
 /** Selects tasks; an absent field matches all. */
-export type TaskFilter = z.infer<typeof taskFilterSchema>;
+export interface TaskFilter {
+  queue?: string | undefined;
+  task?: string | undefined;
+  tenant?: string | undefined;
+}
 
 /** Revokes every task that matches and was enqueued before the entry was written. Key: `revoke.all.<random>`. */
-export const filterRevocationSchema = taskFilterSchema.extend({ terminate: z.boolean() });
+export const filterRevocationEntry = flatJson<TaskFilter & { terminate: boolean }>({
+  queue: 'string?',
+  task: 'string?',
+  tenant: 'string?',
+  terminate: 'boolean',
+});
 
 /** Revokes all tasks of a workflow. Key: `revoke.workflow.<id>`. */
-export const workflowRevocationSchema = z.object({ workflow: z.string(), terminate: z.boolean() });
-
-export const rateLimitSchema = z.object({
-  task: z.string(),
-  /** Starts per `perMs` milliseconds, summed over all workers. */
-  limit: z.number().positive(),
-  perMs: z.number().positive(),
+export const workflowRevocationEntry = flatJson<{ workflow: string; terminate: boolean }>({
+  workflow: 'string',
+  terminate: 'boolean',
 });
+
 /** Key: `rate.<task>`. */
-export type RateLimit = z.infer<typeof rateLimitSchema>;
-
-export const heartBeatSchema = z.object({
-  name: z.string(),
-  host: z.string(),
-  pid: z.int(),
-  queues: z.array(z.string()),
-  /** `draining` while it stops. */
-  state: z.enum(['running', 'draining']),
-  concurrency: z.int(),
-  /** Tasks that run; that wait for a free slot; that wait until they are due. */
-  running: z.int(),
-  reserved: z.int(),
-  scheduled: z.int(),
-  /** Executions beyond their hard limit that cannot be stopped within this process. */
-  abandoned: z.int(),
-  succeeded: z.int(),
-  failed: z.int(),
-  retried: z.int(),
-  /** Longest block of the event loop since the last heartbeat, in milliseconds. */
-  loop_lag_ms: z.number(),
-  started_at: z.string(),
-  /** RFC 3339. */
-  at: z.string(),
+export interface RateLimit {
+  task: string;
+  /** Starts per `perMs` milliseconds, summed over all workers. */
+  limit: number;
+  perMs: number;
+}
+export const rateLimitEntry = flatJson<RateLimit>({
+  task: 'string',
+  limit: 'number above 0',
+  perMs: 'number above 0',
 });
+
 /** Key: `worker.<name>`. */
-export type HeartBeat = z.infer<typeof heartBeatSchema>;
+export interface HeartBeat {
+  name: string;
+  host: string;
+  pid: number;
+  queues: string[];
+  /** `draining` while it stops. */
+  state: 'running' | 'draining';
+  concurrency: number;
+  /** Tasks that run; that wait for a free slot; that wait until they are due. */
+  running: number;
+  reserved: number;
+  scheduled: number;
+  /** Executions beyond their hard limit that cannot be stopped within this process. */
+  abandoned: number;
+  succeeded: number;
+  failed: number;
+  retried: number;
+  /** Longest block of the event loop since the last heartbeat, in milliseconds. */
+  loop_lag_ms: number;
+  started_at: string;
+  /** RFC 3339. */
+  at: string;
+}
+export const heartBeatEntry = flatJson<HeartBeat>({
+  name: 'string',
+  host: 'string',
+  pid: 'integer',
+  queues: 'strings',
+  state: ['running', 'draining'],
+  concurrency: 'integer',
+  running: 'integer',
+  reserved: 'integer',
+  scheduled: 'integer',
+  abandoned: 'integer',
+  succeeded: 'integer',
+  failed: 'integer',
+  retried: 'integer',
+  loop_lag_ms: 'number',
+  started_at: 'string',
+  at: 'string',
+});
 
 export const HEART_BEAT_MS = 5_000;
 /** A little more than two heartbeats. */

@@ -3,9 +3,9 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { readJson } from '../values/read-json.js';
 import { ServerHeader } from '../wire/headers.js';
 import {
-  filterRevocationSchema,
-  taskRevocationSchema,
-  workflowRevocationSchema,
+  filterRevocationEntry,
+  taskRevocationEntry,
+  workflowRevocationEntry,
   type TaskFilter,
 } from './entries.js';
 
@@ -87,15 +87,15 @@ function read(
   const before = message.time.getTime() + CLOCK_SKEW_MS;
   const enqueuedBefore = (task: RevocableTask): boolean => Date.parse(task.enqueuedAt) <= before;
   if (scope === 'id') {
-    const entry = taskRevocationSchema.safeParse(readJson(message)).data;
+    const entry = taskRevocationEntry.read(readJson(message));
     return entry && { terminate: entry.terminate, matches: enqueuedBefore };
   }
   if (scope === 'workflow') {
-    const entry = workflowRevocationSchema.safeParse(readJson(message)).data;
+    const entry = workflowRevocationEntry.read(readJson(message));
     // Regardless of when its tasks were enqueued: a cancelled workflow never continues.
     return entry && { terminate: entry.terminate, matches: () => true };
   }
-  const entry = filterRevocationSchema.safeParse(readJson(message)).data;
+  const entry = filterRevocationEntry.read(readJson(message));
   if (entry === undefined) return undefined;
   const { terminate, ...filter } = entry;
   return { terminate, matches: (task) => matchesFilter(filter, task) && enqueuedBefore(task) };

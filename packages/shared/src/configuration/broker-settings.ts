@@ -1,19 +1,28 @@
 /** The settings of the broker: where it is, and how the platform's streams are laid out. */
-import { z } from 'zod';
-import { bytes, count, readSettings, seconds, url } from './settings.js';
+import {
+  bytes,
+  count,
+  readSettings,
+  seconds,
+  SettingProblem,
+  text,
+  url,
+  withDefault,
+  type Values,
+} from './settings.js';
 
 export const brokerSettings = {
   /** Servers of the NATS cluster, comma-separated. */
-  NATS_URL: url(/^(nats|tls|wss?):\/\//, 'nats://127.0.0.1:4222').default('nats://127.0.0.1:4222'),
+  NATS_URL: url(/^(nats|tls|wss?):\/\//, 'nats://127.0.0.1:4222', 'nats://127.0.0.1:4222'),
   /** Path of a NATS credentials file. Default: none. */
-  NATS_CREDS: z.string().min(1).optional(),
+  NATS_CREDS: text(),
   /** First token of every subject. Default `stratum`. */
-  STRATUM_PREFIX: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A–Z, a–z, 0–9, "_" and "-"')
-    .default('stratum'),
+  STRATUM_PREFIX: withDefault((prefix) => {
+    if (/^[A-Za-z0-9_-]{1,64}$/.test(prefix)) return prefix;
+    throw new SettingProblem('must be 1 to 64 of A–Z, a–z, 0–9, "_" and "-"');
+  }, 'stratum'),
   /** Path of the configuration module of an own application, whose tasks and queues the API and the command then serve. Default: the platform's. */
-  STRATUM_CONFIG: z.string().min(1).optional(),
+  STRATUM_CONFIG: text(),
   /** Copies of every stream in a NATS cluster. Default 1. */
   STRATUM_REPLICAS: count(1, 5),
   /** State changes of tasks kept at most, in bytes: beyond it the oldest go. Reserved on the broker's disk. Default 1,073,741,824. */
@@ -32,13 +41,14 @@ export const brokerSettings = {
   TASK_MAX_RESULT: count(262_144, 67_108_864),
 };
 
-export type BrokerConfiguration = Readonly<z.output<z.ZodObject<typeof brokerSettings>>>;
+export type BrokerConfiguration = Values<typeof brokerSettings>;
 
 /**
  * Reads the settings of the broker alone.
  * @throws ConfigurationError with every problem
  */
 export function loadBrokerConfiguration(environment: NodeJS.ProcessEnv): BrokerConfiguration {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object made of computed keys loses their names
-  return readSettings(brokerSettings, Object.keys(brokerSettings), environment) as BrokerConfiguration;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys of an object lose their names
+  const keys = Object.keys(brokerSettings) as (keyof typeof brokerSettings)[];
+  return readSettings(brokerSettings, keys, environment);
 }

@@ -62,6 +62,31 @@ describe('errors', () => {
   });
 });
 
+test.each([
+  ['STRATUM_REPLICAS', '6', 'must be a whole number from 1 to 5'],
+  ['STRATUM_REPLICAS', '1.5', 'must be a whole number from 1 to 5'],
+  ['STRATUM_REPLICAS', ' ', 'must be a whole number from 1 to 5'],
+  ['RESULT_EXPIRES', '0', 'must be a whole number from 1 to'],
+  ['SCHEDULE_CLOCK_SPEED', '0.5', 'must be a number from 1 to 100000'],
+  ['SCHEDULE_CLOCK_FROM', 'yesterday', 'must be a time such as'],
+  ['SCHEDULE_CLOCK_FROM', '2026-13-01T00:00:00Z', 'must be a time such as'],
+  ['NATS_URL', 'http://127.0.0.1', 'must be a URL such as nats://127.0.0.1:4222'],
+  ['API_PUBLIC_URL', 'api.example.com', 'must be a URL such as https://api.example.com'],
+  ['LOG_LEVEL', 'loud', 'must be one of trace, debug'],
+  ['HISTORY_RETENTION_DAYS', '7', 'must be 0, for ever, or at least 30'],
+] as const)('%s=%j: %s', (key, value, problem) => {
+  expect(failureOf([key], { [key]: value }).problems[0]).toContain(`${key} ${problem}`);
+});
+
+test('a setting without a value or a default is absent', () => {
+  expect(
+    loadConfiguration(['METRICS_PORT', 'API_PUBLIC_URL', 'SCHEDULE_CLOCK_SPEED'], {
+      API_PUBLIC_URL: 'https://api.example.com/',
+      SCHEDULE_CLOCK_SPEED: '1.5',
+    }),
+  ).toEqual({ API_PUBLIC_URL: 'https://api.example.com', SCHEDULE_CLOCK_SPEED: 1.5 });
+});
+
 test('an empty variable counts as unset, and only requested settings are checked', () => {
   expect(loadConfiguration(['LOG_LEVEL'], { LOG_LEVEL: '', WORKER_CONCURRENCY: 'nonsense' })).toEqual({
     LOG_LEVEL: 'info',

@@ -1,44 +1,84 @@
 /** Every setting of the platform, read from environment variables once at start. */
-import { z } from 'zod';
 import { brokerSettings } from './broker-settings.js';
-import { count, readSettings, seconds, url } from './settings.js';
+import {
+  count,
+  number,
+  readSettings,
+  required,
+  seconds,
+  SettingProblem,
+  text,
+  url,
+  urlParser,
+  withDefault,
+  type Setting,
+  type Values,
+} from './settings.js';
 import { ENDPOINT_SETTINGS } from './platform-endpoints.js';
 import { PLATFORM_SETTINGS, type PlatformSetting } from '@stratum/connectors/ad-platforms';
-import { parseKeyRing } from '../credentials/key-ring.js';
+import { parseKeyRing, type KeyRing } from '../credentials/key-ring.js';
 
 /** 0: for ever. */
-const days = (byDefault: number, min: number): z.ZodType<number> =>
-  z.coerce
-    .number()
-    .int()
-    .max(36_500)
-    .refine((value) => value === 0 || value >= min, `must be 0, for ever, or at least ${min}`)
-    .default(byDefault);
-
-const httpUrl = (byDefault: string): z.ZodType<string> =>
-  url(/^https?:\/\//, 'https://example.com')
-    .default(byDefault)
-    .transform((value) => value.replace(/\/+$/, ''));
-
-/** Each ad platform declares its endpoints. */
-function endpointSchemas(): Record<PlatformSetting, z.ZodType<string>> {
-  const schemas = ENDPOINT_SETTINGS.map((setting) => [setting, httpUrl(PLATFORM_SETTINGS[setting].default)]);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries loses the names of the keys
-  return Object.fromEntries(schemas) as Record<PlatformSetting, z.ZodType<string>>;
+function days(byDefault: number, min: number): Setting<number> {
+  const parse = number(0, 36_500);
+  return withDefault((value) => {
+    const given = parse(value);
+    if (given === 0 || given >= min) return given;
+    throw new SettingProblem(`must be 0, for ever, or at least ${min}`);
+  }, byDefault);
 }
 
-const commaSeparated = (): z.ZodType<string[]> =>
-  z
-    .string()
-    .default('')
-    .transform((value) =>
-      value
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== ''),
-    );
+/** An address that paths are appended to. */
+function httpUrl<Default extends string | undefined>(
+  byDefault: Default,
+  example = 'https://example.com',
+): Setting<string | Default> {
+  const parse = urlParser(/^https?:\/\//, example);
+  return withDefault((value) => parse(value).replace(/\/+$/, ''), byDefault);
+}
 
-const configurationSchema = z.object({
+/** Each ad platform declares its endpoints. */
+function endpointSettings(): Record<PlatformSetting, Setting<string>> {
+  const settings = ENDPOINT_SETTINGS.map((setting) => [setting, httpUrl(PLATFORM_SETTINGS[setting].default)]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries loses the names of the keys
+  return Object.fromEntries(settings) as Record<PlatformSetting, Setting<string>>;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+function logLevel(value: string): (typeof LOG_LEVELS)[number] {
+  const level = LOG_LEVELS.find((each) => each === value);
+  if (level === undefined) throw new SettingProblem(`must be one of ${LOG_LEVELS.join(', ')}`);
+  return level;
+}
+
+function commaSeparated(value: string): string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** RFC 3339. */
+function time(value: string): Date {
+  const at = new Date(value);
+  if (
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(value) &&
+    !Number.isNaN(at.getTime())
+  )
+    return at;
+  throw new SettingProblem('must be a time such as 2026-11-20T03:00:00Z');
+}
+
+function keyRing(value: string): KeyRing {
+  try {
+    return parseKeyRing(value);
+  } catch (error) {
+    throw new SettingProblem(error instanceof Error ? error.message : 'is not valid');
+  }
+}
+
+const SETTINGS = {
   ...brokerSettings,
   /** The PostgreSQL database; its user must be a member of the services' roles. */
   DATABASE_URL: url(/^postgres(ql)?:\/\//, 'postgres://user:password@127.0.0.1:5432/stratum'),
@@ -47,14 +87,7 @@ const configurationSchema = z.object({
   /** Timeout of a statement, in seconds. Default 30. */
   DATABASE_STATEMENT_TIMEOUT: seconds(30),
   /** Keys for credentials at rest: `<id>:<base64 of 32 bytes>`, the first one encrypts, further ones still decrypt. */
-  STRATUM_CREDENTIALS_KEY: z.string().transform((value, context) => {
-    try {
-      return parseKeyRing(value);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is not valid' });
-      return z.NEVER;
-    }
-  }),
+  STRATUM_CREDENTIALS_KEY: required(keyRing),
   /** Tasks at once in a worker. Default 4. */
   WORKER_CONCURRENCY: count(4, 10_000),
   /** Messages a worker holds, as a multiple of its concurrency. Default 1. */
@@ -66,24 +99,24 @@ const configurationSchema = z.object({
   /** Soft limit of a task that has none of its own, in seconds. Default 540. */
   TASK_SOFT_TIME_LIMIT: seconds(540),
   /** Retries, after the first attempt, of a task that sets none. Default 3. */
-  TASK_MAX_RETRIES: z.coerce.number().int().min(0).max(1_000).default(3),
+  TASK_MAX_RETRIES: count(3, 1_000, 0),
   /** Wait before a retry of a task that sets no backoff, in seconds. Default 60. */
   TASK_RETRY_DELAY: seconds(60),
   /** Where a service shows its metrics and health over HTTP. Default: nowhere. */
-  METRICS_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  METRICS_PORT: withDefault(number(1, 65_535), undefined),
+  LOG_LEVEL: withDefault(logLevel, 'info'),
   /** Timeout of a request to an ad platform, in seconds. Default 30. */
   PLATFORM_REQUEST_TIMEOUT: seconds(30),
   /** WhatsApp Cloud API. */
   WHATSAPP_BASE_URL: httpUrl('https://graph.facebook.com/v26.0'),
-  ...endpointSchemas(),
+  ...endpointSettings(),
   /** Access to Meta's Ad Library; without it the ads of competitors stay unknown. Default: none. */
-  META_AD_LIBRARY_TOKEN: z.string().min(1).optional(),
+  META_AD_LIBRARY_TOKEN: text(),
   /**
    * Hosts with their ports, comma-separated, that the site scanner may visit although they are not public: for tests and the local
    * stack. Default: none.
    */
-  SCANNER_ALLOWED_HOSTS: commaSeparated(),
+  SCANNER_ALLOWED_HOSTS: withDefault(commaSeparated, []),
   /** Deliveries at once to one subscription's receiver, over all workers. Default 2. */
   SUBSCRIPTION_CONCURRENCY: count(2, 1_000),
   /** Attempts in a row without a success before a subscription is paused … Default 10. */
@@ -91,20 +124,15 @@ const configurationSchema = z.object({
   /** … if the first of them is so long ago, in seconds. Default 172,800: two days. */
   SUBSCRIPTION_PAUSE_AFTER: seconds(172_800),
   /** The schedule starts at this time, RFC 3339, instead of now; for watching a past day. Default: now. */
-  SCHEDULE_CLOCK_FROM: z.iso
-    .datetime({ offset: true })
-    .transform((value) => new Date(value))
-    .optional(),
+  SCHEDULE_CLOCK_FROM: withDefault(time, undefined),
   /** How fast the schedule's clock runs until it has caught up with the real time. Default 1. */
-  SCHEDULE_CLOCK_SPEED: z.coerce.number().min(1).max(100_000).default(1),
+  SCHEDULE_CLOCK_SPEED: withDefault(number(1, 100_000, { whole: false }), 1),
   /** Address that the API listens on. Default 127.0.0.1; in a container 0.0.0.0. */
-  API_HOST: z.string().min(1).default('127.0.0.1'),
+  API_HOST: text('127.0.0.1'),
   /** Where the API listens; 0 is any free port. Default 8000. */
-  API_PORT: z.coerce.number().int().min(0).max(65_535).default(8000),
+  API_PORT: count(8000, 65_535, 0),
   /** Where the API is reached from outside, behind whatever proxies: senders that sign the address sign this one. Default: as it listens. */
-  API_PUBLIC_URL: url(/^https?:\/\//, 'https://api.example.com')
-    .transform((value) => value.replace(/\/+$/, ''))
-    .optional(),
+  API_PUBLIC_URL: httpUrl(undefined, 'https://api.example.com'),
   /** Requests of one key, or of one address without a key, in a second and process; more are answered with 429. Default 500. */
   API_RATE_LIMIT: count(500),
   /** Requests of one address with a wrong API key or write key, or without one, in a minute and process; more are answered with 429. Default 100. */
@@ -114,11 +142,11 @@ const configurationSchema = z.object({
   /** Time in which a request has to arrive, in seconds. Default 30. */
   API_REQUEST_TIMEOUT: seconds(30),
   /** Proxies in front of the API whose `X-Forwarded-For` is believed: addresses or networks, comma-separated. Default: none. */
-  API_TRUSTED_PROXIES: commaSeparated(),
+  API_TRUSTED_PROXIES: withDefault(commaSeparated, []),
   /** Webhook requests of one endpoint in a second and process; more are answered with 429. Default 5,000. */
   WEBHOOK_RATE_LIMIT: count(5_000),
   /** Days to keep inbound webhook deliveries; at least 8, because senders repeat for so long. Default 30. */
-  WEBHOOK_RETENTION_DAYS: z.coerce.number().int().min(8).max(3_650).default(30),
+  WEBHOOK_RETENTION_DAYS: count(30, 3_650, 8),
   /** Days to keep reports of jobs' runs, and ids for the de-duplication of events. Default 90. */
   HISTORY_RETENTION_DAYS: days(90, 30),
   /** Days to keep closed alerts, finished actions and sent messages. Default 400. */
@@ -131,13 +159,13 @@ const configurationSchema = z.object({
   INGEST_RATE_LIMIT: count(20_000),
   /** Bodies of customer events held at once by a process of the API, in bytes; more are answered with 503. Default 67,108,864. */
   INGEST_MEMORY_LIMIT: count(67_108_864, 17_179_869_184),
-});
+};
 
-export type Configuration = Readonly<z.output<typeof configurationSchema>>;
+export type Configuration = Values<typeof SETTINGS>;
 export type ConfigurationKey = keyof Configuration;
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys of an object lose their names
-export const CONFIGURATION_KEYS = Object.keys(configurationSchema.shape) as readonly ConfigurationKey[];
+export const CONFIGURATION_KEYS = Object.keys(SETTINGS) as readonly ConfigurationKey[];
 
 /**
  * Reads the settings a program needs; others may be missing.
@@ -147,6 +175,5 @@ export function loadConfiguration<Key extends ConfigurationKey>(
   keys: readonly Key[],
   environment: NodeJS.ProcessEnv = process.env,
 ): Pick<Configuration, Key> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object made of computed keys loses their names
-  return readSettings(configurationSchema.shape, keys, environment) as Pick<Configuration, Key>;
+  return readSettings(SETTINGS, keys, environment);
 }
