@@ -15,13 +15,17 @@ export { defineTopology } from './topology/define.js';
 export { discoverQueues } from './topology/discover.js';
 
 export interface Monitor {
+  /** What each queue holds, and whether it is paused. */
   queues(): Promise<QueueDepth[]>;
+  /** Every worker with a heartbeat in the last 24 hours that has not shut down. */
   workers: Control['workers'];
+  /** The schedulers that run, and which of them leads. */
   schedulers(): Promise<SchedulersView>;
   /** Leaves the connection open. */
   close(): Promise<void>;
 }
 
+/** Opens views of a topology that exists on the server. Nothing is written. */
 export function openMonitor({
   connection,
   topology,

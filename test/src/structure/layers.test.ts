@@ -29,7 +29,7 @@ const LAYERS = [
   'testing',
 ];
 /** Entry points of the package import from any layer. */
-const ENTRY_POINTS = new Set(['index', 'internal', 'metrics', 'monitor']);
+const ENTRY_POINTS = new Set(['index', 'internal', 'metrics', 'monitor', 'processes']);
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+)'/g;
 
 const layerOf = (path: string): string => (path.split(sep)[0] ?? '').replace(/\.[jt]s$/, '');
