@@ -2,6 +2,7 @@ import type { Control, WorkerReply } from '@stratum/jobs';
 import { durationText } from '../duration.js';
 import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
+import { requireQueue } from '../queue-lookup.js';
 import { findTask } from '../task-contracts.js';
 import { printAnswers } from './inspect.js';
 
@@ -16,13 +17,13 @@ interface WorkerOption extends JsonOption {
 type Limit = { limit: number; perMs: number } | 'none';
 
 export async function pause(queue: string, { json }: JsonOption): Promise<void> {
-  await withControl((control) => control.pause(queue));
+  await onQueue(queue, (control) => control.pause(queue));
   if (json) printJson({ queue, paused: true });
   else console.log(`Paused queue ${queue}. Running tasks go on.`);
 }
 
 export async function resume(queue: string, { json }: JsonOption): Promise<void> {
-  await withControl((control) => control.resume(queue));
+  await onQueue(queue, (control) => control.resume(queue));
   if (json) printJson({ queue, paused: false });
   else console.log(`Resumed queue ${queue}.`);
 }
@@ -52,6 +53,13 @@ async function askWorkers(
     await withControl((control) => question(control, worker === undefined ? {} : { worker })),
     json,
   );
+}
+
+function onQueue(queue: string, work: (control: Control) => Promise<void>): Promise<void> {
+  return withClient(({ client, topology }) => {
+    requireQueue(topology.queues, queue);
+    return work(client.control);
+  });
 }
 
 function withControl<T>(work: (control: Control) => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import {
 import { progressBar } from '../progress.js';
 import { withClient } from '../client-session.js';
 import { ago, flexible, printFacts, printJson, printTable, styled } from '../output.js';
+import { requireQueue } from '../queue-lookup.js';
 
 interface FilterOptions {
   queue?: string;
@@ -33,7 +34,8 @@ function filterOf({ queue, task, tenant, reason, error }: FilterOptions): DeadLe
 export async function list(
   options: FilterOptions & { limit: number; after?: number; json?: boolean },
 ): Promise<void> {
-  await withClient(async ({ client }) => {
+  await withClient(async ({ client, topology }) => {
+    requireQueue(topology.queues, options.queue);
     const after = options.after === undefined ? {} : { after: options.after };
     const letters = await client.deadLetters.list({ ...filterOf(options), ...after, limit: options.limit });
     if (options.json) {
@@ -93,7 +95,8 @@ export async function replay(
   options: FilterOptions & { payload?: unknown; all?: boolean; rate: number; json?: boolean },
 ): Promise<void> {
   requireOne(id, options.all);
-  await withClient(async ({ client, tasks }) => {
+  await withClient(async ({ client, tasks, topology }) => {
+    requireQueue(topology.queues, options.queue);
     let replayed = 0;
     if (id !== undefined) {
       if (options.payload !== undefined)
@@ -123,7 +126,8 @@ export async function discard(
   options: FilterOptions & { all?: boolean; json?: boolean },
 ): Promise<void> {
   requireOne(id, options.all);
-  await withClient(async ({ client }) => {
+  await withClient(async ({ client, topology }) => {
+    requireQueue(topology.queues, options.queue);
     let discarded = 0;
     if (id === undefined) {
       const bar = progressBar('discarded');

@@ -2,6 +2,7 @@ import { taskEventSchema, type TaskEvent } from '@stratum/jobs';
 import { once } from 'node:events';
 import { withClient } from '../client-session.js';
 import { styled } from '../output.js';
+import { requireQueue } from '../queue-lookup.js';
 import { STATE_COLOURS } from '../record-view.js';
 
 interface EventOptions {
@@ -11,9 +12,10 @@ interface EventOptions {
   json?: boolean;
 }
 
-export async function tail({ queue = '*', task = '*', state = '*', json }: EventOptions): Promise<void> {
+export async function tail({ queue, task = '*', state = '*', json }: EventOptions): Promise<void> {
   await withClient(async ({ connection, topology }) => {
-    const subscription = connection.subscribe(topology.names.eventSubject(queue, task, state), {
+    requireQueue(topology.queues, queue);
+    const subscription = connection.subscribe(topology.names.eventSubject(queue ?? '*', task, state), {
       callback: (error, message) => {
         const event = error === null ? taskEventSchema.safeParse(message.json()).data : undefined;
         if (event === undefined) return;

@@ -1,13 +1,14 @@
 import { createInterface } from 'node:readline/promises';
 import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
+import { requireQueue } from '../queue-lookup.js';
 
 export async function purge(
   queue: string,
   { force, json }: { force?: boolean; json?: boolean },
 ): Promise<void> {
   await withClient(async ({ client, topology }) => {
-    topology.queue(queue);
+    requireQueue(topology.queues, queue);
     if (!force && !(await confirmed(queue))) throw new Error('Nothing was deleted.');
     const purged = await client.purge(queue);
     if (json) printJson({ queue, purged });

@@ -1,5 +1,6 @@
 import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
+import { requireQueue } from '../queue-lookup.js';
 
 interface RevokeOptions {
   terminate?: boolean;
@@ -21,7 +22,8 @@ export async function revoke(id: string | undefined, options: RevokeOptions): Pr
   if ((id === undefined) === (Object.keys(filter).length === 0)) {
     throw new Error('Give the id of a task, or a filter: --queue, --task or --tenant.');
   }
-  await withClient(async ({ client }) => {
+  await withClient(async ({ client, topology }) => {
+    requireQueue(topology.queues, filter.queue);
     if (id === undefined) {
       const revoked = await client.revokeAll(filter, { terminate });
       if (json) printJson({ revoked });

@@ -1,4 +1,5 @@
 import {
+  JobsError,
   openSchedules,
   type CATCH_UP_POLICIES,
   type OVERLAP_POLICIES,
@@ -8,7 +9,10 @@ import {
   type ScheduleView,
 } from '@stratum/jobs';
 import { durationText } from '../duration.js';
+import { typed } from '../frame/invocation.js';
+import { didYouMean } from '../frame/near-names.js';
 import { withClient } from '../client-session.js';
+import { findTask } from '../task-contracts.js';
 import { ago, optional, printJson, printTable, styled, wrapped } from '../output.js';
 
 interface JsonOption {
@@ -40,11 +44,13 @@ export async function list({ json }: JsonOption): Promise<void> {
 
 export async function add(name: string, options: EntryOptions): Promise<void> {
   const { task = '', ...fields } = entryFields(options);
+  if (task !== '') await findTask(task);
   const entry: ScheduleEntryOptions = { name, task, ...fields };
   report(await withSchedules((schedules) => schedules.add(entry)), options);
 }
 
 export async function edit(name: string, options: EntryOptions): Promise<void> {
+  if (options.task !== undefined) await findTask(options.task);
   const fields: Record<string, unknown> = entryFields(options);
   // A cron expression replaces an interval, and the other way round.
   if (options.cron !== undefined) fields['every_ms'] = null;
@@ -188,11 +194,26 @@ function report(entry: ScheduleView, { json }: JsonOption): void {
   else printEntries([entry]);
 }
 
+/** An entry that does not exist may be misspelt. */
+async function withNearNames(error: unknown, schedules: Schedules): Promise<unknown> {
+  const isUnknown = error instanceof JobsError && error.code === 'unknown_entry';
+  if (!isUnknown) return error;
+  const names = (await schedules.list()).map(({ name }) => name);
+  const advice = didYouMean(
+    String(error.details['entry']),
+    names,
+    `List the entries with: ${typed('schedules list')}`,
+  );
+  return new JobsError(error.code, `${error.message} ${advice}`, { details: error.details, cause: error });
+}
+
 function withSchedules<T>(work: (schedules: Schedules) => Promise<T>): Promise<T> {
   return withClient(async ({ connection, topology, tasks }) => {
     const schedules = openSchedules({ connection, topology, contracts: tasks });
     try {
       return await work(schedules);
+    } catch (error) {
+      throw await withNearNames(error, schedules);
     } finally {
       await schedules.close();
     }

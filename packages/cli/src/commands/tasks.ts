@@ -3,6 +3,7 @@ import { localApplication } from '../application.js';
 import { payloadSchema, resultSchema } from '../contracts/json-schemas.js';
 import { typed } from '../frame/invocation.js';
 import { printJson, printTable, styled, wrapped } from '../output.js';
+import { requireQueue } from '../queue-lookup.js';
 import { fieldsOf, type Field } from '../schema-view.js';
 import { findTask } from '../task-contracts.js';
 
@@ -13,8 +14,11 @@ interface JsonOption {
 export async function list({ queue, json }: { queue?: string } & JsonOption): Promise<void> {
   const { tasks } = await localApplication();
   const contracts = tasks.filter((contract) => queue === undefined || contract.queue === queue);
-  if (contracts.length === 0 && queue !== undefined)
-    throw new Error(`There is no queue "${queue}". List the queues with: ${typed('queues')}`);
+  if (contracts.length === 0)
+    requireQueue(
+      tasks.map((contract) => ({ name: contract.queue })),
+      queue,
+    );
   if (json) printJson(contracts.map((contract) => factsOf(contract)));
   else
     printTable(

@@ -14,10 +14,15 @@ test.each([
   ['rules', ['evaluate_rules']],
   ['SYNC', ['sync_campaign_data', 'sync_all_campaigns']],
   ['predictions', ['run_predictions', 'run_all_predictions']],
+  ['evaluate_ruels', ['evaluate_rules']],
   ['zzz', []],
   ['', []],
 ])('near "%s" are %j', (word, expected) => {
   expect(nearNames(word, TASKS)).toEqual(expected);
+});
+
+test('two letters that were swapped are near, in a short name too', () => {
+  expect(nearNames('snyc', ['sync', 'ml', 'cdp'])).toEqual(['sync']);
 });
 
 test('at most three are named, and otherwise what to do', () => {

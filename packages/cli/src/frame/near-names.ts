@@ -14,10 +14,15 @@ export function nearNames(word: string, names: readonly string[]): string[] {
     .map(({ name }) => name);
 }
 
-/** 0 for the same word, 1 for one that shares nothing. The start of a name, or a part of it, is near. */
+/** 0 for the same word, 1 for one that shares nothing. The start of a name, a part of it, or its letters in another order are near. */
 function farness(word: string, name: string): number {
   if (word.length >= 3 && name.includes(word)) return name.startsWith(word) ? 0.1 : 0.2;
+  if (word.length >= 3 && letters(word) === letters(name)) return 0.3;
   return distance(word, name) / Math.max(word.length, name.length);
+}
+
+function letters(word: string): string {
+  return [...word].toSorted().join('');
 }
 
 /** `Did you mean "a" or "b"?`, or `otherwise` when nothing is near. */

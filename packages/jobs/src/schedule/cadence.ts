@@ -61,7 +61,7 @@ class SharedCron implements Cadence {
       // The package's messages run over several lines.
       const [reason] = cause instanceof Error ? cause.message.split('\n') : [];
       throw refuse(
-        `is not valid: ${reason ?? 'it cannot be parsed'} Write five fields (minute hour day month weekday), or six with seconds first.`,
+        `is not valid: ${(reason ?? 'it cannot be parsed').replace(/\.?$/, '.')} Write five fields (minute hour day month weekday), or six with seconds first.`,
         cause,
       );
     }
