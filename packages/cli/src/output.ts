@@ -6,9 +6,12 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, undefined, 2));
 }
 
-/** A column that is truncated where the table is wider than the terminal. */
-export function flexible(title: string): Column {
-  return { title, fit: 'truncate' };
+/**
+ * A column that is truncated where the table is wider than the terminal.
+ * @param least where fewer columns than these remain of it, it is left out
+ */
+export function flexible(title: string, least?: number): Column {
+  return { title, fit: 'truncate', ...(least === undefined ? {} : { least }) };
 }
 
 /** A column that wraps where the table is wider than the terminal. */

@@ -99,3 +99,13 @@ describe('a table', () => {
 function printable(text: string): string {
   return text.replaceAll(/\p{C}/gu, '');
 }
+
+test('a column that would shrink below its least width is left out, before those that may shrink further', () => {
+  const columns = [
+    { title: 'id', fit: 'fixed' },
+    { title: 'address', fit: 'truncate', least: 20 },
+  ] as const;
+  const rows = [['3woaxrzecy3gnacf', 'http://127.0.0.1:8557/v1/webhooks/3woaxrzecy3gnacf']];
+  expect(tableLines(columns, rows, 37)).toEqual(['ID', '3woaxrzecy3gnacf']);
+  expect(tableLines(columns, rows, 38)[1]).toBe('3woaxrzecy3gnacf  http://127.0.0.1:85…');
+});

@@ -11,6 +11,8 @@ export interface Column {
    * that users type again are fixed.
    */
   readonly fit: 'fixed' | 'truncate' | 'wrap' | 'optional';
+  /** A column that would shrink below this width is left out. Default: it never is, and 12 columns remain of it. */
+  readonly least?: number;
 }
 
 interface Laid extends Column {
@@ -59,7 +61,9 @@ function layOut(column: Column, cells: readonly Cell[], width: number): Laid {
     ...column,
     cells: lines,
     width: natural,
-    minimum: shrinks ? Math.min(natural, Math.max(LEAST_WIDTH, stringWidth(column.title))) : natural,
+    minimum: shrinks
+      ? Math.min(natural, Math.max(column.least ?? LEAST_WIDTH, stringWidth(column.title)))
+      : natural,
     align: cells.length > 0 && cells.every((cell) => typeof cell === 'number') ? 'right' : 'left',
   };
 }
@@ -75,7 +79,7 @@ function linesOf(cell: Cell, { fit }: Column, width: number): string[] {
 function fitted(columns: readonly Laid[], width: number): Laid[] {
   const visible = [...columns];
   while (total(visible.map(({ minimum }) => minimum)) > width) {
-    const last = visible.findLastIndex(({ fit }) => fit === 'optional');
+    const last = visible.findLastIndex(({ fit, least }) => fit === 'optional' || least !== undefined);
     if (last === -1) break;
     visible.splice(last, 1);
   }

@@ -8,7 +8,7 @@ import {
 } from '@stratum/jobs';
 import { progressBar } from '../progress.js';
 import { withClient } from '../client-session.js';
-import { ago, flexible, printFacts, printJson, printTable, styled } from '../output.js';
+import { ago, flexible, optional, printFacts, printJson, printTable, styled } from '../output.js';
 import { requireQueue } from '../queue-lookup.js';
 
 interface FilterOptions {
@@ -47,7 +47,7 @@ export async function list(
       return;
     }
     printTable(
-      ['id', flexible('task'), 'tenant', 'reason', 'failed', flexible('error')],
+      ['id', 'task', optional('tenant'), 'reason', 'failed', flexible('error', 30)],
       letters.map((letter) => [
         letter.id,
         letter.task,

@@ -11,7 +11,7 @@ import {
 } from '@stratum/shared/subscriptions';
 import type { TaskRecord } from '@stratum/jobs';
 import { typed } from '../frame/invocation.js';
-import { ago, flexible, printJson, printTable } from '../output.js';
+import { ago, wrapped, printJson, printTable } from '../output.js';
 import { asTenant, type TenantOptions } from '../tenant-session.js';
 import { subject, unknownSubscription } from './subscription-lookup.js';
 
@@ -31,7 +31,7 @@ export async function list(
   else if (deliveries.length === 0) console.log('No deliveries match.');
   else
     printTable(
-      ['event', 'type', 'occurred', 'state', 'attempts', flexible('last response'), 'next attempt'],
+      ['event', 'type', 'occurred', 'state', 'attempts', wrapped('last response'), 'next attempt'],
       deliveries.map((each) => [
         formatEventId(each.eventId),
         each.type,

@@ -8,7 +8,7 @@ import {
 } from '@stratum/shared/customer-data';
 import { typed } from '../frame/invocation.js';
 import { readJson } from '../input-file.js';
-import { ago, flexible, printJson, printTable, styled, wrapped } from '../output.js';
+import { ago, printJson, printTable, styled, wrapped } from '../output.js';
 import { asTenant, type TenantOptions } from '../tenant-session.js';
 
 export async function list({ tenant, json }: TenantOptions): Promise<void> {
@@ -30,7 +30,8 @@ export async function list({ tenant, json }: TenantOptions): Promise<void> {
 
 export async function show(name: string, { tenant, json }: TenantOptions): Promise<void> {
   const { funnel, report } = await asTenant({ tenant, subject: 'funnel' }, async ({ client }) => {
-    const found = (await listFunnels(client)).find((each) => each.name === name);
+    const funnels = await listFunnels(client);
+    const found = funnels.find((each) => each.name === name) ?? funnels.find(({ id }) => String(id) === name);
     if (found === undefined)
       throw new Error(
         `Tenant ${tenant} has no funnel "${name}". List its funnels with: ${typed(`funnels list --tenant ${tenant}`)}`,
@@ -39,7 +40,7 @@ export async function show(name: string, { tenant, json }: TenantOptions): Promi
   });
   if (json) printJson({ ...funnel, report: report ?? null });
   else if (report === undefined) console.log('Not computed yet.');
-  else printReport(name, report);
+  else printReport(funnel.name, report);
 }
 
 export async function save(name: string, file: string, { tenant, json }: TenantOptions): Promise<void> {
@@ -69,7 +70,7 @@ function printReport(name: string, { since, until, steps, breakdown }: FunnelRep
 
 function printSteps(steps: readonly StepReport[]): void {
   printTable(
-    [flexible('step'), 'profiles', 'of previous', 'of first', '95 % interval', 'dropped', 'median time'],
+    [wrapped('step'), 'profiles', 'of previous', 'of first', '95 % interval', 'dropped', 'median time'],
     steps.map(({ event, profiles, conversion, overall, interval, dropped, median_seconds: median }) => [
       event,
       profiles,

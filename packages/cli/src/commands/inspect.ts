@@ -1,7 +1,7 @@
 import type { InspectVerb, WorkerReply } from '@stratum/jobs';
 import { withClient } from '../client-session.js';
 import { typed } from '../frame/invocation.js';
-import { printFacts, printJson, printTable, styled } from '../output.js';
+import { optional, printJson, printTable, styled } from '../output.js';
 
 export async function inspect(
   what: InspectVerb,
@@ -18,57 +18,40 @@ const MOST_COLUMNS = 5;
 export function printAnswers(replies: readonly WorkerReply[], json: boolean | undefined): void {
   if (replies.length === 0)
     throw new Error(`No worker answered. See the known workers with: ${typed('status')}`);
-  if (json) printJson(replies);
-  else printReplies(replies);
+  const inOrder = replies.toSorted((a, b) => a.worker.localeCompare(b.worker));
+  if (json) printJson(inOrder);
+  else printReplies(inOrder);
 }
 
 function printReplies(replies: readonly WorkerReply[]): void {
-  const flat = replies.map(({ worker, reply }) => ({ worker, reply: isFlat(reply) ? reply : undefined }));
-  const columns = Object.keys(flat[0]?.reply ?? {}).filter((column) => column !== 'worker');
-  if (
-    columns.length > 0 &&
-    columns.length <= MOST_COLUMNS &&
-    flat.every(({ reply }) => reply !== undefined)
-  ) {
-    printTable(
-      ['worker', ...columns],
-      flat.map(({ worker, reply }) => [worker, ...columns.map((column) => text(reply?.[column]))]),
-    );
-    return;
-  }
-  for (const { worker, reply } of replies) {
-    console.log(styled('bold', worker));
-    if (Array.isArray(reply)) printList(reply);
-    else if (isRecord(reply)) printFacts(Object.entries(reply).map(([name, value]) => [name, text(value)]));
-    else console.log(`  ${text(reply)}`);
-  }
+  const rows = replies.flatMap(({ worker, reply }) =>
+    (Array.isArray(reply) ? (reply as unknown[]) : [reply]).map((part) => ({ worker, part })),
+  );
+  if (rows.length === 0)
+    console.log(`None on ${replies.length} ${replies.length === 1 ? 'worker' : 'workers'}.`);
+  else if (rows.every(({ part }) => isRecord(part)))
+    printRecords(rows.map(({ worker, part }) => ({ ...Object(part), worker })));
+  else for (const { worker, part } of rows) console.log(`${styled('bold', worker)}  ${text(part)}`);
 }
 
-function printList(items: readonly unknown[]): void {
-  if (items.length === 0) {
-    console.log('  none');
-    return;
-  }
-  const records = items.filter(isRecord);
-  if (records.length < items.length) {
-    for (const item of items) console.log(`  ${text(item)}`);
-    return;
-  }
-  const columns = Object.keys(records[0] ?? {});
+/** One line for each record. Where there are many fields, those behind the first ones give way on a narrow terminal. */
+function printRecords(records: readonly Readonly<Record<string, unknown>>[]): void {
+  const fields = Object.keys(records[0] ?? {}).filter((field) => field !== 'worker' && field !== 'name');
   printTable(
-    columns,
-    records.map((record) => columns.map((column) => text(record[column]))),
+    ['worker', ...fields.map((field, index) => (index < MOST_COLUMNS ? field : optional(field)))],
+    records.map((record) => ['worker', ...fields].map((field) => cell(field, record[field]))),
   );
+}
+
+/** Numbers that count are aligned and grouped; a process id is a name. */
+function cell(field: string, value: unknown): string | number {
+  return typeof value === 'number' && field !== 'pid' ? value : text(value);
 }
 
 function text(value: unknown): string {
   if (value === null || value === undefined) return '–';
+  if (Array.isArray(value)) return value.map(text).join(', ') || '–';
   return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-/** A short answer without parts: one line per worker. */
-function isFlat(value: unknown): value is Record<string, unknown> {
-  return isRecord(value) && Object.values(value).every((each) => typeof each !== 'object' || each === null);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -50,7 +50,10 @@ export async function create(
 export async function list(options: OwnerOptions): Promise<void> {
   const keys = await asOwner(options, (client) => listApiKeys(client));
   if (options.json) printJson(keys);
-  else if (keys.length === 0) console.log(`No keys. Create one with: ${typed('keys create <name>')}`);
+  else if (keys.length === 0)
+    console.log(
+      `No keys. Create one with: ${typed(`keys create <name>${options.tenant === undefined ? '' : ` --tenant ${options.tenant}`}`)}`,
+    );
   else printKeys(keys);
 }
 

@@ -31,7 +31,7 @@ export async function list({ tenant, json }: TenantOptions): Promise<void> {
     );
   else
     printTable(
-      ['id', flexible('address'), wrapped('events'), 'status', 'failures', flexible('description')],
+      ['id', flexible('address'), wrapped('events'), 'status', 'failures', flexible('description', 20)],
       subscriptions.map((each) => [
         each.id,
         each.url,

@@ -33,7 +33,7 @@ export async function list({ tenant, json }: TenantOptions): Promise<void> {
     );
   else
     printTable(
-      ['id', 'source', flexible('name'), 'status', flexible('address')],
+      ['id', 'source', flexible('name'), 'status', flexible('address', 60)],
       endpoints.map((endpoint) => [
         endpoint.id,
         endpoint.source,

@@ -22,7 +22,7 @@ function farness(word: string, name: string): number {
 }
 
 function letters(word: string): string {
-  return [...word].toSorted().join('');
+  return Array.from(word).toSorted().join('');
 }
 
 /** `Did you mean "a" or "b"?`, or `otherwise` when nothing is near. */
