@@ -9,6 +9,7 @@ import {
   ResultTimeoutError,
   type TaskEvent,
 } from '@stratum/jobs';
+import { pino } from 'pino';
 import { describe, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
@@ -162,21 +163,51 @@ describe('a task', () => {
     expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
   });
 
-  test('publishes each change of its state', async () => {
-    const { client, connection, topology, worker } = await openJobs();
-    const states: string[] = [];
-    const subscription = connection.subscribe(topology.names.eventFilter, {
-      callback: (_error, message) => {
-        const event = message.json<TaskEvent>();
-        states.push(`${message.subject.split('.').at(-1)} ${event.retries}`);
-      },
+  describe('publishes', () => {
+    const listen = ({ connection, topology }: Jobs): TaskEvent[] => {
+      const events: TaskEvent[] = [];
+      connection.subscribe(topology.names.eventFilter, {
+        callback: (_error, message) => void events.push(message.json<TaskEvent>()),
+      });
+      return events;
+    };
+
+    test('the end of each short attempt, which says when it started', async () => {
+      const jobs = await openJobs();
+      const events = listen(jobs);
+      jobs.worker([flakyHandler]);
+      await jobs.client.result((await jobs.client.enqueue(flaky, { failures: 1 })).id);
+      await waitFor('the last event', () => events.some(({ state }) => state === 'SUCCESS'));
+      const ended = events.filter(({ state }) => state !== 'STARTED');
+      expect(ended.map(({ state, retries }) => `${state} ${retries}`)).toEqual(['RETRY 1', 'SUCCESS 1']);
+      for (const { started_at: startedAt } of ended) expect(startedAt).toMatch(/^\d{4}-.*Z$/);
     });
-    worker([flakyHandler]);
-    await client.result((await client.enqueue(flaky, { failures: 1 })).id);
-    await waitFor('four events', () => states.length === 4);
-    subscription.unsubscribe();
-    // The next attempt may start before the retry is reported.
-    expect(states.toSorted()).toEqual(['retry 1', 'started 0', 'started 1', 'success 1']);
+
+    test('the start of an attempt that takes longer, before its end', async () => {
+      const jobs = await openJobs();
+      const events = listen(jobs);
+      const slow = defineTask({ name: 'slow', queue: 'work', input: z.object({}), output: z.null() });
+      let finish: () => void = () => undefined;
+      const finished = new Promise<void>((resolve) => (finish = resolve));
+      jobs.worker([handleTask(slow, () => finished.then(() => null))]);
+      const { id } = await jobs.client.enqueue(slow, {});
+      const started = await waitFor('its start', () => events[0]);
+      expect(started).toMatchObject({ id, state: 'STARTED', finished_at: null });
+      finish();
+      await waitFor('its end', () => events.length === 2);
+      expect(events[1]).toMatchObject({ id, state: 'SUCCESS', started_at: started.started_at });
+    });
+
+    test('a logger only for an attempt that logs', async () => {
+      const { worker, client } = await openJobs();
+      let children = 0;
+      const logger = pino({ level: 'silent', onChild: () => void children++ });
+      worker([addHandler], { logger });
+      await client.result((await client.enqueue(add, { a: 1, b: 1 })).id);
+      const before = children;
+      for (let n = 0; n < 5; n++) await client.result((await client.enqueue(add, { a: n, b: 1 })).id);
+      expect(children).toBe(before);
+    });
   });
 });
 

@@ -10,6 +10,7 @@ import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-c
 import Queue from 'yocto-queue';
 import { JobsError, PublishError } from '../errors.js';
 import { inboxOf } from './inbox.js';
+import { outboxOf, type Outbox, type Outgoing } from './outbox.js';
 import { ServerCode, ServerStatus } from './server-errors.js';
 import { isWithoutStream } from './without-stream.js';
 
@@ -39,20 +40,31 @@ export interface PublishOptions {
   deadlineMs?: number;
 }
 
-interface PendingMessage {
-  subject: string;
-  data: string | Uint8Array;
-  headers: MsgHdrs | undefined;
-  sentAt: number;
-  deadlineAt: number;
-  resolve: (ack: StoredAck) => void;
-  reject: (error: Error) => void;
+/** A message on its way into its stream. */
+class PendingMessage implements Outgoing {
+  sentAt = 0;
+  token = '';
+
+  constructor(
+    private readonly publish: (message: PendingMessage) => void,
+    readonly subject: string,
+    readonly data: string | Uint8Array,
+    readonly headers: MsgHdrs | undefined,
+    readonly deadlineAt: number,
+    readonly resolve: (ack: StoredAck) => void,
+    readonly reject: (error: Error) => void,
+  ) {}
+
+  transmit(): void {
+    this.publish(this);
+  }
 }
 
 const SWEEP_INTERVAL_MS = 250;
 
 export class AckMultiplexer {
   private readonly inbox: string;
+  private readonly outbox: Outbox;
   private readonly subscription: Subscription;
   private readonly pending = new Map<string, PendingMessage>();
   private readonly waiting = new Queue<PendingMessage>();
@@ -73,6 +85,7 @@ export class AckMultiplexer {
     options: AckMultiplexerOptions = {},
   ) {
     this.inbox = inboxOf(connection);
+    this.outbox = outboxOf(connection);
     this.windowSize = options.windowSize ?? 4096;
     this.ackTimeoutMs = options.ackTimeoutMs ?? 5_000;
     this.deadlineMs = options.deadlineMs ?? 60_000;
@@ -133,28 +146,45 @@ export class AckMultiplexer {
       return;
     }
     const deadlineAt = Date.now() + (options.deadlineMs ?? this.deadlineMs);
-    const message = { subject, data, headers: options.headers, sentAt: 0, deadlineAt, resolve, reject };
+    const message = new PendingMessage(
+      this.transmit,
+      subject,
+      data,
+      options.headers,
+      deadlineAt,
+      resolve,
+      reject,
+    );
     if (this.pending.size < this.windowSize) this.send(message);
     else this.waiting.enqueue(message);
   }
 
   private send(message: PendingMessage): void {
-    const token = (this.nextToken++).toString(36);
-    this.pending.set(token, message);
-    this.transmit(token, message);
+    message.token = (this.nextToken++).toString(36);
+    this.pending.set(message.token, message);
+    this.sendGathered(message);
   }
 
-  private transmit(token: string, message: PendingMessage): void {
+  private sendGathered(message: PendingMessage): void {
     message.sentAt = Date.now();
+    this.outbox.add(message);
+  }
+
+  private readonly transmit = (message: PendingMessage): void => {
+    const { token, subject, data, headers } = message;
+    // It has been settled since it was put into the outbox.
+    if (this.pending.get(token) !== message) return;
     const reply = `${this.inbox}.${token}`;
+    // A buffer from the pool; the client would allocate memory for each text.
+    const body = typeof data === 'string' ? Buffer.from(data) : data;
     try {
-      const options = message.headers === undefined ? { reply } : { reply, headers: message.headers };
-      this.connection.publish(message.subject, message.data, options);
+      this.connection.publish(subject, body, headers === undefined ? { reply } : { reply, headers });
     } catch (cause) {
       // The client throws if it can never send: the connection is closed, or the body exceeds the server's limit.
-      this.finish(token, () => message.reject(refused(message.subject, 'it could not be sent', cause)));
+      this.remove(message);
+      message.reject(refused(subject, 'it could not be sent', cause));
     }
-  }
+  };
 
   private settle(reply: Msg): void {
     const token = reply.subject.slice(this.inbox.length + 1);
@@ -169,11 +199,13 @@ export class AckMultiplexer {
     const answer = parseAck(reply);
     if ('ack' in answer) {
       this.onConfirmed?.(Date.now() - message.sentAt);
-      this.finish(token, () => message.resolve(answer.ack));
+      this.remove(message);
+      message.resolve(answer.ack);
     } else if (answer.transient && !(this.failWhenFull && answer.isFull)) {
       this.sendAgainSoon(message);
     } else {
-      this.finish(token, () => message.reject(answer.error(message.subject)));
+      this.remove(message);
+      message.reject(answer.error(message.subject));
     }
   }
 
@@ -190,15 +222,16 @@ export class AckMultiplexer {
     for (const [token, message] of this.suspects) {
       const isMissing = await isWithoutStream(this.connection, message.subject);
       if (isMissing && this.pending.get(token) === message) {
-        this.finish(token, () => message.reject(homeless(message.subject)));
+        this.remove(message);
+        message.reject(homeless(message.subject));
       }
       this.suspects.delete(token);
     }
   }
 
-  private finish(token: string, settle: () => void): void {
+  /** Takes it out and sends the next one. */
+  private remove({ token }: PendingMessage): void {
     this.pending.delete(token);
-    settle();
     const next = this.waiting.dequeue();
     if (next !== undefined) this.send(next);
     else if (this.pending.size === 0) this.notifyIdle();
@@ -212,13 +245,12 @@ export class AckMultiplexer {
 
   private sweep(): void {
     const now = Date.now();
-    for (const [token, message] of this.pending) {
+    for (const message of this.pending.values()) {
       if (now >= message.deadlineAt || this.connection.isClosed()) {
-        this.finish(token, () =>
-          message.reject(refused(message.subject, 'JetStream did not confirm it in time')),
-        );
+        this.remove(message);
+        message.reject(refused(message.subject, 'JetStream did not confirm it in time'));
       } else if (now - message.sentAt >= this.ackTimeoutMs) {
-        this.transmit(token, message);
+        this.sendGathered(message);
       }
     }
   }
@@ -226,7 +258,7 @@ export class AckMultiplexer {
   private async resendOnReconnect(): Promise<void> {
     for await (const status of this.connection.status()) {
       if (status.type !== 'reconnect') continue;
-      for (const [token, message] of this.pending) this.transmit(token, message);
+      for (const message of this.pending.values()) this.sendGathered(message);
     }
   }
 }

@@ -1,9 +1,11 @@
 /**
  * The record of a running attempt, written in the background: once the attempt has run for a moment, and at each progress
- * report. A task that ends quickly costs no such write. At most one write is in progress; the newest state wins.
+ * report. The first write comes with an event. A task that ends quickly costs neither: its end says when it started. At most one write is
+ * in progress; the newest state wins.
  */
 import type { Logger } from '../telemetry/logger.js';
 import type { TaskProgress, TaskRecord } from '../wire/record.js';
+import type { EventPublisher } from './event-publisher.js';
 import type { RecordSlot, RecordStore } from './record-store.js';
 
 /** Short enough for people, and longer than most small tasks. */
@@ -28,6 +30,7 @@ export class RunningRecord {
   constructor(
     private readonly attempt: RunningAttempt,
     private readonly store: RecordStore,
+    private readonly events: EventPublisher,
   ) {}
 
   tick(now: number): void {
@@ -47,6 +50,7 @@ export class RunningRecord {
 
   private write(): void {
     if (this.closed) return;
+    if (!this.written) this.events.emit(this.attempt.record);
     this.written = true;
     this.dirty = this.writing !== undefined;
     const { slot, record, logger } = this.attempt;

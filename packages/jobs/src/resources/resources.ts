@@ -4,6 +4,7 @@
  */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
+import { outboxOf } from '../broker/outbox.js';
 import { StreamAccess } from '../broker/stream-access.js';
 import { DeadLettering } from '../record/dead-lettering.js';
 import { EVENT_WINDOW, EventPublisher } from '../record/event-publisher.js';
@@ -105,6 +106,7 @@ export class Resources {
   /** Waits for what is being stored, then stops. The connection stays open: it is the caller's. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([this.eventPublisher?.close(), this.publisher.close()]);
+    outboxOf(this.connection).flush();
   }
 
   private withinServerLimit(bytes: number): number {

@@ -107,27 +107,34 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   workflow: undefined,
 });
 
+type HeaderReader = (own: TaskHeaders, text: string) => void;
+
+const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>([
+  [TaskHeader.Retries, (own, text) => (own.retries = wholeNumber(text) ?? 0)],
+  [TaskHeader.MaxRetries, (own, text) => (own.maxRetries = wholeNumber(text))],
+  [TaskHeader.SoftTimeLimit, (own, text) => (own.softTimeLimitMs = secondsToMs(text))],
+  [TaskHeader.TimeLimit, (own, text) => (own.timeLimitMs = secondsToMs(text))],
+  [TaskHeader.Expires, (own, text) => (own.expires = timestamp(text))],
+  [TaskHeader.EnqueuedAt, (own, text) => (own.enqueuedAt = timestamp(text)?.toISOString())],
+  [TaskHeader.ParentId, (own, text) => (own.parentId = text || undefined)],
+  [TaskHeader.RootId, (own, text) => (own.rootId = text || undefined)],
+  [TaskHeader.ScheduledBy, (own, text) => (own.scheduledBy = scheduledBy(text))],
+  [TaskHeader.Snoozes, (own, text) => (own.snoozes = wholeNumber(text) ?? 0)],
+  [TaskHeader.History, (own, text) => (own.history = text || undefined)],
+  [TaskHeader.ReplayOf, (own, text) => (own.replayOf = wholeNumber(text))],
+  [TaskHeader.FreshId, (own, text) => (own.freshId = text !== '')],
+  [TaskHeader.NotBefore, (own, text) => (own.notBefore = wholeNumber(text) ?? 0)],
+  [TaskHeader.UniqueKey, (own, text) => (own.uniqueKey = text || undefined)],
+  [TaskHeader.Workflow, (own, text) => (own.workflow = workflowPointer(text))],
+]);
+
 /** Reads a message's headers. An invalid value counts as absent, because a producer's mistake must not lose the task. */
 export function readTaskHeaders(headers: MsgHdrs | undefined): Readonly<TaskHeaders> {
   if (headers === undefined) return NO_HEADERS;
-  return {
-    retries: wholeNumber(headers.get(TaskHeader.Retries)) ?? 0,
-    maxRetries: wholeNumber(headers.get(TaskHeader.MaxRetries)),
-    softTimeLimitMs: secondsToMs(headers.get(TaskHeader.SoftTimeLimit)),
-    timeLimitMs: secondsToMs(headers.get(TaskHeader.TimeLimit)),
-    expires: timestamp(headers.get(TaskHeader.Expires)),
-    enqueuedAt: timestamp(headers.get(TaskHeader.EnqueuedAt))?.toISOString(),
-    parentId: headers.get(TaskHeader.ParentId) || undefined,
-    rootId: headers.get(TaskHeader.RootId) || undefined,
-    scheduledBy: scheduledBy(headers.get(TaskHeader.ScheduledBy)),
-    snoozes: wholeNumber(headers.get(TaskHeader.Snoozes)) ?? 0,
-    history: headers.get(TaskHeader.History) || undefined,
-    replayOf: wholeNumber(headers.get(TaskHeader.ReplayOf)),
-    freshId: headers.get(TaskHeader.FreshId) !== '',
-    notBefore: wholeNumber(headers.get(TaskHeader.NotBefore)) ?? 0,
-    uniqueKey: headers.get(TaskHeader.UniqueKey) || undefined,
-    workflow: workflowPointer(headers.get(TaskHeader.Workflow)),
-  };
+  const own: TaskHeaders = { ...NO_HEADERS };
+  // One pass: a task has few headers, and a lookup by name walks through all of them.
+  for (const [name, [text]] of headers) READERS.get(name)?.(own, text ?? '');
+  return own;
 }
 
 /** Copies a message's own headers, without those that the server adds or interprets. */

@@ -105,9 +105,9 @@ export class AttemptRunner {
     delivery: Delivery,
     execute: (execution: Execution) => Promise<Outcome>,
   ): Promise<void> {
-    const { worker, logger, records, tracing, settler, metrics } = this.parts;
+    const { worker, logger, records, events, tracing, settler, metrics } = this.parts;
     const attempt = new Attempt(delivery, worker, logger, tracing);
-    const record = new RunningRecord(attempt, records);
+    const record = new RunningRecord(attempt, records, events);
     const execution = new Execution(attempt, this.parts.execution, {
       onStart: () => this.announce(attempt, execution),
       onProgress: (progress) => record.progress(progress),
@@ -138,22 +138,22 @@ export class AttemptRunner {
   private announce({ record, delivery }: Attempt, { earliestDeadline }: Execution): void {
     const { headers, message } = delivery;
     this.parts.onStart(earliestDeadline);
-    this.parts.events.emit(record);
     this.parts.metrics?.started(record, Math.max(headers.notBefore, message.storedAt), message.deliveries);
   }
 
-  private tally({ record, logger }: Attempt, execution: Execution): void {
+  private tally(attempt: Attempt, execution: Execution): void {
     const { totals } = this;
+    const { record } = attempt;
     if (record.state === 'SUCCESS') totals.succeeded++;
     else if (record.state === 'FAILURE') totals.failed++;
     else if (record.state === 'RETRY') totals.retried++;
     const isAbandoned = execution.abandonedUntil(() => {
       totals.abandoned--;
-      logger.info('an abandoned handler has ended');
+      attempt.logger.info('an abandoned handler has ended');
     });
     if (!isAbandoned) return;
     totals.abandoned++;
-    logger.warn(
+    attempt.logger.warn(
       'a handler goes on beyond its hard limit and does not listen to its signal; isolate the task',
     );
   }

@@ -29,7 +29,7 @@ export class Recovery {
 
   /** The outcome that this attempt already has; `undefined` if it must run. */
   async earlierOutcome(attempt: Attempt): Promise<Outcome | undefined> {
-    const { delivery, logger, slot } = attempt;
+    const { delivery, slot } = attempt;
     const redelivered = delivery.message.deliveries > 1;
     const { freshId, workflow, replayOf } = delivery.headers;
     if (!redelivered && freshId && workflow === undefined) return undefined;
@@ -52,7 +52,7 @@ export class Recovery {
       return (await this.deadLettered(delivery)) ?? (await this.continued(attempt));
     } catch (error) {
       // "At least once" allows a second run, but not a missing one.
-      logger.warn(
+      attempt.logger.warn(
         { err: error },
         'what became of an earlier delivery could not be found out; the task runs again',
       );

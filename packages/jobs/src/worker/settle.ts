@@ -217,7 +217,7 @@ export class Settler {
   }
 
   private conclude(attempt: Attempt, record: TaskRecord): void {
-    const { delivery, logger } = attempt;
+    const { delivery } = attempt;
     attempt.become(record);
     delivery.message.ack();
     this.resources.events.emit(record);
@@ -225,7 +225,7 @@ export class Settler {
     if (uniqueKey === undefined || !isFinal(record.state)) return;
     // Not awaited: the key of an ended task is free, even without an explicit release.
     this.resources.locks.release(uniqueKey, record.id).catch((error: unknown) => {
-      logger.warn({ err: error }, 'the unique key was not released; it is free all the same');
+      attempt.logger.warn({ err: error }, 'the unique key was not released; it is free all the same');
     });
   }
 }

@@ -1,5 +1,6 @@
 /** A message that a pull consumer has delivered, and the answers that JetStream takes for it. */
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
+import { outboxOf, type Outgoing } from '../outbox.js';
 import type { Leases } from './leases.js';
 
 /**
@@ -59,11 +60,13 @@ export function pulledMessage(
   return leased;
 }
 
-class LeasedMessage implements PulledMessage {
+class LeasedMessage implements PulledMessage, Outgoing {
   readonly deliveries: number;
   readonly streamSequence: number;
   readonly storedAt: number;
   private ended = false;
+  /** The answer that is in the outbox. */
+  private answered: string | undefined;
 
   constructor(
     private readonly connection: NatsConnection,
@@ -121,8 +124,19 @@ class LeasedMessage implements PulledMessage {
   }
 
   private answer(text: string): void {
-    // Without a connection the server hears nothing, and delivers the message again.
-    if (!this.connection.isClosed()) this.connection.publish(this.reply, text);
+    if (this.answered === undefined) outboxOf(this.connection).add(this);
+    this.answered = text;
+  }
+
+  transmit(): void {
+    const text = this.answered;
+    this.answered = undefined;
+    if (text === undefined) return;
+    try {
+      this.connection.publish(this.reply, text);
+    } catch {
+      // The connection is closed or about to close: the server hears nothing, and delivers the message again.
+    }
   }
 }
 

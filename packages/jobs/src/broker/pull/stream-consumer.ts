@@ -1,6 +1,7 @@
 /** Processes the messages of one durable consumer, a few at a time, each on its own. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '../../telemetry/logger.js';
+import { outboxOf } from '../outbox.js';
 import { Fetcher } from './fetcher.js';
 import type { PulledMessage } from './pulled-message.js';
 
@@ -52,6 +53,7 @@ export class StreamConsumer {
   private async shutDown(): Promise<void> {
     await this.fetcher.stop();
     await Promise.all(this.processing);
+    outboxOf(this.options.connection).flush();
   }
 
   private accept(message: PulledMessage): void {
