@@ -1,7 +1,7 @@
 /** Which record of a task counts when several messages or workers have one to write, and that no message is dropped that somebody waits for. */
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
-import { createClient, defineTask, handleTask, TaskError } from '@stratum/jobs';
+import { createClient, defineTask, handleTask, TaskError, type TaskEvent } from '@stratum/jobs';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
@@ -235,6 +235,44 @@ test('a task whose next attempt is revoked while its record is being written end
   expect(await revoking).toBe('revoked');
   expect(await client.status(id)).toMatchObject({ state: 'REVOKED', retries: 1 });
   await waitFor('the worker', () => worker.runningCount === 0);
+});
+
+test('an attempt whose record is written after the end of its own retry reports its failure all the same', async () => {
+  const jobs = await openJobs();
+  const { client, connection, topology } = jobs;
+  const { names } = topology;
+  const states: string[] = [];
+  connection.subscribe(names.eventFilter, {
+    callback: (_error, message) => {
+      const { state, retries } = message.json<TaskEvent>();
+      states.push(`${state} ${retries}`);
+    },
+  });
+  const brief = defineTask({
+    name: 'work',
+    queue: 'work',
+    input,
+    output,
+    retry: { maxRetries: 1, backoff: { kind: 'fixed', delayMs: 1 } },
+  });
+  const failing = handleTask(brief, () => {
+    throw new TaskError('not today');
+  });
+  const holding = holdingBack(connection, (subject) => subject.startsWith(names.resultKey('')));
+  const slow = jobs.worker([failing], {
+    connection: holding.connection,
+    concurrency: 1,
+    prefetchMultiplier: 1,
+  });
+  const { id } = await client.enqueue(brief, {});
+  await waitFor('the retry, whose record is not written yet', () => holding.heldCount() === 1);
+  jobs.worker([failing]);
+  expect(await client.result(id)).toMatchObject({ state: 'FAILURE', retries: 1 });
+  holding.release();
+  await waitFor('the first worker', () => slow.runningCount === 0);
+  await waitFor('both ends', () => states.length === 2);
+  expect(states.toSorted()).toEqual(['FAILURE 1', 'RETRY 1']);
+  expect(await client.status(id)).toMatchObject({ state: 'FAILURE', retries: 1 });
 });
 
 test('a snoozed task whose result nobody wants leaves no record behind', async () => {

@@ -1,6 +1,7 @@
 /** Reads and removes single messages of streams. */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
+import { outboxOf } from './outbox.js';
 import { ServerCode, ServerStatus } from './server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
 
@@ -26,6 +27,8 @@ export class StreamAccess {
 
   /** The message, or `undefined` when there is none. Throws `lookup_failed` when the stream cannot be read. */
   async get(stream: string, query: MessageQuery): Promise<Msg | undefined> {
+    // A read sees what was sent before it.
+    outboxOf(this.connection).flush();
     const reply = await this.connection.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), {
       timeout: REQUEST_TIMEOUT_MS,
     });

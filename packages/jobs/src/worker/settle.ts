@@ -105,10 +105,13 @@ export class Settler {
   /** `false` if the task has continued without this attempt. */
   private async goOn(attempt: Attempt, next: Next, record: TaskRecord): Promise<boolean> {
     if (await this.isKeptOut(attempt, record)) return false;
-    if (await this.nextAttempts.publish(attempt.delivery, next))
-      return (await this.close(attempt, record)) === undefined;
-    await this.giveWay(attempt);
-    return false;
+    const isPublished = await this.nextAttempts.publish(attempt.delivery, next);
+    const kept = isPublished ? await this.store(attempt, record) : undefined;
+    // The next attempt may be so quick that its record is there first: this one has led to it all the same.
+    const isDone = isPublished && (kept === undefined || compareAttempts(kept, record) >= 0);
+    if (isDone) this.conclude(attempt, record);
+    else await this.giveWay(attempt);
+    return isDone;
   }
 
   private async deadLetter(attempt: Attempt, reason: DeadReason, error: unknown): Promise<void> {
@@ -169,6 +172,14 @@ export class Settler {
 
   /** Stores the record, acknowledges, and reports the change. Returns the record that is kept instead, if this one does not count. */
   private async close(attempt: Attempt, record: TaskRecord): Promise<TaskRecord | undefined> {
+    const kept = await this.store(attempt, record);
+    if (kept === undefined) this.conclude(attempt, record);
+    else await this.giveWay(attempt);
+    return kept;
+  }
+
+  /** Returns the record that is kept instead, if this one does not count. */
+  private async store(attempt: Attempt, record: TaskRecord): Promise<TaskRecord | undefined> {
     const ttlMs = isFinal(record.state) ? attempt.retention.expiresMs : undefined;
     for (;;) {
       const kept = await this.resources.records.write(attempt.slot, record, ttlMs);
@@ -178,28 +189,25 @@ export class Settler {
     const { workflow } = attempt.delivery.headers;
     if (workflow !== undefined && isFinal(record.state))
       await this.resources.workflows.stepEnded(workflow, record);
-    this.conclude(attempt, record);
     return undefined;
   }
 
   /** A worker that was taken for lost must not send on what another one has already dealt with. */
   private async isKeptOut(attempt: Attempt, record: TaskRecord): Promise<boolean> {
     const kept = await this.resources.records.check(attempt.slot, record);
-    return kept !== undefined && this.yieldsTo(attempt, kept);
+    if (kept === undefined || !(await this.yieldsTo(attempt, kept))) return false;
+    await this.giveWay(attempt);
+    return true;
   }
 
   /** `false` when the record that is kept is open and no message carries it on: then this attempt is all there is, and counts. */
   private async yieldsTo(attempt: Attempt, { record, sequence }: StoredRecord): Promise<boolean> {
+    if (isFinal(record.state)) return true;
     const { subject, message } = attempt.delivery;
-    if (!isFinal(record.state)) {
-      const furthest = await this.resources.messages.furthest(subject, message.streamSequence);
-      if (furthest === undefined || compareAttempts(furthest, record) < 0) {
-        attempt.slot.overruled = sequence;
-        return false;
-      }
-    }
-    await this.giveWay(attempt);
-    return true;
+    const furthest = await this.resources.messages.furthest(subject, message.streamSequence);
+    if (furthest !== undefined && compareAttempts(furthest, record) >= 0) return true;
+    attempt.slot.overruled = sequence;
+    return false;
   }
 
   private async giveWay(attempt: Attempt): Promise<void> {
