@@ -1,4 +1,4 @@
-/** Tasks enqueued per second: `client.enqueue` beside `js.publish` of the same body, both with many under way. */
+/** Tasks enqueued per second: `client.enqueue` beside the publish of the same message by hand, both with many under way. */
 import { headers } from '@nats-io/transport-node';
 import { compare, inParallel, rate, type Comparison } from './measure.js';
 import { noop, type BareSetup, type Framework } from './subject.js';
@@ -22,7 +22,9 @@ export async function benchEnqueue(
           const id = `enqueue-${round}-${n}`;
           const messageHeaders = headers();
           messageHeaders.set('Nats-Msg-Id', id);
-          return bare.js.publish(bare.taskSubject(id), JSON.stringify({ n }), { headers: messageHeaders });
+          return bare.publisher.publish(bare.taskSubject(id), JSON.stringify({ n }), {
+            headers: messageHeaders,
+          });
         }),
       );
     },

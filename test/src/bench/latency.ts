@@ -1,7 +1,8 @@
 /** Milliseconds from enqueue to the stored result on an idle queue, one task at a time. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { compare, median, percentile, type Comparison } from './measure.js';
-import { bareRecord, noop, type BareSetup, type Framework } from './subject.js';
+import { noop, type BareSetup, type Framework } from './subject.js';
+import { storeEnd } from './tasks.js';
 
 const COUNT = 1_500;
 
@@ -50,18 +51,10 @@ async function sample(operation: (index: number) => Promise<void>): Promise<numb
   return samples;
 }
 
-async function startBareWorker({
-  js,
-  stream,
-  consumer,
-  resultSubject,
-}: BareSetup): Promise<{ stop(): void }> {
-  const handle = await js.consumers.get(stream, consumer);
+async function startBareWorker(bare: BareSetup): Promise<{ stop(): void }> {
+  const handle = await bare.consumer();
   const messages = await handle.consume({
-    callback: (message) => {
-      const id = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-      void js.publish(resultSubject(id), bareRecord(id)).then(() => message.ack());
-    },
+    callback: (message) => void storeEnd(bare, message).then(() => message.ack()),
   });
   return { stop: () => messages.stop() };
 }
@@ -74,6 +67,6 @@ async function askByHand(connection: NatsConnection, bare: BareSetup, index: num
   const stored = new Promise<void>((resolve) => {
     connection.subscribe(bare.resultSubject(id), { max: 1, callback: () => resolve() });
   });
-  await bare.js.publish(bare.taskSubject(id), JSON.stringify({ n: index }));
+  await bare.publisher.publish(bare.taskSubject(id), JSON.stringify({ n: index }));
   await stored;
 }

@@ -1,4 +1,4 @@
-/** `npm run bench [-- --json]`: the framework beside the bare client library in the same run, and a large campaign sync. */
+/** `npm run bench [-- --json]`: the framework beside the same durable work by hand in the same run, and a large campaign sync. */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connectToNats } from '@stratum/jobs';
@@ -144,7 +144,9 @@ try {
   say(
     `NATS ${binary.version}, one node, sync interval 2 min; every message acknowledged, every result stored.`,
   );
-  say('"Bare" is the client library by itself: publish, consume, publish of the result, ack.\n');
+  say(
+    '"Bare" is the least code that does the same durable work: a publish for each task, record, event and acknowledgement.\n',
+  );
   const enqueue = await benchEnqueue(framework, bare, rounds);
   line('enqueue', 'tasks/s', enqueue, 0);
   const tasks = await benchTasks(connection, framework, bare, rounds);
@@ -158,6 +160,7 @@ try {
       `(by the server's schedule alone: ${delays.bare.median} and ${delays.bare.p99} ms), ${delays.tasks.toLocaleString('en')} due in 2 s`,
   );
   await framework.client.close();
+  await bare.publisher.close();
   const sync = flags['skip-sync'] ? undefined : await benchSync(connection, server.url);
   if (sync) {
     say(

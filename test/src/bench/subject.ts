@@ -6,7 +6,7 @@ import {
   jetstreamManager,
   RetentionPolicy,
   StorageType,
-  type JetStreamClient,
+  type Consumer,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
@@ -21,7 +21,10 @@ import {
   type Topology,
   type Worker,
 } from '@stratum/jobs';
+import { AckMultiplexer } from '@stratum/jobs/internal';
 import { z } from 'zod';
+
+const EVENTS_MAX_BYTES = 2 ** 30;
 
 export const noop = defineTask({
   name: 'noop',
@@ -54,15 +57,16 @@ export async function openFramework(connection: NatsConnection, prefix: string):
   };
 }
 
+/** The least code that does the same durable work: publishes over one multiplexer of acknowledgements, and consumes with the client library. */
 export interface BareSetup {
-  js: JetStreamClient;
-  stream: string;
-  consumer: string;
+  publisher: AckMultiplexer;
+  consumer: () => Promise<Consumer>;
   taskSubject: (id: string) => string;
   resultSubject: (id: string) => string;
+  eventSubject: string;
 }
 
-/** Streams of the same settings as the framework's, used through the client library alone. */
+/** Streams of the same settings as the framework's, used by hand. */
 export async function openBare(connection: NatsConnection, prefix: string): Promise<BareSetup> {
   const manager = await jetstreamManager(connection);
   const stream = `${prefix}_TASKS`;
@@ -87,19 +91,25 @@ export async function openBare(connection: NatsConnection, prefix: string): Prom
     allow_direct: true,
     allow_rollup_hdrs: true,
   });
+  await manager.streams.add({
+    name: `${prefix}_EVENTS`,
+    subjects: [`${prefix}.events.>`],
+    storage: StorageType.File,
+    max_bytes: EVENTS_MAX_BYTES,
+  });
   return {
-    js: jetstream(connection),
-    stream,
-    consumer,
+    publisher: new AckMultiplexer(connection),
+    consumer: () => jetstream(connection).consumers.get(stream, consumer),
     taskSubject: (id) => `${prefix}.tasks.bench.normal._.noop.${id}`,
     resultSubject: (id) => `$KV.${prefix}_results.${id}`,
+    eventSubject: `${prefix}.events.bench.noop.success`,
   };
 }
 
-/** The record that the bare worker stores: as large as the framework's. */
-export function bareRecord(id: string): string {
+/** The record and the event that the bare worker stores: as large as the framework's. */
+export function bareEnd(id: string): { record: string; event: string } {
   const now = new Date().toISOString();
-  return JSON.stringify({
+  const record = {
     id,
     task: noop.name,
     queue: noop.queue,
@@ -117,5 +127,7 @@ export function bareRecord(id: string): string {
     runtime_ms: 0,
     parent_id: null,
     root_id: id,
-  } satisfies TaskRecord);
+  } satisfies TaskRecord;
+  const { result: _, ...event } = record;
+  return { record: JSON.stringify(record), event: JSON.stringify({ ...event, at: now }) };
 }

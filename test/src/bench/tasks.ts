@@ -1,10 +1,10 @@
-/** No-op tasks per second with stored results: the worker beside `consume`, `publish` and `ack` of the library. */
+/** No-op tasks per second with stored results: the worker beside a loop that stores the same record and event by hand and acknowledges. */
 import { EventEmitter, once } from 'node:events';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Topology } from '@stratum/jobs';
 import { compare, inParallel, rate, type Comparison } from './measure.js';
-import { bareRecord, noop, type BareSetup, type Framework } from './subject.js';
+import { bareEnd, noop, type BareSetup, type Framework } from './subject.js';
 
 const COUNT = 30_000;
 const CONCURRENCY = 256;
@@ -54,25 +54,33 @@ export async function drained(connection: NatsConnection, topology: Topology, co
 
 let bareRound = 0;
 
-async function drainByHand({ js, stream, consumer, taskSubject, resultSubject }: BareSetup): Promise<number> {
+async function drainByHand(bare: BareSetup): Promise<number> {
+  const { publisher, taskSubject } = bare;
   const round = bareRound++;
-  const handle = await js.consumers.get(stream, consumer);
+  const handle = await bare.consumer();
   await inParallel(COUNT, IN_FLIGHT, (n) =>
-    js.publish(taskSubject(`tasks-${round}-${n}`), JSON.stringify({ n })),
+    publisher.publish(taskSubject(`tasks-${round}-${n}`), JSON.stringify({ n })),
   );
   const waiting = (await handle.info()).num_pending;
   const messages = await handle.consume({ max_messages: CONCURRENCY });
   let finished = 0;
-  const settle = async (message: JsMsg, id: string): Promise<void> => {
-    await js.publish(resultSubject(id), bareRecord(id));
+  const settle = async (message: JsMsg): Promise<void> => {
+    await storeEnd(bare, message);
     message.ack();
     if (++finished === waiting) messages.stop();
   };
-  const perSecond = await rate(waiting, async () => {
-    for await (const message of messages) {
-      const id = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-      void settle(message, id);
-    }
+  return rate(waiting, async () => {
+    for await (const message of messages) void settle(message);
   });
-  return perSecond;
+}
+
+/** Runs the task, which does nothing, and stores its record and its event. */
+export async function storeEnd(
+  { publisher, resultSubject, eventSubject }: BareSetup,
+  message: JsMsg,
+): Promise<void> {
+  const id = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+  message.json();
+  const { record, event } = bareEnd(id);
+  await Promise.all([publisher.publish(resultSubject(id), record), publisher.publish(eventSubject, event)]);
 }
