@@ -170,7 +170,7 @@ describe('a segment', () => {
       ),
       { numRuns: 30 },
     );
-  }, 120_000);
+  });
 
   test('records and publishes entries and exits, and does nothing without changes', async () => {
     const platform = await openPlatform();
@@ -567,5 +567,5 @@ describe('a funnel', () => {
         ...ordered.map((event, index) => (event.name === 'A' ? from(index, 1, event.occurredAt) : 0)),
       );
     }
-  }, 60_000);
+  });
 });

@@ -88,7 +88,7 @@ test('a rule is saved, evaluated, looked at and paused', async () => {
   expect((await stratum(['rules', 'pause', 'Label'], undefined, 2)).stderr).toMatch(
     /no rule "Label"\. List its rules with: npx stratum rules list --tenant 2/,
   );
-}, 120_000);
+});
 
 test('segments and funnels are saved, computed and looked at', async () => {
   const { database, stratum, json, ended, start } = await openStratum();
@@ -128,4 +128,4 @@ test('segments and funnels are saved, computed and looked at', async () => {
   });
   expect((await stratum(['funnels', 'show', 'Look and buy'])).stdout).toMatch(/Product Viewed .*100\.0 %/);
   expect((await stratum(['funnels', 'list'])).stdout).toContain('Look and buy');
-}, 120_000);
+});

@@ -7,6 +7,6 @@ export {
   type TestDatabase,
 } from './fixtures.js';
 export { dataFolder } from './data-folder.js';
-export { programEnvironment, spawnProgram } from './spawned-program.js';
+export { programEnvironment, spawnProgram, startProgram, type SpawnedProgram } from './spawned-program.js';
 export { tcpProxy, type TcpProxy } from './tcp-proxy.js';
 export { waitFor } from './wait-for.js';

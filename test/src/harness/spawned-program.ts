@@ -29,8 +29,21 @@ export function programEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(inherited), ...env };
 }
 
-/** @param path from the repository's root, for example `services/sync-worker/dist/main.js` */
+/** Ended with the test. @param path from the repository's root, for example `services/sync-worker/dist/main.js` */
 export function spawnProgram(
+  path: string,
+  env: NodeJS.ProcessEnv,
+  args: readonly string[] = [],
+): SpawnedProgram {
+  const program = startProgram(path, env, args);
+  onTestFinished(async () => {
+    await program.kill('SIGKILL');
+  });
+  return program;
+}
+
+/** Ended by the caller. */
+export function startProgram(
   path: string,
   env: NodeJS.ProcessEnv,
   args: readonly string[] = [],
@@ -51,10 +64,6 @@ export function spawnProgram(
     await closed;
     return child.exitCode;
   };
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await exited();
-  });
   return {
     pid: child.pid ?? 0,
     output: () => output,

@@ -112,11 +112,7 @@ describe('a worker', () => {
     await seen(jobs, 1);
     expect(await client.control.workers()).toMatchObject([{ name: dying.name, condition: 'ready' }]);
     await connection.close();
-    await waitFor(
-      'the verdict',
-      async () => (await client.control.workers())[0]?.condition === 'offline',
-      30_000,
-    );
+    await waitFor('the verdict', async () => (await client.control.workers())[0]?.condition === 'offline');
     expect(await client.control.inspect('ping')).toEqual([]);
   });
 });

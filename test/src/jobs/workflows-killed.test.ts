@@ -40,4 +40,4 @@ test('workers killed at any moment lose no workflow and enqueue no step twice', 
   const manager = await jetstreamManager(jobs.connection);
   const { state } = await manager.streams.info(topology.names.queueStream('work'));
   expect(state.last_seq).toBe(plan.reduce((sum, definition) => sum + countSteps(definition), 0));
-}, 120_000);
+});

@@ -677,7 +677,7 @@ test('a change that fails on its way is asked for again, until the platform has 
     changes: 1,
     local: { status: 'paused', daily_budget: '100' },
   });
-}, 30_000);
+});
 
 test.each([
   [{ when: { logic: 'and', conditions: [] }, actions: [{ kind: 'pause' }] }, 'is empty'],

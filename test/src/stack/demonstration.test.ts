@@ -109,7 +109,7 @@ async function start(
       const id = `${task}-${++count}`;
       await client.enqueue(contract, payload, { id, scheduledBy: { entry: task, tick } });
       expect(await client.result(id, { timeoutMs: 60_000 }), task).toMatchObject({ state: 'SUCCESS' });
-      await waitFor(`the work of ${task}`, idle, 60_000);
+      await waitFor(`the work of ${task}`, idle);
     },
     deadLetters: async () => (await client.deadLetters.list()).length,
     stop: async () => {
@@ -201,4 +201,4 @@ test('every job has results for each tenant, a repeated tick changes nothing, an
     await alone.database.query(`SELECT FROM whatsapp_message WHERE tenant_id = 2 AND state <> 'scheduled'`),
   ).toMatchObject({ rowCount: 0 });
   await alone.stop();
-}, 240_000);
+});

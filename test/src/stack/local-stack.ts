@@ -1,9 +1,9 @@
 /** The local stack as a person runs it: the `stratum` program, a home folder and ports of its own. */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inject, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { dataFolder, spawnProgram, waitFor } from '../harness/index.js';
+import { dataFolder, spawnProgram, startProgram, waitFor, type SpawnedProgram } from '../harness/index.js';
 
 const START_TIMEOUT_MS = 180_000;
 const STRATUM = 'packages/cli/bin/stratum.js';
@@ -22,21 +22,46 @@ const addressesSchema = z.object({
 });
 export type RunningAddresses = z.infer<typeof addressesSchema>;
 
-export type StratumProgram = ReturnType<typeof spawnProgram>;
+export interface RunningStack {
+  readonly stack: LocalStack;
+  readonly up: SpawnedProgram;
+  readonly addresses: RunningAddresses;
+}
 
 export class LocalStack {
   private constructor(readonly home: string) {}
 
+  /** Removed when the test ends. */
   static async create(): Promise<LocalStack> {
-    const home = await dataFolder('stratum-home-');
-    const stack = new LocalStack(home);
-    onTestFinished(async () => {
-      // What a failed test has left running.
-      for (const pid of await stack.processes()) process.kill(pid, 'SIGKILL');
-      await waitFor('the processes to end', async () => (await stack.processes()).length === 0);
-      await rm(home, { recursive: true, force: true });
-    });
+    const stack = new LocalStack(await dataFolder('stratum-home-'));
+    onTestFinished(() => stack.remove());
     return stack;
+  }
+
+  /** Up while the tests of a file or a group run, one after the other. */
+  static running(): () => RunningStack {
+    let stack: LocalStack | undefined;
+    let running: RunningStack | undefined;
+    beforeAll(async () => {
+      stack = new LocalStack(await dataFolder('stratum-home-'));
+      const up = startProgram(STRATUM, stack.environment, ['up', ...ANY_PORTS]);
+      running = { stack, up, addresses: await stack.started(up) };
+    }, START_TIMEOUT_MS);
+    afterAll(async () => {
+      await running?.up.kill('SIGINT');
+      await stack?.remove();
+    });
+    return () => {
+      if (running === undefined) throw new Error('The stack is not up.');
+      return running;
+    };
+  }
+
+  /** With the processes that a failed test has left running. */
+  private async remove(): Promise<void> {
+    for (const pid of await this.processes()) process.kill(pid, 'SIGKILL');
+    await waitFor('the processes to end', async () => (await this.processes()).length === 0);
+    await rm(this.home, { recursive: true, force: true });
   }
 
   get environment(): NodeJS.ProcessEnv {
@@ -44,17 +69,17 @@ export class LocalStack {
   }
 
   /** Runs `stratum <args>`. */
-  run(args: readonly string[], env: NodeJS.ProcessEnv = {}): StratumProgram {
+  run(args: readonly string[], env: NodeJS.ProcessEnv = {}): SpawnedProgram {
     return spawnProgram(STRATUM, { ...this.environment, ...env }, args);
   }
 
   /** Runs `stratum up`, by default on any free ports. */
-  up(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): StratumProgram {
+  up(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): SpawnedProgram {
     return this.run(['up', ...ANY_PORTS, ...args], env);
   }
 
   /** Resolves once the first sync is done and the table printed. */
-  async started(program: StratumProgram): Promise<RunningAddresses> {
+  async started(program: SpawnedProgram): Promise<RunningAddresses> {
     await waitFor(
       'the stack to be up',
       () => {

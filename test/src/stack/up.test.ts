@@ -23,41 +23,60 @@ async function rowsByPlatform(database: string): Promise<Record<string, number>>
   }
 }
 
-describe('the local stack', () => {
-  test('syncs four platforms, listens at the printed addresses, and leaves nothing behind when it stops', async () => {
-    const stack = await LocalStack.create();
-    const program = stack.up();
-    const addresses = await stack.started(program);
-    expect(addresses.pid).toBe(program.pid);
+describe('a local stack that is up', () => {
+  const running = LocalStack.running();
+
+  test('has synced four platforms, and listens at the printed addresses', async () => {
+    const { stack, up, addresses } = running();
+    expect(addresses.pid).toBe(up.pid);
     const rows = await rowsByPlatform(addresses.database);
     expect(Object.keys(rows)).toEqual(['google', 'meta', 'snapchat', 'tiktok']);
     for (const count of Object.values(rows)) expect(count).toBeGreaterThan(100);
     expect((await fetch(`${addresses.nats_monitor}/healthz`)).status).toBe(200);
     expect((await fetch(addresses.sandbox)).headers.get('content-type')).toContain('text/html');
     expect((await stack.processes()).length).toBeGreaterThanOrEqual(5);
+    expect(up.output()).not.toContain(new URL(addresses.database).password);
+  });
 
-    expect(await program.kill('SIGINT')).toBe(0);
+  test('says so when it is started a second time', async () => {
+    const { stack, up } = running();
+    const second = stack.up();
+    expect(await second.exited()).toBe(1);
+    expect(second.output()).toContain(`already running (process ${up.pid}`);
+  });
+
+  test('can serve another one, which uses servers that are named instead of its own', async () => {
+    const { nats, database } = running().addresses;
+    const stack = await LocalStack.create();
+    const program = stack.up(['--once'], { NATS_URL: nats, STRATUM_PREFIX: 'second' });
+    expect(await program.exited(), program.output()).toBe(0);
+    expect(program.output()).not.toContain('starting NATS');
+    expect(program.output()).toContain('starting PostgreSQL');
+    const missing = stack.up(['--once'], { DATABASE_URL: database.replace(/:\d+\//, ':1/') });
+    expect(await missing.exited()).toBe(1);
+    expect(missing.output()).toMatch(
+      /No connection to PostgreSQL at 127\.0\.0\.1:1\/stratum: connect ECONNREFUSED.*DATABASE_URL/,
+    );
+    const nonsense = stack.up(['--once'], { NATS_URL: nats, DATABASE_URL: 'nonsense' });
+    expect(await nonsense.exited()).toBe(1);
+    expect(nonsense.output()).toMatch(/DATABASE_URL.*postgres:\/\/user:password/);
+    expect(await stack.processes()).toEqual([]);
+  });
+
+  test('leaves nothing behind when it stops', async () => {
+    const { stack, up } = running();
+    expect(await up.kill('SIGINT')).toBe(0);
     expect(await stack.processes()).toEqual([]);
     expect(existsSync(join(stack.home, 'run.json'))).toBe(false);
-    expect(program.output()).not.toContain(new URL(addresses.database).password);
   });
+});
 
-  test('keeps its data over a restart, and does not seed twice', async () => {
-    const stack = await LocalStack.create();
-    const first = stack.up(['--once']);
-    expect(await first.exited()).toBe(0);
-    expect(first.output()).toContain('added the demonstration tenants');
-    const second = stack.up();
-    const addresses = await stack.started(second);
-    expect(second.output()).not.toContain('added the demonstration tenants');
-    expect(Object.keys(await rowsByPlatform(addresses.database))).toHaveLength(4);
-    await second.kill('SIGTERM');
-  });
-
-  test('recovers from having been killed, on the same ports', async () => {
+describe('a local stack', () => {
+  test('recovers from having been killed, with its data and on the same ports, and ends when a service dies', async () => {
     const stack = await LocalStack.create();
     const killed = stack.up();
     const { nats, nats_monitor, database, sandbox } = await stack.started(killed);
+    expect(killed.output()).toContain('added the demonstration tenants');
     await killed.kill('SIGKILL');
     const ports = [
       ['--nats-port', nats],
@@ -65,19 +84,18 @@ describe('the local stack', () => {
       ['--database-port', database],
       ['--sandbox-port', sandbox],
     ].flatMap(([flag = '', url = '']) => [flag, new URL(url).port]);
-    const next = stack.run(['up', '--once', ...ports]);
-    expect(await next.exited(), next.output()).toBe(0);
-    expect(await stack.processes()).toEqual([]);
-  });
+    const next = stack.run(['up', ...ports]);
+    expect(await stack.started(next)).toMatchObject({ nats, nats_monitor, database, sandbox });
+    expect(next.output()).not.toContain('added the demonstration tenants');
+    expect(Object.keys(await rowsByPlatform(database))).toHaveLength(4);
 
-  test('says that it is running when it is started a second time', async () => {
-    const stack = await LocalStack.create();
-    const first = stack.up();
-    await stack.started(first);
-    const second = stack.up();
-    expect(await second.exited()).toBe(1);
-    expect(second.output()).toContain(`already running (process ${first.pid}`);
-    expect(await first.kill('SIGINT')).toBe(0);
+    for (const pid of await stack.processes()) {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (line.includes('sync-worker')) process.kill(pid, 'SIGKILL');
+    }
+    expect(await next.exited()).toBe(1);
+    expect(next.output()).toContain('sync-worker ended (SIGKILL)');
+    expect(await stack.processes()).toEqual([]);
   });
 
   test('stops on request while it is starting', async () => {
@@ -86,19 +104,6 @@ describe('the local stack', () => {
     await waitFor('the first step', () => program.output().includes('starting PostgreSQL'));
     await program.kill('SIGINT');
     expect(program.output()).not.toContain('Campaigns of the demonstration tenant');
-    expect(await stack.processes()).toEqual([]);
-  });
-
-  test('ends with the reason when a service dies', async () => {
-    const stack = await LocalStack.create();
-    const program = stack.up();
-    await stack.started(program);
-    for (const pid of await stack.processes()) {
-      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (line.includes('sync-worker')) process.kill(pid, 'SIGKILL');
-    }
-    expect(await program.exited()).toBe(1);
-    expect(program.output()).toContain('sync-worker ended (SIGKILL)');
     expect(await stack.processes()).toEqual([]);
   });
 
@@ -117,25 +122,4 @@ describe('the local stack', () => {
     expect(program.output()).toContain('npm start -- --sandbox-port 0 --database-port 0');
     expect(await stack.processes()).toEqual([]);
   });
-
-  test('uses servers that are named instead of its own', async () => {
-    const outer = await LocalStack.create();
-    const servers = outer.up();
-    const { nats, database } = await outer.started(servers);
-    const stack = await LocalStack.create();
-    const program = stack.up(['--once'], { NATS_URL: nats, STRATUM_PREFIX: 'second' });
-    expect(await program.exited(), program.output()).toBe(0);
-    expect(program.output()).not.toContain('starting NATS');
-    expect(program.output()).toContain('starting PostgreSQL');
-    const missing = stack.up(['--once'], { DATABASE_URL: database.replace(/:\d+\//, ':1/') });
-    expect(await missing.exited()).toBe(1);
-    expect(missing.output()).toMatch(
-      /No connection to PostgreSQL at 127\.0\.0\.1:1\/stratum: connect ECONNREFUSED.*DATABASE_URL/,
-    );
-    const nonsense = stack.up(['--once'], { NATS_URL: nats, DATABASE_URL: 'nonsense' });
-    expect(await nonsense.exited()).toBe(1);
-    expect(nonsense.output()).toMatch(/DATABASE_URL.*postgres:\/\/user:password/);
-    expect(await stack.processes()).toEqual([]);
-    await servers.kill('SIGINT');
-  }, 120_000);
 });

@@ -140,16 +140,12 @@ test('what was killed in the middle is done once in the end', async () => {
   await lock.query(`LOCK TABLE ${[...Object.keys(TABLES), 'whatsapp_message'].join(', ')} IN SHARE MODE`);
   const programs = await start();
   const ids = await enqueue('first');
-  await waitFor(
-    'all to wait in the middle',
-    async () => {
-      const { rows } = await lock.query<{ count: string }>(
-        'SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())',
-      );
-      return Number(rows[0]?.count) >= work.length;
-    },
-    30_000,
-  );
+  await waitFor('all to wait in the middle', async () => {
+    const { rows } = await lock.query<{ count: string }>(
+      'SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())',
+    );
+    return Number(rows[0]?.count) >= work.length;
+  });
   await Promise.all(programs.map((program) => program.kill('SIGKILL')));
   await lock.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%-worker'`,
@@ -177,7 +173,7 @@ test('what was killed in the middle is done once in the end', async () => {
   // The outside world was told once, too.
   expect(sandbox.posts()).toHaveLength(1);
   expect(sandbox.sentMessages()).toHaveLength(1);
-}, 150_000);
+});
 
 test('a campaign change whose worker is killed during the platform’s request is made by another worker, and reported once', async () => {
   const sandbox = await startSandbox();
@@ -230,7 +226,7 @@ test('a campaign change whose worker is killed during the platform’s request i
   expect(events.rows).toEqual([{ type: 'campaign.paused' }, { type: 'campaign.updated' }]);
   // Asked for a target, not for a step, the platform may hear it twice.
   expect(sandbox.changeCount('meta', accountId, campaign ?? '')).toBeGreaterThan(0);
-}, 120_000);
+});
 
 /** The sandbox knows whose a campaign is once its account was listed. */
 async function campaignsOfMeta(sandbox: Sandbox, accountId: string): Promise<string[]> {

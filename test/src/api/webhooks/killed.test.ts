@@ -50,7 +50,7 @@ test('a worker that is killed after its tasks were enqueued, and before the row 
   await webhooks.send(shopify, shop, ['order']);
   await webhooks.send(github, hub, ['push']);
   await webhooks.send(whatsapp, phone, ['message']);
-  await waitFor('all three to be in the middle', async () => (await waiting()) === 3, 30_000);
+  await waitFor('all three to be in the middle', async () => (await waiting()) === 3);
   await first.kill('SIGKILL');
   await query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'default-worker'`,
@@ -64,14 +64,10 @@ test('a worker that is killed after its tasks were enqueued, and before the row 
   const second = spawnProgram('services/default-worker/dist/main.js', env);
   await second.ready();
   await reconcileTopology(connection, topology);
-  const rows = await waitFor(
-    'all to be done',
-    async () => {
-      const found = await webhooks.deliveries();
-      return found.length === 3 && found.every(({ state }) => state === 'processed') && found;
-    },
-    30_000,
-  );
+  const rows = await waitFor('all to be done', async () => {
+    const found = await webhooks.deliveries();
+    return found.length === 3 && found.every(({ state }) => state === 'processed') && found;
+  });
   expect(rows.map(({ tasks }) => tasks.map(({ task }) => task).join()).toSorted()).toEqual([
     '',
     'ingest_customer_events',

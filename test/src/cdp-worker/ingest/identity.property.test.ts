@@ -69,7 +69,7 @@ test('agrees with union-find', async () => {
     ),
     { numRuns: RUNS, endOnFailure: true },
   );
-}, 120_000);
+});
 
 test('within limits, no profile holds users that nothing but a device joins, and every event is its user’s', async () => {
   const fixture = await openWriter();
@@ -107,7 +107,7 @@ test('within limits, no profile holds users that nothing but a device joins, and
     ),
     { numRuns: RUNS, endOnFailure: true },
   );
-}, 120_000);
+});
 
 test('undone, merge after merge, each profile has its own events and totals, and keeps them', async () => {
   const fixture = await openWriter(NO_LIMITS);
@@ -155,7 +155,7 @@ test('undone, merge after merge, each profile has its own events and totals, and
     { numRuns: RUNS, endOnFailure: true },
   );
   expect(undone).toBeGreaterThan(RUNS);
-}, 120_000);
+});
 
 /** What profiles count is what there is. */
 async function checkTotals({ query }: WriterFixture): Promise<void> {

@@ -70,7 +70,7 @@ test('what was accepted is stored once', async () => {
 
   for (const victim of KILLS) {
     const before = accepted.size;
-    await waitFor('events to be taken', () => accepted.size - before >= BETWEEN_KILLS * PER_BATCH, 60_000);
+    await waitFor('events to be taken', () => accepted.size - before >= BETWEEN_KILLS * PER_BATCH);
     if (victim === 'broker' || victim === 'all') await broker.kill();
     for (const name of ['api', 'worker'] as const) {
       if (victim !== name && victim !== 'all') continue;
@@ -90,7 +90,6 @@ test('what was accepted is stored once', async () => {
   await waitFor(
     'everything to be stored',
     async () => (await count('SELECT count(DISTINCT message_id) FROM cdp_event')) >= accepted.size,
-    90_000,
   );
   const { rows } = await database.owner.query<{ message_id: string }>('SELECT message_id FROM cdp_event');
   expect(rows).toHaveLength(new Set(rows.map(({ message_id: id }) => id)).size);
@@ -105,7 +104,7 @@ test('what was accepted is stored once', async () => {
   expect(await count('SELECT count(*) FROM cdp_rejected_event')).toBe(0);
   // Something was interrupted, or this test has shown nothing.
   expect(tries).toBeGreaterThan(next / PER_BATCH);
-}, 240_000);
+});
 
 function eventOf(n: number): { messageId: string } & Record<string, unknown> {
   const person = n % 97;

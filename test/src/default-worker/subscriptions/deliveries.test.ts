@@ -358,7 +358,6 @@ describe('a subscription', () => {
     await waitFor(
       'all to be delivered',
       async () => (await outgoing.deliveries(id, '?state=delivered&limit=200')).length === 150,
-      45_000,
     );
     expect(receiver.received).toHaveLength(150);
     expect(new Set(receiver.ids()).size).toBe(150);

@@ -57,7 +57,7 @@ test('events in dispatch and in delivery are dispatched once and recorded once',
   const worker = spawnProgram('services/default-worker/dist/main.js', env);
   await Promise.all([second.ready(), worker.ready()]);
   // What was read and not acknowledged comes again after half a minute.
-  await waitFor('an event to be on its way', () => receiver.received.length === 2, 60_000);
+  await waitFor('an event to be on its way', () => receiver.received.length === 2);
   await worker.kill('SIGKILL');
   expect(await api.query('SELECT FROM outbound_webhook_attempt')).toEqual([]);
   const interrupted = receiver.ids();
@@ -66,17 +66,13 @@ test('events in dispatch and in delivery are dispatched once and recorded once',
 
   const another = spawnProgram('services/default-worker/dist/main.js', env);
   await another.ready();
-  const deliveries = await waitFor(
-    'all to be delivered',
-    async () => {
-      const { body } = await api.call<{ items: DeliveryView[] }>(
-        'GET',
-        `/v1/subscriptions/${subscription.id}/deliveries?state=delivered`,
-      );
-      return body.items.length === 20 && body.items;
-    },
-    90_000,
-  );
+  const deliveries = await waitFor('all to be delivered', async () => {
+    const { body } = await api.call<{ items: DeliveryView[] }>(
+      'GET',
+      `/v1/subscriptions/${subscription.id}/deliveries?state=delivered`,
+    );
+    return body.items.length === 20 && body.items;
+  });
   for (const { event_id: event, attempts } of deliveries)
     expect(attempts, event).toEqual([expect.objectContaining({ attempt: 1, status_code: 204 })]);
   // Twice those that nobody could tell were taken, once all others.
@@ -86,4 +82,4 @@ test('events in dispatch and in delivery are dispatched once and recorded once',
       event,
     ).toHaveLength(interrupted.includes(event) ? 2 : 1);
   await Promise.all([another.kill('SIGTERM'), second.kill('SIGTERM')]);
-}, 200_000);
+});

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 export const PACKAGE = join(ROOT, 'packages/jobs');
 const NODES = join(ROOT, 'node_modules/.cache/stratum-nodes');
-const PROGRAM_TIMEOUT_MS = 60_000;
+const PROGRAM_TIMEOUT_MS = 240_000;
 const NPM_TIMEOUT_MS = 300_000;
 
 /** A program of a package that the tests depend on. */

@@ -1,0 +1,16 @@
+/** Everything that people and programs do with a running stack, on one that all of it shares: its start takes longer than most of these tests. */
+import { describe } from 'vitest';
+import { LocalStack } from './local-stack.js';
+import { testCommands } from './running/commands.js';
+import { testCustomerEvents } from './running/customer-events.js';
+import { testJsonOfCommands } from './running/json-of-commands.js';
+import { testSubscriptions } from './running/subscriptions.js';
+
+describe('on a running stack', () => {
+  const running = LocalStack.running();
+  testSubscriptions(running);
+  testCustomerEvents(running);
+  testCommands(running);
+  // The last one: it shuts a worker down.
+  testJsonOfCommands(running);
+});
