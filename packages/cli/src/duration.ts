@@ -1,4 +1,5 @@
 /** Durations as people type them. */
+import { duration } from '@stratum/jobs/bounds';
 import { InvalidArgumentError } from 'commander';
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -15,7 +16,9 @@ export function parseDuration(text: string): number {
   const unitMs = UNITS_MS[unit];
   if (amount === undefined || unitMs === undefined)
     throw new InvalidArgumentError('Give a duration such as 500ms, 90s, 5m, 2h or 1d.');
-  return Number(amount) * unitMs;
+  const milliseconds = Number(amount) * unitMs;
+  if (duration.includes(milliseconds)) return milliseconds;
+  throw new InvalidArgumentError(`Give a duration of at most ${durationText(duration.max)}.`);
 }
 
 /** The shortest way to type a duration: `6h` rather than `21600s`. */

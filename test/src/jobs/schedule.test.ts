@@ -372,7 +372,7 @@ describe('people', () => {
     [{ name: 'a', task: 'nobody', cron: '* * * * *' }, 'there is no task "nobody"'],
     [{ name: 'a b', task: 'tick', cron: '* * * * *' }, 'name: must be 1 to 42'],
     [{ name: 'a', task: 'tick' }, 'give either cron or every_ms'],
-    [{ name: 'a', task: 'tick', every_ms: 10 }, 'every_ms: must be at least 1000'],
+    [{ name: 'a', task: 'tick', every_ms: 10 }, 'every_ms: must be milliseconds from 1,000'],
     [{ name: 'a', task: 'tick', cron: '* * * * *', payload: { fail: 1 } }, 'fail'],
     [{ name: 'a', task: 'tick', cron: 'x' }, 'cron expression "x" is not valid'],
   ])('get the reason for refusing %o', async (entry, message) => {

@@ -1,4 +1,5 @@
 /** The values that arguments and options take. Each type parses a word, or refuses it with a sentence. */
+import { isInstant, pageSize, rate } from '@stratum/jobs/bounds';
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../duration.js';
 
@@ -27,8 +28,8 @@ export function integer(minimum: number, maximum: number = Number.MAX_SAFE_INTEG
   };
 }
 
-/** A whole number above 0. */
-export const count = integer(1);
+/** A number of items, from 1. */
+export const count = integer(pageSize.min, pageSize.max);
 
 /** Values of one type, for an argument that may be repeated. */
 export function repeated(type: ValueType): ValueType {
@@ -51,8 +52,8 @@ export const time: ValueType = {
   kind: 'time',
   parse: (text) => {
     const value = new Date(text);
-    if (!Number.isNaN(value.getTime())) return value;
-    throw new InvalidArgumentError('Give a time such as 2026-11-20T03:00:00Z.');
+    if (isInstant(value.getTime())) return value;
+    throw new InvalidArgumentError('Give a time from 1970 to 2200, such as 2026-11-20T03:00:00Z.');
   },
 };
 
@@ -128,8 +129,8 @@ export const rateLimit: ValueType = {
   parse: (text) => {
     if (text === 'none') return text;
     const [, limit, span] = /^(\d+(?:\.\d+)?)\/(\S+)$/.exec(text) ?? [];
-    if (limit === undefined || span === undefined || Number(limit) === 0)
-      throw new InvalidArgumentError('Give a limit such as 10/s or 100/5m, or none.');
+    if (limit === undefined || span === undefined || !rate.includes(Number(limit)))
+      throw new InvalidArgumentError(`Give a limit such as 10/s or 100/5m, of ${rate.description}; or none.`);
     return { limit: Number(limit), perMs: parseDuration(/^\d/.test(span) ? span : `1${span}`) };
   },
 };

@@ -9,6 +9,7 @@ import {
 } from '@nats-io/transport-node';
 import { readFile } from 'node:fs/promises';
 import { JobsError } from '../errors.js';
+import { timer } from '../values/bounds.js';
 import { setInboxPrefix } from './inbox.js';
 import { isToken } from '../wire/names.js';
 
@@ -43,7 +44,7 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
   const settings: NodeConnectionOptions = {
     servers: servers.map((server) => server.trim().replace(USER_INFO, '//')),
     name: options.name,
-    timeout: options.timeoutMs ?? 10_000,
+    timeout: timer.within({ min: 1 }).require('timeoutMs', options.timeoutMs ?? 10_000),
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_WAIT_MS,
     reconnectJitter: RECONNECT_JITTER_MS,

@@ -12,6 +12,7 @@ import type { Topology } from '../topology/define.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { Resources } from '../resources/resources.js';
 import { Tracing } from '../telemetry/tracing.js';
+import { duration, timer } from '../values/bounds.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import { workflowsOf, type Workflows } from './workflows.js';
@@ -176,8 +177,12 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
   const enqueue: JobsClient['enqueue'] = async (contract, payload, options = {}) =>
     send(targetOf(topology, contract, payload), payload, options);
 
-  const waitFor = (id: string, options: ResultOptions = {}): Promise<TaskRecord> =>
-    lookup.result(requireToken(id, 'id'), options.timeoutMs ?? DEFAULT_RESULT_TIMEOUT_MS, options.signal);
+  const waitFor = async (id: string, options: ResultOptions = {}): Promise<TaskRecord> =>
+    lookup.result(
+      requireToken(id, 'id'),
+      timer.require('timeoutMs', options.timeoutMs ?? DEFAULT_RESULT_TIMEOUT_MS),
+      options.signal,
+    );
 
   const typedResult = async <Contract extends TaskContract>(
     contract: Contract,
@@ -224,6 +229,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     result,
     call: async (contract, payload, { timeoutMs, signal, ...options } = {}) => {
       requireResult(contract);
+      timer.optional('timeoutMs', timeoutMs);
       const { id } = await enqueue(contract, payload, options);
       return resultOf(await typedResult(contract, id, { timeoutMs, signal }));
     },
@@ -254,6 +260,5 @@ function targetOf<Input extends z.ZodType>(
 
 function uniqueUntil({ uniqueForMs }: EnqueueOptions): number | undefined {
   if (uniqueForMs === undefined) return undefined;
-  if (Number.isFinite(uniqueForMs) && uniqueForMs > 0) return Date.now() + uniqueForMs;
-  throw new JobsError('invalid_options', `uniqueForMs is ${uniqueForMs}; it must be milliseconds above 0.`);
+  return Date.now() + duration.within({ min: 1 }).require('uniqueForMs', uniqueForMs);
 }

@@ -7,14 +7,14 @@ import {
   controlKeys,
   heartBeatEntry,
   OFFLINE_AFTER_MS,
-  rateLimitEntry,
+  readRateLimit,
   type HeartBeat,
   type RateLimit,
 } from '../control/entries.js';
-import { JobsError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../broker/server-errors.js';
+import { concurrency, rate, ratePeriod, timer } from '../values/bounds.js';
 import { readJson } from '../values/read-json.js';
 import { PRIORITIES, requireToken } from '../wire/names.js';
 import { ALL_WORKERS, type InspectVerb } from '../control/worker-protocol.js';
@@ -91,8 +91,8 @@ class BrokerControl implements Control {
     return this.ask(verb, {}, options);
   }
 
-  setConcurrency(concurrency: number, options: AskOptions = {}): Promise<WorkerReply[]> {
-    return this.ask('concurrency', { concurrency }, options);
+  async setConcurrency(wanted: number, options: AskOptions = {}): Promise<WorkerReply[]> {
+    return this.ask('concurrency', { concurrency: concurrency.require('concurrency', wanted) }, options);
   }
 
   shutdown(options: AskOptions = {}): Promise<WorkerReply[]> {
@@ -117,16 +117,18 @@ class BrokerControl implements Control {
       await this.publisher.publish(key, '', { headers });
       return;
     }
-    const entry = rateLimitEntry.read({ task, ...limit });
-    if (entry === undefined)
-      throw new JobsError('invalid_options', 'limit and perMs must be numbers above 0.');
+    const entry: RateLimit = {
+      task,
+      limit: rate.require('limit', limit.limit),
+      perMs: ratePeriod.require('perMs', limit.perMs),
+    };
     await this.publisher.publish(key, JSON.stringify(entry));
   }
 
   async rateLimits(): Promise<RateLimit[]> {
     const limits: RateLimit[] = [];
     for await (const { value } of this.entries('rate.*')) {
-      const limit = rateLimitEntry.read(value);
+      const limit = readRateLimit(value);
       if (limit !== undefined) limits.push(limit);
     }
     return limits;
@@ -144,6 +146,7 @@ class BrokerControl implements Control {
     request: object,
     { worker, timeoutMs = ASK_TIMEOUT_MS }: AskOptions,
   ): Promise<WorkerReply[]> {
+    timer.require('timeoutMs', timeoutMs);
     const subject = this.topology.names.workerSubject(
       worker === undefined ? ALL_WORKERS : requireToken(worker, 'worker'),
       verb,

@@ -8,6 +8,8 @@ import { isConflict } from '../broker/server-errors.js';
 import { carryHeaders, DeadHeader, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
 import { DEAD_REASONS, type DeadReason } from '../wire/dead-reason.js';
 import { readHistory, type FailedAttempt } from '../wire/history.js';
+import { isNestedTooDeep } from '../values/any-value.js';
+import { pageSize, rate, sequence } from '../values/bounds.js';
 import { requireToken, type Priority } from '../wire/names.js';
 import { replayedRecord } from '../record/task-record.js';
 
@@ -81,6 +83,7 @@ class DeadLetterBox implements DeadLetters {
   constructor(private readonly resources: Resources) {}
 
   async list({ limit = PAGE, ...filter }: DeadLetterFilter & { limit?: number } = {}): Promise<DeadLetter[]> {
+    pageSize.require('limit', limit);
     const found: DeadLetter[] = [];
     for await (const { letter } of this.matching(filter)) {
       if (found.push(letter) >= limit) break;
@@ -106,6 +109,7 @@ class DeadLetterBox implements DeadLetters {
     filter: DeadLetterFilter,
     { ratePerSecond = 100 }: { ratePerSecond?: number } = {},
   ): AsyncGenerator<DeadLetter> {
+    rate.require('ratePerSecond', ratePerSecond);
     const startedAt = Date.now();
     let count = 0;
     // What fails again meanwhile lies behind the end, and is not replayed again.
@@ -142,14 +146,15 @@ class DeadLetterBox implements DeadLetters {
 
   private async *matching({ after = 0, ...filter }: DeadLetterFilter): AsyncGenerator<StoredLetter> {
     const { names } = this.resources;
+    sequence.optional('after', after);
     const subject = names.deadSubject(filter.queue ?? '*', filter.task ?? '*', '*');
-    for (let sequence = after + 1; ; sequence++) {
+    for (let from = after + 1; ;) {
       const message = await this.resources.streams.get(names.deadStream, {
-        seq: sequence,
+        seq: from,
         next_by_subj: subject,
       });
       if (message === undefined) return;
-      sequence = storedSequence(message);
+      from = storedSequence(message) + 1;
       const stored = toLetter(message);
       if (matches(stored.letter, filter)) yield stored;
     }
@@ -238,10 +243,13 @@ function toLetter(message: Msg): StoredLetter {
 }
 
 function readBody(message: Msg): unknown {
+  const text = message.string();
+  // Whoever lists letters writes them down again, and would fail for all of them.
+  if (isNestedTooDeep(text)) return text;
   try {
-    return message.json();
+    return JSON.parse(text);
   } catch {
-    return message.string();
+    return text;
   }
 }
 

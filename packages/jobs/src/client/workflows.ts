@@ -3,6 +3,7 @@ import type { Revoker } from './revoke.js';
 import { JobsError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { Resources } from '../resources/resources.js';
+import { timer } from '../values/bounds.js';
 import { requireToken } from '../wire/names.js';
 import { cancelWorkflow, type CancelResult } from './cancel-workflow.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
@@ -51,8 +52,8 @@ export function workflowsOf(parts: WorkflowsParts): Workflows {
   return {
     start: (definition, options) => starter.start(definition, options),
     get: (id) => looking.view(requireToken(id, 'id')),
-    result: (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal } = {}) =>
-      looking.outcome(requireToken(id, 'id'), timeoutMs, signal),
+    result: async (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal } = {}) =>
+      looking.outcome(requireToken(id, 'id'), timer.require('timeoutMs', timeoutMs), signal),
     cancel: (id, options) =>
       cancelWorkflow({ engine, revoker, publisher, names }, requireToken(id, 'id'), options),
     list: (options) => listWorkflows({ connection, names, engine }, options),

@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
-import { heartBeatEntry, OFFLINE_AFTER_MS, rateLimitEntry, type RateLimit } from './entries.js';
+import { heartBeatEntry, OFFLINE_AFTER_MS, readRateLimit, type RateLimit } from './entries.js';
 import { Revocations, type RevocableTask } from './revocations.js';
 
 const RETRY_MS = 500;
@@ -94,7 +94,7 @@ export class ControlWatch {
   }
 
   private applyRate(key: string, removed: boolean, message: JsMsg): void {
-    const entry = removed ? undefined : rateLimitEntry.read(readJson(message));
+    const entry = removed ? undefined : readRateLimit(readJson(message));
     if (entry === undefined) this.rates.delete(key.slice('rate.'.length));
     else this.rates.set(entry.task, entry);
   }

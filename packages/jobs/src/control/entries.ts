@@ -1,4 +1,5 @@
 /** The entries of the control bucket. */
+import { rate, ratePeriod } from '../values/bounds.js';
 import { flatJson } from '../values/flat-json.js';
 
 /** Revokes one task, including all its further attempts. Key: `revoke.id.<task id>`. */
@@ -35,11 +36,17 @@ export interface RateLimit {
   limit: number;
   perMs: number;
 }
-export const rateLimitEntry = flatJson<RateLimit>({
+const rateLimitEntry = flatJson<RateLimit>({
   task: 'string',
   limit: 'number above 0',
   perMs: 'number above 0',
 });
+
+/** A stored limit that a worker can keep; `undefined` for any other value. */
+export function readRateLimit(value: unknown): RateLimit | undefined {
+  const entry = rateLimitEntry.read(value);
+  return entry && rate.includes(entry.limit) && ratePeriod.includes(entry.perMs) ? entry : undefined;
+}
 
 /** Key: `worker.<name>`. */
 export interface HeartBeat {

@@ -11,6 +11,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import { JobsError, ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
+import { count } from '../values/bounds.js';
 import { isToken } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import type { JobsClient } from '../client/client.js';
@@ -53,7 +54,7 @@ class SharedResultResponder implements ResultResponder {
 
   constructor(private readonly options: ResultResponderOptions) {
     this.logger = guardedLogger(options.logger);
-    this.maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING;
+    this.maxWaiting = count.require('maxWaiting', options.maxWaiting ?? DEFAULT_MAX_WAITING);
   }
 
   start(): void {

@@ -11,6 +11,7 @@ import type { TaskContract } from '../task/define-task.js';
 import { WORKFLOW_START_CONSUMER, type Topology } from '../topology/define.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { StreamConsumer } from '../broker/pull/stream-consumer.js';
+import { timer } from '../values/bounds.js';
 import { WorkflowRounds } from './workflow-rounds.js';
 import { WorkflowStarter } from '../workflow/start.js';
 
@@ -51,6 +52,7 @@ class WorkflowMaintainer implements WorkflowMaintenance {
 
   constructor(private readonly options: WorkflowMaintenanceOptions) {
     const { connection, topology, contracts = [], roundMs = DEFAULT_ROUND_MS } = options;
+    timer.within({ min: 1 }).require('roundMs', roundMs);
     const logger = guardedLogger(options.logger).child({ part: 'workflow-maintenance' });
     this.logger = logger;
     this.resources = new Resources({ connection, topology, logger });

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { JobsError } from '../errors.js';
+import { count } from '../values/bounds.js';
 import type { Job } from './protocol.js';
 
 export interface ThreadOptions {
@@ -14,6 +15,9 @@ export interface ThreadOptions {
 
 /** Threads load only JavaScript, so they use the built file even if this module runs from source. */
 const ENTRY = fileURLToPath(new URL('../../dist/isolation/thread.js', import.meta.url));
+const threadCount = count.within({ min: 1, max: 1_000 });
+/** In MiB. */
+const heapSize = count.within({ min: 1 });
 /** Time before an idle thread ends. */
 const IDLE_MS = 30_000;
 
@@ -26,8 +30,8 @@ export class Threads {
 
   /** @throws JobsError `invalid_options` */
   constructor({ maxThreads = availableParallelism(), maxHeapMiB }: ThreadOptions) {
-    this.maxThreads = positive('maxThreads', maxThreads);
-    this.maxHeapMiB = maxHeapMiB === undefined ? undefined : positive('maxHeapMiB', maxHeapMiB);
+    this.maxThreads = threadCount.require('maxThreads', maxThreads);
+    this.maxHeapMiB = heapSize.optional('maxHeapMiB', maxHeapMiB);
   }
 
   /** Resolves when the thread has finished the job. Rejects when the thread is lost, or terminated because `ended` aborts. */
@@ -88,11 +92,4 @@ export class Threads {
     pool.on('error', (error: Error) => process.emitWarning(error));
     return pool;
   }
-}
-
-function positive(field: string, value: number): number {
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new JobsError('invalid_options', `${field} is ${value}; it must be a whole number above 0.`, {
-    details: { field },
-  });
 }

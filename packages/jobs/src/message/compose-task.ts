@@ -1,7 +1,8 @@
 /** Turns what a producer asks for into the message that goes on the wire. */
 import { randomUUID } from 'node:crypto';
 import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
-import { JobsError } from '../errors.js';
+import { InvalidPayloadError, JobsError } from '../errors.js';
+import { fieldOf, isNestedTooDeep, MAX_NESTING, textOf } from '../values/any-value.js';
 import {
   carryHeaders,
   formatScheduledBy,
@@ -10,7 +11,15 @@ import {
   TaskHeader,
   type ScheduledBy,
 } from '../wire/headers.js';
-import { requireToken, type Names, type Priority, type TaskSubject } from '../wire/names.js';
+import { count, duration, requireInstant, timeLimit } from '../values/bounds.js';
+import {
+  requirePriority,
+  requireTenant,
+  requireToken,
+  type Names,
+  type Priority,
+  type TaskSubject,
+} from '../wire/names.js';
 
 /**
  * The broker hands delayed tasks over this much early, and the worker keeps them until their very time: with many due at once the
@@ -85,8 +94,8 @@ export function composeTask(
   const id = options.id === undefined ? randomUUID() : requireToken(options.id, 'id');
   const subject: TaskSubject = {
     queue: target.queue,
-    priority: options.priority ?? target.priority,
-    tenant: options.tenant === undefined ? target.tenant : requireToken(String(options.tenant), 'tenant'),
+    priority: options.priority === undefined ? target.priority : requirePriority(options.priority),
+    tenant: options.tenant === undefined ? target.tenant : requireTenant(options.tenant),
     task: target.task,
     id,
   };
@@ -94,7 +103,7 @@ export function composeTask(
   headers.set(ServerHeader.MsgId, id);
   if (fresh) headers.set(TaskHeader.FreshId, '1');
   setOptions(headers, options);
-  const body = JSON.stringify(payload);
+  const body = bodyOf(target.task, payload);
   const startAt = startTime(options, now);
   if (options.unique === true) headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
   if (lock !== undefined) headers.set(TaskHeader.UniqueKey, lock);
@@ -147,28 +156,49 @@ function scheduleAt(
   return { subject: names.delayedSubject(subject.queue, subject.id), headers };
 }
 
+/** @throws InvalidPayloadError for a payload that JSON cannot carry */
+function bodyOf(task: string, payload: unknown): string {
+  let problem = 'JSON has no such value';
+  try {
+    const body: string | undefined = JSON.stringify(payload);
+    if (body !== undefined && !isNestedTooDeep(body)) return body;
+    if (body !== undefined) problem = `it is nested deeper than ${MAX_NESTING} levels`;
+  } catch (error) {
+    problem = textOf(fieldOf(error, 'message') ?? error, 200);
+  }
+  throw new InvalidPayloadError(task, [`(payload): it cannot be written as JSON: ${problem}`]);
+}
+
 function setOptions(headers: MsgHdrs, options: EnqueueOptions): void {
   if (options.maxRetries !== undefined) {
-    headers.set(TaskHeader.MaxRetries, String(wholeNumber('maxRetries', options.maxRetries)));
+    headers.set(TaskHeader.MaxRetries, String(count.require('maxRetries', options.maxRetries)));
   }
   if (options.softTimeLimitMs !== undefined) {
     headers.set(
       TaskHeader.SoftTimeLimit,
-      formatSeconds(positive('softTimeLimitMs', options.softTimeLimitMs)),
+      formatSeconds(timeLimit.require('softTimeLimitMs', options.softTimeLimitMs)),
     );
   }
   if (options.timeLimitMs !== undefined) {
-    headers.set(TaskHeader.TimeLimit, formatSeconds(positive('timeLimitMs', options.timeLimitMs)));
+    headers.set(TaskHeader.TimeLimit, formatSeconds(timeLimit.require('timeLimitMs', options.timeLimitMs)));
   }
   if (options.expires !== undefined) {
-    headers.set(TaskHeader.Expires, validDate('expires', options.expires).toISOString());
+    headers.set(TaskHeader.Expires, requireInstant('expires', options.expires).toISOString());
   }
-  if (options.parentId !== undefined) headers.set(TaskHeader.ParentId, options.parentId);
-  if (options.rootId !== undefined) headers.set(TaskHeader.RootId, options.rootId);
+  if (options.parentId !== undefined)
+    headers.set(TaskHeader.ParentId, requireToken(options.parentId, 'parentId'));
+  if (options.rootId !== undefined) headers.set(TaskHeader.RootId, requireToken(options.rootId, 'rootId'));
   if (options.traceParent !== undefined) headers.set(TaskHeader.TraceParent, options.traceParent);
   if (options.traceState !== undefined) headers.set(TaskHeader.TraceState, options.traceState);
   if (options.scheduledBy !== undefined)
-    headers.set(TaskHeader.ScheduledBy, formatScheduledBy(options.scheduledBy));
+    headers.set(TaskHeader.ScheduledBy, scheduledByOf(options.scheduledBy));
+}
+
+function scheduledByOf({ entry, tick }: ScheduledBy): string {
+  return formatScheduledBy({
+    entry: requireToken(entry, 'scheduledBy.entry'),
+    tick: requireInstant('scheduledBy.tick', tick),
+  });
 }
 
 function startTime(options: EnqueueOptions, now: Date): Date | undefined {
@@ -176,26 +206,7 @@ function startTime(options: EnqueueOptions, now: Date): Date | undefined {
   if (delayMs !== undefined && eta !== undefined) {
     throw new JobsError('invalid_options', 'delayMs and eta were both given; give one of them.');
   }
-  if (delayMs !== undefined && !(Number.isFinite(delayMs) && delayMs >= 0)) {
-    throw new JobsError('invalid_options', `delayMs is ${delayMs}; it must be milliseconds from 0.`);
-  }
-  const startAt = eta === undefined ? new Date(now.getTime() + (delayMs ?? 0)) : validDate('eta', eta);
+  const delay = duration.optional('delayMs', delayMs) ?? 0;
+  const startAt = eta === undefined ? new Date(now.getTime() + delay) : requireInstant('eta', eta);
   return startAt.getTime() > now.getTime() ? startAt : undefined;
-}
-
-function validDate(field: string, value: Date): Date {
-  if (!Number.isNaN(value.getTime())) return value;
-  throw new JobsError('invalid_options', `${field} is not a valid date.`, { details: { field } });
-}
-
-function wholeNumber(field: string, value: number): number {
-  if (Number.isInteger(value) && value >= 0) return value;
-  throw new JobsError('invalid_options', `${field} is ${value}; it must be a whole number from 0.`, {
-    details: { field },
-  });
-}
-
-function positive(field: string, value: number): number {
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new JobsError('invalid_options', `${field} is ${value}; it must be above 0.`, { details: { field } });
 }

@@ -17,6 +17,7 @@ import { guardedMetrics } from '../telemetry/guarded-metrics.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Topology } from '../topology/define.js';
+import { count, timer } from '../values/bounds.js';
 import type { Names } from '../wire/names.js';
 import { WorkflowEngine } from '../workflow/engine.js';
 
@@ -30,6 +31,14 @@ export interface ResourcesOptions {
   maxRecordBytes?: number;
   /** Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger | undefined;
+}
+
+/** @throws JobsError `invalid_options` that names the option and its bounds */
+function requirePublishing(options: AckMultiplexerOptions = {}): AckMultiplexerOptions {
+  count.within({ min: 1 }).optional('publishing.windowSize', options.windowSize);
+  timer.optional('publishing.ackTimeoutMs', options.ackTimeoutMs);
+  timer.optional('publishing.deadlineMs', options.deadlineMs);
+  return options;
 }
 
 export class Resources {
@@ -56,7 +65,7 @@ export class Resources {
     this.logger = guardedLogger(logger);
     this.metrics = guardedMetrics(metrics, this.logger);
     const publisher = new AckMultiplexer(connection, {
-      ...publishing,
+      ...requirePublishing(publishing),
       ...(this.metrics === undefined
         ? {}
         : { onConfirmed: (milliseconds) => this.metrics?.confirmed(milliseconds) }),

@@ -1,5 +1,6 @@
 /** The clock of a scheduler. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { MAX_TIMER_MS, rate, requireInstant } from '../values/bounds.js';
 
 export interface ScheduleClock {
   /** Milliseconds since 1970. */
@@ -10,13 +11,12 @@ export interface ScheduleClock {
   wait(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Timers hold at most 2³¹ − 1 milliseconds. */
-const MAX_WAIT_MS = 2 ** 31 - 1;
+const clockSpeed = rate.within({ min: 1 });
 
 export const REAL_CLOCK: ScheduleClock = Object.freeze({
   now: () => Date.now(),
   wait: (milliseconds: number, signal: AbortSignal) =>
-    delay(Math.min(milliseconds, MAX_WAIT_MS), undefined, { signal }).catch(() => undefined),
+    delay(Math.min(milliseconds, MAX_TIMER_MS), undefined, { signal }).catch(() => undefined),
 });
 
 /**
@@ -24,6 +24,8 @@ export const REAL_CLOCK: ScheduleClock = Object.freeze({
  * in minutes.
  */
 export function fastClock(from: Date, speed: number): ScheduleClock {
+  requireInstant('from', from);
+  clockSpeed.require('speed', speed);
   const startedAt = Date.now();
   const now = (): number => Math.min(Date.now(), from.getTime() + (Date.now() - startedAt) * speed);
   return {

@@ -1,6 +1,8 @@
 /** A schedule entry: its definition, its stored form, and the state of its runs. */
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
+import { boundedSchema } from '../values/bounded-schema.js';
+import { duration } from '../values/bounds.js';
 import { PRIORITIES } from '../wire/names.js';
 import { TASK_STATES } from '../wire/record.js';
 import { cadenceOf } from './cadence.js';
@@ -15,7 +17,8 @@ export const CATCH_UP_POLICIES = ['skip', 'latest', 'all'] as const;
 
 export const OVERLAP_POLICIES = ['skip', 'buffer_one', 'buffer_all', 'cancel_other', 'allow'] as const;
 
-const milliseconds = z.int().min(0);
+const milliseconds = boundedSchema(duration);
+const interval = boundedSchema(duration.within({ min: 1_000 }));
 
 const entryShape = z.strictObject({
   /** Unique. Part of its tasks' ids. */
@@ -25,7 +28,7 @@ const entryShape = z.strictObject({
   /** Five fields, or six with seconds first. Set this or `every_ms`. */
   cron: z.string().min(1).optional(),
   /** An interval. It counts from 1970, so a restart does not shift it. */
-  every_ms: z.int().min(1_000, 'must be at least 1000').optional(),
+  every_ms: interval.optional(),
   /** An IANA time zone. */
   time_zone: z.string().default('UTC'),
   /** Default: the task's own. */
@@ -33,7 +36,7 @@ const entryShape = z.strictObject({
   /** Upper bound of a delay that is derived from the tick. */
   jitter_ms: milliseconds.default(0),
   /** A tick counts as on time for this long. */
-  starting_deadline_ms: milliseconds.min(1_000, 'must be at least 1000').default(MINUTE_MS),
+  starting_deadline_ms: interval.default(MINUTE_MS),
   /** Which ticks run although they are older. */
   catch_up: z.enum(CATCH_UP_POLICIES).default('latest'),
   /** How far back a catch-up reaches. */
@@ -50,8 +53,7 @@ export type ScheduleEntry = z.output<typeof entryShape>;
 
 const pauseSchema = z.object({ at: z.string(), reason: z.string() });
 
-/** As stored under `entry.<name>`. */
-export const storedEntrySchema = entryShape.extend({
+const storedFields = {
   queue: z.string(),
   tenant: z.string().nullable(),
   /** Entries of the code can be paused and run, but not edited. */
@@ -59,6 +61,17 @@ export const storedEntrySchema = entryShape.extend({
   /** When it was created, changed or resumed. Earlier ticks are ignored. */
   active_since: z.string(),
   paused: pauseSchema.nullable(),
+};
+
+/** As stored under `entry.<name>`. */
+export const storedEntrySchema = entryShape.extend(storedFields);
+/** The same, written before its numbers had bounds: it can be listed and removed, and does not run. */
+export const readableEntrySchema = entryShape.extend({
+  ...storedFields,
+  every_ms: z.number().optional(),
+  jitter_ms: z.number().default(0),
+  starting_deadline_ms: z.number().default(MINUTE_MS),
+  catch_up_window_ms: z.number().default(DAY_MS),
 });
 export type StoredEntry = z.output<typeof storedEntrySchema>;
 
@@ -100,10 +113,7 @@ export const NEW_STATE: Readonly<EntryState> = Object.freeze({
 export function parseEntry(options: unknown): ScheduleEntry {
   const parsed = entryShape.safeParse(options);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      ({ path, message }) => `${path.join('.') || 'entry'}: ${message}`,
-    );
-    throw invalid(nameOf(options), problems.join('; '));
+    throw invalid(nameOf(options), problemsOf(parsed.error));
   }
   const entry = parsed.data;
   if ((entry.cron === undefined) === (entry.every_ms === undefined)) {
@@ -111,6 +121,26 @@ export function parseEntry(options: unknown): ScheduleEntry {
   }
   cadenceOf(entry);
   return entry;
+}
+
+/** Why a stored entry does not run; `undefined` for a valid one. */
+export function problemOf(entry: StoredEntry): string | undefined {
+  const { error } = storedEntrySchema.safeParse(entry);
+  if (error !== undefined) return problemsOf(error);
+  try {
+    cadenceOf(entry);
+    return undefined;
+  } catch (cause) {
+    return errorText(cause);
+  }
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function problemsOf({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => `${path.join('.') || 'entry'}: ${message}`).join('; ');
 }
 
 function nameOf(options: unknown): string {

@@ -13,11 +13,13 @@ import { keepPlace, resolveEntry } from './declare.js';
 import {
   entryStateSchema,
   NEW_STATE,
-  storedEntrySchema,
+  problemOf,
+  readableEntrySchema,
   type EntryState,
   type ScheduleEntryOptions,
   type StoredEntry,
 } from './entry.js';
+import { pageSize, requireInstant } from '../values/bounds.js';
 import { readSchedulers, type SchedulersView } from './schedulers.js';
 import type { Backfill } from './book.js';
 
@@ -64,6 +66,7 @@ export interface Schedules {
 }
 
 const MAX_BACKFILL = 5_000;
+const MAX_UPCOMING = 1_000;
 
 /** Opens the schedule of a topology, to list and change its entries. */
 export function openSchedules(options: SchedulesOptions): Schedules {
@@ -83,7 +86,7 @@ class StoredSchedules implements Schedules {
     const [served, states] = await Promise.all([this.servedQueues(), this.states()]);
     const views: ScheduleView[] = [];
     for await (const { value } of this.bucket.list('entry.*')) {
-      const entry = storedEntrySchema.safeParse(value).data;
+      const entry = readableEntrySchema.safeParse(value).data;
       if (entry !== undefined) views.push(this.view(entry, states.get(entry.name) ?? NEW_STATE, served));
     }
     return views.toSorted((a, b) => a.name.localeCompare(b.name));
@@ -133,9 +136,12 @@ class StoredSchedules implements Schedules {
   }
 
   async remove(name: string): Promise<void> {
-    const { entry, sequence } = await this.read(name);
-    requireRuntime(entry, 'removed');
-    await this.bucket.delete(`entry.${name}`, { expected: sequence });
+    const stored = isToken(name) ? await this.bucket.get(`entry.${name}`) : undefined;
+    if (stored?.value === undefined) throw unknownEntry(name);
+    // One that cannot be read can still be removed.
+    const entry = readableEntrySchema.safeParse(stored.value).data;
+    if (entry !== undefined) requireRuntime(entry, 'removed');
+    await this.bucket.delete(`entry.${name}`, { expected: stored.sequence });
     await Promise.all([this.bucket.delete(`state.${name}`), this.bucket.delete(`backfill.${name}`)]);
   }
 
@@ -168,6 +174,8 @@ class StoredSchedules implements Schedules {
     name: string,
     { from, to, oneByOne = true }: { from: Date; to: Date; oneByOne?: boolean },
   ): Promise<Date[]> {
+    requireInstant('from', from);
+    requireInstant('to', to);
     const { entry } = await this.read(name);
     const cadence = cadenceOf(entry);
     const end = Math.min(to.getTime(), Date.now());
@@ -196,6 +204,7 @@ class StoredSchedules implements Schedules {
   }
 
   async upcoming(name: string, count: number): Promise<Date[]> {
+    pageSize.within({ max: MAX_UPCOMING }).require('count', count);
     const cadence = cadenceOf((await this.read(name)).entry);
     const times: Date[] = [];
     for (let tick = cadence.next(Date.now()); times.length < count; tick = cadence.next(tick))
@@ -233,7 +242,9 @@ class StoredSchedules implements Schedules {
       warnings.push(`there is no task "${entry.task}"`);
     }
     if (!served.has(entry.queue)) warnings.push(`no worker serves the queue "${entry.queue}"`);
-    const next = entry.paused === null ? new Date(cadenceOf(entry).next(Date.now())).toISOString() : null;
+    const problem = problemOf(entry);
+    if (problem !== undefined) warnings.push(problem);
+    const next = entry.paused === null && problem === undefined ? nextTick(entry) : null;
     return { ...entry, state, next, warnings };
   }
 
@@ -260,7 +271,20 @@ function isToken(name: string): boolean {
 
 function entryOf(name: string, value: unknown): StoredEntry {
   if (value === undefined) throw unknownEntry(name);
-  return storedEntrySchema.parse(value);
+  const entry = readableEntrySchema.safeParse(value).data;
+  if (entry !== undefined) return entry;
+  throw new JobsError('invalid_options', `Schedule entry "${name}" cannot be read; remove it.`, {
+    details: { entry: name },
+  });
+}
+
+/** `null` where the entry has no next time. */
+function nextTick(entry: StoredEntry): string | null {
+  try {
+    return new Date(cadenceOf(entry).next(Date.now())).toISOString();
+  } catch {
+    return null;
+  }
 }
 
 function unknownEntry(name: string): JobsError {

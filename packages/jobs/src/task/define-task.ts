@@ -2,7 +2,8 @@
 import type { z } from 'zod';
 import { InvalidPayloadError, JobsError } from '../errors.js';
 import { fieldOf, textOf } from '../values/any-value.js';
-import { requireToken, type Priority } from '../wire/names.js';
+import { retention, timeLimit } from '../values/bounds.js';
+import { requirePriority, requireTenant, requireToken, type Priority } from '../wire/names.js';
 import { jsonProblems, type SchemaSide } from './json-schema-check.js';
 import { resolveRetryPolicy, type RetryOptions, type RetryPolicy } from './retry-policy.js';
 
@@ -29,7 +30,7 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   tenant?: (payload: z.output<Input>) => string | number | undefined;
   retry?: RetryOptions;
   limits?: TaskLimits;
-  /** Retention of its final record, in milliseconds. Default: the topology's, 24 hours. */
+  /** Retention of its final record, in milliseconds, at most the topology's. Default: the topology's, 24 hours. */
   resultExpiresMs?: number;
   /** Keeps no record of a success, which is faster. Failures are kept. Default false. */
   ignoreResult?: boolean;
@@ -67,14 +68,14 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
     description: options.description ?? '',
     input: requireJson(name, 'input', options.input),
     output: requireJson(name, 'output', options.output),
-    priority: options.priority ?? 'normal',
+    priority: requirePriority(options.priority ?? 'normal', `Task "${name}": priority`),
     retry: resolveRetryPolicy(name, options.retry),
     limits,
-    resultExpiresMs: resolveExpiry(name, options.resultExpiresMs),
+    resultExpiresMs: retention.optional(`Task "${name}": resultExpiresMs`, options.resultExpiresMs),
     ignoreResult: options.ignoreResult ?? false,
     tenantOf: (payload: z.output<Input>) => {
       const value = tenant(payload);
-      return value === undefined ? undefined : requireToken(String(value), `The tenant of task "${name}"`);
+      return value === undefined ? undefined : requireTenant(value, `The tenant of task "${name}"`);
     },
   });
 }
@@ -121,11 +122,12 @@ function checkInput<Input extends z.ZodType>(
 }
 
 function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<TaskLimits> {
-  const { softTimeLimitMs = 1, timeLimitMs = Infinity } = limits;
-  if (softTimeLimitMs > 0 && softTimeLimitMs <= timeLimitMs) return Object.freeze({ ...limits });
+  const soft = timeLimit.optional(`Task "${task}": limits.softTimeLimitMs`, limits.softTimeLimitMs);
+  const hard = timeLimit.optional(`Task "${task}": limits.timeLimitMs`, limits.timeLimitMs);
+  if (soft === undefined || hard === undefined || soft <= hard) return Object.freeze({ ...limits });
   throw new JobsError(
     'invalid_options',
-    `Task "${task}": limits must be positive milliseconds, and softTimeLimitMs not above timeLimitMs.`,
+    `Task "${task}": limits.softTimeLimitMs is ${soft}, which is above limits.timeLimitMs, ${hard}.`,
     { details: { task } },
   );
 }
@@ -137,14 +139,6 @@ function requireJson<Schema extends z.ZodType>(task: string, side: SchemaSide, s
   const places = problems.map(({ path, message }) => `${path === '' ? side : `${side}.${path}`}: ${message}`);
   throw new JobsError('invalid_options', `Task "${task}": ${places.join('; ')}.`, {
     details: { task, problems },
-  });
-}
-
-/** The broker keeps expiry in whole seconds. */
-function resolveExpiry(task: string, expiresMs: number | undefined): number | undefined {
-  if (expiresMs === undefined || expiresMs >= 1_000) return expiresMs;
-  throw new JobsError('invalid_options', `Task "${task}": resultExpiresMs must be at least 1,000.`, {
-    details: { task },
   });
 }
 

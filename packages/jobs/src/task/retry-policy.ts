@@ -1,7 +1,6 @@
 /** When a failed attempt is retried, and after which delay. */
-import { JobsError } from '../errors.js';
 import { fieldOf } from '../values/any-value.js';
-import { MAX_DURATION_MS } from '../values/bounds.js';
+import { count, duration } from '../values/bounds.js';
 
 export interface FixedBackoff {
   kind: 'fixed';
@@ -43,15 +42,11 @@ export interface RetryPolicy {
   readonly neverOn: (error: unknown) => boolean;
 }
 
-/** Throws `invalid_options` for numbers out of range. */
+/** @throws JobsError `invalid_options` that names the number and its bounds */
 export function resolveRetryPolicy(task: string, options: RetryOptions = {}): RetryPolicy {
   const { maxRetries, backoff } = options;
-  if (maxRetries !== undefined && (!Number.isInteger(maxRetries) || maxRetries < 0)) {
-    throw invalid(task, `retry.maxRetries is ${maxRetries}; it must be a whole number from 0`);
-  }
-  if (backoff !== undefined && !waitsOf(backoff).every((wait) => Number.isFinite(wait) && wait >= 0)) {
-    throw invalid(task, 'the waits of retry.backoff must be milliseconds from 0');
-  }
+  count.optional(`Task "${task}": retry.maxRetries`, maxRetries);
+  if (backoff !== undefined) requireBackoff(`Task "${task}": retry.backoff`, backoff);
   return Object.freeze({
     maxRetries,
     backoff: backoff === undefined ? undefined : Object.freeze({ ...backoff }),
@@ -86,7 +81,7 @@ export function retryAdvice(error: unknown): RetryAdvice {
   const after = fieldOf(error, 'retryAfterMs');
   return {
     retryable: typeof retryable === 'boolean' ? retryable : undefined,
-    retryAfterMs: typeof after === 'number' && after >= 0 && after <= MAX_DURATION_MS ? after : undefined,
+    retryAfterMs: duration.includes(after) ? after : undefined,
   };
 }
 
@@ -113,10 +108,12 @@ export async function isRetryable(
   return !(await ask(policy.neverOn, false)) && ask(policy.retryOn, true);
 }
 
-function waitsOf(backoff: Backoff): number[] {
-  return backoff.kind === 'fixed' ? [backoff.delayMs] : [backoff.initialMs, backoff.maxMs];
-}
-
-function invalid(task: string, problem: string): JobsError {
-  return new JobsError('invalid_options', `Task "${task}": ${problem}.`, { details: { task } });
+/** @throws JobsError `invalid_options` that names the wait and its bounds */
+export function requireBackoff(field: string, backoff: Backoff): void {
+  if (backoff.kind === 'fixed') {
+    duration.require(`${field}.delayMs`, backoff.delayMs);
+  } else {
+    duration.require(`${field}.initialMs`, backoff.initialMs);
+    duration.require(`${field}.maxMs`, backoff.maxMs);
+  }
 }

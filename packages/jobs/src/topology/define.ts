@@ -10,6 +10,7 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { JobsError } from '../errors.js';
+import { count, duration, replicas, retention, size, storage, timer } from '../values/bounds.js';
 import { namesFor, PRIORITIES, requireToken, type Names, type Priority } from '../wire/names.js';
 
 export interface QueueOptions {
@@ -32,7 +33,7 @@ export interface TopologyOptions {
   resultExpiresMs?: number;
   /** Larger payloads are refused, in bytes. Default 256 KiB: pass ids, not objects. */
   maxPayloadBytes?: number;
-  /** Larger results are refused, in bytes. Default 256 KiB. */
+  /** Larger results are refused, in bytes, at least 2,048. Default 256 KiB. */
   maxResultBytes?: number;
   /** Retention of dead letters, in milliseconds. Default 30 days. */
   deadLettersExpireMs?: number;
@@ -56,6 +57,8 @@ export interface Topology {
   readonly maxDeliver: number;
   readonly maxPayloadBytes: number;
   readonly maxResultBytes: number;
+  /** Retention of results, in milliseconds. */
+  readonly resultExpiresMs: number;
   readonly workflowsExpireMs: number;
   readonly failedWorkflowsExpireMs: number;
   readonly streams: readonly StreamDeclaration[];
@@ -68,6 +71,8 @@ export interface StreamDeclaration {
   readonly consumers: readonly (Partial<ConsumerConfig> & { durable_name: string })[];
 }
 
+/** Room for the facts of a task, however small its result. */
+const recordSize = size.within({ min: 2_048 });
 const DEFAULT_MAX_BYTES = 256 * 1024;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -85,9 +90,9 @@ const MAX_WAITING_PULLS = 2048;
 /** Declares the topology; nothing is created until `reconcileTopology`. */
 export function defineTopology(options: TopologyOptions): Topology {
   const names = namesFor(options.prefix);
-  const replicas = options.replicas ?? 1;
-  const ackWaitMs = positive('ackWaitMs', options.ackWaitMs ?? 30_000);
-  const maxDeliver = positive('maxDeliver', options.maxDeliver ?? 5);
+  const copies = replicas.require('replicas', options.replicas ?? 1);
+  const ackWaitMs = timer.within({ min: 1 }).require('ackWaitMs', options.ackWaitMs ?? 30_000);
+  const maxDeliver = count.within({ min: 1 }).require('maxDeliver', options.maxDeliver ?? 5);
   const queues = options.queues.map(({ name, weight = 'normal' }) =>
     Object.freeze({ name: requireToken(name, 'The name of a queue'), weight }),
   );
@@ -99,16 +104,23 @@ export function defineTopology(options: TopologyOptions): Topology {
       `Two queues have the same name: ${queues.map((q) => q.name).join(', ')}.`,
     );
   }
-  const shared = { storage: StorageType.File, num_replicas: replicas };
-  const deadLettersExpireMs = options.deadLettersExpireMs ?? 30 * DAY_MS;
-  const workflowsExpireMs = positive('workflowsExpireMs', options.workflowsExpireMs ?? 7 * DAY_MS);
+  const shared = { storage: StorageType.File, num_replicas: copies };
+  const deadLettersExpireMs = retention.require(
+    'deadLettersExpireMs',
+    options.deadLettersExpireMs ?? 30 * DAY_MS,
+  );
+  const resultExpiresMs = retention.require('resultExpiresMs', options.resultExpiresMs ?? DAY_MS);
+  const workflowsExpireMs = duration
+    .within({ min: 1 })
+    .require('workflowsExpireMs', options.workflowsExpireMs ?? 7 * DAY_MS);
   return Object.freeze({
     names,
     queues: Object.freeze(queues),
     ackWaitMs,
     maxDeliver,
-    maxPayloadBytes: positive('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_BYTES),
-    maxResultBytes: positive('maxResultBytes', options.maxResultBytes ?? DEFAULT_MAX_BYTES),
+    maxPayloadBytes: size.require('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_BYTES),
+    maxResultBytes: recordSize.require('maxResultBytes', options.maxResultBytes ?? DEFAULT_MAX_BYTES),
+    resultExpiresMs,
     workflowsExpireMs,
     // Replaying the dead letter of a failed step resumes its workflow, so the workflow has to be there.
     failedWorkflowsExpireMs: Math.max(workflowsExpireMs, deadLettersExpireMs),
@@ -121,7 +133,7 @@ export function defineTopology(options: TopologyOptions): Topology {
       ),
       logStream(names.deadStream, names.deadFilter, deadLettersExpireMs, shared),
       eventStream(names, options, shared),
-      resultBucket(names, options.resultExpiresMs ?? DAY_MS, shared),
+      resultBucket(names, resultExpiresMs, shared),
       keyValueBucket(names.controlStream, names.controlKeyFilter, shared),
       keyValueBucket(names.lockStream, names.lockKeyFilter, shared),
       keyValueBucket(names.scheduleStream, names.scheduleKeyFilter, shared),
@@ -226,9 +238,13 @@ function eventStream(
   { eventsExpireMs = 7 * DAY_MS, eventsMaxBytes }: TopologyOptions,
   shared: Shared,
 ): StreamDeclaration {
-  const stream = logStream(names.eventStream, names.eventFilter, eventsExpireMs, shared);
+  const expiresMs = retention.require('eventsExpireMs', eventsExpireMs);
+  const stream = logStream(names.eventStream, names.eventFilter, expiresMs, shared);
   if (eventsMaxBytes === undefined) return stream;
-  return { ...stream, config: { ...stream.config, max_bytes: positive('eventsMaxBytes', eventsMaxBytes) } };
+  return {
+    ...stream,
+    config: { ...stream.config, max_bytes: storage.require('eventsMaxBytes', eventsMaxBytes) },
+  };
 }
 
 /** Laid out as a NATS key-value bucket, so that `nats kv get task_results <id>` and every client's key-value API read it. */
@@ -310,11 +326,4 @@ function workflowStarts(
 
 function nanos(milliseconds: number): number {
   return milliseconds * 1_000_000;
-}
-
-function positive(field: string, value: number): number {
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new JobsError('invalid_options', `${field} is ${value}; it must be a whole number above 0.`, {
-    details: { field },
-  });
 }

@@ -3,7 +3,6 @@
  * schedule entries and configuration. Each kind is declared here once, and every entrance asks the same declaration, so a value that one of
  * them accepts is of use to all that follow.
  */
-import { z } from 'zod';
 import { JobsError } from '../errors.js';
 
 const SECOND_MS = 1_000;
@@ -35,6 +34,10 @@ export class BoundedNumber {
     return this.bounds.max;
   }
 
+  get isWhole(): boolean {
+    return this.bounds.isWhole ?? false;
+  }
+
   /** The same kind with a higher or lower end. */
   within({ min = this.min, max = this.max }: { min?: number; max?: number }): BoundedNumber {
     return new BoundedNumber({ ...this.bounds, min, max });
@@ -64,14 +67,6 @@ export class BoundedNumber {
     return this.includes(value) ? value : undefined;
   }
 
-  /** For schemas of JSON, with the bounds in its message. */
-  schema(): z.ZodNumber {
-    const { min, max, isWhole = false } = this.bounds;
-    const message = `must be ${this.description}`;
-    const base = isWhole ? z.int({ error: message }) : z.number({ error: message });
-    return base.min(min, { error: message }).max(max, { error: message });
-  }
-
   /** For example `milliseconds from 0 to 316,224,000,000`. */
   get description(): string {
     const { min, max, isWhole = false, unit = isWhole ? 'a whole number' : 'a number' } = this.bounds;
@@ -93,6 +88,10 @@ export const count = new BoundedNumber({ min: 0, max: 1_000_000, isWhole: true }
 export const concurrency = count.within({ min: 1, max: 10_000 });
 /** Items of a page or list that is held in memory. */
 export const pageSize = count.within({ min: 1, max: 100_000 });
+/** How long one attempt may run, in milliseconds. */
+export const timeLimit = duration.within({ min: 1 });
+/** Copies of a stream in a cluster. */
+export const replicas = count.within({ min: 1, max: 5 });
 /** Bytes of a message. */
 export const size = new BoundedNumber({
   min: 1,
@@ -104,6 +103,8 @@ export const size = new BoundedNumber({
 export const storage = size.within({ max: 2 ** 50 });
 /** Events per interval or second. */
 export const rate = new BoundedNumber({ min: 0.001, max: 1_000_000 });
+/** The interval of a rate, in milliseconds. A day at most, so that the wait for the next start always has an end. */
+export const ratePeriod = duration.within({ min: 1, max: DAY_MS });
 /** The place of a message in a stream. */
 export const sequence = new BoundedNumber({ min: 0, max: Number.MAX_SAFE_INTEGER, isWhole: true });
 
@@ -130,7 +131,7 @@ export function parseInstant(text: string): Date | undefined {
 }
 
 /** With or without fractions of a second and a zone, as `Date` reads it. */
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:\d{2})?)?$/;
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?$/;
 
 function refusal(field: string, value: unknown, bounds: string): JobsError {
   return new JobsError('invalid_options', `${field} is ${shown(value)}; it must be ${bounds}.`, {

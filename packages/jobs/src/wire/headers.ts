@@ -1,5 +1,7 @@
 /** The headers of a task message. All are optional: a bare payload runs with its contract's settings. */
 import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
+import { count, duration, isInstant, parseInstant, sequence, timeLimit } from '../values/bounds.js';
+import { isToken } from './names.js';
 
 export const TaskHeader = {
   Retries: 'Task-Retries',
@@ -110,20 +112,20 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
 type HeaderReader = (own: TaskHeaders, text: string) => void;
 
 const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>([
-  [TaskHeader.Retries, (own, text) => (own.retries = wholeNumber(text) ?? 0)],
-  [TaskHeader.MaxRetries, (own, text) => (own.maxRetries = wholeNumber(text))],
+  [TaskHeader.Retries, (own, text) => (own.retries = count.parse(text) ?? 0)],
+  [TaskHeader.MaxRetries, (own, text) => (own.maxRetries = count.parse(text))],
   [TaskHeader.SoftTimeLimit, (own, text) => (own.softTimeLimitMs = secondsToMs(text))],
   [TaskHeader.TimeLimit, (own, text) => (own.timeLimitMs = secondsToMs(text))],
-  [TaskHeader.Expires, (own, text) => (own.expires = timestamp(text))],
-  [TaskHeader.EnqueuedAt, (own, text) => (own.enqueuedAt = timestamp(text)?.toISOString())],
-  [TaskHeader.ParentId, (own, text) => (own.parentId = text || undefined)],
-  [TaskHeader.RootId, (own, text) => (own.rootId = text || undefined)],
+  [TaskHeader.Expires, (own, text) => (own.expires = parseInstant(text))],
+  [TaskHeader.EnqueuedAt, (own, text) => (own.enqueuedAt = parseInstant(text)?.toISOString())],
+  [TaskHeader.ParentId, (own, text) => (own.parentId = token(text))],
+  [TaskHeader.RootId, (own, text) => (own.rootId = token(text))],
   [TaskHeader.ScheduledBy, (own, text) => (own.scheduledBy = scheduledBy(text))],
-  [TaskHeader.Snoozes, (own, text) => (own.snoozes = wholeNumber(text) ?? 0)],
+  [TaskHeader.Snoozes, (own, text) => (own.snoozes = count.parse(text) ?? 0)],
   [TaskHeader.History, (own, text) => (own.history = text || undefined)],
-  [TaskHeader.ReplayOf, (own, text) => (own.replayOf = wholeNumber(text))],
+  [TaskHeader.ReplayOf, (own, text) => (own.replayOf = sequence.parse(text))],
   [TaskHeader.FreshId, (own, text) => (own.freshId = text !== '')],
-  [TaskHeader.NotBefore, (own, text) => (own.notBefore = wholeNumber(text) ?? 0)],
+  [TaskHeader.NotBefore, (own, text) => (own.notBefore = instant(text) ?? 0)],
   [TaskHeader.UniqueKey, (own, text) => (own.uniqueKey = text || undefined)],
   [TaskHeader.Workflow, (own, text) => (own.workflow = workflowPointer(text))],
 ]);
@@ -167,27 +169,29 @@ export function headerText(text: string, maxLength = 1000): string {
   return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
 }
 
-function wholeNumber(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+function secondsToMs(text: string): number | undefined {
+  const seconds = duration.parse(text);
+  const milliseconds = seconds === undefined ? undefined : Math.round(seconds * 1000);
+  return timeLimit.includes(milliseconds) ? milliseconds : undefined;
 }
 
-function secondsToMs(text: string): number | undefined {
-  return /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Math.round(Number(text) * 1000) : undefined;
+/** Milliseconds since 1970. */
+function instant(text: string): number | undefined {
+  const time = sequence.parse(text);
+  return time !== undefined && isInstant(time) ? time : undefined;
+}
+
+function token(text: string): string | undefined {
+  return isToken(text) ? text : undefined;
 }
 
 function scheduledBy(text: string): ScheduledBy | undefined {
   const [entry, time, ...rest] = text.split(' ');
-  const tick = timestamp(time ?? '');
+  const tick = parseInstant(time ?? '');
   return entry && tick && rest.length === 0 ? { entry, tick } : undefined;
 }
 
 function workflowPointer(text: string): WorkflowPointer | undefined {
   const [, workflow, node] = /^([A-Za-z0-9_-]{1,58}) (\d{1,5})$/.exec(text) ?? [];
   return workflow === undefined ? undefined : { workflow, node: Number(node) };
-}
-
-function timestamp(text: string): Date | undefined {
-  if (text === '') return undefined;
-  const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? undefined : time;
 }

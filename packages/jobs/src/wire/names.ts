@@ -11,6 +11,7 @@
  *     <prefix>.await.<tenant>.<id>                              a request for a tenant's result
  */
 import { JobsError } from '../errors.js';
+import { textOf } from '../values/any-value.js';
 
 const DEFAULT_PREFIX = 'stratum';
 
@@ -20,11 +21,13 @@ export type Priority = (typeof PRIORITIES)[number];
 /** Means "no tenant" in a subject. */
 const NO_TENANT = '_';
 
+/** Of a refused value in the message of its refusal. */
+const MAX_SHOWN = 100;
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A token of a subject: task ids, task names, queue names, tenants and the prefix. */
-export function isToken(value: string): boolean {
-  return TOKEN.test(value);
+export function isToken(value: unknown): value is string {
+  return typeof value === 'string' && TOKEN.test(value);
 }
 
 /** Returns the value, or throws an `invalid_options` error that names the field. */
@@ -32,11 +35,30 @@ export function requireToken(value: string, field: string): string {
   if (!isToken(value)) {
     throw new JobsError(
       'invalid_options',
-      `${field} is ${JSON.stringify(value)}; it must be 1 to 64 characters of A–Z, a–z, 0–9, "_" and "-".`,
+      `${field} is ${textOf(typeof value === 'string' ? JSON.stringify(value) : value, MAX_SHOWN)}; it must be 1 to 64 characters of A–Z, a–z, 0–9, "_" and "-".`,
       { details: { field } },
     );
   }
   return value;
+}
+
+/** The tenant as a token of a subject. @throws JobsError `invalid_options` that names the field */
+export function requireTenant(value: string | number, field = 'tenant'): string {
+  if (typeof value !== 'number') return requireToken(value, field);
+  if (Number.isSafeInteger(value)) return String(value);
+  throw new JobsError('invalid_options', `${field} is ${value}; it must be a whole number, or a token.`, {
+    details: { field },
+  });
+}
+
+/** Returns the value, or throws an `invalid_options` error that names the field. */
+export function requirePriority(value: Priority, field = 'priority'): Priority {
+  if (isPriority(value)) return value;
+  throw new JobsError(
+    'invalid_options',
+    `${field} is ${JSON.stringify(value)}; it must be one of ${PRIORITIES.join(', ')}.`,
+    { details: { field } },
+  );
 }
 
 export interface TaskSubject {
@@ -220,6 +242,6 @@ function parseTaskSubject(tasksPrefix: string, subject: string): TaskSubject | u
   return { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
 }
 
-function isPriority(value: string | undefined): value is Priority {
+function isPriority(value: unknown): value is Priority {
   return value === 'high' || value === 'normal' || value === 'low';
 }

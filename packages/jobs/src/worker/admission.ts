@@ -6,12 +6,13 @@
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import type { ControlWatch } from '../control/control-watch.js';
 import type { Logger } from '../telemetry/logger.js';
+import { concurrency } from '../values/bounds.js';
 import type { Names } from '../wire/names.js';
 import { Backlog } from './backlog.js';
 import { readDelivery, type Delivery } from './delivery.js';
 import type { Lane } from './lanes.js';
 import { RateLimiter } from './rate-limiter.js';
-import { wholeNumber, type WorkerConfig } from './worker-config.js';
+import type { WorkerConfig } from './worker-config.js';
 
 export interface AdmissionParts {
   config: WorkerConfig;
@@ -55,7 +56,7 @@ export class Admission {
 
   /** @throws JobsError `invalid_options` */
   set concurrency(value: number) {
-    this.slots = wholeNumber('concurrency', value);
+    this.slots = concurrency.require('concurrency', value);
     this.startReady();
     this.parts.onRoom();
   }

@@ -2,12 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { JobsError } from '../errors.js';
+import { requireBackoff } from '../task/retry-policy.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Tracer } from '../telemetry/tracer.js';
 import type { Topology } from '../topology/define.js';
+import { concurrency, count, retention, timeLimit, timer } from '../values/bounds.js';
+import { requireToken } from '../wire/names.js';
 import type { TaskHandler } from './registry.js';
 
 export interface WorkerOptions {
@@ -55,32 +57,48 @@ export interface WorkerConfig {
   readonly strayErrors: 'log' | 'crash';
 }
 
+const prefetch = count.within({ min: 1, max: 1_000 });
 const DEFAULT_CONCURRENCY = 4;
 const DEFAULT_SHUTDOWN_GRACE_MS = 30_000;
 
 /** @throws JobsError `invalid_options` for numbers that cannot work */
 export function resolveWorkerConfig(options: WorkerOptions): WorkerConfig {
+  requireKeepable(options);
   return Object.freeze({
-    name: options.name ?? uniqueName(),
+    name: requireToken(options.name ?? uniqueName(), 'name'),
     queues: Object.freeze([...options.queues]),
-    concurrency: wholeNumber('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY),
-    prefetchMultiplier: wholeNumber('prefetchMultiplier', options.prefetchMultiplier ?? 1),
-    shutdownGraceMs: options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS,
-    taskDefaults: Object.freeze({ ...TASK_DEFAULTS, ...options.defaults }),
+    concurrency: concurrency.require('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY),
+    prefetchMultiplier: prefetch.require('prefetchMultiplier', options.prefetchMultiplier ?? 1),
+    shutdownGraceMs: timer.require('shutdownGraceMs', options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS),
+    taskDefaults: resolveDefaults(options.defaults),
     watchdog: options.watchdog ?? true,
     strayErrors: options.strayErrors ?? 'log',
   });
 }
 
-/** @throws JobsError `invalid_options` that names the field */
-export function wholeNumber(field: string, value: number): number {
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new JobsError('invalid_options', `${field} is ${value}; it must be a whole number above 0.`, {
-    details: { field },
-  });
+function resolveDefaults(given: Partial<TaskDefaults> = {}): Readonly<TaskDefaults> {
+  const defaults = { ...TASK_DEFAULTS, ...given };
+  count.require('defaults.maxRetries', defaults.maxRetries);
+  requireBackoff('defaults.backoff', defaults.backoff);
+  timeLimit.require('defaults.softTimeLimitMs', defaults.softTimeLimitMs);
+  timeLimit.require('defaults.timeLimitMs', defaults.timeLimitMs);
+  return Object.freeze(defaults);
+}
+
+/** The bucket of results drops every record after its own time, and its server refuses to keep one for longer. */
+function requireKeepable({ handlers, queues, topology }: WorkerOptions): void {
+  for (const { contract } of handlers) {
+    const { name, queue, resultExpiresMs } = contract;
+    if (!queues.includes(queue)) continue;
+    retention
+      .within({ max: topology.resultExpiresMs })
+      .optional(`Task "${name}": resultExpiresMs`, resultExpiresMs);
+  }
 }
 
 function uniqueName(): string {
-  const host = hostname().replaceAll(/[^A-Za-z0-9_-]/g, '-');
+  const host = hostname()
+    .replaceAll(/[^A-Za-z0-9_-]/g, '-')
+    .slice(0, 40);
   return `${host}-${process.pid}-${randomBytes(3).toString('hex')}`;
 }

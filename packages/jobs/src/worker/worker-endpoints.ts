@@ -3,6 +3,8 @@ import { z } from 'zod';
 import type { HeartBeat } from '../control/entries.js';
 import type { ServiceEndpoint } from '../control/service-protocol.js';
 import { ALL_WORKERS, type ActiveTask, type HeldTask } from '../control/worker-protocol.js';
+import { boundedSchema } from '../values/bounded-schema.js';
+import { concurrency } from '../values/bounds.js';
 import type { Names } from '../wire/names.js';
 
 export interface InspectableWorker {
@@ -15,7 +17,7 @@ export interface InspectableWorker {
   stats(): HeartBeat;
 }
 
-const concurrencySchema = z.strictObject({ concurrency: z.int().min(1).max(10_000) });
+const concurrencySchema = z.strictObject({ concurrency: boundedSchema(concurrency) });
 
 export function workerEndpoints(
   names: Names,
@@ -35,9 +37,9 @@ export function workerEndpoints(
     endpoint('scheduled', () => worker.scheduled()),
     endpoint('registered', () => worker.registered()),
     endpoint('concurrency', (request) => {
-      const { concurrency } = concurrencySchema.parse(request);
-      worker.concurrency = concurrency;
-      return { concurrency };
+      const { concurrency: wanted } = concurrencySchema.parse(request);
+      worker.concurrency = wanted;
+      return { concurrency: wanted };
     }),
     endpoint('shutdown', () => {
       shutDown();

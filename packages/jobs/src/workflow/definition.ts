@@ -7,6 +7,8 @@
  *     { "task", "payload", "options"?, "with"? }           a step; another workflow may take its place
  */
 import { z } from 'zod';
+import { boundedSchema } from '../values/bounded-schema.js';
+import { count, duration, timeLimit } from '../values/bounds.js';
 import { PRIORITIES, type Priority } from '../wire/names.js';
 
 /** Limit of members per chain or group. */
@@ -74,11 +76,11 @@ const token = z
 
 const stepOptionsSchema = z.strictObject({
   priority: z.enum(PRIORITIES).optional(),
-  delay_ms: z.number().nonnegative().optional(),
-  expires_ms: z.number().positive().optional(),
-  max_retries: z.int().nonnegative().optional(),
-  soft_time_limit_ms: z.number().positive().optional(),
-  time_limit_ms: z.number().positive().optional(),
+  delay_ms: boundedSchema(duration).optional(),
+  expires_ms: boundedSchema(timeLimit).optional(),
+  max_retries: boundedSchema(count).optional(),
+  soft_time_limit_ms: boundedSchema(timeLimit).optional(),
+  time_limit_ms: boundedSchema(timeLimit).optional(),
   tenant: z.union([token, z.int().nonnegative()]).optional(),
 });
 

@@ -1,6 +1,7 @@
 /** Recent workflows, newest first. The broker reads a stream only forwards, so it is read in windows from its end. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { pageSize, sequence } from '../values/bounds.js';
 import type { Names } from '../wire/names.js';
 import { workflowKeys } from './bucket.js';
 import type { WorkflowEngine } from './engine.js';
@@ -22,6 +23,9 @@ export async function listWorkflows(
   { connection, names, engine }: { connection: NatsConnection; names: Names; engine: WorkflowEngine },
   { tenant, state, limit = DEFAULT_LIMIT, before }: ListWorkflowsOptions = {},
 ): Promise<WorkflowPage> {
+  pageSize.require('limit', limit);
+  // From the end: the first page of a caller that keeps its place in a number.
+  if (before !== Infinity) sequence.optional('before', before);
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const { first_seq: first, last_seq: last } = (await manager.streams.info(names.workflowStream)).state;
   const workflows: WorkflowSummary[] = [];
@@ -34,12 +38,12 @@ export async function listWorkflows(
       found.push({ id: subject.slice(subject.lastIndexOf('.') + 1), sequence: seq });
     }
     const summaries = await Promise.all(found.map(({ id }) => engine.states.read(id)));
-    for (const [index, { sequence }] of [...found.entries()].toReversed()) {
+    for (const [index, { sequence: place }] of [...found.entries()].toReversed()) {
       const summary = summaries[index];
       if (summary === undefined || (state !== undefined && summary.state !== state)) continue;
       if (tenant !== undefined && summary.tenant !== String(tenant)) continue;
       workflows.push(summary);
-      if (workflows.length >= limit) return { workflows, next: sequence };
+      if (workflows.length >= limit) return { workflows, next: place };
     }
     end = start;
   }

@@ -8,9 +8,10 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { InvalidWorkflowError, JobsError } from '../errors.js';
+import { errorRecord } from '../record/error-record.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
-import { requireToken } from '../wire/names.js';
+import { requireTenant, requireToken } from '../wire/names.js';
 import { workflowKeys } from './bucket.js';
 import { MAX_DEFINITION_BYTES, type WorkflowDefinition } from './definition.js';
 import type { WorkflowEngine } from './engine.js';
@@ -55,7 +56,7 @@ export class WorkflowStarter {
   /** @throws InvalidWorkflowError */
   async start(definition: unknown, options: StartWorkflowOptions = {}): Promise<WorkflowStarted> {
     const id = workflowId(options.id);
-    const tenant = options.tenant === undefined ? undefined : requireToken(String(options.tenant), 'tenant');
+    const tenant = options.tenant === undefined ? undefined : requireTenant(options.tenant);
     const resolved = resolveDefinition(definition, {
       contracts: this.contracts,
       tenant,
@@ -76,8 +77,8 @@ export class WorkflowStarter {
       const standing = await this.engine.runs.manifest(id);
       if (standing?.manifest.digest !== '') return;
     }
-    const { name: type, message } = error;
-    await states.refuse(manifest, { type, message, stack: null, retryable: false });
+    // A definition can have thousands of problems, and a state has to fit into a message.
+    await states.refuse(manifest, { ...errorRecord(error, false), stack: null });
   }
 
   /** Continues an interrupted start. `false` if parts of the definition are missing: only its owner can continue then. */

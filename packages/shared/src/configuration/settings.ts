@@ -2,6 +2,7 @@
  * Settings: how each is read from its environment variable. Loads no schema library: commands that only look at the broker read settings,
  * and zod takes longer to load than everything else that they need.
  */
+import { MAX_TIMER_MS, storage } from '@stratum/jobs/bounds';
 
 export interface Setting<Value> {
   /**
@@ -65,11 +66,11 @@ export function seconds(byDefault: number): Setting<number> {
   return withDefault((text) => parse(text) * 1000, byDefault * 1000);
 }
 
-const MOST_SECONDS = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
+/** Timers of a process measure some settings, and fire at once when they are set for longer. */
+const MOST_SECONDS = Math.floor(MAX_TIMER_MS / 1000);
 
 /** The size of a stream: a message and more must fit. */
-export const bytes = (byDefault: number): Setting<number> =>
-  count(byDefault, Number.MAX_SAFE_INTEGER, 1_048_576);
+export const bytes = (byDefault: number): Setting<number> => count(byDefault, storage.max, 1_048_576);
 
 export function text(byDefault?: undefined): Setting<string | undefined>;
 export function text(byDefault: string): Setting<string>;

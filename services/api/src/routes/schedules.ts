@@ -12,6 +12,8 @@ import {
   type ScheduleEntryOptions,
   type ScheduleView,
 } from '@stratum/jobs';
+import { duration } from '@stratum/jobs/bounds';
+import { boundedSchema } from '@stratum/jobs/internal';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -24,7 +26,8 @@ import { ownPayload } from './own-payload.js';
 
 const tags = ['schedules'];
 const time = z.string().nullable();
-const milliseconds = z.int().min(0);
+const milliseconds = boundedSchema(duration);
+const interval = boundedSchema(duration.within({ min: 1_000 }));
 const name = z
   .string()
   .max(MAX_ENTRY_NAME)
@@ -36,14 +39,13 @@ const fields = {
   task: z.string().min(1).max(64),
   payload: z.record(z.string(), z.unknown()),
   cron: z.string().min(1).max(200).describe('Cron expression with five fields, or six with seconds first.'),
-  every_ms: z
-    .int()
-    .min(1_000)
-    .describe('Interval in milliseconds, aligned to the Unix epoch. Give either this or `cron`.'),
+  every_ms: interval.describe(
+    'Interval in milliseconds, aligned to the Unix epoch. Give either this or `cron`.',
+  ),
   time_zone: z.string().max(64).describe('IANA time zone. Default: UTC.'),
   priority: z.enum(PRIORITIES),
   jitter_ms: milliseconds,
-  starting_deadline_ms: milliseconds.min(1_000),
+  starting_deadline_ms: interval,
   catch_up: z.enum(CATCH_UP_POLICIES),
   catch_up_window_ms: milliseconds,
   overlap: z.enum(OVERLAP_POLICIES),
