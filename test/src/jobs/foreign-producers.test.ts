@@ -85,6 +85,28 @@ describe('a message that no client of ours has made', () => {
     expect(Date.parse(near.started_at ?? '')).toBeGreaterThanOrEqual(begun + 3_000);
     expect(await jobs.client.revoke('far')).toBe('revoked');
   });
+
+  test('becomes a dead letter with its reason when its subject is not that of a task', async () => {
+    const jobs = await openJobs();
+    const broker = jetstream(jobs.connection);
+    const ids = ['order:17', 'me@example', 'größe', 'x'.repeat(65), 'a+b'];
+    const subjects = ids.map((id) => subjectFor(jobs, '1', id));
+    for (const subject of subjects) await broker.publish(subject, sum(1));
+    jobs.worker(HANDLERS);
+    const letters = await waitFor('the dead letters', async () => {
+      const found = await jobs.client.deadLetters.list();
+      return found.length === ids.length && found;
+    });
+    for (const [index, letter] of letters.entries()) {
+      expect(letter).toMatchObject({ queue: 'work', task: 'add', tenant: '1', reason: 'invalid_payload' });
+      expect(letter.error).toContain(index === 3 ? 'x'.repeat(65) : 'InvalidSubject');
+      expect(await jobs.client.deadLetters.get(letter.id)).toMatchObject({ payload: { a: 1, b: 2 } });
+    }
+    await waitFor('an empty queue', async () => {
+      const [queue] = await jobs.client.queues();
+      return queue?.normal === 0 && queue.running === 0 && queue.delayed === 0;
+    });
+  });
 });
 
 describe('the result responder', () => {

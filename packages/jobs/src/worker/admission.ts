@@ -26,6 +26,8 @@ export interface AdmissionParts {
   run: (delivery: Delivery) => void;
   /** Puts the task off by this time, in milliseconds. */
   postpone: (delivery: Delivery, delayMs: number) => void;
+  /** Ends a message that no worker can read as a task. */
+  refuse: (message: PulledMessage, lane: Lane) => void;
   /** There may be room for more. */
   onRoom: () => void;
   logger: Logger;
@@ -98,11 +100,7 @@ export class Admission {
   receive(message: PulledMessage, lane: Lane): void {
     const delivery = readDelivery(this.parts.names, message);
     if (delivery === undefined) {
-      this.parts.logger.error(
-        { subject: message.subject },
-        'a message that is no task was delivered; it is left alone',
-      );
-      message.release();
+      this.parts.refuse(message, lane);
       return;
     }
     if (!this.open) {

@@ -20,6 +20,7 @@ import { HeartBeats } from './heart-beat.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { packageVersion } from './package-version.js';
 import { Recovery } from './recovery.js';
+import { refuseMessage } from './refuse-message.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
 import { containStrayErrors } from './stray-errors.js';
@@ -125,6 +126,7 @@ class TaskWorker implements Worker {
       isCongested: () => events.congested,
       run: (delivery) => void this.runner.run(delivery),
       postpone: (delivery, delayMs) => void this.runner.postpone(delivery, delayMs),
+      refuse: (message, lane) => void refuseMessage(resources, this.logger, config.name, message, lane),
       onRoom: () => this.fetcher.wake(),
       logger: this.logger,
     });
