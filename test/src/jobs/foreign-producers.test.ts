@@ -86,6 +86,23 @@ describe('a message that no client of ours has made', () => {
     expect(await jobs.client.revoke('far')).toBe('revoked');
   });
 
+  test('becomes a dead letter when it fails and leaves no room for the headers of a retry', async () => {
+    const jobs = await openJobs();
+    jobs.worker(HANDLERS);
+    const limit = jobs.connection.info?.max_payload ?? 0;
+    const head = '{"failures":9,"pad":"';
+    const body = `${head}${'x'.repeat(limit - head.length - 2)}"}`;
+    const subject = { queue: 'work', priority: 'normal', tenant: '1', task: 'flaky', id: 'full' } as const;
+    await jetstream(jobs.connection).publish(jobs.topology.names.taskSubject(subject), body);
+    expect(await jobs.client.result('full')).toMatchObject({ state: 'FAILURE', retries: 0 });
+    expect(await jobs.client.deadLetters.get('full')).toMatchObject({
+      reason: 'not_retryable',
+      error: 'TaskError: failure 1',
+      payload: { omitted_bytes: limit },
+    });
+    await waitFor('an empty queue', async () => (await jobs.client.queues())[0]?.running === 0);
+  });
+
   test('becomes a dead letter with its reason when its subject is not that of a task', async () => {
     const jobs = await openJobs();
     const broker = jetstream(jobs.connection);

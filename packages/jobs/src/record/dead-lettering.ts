@@ -17,12 +17,17 @@ export class DeadLettering {
     private readonly publisher: AckMultiplexer,
     private readonly streams: StreamAccess,
     private readonly names: Names,
+    /** The largest body that leaves room for headers. */
+    private readonly maxBodyBytes: () => number,
   ) {}
 
   /** Resolves with the sequence of the stored letter. The server discards duplicates for two minutes. */
   async publish(task: DeadTask, verdict: Verdict, body: string | Uint8Array): Promise<number> {
     const { subject, headers } = composeDeadLetter(this.names, task, verdict);
-    return (await this.publisher.publish(subject, body, { headers })).sequence;
+    const bytes = Buffer.byteLength(body);
+    // The reason is worth more than a body that no further attempt could carry, either.
+    const kept = bytes <= this.maxBodyBytes() ? body : JSON.stringify({ omitted_bytes: bytes });
+    return (await this.publisher.publish(subject, kept, { headers })).sequence;
   }
 
   /** The same for late callers: it looks the letter up first. */

@@ -33,6 +33,9 @@ export interface ResourcesOptions {
   logger?: Logger | undefined;
 }
 
+/** In bytes: for the headers of a task and of its dead letter, the history of failures among them. */
+const HEADER_ROOM = 16 * 1024;
+
 /** @throws JobsError `invalid_options` that names the option and its bounds */
 function requirePublishing(options: AckMultiplexerOptions = {}): AckMultiplexerOptions {
   count.within({ min: 1 }).optional('publishing.windowSize', options.windowSize);
@@ -75,7 +78,7 @@ export class Resources {
     const records = new RecordStore(publisher, streams, names, () =>
       maxRecordBytes === undefined ? Infinity : this.withinServerLimit(maxRecordBytes),
     );
-    const letters = new DeadLettering(publisher, streams, names);
+    const letters = new DeadLettering(publisher, streams, names, () => this.maxBodyBytes);
     this.publisher = publisher;
     this.streams = streams;
     this.lookup = lookup;
@@ -109,7 +112,13 @@ export class Resources {
 
   /** Largest payload of a task, in bytes. */
   get maxPayloadBytes(): number {
-    return this.withinServerLimit(this.topology.maxPayloadBytes);
+    return Math.min(this.topology.maxPayloadBytes, this.maxBodyBytes);
+  }
+
+  /** Largest body, in bytes, of a message that gets headers: what the server takes, less room for them. */
+  get maxBodyBytes(): number {
+    const limit = this.withinServerLimit(Infinity);
+    return limit - Math.min(HEADER_ROOM, limit / 4);
   }
 
   /** Waits for what is being stored, then stops. The connection stays open: it is the caller's. Idempotent. */

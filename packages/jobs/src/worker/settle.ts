@@ -11,6 +11,7 @@
  *
  * The end of a workflow's step advances the workflow before the acknowledgement.
  */
+import { JobsError } from '../errors.js';
 import type { Resources } from '../resources/resources.js';
 import { errorRecord } from '../record/error-record.js';
 import { compareAttempts } from '../record/precedence.js';
@@ -87,6 +88,9 @@ export class Settler {
   }
 
   private async retry(attempt: Attempt, error: unknown, delayMs: number): Promise<void> {
+    // A foreign message may fill all that the server takes: no headers fit beside its body, and so no next attempt.
+    if (attempt.delivery.message.data.length > this.resources.maxBodyBytes)
+      return this.deadLetter(attempt, 'not_retryable', error);
     const { snoozes } = attempt.delivery.headers;
     const record = retryRecord(attempt, errorRecord(error, true));
     const { retries } = record;
@@ -96,6 +100,9 @@ export class Settler {
   }
 
   private async snooze(attempt: Attempt, delayMs: number): Promise<void> {
+    const limit = this.resources.maxBodyBytes;
+    if (attempt.delivery.message.data.length > limit)
+      return this.deadLetter(attempt, 'not_retryable', new PayloadWithoutRoom(limit));
     const { retries, snoozes, history } = attempt.delivery.headers;
     const next = { retries, snoozes: snoozes + 1, delayMs, history };
     if (await this.goOn(attempt, next, snoozedRecord(attempt)))
@@ -235,6 +242,18 @@ export class Settler {
     this.resources.locks.release(uniqueKey, record.id).catch((error: unknown) => {
       attempt.logger.warn({ err: error }, 'the unique key was not released; it is free all the same');
     });
+  }
+}
+
+class PayloadWithoutRoom extends JobsError {
+  constructor(limit: number) {
+    super(
+      'payload_too_large',
+      `A message that runs again must leave room for headers: at most ${limit} bytes.`,
+      {
+        details: { limit },
+      },
+    );
   }
 }
 
