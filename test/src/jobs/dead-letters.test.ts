@@ -12,11 +12,12 @@ import {
   type TaskHandler,
 } from '@stratum/jobs';
 import { setImmediate as immediate } from 'node:timers/promises';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
 import { dyingAfter } from './dying-connection.js';
-import { add, openJobs, type Jobs } from './fixture.js';
+import { add, flaky, flakyHandler, openJobs, type Jobs } from './fixture.js';
 
 const ACK_WAIT_MS = 600;
 
@@ -40,6 +41,24 @@ function openReaper({ connection, topology }: Jobs): void {
 
 const letterOf = (client: JobsClient, id: string): Promise<DeadLetter> =>
   waitFor('the dead letter', () => client.deadLetters.get(id));
+
+/** A worker whose tasks run until `finish`. */
+function keepBusy({ worker }: Jobs): { finish: () => Promise<void> } {
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  worker([
+    handleTask(add, async ({ a, b }) => {
+      await ended;
+      return { sum: a + b };
+    }),
+  ]);
+  return {
+    finish: () => {
+      end();
+      return ended;
+    },
+  };
+}
 
 async function queueIsEmpty(client: JobsClient): Promise<void> {
   await waitFor('the queue to be empty', async () => {
@@ -215,6 +234,56 @@ describe('a task that keeps losing its workers', () => {
     await queueIsEmpty(client);
     await client.deadLetters.replay(id);
     await waitFor('its success', async () => (await client.status(id))?.state === 'SUCCESS');
+  });
+});
+
+describe('a task whose advisory was lost', () => {
+  test('is found by the reaper, in a lane that is idle and in one that is busy', async () => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS, maxDeliver: 1 });
+    const { client, connection, topology } = jobs;
+    const stream = topology.names.queueStream('work');
+    const lane = await jetstream(connection).consumers.get(stream, 'work-normal');
+    const manager = await jetstreamManager(connection);
+    await client.enqueue(add, { a: 1, b: 1 }, { id: 'exhausted' });
+    // Taken, never answered, and passed over by the server, which publishes its only advisory.
+    expect(await lane.next()).not.toBeNull();
+    await waitFor('the advisory', async () => {
+      await lane.next({ expires: 1_000 });
+      return (await manager.streams.info(topology.names.advisoryStream)).state.messages === 1;
+    });
+    await manager.streams.purge(topology.names.advisoryStream);
+    // A worker does not get it any more, and keeps its lane busy.
+    const { finish } = keepBusy(jobs);
+    await client.enqueue(add, { a: 2, b: 2 }, { id: 'running' });
+    await waitFor('the other task to run', async () => (await client.status('running'))?.state === 'STARTED');
+    const reaper = createReaper({ connection, topology, searchEveryMs: 100 });
+    reaper.start();
+    onTestFinished(() => reaper.stop());
+    await finish();
+    expect(await letterOf(client, 'exhausted')).toMatchObject({ reason: 'worker_lost', attempts: 1 });
+    expect(await client.status('exhausted')).toMatchObject({ state: 'FAILURE' });
+    expect(await client.status('running')).toMatchObject({ state: 'SUCCESS' });
+    await queueIsEmpty(client);
+  });
+
+  test('is not mistaken for one that waits, runs, retries or is delivered again', async () => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS, maxDeliver: 3 });
+    const { client, connection, topology } = jobs;
+    const reaper = createReaper({ connection, topology, searchEveryMs: 1 });
+    reaper.start();
+    onTestFinished(() => reaper.stop());
+    // One that a lost worker holds, and many that pass it by.
+    const lane = await jetstream(connection).consumers.get(topology.names.queueStream('work'), 'work-normal');
+    await client.enqueue(add, { a: 0, b: 0 }, { id: 'held' });
+    expect(await lane.next()).not.toBeNull();
+    jobs.worker([handleTask(add, ({ a, b }) => ({ sum: a + b })), flakyHandler], { prefetchMultiplier: 4 });
+    const items = Array.from({ length: 200 }, (_, a) => ({ payload: { a, b: 1 } }));
+    const enqueued = await client.enqueueMany(add, items);
+    const { id: flakyId } = await client.enqueue(flaky, { failures: 2 });
+    for (const id of [...enqueued.map((each) => each.id), flakyId, 'held'])
+      expect((await client.result(id)).state).toBe('SUCCESS');
+    expect(await client.deadLetters.list()).toEqual([]);
+    await queueIsEmpty(client);
   });
 });
 

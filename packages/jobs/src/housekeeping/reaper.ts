@@ -4,7 +4,7 @@
  *
  *     store the record → publish the dead letter → move its workflow on → remove the message → acknowledge the advisory
  *
- * Each step can be repeated, so a reaper may die anywhere and several may run.
+ * Each step can be repeated, so a reaper may die anywhere and several may run. A search finds the tasks whose advisory was lost.
  */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
@@ -25,8 +25,11 @@ import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
 import { storedSubject } from '../broker/stream-access.js';
 import { readJson } from '../values/read-json.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
+import { wholeNumber } from '../worker/worker-config.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { StreamConsumer } from '../broker/pull/stream-consumer.js';
+import { BackgroundLoop } from './background-loop.js';
+import { ExhaustedTasks } from './exhausted-tasks.js';
 
 export interface ReaperOptions {
   connection: NatsConnection;
@@ -34,6 +37,11 @@ export interface ReaperOptions {
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
   metrics?: MetricsRecorder;
+  /**
+   * Pause between two searches for tasks whose advisory was lost, in milliseconds. A task is dead-lettered by the second search that sees
+   * it. Default 60,000.
+   */
+  searchEveryMs?: number;
 }
 
 export interface Reaper {
@@ -43,6 +51,7 @@ export interface Reaper {
   stop(): Promise<void>;
 }
 
+const DEFAULT_SEARCH_EVERY_MS = 60_000;
 /** Advisories worked on at once. */
 const CONCURRENCY = 16;
 
@@ -63,6 +72,7 @@ class AdvisoryReaper implements Reaper {
   private readonly logger: Logger;
   private readonly resources: Resources;
   private readonly advisories: StreamConsumer;
+  private readonly searches: BackgroundLoop;
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly options: ReaperOptions) {
@@ -82,10 +92,27 @@ class AdvisoryReaper implements Reaper {
         this.logger.error({ err: error }, 'a lost task could not be dead-lettered; trying again later'),
       logger,
     });
+    const exhausted = new ExhaustedTasks({
+      connection,
+      topology,
+      streams: this.resources.streams,
+      onFound: (stream, sequence) =>
+        this.deadLetter({ stream, stream_seq: sequence, deliveries: topology.maxDeliver }),
+    });
+    this.searches = new BackgroundLoop({
+      run: async (signal) => {
+        await exhausted.search(signal);
+        return undefined;
+      },
+      everyMs: wholeNumber('searchEveryMs', options.searchEveryMs ?? DEFAULT_SEARCH_EVERY_MS),
+      onFailure: (error) =>
+        this.logger.warn({ err: error }, 'the search for lost tasks failed; trying again later'),
+    });
   }
 
   start(): void {
     this.advisories.start();
+    this.searches.start();
   }
 
   stop(): Promise<void> {
@@ -94,7 +121,7 @@ class AdvisoryReaper implements Reaper {
   }
 
   private async shutDown(): Promise<void> {
-    await this.advisories.stop();
+    await Promise.all([this.advisories.stop(), this.searches.stop()]);
     await this.resources.close();
   }
 
@@ -109,7 +136,11 @@ class AdvisoryReaper implements Reaper {
     message.ack();
   }
 
-  private async deadLetter({ stream, stream_seq: sequence, deliveries }: Advisory): Promise<void> {
+  private async deadLetter({
+    stream,
+    stream_seq: sequence,
+    deliveries,
+  }: Omit<Advisory, 'consumer'>): Promise<void> {
     const { names } = this.options.topology;
     const message = await this.resources.streams.get(stream, { seq: sequence });
     const task = message && readStoredTask(names, message);
