@@ -1,4 +1,4 @@
-/** What is too long, or too secret, for a command line: it comes from a file or from standard input. */
+/** Input that is too long, or too secret, for a command line: from a file or from standard input. */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 

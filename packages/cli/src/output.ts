@@ -1,4 +1,4 @@
-/** What commands print: tables for people, JSON for programs. */
+/** Output of commands: tables for people, JSON for programs. */
 import { inspect, styleText } from 'node:util';
 import { tableLines, type Cell, type Column } from './table.js';
 

@@ -5,7 +5,7 @@ export interface Field {
   name: string;
   type: string;
   required: boolean;
-  /** What must hold, and what stands in for it when it is left out. */
+  /** Constraints, and the default. */
   notes: string;
   /** The values that there are, where they are few. */
   values: readonly string[];
@@ -93,7 +93,7 @@ function notesOf(node: Node): string {
   return notes.filter((note) => note !== undefined).join('; ');
 }
 
-/** What every whole number is bound to says nothing. */
+/** The bounds of every whole number are left out. */
 function isBound(value: number | undefined): boolean {
   return value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER;
 }

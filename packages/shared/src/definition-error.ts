@@ -12,7 +12,7 @@ export class DefinitionError extends Error {
   }
 }
 
-/** Of the ways that a part may be written, the one that it comes closest to tells what is wrong with it. */
+/** Of the allowed forms of a part, the closest one gives the error message. */
 function problemsOf(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[]): string[] {
   const path = [...prefix, ...issue.path];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0)

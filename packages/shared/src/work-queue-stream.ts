@@ -9,7 +9,7 @@ export interface WorkQueueStream {
   filter: string;
   consumer: string;
   replicas: number;
-  /** What may wait: beyond it publishing fails. */
+  /** Size limit of waiting messages; beyond it publishing fails. */
   maxBytes: number;
   /** Nanoseconds. */
   ackWaitNs: number;
@@ -33,7 +33,7 @@ export async function ensureWorkQueueStream(
     storage: StorageType.File,
     num_replicas: replicas,
     max_bytes: maxBytes,
-    // What does not fit is refused, never dropped.
+    // A message that does not fit is refused, never dropped.
     discard: DiscardPolicy.New,
     ...(duplicateWindowNs === undefined ? {} : { duplicate_window: duplicateWindowNs }),
   };

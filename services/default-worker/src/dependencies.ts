@@ -1,4 +1,4 @@
-/** What the handlers of the default queue are given. */
+/** Dependencies of the handlers of the default queue. */
 import type { SafeFetch } from '@stratum/connectors/safe-fetch';
 import type { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import type { JobsClient, Topology } from '@stratum/jobs';

@@ -1,4 +1,4 @@
-/** What the handlers of the intel queue are given. */
+/** Dependencies of the handlers of the intel queue. */
 import type { SafeFetch } from '@stratum/connectors/safe-fetch';
 import type { Pool } from 'pg';
 import type { AdLibrary } from './ad-library/ad-library.js';

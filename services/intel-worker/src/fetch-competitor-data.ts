@@ -25,7 +25,7 @@ interface Competitor {
   countries: string[];
 }
 
-/** What a source said, or why it said nothing. */
+/** A source's data, or the reason for their absence. */
 interface Answer<T> {
   value: T | null;
   problem: string | null;
@@ -184,7 +184,7 @@ async function writeAds(
   ads: readonly AdLibraryAd[],
   isKnown: boolean,
 ): Promise<{ active: number; fresh: number; stopped: number }> {
-  // Pages move while they are read: an ad may stand on two of them.
+  // Pages move while they are read: an ad may be on two of them.
   const byId = new Map(ads.map((ad) => [ad.id, ad]));
   const { rows } = await client.query<{ fresh: boolean }>(
     `INSERT INTO competitor_ad AS a (tenant_id, competitor_id, external_id, text, title, platforms, started_on, stopped_on, first_seen_at, last_seen_at)

@@ -1,4 +1,4 @@
-/** The handlers of the ml queue. What computes runs in threads, so that it can be ended and never holds up the worker's own loop. */
+/** The handlers of the ml queue. Computations run in threads, so that they can be ended and never block the worker's event loop. */
 import { handleTask, isolateTask, type TaskHandler } from '@stratum/jobs';
 import {
   activeTenants,

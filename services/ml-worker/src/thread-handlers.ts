@@ -1,4 +1,4 @@
-/** What runs in the threads of the ml worker. Each thread has a small pool of connections of its own. */
+/** Handlers that run in the threads of the ml worker. Each thread has a small pool of connections of its own. */
 import type { TaskContext } from '@stratum/jobs';
 import { openDatabase, roleOf, tickTime, type generateForecast, type runPredictions } from '@stratum/shared';
 import type { Pool } from 'pg';

@@ -1,4 +1,4 @@
-/** What the handlers of the rules queue are given. */
+/** Dependencies of the handlers of the rules queue. */
 import type { AuditEvent, ConnectorDependencies } from '@stratum/shared';
 import type { Pool } from 'pg';
 

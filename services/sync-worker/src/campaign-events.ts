@@ -1,7 +1,7 @@
 /** The changes of campaigns that become events: only of known campaigns, so that a first sync reports none. */
 import type { CampaignChanges, DomainEvent } from '@stratum/shared';
 
-/** What others care about of a campaign; budgets as decimals. */
+/** Fields of a campaign whose changes are events; budgets as decimals. */
 export interface CampaignFields {
   name: string;
   status: string;

@@ -1,4 +1,4 @@
-/** What the handlers of the sync queue are given. */
+/** Dependencies of the handlers of the sync queue. */
 import type { ConnectorDependencies } from '@stratum/shared';
 import type { Pool } from 'pg';
 

@@ -53,7 +53,7 @@ export interface ConnectedAccount {
   tenantId: number;
   externalId: string;
   credentials: PlatformCredentials;
-  /** What the platform says of it. */
+  /** The account as the platform describes it. */
   description: AccountDescription;
 }
 

@@ -55,7 +55,7 @@ export async function disconnect(
   else console.log(`Disconnected ${platform} ${externalId}.`);
 }
 
-/** What to give for each platform. */
+/** The format of each platform's credentials, for the help. */
 export function credentialFormats(): string {
   const lines = PLATFORM_NAMES.map((name) => `  ${name.padEnd(9)} ${adPlatform(name).credentialsHelp}`);
   return `Credentials (stored encrypted, never shown again):\n${lines.join('\n')}`;

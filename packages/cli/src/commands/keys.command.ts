@@ -15,7 +15,7 @@ export const keysCommand: TopLevelCommand = {
     {
       name: 'create',
       summary: 'Create a key. It is shown only once.',
-      arguments: [{ name: '<name>', description: 'what the key is for' }],
+      arguments: [{ name: '<name>', description: 'purpose of the key' }],
       options: [
         owner,
         {

@@ -21,7 +21,7 @@ interface OwnerOptions {
   json?: boolean;
 }
 
-/** What each scope allows. */
+/** Description of each scope. */
 export function scopesHelp(): string {
   return `Scopes:\n${Object.entries(SCOPES)
     .map(([scope, meaning]) => `  ${scope.padEnd(20)} ${meaning}`)

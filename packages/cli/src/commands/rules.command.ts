@@ -4,7 +4,7 @@ import { integer } from '../frame/value-types.js';
 
 const name: ArgumentDeclaration = { name: '<name>', description: 'name of the rule' };
 const EXAMPLE = '"Pause what loses money" --tenant 1';
-/** What the database holds. */
+/** Largest value of the column. */
 const MAX_PRIORITY = 2_147_483_647;
 
 const change = (verb: 'pause' | 'resume', summary: string): CommandDeclaration => ({

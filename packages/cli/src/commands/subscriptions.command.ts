@@ -37,7 +37,7 @@ export const subscriptionsCommand: TopLevelCommand = {
           list: true,
           required: true,
         },
-        { flags: '--description <text>', description: 'what the subscription is for', default: '' },
+        { flags: '--description <text>', description: 'purpose of the subscription', default: '' },
       ],
       examples: ['https://example.com/hooks --events campaign.paused,budget.depleted --tenant 1'],
       notes: 'The sandbox of `npm start` has a receiver: http://127.0.0.1:8100/receiver/demo',

@@ -50,7 +50,7 @@ export const webhooksCommand: TopLevelCommand = {
           description: 'sender of the webhooks',
           choices: async () => (await import('@stratum/shared/webhooks')).SOURCE_NAMES,
         },
-        { name: '<name>', description: 'what the endpoint is for' },
+        { name: '<name>', description: 'purpose of the endpoint' },
       ],
       options: [
         tenantOption,

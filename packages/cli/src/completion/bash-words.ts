@@ -1,4 +1,4 @@
-/** Bash cuts words at `=` and `:` before it hands them over, and puts in only what stands behind the last cut. */
+/** Bash cuts words at `=` and `:` before it hands them over, and inserts only the part after the last cut. */
 
 /** The words as they were typed. */
 export function joinBashWords(words: readonly string[]): string[] {
@@ -14,7 +14,7 @@ export function joinBashWords(words: readonly string[]): string[] {
   return joined;
 }
 
-/** How much of the word that is being typed stands in front of bash's last cut. */
+/** Length of the part of the typed word before bash's last cut. */
 export function cutLength(current: string): number {
   return Math.max(current.lastIndexOf('='), current.lastIndexOf(':')) + 1;
 }

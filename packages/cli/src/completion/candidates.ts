@@ -1,4 +1,4 @@
-/** What may stand next on a command line, found by walking the commands' own definitions: a command that is added is completed. */
+/** The possible next words of a command line, found by walking the commands' own definitions: a command that is added is completed. */
 import { Help, type Argument, type Command, type Option } from 'commander';
 
 export interface Candidate {
@@ -59,7 +59,7 @@ async function candidatesAt(
   const argument = argumentAt(command, operands.length);
   const found = argument === undefined ? [] : await valuesOf(argument, position, values);
   const all = [...commands, ...found];
-  // Where nothing else can stand, options may.
+  // Where no other word is possible, options are.
   return all.length === 0 && current === '' && argument === undefined ? optionsOf(position) : all;
 }
 

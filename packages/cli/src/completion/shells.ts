@@ -1,5 +1,5 @@
 /**
- * The scripts that make a shell ask this program what may stand next. They hand the words over as they stand: nothing on the line is
+ * The scripts that make a shell ask this program for the next words. They pass the words on unchanged: nothing on the line is
  * evaluated, and nothing else has to be installed.
  */
 

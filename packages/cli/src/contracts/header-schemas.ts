@@ -1,4 +1,4 @@
-/** What the headers of the wire contract hold, as JSON Schema. Each name is that of the framework; one that is not described here does not compile. */
+/** JSON Schemas of the wire contract's headers. Each name is that of the framework; one that is not described here does not compile. */
 import { DEAD_REASONS, DeadHeader, ServerHeader, TaskHeader } from '@stratum/jobs';
 import type { JsonSchema } from './json-schema.js';
 
@@ -30,7 +30,7 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   [TaskHeader.History]: text(
     `The last failed attempts, as percent-encoded JSON: [{attempt, at, worker, error}]. ${BY_STRATUM}`,
   ),
-  [TaskHeader.Workflow]: text(`Where this task stands in a workflow. ${BY_STRATUM}`),
+  [TaskHeader.Workflow]: text(`This task's place in a workflow. ${BY_STRATUM}`),
   [TaskHeader.ScheduledBy]: text(`The schedule entry and its tick: "<entry> <RFC 3339>". ${BY_STRATUM}`),
   [TaskHeader.ReplayOf]: count(`The sequence of the dead letter that it was replayed from. ${BY_STRATUM}`),
   [TaskHeader.FreshId]: text(`The id was made up for this message. ${BY_STRATUM}`),
@@ -42,7 +42,7 @@ const DEAD_HEADERS: Described<typeof DeadHeader> = {
   [DeadHeader.Error]: text("The error's type and message, in one line."),
   [DeadHeader.At]: time('When it was buried.'),
   [DeadHeader.Attempts]: count('How often it was tried.'),
-  [DeadHeader.Worker]: text('The worker of the last attempt; absent when no worker lived to tell.'),
+  [DeadHeader.Worker]: text('The worker of the last attempt; absent when no worker reported it.'),
   [DeadHeader.Subject]: text('The subject to publish it on again.'),
 };
 

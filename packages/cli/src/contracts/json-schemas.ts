@@ -8,12 +8,12 @@ type Dialect = 'draft-2020-12' | 'draft-7';
 
 const DIALECT_URL = 'https://json-schema.org/draft/2020-12/schema';
 
-/** What a producer sends. */
+/** Schema of a payload. */
 export function payloadSchema({ input }: TaskContract, dialect: Dialect): JsonSchema {
   return withoutDialect(z.toJSONSchema(input, { io: 'input', unrepresentable: 'any', target: dialect }));
 }
 
-/** What a handler returns. */
+/** Schema of a result. */
 export function resultSchema({ output }: TaskContract, dialect: Dialect): JsonSchema {
   return outputSchema(output, dialect);
 }

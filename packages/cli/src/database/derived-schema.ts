@@ -1,4 +1,4 @@
-/** What the schema takes from the code: a role for each service, and the names of the ad platforms. No migration has to repeat them. */
+/** The parts of the schema that come from the code: a role for each service, and the names of the ad platforms. No migration has to repeat them. */
 import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import { SERVICE_ROLES } from '@stratum/shared';
 import type { Client } from 'pg';

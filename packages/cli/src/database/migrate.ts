@@ -100,7 +100,7 @@ async function connect(client: Client, databaseUrl: string): Promise<void> {
   }
 }
 
-/** What is missing, where rights are what a migration has failed for: the library tells no more than its own stack. */
+/** The missing right of a migration that failed for it: the library reports its own stack alone. */
 async function explained(client: Client, failure: unknown): Promise<unknown> {
   const { rows } = await client.query<{ user: string; database: string; tables: boolean; roles: boolean }>(
     `SELECT current_user AS user, current_database() AS database, has_schema_privilege('public', 'CREATE') AS tables,

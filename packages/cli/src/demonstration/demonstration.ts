@@ -13,7 +13,7 @@ import { DEMO_TENANT_ID, OTHER_TENANT_ID } from './seed.js';
 export interface DemonstrationOptions {
   /** Where the sandbox shows competitors' sites and a WordPress. */
   sandboxUrl: string;
-  /** What the sandbox takes for WhatsApp and WordPress. */
+  /** The sandbox's credentials for WhatsApp and WordPress. */
   whatsappToken: string;
   wordpress: { name: string; applicationPassword: string };
   now: Date;
@@ -308,7 +308,7 @@ async function addPosts(
   }
 }
 
-/** What their senders would sign with; worth nothing anywhere else. */
+/** Secrets of their senders; valid nowhere else. */
 const WEBHOOKS = [
   {
     source: 'meta',

@@ -16,7 +16,7 @@ interface SeedAccount {
   credentials: PlatformCredentials;
 }
 
-/** What the sandbox takes; worth nothing anywhere else. */
+/** Credentials of the sandbox; valid nowhere else. */
 const OAUTH = {
   clientId: 'sandbox-client',
   clientSecret: 'sandbox-secret',

@@ -27,7 +27,7 @@ export interface PostgresOptions {
   /** `false` skips syncing to disk: for data that nobody will miss, as in tests. Default true. */
   durable?: boolean;
   onProgress?: (message: string) => void;
-  /** Called when the server ends without having been told to. */
+  /** Called when the server ends unexpectedly. */
   onExit?: (reason: string) => void;
 }
 

@@ -8,7 +8,7 @@ export interface FailureOptions {
   json: boolean;
 }
 
-/** What to do about a server that cannot be reached, by the code of the error. */
+/** Advice for a server that cannot be reached, by the code of the error. */
 const ADVICE: Readonly<Record<string, string>> = {
   connection_failed: 'set NATS_URL to a server that runs',
   database_unreachable: 'set DATABASE_URL to a server that runs',

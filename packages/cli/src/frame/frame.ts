@@ -1,4 +1,4 @@
-/** What all commands have in common, added once all commands exist. */
+/** The common options of all commands, added once all commands exist. */
 import { Help, type Command } from 'commander';
 
 function firstSteps(invocation: string): string {

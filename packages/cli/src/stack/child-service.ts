@@ -1,4 +1,4 @@
-/** A service of the stack as a child process that tells when it is ready. */
+/** A service of the stack as a child process that reports when it is ready. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
@@ -13,13 +13,13 @@ export interface ChildServiceOptions {
   module: string;
   env: NodeJS.ProcessEnv;
   logFolder: string;
-  /** It ended without having been told to. */
+  /** It ended unexpectedly. */
   onExit: (reason: string) => void;
 }
 
 export interface ChildService {
   readonly name: string;
-  /** What it said when it was ready. */
+  /** Its message of readiness. */
   readonly url: string | undefined;
   /** Asks it to stop; ends it after the grace time. Idempotent. */
   stop(graceMs: number): Promise<void>;
@@ -36,7 +36,7 @@ export async function startChildService(options: ChildServiceOptions): Promise<C
   await mkdir(logFolder, { recursive: true });
   const logPath = join(logFolder, `${name}.log`);
   const log = createWriteStream(logPath, { flags: 'a' });
-  // A process group of its own: Ctrl-C reaches the services in our order. When we are killed, the closed channel tells them.
+  // A process group of its own: Ctrl-C reaches the services in the stack's order. When the stack is killed, the closed channel ends them.
   const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve(module))], {
     env,
     detached: true,

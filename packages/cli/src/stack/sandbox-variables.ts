@@ -1,4 +1,4 @@
-/** What a service has to know to meet the sandbox instead of the outside world. */
+/** Variables that point a service at the sandbox instead of the outside world. */
 import { endpointsAt, SANDBOX_CREDENTIALS } from '@stratum/sandbox';
 import type { PlatformEndpoints } from '@stratum/connectors/ad-platforms';
 

@@ -1,4 +1,4 @@
-/** What every ad platform's connector does, in the platform's words no more. */
+/** The interface of every ad platform's connector, free of any platform's terms. */
 import type { DateWindow } from '../values/days.js';
 
 export type CampaignStatus = 'active' | 'paused' | 'archived' | 'removed' | 'unknown';

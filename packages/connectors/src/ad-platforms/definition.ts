@@ -38,7 +38,7 @@ export interface AdPlatformOptions<
   name: Name;
   /** As people write it. */
   title: string;
-  /** What the platform asks of a caller. Stored encrypted. */
+  /** Credentials that the platform requires. Stored encrypted. */
   credentials: Schema;
   /** The fields of the credentials, for the command's help. */
   credentialsHelp: string;

@@ -40,7 +40,7 @@ export interface SendOptions {
   keepBytes?: number;
 }
 
-/** What kind of trouble a request met. */
+/** Kind of a failed request. */
 export type SiteProblem =
   /** The address is malformed, or not on the public internet. */
   | 'address'

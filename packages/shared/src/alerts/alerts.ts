@@ -1,10 +1,10 @@
-/** Alerts open once and close once: a condition that lasts is told when it begins and when it ends, not at every look. */
+/** Alerts open once and close once: a lasting condition is reported when it begins and when it ends, not at every check. */
 import type { Queryable } from '../database/database.js';
 import { recordDomainEvent } from '../domain-events/domain-events.js';
 
 export interface AlertOptions {
   tenantId: number;
-  /** What the alert is about, the same at every look: for example `fatigue/17`. */
+  /** Subject of the alert, the same at every check: for example `fatigue/17`. */
   key: string;
   kind: string;
   severity: 'info' | 'warning' | 'critical';
@@ -15,7 +15,7 @@ export interface AlertOptions {
 }
 
 /**
- * Returns whether it is new: an open one of the same key stays as it is. A new one is told to whoever listens, as `alert.triggered`.
+ * Returns whether it is new: an open one of the same key stays as it is. A new one is published as `alert.triggered`.
  * Inside the caller's transaction, as the tenant.
  */
 export async function openAlert(client: Queryable, alert: AlertOptions): Promise<boolean> {

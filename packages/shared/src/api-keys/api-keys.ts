@@ -18,7 +18,7 @@ export interface ApiKey {
   lastUsedAt: Date | null;
 }
 
-/** Whoever made a request. */
+/** The caller of a request. */
 export interface Principal {
   keyId: string;
   /** `undefined`: the key is the platform's, and works for every tenant. */

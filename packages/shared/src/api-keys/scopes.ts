@@ -1,4 +1,4 @@
-/** What an API key may do. */
+/** Rights of an API key. */
 export const SCOPES = {
   'tasks:read': 'See tasks, workflows, their results and events',
   'tasks:write': 'Enqueue and revoke tasks, start and cancel workflows',
@@ -24,9 +24,9 @@ export function isScope(value: string): value is Scope {
   return Object.hasOwn(SCOPES, value);
 }
 
-/** What is shared by all tenants: only a key of the platform may touch it. */
+/** Scopes over resources that all tenants share: for keys of the platform only. */
 const PLATFORM_ONLY: ReadonlySet<Scope> = new Set(['queues:admin', 'workers:read']);
 
 export const ALL_SCOPES: readonly Scope[] = Object.keys(SCOPES).filter(isScope);
-/** What a tenant's key may be given. */
+/** Scopes that a tenant's key may have. */
 export const TENANT_SCOPES: readonly Scope[] = ALL_SCOPES.filter((scope) => !PLATFORM_ONLY.has(scope));

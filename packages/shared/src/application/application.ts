@@ -1,4 +1,4 @@
-/** What the command and the API serve: the platform's tasks and queues, or those of an own application. */
+/** The application that the command and the API serve: the platform's tasks and queues, or those of an own application. */
 import type { TaskContract, Topology } from '@stratum/jobs';
 import type { Configuration } from '../configuration/configuration.js';
 import { platformTopology, type TOPOLOGY_SETTINGS } from '../queues.js';

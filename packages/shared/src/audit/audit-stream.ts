@@ -1,4 +1,4 @@
-/** The stream of audit events: whoever changes something tells it here, and a job writes it down for good. */
+/** The stream of audit events: every change publishes one, and a job stores it in the hash chain. */
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
 import type { ReconcileOptions } from '@stratum/jobs';
@@ -8,17 +8,17 @@ import type { Configuration } from '../configuration/configuration.js';
 import { ensureWorkQueueStream } from '../work-queue-stream.js';
 
 export const auditEventSchema = z.object({
-  /** Unique; an event that is told twice is written once. */
+  /** Unique; an event that is published twice is stored once. */
   id: z.string().min(1).max(200),
   /** `PLATFORM_TENANT_ID` for what concerns the platform as a whole. */
   tenant_id: z.int().nonnegative(),
-  /** Who did it: a user, a key, a rule, a job. */
+  /** The actor: a user, a key, a rule, a job. */
   actor: z.string().min(1),
   /** For example `campaign.paused`. */
   action: z.string().min(1),
   /** To what, for example `campaign/17`. */
   subject: z.string(),
-  /** What was changed: never secrets. */
+  /** The changed fields: never secrets. */
   details: z.record(z.string(), z.unknown()),
   occurred_at: z.iso.datetime({ offset: true }),
 });

@@ -1,4 +1,4 @@
-/** What a funnel is: steps in order, and how long a profile may take for them. */
+/** A funnel: steps in order, and the time that a profile may take for them. */
 import { z } from 'zod';
 import { OPERATORS, valueProblem } from './segment-tree.js';
 
@@ -40,7 +40,7 @@ export const funnelSchema = z.strictObject({
     .default(7 * DAY_SECONDS),
   /** How far back first steps are looked for. Default: 30 days. */
   lookback_days: z.int().positive().max(730).default(30),
-  /** A property of the first step's event to tell results apart by. */
+  /** A property of the first step's event that splits the results. */
   breakdown: z.string().min(1).max(200).optional(),
 });
 export type Funnel = z.output<typeof funnelSchema>;

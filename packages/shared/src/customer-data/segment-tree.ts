@@ -41,10 +41,10 @@ const eventFilterSchema = z.object({
   operator: z.enum(OPERATORS),
   value: value.optional(),
 });
-/** What a property of an event has to be. */
+/** Condition on a property of an event. */
 export type EventFilter = z.output<typeof eventFilterSchema>;
 
-/** What a field is, and with that which operators it has. */
+/** The kind of a field, which decides its operators. */
 export type FieldKind =
   | { kind: 'text'; column: (typeof TEXT_FIELDS)[number] }
   | { kind: 'number'; column: (typeof NUMBER_FIELDS)[number] }
@@ -91,7 +91,7 @@ function profileField(name: string): FieldKind | undefined {
   return time === undefined ? undefined : { kind: 'time', column: time };
 }
 
-/** Names of events may hold dots: what is asked of them stands last. */
+/** Names of events may contain dots, so the attribute comes last. */
 function eventField(name: string): FieldKind | undefined {
   const property = /^(.+)\.property\.(.+)$/.exec(name);
   if (property?.[1] && property[2])
@@ -148,7 +148,7 @@ const conditionSchema = z
     field: z.string().max(500),
     operator: z.enum(OPERATORS),
     value: value.optional(),
-    /** Only events of so many days count. */
+    /** Only events of this number of days count. */
     within_days: z.number().positive().max(3_650).optional(),
     /** Only events with these properties count. */
     where: z.array(eventFilterSchema).max(20).optional(),
@@ -239,7 +239,7 @@ function isDate(text: string): boolean {
 
 const isNumber = (each: unknown): boolean => typeof each === 'number';
 
-/** What is wrong with the value that an operator is given; `undefined` when nothing is. */
+/** The problem of an operator's value; `undefined` when there is none. */
 export function valueProblem(
   operator: Operator,
   given: unknown,

@@ -21,7 +21,7 @@ const shape = z.object({
   type: z.enum(EVENT_TYPES),
   /** The sender's own id of the event: the same id from the same source is stored once. */
   messageId: id,
-  /** What was done; of `track`. */
+  /** Name of the action; of `track`. */
   event: id.nullish(),
   /** Of `page` and `screen`. */
   name: z.string().max(MAX_ID).nullish(),
@@ -42,7 +42,7 @@ const shape = z.object({
 });
 export type CustomerEvent = z.output<typeof shape>;
 
-/** What each type needs besides an identifier. */
+/** Required fields of each type besides an identifier. */
 const NEEDED: Readonly<Partial<Record<EventType, 'event' | 'groupId' | 'previousId'>>> = {
   track: 'event',
   group: 'groupId',

@@ -1,4 +1,4 @@
-/** By what a person is recognised: the ids and the e-mail address that an event names. */
+/** Identifiers of a person: the ids and the e-mail address that an event names. */
 import { hash } from 'node:crypto';
 import type { CustomerEvent } from './event.js';
 
@@ -12,7 +12,7 @@ export interface Identifier {
   hash: string;
 }
 
-/** What programs send when they know nobody. As an identifier it would make one person of everybody. */
+/** Placeholders that programs send for an unknown user. As identifiers they would merge all of them into one person. */
 const NOBODY = new Set([
   'null',
   'undefined',
@@ -37,7 +37,7 @@ const NOBODY = new Set([
 const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 const MAX_ADDRESS = 320;
 
-/** Whether an id can stand for one person. */
+/** Whether an id can identify one person. */
 export function namesSomebody(id: string): boolean {
   return !NOBODY.has(id.toLowerCase()) && !/^[0\-_.\s]+$/.test(id);
 }
@@ -53,7 +53,7 @@ export function identifier(type: IdentifierType, value: string): Identifier {
   return { type, value, hash: hash('sha256', value, 'hex') };
 }
 
-/** An address that the event tells of the person itself; one in `properties` may be anybody's. */
+/** The person's own address; one in `properties` may be anybody's. */
 function emailOf({ traits, context }: Pick<CustomerEvent, 'traits' | 'context'>): string | undefined {
   return normaliseEmail(traits?.['email']) ?? normaliseEmail(asRecord(context?.['traits'])?.['email']);
 }

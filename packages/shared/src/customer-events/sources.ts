@@ -151,7 +151,7 @@ export async function rotateWriteKey(
   return source && { source, writeKey };
 }
 
-/** Its key works no longer; what it brought stays. `false` when there was none. */
+/** Its key is no longer valid; its events stay. `false` when there was none. */
 export async function removeSource(client: Queryable, id: number): Promise<boolean> {
   const { rowCount } = await client.query(
     `UPDATE event_source SET status = 'removed' WHERE tenant_id = current_tenant() AND status <> 'removed' AND id = $1`,

@@ -15,7 +15,7 @@ export function looksLikeWriteKey(text: string): boolean {
   return KEY.test(text);
 }
 
-/** A key is random and long: a plain hash tells nothing of it. */
+/** A key is random and long: a plain hash reveals nothing of it. */
 export function hashWriteKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }

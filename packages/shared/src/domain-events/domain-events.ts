@@ -1,4 +1,4 @@
-/** Events of the platform that tenants can listen to. Written with the change they tell of, published after it. */
+/** Events of the platform that tenants can listen to. Written in the transaction of the change, published after it. */
 import type { Queryable } from '../database/database.js';
 import { DOMAIN_EVENT_DATA, type DomainEventData, type DomainEventType } from './payloads.js';
 

@@ -1,4 +1,4 @@
-/** What each event says: the schemas that events are written by, and that guides and descriptions for others are made from. */
+/** Schemas of the events' data, which events are checked against and descriptions are generated from. */
 import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import { z } from 'zod';
 
@@ -52,11 +52,11 @@ export const DOMAIN_EVENT_DATA = {
   'campaign.updated': z
     .object({ ...campaign, currency, changes, ...cause })
     .describe(
-      'The name, status or a budget of a known campaign has changed. New campaigns are not told one by one.',
+      'The name, status or a budget of a known campaign has changed. New campaigns are not reported one by one.',
     ),
   'campaign.paused': z
     .object({ ...campaign, ...cause })
-    .describe('A campaign went from active to paused; told besides `campaign.updated`.'),
+    .describe('A campaign went from active to paused; reported besides `campaign.updated`.'),
   'alert.triggered': z
     .object({
       alert_id: id,
@@ -66,7 +66,7 @@ export const DOMAIN_EVENT_DATA = {
       message: z.string(),
       details: z.record(z.string(), z.unknown()).describe('Depends on the kind.'),
     })
-    .describe('An alert has opened. One that stays open is not told again.'),
+    .describe('An alert has opened. One that stays open is not reported again.'),
   'budget.depleted': z
     .object({
       ...campaign,
@@ -105,13 +105,15 @@ export const DOMAIN_EVENT_DATA = {
       confidence: z.number().min(0).max(1),
       explanation: z.string(),
     })
-    .describe('A day does not fit what the campaign usually does. Told once until it is back to usual.'),
+    .describe(
+      'A day differs from the usual value of the campaign. Reported once until the value is usual again.',
+    ),
   'segment.entered': z.object(membership).describe('Profiles have entered a segment.'),
   'segment.exited': z.object(membership).describe('Profiles have left a segment.'),
 } as const satisfies Record<string, z.ZodObject>;
 
 export type DomainEventType = keyof typeof DOMAIN_EVENT_DATA;
-/** What is handed to `recordDomainEvent`. */
+/** Argument of `recordDomainEvent`. */
 export type DomainEventData<Type extends DomainEventType> = z.input<(typeof DOMAIN_EVENT_DATA)[Type]>;
 
 export function isDomainEventType(value: string): value is DomainEventType {

@@ -1,8 +1,8 @@
-/** What a job that only enqueues others needs: ids that come from the tick, so that a repeated tick repeats nothing. */
+/** For jobs that only enqueue others: ids that are derived from the tick, so that a repeated tick repeats nothing. */
 import type { EnqueueOptions, TaskContext, TaskContract } from '@stratum/jobs';
 import type { z } from 'zod';
 
-/** What tells this run of a scheduled job from its others: its tick, or its own id when somebody called it by hand. */
+/** Identifies this run of a scheduled job: its tick, or its own id when it was called by hand. */
 export function slotOf(context: Pick<TaskContext, 'id' | 'scheduledBy'>): string {
   return context.scheduledBy === undefined ? context.id : String(context.scheduledBy.tick.getTime());
 }

@@ -95,7 +95,7 @@ async function ownerOf(
   return type === 'user_id' ? importedUser(client, stored) : undefined;
 }
 
-/** A user that only the profile tells of: an import wrote no identity. */
+/** A user that only the profile names: an import wrote no identity. */
 async function importedUser(client: PoolClient, userId: string): Promise<number | undefined> {
   const { rows } = await client.query<{ id: string }>(
     'SELECT id FROM cdp_profile WHERE tenant_id = current_tenant() AND external_id = $1',

@@ -1,5 +1,5 @@
 /**
- * Undoes a merge: the profile stands for itself again, with the identifiers that it came with, its events (those that its identifiers have
+ * Undoes a merge: the profile is independent again, with the identifiers that it came with, its events (those that its identifiers have
  * brought since, too), its totals and its traits. The two are kept apart from then on, whatever events say.
  *
  * A merge is undone from the outside in: while the profile that went on is itself part of another one, that merge has to be undone first.
@@ -112,7 +112,7 @@ async function partsOf(client: PoolClient, profileId: number): Promise<number[]>
 }
 
 /**
- * Totals were kept for the part, too, so they are subtracted. What cannot be is worked out anew: from what the whole was before anything
+ * Totals were kept for the part, too, so they are subtracted. Other values are computed again, from the whole as it was before anything
  * became part of it, from its events that stay, and from its other parts. A trait that it has from the part alone goes.
  */
 async function takeOut(client: PoolClient, profileId: number, into: number): Promise<void> {

@@ -142,13 +142,13 @@ const actionSchema = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('adjust_budget'),
-      /** By so many per cent of the present daily budget. */
+      /** Percentage of the present daily budget. */
       percent: z.number().min(-90).max(500).optional(),
       /** To this daily budget. */
       amount: amount.optional(),
       floor: amount.optional(),
       ceiling: amount.optional(),
-      /** All rules together do not move it by more than this of what it was a day ago. */
+      /** Largest change by all rules together, against the budget of a day ago. */
       max_daily_percent: z.number().positive().max(500).default(30),
     })
     .refine((action) => (action.percent === undefined) !== (action.amount === undefined), {
@@ -189,9 +189,9 @@ export const ruleDefinitionSchema = z.strictObject({
     .default({}),
   when: treeSchema,
   actions: z.array(actionSchema).min(1).max(10),
-  /** A rule does something to a campaign once in so many hours. */
+  /** Hours in which a rule acts on a campaign at most once. */
   cooldown_hours: z.int().min(1).max(168).default(24),
-  /** Only tells what it would do. */
+  /** Only reports the actions that it would take. */
   dry_run: z.boolean().default(false),
 });
 export type RuleDefinition = z.output<typeof ruleDefinitionSchema>;

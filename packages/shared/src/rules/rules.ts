@@ -44,7 +44,7 @@ export async function listRules(client: PoolClient): Promise<Rule[]> {
 export interface RuleToSave {
   name: string;
   definition: unknown;
-  /** Default: draft for a new rule; what is not given of one that is there stays. */
+  /** Default: draft for a new rule; an existing rule keeps fields that are not given. */
   status?: RuleStatus | undefined;
   priority?: number | undefined;
 }
@@ -82,9 +82,9 @@ export interface RuleExecution {
   campaignId: number;
   campaign: string;
   outcome: 'fired' | 'dry_run' | 'held' | 'conflict' | 'nothing_to_do';
-  /** What each condition saw. */
+  /** The value of each condition. */
   seen: { what: string; value: number | string | string[] | null; holds: boolean | null }[];
-  /** What was done, or why not, in words. */
+  /** The action, or the reason for none, in words. */
   done: string[];
 }
 

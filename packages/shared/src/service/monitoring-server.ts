@@ -1,4 +1,4 @@
-/** What a service shows to its surroundings over HTTP: `/metrics`, `/healthz`, `/readyz`. */
+/** Monitoring endpoints of a service over HTTP: `/metrics`, `/healthz`, `/readyz`. */
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { NatsConnection } from '@nats-io/transport-node';

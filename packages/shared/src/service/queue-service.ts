@@ -21,7 +21,7 @@ const QUEUE_SETTINGS = [
 ] as const satisfies readonly ConfigurationKey[];
 type QueueSetting = (typeof QUEUE_SETTINGS)[number];
 
-/** What handlers are made from. */
+/** Resources for handlers. */
 export interface HandlerResources<Key extends ConfigurationKey> {
   /** Connected with the role of the queue's worker. */
   pool: Pool;
@@ -43,7 +43,7 @@ export interface QueueService<Key extends ConfigurationKey = ConfigurationKey> {
   createHandlers: (
     resources: HandlerResources<Key>,
   ) => readonly TaskHandler[] | Promise<readonly TaskHandler[]>;
-  /** What the service does besides the tasks of its queue; stopped with it. */
+  /** Starts the service's further work besides the tasks of its queue; stopped with it. */
   startBeside?: (resources: HandlerResources<Key>) => Promise<Running>;
 }
 

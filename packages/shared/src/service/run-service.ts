@@ -22,7 +22,7 @@ export interface ServiceContext<Key extends ConfigurationKey> {
   configuration: Pick<Configuration, Key | BaseKey>;
   logger: Logger;
   connection: NatsConnection;
-  /** What the service's metrics are registered in. */
+  /** Registry of the service's metrics. */
   registry: Registry;
   metrics: JobsMetrics;
 }
@@ -42,7 +42,7 @@ const BASE_KEYS = [
 ] as const satisfies readonly ConfigurationKey[];
 type BaseKey = (typeof BASE_KEYS)[number];
 
-/** Names of fields that never reach a log, wherever they stand. */
+/** Names of fields that never reach a log, at any depth. */
 const SECRET_FIELDS = [
   'accessToken',
   'refreshToken',

@@ -1,4 +1,4 @@
-/** What the workers of all queues have in common. */
+/** Settings and start of the workers of all queues. */
 import { createWorker, reconcileTopology, type TaskHandler, type Worker } from '@stratum/jobs';
 import type { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';

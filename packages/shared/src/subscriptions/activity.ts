@@ -3,7 +3,7 @@ import { closeAlert } from '../alerts/alerts.js';
 import type { Queryable } from '../database/database.js';
 import { subscriptionAlertKey, type SubscriptionState } from './subscriptions.js';
 
-/** What waits is not sent any more, and can be replayed. Returns whether there is one of that id. */
+/** Waiting events are not sent any more, and can be replayed. Returns whether there is one of that id. */
 export async function stopSubscription(
   client: Queryable,
   id: string,

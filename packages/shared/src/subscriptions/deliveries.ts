@@ -1,4 +1,4 @@
-/** What was sent and is to be sent to a subscription. Inside the caller's transaction, as the tenant. */
+/** Sent and pending messages of a subscription. Inside the caller's transaction, as the tenant. */
 import type { Queryable } from '../database/database.js';
 import { TEST_EVENT_TYPE, testEventData } from './event-types.js';
 import { SubscriptionError, type Subscription } from './subscriptions.js';

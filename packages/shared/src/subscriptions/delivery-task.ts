@@ -16,7 +16,7 @@ export function firstDelivery(key: MessageKey): DeliveryItem {
   return delivery(key, `deliver-${key.subscriptionId}-${key.eventId}`);
 }
 
-/** A further one. @param claim what the message is claimed with for this task; default: it is not claimed yet */
+/** A further one. @param claim the message's claim for this task; default: it is not claimed yet */
 export function nextDelivery(key: MessageKey, claim: string = newClaim()): DeliveryItem {
   return delivery(key, claim);
 }

@@ -1,4 +1,4 @@
-/** What a receiver gets: the body of a message, for each type of event. */
+/** The body of a message, for each type of event. */
 import { z } from 'zod';
 import { DOMAIN_EVENT_DATA, DOMAIN_EVENT_TYPES } from '../domain-events/payloads.js';
 

@@ -13,7 +13,7 @@ const PREFIX = 'whsec_';
 const SECRET_BYTES = 32;
 const secretSchema = z.string().startsWith(PREFIX);
 
-/** What is signed besides the body. */
+/** Signed fields besides the body. */
 export interface SignedFacts {
   /** The same however often the event is sent. */
   id: string;

@@ -7,7 +7,7 @@ const MAX_LENGTH = 2_048;
 const LOCAL_NAME = /(^|\.)(localhost|local|internal|home\.arpa)\.?$/;
 
 /**
- * A public address over HTTPS. What its name resolves to is looked at anew at each delivery; here only what is wrong in any case is refused.
+ * A public address over HTTPS. Its name is resolved again at each delivery; here only addresses that are wrong in any case is refused.
  * @param allowedHosts hosts with their ports that are exempt, also from HTTPS: of the local stack and of tests
  */
 export function subscriptionAddress(allowedHosts: readonly string[]): z.ZodType<string, string> {

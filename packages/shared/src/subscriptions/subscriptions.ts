@@ -26,14 +26,14 @@ export interface Subscription {
   createdAt: Date;
 }
 
-/** What its owner decides. */
+/** Fields that its owner sets. */
 export interface SubscriptionWishes {
   url: string;
   eventTypes: readonly DomainEventType[];
   description: string;
 }
 
-/** What cannot be done to a subscription, and why. */
+/** A refused change of a subscription, with the reason. */
 export class SubscriptionError extends Error {
   constructor(
     readonly code: 'too_many' | 'not_active' | 'in_flight',
@@ -178,7 +178,7 @@ export async function rotateSecret(
   return subscription && { subscription, secret };
 }
 
-/** The key of the alert that tells that a subscription was stopped by its failures. */
+/** The key of the alert for a subscription that was stopped by its failures. */
 export function subscriptionAlertKey(id: string): string {
   return `subscription/${id}`;
 }

@@ -1,4 +1,4 @@
-/** Customer events that a service brings in itself, for example the orders that a shop's webhook tells of. */
+/** Customer events that a service sends itself, for example the orders of a shop's webhook. */
 import { defineTask } from '@stratum/jobs';
 import { z } from 'zod';
 import { customerEventSchema } from '../customer-events/event.js';

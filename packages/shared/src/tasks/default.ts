@@ -95,7 +95,7 @@ export const checkPipelineHealth = fanOutJob({
 export const checkTenantPipeline = defineTask({
   name: 'check_tenant_pipeline',
   queue: 'default',
-  description: 'Looks at freshness, success, gaps, tokens, queues and dead letters; tells changes once.',
+  description: 'Checks freshness, success, gaps, tokens, queues and dead letters; reports each change once.',
   input: z.object({
     tenant_id: tenantId,
     checked_at: z.iso.datetime(),
@@ -176,12 +176,12 @@ export const deliverWebhook = defineTask({
     event_id: z.int().positive(),
   }),
   output: z.object({
-    /** `waiting`: no place is free, or another task is at it; whoever ends makes the next task. */
+    /** `waiting`: no place is free, or another task has the message; a delivery that ends makes the next task. */
     outcome: z.enum(['delivered', 'failed', 'skipped', 'waiting', 'over']),
     attempt: z.int().nullable(),
     status_code: z.int().nullable(),
   }),
-  // What the platform does for itself goes first.
+  // The platform's own work comes first.
   priority: 'low',
   // Of our own troubles; a receiver that does not take an event is asked again as its message says.
   retry: { maxRetries: 20, backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 300_000 } },

@@ -8,7 +8,7 @@ const id = z.int().positive();
 export const fetchCompetitorData = defineTask({
   name: 'fetch_competitor_data',
   queue: 'intel',
-  description: "Looks at a competitor's site and ads, and tells what has changed since the last look.",
+  description: "Fetches a competitor's site and ads, and records the changes since the last snapshot.",
   input: z.object({ tenant_id: id, competitor_id: id }),
   output: z.object({
     competitor_id: z.int(),

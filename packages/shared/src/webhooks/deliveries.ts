@@ -1,4 +1,4 @@
-/** What became of the events that came in. Inside the caller's transaction, as the tenant. */
+/** Deliveries of inbound webhooks and their outcomes. Inside the caller's transaction, as the tenant. */
 import { z } from 'zod';
 import type { KeyRing } from '../credentials/key-ring.js';
 import type { Queryable } from '../database/database.js';
@@ -17,7 +17,7 @@ export interface WebhookDelivery {
   receivedAt: Date;
   state: WebhookDeliveryState;
   processedAt: Date | null;
-  /** What it led to, in words. */
+  /** Its effects, in words. */
   effect: string | null;
   tasks: { id: string; task: string }[];
   error: string | null;
@@ -104,7 +104,7 @@ export async function webhookDeliveryIds(
 export interface WebhookDeliveryDetail extends WebhookDelivery {
   headers: Record<string, string>;
   body: string;
-  /** What its effects are keyed by. */
+  /** Key of its effects. */
   identity: string;
 }
 

@@ -1,4 +1,4 @@
-/** What can be set for an endpoint: its source's own settings, and tasks that its events are to start. */
+/** Settings of an endpoint: its source's own, and the tasks that its events start. */
 import { z } from 'zod';
 import { TENANT_TASKS } from '../tasks/catalogue.js';
 import { SOURCES, type SourceName } from './sources.js';
@@ -35,7 +35,7 @@ export class WebhookEndpointError extends Error {
   constructor(
     /** `secret`, `settings.signed`, … */
     readonly field: string,
-    /** What is wrong with it. */
+    /** The problem. */
     readonly reason: string,
   ) {
     super(`${field}: ${reason}`);

@@ -29,7 +29,7 @@ export function parseJson<Schema extends z.ZodType>(text: string, schema: Schema
   );
 }
 
-/** What stands at a path such as `data.object.id`; `undefined` where there is nothing that can be written as text. */
+/** The value at a path such as `data.object.id`; `undefined` where there is none that can be written as text. */
 export function textAt(value: unknown, path: string): string | undefined {
   let at = value;
   for (const name of path.split('.')) {

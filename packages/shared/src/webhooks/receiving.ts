@@ -85,7 +85,7 @@ const COMPRESS_FROM = 32_768;
 const MAX_ESCAPED = 6;
 /** Names of an event's fields, and its type. */
 const EVENT_FRAME = 100;
-/** What the payload holds besides the events, at most. */
+/** Largest size of the payload besides the events. */
 const ENVELOPE_BYTES = 8_192;
 /** No bodies of this size unpacked are ever sent: what the API takes is smaller. */
 const MAX_UNPACKED = 64 * 1_048_576;

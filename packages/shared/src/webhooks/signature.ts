@@ -33,7 +33,7 @@ export function sameText(given: string, expected: string): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }
 
-/** Whether one of the signatures fits one of the secrets. All are tried, so the time tells nothing. */
+/** Whether one of the signatures fits one of the secrets. All are tried, so the time reveals nothing. */
 export function anyFits(
   signatures: readonly string[],
   secrets: readonly string[],

@@ -1,4 +1,4 @@
-/** What a sender of webhooks is to us: how its requests are recognised, and which events they carry. */
+/** A sender of webhooks: how its requests are verified, and which events they carry. */
 import type { z } from 'zod';
 
 /** A request as it came: nothing of it may be believed before its signature is checked. */
@@ -11,9 +11,9 @@ export interface WebhookRequest {
   body: Buffer;
 }
 
-/** One thing that happened, out of a request that may tell of many. */
+/** One event of a request that may contain many. */
 export interface WebhookEvent {
-  /** What the sender calls it: an event of the same key is the same event. */
+  /** The sender's key: events with the same key are the same event. */
   key: string;
   /**
    * What its effects are keyed by, where `key` comes from a header that no signature covers: so a captured request that is sent again
@@ -25,7 +25,7 @@ export interface WebhookEvent {
   body: string;
 }
 
-/** `valid`, or why it is not, in words for whoever sets the endpoint up; they give nothing away. */
+/** `valid`, or the reason, in words for the person who sets the endpoint up; they reveal no secret. */
 export type Verdict = 'valid' | { refused: string };
 
 export interface VerifyOptions<Settings> {
@@ -49,7 +49,7 @@ export interface WebhookSource<Settings = unknown> {
   readonly name: string;
   /** Shown where endpoints are made. */
   readonly title: string;
-  /** Who makes the secret: `ours` when the sender lets us choose. */
+  /** Origin of the secret: `ours` when the sender accepts any. */
   readonly secret: 'ours' | 'theirs';
   /** A new secret of ours. */
   newSecret?(): string;

@@ -84,7 +84,7 @@ function boundedKey(key: string): string {
   return key.length <= MAX_KEY ? key : `hash/${digestOf(key)}`;
 }
 
-/** What a sender may make as long as it likes is bounded; keys keep telling events apart. */
+/** Bounds texts whose length the sender chooses; keys stay distinct. */
 function shortened(event: WebhookEvent): WebhookEvent {
   return {
     ...event,

@@ -1,4 +1,4 @@
-/** What counts as one client: an IPv4 address, or the network of an IPv6 address that one subscriber has to itself. */
+/** One client for rate limits: an IPv4 address, or the network of an IPv6 address that one subscriber has to itself. */
 import { isIPv6 } from 'node:net';
 
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;

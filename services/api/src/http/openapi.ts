@@ -90,7 +90,7 @@ export async function useOpenApi(
   });
 }
 
-/** What subscriptions are sent. */
+/** Events that subscriptions receive. */
 function outgoingWebhooks(): Record<string, object> {
   return Object.fromEntries(
     describeEventTypes().map(({ type, description, schema }) => [

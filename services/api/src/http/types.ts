@@ -1,4 +1,4 @@
-/** What routes are made with. */
+/** Types that routes are built with. */
 import type { JobsClient, Schedules, Topology } from '@stratum/jobs';
 import type { Application, Configuration } from '@stratum/shared';
 import type { Principal, Scope } from '@stratum/shared/api-keys';
@@ -24,7 +24,7 @@ export type ApiServer = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** What routes work with. */
+/** Dependencies of routes. */
 export interface ApiResources {
   /** Connected as `stratum_api`. */
   pool: Pool;
@@ -39,7 +39,7 @@ export interface ApiResources {
   registry: Registry;
 }
 
-/** Who may use a route. */
+/** Access to a route. */
 export type Access =
   /** Everybody: the route knows its callers by other means, or has nothing to hide. */
   | 'public'

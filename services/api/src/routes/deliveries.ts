@@ -139,7 +139,7 @@ async function ownSubscription(client: PoolClient, id: string): Promise<Subscrip
   return subscription;
 }
 
-/** What cannot be done to a subscription, as a problem. */
+/** A refused change of a subscription, as a problem. */
 export function subscriptionProblem(error: unknown): never {
   if (error instanceof SubscriptionError) throw new ProblemError('conflict', error.message);
   throw error;

@@ -1,7 +1,7 @@
 /** Whose work a payload is: the key says it, and a payload may not say otherwise. */
 import { ProblemError } from '../http/problem.js';
 
-/** @param field where the payload stands, for the message */
+/** @param field the payload's place in the request, for the message */
 export function ownPayload(payload: unknown, tenantId: number | undefined, field = 'body.payload'): unknown {
   if (tenantId === undefined || typeof payload !== 'object' || payload === null) return payload;
   const named = 'tenant_id' in payload ? payload.tenant_id : undefined;

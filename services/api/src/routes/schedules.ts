@@ -1,5 +1,5 @@
 /**
- * Schedule entries. Names are one space for the whole platform; a tenant's entries stand there under `t<tenant>-<name>`, so that
+ * Schedule entries. Names are unique over the whole platform; a tenant's entries are named `t<tenant>-<name>`, so that
  * tenants neither meet nor see each other's.
  */
 import {

@@ -1,4 +1,4 @@
-/** What machines ask the service itself. */
+/** Routes about the service itself, for machines. */
 import { answersInTime } from '@stratum/shared';
 import { z } from 'zod';
 import type { ApiResources, ApiServer } from '../http/types.js';

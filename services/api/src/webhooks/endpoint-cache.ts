@@ -12,7 +12,7 @@ const STALE_MS = 300_000;
 /** How long a request waits for the database, and how long the next one leaves it alone, in milliseconds. */
 const PATIENCE_MS = 1_000;
 const MAX_ENTRIES = 10_000;
-/** Tokens that are looked up at once: whoever tries many takes no more of the database than this. */
+/** Tokens that are looked up at once: a caller that tries many uses no more of the database than this. */
 const MAX_LOOK_UPS = 32;
 
 interface Entry {

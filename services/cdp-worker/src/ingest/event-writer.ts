@@ -69,7 +69,7 @@ export class EventWriter {
     this.written += stored;
     if (this.written < this.tellAt) return;
     this.tellAt = this.written * TOLD_FACTOR;
-    // What fails here is done by autovacuum, only later.
+    // After a failure autovacuum does the same, only later.
     await this.options.pool.query('SELECT note_customer_data($1)', [this.written]).catch(() => undefined);
   }
 

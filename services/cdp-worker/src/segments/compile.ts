@@ -183,7 +183,7 @@ function eventScope(
   return parts.join(' AND ');
 }
 
-/** Whoever has no such event is in no set, so conditions that hold for none of them are turned around. */
+/** A profile without such an event is in no set, so conditions that hold for none of them are negated. */
 function countCondition(statement: Statement, event: string, condition: SegmentCondition): string {
   const having = (test: string): string =>
     `p.id IN (${eventsOf(statement, event, condition)} GROUP BY e.profile_id HAVING ${test})`;

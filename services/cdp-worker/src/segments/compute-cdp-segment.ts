@@ -1,6 +1,6 @@
 /**
  * `compute_cdp_segment`: one statement finds the members, closes the memberships of profiles that left and opens those of new
- * ones, and writes the events that tell of it. A run that dies leaves the membership as it was; one that is repeated changes nothing.
+ * ones, and writes the events of the change. A run that dies leaves the membership as it was; one that is repeated changes nothing.
  */
 import { TaskError, type HandlerFor } from '@stratum/jobs';
 import { derivedTaskId, ofTick, tickTime, withTenant, computeCdpSegment } from '@stratum/shared';

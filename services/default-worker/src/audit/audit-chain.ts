@@ -18,7 +18,7 @@ export async function appendAuditEvents(
     'INSERT INTO audit_chain (tenant_id, sequence, hash) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING',
     [tenantId, START],
   );
-  // Whoever holds the chain's row writes; another one waits.
+  // The transaction that locks the chain's row writes; others wait.
   const { rows: heads } = await client.query<{ sequence: string; hash: Buffer }>(
     'SELECT sequence, hash FROM audit_chain WHERE tenant_id = $1 FOR UPDATE',
     [tenantId],
@@ -54,7 +54,7 @@ export async function appendAuditEvents(
   return rows.length;
 }
 
-/** As the database will give it back: what is hashed is what is stored. One event that it would not take would hold up all behind it. */
+/** As the database returns it, because the hash is over the stored values. An event that the database refuses would block all later ones. */
 function asStored(event: AuditEvent): AuditEvent {
   const stored = auditEventSchema.parse(JSON.parse(storableJson(event)));
   return { ...stored, occurred_at: new Date(event.occurred_at).toISOString() };

@@ -1,4 +1,4 @@
-/** `publish_cms_post`: claim the post by its state → tell the site → note version, address and state. */
+/** `publish_cms_post`: claim the post by its state → publish it to the site → store version, address and state. */
 import { randomUUID } from 'node:crypto';
 import { TaskError, WorkerShutdownError, type HandlerFor } from '@stratum/jobs';
 import { closeAlert, openCredentials, publishCmsPost, withTenant, type KeyRing } from '@stratum/shared';

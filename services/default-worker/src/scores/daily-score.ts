@@ -45,7 +45,7 @@ const SCALE_FROM = 0.25;
 const MIN_IMPRESSIONS = 1_000;
 const MIN_BASELINE_DAYS = 3;
 const BASELINE_DAYS = 7;
-/** What takes trust from a score, and how much of it. */
+/** Reasons that lower the confidence in a score, with their weights. */
 const TIRED = { frequency: 3, loss: 0.25 } as const;
 const BLURRED = { quality: 0.75, loss: 0.2 } as const;
 const THIN = { conversions: 10, loss: 0.15 } as const;

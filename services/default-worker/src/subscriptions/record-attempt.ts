@@ -65,7 +65,7 @@ export function recordAttempt(
   });
 }
 
-/** Whoever took so long that another task has taken over, or whose subscription is gone, writes nothing. */
+/** A task that was taken over because it took too long, or whose subscription is gone, writes nothing. */
 async function stillOurs(
   client: PoolClient,
   { subscriptionId, eventId, claim, attempt }: ClaimedMessage,

@@ -67,7 +67,7 @@ export function planWhatsappEvent(event: IncomingEvent): Plan {
 function planStatus(event: IncomingEvent): Plan {
   const { status } = parseJson(event.body, statusSchema);
   const state = DELIVERY_STATES.find((known) => known === status.status);
-  // Others tell of things that our messages do not have.
+  // Others report states that the platform's messages do not have.
   if (state === undefined) return NOTHING;
   const [error] = status.errors ?? [];
   const reference = Number(status.biz_opaque_callback_data ?? NaN);

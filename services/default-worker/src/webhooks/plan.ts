@@ -1,4 +1,4 @@
-/** What follows from an event: found out first, without touching anything, and carried out afterwards. */
+/** The effects of an event: planned first, without any change, and carried out afterwards. */
 import type { TaskContract } from '@stratum/jobs';
 import type { KeyRing } from '@stratum/shared';
 import type { SourceName } from '@stratum/shared/webhooks';
@@ -11,7 +11,7 @@ export interface IncomingEvent {
   source: SourceName;
   /** Of the endpoint. */
   settings: Readonly<Record<string, unknown>>;
-  /** What its effects are keyed by. */
+  /** Key of its effects. */
   identity: string;
   type: string;
   body: string;

@@ -1,4 +1,4 @@
-/** What became of a WhatsApp message, as its provider tells: out of order and sometimes twice. */
+/** The delivery state of a WhatsApp message, as its provider reports it: out of order and sometimes twice. */
 import type { Queryable } from '@stratum/shared';
 
 export const DELIVERY_STATES = ['sent', 'delivered', 'read', 'failed'] as const;

@@ -162,7 +162,7 @@ async function keepClaim(client: PoolClient, messageId: number, ms: number): Pro
   );
 }
 
-/** Milliseconds until the number may send again. Whoever asks waits for those before. */
+/** Milliseconds until the number may send again. Callers wait for those before them. */
 async function waitForTurn(
   client: PoolClient,
   { account_id: accountId, per_minute: limit }: MessageRow,

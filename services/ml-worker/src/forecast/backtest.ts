@@ -14,7 +14,7 @@ export interface Backtest {
 }
 
 const MAX_ORIGINS = 8;
-/** So much history must stand before the earliest origin. */
+/** Least history before the earliest origin. */
 const MIN_TRAINING = 3 * SEASON;
 const MAX_TEST_DAYS = 28;
 /** Against the winner's curse: a model has to be better than the naive one by this much. */

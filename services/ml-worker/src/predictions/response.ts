@@ -1,4 +1,4 @@
-/** What other budgets would bring: revenue as a power of spend, with diminishing returns. */
+/** Revenue at other budgets: a power of spend, with diminishing returns. */
 
 export interface CampaignDays {
   campaignId: number;

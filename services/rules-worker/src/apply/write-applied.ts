@@ -12,7 +12,7 @@ export interface AppliedAction {
   campaign: { name: string; externalId: string; platform: string; currency: string };
 }
 
-/** Inside the caller's transaction, as the tenant. Whoever's claim has been taken over writes nothing. */
+/** Inside the caller's transaction, as the tenant. A task whose claim has been taken over writes nothing. */
 export async function writeApplied(client: PoolClient, action: AppliedAction, at: Date): Promise<void> {
   const { rowCount } = await client.query(
     `UPDATE platform_action SET state = 'applied', applied_at = $3, error = NULL WHERE id = $1 AND claim = $2`,

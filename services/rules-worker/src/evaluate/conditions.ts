@@ -18,7 +18,7 @@ type Truth = boolean | null;
 
 const DAY_MS = 86_400_000;
 
-/** All conditions are looked at, so that the log can tell what each saw. */
+/** Evaluates all conditions, so that the log can show the value of each. */
 export function evaluateTree(
   tree: RuleTree,
   campaign: Campaign,

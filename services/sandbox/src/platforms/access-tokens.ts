@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SANDBOX_CREDENTIALS } from './adapter.js';
 
-/** What buys an access token, as a user enters it. */
+/** Credentials that are exchanged for an access token, as a user enters them. */
 export const OAUTH_CREDENTIALS = {
   clientId: SANDBOX_CREDENTIALS.clientId,
   clientSecret: SANDBOX_CREDENTIALS.clientSecret,

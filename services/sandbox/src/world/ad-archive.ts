@@ -24,7 +24,7 @@ const SUBJECTS = [
 ] as const;
 const CLAIMS = ['Now 20 % off', 'New this week', 'Free returns', 'Last sizes', 'Made to last'] as const;
 
-/** What runs on a day. */
+/** The ads that run on a day. */
 export function activeAds(pageId: string, today: string): ArchiveAd[] {
   const now = Math.floor(daysBetween(EPOCH, today) / EVERY_DAYS);
   const first = now - Math.ceil(LONGEST_DAYS / EVERY_DAYS);

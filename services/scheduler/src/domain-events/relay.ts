@@ -1,6 +1,6 @@
 /**
  * Publishes the events that services have written into `domain_event`: after the transaction that makes it true, at least once, and once for
- * whoever reads the stream, because an event's id is its de-duplication key.
+ * its readers, because an event's id is its deduplication key.
  */
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';

@@ -37,7 +37,7 @@ export async function ensureDomainEventStream(
     num_replicas: configuration.STRATUM_REPLICAS,
     max_age: KEPT_NS,
     max_bytes: configuration.DOMAIN_EVENTS_MAX_BYTES,
-    // What is read has been acted on, and stays for whoever wants to look: the oldest can go.
+    // Events that were read have been processed and are kept for inspection: the oldest may be dropped.
     discard: DiscardPolicy.Old,
     duplicate_window: DUPLICATE_WINDOW_NS,
   };

@@ -1,4 +1,4 @@
-/** How long rows are kept. What is not listed here is kept for ever. */
+/** Retention periods of rows. Rows that are not listed here are kept for ever. */
 import type { Configuration } from '@stratum/shared';
 
 export const RETENTION_SETTINGS = [

@@ -1,4 +1,4 @@
-/** What the dispatcher and its parts are given. */
+/** Options of the dispatcher and its parts. */
 import type { JobsClient } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';

@@ -1,6 +1,6 @@
 /**
  * Reads the stream of domain events through a durable consumer: for each subscription that wants an event a message is stored and a task
- * made, then the event is acknowledged. Whoever dies in between does it again without harm: the message is there already, and the id of
+ * made, then the event is acknowledged. A process that dies in between repeats it without harm: the message is there already, and the id of
  * its task comes from it.
  */
 import {
@@ -67,7 +67,7 @@ export class EventReader {
     await this.working;
   }
 
-  /** What arrives while one batch is dealt with becomes the next one: the more there is, the fewer statements it takes. */
+  /** Events that arrive while one batch is processed become the next one: the more there is, the fewer statements it takes. */
   private async work(): Promise<void> {
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, BATCH);

@@ -24,11 +24,7 @@ export const genericSettings = z
     signature_header: header.default('x-signature'),
     algorithm: z.enum(['sha1', 'sha256', 'sha512']).default('sha256'),
     encoding: z.enum(['hex', 'base64']).default('hex'),
-    prefix: z
-      .string()
-      .max(50)
-      .default('')
-      .describe('What stands before the signature, for example `sha256=`.'),
+    prefix: z.string().max(50).default('').describe('Text before the signature, for example `sha256=`.'),
     signed: z
       .string()
       .max(200)
@@ -36,7 +32,7 @@ export const genericSettings = z
       .describe('What is signed: text with {body}, {timestamp}, {id}. For example `{timestamp}.{body}`.'),
     timestamp_header: header
       .optional()
-      .describe('Seconds since 1970. Without it an old request cannot be told from a new one.'),
+      .describe('Seconds since 1970. Without it an old request cannot be distinguished from a new one.'),
     tolerance_seconds: z.int().min(1).max(86_400).default(300),
     id_header: header
       .optional()

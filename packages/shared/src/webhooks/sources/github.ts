@@ -1,4 +1,4 @@
-/** GitHub. Only the body is signed; event and id stand in headers, so effects are keyed by the body. */
+/** GitHub. Only the body is signed; event and id are in headers, so effects are keyed by the body. */
 import { z } from 'zod';
 import { textOf } from '../json.js';
 import { digestOf, headerOf, newHexSecret } from '../signature.js';

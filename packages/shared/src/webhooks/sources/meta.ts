@@ -63,7 +63,7 @@ const metaEnvelope = z.object({
 function metaEvents(request: WebhookRequest): WebhookEvent[] {
   const { object, entry } = parseJson(textOf(request), metaEnvelope);
   return entry.flatMap(({ changes, ...rest }) => {
-    // What is told in another way than by changes (a page's messages, for example) is one event.
+    // An entry without changes (a page's messages, for example) is one event.
     const parts = changes ?? [undefined];
     return parts.map((change) => {
       const body = JSON.stringify({ object, entry: rest, ...(change === undefined ? {} : { change }) });

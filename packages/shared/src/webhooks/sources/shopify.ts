@@ -1,5 +1,5 @@
 /**
- * Shopify: orders, refunds, customers. Only the body is signed; topic, id and time stand in headers that are not, so effects are keyed by
+ * Shopify: orders, refunds, customers. Only the body is signed; topic, id and time are in headers that are not, so effects are keyed by
  * the body. Newer subscriptions name the same headers without `X-`.
  */
 import { z } from 'zod';
@@ -39,7 +39,7 @@ export const shopify: WebhookSource<z.output<typeof settings>> = {
     const digest = digestOf(request.body);
     const id = shopifyHeader(request, 'event-id') ?? shopifyHeader(request, 'webhook-id') ?? digest;
     const type = shopifyHeader(request, 'topic') ?? 'unknown';
-    // One action of a merchant can be told under several topics.
+    // One action of a merchant can arrive under several topics.
     return [{ key: `${type}/${id}`, identity: digest, type, body: textOf(request) }];
   },
 };

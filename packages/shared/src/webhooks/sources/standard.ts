@@ -12,7 +12,7 @@ const PUBLIC = 'whpk_';
 const MIN_KEY_BYTES = 24;
 const MAX_KEY_BYTES = 64;
 const PUBLIC_KEY_BYTES = 32;
-/** What stands before the 32 bytes of an ed25519 key in its DER form. */
+/** Bytes before the 32 of an ed25519 key in its DER form. */
 const ED25519_DER = Buffer.from('302a300506032b6570032100', 'hex');
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const MAX_SIGNATURES = 10;

@@ -1,4 +1,4 @@
-/** TikTok for Developers. Its events have no ids: the whole body stands for one. */
+/** TikTok for Developers. Its events have no ids: the hash of the body identifies one. */
 import { z } from 'zod';
 import { parseJson, textOf } from '../json.js';
 import {

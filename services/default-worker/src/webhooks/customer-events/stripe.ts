@@ -43,7 +43,7 @@ type AmountOf = (
   object: StripeObject,
   previous: StripeData['previous_attributes'],
 ) => number | null | undefined;
-/** What customers buy is revenue once: at the check-out, never again at the payment or the invoice behind it. */
+/** A purchase is revenue once: at the checkout, never again at the payment or the invoice behind it. */
 const TYPES: Readonly<Record<string, { name: string; amount: AmountOf; revenue?: true }>> = {
   'checkout.session.completed': {
     name: 'Order Completed',
