@@ -24,8 +24,8 @@ import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
 import { storedSubject } from '../broker/stream-access.js';
 import { readJson } from '../values/read-json.js';
+import { timer } from '../values/bounds.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
-import { wholeNumber } from '../worker/worker-config.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { StreamConsumer } from '../broker/pull/stream-consumer.js';
 import { BackgroundLoop } from './background-loop.js';
@@ -104,7 +104,7 @@ class AdvisoryReaper implements Reaper {
         await exhausted.search(signal);
         return undefined;
       },
-      everyMs: wholeNumber('searchEveryMs', options.searchEveryMs ?? DEFAULT_SEARCH_EVERY_MS),
+      everyMs: timer.require('searchEveryMs', options.searchEveryMs ?? DEFAULT_SEARCH_EVERY_MS),
       onFailure: (error) =>
         this.logger.warn({ err: error }, 'the search for lost tasks failed; trying again later'),
     });
