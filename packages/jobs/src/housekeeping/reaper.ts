@@ -104,7 +104,9 @@ class AdvisoryReaper implements Reaper {
         await exhausted.search(signal);
         return undefined;
       },
-      everyMs: timer.require('searchEveryMs', options.searchEveryMs ?? DEFAULT_SEARCH_EVERY_MS),
+      everyMs: timer
+        .within({ min: 1 })
+        .require('searchEveryMs', options.searchEveryMs ?? DEFAULT_SEARCH_EVERY_MS),
       onFailure: (error) =>
         this.logger.warn({ err: error }, 'the search for lost tasks failed; trying again later'),
     });
