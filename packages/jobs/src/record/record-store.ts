@@ -79,6 +79,16 @@ export class RecordStore {
       slot.sequence = await this.bucket.put(record.id, body, { expected: slot.sequence, ttlMs });
       if (slot.sequence !== undefined) return undefined;
     }
+    return this.overwrite(slot, record, body, ttlMs);
+  }
+
+  /** For a record whose predecessor is unknown. Apart from `write`, whose usual case needs no closure. */
+  private async overwrite(
+    slot: RecordSlot,
+    record: TaskRecord,
+    body: string,
+    ttlMs: number | undefined,
+  ): Promise<StoredRecord | undefined> {
     let kept: StoredRecord | undefined;
     let own: number | undefined;
     const written = await this.bucket.change(record.id, (value) => {

@@ -140,7 +140,11 @@ async function attemptOnce(
     {
       names: namesFor(),
       registry: new Map([[handler.contract.name, handler]]),
-      recovery: { earlierOutcome: async () => undefined, removeReplayed: async () => undefined },
+      recovery: {
+        mayHaveOutcome: () => false,
+        earlierOutcome: async () => undefined,
+        removeReplayed: async () => undefined,
+      },
       producer: recordingProducer(run, previous),
       defaults: { ...TASK_DEFAULTS, ...defaults },
     },

@@ -29,7 +29,7 @@ import type { TaskHandler } from './registry.js';
 export interface ExecutionParts {
   names: Names;
   registry: ReadonlyMap<string, TaskHandler>;
-  recovery: Pick<Recovery, 'earlierOutcome' | 'removeReplayed'>;
+  recovery: Pick<Recovery, 'mayHaveOutcome' | 'earlierOutcome' | 'removeReplayed'>;
   producer: Producer;
   defaults: TaskDefaults;
 }
@@ -92,8 +92,12 @@ export class Execution {
     if (isUnasked || resultExpiresMs !== undefined)
       this.attempt.retain({ ignoreResult: isUnasked, expiresMs: resultExpiresMs });
     if (headers.expires !== undefined && headers.expires.getTime() <= Date.now()) return { kind: 'expired' };
-    const earlier = await this.parts.recovery.earlierOutcome(this.attempt);
-    if (earlier !== undefined) return earlier;
+    // On the hot path an await costs more than the question whether it is needed.
+    const { recovery } = this.parts;
+    if (recovery.mayHaveOutcome(delivery)) {
+      const earlier = await recovery.earlierOutcome(this.attempt);
+      if (earlier !== undefined) return earlier;
+    }
     let prepared: PreparedRun;
     try {
       requireOwnSchedule(this.parts.names, delivery);
@@ -101,7 +105,7 @@ export class Execution {
     } catch (error) {
       return { kind: 'dead', reason: 'invalid_payload', error };
     }
-    await this.parts.recovery.removeReplayed(delivery);
+    if (headers.replayOf !== undefined) await recovery.removeReplayed(delivery);
     return this.runWithin(handler.contract, prepared);
   }
 

@@ -27,12 +27,16 @@ export interface RecoveryOptions {
 export class Recovery {
   constructor(private readonly options: RecoveryOptions) {}
 
-  /** The outcome that this attempt already has; `undefined` if it must run. */
+  /** `false` for a task that nobody can have run before. */
+  mayHaveOutcome({ message, headers }: Delivery): boolean {
+    return message.deliveries > 1 || !headers.freshId || headers.workflow !== undefined;
+  }
+
+  /** The outcome that an attempt that may have one already has; `undefined` if it must run. */
   async earlierOutcome(attempt: Attempt): Promise<Outcome | undefined> {
     const { delivery, slot } = attempt;
     const redelivered = delivery.message.deliveries > 1;
-    const { freshId, workflow, replayOf } = delivery.headers;
-    if (!redelivered && freshId && workflow === undefined) return undefined;
+    const { workflow, replayOf } = delivery.headers;
     const { records, workflows } = this.options;
     try {
       const { id } = delivery.subject;

@@ -44,7 +44,7 @@ export class Settler {
   }
 
   /** Rejects if the outcome cannot be made durable. The message then stays unacknowledged and is delivered again. */
-  async settle(attempt: Attempt, outcome: Outcome): Promise<void> {
+  settle(attempt: Attempt, outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case 'succeeded':
         return this.succeed(attempt, outcome.result);
@@ -53,13 +53,9 @@ export class Settler {
       case 'dead':
         return this.deadLetter(attempt, outcome.reason, outcome.error);
       case 'expired':
-        attempt.logger.warn('task expired before it started');
-        await this.close(attempt, endedRecord(attempt, 'EXPIRED'));
-        return;
+        return this.endUnrun(attempt, 'EXPIRED', 'task expired before it started');
       case 'revoked':
-        attempt.logger.warn('task revoked');
-        await this.close(attempt, endedRecord(attempt, 'REVOKED'));
-        return;
+        return this.endUnrun(attempt, 'REVOKED', 'task revoked');
       case 'already_settled':
         return this.skip(attempt, outcome.duplicate);
       case 'already_dead_lettered':
@@ -85,6 +81,11 @@ export class Settler {
         await this.deadLetter(attempt, 'not_retryable', error);
       } else throw error;
     }
+  }
+
+  private async endUnrun(attempt: Attempt, state: 'EXPIRED' | 'REVOKED', message: string): Promise<void> {
+    attempt.logger.warn(message);
+    await this.close(attempt, endedRecord(attempt, state));
   }
 
   private async retry(attempt: Attempt, error: unknown, delayMs: number): Promise<void> {
