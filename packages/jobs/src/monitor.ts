@@ -5,7 +5,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { controlOf, type Control } from './client/control.js';
 import { readQueueDepths, type QueueDepth } from './client/queue-depth.js';
-import { brokerResources } from './resources/broker-resources.js';
+import { BrokerResources } from './resources/broker-resources.js';
 import { ScheduleBucket } from './schedule/bucket.js';
 import { readSchedulers, type SchedulersView } from './schedule/schedulers.js';
 import type { Topology } from './topology/define.js';
@@ -33,13 +33,13 @@ export function openMonitor({
   connection: NatsConnection;
   topology: Topology;
 }): Monitor {
-  const resources = brokerResources(connection, topology);
+  const resources = new BrokerResources({ connection, topology });
   const control = controlOf(resources);
   const bucket = new ScheduleBucket(resources);
   return {
     queues: () => readQueueDepths(resources),
     workers: () => control.workers(),
     schedulers: () => readSchedulers(bucket),
-    close: () => resources.publisher.close(),
+    close: () => resources.close(),
   };
 }

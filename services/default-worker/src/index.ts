@@ -1,5 +1,5 @@
 export { appendAuditEvents, findBrokenLink } from './audit/audit-chain.js';
-export { applyDeliveryState, type DeliveryState } from './whatsapp/delivery-state.js';
+export { applyDeliveryState, type WhatsAppState } from './whatsapp/delivery-state.js';
 export { createDefaultHandlers, defaultService } from './handlers.js';
 export type { DefaultDependencies } from './dependencies.js';
 export type { DeliveryOptions } from './subscriptions/delivery-options.js';

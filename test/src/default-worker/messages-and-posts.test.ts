@@ -1,6 +1,6 @@
 /** Messages that are sent once and posts that are published once, whatever dies on the way. */
 import { createHash } from 'node:crypto';
-import { applyDeliveryState, createDefaultHandlers, type DeliveryState } from '@stratum/default-worker';
+import { applyDeliveryState, createDefaultHandlers, type WhatsAppState } from '@stratum/default-worker';
 import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { runTask, type TaskRun } from '@stratum/jobs/testing';
 import { SANDBOX_CREDENTIALS, startSandbox, WORDPRESS_USER, type Sandbox } from '@stratum/sandbox';
@@ -363,7 +363,7 @@ describe('a WhatsApp message', () => {
     const ranks: Record<string, number> = { accepted: 0, sent: 1, delivered: 2, read: 3 };
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.constantFrom<DeliveryState>('sent', 'delivered', 'read'), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.constantFrom<WhatsAppState>('sent', 'delivered', 'read'), { minLength: 1, maxLength: 6 }),
         async (reports) => {
           await query('DELETE FROM whatsapp_message');
           const id = await outbox.addMessage(contact, { state: 'accepted' });

@@ -62,6 +62,39 @@ test('call throws a failed task’s record, and times out without ending the tas
   await expect(given).rejects.toThrow('left');
 });
 
+test('a handler returns literals of its contract as they are', () => {
+  const base = { name: 'literal', queue: 'work', input: z.object({ n: z.int() }) };
+  const record = defineTask({
+    ...base,
+    output: z.object({
+      state: z.enum(['a', 'b']),
+      pair: z.tuple([z.string(), z.int()]),
+      parts: z.array(z.object({ kind: z.literal('part') })),
+    }),
+  });
+  handleTask(record, ({ n }) => ({
+    state: n > 1 ? 'a' : 'b',
+    pair: ['n', n],
+    parts: [1, 2].map(() => ({ kind: 'part' })),
+  }));
+  const word = defineTask({ ...base, output: z.enum(['a', 'b']) });
+  handleTask(word, async ({ n }) => {
+    if (n > 1) return 'a';
+    return 'b';
+  });
+  const union = defineTask({
+    ...base,
+    output: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('number'), n: z.int() }),
+      z.object({ kind: z.literal('none') }),
+    ]),
+  });
+  const handler = handleTask(union, async ({ n }) => (n > 1 ? { kind: 'number', n } : { kind: 'none' }));
+  expect(handler.contract.name).toBe('literal');
+  // @ts-expect-error -- a word that the contract does not have
+  handleTask(word, () => 'c');
+});
+
 test('a task that keeps no result is not waited for', async () => {
   const { client } = await openJobs();
   const silent = defineTask({

@@ -129,7 +129,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'the recorder of metrics throws': {
     worker: {
-      metrics: { started: fail, finished: fail, buried: fail, ticks: fail, confirmed: fail },
+      metrics: { started: fail, finished: fail, deadLettered: fail, ticks: fail, confirmed: fail },
     },
     state: 'SUCCESS',
   },
@@ -138,7 +138,7 @@ const CASES: Readonly<Record<string, Case>> = {
       metrics: {
         started: untyped(failLater),
         finished: untyped(failLater),
-        buried: untyped(failLater),
+        deadLettered: untyped(failLater),
         ticks: untyped(failLater),
         confirmed: untyped(failLater),
       },

@@ -6,7 +6,7 @@ import {
   listDeliveries,
   parseEventId,
   replayDelivery,
-  type Delivery,
+  type OutboundDelivery,
   type MessageState,
 } from '@stratum/shared/subscriptions';
 import type { TaskRecord } from '@stratum/jobs';
@@ -92,12 +92,12 @@ export async function replay(id: string, event: string, { tenant, json }: Tenant
     );
 }
 
-function lastResponse({ attempts: [last] }: Delivery): string {
+function lastResponse({ attempts: [last] }: OutboundDelivery): string {
   if (last === undefined) return 'no attempt yet';
   return last.error ?? `HTTP ${last.status_code} in ${last.duration_ms} ms`;
 }
 
-function toJson(delivery: Delivery): Record<string, unknown> {
+function toJson(delivery: OutboundDelivery): Record<string, unknown> {
   return {
     event_id: formatEventId(delivery.eventId),
     type: delivery.type,

@@ -4,8 +4,8 @@ import {
   findWebhookEndpoint,
   listWebhookDeliveries,
   webhookDeliveryIds,
-  type WebhookDelivery,
-  type WebhookDeliveryState,
+  type InboundDelivery,
+  type InboundDeliveryState,
 } from '@stratum/shared/webhooks';
 import { ago, flexible, printJson, printTable } from '../output.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
@@ -14,7 +14,7 @@ import { subject, unknownEndpoint } from './webhook-endpoints.js';
 const MAX_REPLAYS = 10_000;
 
 interface FilterOptions extends TenantOptions {
-  state?: WebhookDeliveryState;
+  state?: InboundDeliveryState;
   type?: string;
 }
 
@@ -80,7 +80,7 @@ function unknownDelivery(id: number, tenant: number): Error {
   return new Error(`Tenant ${tenant} has no delivery ${id}.`);
 }
 
-function printDeliveries(deliveries: readonly WebhookDelivery[]): void {
+function printDeliveries(deliveries: readonly InboundDelivery[]): void {
   printTable(
     ['number', 'received', 'type', 'state', flexible('result'), 'replays'],
     deliveries.map((delivery) => [

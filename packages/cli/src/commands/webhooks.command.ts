@@ -16,7 +16,7 @@ const filter: readonly OptionDeclaration[] = [
   {
     flags: '--state <state>',
     description: 'only deliveries in this state',
-    choices: async () => (await import('@stratum/shared/webhooks')).DELIVERY_STATES,
+    choices: async () => (await import('@stratum/shared/webhooks')).INBOUND_DELIVERY_STATES,
   },
   { flags: '--type <type>', description: 'only deliveries of this event type' },
 ];

@@ -93,7 +93,7 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
   };
   operations['tell_result'] = sends('results', 'Tells the record of a task.');
   operations['tell_event'] = sends('events', 'Tells a state change.');
-  operations['bury'] = sends('dead_letters', 'Keeps a task that failed for good.');
+  operations['deadLetter'] = sends('dead_letters', 'Keeps a task that failed for good.');
   operations['answer_result'] = {
     ...receives('await', "Answers a question for a tenant's result."),
     reply: { channel: { $ref: '#/channels/answer' } },

@@ -40,7 +40,7 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
 const DEAD_HEADERS: Described<typeof DeadHeader> = {
   [DeadHeader.Reason]: { type: 'string', enum: [...DEAD_REASONS], description: 'Why it failed for good.' },
   [DeadHeader.Error]: text("The error's type and message, in one line."),
-  [DeadHeader.At]: time('When it was buried.'),
+  [DeadHeader.At]: time('When it was dead-lettered.'),
   [DeadHeader.Attempts]: count('How often it was tried.'),
   [DeadHeader.Worker]: text('The worker of the last attempt; absent when no worker reported it.'),
   [DeadHeader.Subject]: text('The subject to publish it on again.'),

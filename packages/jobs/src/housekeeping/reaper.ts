@@ -161,7 +161,7 @@ class AdvisoryReaper implements Reaper {
     }
     if (lost?.isOwn === true) {
       this.resources.events.emit(lost.record);
-      this.resources.metrics?.buried(subject.queue, subject.task, 'worker_lost');
+      this.resources.metrics?.deadLettered(subject.queue, subject.task, 'worker_lost');
       this.logger.error(
         { ...subject, deliveries },
         'task lost its workers too often and is now a dead letter',

@@ -1,18 +1,35 @@
 /** What views of a running system share: the part of the resources that needs neither records nor workflows, so that they load fast. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
+import { outboxOf } from '../broker/outbox.js';
 import { StreamAccess } from '../broker/stream-access.js';
 import type { Topology } from '../topology/define.js';
-import type { Resources } from './resources.js';
+import type { Names } from '../wire/names.js';
 
-export type BrokerResources = Pick<Resources, 'connection' | 'topology' | 'names' | 'publisher' | 'streams'>;
+export interface BrokerResourcesOptions {
+  connection: NatsConnection;
+  topology: Topology;
+  publishing?: AckMultiplexerOptions | undefined;
+}
 
-export function brokerResources(connection: NatsConnection, topology: Topology): BrokerResources {
-  return {
-    connection,
-    topology,
-    names: topology.names,
-    publisher: new AckMultiplexer(connection),
-    streams: new StreamAccess(connection),
-  };
+export class BrokerResources {
+  readonly connection: NatsConnection;
+  readonly topology: Topology;
+  readonly names: Names;
+  readonly publisher: AckMultiplexer;
+  readonly streams: StreamAccess;
+
+  constructor({ connection, topology, publishing }: BrokerResourcesOptions) {
+    this.connection = connection;
+    this.topology = topology;
+    this.names = topology.names;
+    this.publisher = new AckMultiplexer(connection, publishing);
+    this.streams = new StreamAccess(connection);
+  }
+
+  /** Waits for what is being stored, then stops. The connection stays open: it is the caller's. Idempotent. */
+  async close(): Promise<void> {
+    await this.publisher.close();
+    outboxOf(this.connection).flush();
+  }
 }

@@ -2,10 +2,8 @@
  * What the parts of a client, worker, scheduler or housekeeper share over its connection. Each is built here, once, and handed on; nothing
  * else builds one.
  */
-import type { NatsConnection } from '@nats-io/nats-core';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import { outboxOf } from '../broker/outbox.js';
-import { StreamAccess } from '../broker/stream-access.js';
 import { DeadLettering } from '../record/dead-lettering.js';
 import { EVENT_WINDOW, EventPublisher } from '../record/event-publisher.js';
 import { TaskLookup } from '../record/lookup.js';
@@ -16,15 +14,11 @@ import { guardedLogger } from '../telemetry/guarded-logger.js';
 import { guardedMetrics } from '../telemetry/guarded-metrics.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
-import type { Topology } from '../topology/define.js';
 import { count, timer } from '../values/bounds.js';
-import type { Names } from '../wire/names.js';
 import { WorkflowEngine } from '../workflow/engine.js';
+import { BrokerResources, type BrokerResourcesOptions } from './broker-resources.js';
 
-export interface ResourcesOptions {
-  connection: NatsConnection;
-  topology: Topology;
-  publishing?: AckMultiplexerOptions | undefined;
+export interface ResourcesOptions extends BrokerResourcesOptions {
   /** Told how long each confirmation took. */
   metrics?: MetricsRecorder | undefined;
   /** Largest record of a task that is stored, in bytes. Default: what the server takes. */
@@ -44,12 +38,7 @@ function requirePublishing(options: AckMultiplexerOptions = {}): AckMultiplexerO
   return options;
 }
 
-export class Resources {
-  readonly connection: NatsConnection;
-  readonly topology: Topology;
-  readonly names: Names;
-  readonly publisher: AckMultiplexer;
-  readonly streams: StreamAccess;
+export class Resources extends BrokerResources {
   readonly records: RecordStore;
   readonly letters: DeadLettering;
   readonly messages: OtherMessages;
@@ -60,30 +49,32 @@ export class Resources {
   private readonly logger: Logger;
   private eventPublisher: EventPublisher | undefined;
 
-  constructor({ connection, topology, publishing, metrics, maxRecordBytes, logger }: ResourcesOptions) {
-    const { names } = topology;
-    this.connection = connection;
-    this.topology = topology;
-    this.names = names;
-    this.logger = guardedLogger(logger);
-    this.metrics = guardedMetrics(metrics, this.logger);
-    const publisher = new AckMultiplexer(connection, {
-      ...requirePublishing(publishing),
-      ...(this.metrics === undefined
-        ? {}
-        : { onConfirmed: (milliseconds) => this.metrics?.confirmed(milliseconds) }),
+  constructor({
+    metrics: unguarded,
+    maxRecordBytes,
+    logger: given,
+    publishing,
+    ...broker
+  }: ResourcesOptions) {
+    const logger = guardedLogger(given);
+    const metrics = guardedMetrics(unguarded, logger);
+    super({
+      ...broker,
+      publishing: {
+        ...requirePublishing(publishing),
+        ...(metrics === undefined
+          ? {}
+          : { onConfirmed: (milliseconds: number) => metrics.confirmed(milliseconds) }),
+      },
     });
-    const streams = new StreamAccess(connection);
-    const lookup = new TaskLookup(connection, topology, streams);
-    const records = new RecordStore(publisher, streams, names, () =>
+    const { connection, topology, names, publisher, streams } = this;
+    this.logger = logger;
+    this.metrics = metrics;
+    this.lookup = new TaskLookup(connection, topology, streams);
+    this.records = new RecordStore(publisher, streams, names, () =>
       maxRecordBytes === undefined ? Infinity : this.withinServerLimit(maxRecordBytes),
     );
-    const letters = new DeadLettering(publisher, streams, names, () => this.maxBodyBytes);
-    this.publisher = publisher;
-    this.streams = streams;
-    this.lookup = lookup;
-    this.records = records;
-    this.letters = letters;
+    this.letters = new DeadLettering(publisher, streams, names, () => this.maxBodyBytes);
     this.messages = new OtherMessages(streams, names);
     this.locks = new UniqueLocks(streams, names, publisher);
     this.workflows = new WorkflowEngine({
@@ -91,11 +82,11 @@ export class Resources {
       topology,
       publisher,
       streams,
-      lookup,
-      records,
-      letters,
+      lookup: this.lookup,
+      records: this.records,
+      letters: this.letters,
       maxPayloadBytes: () => this.maxPayloadBytes,
-      logger: this.logger,
+      logger,
     });
   }
 
@@ -122,8 +113,8 @@ export class Resources {
   }
 
   /** Waits for what is being stored, then stops. The connection stays open: it is the caller's. Idempotent. */
-  async close(): Promise<void> {
-    await Promise.all([this.eventPublisher?.close(), this.publisher.close()]);
+  override async close(): Promise<void> {
+    await Promise.all([this.eventPublisher?.close(), super.close()]);
     outboxOf(this.connection).flush();
   }
 

@@ -12,7 +12,7 @@ export function guardedMetrics(
   return {
     started: (...facts) => contain(() => metrics.started(...facts), report),
     finished: (record) => contain(() => metrics.finished(record), report),
-    buried: (...facts) => contain(() => metrics.buried(...facts), report),
+    deadLettered: (...facts) => contain(() => metrics.deadLettered(...facts), report),
     ticks: (...facts) => contain(() => metrics.ticks(...facts), report),
     confirmed: (milliseconds) => contain(() => metrics.confirmed(milliseconds), report),
   };

@@ -11,7 +11,7 @@ export interface MetricsRecorder {
   /** An attempt has ended, in the state of its record. */
   finished(record: TaskRecord): void;
   /** A task has become a dead letter. */
-  buried(queue: string, task: string, reason: DeadReason): void;
+  deadLettered(queue: string, task: string, reason: DeadReason): void;
   /** Ticks of a schedule with the same outcome: `fired`, `missed_down`, `missed_overlap`. */
   ticks(outcome: string, count: number): void;
   /** JetStream has confirmed a message, after this many milliseconds. */

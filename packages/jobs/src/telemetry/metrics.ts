@@ -93,7 +93,7 @@ export class JobsMetrics implements MetricsRecorder {
     this.run.observe(labels, (runtime ?? 0) / 1000);
   }
 
-  buried(queue: string, task: string, reason: DeadReason): void {
+  deadLettered(queue: string, task: string, reason: DeadReason): void {
     this.dead.inc({ queue, task, reason });
   }
 

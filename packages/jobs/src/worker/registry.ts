@@ -26,10 +26,10 @@ export interface TaskHandler {
   readonly close?: () => Promise<void>;
 }
 
-/** Binds a handler to a contract. */
-export function handleTask<Input extends z.ZodType, Output extends z.ZodType>(
-  contract: TaskContract<Input, Output>,
-  handler: Handler<Input, Output>,
+/** Binds a handler to a contract. The contract alone decides the types: a handler returns literals as they are, without `as const`. */
+export function handleTask<Contract extends TaskContract>(
+  contract: Contract,
+  handler: HandlerFor<Contract>,
 ): TaskHandler {
   return Object.freeze({
     contract,

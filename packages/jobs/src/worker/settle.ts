@@ -141,7 +141,7 @@ export class Settler {
     const kept = await this.close(attempt, record);
     // Another worker has just ended the task.
     if (kept !== undefined) return this.resources.letters.withdraw(sequence, record, kept);
-    this.resources.metrics?.buried(subject.queue, subject.task, reason);
+    this.resources.metrics?.deadLettered(subject.queue, subject.task, reason);
     attempt.logger.error({ err: error, reason }, 'task failed for good and is now a dead letter');
   }
 

@@ -16,7 +16,7 @@ export interface DeliveryAttempt {
   response: string | null;
 }
 
-export interface Delivery {
+export interface OutboundDelivery {
   eventId: number;
   type: string;
   occurredAt: Date;
@@ -46,7 +46,7 @@ export async function listDeliveries(
   client: Queryable,
   subscriptionId: string,
   { limit, before, state }: { limit: number; before?: number; state?: MessageState },
-): Promise<{ deliveries: Delivery[]; next: number | undefined }> {
+): Promise<{ deliveries: OutboundDelivery[]; next: number | undefined }> {
   const { rows } = await client.query<DeliveryRow>(
     `SELECT m.event_id, e.type, e.occurred_at, m.state, m.created_at, m.next_attempt_at, m.finished_at,
        coalesce(tried.attempts, '[]') AS attempts

@@ -7,7 +7,7 @@ export {
   MAX_REPLAYED,
   replayDelivery,
   replayMissed,
-  type Delivery,
+  type OutboundDelivery,
   type DeliveryAttempt,
   type MessageState,
 } from './deliveries.js';

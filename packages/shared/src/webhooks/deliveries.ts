@@ -4,18 +4,18 @@ import type { KeyRing } from '../credentials/key-ring.js';
 import type { Queryable } from '../database/database.js';
 import { openBody } from './sealing.js';
 
-export const DELIVERY_STATES = ['received', 'processed', 'ignored', 'failed'] as const;
-export type WebhookDeliveryState = (typeof DELIVERY_STATES)[number];
+export const INBOUND_DELIVERY_STATES = ['received', 'processed', 'ignored', 'failed'] as const;
+export type InboundDeliveryState = (typeof INBOUND_DELIVERY_STATES)[number];
 
 const tasksSchema = z.array(z.object({ id: z.string(), task: z.string() }));
 
-export interface WebhookDelivery {
+export interface InboundDelivery {
   id: number;
   endpointId: string;
   dedupKey: string;
   type: string;
   receivedAt: Date;
-  state: WebhookDeliveryState;
+  state: InboundDeliveryState;
   processedAt: Date | null;
   /** Its effects, in words. */
   effect: string | null;
@@ -43,14 +43,14 @@ interface DeliveryRow {
 const COLUMNS =
   'id, endpoint_id, dedup_key, type, received_at, state, processed_at, effect, tasks, error, replays, last_replayed_at';
 
-function toDelivery(row: DeliveryRow): WebhookDelivery {
+function toDelivery(row: DeliveryRow): InboundDelivery {
   return {
     id: Number(row.id),
     endpointId: row.endpoint_id,
     dedupKey: row.dedup_key,
     type: row.type,
     receivedAt: row.received_at,
-    state: z.enum(DELIVERY_STATES).parse(row.state),
+    state: z.enum(INBOUND_DELIVERY_STATES).parse(row.state),
     processedAt: row.processed_at,
     effect: row.effect,
     tasks: tasksSchema.parse(row.tasks),
@@ -61,7 +61,7 @@ function toDelivery(row: DeliveryRow): WebhookDelivery {
 }
 
 export interface DeliveryFilter {
-  state?: WebhookDeliveryState | undefined;
+  state?: InboundDeliveryState | undefined;
   type?: string | undefined;
   since?: Date | undefined;
   until?: Date | undefined;
@@ -79,7 +79,7 @@ export async function listWebhookDeliveries(
   client: Queryable,
   endpointId: string,
   { limit, before, ...filter }: DeliveryFilter & { limit: number; before?: number | undefined },
-): Promise<WebhookDelivery[]> {
+): Promise<InboundDelivery[]> {
   const { rows } = await client.query<DeliveryRow>(
     `SELECT ${COLUMNS} FROM inbound_webhook_delivery WHERE ${MATCHES} AND ($6::bigint IS NULL OR id < $6) ORDER BY id DESC LIMIT $7`,
     [...valuesOf(endpointId, filter), before ?? null, limit],
@@ -101,7 +101,7 @@ export async function webhookDeliveryIds(
 }
 
 /** With what was sent. */
-export interface WebhookDeliveryDetail extends WebhookDelivery {
+export interface WebhookDeliveryDetail extends InboundDelivery {
   headers: Record<string, string>;
   body: string;
   /** Key of its effects. */

@@ -1,13 +1,13 @@
 /** Webhooks: senders, endpoints, deliveries. */
 export {
-  DELIVERY_STATES,
+  INBOUND_DELIVERY_STATES,
   findWebhookDelivery,
   listWebhookDeliveries,
   webhookDeliveryIds,
   type DeliveryFilter,
-  type WebhookDelivery,
+  type InboundDelivery,
   type WebhookDeliveryDetail,
-  type WebhookDeliveryState,
+  type InboundDeliveryState,
 } from './deliveries.js';
 export { followingTasksSchema, WebhookEndpointError, type FollowingTask } from './endpoint-settings.js';
 export {

@@ -6,7 +6,7 @@ import {
   parseEventId,
   SUBSCRIPTION_STATES,
   subscriptionIdSchema,
-  type Delivery,
+  type OutboundDelivery,
   type Subscription,
 } from '@stratum/shared/subscriptions';
 import { z } from 'zod';
@@ -101,7 +101,7 @@ export function toSubscriptionView(subscription: Subscription): z.output<typeof 
   };
 }
 
-export function toDeliveryView(delivery: Delivery): z.output<typeof deliverySchema> {
+export function toDeliveryView(delivery: OutboundDelivery): z.output<typeof deliverySchema> {
   return {
     event_id: formatEventId(delivery.eventId),
     type: delivery.type,

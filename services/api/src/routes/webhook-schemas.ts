@@ -1,9 +1,9 @@
 /** Webhook endpoints and deliveries as the API shows them. */
 import {
-  DELIVERY_STATES,
+  INBOUND_DELIVERY_STATES,
   SOURCE_NAMES,
   webhookPath,
-  type WebhookDelivery,
+  type InboundDelivery,
   type WebhookEndpoint,
 } from '@stratum/shared/webhooks';
 import { z } from 'zod';
@@ -56,7 +56,7 @@ export function endpointView(endpoint: WebhookEndpoint, publicUrl: string): z.ou
   };
 }
 
-export const deliveryStateSchema = z.enum(DELIVERY_STATES);
+export const deliveryStateSchema = z.enum(INBOUND_DELIVERY_STATES);
 
 export const deliverySchema = z
   .object({
@@ -82,7 +82,7 @@ export const deliveryDetailSchema = deliverySchema
   })
   .meta({ id: 'WebhookDeliveryDetail' });
 
-export function deliveryView(delivery: WebhookDelivery): z.output<typeof deliverySchema> {
+export function deliveryView(delivery: InboundDelivery): z.output<typeof deliverySchema> {
   return {
     id: delivery.id,
     endpoint_id: delivery.endpointId,

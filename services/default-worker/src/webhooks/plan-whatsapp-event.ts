@@ -1,5 +1,5 @@
 /** WhatsApp: what became of a message, and what contacts write. */
-import { applyDeliveryState, DELIVERY_STATES } from '../whatsapp/delivery-state.js';
+import { applyDeliveryState, WHATSAPP_STATES } from '../whatsapp/delivery-state.js';
 import { idSchema, parseJson } from '@stratum/shared/webhooks';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
@@ -66,7 +66,7 @@ export function planWhatsappEvent(event: IncomingEvent): Plan {
 
 function planStatus(event: IncomingEvent): Plan {
   const { status } = parseJson(event.body, statusSchema);
-  const state = DELIVERY_STATES.find((known) => known === status.status);
+  const state = WHATSAPP_STATES.find((known) => known === status.status);
   // Others report states that the platform's messages do not have.
   if (state === undefined) return NOTHING;
   const [error] = status.errors ?? [];

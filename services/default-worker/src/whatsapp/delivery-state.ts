@@ -1,11 +1,11 @@
 /** The delivery state of a WhatsApp message, as its provider reports it: out of order and sometimes twice. */
 import type { Queryable } from '@stratum/shared';
 
-export const DELIVERY_STATES = ['sent', 'delivered', 'read', 'failed'] as const;
-export type DeliveryState = (typeof DELIVERY_STATES)[number];
+export const WHATSAPP_STATES = ['sent', 'delivered', 'read', 'failed'] as const;
+export type WhatsAppState = (typeof WHATSAPP_STATES)[number];
 
 /** A late "delivered" never replaces "read"; a failure replaces only what has not arrived. */
-const EARLIER: Readonly<Record<DeliveryState, readonly string[]>> = {
+const EARLIER: Readonly<Record<WhatsAppState, readonly string[]>> = {
   sent: ['sending', 'unknown', 'accepted'],
   delivered: ['sending', 'unknown', 'accepted', 'sent'],
   read: ['sending', 'unknown', 'accepted', 'sent', 'delivered'],
@@ -18,7 +18,7 @@ const EARLIER: Readonly<Record<DeliveryState, readonly string[]>> = {
  */
 export async function applyDeliveryState(
   client: Queryable,
-  event: { providerId: string; messageId: number | undefined; state: DeliveryState; error?: string },
+  event: { providerId: string; messageId: number | undefined; state: WhatsAppState; error?: string },
 ): Promise<boolean> {
   const { rowCount } = await client.query(
     `UPDATE whatsapp_message SET state = $3, provider_id = coalesce(provider_id, $1), error = $4
