@@ -1,6 +1,6 @@
 /** Random profiles, and random segments that have something to say about them. */
 import fc from 'fast-check';
-import { segmentTreeSchema, type Operator, type SegmentTree } from '@stratum/shared/customer-data';
+import { OPERATORS, segmentTreeSchema, type Operator, type SegmentTree } from '@stratum/shared/customer-data';
 import type { OracleProfile } from './segment-oracle.js';
 
 export const NOW = Date.parse('2026-11-20T12:00:00Z');
@@ -56,26 +56,7 @@ export const profileBodies: fc.Arbitrary<Omit<OracleProfile, 'id'>> = fc.record(
   ),
 });
 
-const json: Operator[] = [
-  'equals',
-  'not_equals',
-  'contains',
-  'not_contains',
-  'starts_with',
-  'ends_with',
-  'gt',
-  'gte',
-  'lt',
-  'lte',
-  'between',
-  'in',
-  'not_in',
-  'is_null',
-  'is_not_null',
-  'before',
-  'after',
-  'within_last',
-];
+const json: readonly Operator[] = OPERATORS;
 const text: Operator[] = [
   'equals',
   'not_equals',

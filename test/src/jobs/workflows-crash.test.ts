@@ -126,40 +126,36 @@ describe.each(DEATHS)('a process that dies after %i of its steps', (steps) => {
   });
 });
 
+/** A process that dies after this number of steps starts the workflow. */
+async function startMortally(steps: number): Promise<Jobs> {
+  const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
+  const { topology } = jobs;
+  let started = false;
+  await mortal(
+    jobs,
+    steps,
+    (connection) =>
+      void createClient({ connection, topology })
+        .workflows.start(DEFINITION, { id: 'w' })
+        .then(() => (started = true))
+        .catch(() => undefined),
+    async () => started,
+  );
+  return jobs;
+}
+
 describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => {
   test('of starting a workflow, has started it or can start it again', async () => {
-    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
-    const { topology, client } = jobs;
-    let started = false;
-    await mortal(
-      jobs,
-      steps,
-      (connection) =>
-        void createClient({ connection, topology })
-          .workflows.start(DEFINITION, { id: 'w' })
-          .then(() => (started = true))
-          .catch(() => undefined),
-      async () => started,
-    );
+    const jobs = await startMortally(steps);
+    const { client } = jobs;
     await client.workflows.start(DEFINITION, { id: 'w' });
     jobs.worker([totalHandler]);
     expect(await endOf(jobs)).toEqual(DONE);
   });
 
   test('of starting a workflow, leaves a half-started one to workflow maintenance', async () => {
-    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
-    const { topology, client } = jobs;
-    let started = false;
-    await mortal(
-      jobs,
-      steps,
-      (connection) =>
-        void createClient({ connection, topology })
-          .workflows.start(DEFINITION, { id: 'w' })
-          .then(() => (started = true))
-          .catch(() => undefined),
-      async () => started,
-    );
+    const jobs = await startMortally(steps);
+    const { client } = jobs;
     jobs.worker([totalHandler]);
     openMaintenance(jobs);
     // Before its definition was stored, nobody can know of it.

@@ -1,6 +1,6 @@
 /**
  * Every change through the API is published to the audit stream before it takes effect: an event may report a change that then failed, but
- * no change goes untold.
+ * no change goes unreported.
  */
 import { randomUUID } from 'node:crypto';
 import { PLATFORM_TENANT_ID, publishAudit } from '@stratum/shared';

@@ -7,7 +7,7 @@ import { notFound } from '../http/problem.js';
 import type { ApiResources } from '../http/types.js';
 
 /** Tells the audit trail of a change, before it takes effect. */
-export function tellOfSubscription(
+export function auditSubscription(
   resources: ApiResources,
   request: FastifyRequest,
   action: string,

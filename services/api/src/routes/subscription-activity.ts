@@ -11,7 +11,7 @@ import {
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
-import { existing, tellOfSubscription } from './own-subscription.js';
+import { existing, auditSubscription } from './own-subscription.js';
 import { subscriptionParams, subscriptionSchema, toSubscriptionView } from './subscription-schemas.js';
 
 const tags = ['subscriptions'];
@@ -35,7 +35,7 @@ export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResourc
         const before = await findSubscription(client, id);
         if (before?.status !== 'active') return before;
         await stopSubscription(client, id, { status: 'paused', reason: 'Paused by its owner.' });
-        await tellOfSubscription(resources, request, 'subscription.paused', id);
+        await auditSubscription(resources, request, 'subscription.paused', id);
         return findSubscription(client, id);
       });
       return toSubscriptionView(existing(paused, id));
@@ -77,7 +77,7 @@ export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResourc
       const { resumed, events } = await withTenant(pool, tenantId, async (client) => {
         const done = await resumeSubscription(client, id);
         const subscription = existing(await findSubscription(client, id), id);
-        await tellOfSubscription(resources, request, 'subscription.resumed', id, { replay });
+        await auditSubscription(resources, request, 'subscription.resumed', id, { replay });
         const from = since === undefined ? done?.missedSince : new Date(since);
         const missed = replay && from ? await replayMissed(client, subscription, from) : [];
         return { resumed: subscription, events: missed };

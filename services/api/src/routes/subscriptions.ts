@@ -16,7 +16,7 @@ import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { subscriptionProblem } from './deliveries.js';
-import { existing, tellOfSubscription, unknownSubscription } from './own-subscription.js';
+import { existing, auditSubscription, unknownSubscription } from './own-subscription.js';
 import { subscriptionActivityRoutes } from './subscription-activity.js';
 import {
   description,
@@ -199,7 +199,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
     id: string,
     details: Record<string, unknown> = {},
   ): Promise<void> {
-    return tellOfSubscription(resources, request, action, id, details);
+    return auditSubscription(resources, request, action, id, details);
   }
 }
 

@@ -30,6 +30,9 @@ const DEPENDENCIES = {
   zod: '4.0.5',
 };
 
+/** Installed by an application that logs, measures and traces. */
+const OPTIONAL_PEERS = { '@opentelemetry/api': '1.9.0', pino: '9.0.0', 'prom-client': '15.1.0' };
+
 const COMPILER_OPTIONS = {
   module: 'nodenext',
   target: 'es2023',
@@ -79,11 +82,7 @@ export async function pack(folder: string): Promise<string> {
 export async function installApp(folder: string, tarball: string): Promise<void> {
   const readme = await readFile(join(PACKAGE, 'README.md'), 'utf8');
   const [, firstTask = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
-  await writeJson(join(folder, 'package.json'), {
-    private: true,
-    dependencies: { ...DEPENDENCIES, '@stratum/jobs': `file:${tarball}` },
-  });
-  await writeJson(join(folder, 'tsconfig.json'), { compilerOptions: COMPILER_OPTIONS });
+  await describeApp(folder, tarball, DEPENDENCIES);
   for (const [form, type] of [
     ['esm', 'module'],
     ['cjs', 'commonjs'],
@@ -95,6 +94,31 @@ export async function installApp(folder: string, tarball: string): Promise<void>
   await writeFile(join(folder, 'esm/first-task.ts'), firstTask);
   await copyFile(join(HERE, 'other-client.mjs'), join(folder, 'esm/other-client.mjs'));
   await npmInstall(folder);
+  await compile(folder);
+}
+
+/** Installs and compiles the application that uses every optional peer, each in the oldest version that its range allows. */
+export async function installObservedApp(folder: string, tarball: string): Promise<void> {
+  await describeApp(folder, tarball, { ...DEPENDENCIES, ...OPTIONAL_PEERS });
+  await copyFile(join(HERE, 'observed-app.ts'), join(folder, 'observed-app.ts'));
+  await npmInstall(folder);
+  await compile(folder);
+}
+
+async function describeApp(
+  folder: string,
+  tarball: string,
+  dependencies: Record<string, string>,
+): Promise<void> {
+  await writeJson(join(folder, 'package.json'), {
+    private: true,
+    type: 'module',
+    dependencies: { ...dependencies, '@stratum/jobs': `file:${tarball}` },
+  });
+  await writeJson(join(folder, 'tsconfig.json'), { compilerOptions: COMPILER_OPTIONS });
+}
+
+async function compile(folder: string): Promise<void> {
   await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { cwd: folder });
 }
 

@@ -1,11 +1,20 @@
 /** The package works where a stranger installs it. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startNatsServer, type NatsServer } from '@stratum/jobs/embedded';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { installApp, installNodes, NODE_LINES, pack, PACKAGE, run, toolOf } from './installed-app.js';
+import {
+  installApp,
+  installNodes,
+  installObservedApp,
+  NODE_LINES,
+  pack,
+  PACKAGE,
+  run,
+  toolOf,
+} from './installed-app.js';
 
 let folder = '';
 let tarball = '';
@@ -106,6 +115,16 @@ describe.each(NODE_LINES)('Node.js %s', (line) => {
     expect(JSON.parse(output)).toEqual([]);
   });
 });
+
+test('logs, measures and traces with the oldest optional peers', async () => {
+  const own = join(folder, 'observed');
+  await mkdir(own);
+  await installObservedApp(own, tarball);
+  const output = await run(process.execPath, [join(own, 'observed-app.js')], {
+    env: environment('observed'),
+  });
+  expect(JSON.parse(output)).toEqual({ text: 'Hello, Ada!', isLogged: true, isCounted: true });
+}, 600_000);
 
 test('the first task of the README runs', async () => {
   const output = await run(process.execPath, [join(folder, 'esm/first-task.js')], {
