@@ -395,7 +395,10 @@ describe.each([0, 1, 2, 3])('a process that dies after %i of its steps', (steps)
     const own = await connectToNats({ servers: natsUrl, name: 'dying' });
     onTestFinished(() => own.close());
     const dying = dyingAfter(own, steps, isStep);
-    createReaper({ connection: dying.connection, topology }).start();
+    const reaper = createReaper({ connection: dying.connection, topology });
+    reaper.start();
+    // Not awaited: requests of the dead are never answered.
+    onTestFinished(() => void reaper.stop());
     await waitFor('its end', async () => dying.isDead() || (await client.deadLetters.get(id)) !== undefined);
     await own.close();
     openReaper(jobs);

@@ -184,7 +184,7 @@ describe('results', () => {
   });
 
   test('and payloads that are too large are refused with advice', async () => {
-    const { client, worker } = await openJobs({ maxPayloadBytes: 1_000, maxResultBytes: 2_000 });
+    const { client, worker } = await openJobs({ maxPayloadBytes: 1_000, maxResultBytes: 2_048 });
     worker([handleTask(note, ({ text }) => ({ text: text.repeat(5) }))]);
     await expect(client.enqueue(note, { text: 'x'.repeat(1_000) })).rejects.toThrow(
       /limit of 1000 bytes. Pass ids/,

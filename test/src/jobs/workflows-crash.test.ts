@@ -174,7 +174,12 @@ describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => 
     await mortal(
       jobs,
       steps,
-      (connection) => createWorkflowMaintenance({ connection, topology, roundMs: 50 }).start(),
+      (connection) => {
+        const maintenance = createWorkflowMaintenance({ connection, topology, roundMs: 50 });
+        maintenance.start();
+        // Not awaited: requests of the dead are never answered.
+        onTestFinished(() => void maintenance.stop());
+      },
       async () => (await enqueuedIn(jobs)) > 0,
     );
     openMaintenance(jobs);

@@ -26,8 +26,10 @@ export type Claim =
   | { kind: 'claimed'; message: ClaimedMessage }
   /** There is nothing to do for it any more. */
   | { kind: 'over' | 'skipped' }
-  /** Another task is at it, or there is no place. */
+  /** Another task is at it, or its receiver has no place. */
   | { kind: 'waiting' }
+  /** Its receiver is quick, but this process has no place. */
+  | { kind: 'crowded' }
   /** Its next attempt is not due yet. */
   | { kind: 'early'; delayMs: number };
 
@@ -101,7 +103,7 @@ export function claimMessage(
     const isFull = row.busy >= perSubscription || (row.throttled && !isTest);
     if (isFull || !admit(row.slow)) {
       await dropClaim(client, key, claim);
-      return { kind: 'waiting' };
+      return { kind: isFull || row.slow ? 'waiting' : 'crowded' };
     }
     await client.query(
       `UPDATE outbound_webhook_message SET claim = $3, claimed_until = now() + $4 * interval '1 second'

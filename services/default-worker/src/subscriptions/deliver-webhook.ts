@@ -4,9 +4,10 @@
  * worker that is killed between sending and writing sends once more, under the same `webhook-id` and as the same attempt.
  *
  * When a subscription has no free place the task ends, and its message waits in the table; every delivery that ends makes a task for the
- * next in line. So a receiver that hangs holds as many slots as it may have, however much waits for it.
+ * next in line. So a receiver that hangs holds as many slots as it may have, however much waits for it. When the process has no free place,
+ * the task for a quick receiver comes back after a moment.
  */
-import type { HandlerFor } from '@stratum/jobs';
+import type { HandlerFor, TaskContext } from '@stratum/jobs';
 import { deliverWebhook, type KeyRing } from '@stratum/shared';
 import type { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { nextDelivery, type MessageKey } from '@stratum/shared/subscriptions';
@@ -16,6 +17,9 @@ import { resolveDeliveryOptions, type DeliveryOptions } from './delivery-options
 import { DeliveryPlaces } from './delivery-places.js';
 import { recordAttempt } from './record-attempt.js';
 import { sendEvent } from './send-event.js';
+
+const SHORTEST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 15_000;
 
 export interface DeliveryDependencies {
   /** Connected as `stratum_default_worker`. */
@@ -44,6 +48,7 @@ export function deliverWebhookHandler({
         admit: (isSlow) => place.take(isSlow),
       });
       if (claimed.kind === 'early') return context.snooze(claimed.delayMs);
+      if (claimed.kind === 'crowded') return context.snooze(waitForPlace(context));
       if (claimed.kind !== 'claimed') return unsent(claimed.kind);
       const { message } = claimed;
       const result = await sendEvent(site, keys, message, {
@@ -64,6 +69,12 @@ export function deliverWebhookHandler({
       place.leave();
     }
   };
+}
+
+/** Backoff without a counter: the longer the task has waited, the longer it waits again, so a crowd costs few tries. */
+function waitForPlace({ enqueuedAt }: Pick<TaskContext, 'enqueuedAt'>): number {
+  const waitedMs = Date.now() - Date.parse(enqueuedAt);
+  return Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, waitedMs / 2)) * (0.75 + Math.random() / 2);
 }
 
 function unsent(outcome: 'waiting' | 'skipped' | 'over'): {

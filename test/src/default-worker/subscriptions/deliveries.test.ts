@@ -337,6 +337,19 @@ describe('a subscription', () => {
     for (const each of blocked) await outgoing.settled(each, ['delivered']);
   });
 
+  test('gets its event although more receivers than the process has places for get it as well', async () => {
+    const receivers = await Promise.all(Array.from({ length: 8 }, () => openReceiver()));
+    const outgoing = await openOutgoing({
+      hosts: receivers.map(({ host }) => host),
+      deliveries: { places: 1 },
+      // Nothing but the tasks themselves brings them back.
+      overdueMs: 3_600_000,
+    });
+    for (const { url } of receivers) await outgoing.subscribe(url);
+    await outgoing.happen(1);
+    await waitFor('all receivers', () => receivers.every(({ received }) => received.length === 1));
+  });
+
   test('that is overrun gets everything once, two at a time', async () => {
     let open = 0;
     let most = 0;
