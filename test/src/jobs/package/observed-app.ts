@@ -53,7 +53,7 @@ const page = await registry.metrics();
 await client.close();
 await connection.close();
 
-console.log(
+process.stdout.write(
   JSON.stringify({
     text,
     isLogged: lines.some((line) => JSON.parse(line).msg === 'greeting'),
