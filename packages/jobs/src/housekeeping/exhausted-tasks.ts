@@ -7,7 +7,7 @@
  * with a worker, the last delivered one. An acknowledged message may be stored a moment longer in a cluster, so a message is taken only
  * when two searches have seen it.
  */
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
 import type { Topology } from '../topology/define.js';
@@ -29,13 +29,14 @@ export class ExhaustedTasks {
 
   /** One search through all lanes: two requests for each, and one for each message that is found. */
   async search(signal: AbortSignal): Promise<void> {
-    const { topology, onFound } = this.options;
+    const { connection, topology, onFound } = this.options;
+    const manager = await jetstreamManager(connection, { checkAPI: false });
     const seen = new Set<string>();
     for (const { name } of topology.queues)
       for (const priority of PRIORITIES) {
         if (signal.aborted) return;
         const stream = topology.names.queueStream(name);
-        for (const sequence of await this.passedOver(name, priority)) {
+        for (const sequence of await this.passedOver(manager, name, priority)) {
           const place = `${stream} ${sequence}`;
           if (this.seen.has(place)) await onFound(stream, sequence);
           else seen.add(place);
@@ -45,11 +46,10 @@ export class ExhaustedTasks {
   }
 
   /** Sequences of stored messages that the lane's consumer has passed over. */
-  private async passedOver(queue: string, priority: Priority): Promise<number[]> {
-    const { connection, topology, streams } = this.options;
+  private async passedOver(manager: JetStreamManager, queue: string, priority: Priority): Promise<number[]> {
+    const { topology, streams } = this.options;
     const { names } = topology;
     const stream = names.queueStream(queue);
-    const manager = await jetstreamManager(connection, { checkAPI: false });
     // Read before the messages: those that are settled meanwhile are not stored any more.
     const consumer = await manager.consumers.info(stream, names.laneConsumer(queue, priority));
     const last = consumer.num_ack_pending === 0 ? consumer.delivered : consumer.ack_floor;

@@ -5,7 +5,6 @@ import { PRIORITIES } from '../wire/names.js';
 import { taskRecordSchema, type TaskRecord } from '../wire/record.js';
 
 const text = z.string().nullable().catch(null);
-const time = z.number().nullable().catch(null);
 
 /** Whatever field cannot be read counts as absent, so that the others can. */
 const salvagedSchema = z.object({
@@ -32,9 +31,9 @@ const salvagedSchema = z.object({
   enqueued_at: text,
   started_at: text,
   finished_at: text,
-  runtime_ms: time,
+  runtime_ms: z.number().nullable().catch(null),
   parent_id: text,
-  root_id: z.string().nullable().catch(null),
+  root_id: text,
 });
 
 /** The record in a message; `undefined` where there is none that anybody could read. Never throws. */

@@ -7,7 +7,7 @@ const MAX_TEXT = 16_000;
 
 /** @param logger default: warnings and errors, as lines of JSON on standard error */
 export function guardedLogger(logger: Logger = standardErrorLogger()): Logger {
-  return new GuardedLogger(logger);
+  return logger instanceof GuardedLogger ? logger : new GuardedLogger(logger);
 }
 
 class GuardedLogger implements Logger {

@@ -24,7 +24,7 @@ import {
   snoozedRecord,
   succeededRecord,
 } from '../record/task-record.js';
-import { toJsonValue } from '../values/any-value.js';
+import { fieldOf, toJsonValue } from '../values/any-value.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import { appendHistory } from '../wire/history.js';
 import { isFinal, type TaskErrorRecord, type TaskRecord } from '../wire/record.js';
@@ -75,11 +75,11 @@ export class Settler {
     try {
       await this.close(attempt, record);
     } catch (error) {
-      if (codeOf(error) === 'invalid_result') {
-        await this.succeed(attempt, toJsonValue(result));
-      } else if (codeOf(error) === 'payload_too_large') {
-        await this.deadLetter(attempt, 'not_retryable', error);
-      } else throw error;
+      const code = fieldOf(error, 'code');
+      if (code === 'invalid_result') await this.succeed(attempt, toJsonValue(result));
+      // It fails every attempt in the same way.
+      else if (code === 'payload_too_large') await this.deadLetter(attempt, 'not_retryable', error);
+      else throw error;
     }
   }
 
@@ -89,9 +89,7 @@ export class Settler {
   }
 
   private async retry(attempt: Attempt, error: unknown, delayMs: number): Promise<void> {
-    // A foreign message may fill all that the server takes: no headers fit beside its body, and so no next attempt.
-    if (attempt.delivery.message.data.length > this.resources.maxBodyBytes)
-      return this.deadLetter(attempt, 'not_retryable', error);
+    if (!this.canRunAgain(attempt)) return this.deadLetter(attempt, 'not_retryable', error);
     const { snoozes } = attempt.delivery.headers;
     const record = retryRecord(attempt, errorRecord(error, true));
     const { retries } = record;
@@ -101,13 +99,17 @@ export class Settler {
   }
 
   private async snooze(attempt: Attempt, delayMs: number): Promise<void> {
-    const limit = this.resources.maxBodyBytes;
-    if (attempt.delivery.message.data.length > limit)
-      return this.deadLetter(attempt, 'not_retryable', new PayloadWithoutRoom(limit));
+    if (!this.canRunAgain(attempt))
+      return this.deadLetter(attempt, 'not_retryable', new PayloadWithoutRoom(this.resources.maxBodyBytes));
     const { retries, snoozes, history } = attempt.delivery.headers;
     const next = { retries, snoozes: snoozes + 1, delayMs, history };
     if (await this.goOn(attempt, next, snoozedRecord(attempt)))
       attempt.logger.info({ delayMs }, 'task snoozed');
+  }
+
+  /** A foreign message may fill all that the server takes: no headers fit beside its body, and so no next attempt. */
+  private canRunAgain({ delivery }: Attempt): boolean {
+    return delivery.message.data.length <= this.resources.maxBodyBytes;
   }
 
   /** `false` if the task has continued without this attempt. */
@@ -256,11 +258,6 @@ class PayloadWithoutRoom extends JobsError {
       },
     );
   }
-}
-
-/** Of the record store's refusals: a result that is too large fails every attempt in the same way. */
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }
 
 function errorLine({ type, message }: TaskErrorRecord): string {
