@@ -1,4 +1,4 @@
-/** What was changed through the API, by which key: in the database, in a chain that nobody can mend unseen. */
+/** Changes through the API and their keys, in an audit log whose hash chain reveals tampering. */
 import { PLATFORM_TENANT_ID, processAuditLogs, withTenant } from '@stratum/shared';
 import { findBrokenLink } from '@stratum/default-worker';
 import { expect, test } from 'vitest';

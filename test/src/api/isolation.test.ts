@@ -1,4 +1,4 @@
-/** One tenant can neither see nor guess at another's anything: every route, with another tenant's key. */
+/** No tenant can see or guess another's data: every route, with another tenant's key. */
 import { handleTask, TaskError } from '@stratum/jobs';
 import { parseKeyRing, syncCampaignData } from '@stratum/shared';
 import { sealBody } from '@stratum/shared/webhooks';

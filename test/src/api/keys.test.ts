@@ -42,7 +42,7 @@ describe('a request', () => {
     });
   });
 
-  test('names another tenant in vain', async () => {
+  test('cannot name another tenant', async () => {
     const { call, keys } = await openApi();
     expect(await call('GET', '/v1/keys', { headers: { 'stratum-tenant': '2' } })).toMatchObject({
       status: 403,
@@ -92,7 +92,7 @@ describe('keys', () => {
     expect(await auditSubjects(api)).toEqual({ [auditNames(api.prefix).subject(TENANT)]: 3 });
   });
 
-  test('give no more than they have', async () => {
+  test('cannot grant scopes that they lack', async () => {
     const { call, createKey } = await openApi();
     const { text: key } = await createKey(TENANT, ['keys:admin', 'tasks:read']);
     const body = { name: 'more', scopes: ['tasks:write'] };
@@ -126,7 +126,7 @@ describe('keys', () => {
     expect(await call('GET', PROBE, { key })).toMatchObject({ status: 401 });
   });
 
-  test('of a tenant that is gone do not work', async () => {
+  test('of a deleted tenant do not work', async () => {
     const { call, query } = await openApi();
     await query('UPDATE tenant SET deleted_at = now() WHERE id = $1', [TENANT]);
     expect(await call('GET', PROBE)).toMatchObject({ status: 401 });

@@ -1,4 +1,4 @@
-/** Input that no client of ours would send: it is told what is wrong, and nothing breaks. */
+/** Input that no proper client would send is refused with the reason, and breaks nothing. */
 import { expect, test } from 'vitest';
 import { OTHER_TENANT, openApi, TENANT, type Reply } from './fixture.js';
 
@@ -62,7 +62,7 @@ test('a time beyond the longest delay is refused in every notation', async () =>
   });
 });
 
-test('a stream of events cannot be asked for without its body: it would have no end', async () => {
+test('a HEAD request for a stream of events is refused: it would never end', async () => {
   const { call } = await openApi();
   const options = { delay_ms: 3_600_000 };
   const { body } = await call('POST', '/v1/tasks/evaluate_rules', { body: { payload: {}, options } });

@@ -15,7 +15,7 @@ async function enqueue(api: Api, key: string, count = 1): Promise<string[]> {
 }
 
 describe('queues', () => {
-  test('are paused, looked at, resumed and purged by the platform', async () => {
+  test('are paused, shown, resumed and purged by the platform', async () => {
     const api = await openApi();
     const { call, keys } = api;
     const admin = { key: keys.platform };
@@ -65,7 +65,7 @@ describe('queues', () => {
 describe('schedules', () => {
   const entry = { name: 'nightly', task: 'evaluate_rules', cron: '30 2 * * *', time_zone: 'Europe/Berlin' };
 
-  test('are added, looked at, changed, paused, run and removed', async () => {
+  test('are added, shown, changed, paused, run and removed', async () => {
     const { call, client } = await openApi();
     const added = await call('POST', '/v1/schedules', { body: entry });
     expect(added).toMatchObject({
@@ -189,7 +189,7 @@ describe('dead letters', () => {
     return { api, own, foreign, mend: () => (isBroken = false) };
   }
 
-  test('are listed in pages, looked at, replayed and discarded', async () => {
+  test('are listed in pages, shown, replayed and discarded', async () => {
     const { api, own, foreign, mend } = await withDeadLetters();
     const { call } = api;
     const first = await call<{ items: { id: string }[]; next_cursor: string }>(
@@ -233,7 +233,7 @@ describe('dead letters', () => {
     expect(await api.client.deadLetters.get(foreign[0] ?? '')).toBeDefined();
   });
 
-  test('of another tenant are not there', async () => {
+  test('of another tenant do not exist for it', async () => {
     const { api, foreign } = await withDeadLetters();
     const [id = ''] = foreign;
     expect(await api.call('GET', `/v1/dead-letters/${id}`)).toMatchObject({ status: 404 });

@@ -1,4 +1,4 @@
-/** Profiles of customers over HTTP: looked at, and a merge undone. */
+/** Customer profiles over HTTP: lookup, and undoing a merge. */
 import { auditNames } from '@stratum/shared';
 import { jetstream } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** Streams take so much room and no more: history gives way to what is newer, what was accepted never does. */
+/** Streams are bounded in size: old history is dropped for new, accepted work never is. */
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { auditNames } from '@stratum/shared';
 import { eventStreamNames } from '@stratum/shared/customer-events';
@@ -21,7 +21,7 @@ function batch(name: string): object {
   return { batch: events };
 }
 
-test('customer events beyond the limit are refused with a time to come again; none that was accepted is lost', async () => {
+test('customer events beyond the limit get Retry-After; no accepted one is lost', async () => {
   const { send, startIngestion, stored } = await openEventsApi({ CUSTOMER_EVENTS_MAX_BYTES: String(MIB) });
   const accepted: string[] = [];
   let refused;

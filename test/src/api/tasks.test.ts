@@ -23,7 +23,7 @@ function gatedWorker(api: Api): { letGo: () => void; runs: () => number } {
 }
 
 describe('a task over HTTP', () => {
-  test('is enqueued, looked at, waited for', async () => {
+  test('is enqueued, shown and waited for', async () => {
     const api = await openApi();
     const { letGo } = gatedWorker(api);
     const accepted = await api.call('POST', '/v1/tasks/evaluate_rules', { body: { payload: {} } });
@@ -40,7 +40,7 @@ describe('a task over HTTP', () => {
     });
   });
 
-  test('may be for later, and is taken back', async () => {
+  test('can be delayed, and revoked', async () => {
     const api = await openApi();
     const { body } = await api.call('POST', '/v1/tasks/evaluate_rules', {
       body: { payload: {}, options: { delay_ms: 3_600_000, priority: 'high', max_retries: 1 } },
@@ -164,8 +164,8 @@ describe('a task over HTTP', () => {
   });
 });
 
-describe('the tasks that there are', () => {
-  test('come with their JSON Schemas: to a tenant those that it may ask for, to the platform all', async () => {
+describe('the list of tasks', () => {
+  test('has JSON Schemas: for a tenant those that it may enqueue, for the platform all', async () => {
     const { call, keys } = await openApi();
     const own = await call<{ items: { name: string; input: object }[] }>('GET', '/v1/tasks');
     expect(own.body.items.map(({ name }) => name)).toEqual(TENANT_TASKS.map(({ name }) => name));

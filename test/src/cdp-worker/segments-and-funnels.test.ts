@@ -461,7 +461,7 @@ describe('a funnel', () => {
     expect(JSON.stringify(funnelSchema.safeParse({ steps }).error?.issues)).toContain(message);
   });
 
-  test('tells the most frequent values by themselves and the rest as one', async () => {
+  test('lists the most frequent values and sums up the rest', async () => {
     const platform = await openPlatform();
     const funnelId = await addFunnel(platform, {
       steps: [{ event: 'Viewed' }, { event: 'Added' }],

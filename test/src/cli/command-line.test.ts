@@ -1,4 +1,4 @@
-/** What the `stratum` command says of itself, and how it fails; nothing runs meanwhile. */
+/** Help, reference and failures of the `stratum` command without a stack. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,12 +23,12 @@ async function documented(): Promise<Map<string, string>> {
 }
 
 describe('the reference', () => {
-  test('is what the commands say of themselves', async () => {
+  test('matches the help of the commands', async () => {
     const { code, stderr } = await runStratum(['reference', '--check']);
     expect(code, stderr).toBe(0);
   });
 
-  test('has an example for each command, a word on all that it takes, and JSON', async () => {
+  test('has an example for each command, a description of each argument and option, and JSON', async () => {
     const commands = await documented();
     expect([...commands.keys()]).toEqual(
       expect.arrayContaining(['status', 'call', 'schedules add', 'control rate-limit', 'tasks show', 'up']),
@@ -65,7 +65,7 @@ describe('help', () => {
     expect(stdout).toContain('"snapchat"');
   });
 
-  test('is not cut off by a reader that has enough', async () => {
+  test('survives a reader that closes the pipe', async () => {
     const ran = await runProgram('sh', ['-c', `'${process.execPath}' '${PROGRAM}' tasks list | head -n 1`]);
     expect(ran).toMatchObject({ code: 0, stderr: '' });
   });
@@ -109,7 +109,7 @@ describe('a failure', () => {
     ['a confirmation that nobody can give', ['purge', 'sync'], 'connection_failed', /127\.0\.0\.1:1/],
   ];
 
-  test.each(failing)('of %s is told on standard error', async (_, args, code, message) => {
+  test.each(failing)('of %s is reported on standard error', async (_, args, code, message) => {
     const home = await mkdtemp(join(tmpdir(), 'stratum-none-'));
     onTestFinished(() => rm(home, { recursive: true, force: true }));
     const env = { STRATUM_HOME: home, NATS_URL: 'nats://127.0.0.1:1' };

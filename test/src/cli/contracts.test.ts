@@ -1,4 +1,4 @@
-/** `stratum contracts export`: what it writes is right, and what is committed is what it writes. */
+/** `stratum contracts export`: its output is correct, and the committed files match it. */
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ describe('the documents', () => {
     expect(await stratum('contracts', 'export', '--check')).toMatchObject({ code: 0 });
   });
 
-  test('are found out when they are not, and written anew', async () => {
+  test('are reported when outdated, and written again', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'stratum-contracts-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     await cp(CONTRACTS, folder, { recursive: true });

@@ -1,4 +1,4 @@
-/** Rules, segments and funnels from a file to what came of them, by command alone. */
+/** Rules, segments and funnels from a file to their results, by command alone. */
 import { createClient, reconcileTopology } from '@stratum/jobs';
 import { evaluateRules, loadConfiguration, platformTopology, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { expect, onTestFinished, test } from 'vitest';
@@ -42,7 +42,7 @@ async function openStratum() {
   return { database, client, stratum, json, ended, start };
 }
 
-test('a rule is saved, evaluated, looked at and paused', async () => {
+test('a rule is saved, evaluated, shown and paused', async () => {
   const { client, stratum, json, start } = await openStratum();
   const condition = { metric: 'spend', window: 'yesterday', operator: 'gte', value: 1 };
   const rule = {
@@ -90,7 +90,7 @@ test('a rule is saved, evaluated, looked at and paused', async () => {
   );
 });
 
-test('segments and funnels are saved, computed and looked at', async () => {
+test('segments and funnels are saved, computed and shown', async () => {
   const { database, stratum, json, ended, start } = await openStratum();
   await start('cdp-worker');
   const inClub = { field: 'trait.plan', operator: 'starts_with', value: 'club' };

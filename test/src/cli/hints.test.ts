@@ -1,4 +1,4 @@
-/** What commands say about names that do not exist, and about a wait that may not end. */
+/** Hints for unknown names, and for a wait that may not end. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { reconcileTopology } from '@stratum/jobs';

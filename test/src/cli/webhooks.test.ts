@@ -1,4 +1,4 @@
-/** `stratum webhooks`, as somebody types it. */
+/** The `stratum webhooks` command. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { senderOf } from '../api/webhooks/senders.js';
 
 const madeSchema = z.looseObject({ id: z.string(), url: z.string(), secret: z.string().nullable() });
 
-test('endpoints are made, listed, paused, given new secrets and removed; deliveries looked at and replayed', async () => {
+test('endpoints are created, listed, paused, rotated and removed; deliveries are shown and replayed', async () => {
   const webhooks = await openWebhooks();
   const home = await mkdtemp(join(tmpdir(), 'stratum-home-'));
   onTestFinished(() => rm(home, { recursive: true, force: true }));

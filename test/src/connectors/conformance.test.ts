@@ -260,7 +260,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     await expect(reading).rejects.toBe(reason);
   });
 
-  test('nobody there is a transient error', async () => {
+  test('an unreachable server is a transient error', async () => {
     const { sandbox, connector } = await open(platform);
     await sandbox.stop();
     expect(await failureOf(readCampaigns(connector))).toMatchObject({ kind: 'transient', retryable: true });

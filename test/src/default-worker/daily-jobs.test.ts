@@ -352,7 +352,7 @@ describe('cost allocation', () => {
     ]);
   });
 
-  test('tells a shared cost that is called “spend” from the spend', async () => {
+  test('distinguishes a shared cost named “spend” from the spend', async () => {
     const platform = await openDefault();
     await addCampaign(platform, { id: 1 });
     await addDays(platform, 1, { [DATE]: { spend: 10 } });
@@ -547,7 +547,7 @@ describe('the audit log', () => {
     expect(await client.deadLetters.list()).toEqual([]);
   });
 
-  test('takes over the work of a lost worker, even if nothing new arrives', async () => {
+  test('takes over from a lost worker, even if nothing new arrives', async () => {
     const { connection, prefix, run, query } = await openDefault();
     for (const id of ['e1', 'e2', 'e3']) await publishAudit(connection, prefix, event(id));
     const names = auditNames(prefix);

@@ -309,7 +309,7 @@ describe('a WhatsApp message', () => {
     expect(sandbox.sentMessages()).toEqual([]);
   });
 
-  test('that the provider takes later and later waits for it, with its claim, and makes no dead letter', async () => {
+  test('that the provider keeps deferring waits with its claim, and makes no dead letter', async () => {
     const outbox = await openOutbox();
     const id = await outbox.addMessage(await outbox.addContact('491510000429'), { state: 'claimed' });
     expect(await outbox.attempt(sendWhatsappMessage.name, send(id), { retries: 5 })).toMatchObject({
@@ -423,7 +423,7 @@ describe('a post', () => {
     expect(await outbox.attempt(publishCmsPost.name, publish(id))).toMatchObject({ outcome: 'retry' });
     expect(await outbox.post(id)).toMatchObject({
       status: 'scheduled',
-      error: 'The site refuses (HTTP 502).',
+      error: 'The site refused the request (HTTP 502).',
     });
     expect((await outbox.attempt(publishCmsPost.name, publish(id), { retries: 1 })).result).toMatchObject({
       status: 'published',
@@ -453,7 +453,7 @@ describe('a post', () => {
     await query(`UPDATE cms_site SET user_name = 'nobody'`);
     expect(await attempt('publish_cms_post', publish(id))).toMatchObject({
       outcome: 'succeeded',
-      result: { status: 'scheduled', error: 'The site refuses (HTTP 401, rest_cannot_create).' },
+      result: { status: 'scheduled', error: 'The site refused the request (HTTP 401, rest_cannot_create).' },
     });
     await attempt('publish_cms_post', publish(id));
     const alerts = (): Promise<unknown[]> => query('SELECT title, close_reason FROM alert');
@@ -506,7 +506,7 @@ describe('a post', () => {
     await waitFor('it to be published', async () => (await post(id))['status'] === 'published');
   });
 
-  test('that the site will not let go stays published, with an alert, until it does', async () => {
+  test('that the site does not unpublish stays published, with an alert, until it does', async () => {
     const { query, addPost, attempt, post, sandbox } = await openOutbox();
     const id = await addPost('stays', { unpublishAt: '2026-11-20T11:00:00Z' });
     await attempt('publish_cms_post', publish(id));

@@ -1,4 +1,4 @@
-/** Looks at competitors, and what the scanner refuses to touch. */
+/** Snapshots of competitors, and addresses that the scanner refuses. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { LookupFunction } from 'node:net';
@@ -70,7 +70,7 @@ describe('the scanner', () => {
     'http://①②⑦.0.0.1/',
     'http://192.0.2.1/',
     'http://240.0.0.1/',
-  ])('does not go to %s', async (address) => {
+  ])('does not fetch %s', async (address) => {
     await expect(new SafeFetch().page(address, signal)).rejects.toThrow('not on the public internet');
   });
 
@@ -80,7 +80,7 @@ describe('the scanner', () => {
     ['http://user:secret@example.com/', 'user name'],
     ['http://example.com:6379/', 'ports 80 and 443'],
     ['nonsense', 'not a URL'],
-  ])('does not go to %s', async (address, message) => {
+  ])('does not fetch %s', async (address, message) => {
     await expect(new SafeFetch().page(address, signal)).rejects.toThrow(message);
   });
 
@@ -180,7 +180,7 @@ const at = (day: number): { scheduledBy: { entry: string; tick: Date } } => ({
   scheduledBy: { entry: 'test', tick: new Date(Date.parse('2026-11-20T12:00:00Z') + day * 86_400_000) },
 });
 
-describe('a look at a competitor', () => {
+describe('a snapshot of a competitor', () => {
   test('records site and ads, and the next one records the differences', async () => {
     const { run, query, sandbox, addCompetitor } = await openIntel();
     const id = await addCompetitor(`${sandbox.url}/sites/fjell-and-co/`);
@@ -222,7 +222,7 @@ describe('a look at a competitor', () => {
     expect(await query('SELECT FROM competitor_snapshot')).toHaveLength(2);
   });
 
-  test('tells of a surge of new ads', async () => {
+  test('reports a surge of new ads', async () => {
     const { run, query, sandbox, addCompetitor } = await openIntel();
     const id = await addCompetitor(`${sandbox.url}/sites/fjell/`);
     const payload = { tenant_id: TENANT, competitor_id: id };
@@ -327,7 +327,7 @@ describe('a look at a competitor', () => {
     expect(await query('SELECT site, site_problem, ads_problem FROM competitor_snapshot')).toEqual([
       {
         site: null,
-        site_problem: 'its robots.txt does not want the page to be read',
+        site_problem: 'its robots.txt disallows the page',
         ads_problem: 'no access to the ad library',
       },
     ]);

@@ -1,4 +1,4 @@
-/** Workers as others see and steer them. */
+/** Inspecting and controlling workers. */
 import { connectToNats, createWorker, defineTask, handleTask, reconcileTopology } from '@stratum/jobs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';

@@ -84,7 +84,7 @@ async function mortalWorker(
 }
 
 describe('a task that fails for good', () => {
-  test('tells its reason, its error and its history', async () => {
+  test('shows its reason, its error and its history', async () => {
     const { client, worker } = await openJobs();
     worker([fussyHandler]);
     const { id } = await client.enqueue(fussy, { good: false, tenant_id: 7 });
@@ -106,7 +106,7 @@ describe('a task that fails for good', () => {
     ]);
   });
 
-  test('can be looked for', async () => {
+  test('can be filtered', async () => {
     const { client, worker } = await openJobs();
     worker([fussyHandler]);
     await Promise.all(

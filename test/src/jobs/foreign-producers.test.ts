@@ -127,7 +127,7 @@ describe('a message that no client of ours has made', () => {
 });
 
 describe('the result responder', () => {
-  test('tells a tenant its own records, when they have ended or as they are, and nothing of others', async () => {
+  test('gives a tenant its own records, final or current, and none of another tenant', async () => {
     const jobs = await openJobs();
     const { connection, topology, client } = jobs;
     const responder = createResultResponder({ connection, topology, client });

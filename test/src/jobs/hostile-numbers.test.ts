@@ -1,4 +1,4 @@
-/** Numbers and times that nothing can work with, at every entrance: each is refused with its field and bounds, and nothing is stored. */
+/** Unusable numbers and times at every entrance: each is refused with its field and bounds, and nothing is stored. */
 import {
   connectToNats,
   createResultResponder,

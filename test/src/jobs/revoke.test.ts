@@ -1,4 +1,4 @@
-/** Tasks that somebody takes back. */
+/** Revoked tasks. */
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { defineTask, handleTask, TaskRevokedError } from '@stratum/jobs';

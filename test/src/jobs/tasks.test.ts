@@ -138,7 +138,7 @@ describe('a task', () => {
     expect(await client.result(child)).toMatchObject({ parent_id: id, root_id: id });
   });
 
-  test('tells how far it is', async () => {
+  test('reports its progress', async () => {
     const { client, worker } = await openJobs();
     const long = defineTask({ name: 'long', queue: 'work', input: z.object({}), output: z.null() });
     let finish: () => void = () => undefined;

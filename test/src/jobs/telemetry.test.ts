@@ -1,4 +1,4 @@
-/** What operators see: traces, metrics, health. */
+/** Traces, metrics and health. */
 import { context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {

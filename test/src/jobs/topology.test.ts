@@ -1,4 +1,4 @@
-/** What the server holds for a topology: found again, and compared before it is changed. */
+/** The streams of a topology on the server: discovered, and compared before a change. */
 import { defineTopology, discoverQueues, reconcileTopology } from '@stratum/jobs';
 import { expect, test } from 'vitest';
 import { testNamespace } from '../harness/index.js';

@@ -94,7 +94,7 @@ describe('a workflow that succeeds', () => {
     expect(await run(jobs, chord(group(header), third))).toMatchObject({ result: { sum: 4 } });
   });
 
-  test('goes on at once behind a group without members', async () => {
+  test('continues at once after a group without members', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);
     expect(await run(jobs, group([]))).toMatchObject({ state: 'SUCCESS', result: [] });
@@ -104,7 +104,7 @@ describe('a workflow that succeeds', () => {
     expect(await run(jobs, nested)).toMatchObject({ state: 'SUCCESS', result: [] });
   });
 
-  test('passes the result before it on to whatever a nested workflow starts with', async () => {
+  test('passes the previous result to the first steps of a nested workflow', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);
     const inner = chain(step(total, { plus: 10 }, PREVIOUS), step(total, { plus: 100 }, PREVIOUS));
@@ -239,7 +239,7 @@ describe('a step that does not succeed', () => {
     expect(await jobs.client.workflows.get('w')).toMatchObject({ state: 'FAILURE' });
   });
 
-  test('of no workflow that anybody knows is a task like any other', async () => {
+  test('of an unknown workflow is an ordinary task', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);
     const { names } = jobs.topology;
@@ -274,7 +274,7 @@ describe('a step that does not succeed', () => {
     });
   });
 
-  test('is waited for until the caller has enough of it', async () => {
+  test('is awaited until the caller aborts', async () => {
     const { client } = await openWorkflows();
     const { id } = await client.workflows.start(step(total, {}));
     const controller = new AbortController();
@@ -316,7 +316,7 @@ describe('a step that does not succeed', () => {
       failed: { path: 'chain[1]' },
       error: {
         message: expect.stringContaining(
-          'of: $previous.rows is not there: the result before it is an object with sum',
+          'of: $previous.rows does not exist: the previous result is an object with sum',
         ),
       },
     });
@@ -413,7 +413,7 @@ describe('a definition', () => {
     const { client } = await openWorkflows();
     let deep: WorkflowDefinition = step(total, {});
     for (let depth = 0; depth < 5_000; depth++) deep = { chain: [deep] };
-    await expect(client.workflows.start(deep)).rejects.toThrow('at most 32 deep');
+    await expect(client.workflows.start(deep)).rejects.toThrow('at most 32 levels deep');
   });
 
   test('starts once for an id, however often it is started', async () => {

@@ -253,7 +253,7 @@ describe('predictions', () => {
     expect(rows[0]?.roas_at['2']).toBeCloseTo(10 / Math.sqrt(160), 3);
   });
 
-  test('tell of an unusual day once, and when it is over', async () => {
+  test('report an unusual day once, and its end', async () => {
     const platform = await openMl();
     const { query, run } = platform;
     await addCampaign(platform, { id: 1, name: 'Brand' });

@@ -306,7 +306,7 @@ describe('a rule', () => {
       async ({ query }: Rules) => query('DELETE FROM pipeline_check'),
       'was not checked',
     ],
-  ])('changes nothing while %s, but tells', async (_name, spoil, reason) => {
+  ])('changes nothing while %s, but reports it', async (_name, spoil, reason) => {
     const rules = await openRules();
     await addDays(rules, 1, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50, conversions: 2 }));
     await rules.addRule('Too dear', {
@@ -548,7 +548,7 @@ describe('the alert of a rule', () => {
   });
 });
 
-test('the scheduled job looks with the eyes of its tick, however late its tasks run', async () => {
+test('the scheduled job evaluates as of its tick, however late its tasks run', async () => {
   const rules = await openRules();
   await addDays(rules, 1, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50, conversions: 2 }));
   await rules.addRule('Too dear', { when: expensive, actions: [{ kind: 'pause' }] });
@@ -560,7 +560,7 @@ test('the scheduled job looks with the eyes of its tick, however late its tasks 
   ]);
 });
 
-test('a look that is repeated at the same tick is one look, held or not', async () => {
+test('a repeated evaluation of the same tick counts once, held or not', async () => {
   const rules = await openRules();
   await rules.query('DELETE FROM pipeline_check');
   await addDays(rules, 1, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50, conversions: 2 }));
@@ -637,7 +637,7 @@ describe('a change that is on its way', () => {
     expect(await onPlatform(rules, 1)).toMatchObject({ changes: 1, local: { status: 'paused' } });
   });
 
-  test('of another tenant, or none at all, is not there', async () => {
+  test('of another tenant, or none at all, is not found', async () => {
     const rules = await openRules();
     const action = await propose(rules);
     await expect(

@@ -63,5 +63,5 @@ function fromRow(row: TenantRow): Tenant {
 }
 
 function failed(): never {
-  throw new Error('The database has returned no row for a tenant that it has inserted.');
+  throw new Error('The database returned no row for the inserted tenant.');
 }

@@ -58,16 +58,16 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
   };
   channels['await'] = {
     address: names.awaitSubject(PLACE.tenant, PLACE.id),
-    title: 'Questions for a result',
+    title: 'Requests for a result',
     description:
-      "A request, answered with the tenant's record once its task has ended, or as it is when the wait is over; with Nats-Service-Error-Code 404 where the tenant has none.",
+      "A request for a tenant's result. The reply is the record once the task has ended, or the current one when the wait runs out; Nats-Service-Error-Code 404 when the tenant has no such task.",
     parameters: { tenant: TENANT, id: ID },
     messages: messages('question'),
   };
   channels['answer'] = {
     address: null,
     title: 'Answers',
-    description: 'The inbox of who asked.',
+    description: 'The inbox of the requester.',
     messages: messages('record'),
   };
   channels['events'] = {
@@ -91,11 +91,11 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
     messages: messages('dead_letter'),
     'x-stream': names.deadStream,
   };
-  operations['tell_result'] = sends('results', 'Tells the record of a task.');
-  operations['tell_event'] = sends('events', 'Tells a state change.');
+  operations['tell_result'] = sends('results', 'Publishes the record of a task.');
+  operations['tell_event'] = sends('events', 'Publishes a state change.');
   operations['deadLetter'] = sends('dead_letters', 'Keeps a task that failed for good.');
   operations['answer_result'] = {
-    ...receives('await', "Answers a question for a tenant's result."),
+    ...receives('await', "Answers a request for a tenant's result."),
     reply: { channel: { $ref: '#/channels/answer' } },
   };
   return {
@@ -140,7 +140,7 @@ function delayedChannel(names: Names, queue: string, tasks: readonly TaskContrac
     address: names.delayedSubject(queue, PLACE.id),
     title: `Tasks of the queue "${queue}" for later`,
     description:
-      'A task that the server moves into its queue when it is due. For those who may enqueue for every tenant; others set Task-Not-Before on the ordinary subject.',
+      'A task that the server moves into its queue when it is due. It needs the right to enqueue for every tenant; other producers set Task-Not-Before on the ordinary subject.',
     parameters: { id: ID },
     messages: messages(...tasks.map(({ name }) => `${name}.delayed`)),
   };
@@ -195,7 +195,7 @@ function messageComponents(contracts: readonly TaskContract[]): Record<string, o
   };
   components['question'] = {
     name: 'question',
-    title: 'Question for a result',
+    title: 'Request for a result',
     payload: schemaRef('question'),
     examples: [{ payload: { wait: 30 } }],
   };

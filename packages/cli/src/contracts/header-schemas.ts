@@ -33,7 +33,7 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   [TaskHeader.Workflow]: text(`This task's place in a workflow. ${BY_STRATUM}`),
   [TaskHeader.ScheduledBy]: text(`The schedule entry and its tick: "<entry> <RFC 3339>". ${BY_STRATUM}`),
   [TaskHeader.ReplayOf]: count(`The sequence of the dead letter that it was replayed from. ${BY_STRATUM}`),
-  [TaskHeader.FreshId]: text(`The id was made up for this message. ${BY_STRATUM}`),
+  [TaskHeader.FreshId]: text(`The id was generated for this message. ${BY_STRATUM}`),
   [TaskHeader.UniqueKey]: text(`The unique key that the task holds. ${BY_STRATUM}`),
 };
 
@@ -51,7 +51,9 @@ export const taskHeaders: JsonSchema = {
   type: 'object',
   description: 'All are optional. One that does not parse counts as absent.',
   properties: {
-    [ServerHeader.MsgId]: text('The same one within two minutes is stored once. Use the id of the task.'),
+    [ServerHeader.MsgId]: text(
+      'Messages with the same id within two minutes are stored once. Use the id of the task.',
+    ),
     [ServerHeader.ExpectedLastSubjectSequence]: {
       type: 'string',
       const: '0',
@@ -72,7 +74,9 @@ export const delayedHeaders: JsonSchema = {
       description: '"@at <RFC 3339>": when the server moves it into its queue.',
     },
     [ServerHeader.ScheduleTarget]: text('The subject of the task to run, with the same queue and id.'),
-    [ServerHeader.MsgId]: text('The same one within two minutes is stored once. Use the id of the task.'),
+    [ServerHeader.MsgId]: text(
+      'Messages with the same id within two minutes are stored once. Use the id of the task.',
+    ),
     ...TASK_HEADERS,
   },
 };

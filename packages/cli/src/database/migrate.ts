@@ -115,7 +115,7 @@ async function explained(client: Client, failure: unknown): Promise<unknown> {
     ...(rights.roles ? [] : ['create roles']),
   ];
   return new Error(
-    `The user "${rights.user}" may not ${missing.join(' or ')} in the database "${rights.database}", and migrations have to. Let DATABASE_URL name the database's owner, with CREATEROLE.`,
+    `The user "${rights.user}" may not ${missing.join(' or ')} in the database "${rights.database}", which migrations must do. Set DATABASE_URL to the owner of the database, with CREATEROLE.`,
     { cause: failure },
   );
 }

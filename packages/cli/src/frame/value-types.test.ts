@@ -98,7 +98,7 @@ describe('numbers of the command line', () => {
     expect(PLACES.length).toBeGreaterThan(40);
   });
 
-  test.each(PLACES)('$label refuses what is no whole number in its range', async ({ line }) => {
+  test.each(PLACES)('$label refuses anything but a whole number in its range', async ({ line }) => {
     for (const value of ['abc', '1.5', '1e9', '', ' ', '0x10', '99999999999999999999'])
       expect(await refusal(line(value)), `"${value}"`).toMatch(
         /^commander\.invalidArgument: .*Give a whole number/,

@@ -203,15 +203,15 @@ function parse(address: string | URL): URL {
     throw new SiteError('the address is not a URL', false, 'address');
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new SiteError('only http and https are fetched', false, 'address');
+    throw new SiteError('only http and https are allowed', false, 'address');
   if (url.username !== '' || url.password !== '')
-    throw new SiteError('an address with a user name is not fetched', false, 'address');
+    throw new SiteError('an address with a user name is not allowed', false, 'address');
   return url;
 }
 
 /** The URL parser has brought decimal, hexadecimal and octal addresses into their usual form by now. */
 function refuseAddress(url: URL): void {
-  if (!PORTS.has(url.port)) throw new SiteError('only the ports 80 and 443 are fetched', false, 'address');
+  if (!PORTS.has(url.port)) throw new SiteError('only ports 80 and 443 are allowed', false, 'address');
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (ipaddr.isValid(host) && !isPublic(host)) throw notPublic();
 }

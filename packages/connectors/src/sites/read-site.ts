@@ -69,7 +69,7 @@ async function askRobots(fetcher: SafeFetch, url: URL, signal: AbortSignal): Pro
   if (status >= 500) throw new SiteError('its robots.txt cannot be read now', true);
   if (status >= 400) return;
   if (parseRobots(address.href, body).isAllowed(url.href, USER_AGENT) === false) {
-    throw new SiteError('its robots.txt does not want the page to be read', false);
+    throw new SiteError('its robots.txt disallows the page', false);
   }
 }
 

@@ -49,7 +49,9 @@ export function unitsFromDecimal(decimal: string, digits: number): bigint {
   const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(decimal) ?? [];
   const kept = fraction.replace(/0+$/, '');
   if (whole === '' || kept.length > digits)
-    throw new RangeError(`"${decimal}" is no decimal of ${digits} digits`);
+    throw new RangeError(
+      `"${decimal}" is not a decimal number with at most ${digits} digits after the point`,
+    );
   const units = BigInt(whole + kept.padEnd(digits, '0'));
   return sign === '-' ? -units : units;
 }

@@ -131,7 +131,7 @@ export class WordPress {
       );
     } catch (error) {
       if (error instanceof SiteError)
-        throw new WordPressError(`The site could not be asked: ${error.message}.`, error.retryable);
+        throw new WordPressError(`The request to the site failed: ${error.message}.`, error.retryable);
       throw error;
     }
   }
@@ -141,7 +141,7 @@ export class WordPress {
     const code = errorCode(body);
     const retryable = status === TOO_MANY || status >= SERVER_ERROR;
     throw new WordPressError(
-      `The site refuses (HTTP ${status}${code === undefined ? '' : `, ${code}`}).`,
+      `The site refused the request (HTTP ${status}${code === undefined ? '' : `, ${code}`}).`,
       retryable,
     );
   }

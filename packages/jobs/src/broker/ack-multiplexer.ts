@@ -276,7 +276,7 @@ function parseAck(reply: Msg): Answer {
       return {
         transient: false,
         error: (subject) =>
-          new PublishError('publish_conflict', `A message already stands on ${subject}.`, {
+          new PublishError('publish_conflict', `The subject ${subject} already holds a message.`, {
             details: { subject },
           }),
       };
@@ -288,7 +288,7 @@ function parseAck(reply: Msg): Answer {
     };
   }
   if (body.stream === undefined || body.seq === undefined) {
-    return { transient: false, error: (subject) => refused(subject, 'no stream listens there') };
+    return { transient: false, error: (subject) => refused(subject, 'no stream accepts this subject') };
   }
   return { ack: { stream: body.stream, sequence: body.seq, duplicate: body.duplicate === true } };
 }

@@ -11,7 +11,7 @@ export function collectQueueMetrics(
   const registers = [registry];
   const paused = new Gauge({
     name: 'stratum_queue_paused',
-    help: '1 while nothing of the queue is handed out',
+    help: '1 while the queue is paused',
     labelNames: ['queue'],
     registers,
   });

@@ -130,7 +130,7 @@ class AdvisoryReaper implements Reaper {
   private async handle(message: PulledMessage): Promise<void> {
     const advisory = advisorySchema.safeParse(readJson(message));
     if (!advisory.success) {
-      this.logger.error({ subject: message.subject }, 'an advisory of unknown form is left aside');
+      this.logger.error({ subject: message.subject }, 'an advisory of unknown form was skipped');
       message.term('unknown form');
       return;
     }

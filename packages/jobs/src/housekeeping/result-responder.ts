@@ -83,8 +83,7 @@ class SharedResultResponder implements ResultResponder {
   private async answer(message: Msg): Promise<void> {
     const [tenant = '', id = ''] = message.subject.split('.').slice(-2);
     try {
-      if (!isToken(tenant) || !isToken(id))
-        throw new Refusal(400, 'Ask with the id of a task as the last token of the subject.');
+      if (!isToken(tenant) || !isToken(id)) throw new Refusal(400, 'End the subject with the id of a task.');
       const record = await this.find(tenant, id, waitOf(message));
       message.respond(JSON.stringify(withoutStack(record)));
     } catch (error) {
@@ -135,7 +134,7 @@ function waitOf(message: Msg): number {
   try {
     return questionSchema.parse(message.data.length === 0 ? {} : message.json()).wait * 1000;
   } catch {
-    throw new Refusal(400, `Ask with nothing, or with {"wait": <seconds from 0 to ${MAX_WAIT_SECONDS}>}.`);
+    throw new Refusal(400, `Send an empty body, or {"wait": <seconds from 0 to ${MAX_WAIT_SECONDS}>}.`);
   }
 }
 

@@ -88,7 +88,7 @@ class WorkflowMaintainer implements WorkflowMaintenance {
   private async startPublished(message: PulledMessage): Promise<void> {
     const target = this.options.topology.names.parseWorkflowStart(message.subject);
     if (target === undefined) {
-      this.logger.error({ subject: message.subject }, 'a workflow without tenant and id is left aside');
+      this.logger.error({ subject: message.subject }, 'a workflow without tenant and id was skipped');
       message.term('no tenant and id in the subject');
     } else {
       const { id, tenant } = target;

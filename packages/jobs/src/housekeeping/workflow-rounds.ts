@@ -43,8 +43,7 @@ export class WorkflowRounds {
     this.loop = new BackgroundLoop({
       everyMs,
       run: (signal) => this.runRound(signal),
-      onFailure: (error) =>
-        parts.logger.warn({ err: error }, 'workflow maintenance failed; it is tried again'),
+      onFailure: (error) => parts.logger.warn({ err: error }, 'workflow maintenance failed; trying again'),
     });
   }
 
@@ -77,7 +76,7 @@ export class WorkflowRounds {
       try {
         await this.lookInto(id, since);
       } catch (error) {
-        logger.warn({ err: error, workflow: id }, 'a workflow could not be looked after, trying again');
+        logger.warn({ err: error, workflow: id }, 'a workflow could not be maintained; trying again');
       }
     }
   }
@@ -111,7 +110,7 @@ export class WorkflowRounds {
     if (run === undefined) return;
     const parts = { engine, lookup, streams, names };
     const { moved, open, missing } = await reconcile(parts, run, last.missing);
-    if (moved) logger.warn({ workflow: id }, 'a workflow stood still and was moved on');
+    if (moved) logger.warn({ workflow: id }, 'a stalled workflow was resumed');
     if (open === 0 && state?.state === 'FAILURE') return engine.bucket.remove(workflowKeys.active(id));
     const pause = moved || missing.size > 0 ? 1 : Math.min(last.pause * 2, LONGEST_PAUSE);
     this.sightings.set(id, {

@@ -107,7 +107,7 @@ export function composeTask(
   const startAt = startTime(options, now);
   if (options.unique === true) headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
   if (lock !== undefined) headers.set(TaskHeader.UniqueKey, lock);
-  // The server's own time stamp says when a task that runs at once was accepted.
+  // The server's own timestamp says when a task that runs at once was accepted.
   if (startAt === undefined) return { id, subject: names.taskSubject(subject), body, headers };
   headers.set(TaskHeader.EnqueuedAt, now.toISOString());
   return { id, body, ...scheduleAt(names, subject, startAt, headers, now) };

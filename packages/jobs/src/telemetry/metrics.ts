@@ -31,20 +31,20 @@ export class JobsMetrics implements MetricsRecorder {
     });
     this.run = new Histogram({
       name: 'stratum_task_run_seconds',
-      help: 'How long attempts took, by how they ended',
+      help: 'Duration of attempts by outcome',
       labelNames: [...task, 'state'],
       buckets: RUN_BUCKETS,
       registers,
     });
     this.inFlight = new Gauge({
       name: 'stratum_tasks_in_flight',
-      help: 'Attempts under way in this process',
+      help: 'Running attempts in this process',
       labelNames: task,
       registers,
     });
     this.ended = new Counter({
       name: 'stratum_task_attempts_total',
-      help: 'Attempts that have ended, by how: success, failure, retry, scheduled, revoked, expired',
+      help: 'Finished attempts by outcome: success, failure, retry, scheduled, revoked, expired',
       labelNames: [...task, 'state'],
       registers,
     });

@@ -153,9 +153,7 @@ export class AttemptRunner {
     });
     if (!isAbandoned) return;
     totals.abandoned++;
-    attempt.logger.warn(
-      'a handler goes on beyond its hard limit and does not listen to its signal; isolate the task',
-    );
+    attempt.logger.warn('a handler runs beyond its hard limit and ignores its signal; isolate the task');
   }
 
   private revocationOf({ subject, headers, enqueuedAt }: Delivery): { terminate: boolean } | undefined {

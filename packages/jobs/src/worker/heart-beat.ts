@@ -41,7 +41,7 @@ export class HeartBeats {
     headers.set(ServerHeader.Ttl, KEPT);
     this.publisher
       .publish(this.key, JSON.stringify(this.read(Math.round(lag))), { headers, deadlineMs: HEART_BEAT_MS })
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'the heart-beat was not heard'));
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'the heartbeat could not be published'));
   }
 
   /** Leaves: a worker that has stopped is not an offline one. */
@@ -53,6 +53,6 @@ export class HeartBeats {
     headers.set(ServerHeader.Ttl, KEPT);
     await this.publisher
       .publish(this.key, '', { headers, deadlineMs: HEART_BEAT_MS })
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'the worker could not sign off'));
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'the worker could not deregister'));
   }
 }

@@ -58,7 +58,7 @@ export class Recovery {
       // "At least once" allows a second run, but not a missing one.
       attempt.logger.warn(
         { err: error },
-        'what became of an earlier delivery could not be found out; the task runs again',
+        'the outcome of an earlier delivery is unknown; the task runs again',
       );
       return undefined;
     }

@@ -151,7 +151,7 @@ export class Settler {
   private async confirmDeadLetter(attempt: Attempt, error: string): Promise<void> {
     const failure = { type: 'Error', message: error, stack: null, retryable: false };
     await this.close(attempt, failedRecord(attempt, failure));
-    attempt.logger.info('task is a dead letter already');
+    attempt.logger.info('task is already a dead letter');
   }
 
   private historyOf({ delivery, startedAt }: Attempt, { error }: TaskRecord): string {
@@ -222,7 +222,7 @@ export class Settler {
 
   private async giveWay(attempt: Attempt): Promise<void> {
     await this.catchUpWorkflow(attempt);
-    attempt.logger.warn('the task has gone on without this attempt, which took too long to be heard of');
+    attempt.logger.warn('the task continued without this attempt, which reported too late');
     attempt.delivery.message.ack();
   }
 
@@ -243,7 +243,10 @@ export class Settler {
     if (uniqueKey === undefined || !isFinal(record.state)) return;
     // Not awaited: the key of an ended task is free, even without an explicit release.
     this.resources.locks.release(uniqueKey, record.id).catch((error: unknown) => {
-      attempt.logger.warn({ err: error }, 'the unique key was not released; it is free all the same');
+      attempt.logger.warn(
+        { err: error },
+        'the unique key could not be deleted; it is free, because its task has ended',
+      );
     });
   }
 }

@@ -242,9 +242,9 @@ class TaskWorker implements Worker {
   }
 
   private shutDownOnRequest(onShutdownRequest: (() => void) | undefined): void {
-    this.logger.info('asked to shut down');
+    this.logger.info('shutdown requested');
     const report = (error: unknown): void =>
-      this.logger.error({ err: error }, 'the shutdown that was asked for has failed');
+      this.logger.error({ err: error }, 'the requested shutdown failed');
     void this.stop()
       .catch(report)
       .finally(() => contain(() => onShutdownRequest?.(), report));

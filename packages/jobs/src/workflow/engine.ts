@@ -182,7 +182,7 @@ export class WorkflowEngine {
     if (run !== undefined && node?.kind === 'task' && stepId(run.id, node.number) === id)
       return { run, node };
     // The header is invented, or the workflow has expired: it is an ordinary task.
-    this.logger.warn({ ...pointer, id }, 'a task says that it belongs to a workflow that does not know it');
+    this.logger.warn({ ...pointer, id }, 'a task names a workflow that does not contain it');
     return undefined;
   }
 }

@@ -27,7 +27,7 @@ export function partOf(value: unknown, tokens: readonly PathToken[]): unknown {
 }
 
 export function missing(way: string, found: unknown): JobsError {
-  return new JobsError('invalid_payload', `${way} is not there: the result before it is ${describe(found)}`);
+  return new JobsError('invalid_payload', `${way} does not exist: the previous result is ${describe(found)}`);
 }
 
 /** Names and sizes only, because a result may contain secrets. */

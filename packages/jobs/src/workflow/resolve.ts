@@ -70,7 +70,7 @@ class Resolver {
     if (++this.nodes > MAX_NODES)
       return this.refuse(place.path, `a workflow has at most ${MAX_NODES} steps, chains, groups and chords`);
     if (place.depth > MAX_DEPTH)
-      return this.refuse(place.path, `workflows stand at most ${MAX_DEPTH} deep in each other`);
+      return this.refuse(place.path, `workflows can be nested at most ${MAX_DEPTH} levels deep`);
     if (typeof value === 'object' && value !== null) {
       if ('task' in value) return this.readStep(value, place);
       if ('chain' in value) return this.readChain(value, place);

@@ -189,7 +189,7 @@ export const segmentTreeSchema: z.ZodType<SegmentTree, SegmentTreeInput> = z
     },
   })
   .refine(({ conditions, groups }) => conditions.length + groups.length > 0, {
-    message: 'is empty: it means neither everyone nor nobody; add a condition',
+    message: 'is empty; add a condition',
     path: ['conditions'],
   });
 
@@ -279,7 +279,7 @@ export function valueProblem(
     case 'not_contains':
     case 'starts_with':
     case 'ends_with':
-      return typeof given === 'string' && given !== '' ? undefined : 'must be a text';
+      return typeof given === 'string' && given !== '' ? undefined : 'must be a string';
   }
 }
 

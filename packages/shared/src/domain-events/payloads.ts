@@ -24,7 +24,7 @@ const campaign = {
 const cause = {
   cause: z
     .enum(['sync', 'rule'])
-    .describe('`sync`: it was changed on the platform. `rule`: by a rule of yours.'),
+    .describe('`sync`: it was changed on the platform. `rule`: by one of your rules.'),
   rule_id: id.nullable(),
 };
 

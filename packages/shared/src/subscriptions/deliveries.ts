@@ -126,10 +126,7 @@ export async function replayDelivery(
     [id, eventId],
   );
   if (rowCount === 0)
-    throw new SubscriptionError(
-      'in_flight',
-      'It is being sent at this moment: look at it again in a minute.',
-    );
+    throw new SubscriptionError('in_flight', 'It is being sent right now. Check again in a minute.');
   return true;
 }
 

@@ -8,7 +8,7 @@ export const TEST_EVENT_TYPE = 'ping';
 /** The data of a test event. */
 export const testEventData = z
   .object({ subscription_id: z.string(), message: z.string() })
-  .describe('Somebody tries the subscription out.');
+  .describe('A test of the subscription.');
 
 export interface EventTypeDescription {
   type: string;

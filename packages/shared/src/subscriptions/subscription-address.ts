@@ -25,7 +25,7 @@ function problemOf(address: string, allowedHosts: readonly string[]): string | u
   const problem = addressProblem(address, allowedHosts);
   if (problem !== undefined) return `${problem}; give the https:// address of a receiver on the internet`;
   const { host, hostname, protocol, hash } = new URL(address);
-  if (hash !== '') return 'has a part behind "#", which is never sent; leave it out';
+  if (hash !== '') return 'has a fragment ("#…"), which is never sent; remove it';
   if (allowedHosts.includes(host)) return undefined;
   if (protocol !== 'https:') return 'must begin with https://';
   if (LOCAL_NAME.test(hostname)) return 'names something inside a network; give an address on the internet';

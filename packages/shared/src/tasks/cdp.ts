@@ -9,7 +9,7 @@ const work = { retry: { backoff: { kind: 'exponential', initialMs: 10_000, maxMs
 export const computeCdpSegment = defineTask({
   name: 'compute_cdp_segment',
   queue: 'cdp',
-  description: 'Finds the members of a segment, and notes who entered and who left.',
+  description: 'Computes the members of a segment, and records who entered and who left.',
   input: z.object({
     segment_id: id,
     /** The round of the hourly job: when the segment is done, those that wait for it follow. */

@@ -39,7 +39,7 @@ export const calculateDailyScores = fanOutJob({
 export const calculateTenantScores = defineTask({
   name: 'calculate_tenant_scores',
   queue: 'default',
-  description: 'Tells for each campaign whether to scale, watch or fix it, and why.',
+  description: 'Recommends for each campaign whether to scale, watch or fix it, with the reasons.',
   input: z.object({ tenant_id: tenantId, date }),
   output: z.object({
     tenant_id: z.int(),
@@ -79,7 +79,7 @@ export const calculateUsageRollup = fanOutJob({
 export const rollUpTenantUsage = defineTask({
   name: 'roll_up_tenant_usage',
   queue: 'default',
-  description: 'Sums up what a tenant has used on a day.',
+  description: 'Sums up the usage of a tenant on a day.',
   input: z.object({ tenant_id: tenantId, date, task_runs: z.record(z.string(), queueUse).default({}) }),
   output: z.object({ tenant_id: z.int(), date, active_campaigns: z.int(), synced_rows: z.int() }),
   ...perTenant,
@@ -90,7 +90,7 @@ export const checkPipelineHealth = fanOutJob({
   name: 'check_pipeline_health',
   queue: 'default',
   cron: '30 * * * *',
-  description: "Enqueues a look at each tenant's data pipeline.",
+  description: "Enqueues a check of each tenant's data pipeline.",
 });
 export const checkTenantPipeline = defineTask({
   name: 'check_tenant_pipeline',
@@ -169,7 +169,8 @@ export const publishCmsPost = defineTask({
 export const deliverWebhook = defineTask({
   name: 'deliver_webhook',
   queue: 'default',
-  description: 'Sends one event to the receiver of one subscription; again later when it is not taken.',
+  description:
+    'Sends one event to the receiver of one subscription, and retries until the receiver accepts it.',
   input: z.object({
     tenant_id: tenantId,
     subscription_id: z.string().regex(/^[a-z0-9]{16}$/),

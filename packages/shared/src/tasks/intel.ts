@@ -27,7 +27,7 @@ export const refreshAllCompetitors = fanOutJob({
   name: 'refresh_all_competitors',
   queue: 'intel',
   cron: '0 */6 * * *',
-  description: 'Enqueues a look at each competitor.',
+  description: 'Enqueues a snapshot of each competitor.',
 });
 
 export const INTEL_TASKS: readonly TaskContract[] = [fetchCompetitorData, refreshAllCompetitors];

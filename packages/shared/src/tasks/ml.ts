@@ -35,7 +35,7 @@ export const runPredictions = defineTask({
   name: 'run_predictions',
   queue: 'ml',
   description:
-    'Tells for each active campaign where its month ends, what other budgets would bring, and what is unusual.',
+    'Predicts the spend of each active campaign at the end of the month and the effect of other budgets, and detects anomalies.',
   input: z.object({ tenant_id: id }),
   output: z.object({ tenant_id: z.int(), predicted: z.int(), anomalies: z.int(), shifted: z.int() }),
   ...work,

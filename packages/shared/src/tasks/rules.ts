@@ -8,8 +8,7 @@ const id = z.int().positive();
 export const evaluateRules = defineTask({
   name: 'evaluate_rules',
   queue: 'rules',
-  description:
-    'Evaluates all active rules of a tenant against all its campaigns, and starts what they ask for.',
+  description: 'Evaluates all active rules of a tenant against all its campaigns, and starts their actions.',
   input: z.object({ tenant_id: id }),
   output: z.object({
     tenant_id: z.int(),
@@ -36,7 +35,7 @@ export const evaluateAllRules = fanOutJob({
 export const applyPlatformAction = defineTask({
   name: 'apply_platform_action',
   queue: 'rules',
-  description: 'Asks a platform for one change of a campaign, once.',
+  description: 'Requests one change of a campaign from its platform, once.',
   input: z.object({ tenant_id: id, action_id: id }),
   output: z.object({ action_id: z.int(), outcome: z.enum(['applied', 'already_done', 'given_up']) }),
   retry: { maxRetries: 6, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },

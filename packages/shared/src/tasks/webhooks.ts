@@ -25,7 +25,7 @@ const outcome = z.object({
 export const processWebhook = defineTask({
   name: 'process_webhook',
   queue: 'default',
-  description: 'Notes the events of a verified webhook request, each once, and does what follows from them.',
+  description: 'Records the events of a verified webhook request, each once, and applies their effects.',
   input: z.object({
     tenant_id: tenantId,
     endpoint_id: z.string(),
@@ -47,7 +47,7 @@ export const processWebhook = defineTask({
 export const replayWebhookDelivery = defineTask({
   name: 'replay_webhook_delivery',
   queue: 'default',
-  description: 'Does once more what follows from an event that came in.',
+  description: 'Applies the effects of a received event again.',
   input: z.object({ tenant_id: tenantId, delivery_id: z.int().positive() }),
   output: z.object({ delivery_id: z.int(), state: z.string(), effect: z.string().nullable() }),
   retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 } },

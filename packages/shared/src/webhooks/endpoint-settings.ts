@@ -5,7 +5,7 @@ import { SOURCES, type SourceName } from './sources.js';
 
 const followingTaskSchema = z
   .strictObject({
-    on: z.string().min(1).max(100).describe('A type of events, as deliveries show it; `*` is all.'),
+    on: z.string().min(1).max(100).describe('An event type, as deliveries show it; `*` matches all.'),
     task: z.string().describe('One of the tasks that GET /v1/tasks lists.'),
     payload: z
       .record(z.string(), z.unknown())

@@ -9,7 +9,7 @@ export function textOf({ body }: Pick<WebhookRequest, 'body'>): string {
   try {
     return decoder.decode(body);
   } catch {
-    throw new MalformedWebhookError('The body is no UTF-8 text.');
+    throw new MalformedWebhookError('The body is not UTF-8 text.');
   }
 }
 
@@ -19,7 +19,7 @@ export function parseJson<Schema extends z.ZodType>(text: string, schema: Schema
   try {
     value = JSON.parse(text);
   } catch {
-    throw new MalformedWebhookError('The body is no JSON.');
+    throw new MalformedWebhookError('The body is not JSON.');
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

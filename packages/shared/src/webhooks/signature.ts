@@ -55,7 +55,8 @@ export function missing(header: string): Verdict {
 }
 
 export const WRONG_SIGNATURE: Verdict = Object.freeze({
-  refused: 'The signature does not fit: it was made with another secret, or the body was changed on its way.',
+  refused:
+    'The signature does not match: it was made with another secret, or the body was changed in transit.',
 });
 
 /**
@@ -70,10 +71,10 @@ export function checkTime(
     toleranceSeconds = DEFAULT_TOLERANCE_SECONDS,
   }: { unit?: 'seconds' | 'milliseconds'; toleranceSeconds?: number } = {},
 ): Verdict {
-  if (!/^\d{1,16}$/.test(text)) return { refused: `The time stamp is no number of ${unit} since 1970.` };
+  if (!/^\d{1,16}$/.test(text)) return { refused: `The timestamp is not a number of ${unit} since 1970.` };
   const sentAtMs = Number(text) * (unit === 'seconds' ? 1000 : 1);
   if (Math.abs(now.getTime() - sentAtMs) <= toleranceSeconds * 1000) return 'valid';
-  return { refused: `The time stamp is more than ${toleranceSeconds} seconds away from now.` };
+  return { refused: `The timestamp differs from the current time by more than ${toleranceSeconds} seconds.` };
 }
 
 /** `k=v,k=v`, as Stripe and TikTok write it. */

@@ -31,13 +31,13 @@ export class IngestMetrics {
     });
     this.events = new Counter({
       name: 'stratum_customer_events_total',
-      help: 'Customer events by what became of them: stored, repeated (were stored before), rejected (set aside)',
+      help: 'Customer events by outcome: stored, repeated (were stored before), rejected (set aside)',
       labelNames: ['outcome'],
       registers,
     });
     this.merges = new Counter({
       name: 'stratum_profile_merges_total',
-      help: 'Profiles found to be one person',
+      help: 'Profiles merged into one person',
       registers,
     });
     this.refused = new Counter({

@@ -159,7 +159,7 @@ export class Ingestion {
     if (tenantId === undefined) {
       logger.error(
         { subjects: messages.map(({ subject }) => subject) },
-        'customer events of no tenant are dropped',
+        'customer events without a tenant are dropped',
       );
       this.letGo(messages);
       return;
@@ -183,7 +183,7 @@ export class Ingestion {
         if (this.stopped.signal.aborted) return;
         logger.warn(
           { err: error, tenantId, events: events.length, waitMs },
-          'customer events wait to be written',
+          'customer events are waiting to be written',
         );
         await delay(waitMs, undefined, { signal: this.stopped.signal }).catch(() => undefined);
       }

@@ -73,7 +73,7 @@ export function processAuditLogsHandler({
         } catch (error) {
           context.logger.error(
             { err: error, tenantId, events: received.length },
-            'audit events of a tenant wait',
+            'audit events of a tenant are waiting',
           );
           for (const { message } of received) message.nak(AGAIN_AFTER_MS);
           sum.refused += received.length;

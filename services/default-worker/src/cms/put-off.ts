@@ -44,7 +44,7 @@ export async function putOff(
     kind: 'cms_post_failed',
     severity: 'warning',
     title: `The site does not ${action} “${title}”`,
-    message: `${reason.replace(/\.?$/, '.')} It is tried again after ten minutes, then after longer and longer pauses of a day at most, and at once when the post or its site is changed.`,
+    message: `${reason.replace(/\.?$/, '.')} It is retried after ten minutes, then after growing pauses of at most a day, and at once when the post or its site changes.`,
     details: { post_id: postId },
     at: new Date(),
   });

@@ -75,7 +75,7 @@ function freshness(account: AccountState, now: Date): Finding[] {
 
 function access(account: AccountState, now: Date): Finding[] {
   if (account.status === 'needs_reconnect') {
-    return [{ severity: 'critical', text: `${nameOf(account)} has to be connected again` }];
+    return [{ severity: 'critical', text: `${nameOf(account)} must be connected again` }];
   }
   const left = account.tokenExpiresAt === null ? Infinity : account.tokenExpiresAt.getTime() - now.getTime();
   if (left <= 0) return [{ severity: 'critical', text: `the access of ${nameOf(account)} has expired` }];

@@ -173,7 +173,7 @@ async function stop(
     kind: `subscription_${status}`,
     severity: 'warning',
     title: `Events are no longer sent to ${host}`,
-    message: `${reason} Mend the receiver, then resume subscription ${subscriptionId}; missed events can be replayed.`,
+    message: `${reason} Fix the receiver, then resume subscription ${subscriptionId}; missed events can be replayed.`,
     details: { subscription_id: subscriptionId },
     at: new Date(),
   });

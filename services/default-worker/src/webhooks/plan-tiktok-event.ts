@@ -20,8 +20,8 @@ export function planTiktokEvent(event: IncomingEvent): Plan {
           key: `tiktok-access/${event.endpointId}`,
           kind: 'platform_access_removed',
           severity: 'critical',
-          title: 'A user has taken back the access to TikTok',
-          message: 'Campaigns of that user are synced no more. Connect the account again.',
+          title: 'A user has revoked access to TikTok',
+          message: 'The campaigns of that user are no longer synced. Connect the account again.',
           at: event.receivedAt,
         });
         return 'alerted: access removed';

@@ -84,7 +84,7 @@ function planStatus(event: IncomingEvent): Plan {
           : { error: [`code ${error.code}`, error.title].filter(Boolean).join(': ') }),
       });
       if (error?.code === OPTED_OUT) await noteOptOutOfMessage(client, status.id, event.receivedAt);
-      return changed ? `message is ${state}` : 'no message of ours, or it was further on already';
+      return changed ? `message is ${state}` : 'unknown message, or already in a later state';
     },
   };
 }
@@ -98,7 +98,7 @@ function planMessage(event: IncomingEvent): Plan {
     message.interactive?.list_reply?.title;
   const consent = words === undefined ? undefined : consentOf(words, event.settings);
   return {
-    effect: 'notes the contact’s message',
+    effect: 'records the contact’s message',
     tasks: [],
     change: (client) =>
       withAccount(client, account.phone_number_id, () =>
@@ -110,7 +110,7 @@ function planMessage(event: IncomingEvent): Plan {
 function planPreferences(event: IncomingEvent): Plan {
   const { value } = parseJson(event.body, preferenceSchema).change;
   return {
-    effect: 'notes what contacts want',
+    effect: 'records the preferences of contacts',
     tasks: [],
     change: (client) =>
       withAccount(client, value.metadata.phone_number_id, async () => {

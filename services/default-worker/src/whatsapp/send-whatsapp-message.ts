@@ -130,7 +130,10 @@ async function begin(client: PoolClient, messageId: number, comesAgain: boolean)
   if (row.opted_in_at === null) return set('suppressed', 'the contact has not opted in');
   const isOpen = row.last_inbound_at !== null && Date.now() - row.last_inbound_at.getTime() < WINDOW_MS;
   if (row.template === null && !isOpen)
-    return set('failed', 'a free text needs a message of the contact within 24 hours; use a template');
+    return set(
+      'failed',
+      'free text needs a message from the contact within the last 24 hours; use a template',
+    );
   if (row.template !== null && row.template_status !== 'approved')
     return set('failed', `the template “${row.template}” is not approved`);
   if (row.template !== null && row.template_parameters !== row.parameters.length) {
@@ -246,7 +249,7 @@ async function settle(
         kind: 'whatsapp_paused',
         severity: 'critical',
         title: 'A WhatsApp number can send no more',
-        message: `The provider refuses it (${result.reason}). Look at the account, then set it active again.`,
+        message: `The provider refuses it (${result.reason}). Check the account, then set it active again.`,
         at: new Date(),
       });
       await set('claimed', result.reason);

@@ -89,7 +89,7 @@ export class AdLibrary {
       const next = paging?.next === undefined ? undefined : paging.cursors?.after;
       if (next === undefined) return ads;
       if (next === after)
-        throw new PlatformError('meta', 'transient', 'paging does not get on: a cursor came twice');
+        throw new PlatformError('meta', 'transient', 'paging is stuck: a cursor came twice');
       after = next;
     }
     throw new PlatformError(

@@ -78,7 +78,7 @@ function truthOf(tree: RuleTree, seen: Seen[]): boolean | null {
   return tree.logic === 'or' || any === null ? any : !any;
 }
 
-test('the quick look and the full one agree, and both are three-valued', () => {
+test('the quick evaluation and the full one agree, and both are three-valued', () => {
   fc.assert(
     fc.property(trees, campaigns, fc.array(sums, { minLength: 4, maxLength: 4 }), (raw, campaign, all) => {
       const tree = parse(raw);

@@ -26,7 +26,7 @@ export function createDomainEventRelay(options: RelayOptions & { logger: Logger 
     everyMs: IDLE_MS,
     afterFailureMs: FAILED_MS,
     run: async () => ((await relayBatch(options)) < BATCH ? undefined : 0),
-    onFailure: (error) => options.logger.error({ err: error }, 'domain events wait to be published'),
+    onFailure: (error) => options.logger.error({ err: error }, 'domain events are waiting to be published'),
   });
 }
 

@@ -74,7 +74,7 @@ export class EventReader {
       try {
         await this.dispatch(batch.flatMap((message) => this.read(message)));
       } catch (error) {
-        this.options.logger.error({ err: error, events: batch.length }, 'events wait to be delivered');
+        this.options.logger.error({ err: error, events: batch.length }, 'events are waiting to be delivered');
         for (const message of batch) message.nak(AGAIN_AFTER_MS);
       }
     }
@@ -86,7 +86,7 @@ export class EventReader {
     if (parsed.success) return [{ id: parsed.data.id, tenantId: parsed.data.tenant_id, message }];
     this.options.logger.error(
       { subject: message.subject, sequence: message.seq },
-      'a domain event of unknown form is left out',
+      'a domain event of unknown form was skipped',
     );
     message.term('unknown form');
     return [];

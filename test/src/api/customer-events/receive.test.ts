@@ -1,4 +1,4 @@
-/** What the API takes, what it refuses, and with which words. */
+/** Customer events that the API accepts or refuses, and its messages. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/index.js';

@@ -1,11 +1,11 @@
-/** Sources over HTTP: made, changed, rotated, removed, each tenant its own. */
+/** Sources over HTTP: created, changed, rotated and removed, separate for each tenant. */
 import { expect, test } from 'vitest';
 import { openApi } from '../fixture.js';
 import { basic } from './fixture.js';
 
 const EVENT = { userId: 'u-1', event: 'Seen' };
 
-test('a source is made, listed in pages, changed and removed', async () => {
+test('a source is created, listed in pages, changed and removed', async () => {
   const { call, query } = await openApi();
   const made = await call('POST', '/v1/sources', {
     body: { name: 'Web site', allowed_origins: ['https://shop.example'] },

@@ -1,4 +1,4 @@
-/** Subscriptions over the API: made, changed, kept apart. */
+/** Subscriptions over HTTP: created, changed, separate for each tenant. */
 import { auditNames, DOMAIN_EVENT_TYPES } from '@stratum/shared';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { openReceiver } from '../../default-worker/subscriptions/receiver.js';
 const URL = 'https://example.com/hook';
 
 describe('a subscription', () => {
-  test('is made, shown, changed and removed; its secret is shown once and stored sealed', async () => {
+  test('is created, shown, changed and removed; its secret is shown once and stored sealed', async () => {
     const { call, query, subscribe } = await openOutgoing({ worker: false });
     const made = await subscribe(URL, ['segment.entered', 'segment.entered', 'budget.depleted']);
     expect(made).toMatchObject({
@@ -73,7 +73,7 @@ describe('a subscription', () => {
     });
   });
 
-  test('is its tenant’s alone: for another one it is not there, whatever is asked of it', async () => {
+  test('belongs to its tenant alone: for another one no route finds it', async () => {
     const receiver = await openReceiver();
     const outgoing = await openOutgoing({ hosts: [receiver.host] });
     const { call, keys, query } = outgoing;

@@ -1,4 +1,4 @@
-/** What holds for every sender. */
+/** Guarantees for every sender of webhooks. */
 import { connectToNats } from '@stratum/jobs';
 import { bindSource, type WebhookRequest } from '@stratum/shared/webhooks';
 import fc from 'fast-check';
@@ -13,7 +13,7 @@ const URL = 'https://api.example.com/webhooks/x/y';
 describe.each(SENDERS)('$label', (sender: Sender) => {
   const { secrets } = sender;
 
-  test('is let in by its signature alone', async () => {
+  test('is accepted only with a valid signature', async () => {
     const webhooks = await openWebhooks();
     const endpoint = await webhooks.createEndpoint(sender);
     const { url } = endpoint;
@@ -69,7 +69,7 @@ describe.each(SENDERS)('$label', (sender: Sender) => {
     expect([await send('d', secrets[1]), await send('e', secrets[0])]).toEqual([200, 401]);
   });
 
-  test('has each event’s effect once, however often it is sent', async () => {
+  test('applies each event once, however often it is sent', async () => {
     const webhooks = await openWebhooks();
     const endpoint = await webhooks.createEndpoint(sender);
     expect(await webhooks.send(sender, endpoint, ['one'])).toMatchObject({ status: 200 });

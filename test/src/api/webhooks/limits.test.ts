@@ -1,4 +1,4 @@
-/** More than can be taken: what is answered with 2xx is stored, the rest is refused and told when to come again. */
+/** Overload: every request answered with 2xx is stored, and the others get Retry-After. */
 import { expect, test } from 'vitest';
 import { openWebhooks } from './fixture.js';
 import { senderOf } from './senders.js';

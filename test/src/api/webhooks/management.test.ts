@@ -1,4 +1,4 @@
-/** Endpoints and deliveries as their owners see them. */
+/** Managing endpoints and deliveries. */
 import { processAuditLogs } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
 import { waitFor } from '../../harness/index.js';
@@ -6,7 +6,7 @@ import { openWebhooks, type Endpoint } from './fixture.js';
 import { senderOf } from './senders.js';
 
 describe('an endpoint', () => {
-  test('is made, shown, changed, paused, removed', async () => {
+  test('is created, shown, changed, paused and removed', async () => {
     const webhooks = await openWebhooks({ API_PUBLIC_URL: 'https://hooks.example.com/' });
     const made = await webhooks.call<Endpoint & Record<string, unknown>>('POST', '/v1/webhooks', {
       body: { source: 'github', name: 'Deploys' },
@@ -152,7 +152,7 @@ describe('the handshake of Meta', () => {
     },
   );
 
-  test('is nothing that other senders have', async () => {
+  test('is refused for other senders', async () => {
     const webhooks = await openWebhooks();
     const endpoint = await webhooks.createEndpoint(senderOf('stripe'));
     expect(await webhooks.call('GET', new URL(endpoint.url).pathname, { key: null })).toMatchObject({

@@ -1,4 +1,4 @@
-/** What is written of customer events, by the writer that the worker runs. */
+/** Customer events in the database, written by the worker's own writer. */
 import { withTenant } from '@stratum/shared';
 import { unmergeProfile } from '@stratum/shared/profiles';
 import { describe, expect, test } from 'vitest';

@@ -351,7 +351,7 @@ describe('a subscription', () => {
     expect(receivers.map(({ received }) => received.length)).toEqual(receivers.map(() => 1));
   });
 
-  test('that is overrun gets everything once, two at a time', async () => {
+  test('that is overloaded gets every event once, two at a time', async () => {
     let open = 0;
     let most = 0;
     const receiver = await openReceiver((response) => {
@@ -378,7 +378,7 @@ describe('a subscription', () => {
     expect(most).toBeLessThanOrEqual(2);
   });
 
-  test('is tried out with a test event, also while it is paused', async () => {
+  test('receives a test event, also while it is paused', async () => {
     const receiver = await openReceiver(200, 418);
     const outgoing = await openOutgoing({ hosts: [receiver.host] });
     const { id, secret } = await outgoing.subscribe(receiver.url);

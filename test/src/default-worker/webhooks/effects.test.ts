@@ -1,4 +1,4 @@
-/** What events lead to. */
+/** Effects of webhook events. */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { parseKeyRing, sealCredentials } from '@stratum/shared';
 import { Stripe } from 'stripe';
@@ -165,10 +165,10 @@ describe('WhatsApp', () => {
     expect(rows.map(({ type, state, effect }) => [type, state, effect])).toEqual([
       ['message.text', 'processed', 'the contact has written'],
       ['status.read', 'processed', 'message is read'],
-      ['status.delivered', 'processed', 'no message of ours, or it was further on already'],
+      ['status.delivered', 'processed', 'unknown message, or already in a later state'],
       ['status.sent', 'processed', 'message is sent'],
       ['status.failed', 'processed', 'message is failed'],
-      ['status.sent', 'processed', 'no message of ours, or it was further on already'],
+      ['status.sent', 'processed', 'unknown message, or already in a later state'],
       ['status.warming', 'ignored', null],
     ]);
     expect(await whatsapp.message(101)).toMatchObject({ state: 'read' });
@@ -332,7 +332,7 @@ describe('events about customers', () => {
   });
 });
 
-test('TikTok: access that is taken back is an alert, an advertiser’s event a sync', async () => {
+test('TikTok: revoked access raises an alert, an advertiser’s event starts a sync', async () => {
   const webhooks = await openWebhooks();
   const sender = senderOf('tiktok');
   const endpoint = await webhooks.createEndpoint(sender);
@@ -404,9 +404,9 @@ describe('a signed request', () => {
     const sender = senderOf('meta');
     const endpoint = await webhooks.createEndpoint(sender);
     for (const [body, reason] of [
-      ['{"object":', /no JSON/],
+      ['{"object":', /not JSON/],
       ['{"entry":[]}', /object/],
-      ['', /no JSON/],
+      ['', /not JSON/],
     ] as const) {
       const headers = {
         'content-type': 'application/json',
@@ -417,7 +417,7 @@ describe('a signed request', () => {
     }
   });
 
-  test('with a thousand events of a megabyte together is taken in whole', async () => {
+  test('with a thousand events of a megabyte together is accepted as a whole', async () => {
     const webhooks = await openWebhooks();
     const sender = senderOf('whatsapp');
     const endpoint = await webhooks.createEndpoint(sender);

@@ -1,4 +1,4 @@
-/** What a person is told whose database takes no migrations. */
+/** Messages for a database that cannot be migrated. */
 import { randomBytes } from 'node:crypto';
 import { openDatabase } from '@stratum/shared';
 import { migrate } from '@stratum/cli/database';
@@ -18,11 +18,11 @@ test('a user without the privileges gets their names', async () => {
   url.password = 'weak';
   const attempt = migrate({ databaseUrl: url.href });
   await expect(attempt).rejects.toThrow(`The user "${user}" may not create tables in the schema "public"`);
-  await expect(attempt).rejects.toThrow(/DATABASE_URL name the database's owner/);
+  await expect(attempt).rejects.toThrow(/DATABASE_URL to the owner of the database/);
   await expect(attempt).rejects.not.toThrow(/ at /);
 });
 
-test('a server that is not there, or knows no such user, is named without the password', async () => {
+test('an unreachable server, or one that rejects the user, is named without the password', async () => {
   const wrong = new URL(inject('adminDatabaseUrl'));
   wrong.password = 'not-the-password';
   const refused = migrate({ databaseUrl: wrong.href });

@@ -118,7 +118,7 @@ const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
   subscription: ['stratum_api'],
 };
 
-test('secrets are read, and rows deleted, by those alone whose work it is', async () => {
+test('only the roles that need it read secrets or delete rows', async () => {
   const { owner } = await testDatabase();
   for (const [place, allowed] of Object.entries(SECRETS)) {
     const [table, column] = place.split('.');

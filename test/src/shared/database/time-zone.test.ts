@@ -1,4 +1,4 @@
-/** A server stands in some time zone, and its days are not ours: what the services reckon with is UTC. */
+/** The services compute days in UTC, whatever the time zone of the database server. */
 import { openDatabase, SERVICE_ROLES } from '@stratum/shared';
 import { migrate } from '@stratum/cli/database';
 import { expect, onTestFinished, test } from 'vitest';

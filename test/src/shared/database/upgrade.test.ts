@@ -1,4 +1,4 @@
-/** Databases that stand at an earlier schema and hold data: they are brought up to date, and keep what they hold. */
+/** Databases of earlier versions are migrated, and keep their data. */
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { openDatabase, SERVICE_ROLES, withTenant } from '@stratum/shared';
@@ -71,7 +71,7 @@ async function dump(owner: Pool, columns: string): Promise<unknown[]> {
 const KEPT =
   't.id, t.name, a.external_id, c.name AS campaign, c.labels, m.date::text, m.spend, m.conversions, r.task_id, k.key';
 
-test('the schema of the first version is brought up to date with its data', async () => {
+test('the schema of the first version is migrated with its data', async () => {
   const { databaseUrl, owner } = await databaseAt(2);
   await fillFirstVersion(owner);
   const before = await dump(owner, KEPT);

@@ -111,7 +111,7 @@ export class GoogleConnector implements PlatformConnector {
       const { descriptiveName: name, currencyCode: currency, timeZone } = row.customer;
       return { name, currency, timeZone };
     }
-    throw new PlatformError('google', 'permanent', 'the customer is not there');
+    throw new PlatformError('google', 'permanent', 'the customer does not exist');
   }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
@@ -179,7 +179,7 @@ export class GoogleConnector implements PlatformConnector {
         throw new PlatformError('google', 'permanent', 'the budget is shared with other campaigns');
       return row.campaignBudget.resourceName;
     }
-    throw new PlatformError('google', 'permanent', 'the campaign is not there');
+    throw new PlatformError('google', 'permanent', 'the campaign does not exist');
   }
 
   private async *search<Item>(
@@ -197,7 +197,7 @@ export class GoogleConnector implements PlatformConnector {
       const page = parseReply('google', schema, reply.body);
       yield page.results;
       if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
-        throw new PlatformError('google', 'transient', 'paging does not get on: a page token came twice');
+        throw new PlatformError('google', 'transient', 'paging is stuck: a page token came twice');
       }
       pageToken = page.nextPageToken || undefined;
     } while (pageToken !== undefined);

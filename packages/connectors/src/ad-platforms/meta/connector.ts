@@ -205,7 +205,7 @@ export class MetaConnector implements PlatformConnector {
       const next = page.paging?.next === undefined ? undefined : page.paging.cursors?.after;
       if (next === undefined) return;
       if (next === after)
-        throw new PlatformError('meta', 'transient', 'paging does not get on: a cursor came twice');
+        throw new PlatformError('meta', 'transient', 'paging is stuck: a cursor came twice');
       after = next;
       const wait = quotaWaitMs(reply.headers);
       if (wait > 0) {

@@ -123,7 +123,7 @@ export class SnapchatConnector implements PlatformConnector {
     const reply = parseReply('snapchat', accountReply, (await this.request({ url, signal })).body);
     const [account] = reply.adaccounts;
     if (account === undefined)
-      throw new PlatformError('snapchat', 'permanent', 'the ad account is not there');
+      throw new PlatformError('snapchat', 'permanent', 'the ad account does not exist');
     const { name, currency, timezone: timeZone } = account.adaccount;
     return { name, currency, timeZone };
   }
@@ -233,7 +233,7 @@ export class SnapchatConnector implements PlatformConnector {
       throw new PlatformError('snapchat', 'permanent', 'paging leads to another server');
     }
     if (seen.has(next.href))
-      throw new PlatformError('snapchat', 'transient', 'paging does not get on: a page came twice');
+      throw new PlatformError('snapchat', 'transient', 'paging is stuck: a page came twice');
     return next;
   }
 

@@ -131,7 +131,8 @@ export class TikTokConnector implements PlatformConnector {
       accountList,
       await this.get('/advertiser/info/', query, signal),
     ).list;
-    if (account === undefined) throw new PlatformError('tiktok', 'permission', 'the advertiser is not there');
+    if (account === undefined)
+      throw new PlatformError('tiktok', 'permission', 'the advertiser does not exist');
     const { name, currency, timezone, display_timezone: place = timezone } = account;
     return { name, currency, timeZone: place };
   }
