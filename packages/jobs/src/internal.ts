@@ -6,3 +6,4 @@ export { StreamConsumer, type StreamConsumerOptions } from './broker/pull/stream
 export { boundedSchema } from './values/bounded-schema.js';
 export { scopedName } from './wire/names.js';
 export { BackgroundLoop, type BackgroundLoopOptions } from './housekeeping/background-loop.js';
+export { cadenceOf } from './schedule/cadence.js';
