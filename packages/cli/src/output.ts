@@ -50,11 +50,11 @@ const STEPS: readonly [unit: string, ms: number][] = [
 ];
 
 /** A time as its distance from now, such as `5m ago` or `in 2h`; where no terminal shows it, as an ISO 8601 time. */
-export function ago(time: string | Date | null | undefined): string | null {
+export function ago(time: string | Date | null | undefined, now: Date | number = Date.now()): string | null {
   if (time === null || time === undefined) return null;
   const at = new Date(time);
   if (!process.stdout.isTTY) return at.toISOString();
-  const distance = at.getTime() - Date.now();
+  const distance = at.getTime() - Number(now);
   const [unit, ms] = STEPS.find(([, size]) => Math.abs(distance) >= size) ?? ['s', 1_000];
   const text = `${Math.floor(Math.abs(distance) / ms)}${unit}`;
   return distance > 0 ? `in ${text}` : `${text} ago`;

@@ -13,20 +13,24 @@ export const STATE_COLOURS = {
   EXPIRED: 'red',
 } as const satisfies Record<TaskState, string>;
 
-/** Prints a record; the exit code is 1 when the task ended without success. */
-export function printFinal(record: TaskRecord, json: boolean | undefined): void {
-  if (json) printJson(record);
-  else printRecord(record);
+/**
+ * Prints a record; the exit code is 1 when the task ended without success.
+ * @param payload masked; `undefined` where it is not kept
+ */
+export function printFinal(record: TaskRecord, json: boolean | undefined, payload?: unknown): void {
+  if (json) printJson(payload === undefined ? record : { ...record, payload });
+  else printRecord(record, payload);
   if (isFinal(record.state) && record.state !== 'SUCCESS') process.exitCode = 1;
 }
 
-function printRecord(record: TaskRecord): void {
+function printRecord(record: TaskRecord, payload: unknown): void {
   console.log(`${styled(STATE_COLOURS[record.state], record.state)}  ${record.task}  ${record.id}`);
   const { progress, error } = record;
   const facts: [string, string | number | null][] = [
     ['queue', `${record.queue} (${record.priority})`],
     ['tenant', record.tenant],
     ['worker', record.worker],
+    ['payload', payload === undefined ? null : JSON.stringify(payload)],
     ['retries', record.retries],
     ['enqueued', record.enqueued_at],
     ['started', record.started_at],

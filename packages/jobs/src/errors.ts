@@ -102,10 +102,10 @@ interface EndedTask {
   readonly id: string;
   readonly task: string;
   readonly state: string;
-  readonly error: { readonly type: string; readonly message: string } | null;
+  readonly error: { readonly type: string; readonly message: string; readonly stack: string | null } | null;
 }
 
-/** Thrown by `call()` for a task that ended without success. */
+/** Thrown by `call()` and `resultOrThrow()` for a task that ended without success. Its `cause` is the task's error, where it had one. */
 export class TaskFailedError<Ended extends EndedTask = EndedTask> extends JobsError {
   /** The final record: state, error, retries, times. */
   readonly record: Ended;
@@ -115,9 +115,18 @@ export class TaskFailedError<Ended extends EndedTask = EndedTask> extends JobsEr
     const reason = error === null ? '' : `: ${error.type}: ${error.message}`;
     super('task_unsuccessful', `Task "${task}" ${id} ended with state ${state}${reason}`, {
       details: { id, task, state },
+      ...(error === null ? {} : { cause: errorOf(error) }),
     });
     this.record = record;
   }
+}
+
+/** The error as it was in the worker, by name, message and stack. */
+function errorOf({ type, message, stack }: NonNullable<EndedTask['error']>): Error {
+  const error = new Error(message);
+  Object.defineProperty(error, 'name', { value: type, configurable: true, writable: true });
+  error.stack = stack ?? `${type}: ${message}`;
+  return error;
 }
 
 /** A stream, consumer or bucket exists with settings that cannot be changed to the declared ones. */

@@ -1,4 +1,5 @@
 export { defineConfig, type StratumConfig, type StratumConfigOptions } from './application/define-config.js';
+export { openStratum, type OpenStratumOptions, type Stratum } from './application/open-stratum.js';
 export {
   createClient,
   type BatchItem,
@@ -10,6 +11,7 @@ export type { CallOptions, ResultOptions, TaskOutcome } from './client/task-resu
 export type { AskOptions, Control, WorkerReply, WorkerView } from './client/control.js';
 export type { RevokeOptions, RevokeResult } from './client/revoke.js';
 export type { HeartBeat, RateLimit, TaskFilter } from './control/entries.js';
+export { WORKER_CONDITIONS, type WorkerCondition } from './control/worker-condition.js';
 export {
   INSPECT_VERBS,
   type ActiveTask,
@@ -52,6 +54,8 @@ export {
   type TaskLimits,
   type TaskOptions,
 } from './task/define-task.js';
+export type { Label, Labels } from './task/labels.js';
+export { maskPayload } from './task/sensitive.js';
 export { TASK_DEFAULTS, type TaskDefaults } from './task/task-defaults.js';
 export type { Backoff, RetryOptions } from './task/retry-policy.js';
 export type { LogMethod, Logger } from './telemetry/logger.js';
@@ -72,6 +76,7 @@ export {
   type ReconcileOptions,
   type TopologyReport,
 } from './topology/reconcile.js';
+export { EVENT_STATES, taskEventSchema, type EventState, type TaskEvent } from './wire/event.js';
 export { DEAD_REASONS, type DeadReason } from './wire/dead-reason.js';
 export type { FailedAttempt } from './wire/history.js';
 export {
@@ -84,17 +89,24 @@ export {
 export { namesFor, PRIORITIES, type Names, type Priority } from './wire/names.js';
 export {
   isFinal,
-  taskEventSchema,
   taskRecordSchema,
   TASK_STATES,
   type TaskErrorRecord,
-  type TaskEvent,
   type TaskProgress,
   type TaskRecord,
   type TaskState,
 } from './wire/record.js';
 export type { TaskContext } from './worker/context.js';
-export { handleTask, type Handler, type HandlerFor, type TaskHandler } from './worker/registry.js';
+export {
+  handleTask,
+  type FailureContext,
+  type FailureHook,
+  type Handler,
+  type HandlerFor,
+  type HandlerOptions,
+  type TaskFailure,
+  type TaskHandler,
+} from './worker/registry.js';
 export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
 export { createReaper, type Reaper, type ReaperOptions } from './housekeeping/reaper.js';
 export { createWorker, type Worker } from './worker/worker.js';

@@ -29,12 +29,15 @@ export {
 } from './credentials/credentials.js';
 export { parseKeyRing, type KeyRing } from './credentials/key-ring.js';
 export {
+  isLocked,
   LOCKED,
   openDatabase,
   transaction,
   withAdvisoryLock,
   withTenant,
+  type AdvisoryLockOptions,
   type DatabaseOptions,
+  type Locked,
   type Queryable,
 } from './database/database.js';
 export { activeTenants, lastCompleteDays, PLATFORM_TENANT_ID } from './database/tenants.js';

@@ -41,7 +41,7 @@ await runService({
     const client = createClient({ connection, topology, metrics });
     // One process shows the figures of the whole system.
     collectQueueMetrics(client, registry);
-    const reaper = createReaper({ connection, topology, logger, metrics });
+    const reaper = createReaper({ connection, topology, contracts: TASKS, logger, metrics });
     reaper.start();
     const maintenance = createWorkflowMaintenance({ connection, topology, contracts: TASKS, logger });
     maintenance.start();

@@ -7,7 +7,7 @@
  */
 import type { HandlerFor } from '@stratum/jobs';
 import {
-  LOCKED,
+  isLocked,
   openConnector,
   recordDomainEvent,
   withAdvisoryLock,
@@ -38,7 +38,7 @@ export function syncCampaignDataHandler(dependencies: SyncDependencies): Handler
         onProgress: context.progress.bind(context),
       }),
     );
-    if (outcome !== LOCKED) return { tenant_id: tenantId, platform, ...outcome };
+    if (!isLocked(outcome)) return { tenant_id: tenantId, platform, ...outcome };
     context.logger.info('another sync of this tenant and platform is running');
     return context.snooze(dependencies.busyWaitMs ?? DEFAULT_BUSY_WAIT_MS);
   };

@@ -25,6 +25,7 @@ export function noRules(tenantId: number = TENANT): ResultOf<typeof evaluateRule
     conflicts: 0,
     actions: 0,
     invalid: 0,
+    results: [],
   };
 }
 

@@ -2,7 +2,7 @@
 import { connectToNats, createWorker, defineTask, handleTask, reconcileTopology } from '@stratum/jobs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { waitFor } from '../harness/index.js';
+import { spawnProgram, waitFor } from '../harness/index.js';
 import { add, addHandler, flakyHandler, openJobs, type Jobs } from './fixture.js';
 
 const gated = defineTask({ name: 'gated', queue: 'work', input: z.object({}), output: z.null() });
@@ -102,7 +102,7 @@ describe('a worker', () => {
     expect(await client.control.workers()).toEqual([]);
   });
 
-  test('that dies is offline within 30 seconds', async () => {
+  test('that dies is unreachable within 30 seconds', async () => {
     const jobs = await openJobs();
     const { client, natsUrl, topology } = jobs;
     const connection = await connectToNats({ servers: natsUrl, name: 'dying' });
@@ -112,9 +112,30 @@ describe('a worker', () => {
     await seen(jobs, 1);
     expect(await client.control.workers()).toMatchObject([{ name: dying.name, condition: 'ready' }]);
     await connection.close();
-    await waitFor('the verdict', async () => (await client.control.workers())[0]?.condition === 'offline');
+    await waitFor(
+      'the verdict',
+      async () => (await client.control.workers())[0]?.condition === 'unreachable',
+    );
     expect(await client.control.inspect('ping')).toEqual([]);
   });
+});
+
+test('a process that is connected and does not answer is blocked; once it is gone, it is unreachable', async () => {
+  const { client, natsUrl, topology } = await openJobs();
+  const frozen = spawnProgram('test/src/jobs/blocking-worker.mjs', {
+    NATS_URL: natsUrl,
+    PREFIX: topology.names.prefix,
+  });
+  await frozen.ready();
+  const condition = async (): Promise<string | undefined> => (await client.control.workers())[0]?.condition;
+  await waitFor('its heartbeat', async () => (await condition()) === 'ready');
+  const [worker] = await client.control.workers();
+  expect(worker).toMatchObject({ version: expect.any(String), memory_bytes: expect.any(Number) });
+  expect(worker).toMatchObject({ cpu_percent: expect.any(Number), loop_lag_ms: expect.any(Number) });
+  process.kill(frozen.pid, 'SIGSTOP');
+  await waitFor('a late heartbeat', async () => (await condition()) === 'blocked');
+  await frozen.kill('SIGKILL');
+  await waitFor('its end', async () => (await condition()) === 'unreachable');
 });
 
 describe('a paused queue', () => {

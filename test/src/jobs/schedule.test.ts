@@ -3,6 +3,7 @@ import {
   connectToNats,
   createScheduler,
   defineTask,
+  fastClock,
   handleTask,
   openSchedules,
   reconcileTopology,
@@ -412,4 +413,20 @@ test('an entry with pause on failure stops when a run has failed', async () => {
   const { paused, state } = await schedules.get('minutely');
   expect(paused?.reason).toContain('beat-minutely-20261120T000100Z has failed');
   expect(state.last_run?.outcome).toBe('FAILURE');
+});
+
+test('while a fast clock is behind, the list counts by that clock; next to a real one it counts by the real time', async () => {
+  const beat = await openBeat();
+  const dayAgo = Date.now() - 86_400_000;
+  const entry = { name: 'monthly', task: 'tick', cron: '0 0 1 * *' };
+  const fast = await beat.scheduler({ clock: fastClock(new Date(dayAgo), 2), entries: [entry] });
+  await waitFor('the leader', fast.leads);
+  await waitFor('its clock', async () => (await beat.schedules.now()).getTime() < dayAgo + 3_600_000);
+  await beat.schedules.add({ name: 'often', task: 'tick', every_ms: 60_000 });
+  const next = Date.parse((await beat.schedules.get('often')).next ?? '');
+  expect(next).toBeGreaterThan(dayAgo);
+  expect(next).toBeLessThan(dayAgo + 3_600_000);
+  expect((await beat.schedules.upcoming('often', 1))[0]?.getTime()).toBeLessThan(dayAgo + 3_600_000);
+  await fast.stop();
+  await waitFor('the real time', async () => (await beat.schedules.now()).getTime() > dayAgo + 86_000_000);
 });

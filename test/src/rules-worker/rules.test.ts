@@ -197,6 +197,7 @@ describe('a rule', () => {
       matched: 1,
       fired: 1,
       actions: 1,
+      results: [{ rule_id: ruleId, triggered: true, matched: 1, fired: 1 }],
     });
     await rules.applied();
     expect(await onPlatform(rules, 1)).toEqual({

@@ -9,7 +9,7 @@ export const eventsCommand: TopLevelCommand = {
     {
       flags: '--state <state>',
       description: 'only changes to this state',
-      choices: async () => (await import('@stratum/jobs')).TASK_STATES.map((state) => state.toLowerCase()),
+      choices: async () => (await import('@stratum/jobs')).EVENT_STATES.map((state) => state.toLowerCase()),
     },
   ],
   json: 'print one JSON document on each line',

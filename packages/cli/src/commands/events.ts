@@ -5,6 +5,8 @@ import { styled } from '../output.js';
 import { requireQueue } from '../queue-lookup.js';
 import { STATE_COLOURS } from '../record-view.js';
 
+const EVENT_COLOURS = { ...STATE_COLOURS, QUEUED: 'cyan', SKIPPED: 'yellow' } as const;
+
 interface EventOptions {
   queue?: string;
   task?: string;
@@ -31,5 +33,5 @@ function describe(event: TaskEvent): string {
   const { state, error } = event;
   const ran = event.runtime_ms === null ? '' : ` ${event.runtime_ms} ms`;
   const reason = error === null ? '' : `  ${error.type}: ${error.message}`;
-  return `${event.at}  ${styled(STATE_COLOURS[state], state.padEnd(9))}  ${event.queue}  ${event.task}  ${event.id}${ran}${reason}`;
+  return `${event.at}  ${styled(EVENT_COLOURS[state], state.padEnd(9))}  ${event.queue}  ${event.task}  ${event.id}${ran}${reason}`;
 }

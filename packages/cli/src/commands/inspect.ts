@@ -1,4 +1,4 @@
-import type { InspectVerb, WorkerReply } from '@stratum/jobs';
+import type { InspectVerb, WorkerReply, WorkerView } from '@stratum/jobs';
 import { withClient } from '../client-session.js';
 import { typed } from '../frame/invocation.js';
 import { optional, printJson, printTable, styled } from '../output.js';
@@ -8,11 +8,39 @@ export async function inspect(
   { worker, json }: { worker?: string; json?: boolean },
 ): Promise<void> {
   await withClient(async ({ client }) => {
-    printAnswers(await client.control.inspect(what, worker === undefined ? {} : { worker }), json);
+    const replies = await client.control.inspect(what, worker === undefined ? {} : { worker });
+    if (what !== 'ping' && what !== 'stats') {
+      printAnswers(replies, json);
+      return;
+    }
+    const known = (await client.control.workers()).filter(
+      ({ name }) => worker === undefined || name === worker,
+    );
+    printAnswers(withConditions(replies, known, what), json);
+    if (replies.length === 0) process.exitCode = 1;
   });
 }
 
 const MOST_COLUMNS = 5;
+
+/** To a ping also those that do not answer are listed: they are blocked or unreachable. */
+function withConditions(
+  replies: readonly WorkerReply[],
+  known: readonly WorkerView[],
+  what: 'ping' | 'stats',
+): WorkerReply[] {
+  const conditions = new Map(known.map(({ name, condition }) => [name, condition]));
+  const answered = replies.map(({ worker, reply }) => ({
+    worker,
+    reply: isRecord(reply) ? { condition: conditions.get(worker) ?? 'ready', ...reply } : reply,
+  }));
+  const silent =
+    what === 'ping' ? known.filter(({ name }) => replies.every(({ worker }) => worker !== name)) : [];
+  return [
+    ...answered,
+    ...silent.map(({ name, condition, at }) => ({ worker: name, reply: { condition, state: null, at } })),
+  ];
+}
 
 /** No answer is a failure. */
 export function printAnswers(replies: readonly WorkerReply[], json: boolean | undefined): void {

@@ -1,12 +1,14 @@
 import type { TopLevelCommand } from '../frame/declaration.js';
-import { queueArgument } from '../frame/places.js';
 
 export const purgeCommand: TopLevelCommand = {
   group: 'Queues and workers',
-  summary: 'Delete all queued and delayed tasks of a queue.',
+  summary: 'Delete all queued and delayed tasks of a queue, or of all queues.',
   description: 'Running tasks go on.',
-  arguments: [queueArgument],
-  options: [{ flags: '--force', description: 'do not ask for confirmation' }],
-  examples: ['intel --force'],
+  arguments: [{ name: '[queue]', description: 'name of the queue', defaultText: 'all queues' }],
+  options: [
+    { flags: '--yes', description: 'do not ask for confirmation' },
+    { flags: '--force', description: 'the same as --yes' },
+  ],
+  examples: ['intel', '--yes'],
   run: async () => (await import('./purge.js')).purge,
 };

@@ -3,28 +3,45 @@ import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
 import { requireQueue } from '../queue-lookup.js';
 
-export async function purge(
-  queue: string,
-  { force, json }: { force?: boolean; json?: boolean },
-): Promise<void> {
+interface PurgeOptions {
+  yes?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+const ALL = 'all';
+
+/** @param queue default: all queues */
+export async function purge(queue: string | undefined, { yes, force, json }: PurgeOptions): Promise<void> {
   await withClient(async ({ client, topology }) => {
     requireQueue(topology.queues, queue);
-    if (!force && !(await confirmed(queue))) throw new Error('Nothing was deleted.');
-    const purged = await client.purge(queue);
-    if (json) printJson({ queue, purged });
-    else console.log(`Purged ${purged} tasks.`);
+    const queues = queue === undefined ? topology.queues.map(({ name }) => name) : [queue];
+    if (!yes && !force && !(await confirmed(queue, queues))) throw new Error('Nothing was deleted.');
+    const purged: Record<string, number> = {};
+    for (const name of queues) purged[name] = await client.purge(name);
+    if (queue !== undefined) {
+      if (json) printJson({ queue, purged: purged[queue] });
+      else console.log(`Purged ${purged[queue]} tasks.`);
+      return;
+    }
+    const total = Object.values(purged).reduce((sum, count) => sum + count, 0);
+    if (json) printJson({ purged: total, queues: purged });
+    else console.log(`Purged ${total} tasks of ${queues.length} queues.`);
   });
 }
 
-async function confirmed(queue: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Error('No terminal to ask for confirmation: use --force.');
+async function confirmed(queue: string | undefined, queues: readonly string[]): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new Error('No terminal to ask for confirmation: use --yes.');
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  const [what, word] =
+    queue === undefined
+      ? [`all ${queues.length} queues (${queues.join(', ')}). Type "${ALL}"`, ALL]
+      : [`"${queue}". Type the name of the queue`, queue];
   try {
-    return (
-      (await prompt.question(
-        `This deletes every queued and delayed task of "${queue}". Type the name of the queue to confirm: `,
-      )) === queue
+    const answer = await prompt.question(
+      `This deletes every queued and delayed task of ${what} to confirm: `,
     );
+    return answer === word;
   } finally {
     prompt.close();
   }

@@ -4,8 +4,9 @@ import { duration } from '../frame/value-types.js';
 
 export const resultCommand: TopLevelCommand = {
   group: 'Tasks',
-  summary: "Show a task's state and result.",
-  description: 'Exits with 1 when the task failed or is unknown.',
+  summary: "Show a task's or workflow's state and result.",
+  description:
+    'Shows the payload, with sensitive fields masked, of a task that waits, runs or is a dead letter. Exits with 1 when the task failed or is unknown.',
   arguments: [taskIdArgument],
   options: [
     {

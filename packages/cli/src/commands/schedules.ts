@@ -37,16 +37,16 @@ interface EntryOptions extends JsonOption {
 const SHOWN_TIMES = 10;
 
 export async function list({ json }: JsonOption): Promise<void> {
-  const entries = await withSchedules((schedules) => schedules.list());
-  if (json) printJson(entries);
-  else printEntries(entries);
+  const { shown, now } = await timed((schedules) => schedules.list());
+  if (json) printJson(shown);
+  else printEntries(shown, now);
 }
 
 export async function add(name: string, options: EntryOptions): Promise<void> {
   const { task = '', ...fields } = entryFields(options);
   if (task !== '') await findTask(task);
   const entry: ScheduleEntryOptions = { name, task, ...fields };
-  report(await withSchedules((schedules) => schedules.add(entry)), options);
+  report(await timed((schedules) => schedules.add(entry)), options);
 }
 
 export async function edit(name: string, options: EntryOptions): Promise<void> {
@@ -55,7 +55,7 @@ export async function edit(name: string, options: EntryOptions): Promise<void> {
   // A cron expression replaces an interval, and the other way round.
   if (options.cron !== undefined) fields['every_ms'] = null;
   if (options.every !== undefined) fields['cron'] = null;
-  report(await withSchedules((schedules) => schedules.edit(name, fields)), options);
+  report(await timed((schedules) => schedules.edit(name, fields)), options);
 }
 
 export async function pause(name: string, { reason, json }: { reason: string } & JsonOption): Promise<void> {
@@ -117,15 +117,16 @@ function entryFields(options: EntryOptions): Partial<ScheduleEntryOptions> {
 }
 
 export async function show(name: string, { json }: JsonOption): Promise<void> {
-  const { entry, upcoming } = await withSchedules(async (schedules) => ({
+  const { shown, now } = await timed(async (schedules) => ({
     entry: await schedules.get(name),
     upcoming: await schedules.upcoming(name, SHOWN_TIMES),
   }));
+  const { entry, upcoming } = shown;
   if (json) {
     printJson({ ...entry, upcoming });
     return;
   }
-  printEntries([entry]);
+  printEntries([entry], now);
   const { last_run: lastRun, last_missed: missed } = entry.state;
   if (lastRun !== null)
     console.log(`\nLast run: ${lastRun.id}, for ${lastRun.tick}: ${lastRun.outcome ?? 'running'}`);
@@ -142,7 +143,8 @@ export async function show(name: string, { json }: JsonOption): Promise<void> {
 
 const MISS_WORDS = { down: 'no scheduler ran', overlap: 'an earlier run had not ended' } as const;
 
-function printEntries(entries: readonly ScheduleView[]): void {
+/** @param now by the schedule's clock */
+function printEntries(entries: readonly ScheduleView[], now: Date): void {
   if (entries.length === 0) {
     console.log('The schedule is empty. The scheduler adds the built-in entries when it first runs.');
     return;
@@ -164,8 +166,8 @@ function printEntries(entries: readonly ScheduleView[]): void {
         name,
         cadenceText({ cron, everyMs, zone }),
         queue,
-        ago(next),
-        ago(state.last_run?.tick ?? null),
+        ago(next, now),
+        ago(state.last_run?.tick ?? null, now),
         state.last_run === null ? null : (state.last_run.outcome ?? 'running'),
         state.fired,
         state.missed,
@@ -189,9 +191,9 @@ function cadenceText({
   return everyMs ? `every ${durationText(everyMs)}` : 'never';
 }
 
-function report(entry: ScheduleView, { json }: JsonOption): void {
-  if (json) printJson(entry);
-  else printEntries([entry]);
+function report({ shown, now }: Timed<ScheduleView>, { json }: JsonOption): void {
+  if (json) printJson(shown);
+  else printEntries([shown], now);
 }
 
 /** An entry that does not exist may be misspelt. */
@@ -218,4 +220,14 @@ function withSchedules<T>(work: (schedules: Schedules) => Promise<T>): Promise<T
       await schedules.close();
     }
   });
+}
+
+interface Timed<T> {
+  shown: T;
+  /** By the schedule's clock. */
+  now: Date;
+}
+
+function timed<T>(work: (schedules: Schedules) => Promise<T>): Promise<Timed<T>> {
+  return withSchedules(async (schedules) => ({ shown: await work(schedules), now: await schedules.now() }));
 }

@@ -8,11 +8,12 @@ import { localEnvironment } from '../environment.js';
 export async function runService(name: ServiceName): Promise<void> {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve(mainModule(name)))], {
     env: await localEnvironment(),
-    stdio: 'inherit',
+    // The channel ends the child also when this process is killed.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
-  // Ctrl-C reaches the child by itself, and the child ends first.
-  process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  // The child ends first. A terminal's Ctrl-C reaches it by itself; hearing it twice does no harm.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => child.kill('SIGTERM'));
   const [code]: unknown[] = await once(child, 'exit');
   process.exitCode = typeof code === 'number' ? code : 1;
 }

@@ -66,6 +66,9 @@ function printWorkers(workers: readonly WorkerView[]): void {
       'done',
       'failed',
       optional('retried'),
+      optional('memory'),
+      optional('cpu'),
+      optional('version'),
       'heartbeat',
     ],
     workers.map((worker) => [
@@ -77,6 +80,9 @@ function printWorkers(workers: readonly WorkerView[]): void {
       worker.succeeded,
       worker.failed,
       worker.retried,
+      worker.memory_bytes === undefined ? null : `${Math.round(worker.memory_bytes / 1_048_576)} MiB`,
+      worker.cpu_percent === undefined ? null : `${worker.cpu_percent} %`,
+      worker.version ?? null,
       ago(worker.at),
     ]),
   );

@@ -1,5 +1,5 @@
 /** The wire contract as an AsyncAPI 3.0 document, seen from Stratum: it receives what others publish, and sends what they subscribe to. */
-import { PRIORITIES, TASK_STATES, type Names, type TaskContract } from '@stratum/jobs';
+import { EVENT_STATES, PRIORITIES, type Names, type TaskContract } from '@stratum/jobs';
 import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
 import type { JsonSchema } from './json-schema.js';
 import { eventSchema, payloadSchema, recordSchema, resultSchema } from './json-schemas.js';
@@ -73,11 +73,11 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
   channels['events'] = {
     address: names.eventSubject('{queue}', PLACE.task, '{state}'),
     title: 'State changes',
-    description: 'Every state change of every task, at least once, for 7 days.',
+    description: 'Every state change of every task, stored once by its id, for 7 days.',
     parameters: {
       queue: { enum: [...queues] },
       task: taskParameter(contracts),
-      state: { enum: [...TASK_STATES.map((state) => state.toLowerCase()), 'skipped'] },
+      state: { enum: EVENT_STATES.map((state) => state.toLowerCase()) },
     },
     messages: messages('event'),
     'x-stream': names.eventStream,

@@ -116,8 +116,13 @@ export class AckMultiplexer {
   }
 
   /** The same without a promise, for callers that do not wait. */
-  publishInBackground(subject: string, data: string | Uint8Array, onError: (error: Error) => void): void {
-    this.accept(subject, data, {}, ignore, onError);
+  publishInBackground(
+    subject: string,
+    data: string | Uint8Array,
+    options: PublishOptions,
+    onError: (error: Error) => void,
+  ): void {
+    this.accept(subject, data, options, ignore, onError);
   }
 
   /** Resolves when everything published so far has been acknowledged or has failed. */

@@ -6,15 +6,15 @@ import type { z } from 'zod';
 import type { AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
 import { deadLettersOf, type DeadLetters } from './dead-letters.js';
-import { JobsError } from '../errors.js';
-import { parsePayload, type TaskContract } from '../task/define-task.js';
+import { JobsError, TaskFailedError } from '../errors.js';
+import { parsePayload, type ResultOf, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { Resources } from '../resources/resources.js';
 import { Tracing } from '../telemetry/tracing.js';
 import { duration, timer } from '../values/bounds.js';
 import { requireToken } from '../wire/names.js';
-import type { TaskRecord } from '../wire/record.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
 import { workflowsOf, type Workflows } from './workflows.js';
 import {
   composeTask,
@@ -22,9 +22,14 @@ import {
   type EnqueueOptions,
   type TaskTarget,
 } from '../message/compose-task.js';
+import { storedSubject } from '../broker/stream-access.js';
+import { readStoredTask } from '../record/task-record.js';
+import { maskPayload } from '../task/sensitive.js';
+import { readJson } from '../values/read-json.js';
 import { controlOf, type Control } from './control.js';
 import type { StatusOptions } from '../record/lookup.js';
 import { readQueueDepths, readTenantDepths, type LaneDepths, type QueueDepth } from './queue-depth.js';
+import { reportScheduled } from '../record/scheduled-event.js';
 import { uniqueToken } from '../record/unique-locks.js';
 import {
   requireResult,
@@ -76,6 +81,11 @@ export interface JobsClient extends ResultReader {
   publish(queue: string, task: string, payload: unknown, options?: EnqueueOptions): Promise<Enqueued>;
   /** The task's record; `undefined` for an unknown id. */
   status(id: string, options?: StatusOptions): Promise<TaskRecord | undefined>;
+  /**
+   * The payload of a task that waits, runs or is a dead letter, for people: sensitive fields are masked, long values cut. `undefined` for
+   * other tasks, whose payload is not kept.
+   */
+  maskedPayload(id: string): Promise<unknown>;
   /** Yields every change of a task's record, progress included, until the final one or until the signal aborts. */
   watch(id: string, options?: { signal?: AbortSignal }): AsyncGenerator<TaskRecord>;
   /** Revokes a task in any state. The revocation survives restarts. */
@@ -171,6 +181,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       );
     }
     const ack = await publisher.publish(message.subject, message.body, { headers: message.headers });
+    if (message.isDelayed && !ack.duplicate) reportScheduled(topology.names, resources.events, message, ack);
     return { id: message.id, duplicate: ack.duplicate };
   };
 
@@ -209,6 +220,24 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     return typedResult(first, typeof second === 'string' ? second : '', options);
   }
 
+  function resultOrThrow(id: string, options?: ResultOptions): Promise<unknown>;
+  function resultOrThrow<Contract extends TaskContract>(
+    contract: Contract,
+    id: string,
+    options?: ResultOptions,
+  ): Promise<ResultOf<Contract>>;
+  async function resultOrThrow(
+    first: string | TaskContract,
+    second?: string | ResultOptions,
+    options?: ResultOptions,
+  ): Promise<unknown> {
+    if (typeof first !== 'string')
+      return resultOf(await typedResult(first, typeof second === 'string' ? second : '', options));
+    const record = await waitFor(first, typeof second === 'string' ? undefined : second);
+    if (record.state === 'SUCCESS') return record.result;
+    throw new TaskFailedError(record);
+  }
+
   return {
     workflows: workflowsOf({ resources, revoker, contracts }),
     enqueue,
@@ -227,6 +256,20 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     },
     status: (id, options) => lookup.status(requireToken(id, 'id'), options),
     result,
+    resultOrThrow,
+    maskedPayload: async (id) => {
+      const message = await lookup.message(requireToken(id, 'id'));
+      if (message === undefined) return undefined;
+      // A dead letter's subject ends in the task and its id.
+      const task =
+        readStoredTask(topology.names, message)?.subject.task ?? storedSubject(message).split('.').at(-2);
+      const contract = contracts.find(({ name }) => name === task);
+      return maskPayload(readJson(message), contract?.sensitive);
+    },
+    ready: async (id, options) => {
+      const record = await lookup.status(requireToken(id, 'id'), options);
+      return record && isFinal(record.state);
+    },
     call: async (contract, payload, { timeoutMs, signal, ...options } = {}) => {
       requireResult(contract);
       timer.optional('timeoutMs', timeoutMs);

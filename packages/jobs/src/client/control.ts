@@ -6,11 +6,11 @@ import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import {
   controlKeys,
   heartBeatEntry,
-  OFFLINE_AFTER_MS,
   readRateLimit,
   type HeartBeat,
   type RateLimit,
 } from '../control/entries.js';
+import { conditionOf, isAnswering, type WorkerCondition } from '../control/worker-condition.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../broker/server-errors.js';
@@ -20,11 +20,7 @@ import { PRIORITIES, requireToken } from '../wire/names.js';
 import { ALL_WORKERS, type InspectVerb } from '../control/worker-protocol.js';
 
 export interface WorkerView extends HeartBeat {
-  /**
-   * `offline`: no heartbeat for 12 s, so it is dead, disconnected, or its event loop hangs. `busy`: every slot is taken. `draining`: it is
-   * stopping. `ready`: it has free slots.
-   */
-  condition: 'ready' | 'busy' | 'draining' | 'offline';
+  condition: WorkerCondition;
 }
 
 export interface WorkerReply {
@@ -79,11 +75,15 @@ class BrokerControl implements Control {
   ) {}
 
   async workers(): Promise<WorkerView[]> {
-    const views: WorkerView[] = [];
-    for await (const entry of this.entries('worker.*')) {
-      const beat = heartBeatEntry.read(entry.value);
-      if (beat !== undefined) views.push({ ...beat, condition: conditionOf(beat, entry.at) });
+    const { connection, topology } = this;
+    const reading: Promise<WorkerView>[] = [];
+    for await (const { value, at } of this.entries('worker.*')) {
+      const beat = heartBeatEntry.read(value);
+      if (beat === undefined) continue;
+      const condition = conditionOf(connection, topology.names, beat, at);
+      reading.push(condition.then((found) => ({ ...beat, condition: found })));
     }
+    const views = await Promise.all(reading);
     return views.toSorted((a, b) => a.name.localeCompare(b.name));
   }
 
@@ -152,7 +152,9 @@ class BrokerControl implements Control {
       verb,
     );
     const expected =
-      worker === undefined ? (await this.workers()).filter((each) => each.condition !== 'offline').length : 1;
+      worker === undefined
+        ? (await this.workers()).filter(({ condition }) => isAnswering(condition)).length
+        : 1;
     if (expected === 0) return [];
     const replies: WorkerReply[] = [];
     try {
@@ -185,10 +187,4 @@ class BrokerControl implements Control {
       ),
     );
   }
-}
-
-function conditionOf(beat: HeartBeat, heardAt: Date): WorkerView['condition'] {
-  if (Date.now() - heardAt.getTime() > OFFLINE_AFTER_MS) return 'offline';
-  if (beat.state === 'draining') return 'draining';
-  return beat.running >= beat.concurrency ? 'busy' : 'ready';
 }

@@ -1,4 +1,5 @@
 /** Prometheus metrics of the whole system: queue depths and workers. */
+import { WORKER_CONDITIONS } from '../control/worker-condition.js';
 import { Gauge, type Registry } from 'prom-client';
 import { PRIORITIES } from '../wire/names.js';
 import type { JobsClient } from './client.js';
@@ -39,13 +40,13 @@ export function collectQueueMetrics(
   });
   const workers = new Gauge({
     name: 'stratum_workers',
-    help: 'Workers by condition: ready, busy, draining, offline',
+    help: 'Workers by condition: ready, busy, draining, blocked, unreachable',
     labelNames: ['condition'],
     registers,
     collect: async () => {
-      const counts = { ready: 0, busy: 0, draining: 0, offline: 0 };
-      for (const { condition } of await client.control.workers()) counts[condition]++;
-      for (const [condition, count] of Object.entries(counts)) workers.set({ condition }, count);
+      const known = await client.control.workers();
+      for (const condition of WORKER_CONDITIONS)
+        workers.set({ condition }, known.filter((worker) => worker.condition === condition).length);
     },
   });
 }

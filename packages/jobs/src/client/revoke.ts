@@ -11,7 +11,7 @@ import { controlKeys, type TaskFilter } from '../control/entries.js';
 import { matchesFilter } from '../control/revocations.js';
 import { JobsError } from '../errors.js';
 import { eachLimited } from '../broker/each-limited.js';
-import { eventOf } from '../record/event-publisher.js';
+import { eventSourceOf } from '../record/event-source.js';
 import { scanStream } from '../broker/scan.js';
 import { storedSequence } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
@@ -34,6 +34,7 @@ interface Waiting {
   stream: string;
   sequence: number;
   task: QueuedTask;
+  body: Uint8Array;
 }
 
 type DeliveredSequences = Record<TaskSubject['priority'], number>;
@@ -116,9 +117,9 @@ export class Revoker {
       task: filter.task ?? '*',
       id: '*',
     });
-    const read = ({ seq, subject, header, time }: StoredMsg): Waiting | undefined => {
+    const read = ({ seq, subject, header, time, data }: StoredMsg): Waiting | undefined => {
       const task = readQueuedTask(names, { subject, headers: header, storedAt: time });
-      return task && { stream, sequence: seq, task };
+      return task && { stream, sequence: seq, task, body: data };
     };
     for await (const message of scanStream(this.resources.connection, stream, pattern)) {
       const waiting = read(message);
@@ -147,7 +148,7 @@ export class Revoker {
     if (message === undefined || task === undefined) return undefined;
     const sequence = storedSequence(message);
     if (!delayed && sequence <= (await deliveredOf())[task.subject.priority]) return undefined;
-    return { stream, sequence, task };
+    return { stream, sequence, task, body: message.data };
   }
 
   /** Up to which sequence each lane has handed its messages out. */
@@ -170,17 +171,13 @@ export class Revoker {
    * Stores the record, then removes the message, so that no death in between forgets the task. `false` when it has ended or gone on
    * meanwhile.
    */
-  private async remove({ stream, sequence, task }: Waiting): Promise<boolean> {
-    const { names } = this.resources;
+  private async remove({ stream, sequence, task, body }: Waiting): Promise<boolean> {
     const { id } = task.subject;
     const result = await this.resources.records.replace(id, (standing) => revokedRecord(task, standing));
     if ('kept' in result) return false;
     const { written } = result;
     await this.resources.streams.delete(stream, sequence);
-    await this.resources.publisher.publish(
-      names.eventSubject(written.queue, written.task, written.state),
-      JSON.stringify(eventOf(written)),
-    );
+    await this.resources.events.store(written, eventSourceOf(task, body, { sequence }));
     const { workflow } = task.headers;
     if (workflow !== undefined) await this.resources.workflows.stepEnded(workflow, written);
     return true;

@@ -2,12 +2,15 @@
 import { JobsError, TaskFailedError } from '../errors.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import type { PayloadOf, ResultOf, TaskContract } from '../task/define-task.js';
+import type { StatusOptions } from '../record/lookup.js';
 import type { TaskRecord } from '../wire/record.js';
 
-/** The final record of a task: with the contract's result after a success, with `error` after a failure. */
-export type TaskOutcome<Contract extends TaskContract> =
-  | (Omit<TaskRecord, 'state' | 'result'> & { state: 'SUCCESS'; result: ResultOf<Contract> })
+type EndedRecord<Result> =
+  | (Omit<TaskRecord, 'state' | 'result'> & { state: 'SUCCESS'; result: Result })
   | (Omit<TaskRecord, 'state' | 'result'> & { state: 'FAILURE' | 'REVOKED' | 'EXPIRED'; result: null });
+
+/** The final record of a task: with the contract's result after a success, with `error` after a failure. */
+export type TaskOutcome<Contract extends TaskContract> = EndedRecord<ResultOf<Contract>>;
 
 export interface ResultOptions {
   /** Timeout in milliseconds. Default 30,000. */
@@ -34,6 +37,19 @@ export interface ResultReader {
     options?: ResultOptions,
   ): Promise<TaskOutcome<Contract>>;
   /**
+   * Waits for the end, and returns the result alone.
+   * @throws TaskFailedError when the task failed, was revoked or expired: with the record, and the task's error as its `cause`; and as `result`
+   */
+  resultOrThrow(id: string, options?: ResultOptions): Promise<unknown>;
+  /** The same, with the contract's type of result. */
+  resultOrThrow<Contract extends TaskContract>(
+    contract: Contract,
+    id: string,
+    options?: ResultOptions,
+  ): Promise<ResultOf<Contract>>;
+  /** Whether the task has ended: `undefined` for an unknown id, or an expired result. */
+  ready(id: string, options?: StatusOptions): Promise<boolean | undefined>;
+  /**
    * Enqueues a task, waits for its end and returns its result. Not for web requests that cannot wait: enqueue there, and ask later.
    * @throws TaskFailedError with the record when the task failed, was revoked or expired; ResultTimeoutError; and as `enqueue`
    */
@@ -55,7 +71,7 @@ export function requireResult({ name, ignoreResult }: TaskContract): void {
 }
 
 /** @throws TaskFailedError unless the task succeeded */
-export function resultOf<Contract extends TaskContract>(record: TaskOutcome<Contract>): ResultOf<Contract> {
+export function resultOf<Result>(record: EndedRecord<Result>): Result {
   if (record.state === 'SUCCESS') return record.result;
   throw new TaskFailedError(record);
 }

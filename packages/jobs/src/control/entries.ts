@@ -68,6 +68,12 @@ export interface HeartBeat {
   retried: number;
   /** Longest block of the event loop since the last heartbeat, in milliseconds. */
   loop_lag_ms: number;
+  /** Of the program, or of this package; a worker of an older version says nothing of these three. */
+  version?: string | undefined;
+  /** Memory of the process (resident set), in bytes. */
+  memory_bytes?: number | undefined;
+  /** Share of one core that the process has used since the last heartbeat, in percent: 200 is two cores. */
+  cpu_percent?: number | undefined;
   started_at: string;
   /** RFC 3339. */
   at: string;
@@ -87,6 +93,9 @@ export const heartBeatEntry = flatJson<HeartBeat>({
   failed: 'integer',
   retried: 'integer',
   loop_lag_ms: 'number',
+  version: 'string?',
+  memory_bytes: 'number?',
+  cpu_percent: 'number?',
   started_at: 'string',
   at: 'string',
 });

@@ -15,6 +15,8 @@ export interface HeldTask {
   tenant: string | null;
   priority: Priority;
   retries: number;
+  /** Cut, with sensitive fields masked; absent from workers of older versions, and where it is not JSON. */
+  payload?: unknown;
   /** RFC 3339; `null` when it may start at once. */
   not_before: string | null;
 }

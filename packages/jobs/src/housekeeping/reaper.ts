@@ -28,6 +28,8 @@ import { timer } from '../values/bounds.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { StreamConsumer } from '../broker/pull/stream-consumer.js';
+import type { TaskContract } from '../task/define-task.js';
+import { eventSourceOf } from '../record/event-source.js';
 import { BackgroundLoop } from './background-loop.js';
 import { ExhaustedTasks } from './exhausted-tasks.js';
 
@@ -37,6 +39,8 @@ export interface ReaperOptions {
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
   metrics?: MetricsRecorder;
+  /** Contracts of tasks whose events carry labels. Default: none. */
+  contracts?: readonly TaskContract[];
   /**
    * Pause between two searches for tasks whose advisory was lost, in milliseconds. A task is dead-lettered by the second search that sees
    * it. Default 60,000.
@@ -80,7 +84,13 @@ class AdvisoryReaper implements Reaper {
     const { names } = topology;
     this.logger = guardedLogger(options.logger).child({ part: 'reaper' });
     const { logger } = this;
-    this.resources = new Resources({ connection, topology, metrics: options.metrics, logger });
+    this.resources = new Resources({
+      connection,
+      topology,
+      metrics: options.metrics,
+      contracts: options.contracts,
+      logger,
+    });
     this.advisories = new StreamConsumer({
       connection,
       stream: names.advisoryStream,
@@ -160,7 +170,10 @@ class AdvisoryReaper implements Reaper {
       );
     }
     if (lost?.isOwn === true) {
-      this.resources.events.emit(lost.record);
+      this.resources.events.emit(
+        lost.record,
+        eventSourceOf(task, message.data, { sequence, delivery: deliveries }),
+      );
       this.resources.metrics?.deadLettered(subject.queue, subject.task, 'worker_lost');
       this.logger.error(
         { ...subject, deliveries },

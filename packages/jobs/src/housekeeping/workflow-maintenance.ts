@@ -55,7 +55,7 @@ class WorkflowMaintainer implements WorkflowMaintenance {
     timer.within({ min: 1 }).require('roundMs', roundMs);
     const logger = guardedLogger(options.logger).child({ part: 'workflow-maintenance' });
     this.logger = logger;
-    this.resources = new Resources({ connection, topology, logger });
+    this.resources = new Resources({ connection, topology, contracts, logger });
     this.starter = new WorkflowStarter(connection, topology, this.resources.workflows, contracts);
     this.rounds = new WorkflowRounds({ resources: this.resources, starter: this.starter, logger }, roundMs);
     this.starts = new StreamConsumer({

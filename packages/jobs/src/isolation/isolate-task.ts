@@ -3,11 +3,11 @@ import { MessageChannel } from 'node:worker_threads';
 import type { z } from 'zod';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { RunContext } from '../worker/context.js';
-import type { TaskHandler } from '../worker/registry.js';
+import type { HandlerOptions, TaskHandler } from '../worker/registry.js';
 import { ThreadLink } from './thread-link.js';
 import { Threads, type ThreadOptions } from './threads.js';
 
-export interface IsolationOptions extends ThreadOptions {
+export interface IsolationOptions extends ThreadOptions, HandlerOptions {
   /** The JavaScript module that exports the handler: `new URL('./handler.js', import.meta.url)`. */
   module: URL;
   /** Name of the export that is the handler. Default `default`. */
@@ -23,7 +23,7 @@ export interface IsolationOptions extends ThreadOptions {
  */
 export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(
   contract: TaskContract<Input, Output>,
-  { module, export: exportName = 'default', data, ...options }: IsolationOptions,
+  { module, export: exportName = 'default', data, onFailure, ...options }: IsolationOptions,
 ): TaskHandler {
   const threads = new Threads(options);
   const runInThread = async (payload: unknown, context: RunContext): Promise<unknown> => {
@@ -56,6 +56,7 @@ export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(
   };
   return Object.freeze({
     contract,
+    ...(onFailure === undefined ? {} : { onFailure }),
     prepare: (raw: unknown, tenant?: string) => {
       const payload = parsePayload(contract, raw, tenant);
       return (context: RunContext) => runInThread(payload, context);

@@ -70,6 +70,8 @@ export interface ComposedMessage {
   subject: string;
   body: string;
   headers: MsgHdrs;
+  /** The server keeps it until it is due. */
+  isDelayed: boolean;
 }
 
 export interface TaskTarget {
@@ -108,7 +110,8 @@ export function composeTask(
   if (options.unique === true) headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
   if (lock !== undefined) headers.set(TaskHeader.UniqueKey, lock);
   // The server's own timestamp says when a task that runs at once was accepted.
-  if (startAt === undefined) return { id, subject: names.taskSubject(subject), body, headers };
+  if (startAt === undefined)
+    return { id, subject: names.taskSubject(subject), body, headers, isDelayed: false };
   headers.set(TaskHeader.EnqueuedAt, now.toISOString());
   return { id, body, ...scheduleAt(names, subject, startAt, headers, now) };
 }
@@ -147,13 +150,13 @@ function scheduleAt(
   startAt: Date,
   headers: MsgHdrs,
   now: Date,
-): { subject: string; headers: MsgHdrs } {
+): Omit<ComposedMessage, 'id' | 'body'> {
   headers.set(TaskHeader.NotBefore, String(startAt.getTime()));
   const handOverAt = new Date(startAt.getTime() - HAND_OVER_EARLY_MS);
-  if (handOverAt <= now) return { subject: names.taskSubject(subject), headers };
+  if (handOverAt <= now) return { subject: names.taskSubject(subject), headers, isDelayed: false };
   headers.set(ServerHeader.Schedule, `@at ${handOverAt.toISOString()}`);
   headers.set(ServerHeader.ScheduleTarget, names.taskSubject(subject));
-  return { subject: names.delayedSubject(subject.queue, subject.id), headers };
+  return { subject: names.delayedSubject(subject.queue, subject.id), headers, isDelayed: true };
 }
 
 /** @throws InvalidPayloadError for a payload that JSON cannot carry */

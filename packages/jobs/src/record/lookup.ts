@@ -1,5 +1,5 @@
 /** Looks a task up: its record in the results bucket, else its message in a queue. */
-import type { NatsConnection } from '@nats-io/nats-core';
+import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { ResultTimeoutError } from '../errors.js';
 import type { Topology } from '../topology/define.js';
@@ -112,13 +112,24 @@ export class TaskLookup {
     if (!this.connection.isClosed()) yield* this.watch(id, signal);
   }
 
+  /** Its message, in a queue or as its newest dead letter; `undefined` once it has ended well. */
+  async message(id: string): Promise<Msg | undefined> {
+    const { names, queues } = this.topology;
+    const queued = await Promise.all(queues.map(({ name }) => this.queuedMessage(name, id)));
+    const found = queued.find((message) => message !== undefined);
+    return found ?? this.streams.get(names.deadStream, { last_by_subj: names.deadById(id) });
+  }
+
   private async queued(queue: string, id: string): Promise<TaskRecord | undefined> {
+    const found = await this.queuedMessage(queue, id);
+    const task = found && readStoredTask(this.topology.names, found);
+    return task && waitingRecord(task);
+  }
+
+  private async queuedMessage(queue: string, id: string): Promise<Msg | undefined> {
     const { names } = this.topology;
     const stream = names.queueStream(queue);
     const waiting = await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) });
-    const delayed =
-      waiting ?? (await this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) }));
-    const task = delayed && readStoredTask(names, delayed);
-    return task && waitingRecord(task);
+    return waiting ?? this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
   }
 }

@@ -6,6 +6,7 @@
 import type { Logger } from '../telemetry/logger.js';
 import type { TaskProgress, TaskRecord } from '../wire/record.js';
 import type { EventPublisher } from './event-publisher.js';
+import type { EventSource } from './event-source.js';
 import type { RecordSlot, RecordStore } from './record-store.js';
 
 /** Short enough for people, and longer than most small tasks. */
@@ -18,6 +19,7 @@ export interface RunningAttempt {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly logger: Logger;
+  readonly eventSource: EventSource;
   become(record: TaskRecord): void;
 }
 
@@ -50,7 +52,7 @@ export class RunningRecord {
 
   private write(): void {
     if (this.closed) return;
-    if (!this.written) this.events.emit(this.attempt.record);
+    if (!this.written) this.events.emit(this.attempt.record, this.attempt.eventSource);
     this.written = true;
     this.dirty = this.writing !== undefined;
     const { slot, record, logger } = this.attempt;

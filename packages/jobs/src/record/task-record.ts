@@ -17,6 +17,8 @@ export interface TaskMessage {
   readonly headers: Readonly<TaskHeaders>;
   /** RFC 3339: when the task was first accepted. */
   readonly enqueuedAt: string;
+  /** Milliseconds since 1970: when this attempt could start. */
+  readonly readyAt: number;
 }
 
 /** A message in a queue's stream, possibly delayed. */
@@ -37,6 +39,7 @@ export function readQueuedTask(
     subject: parsed,
     headers: own,
     enqueuedAt: own.enqueuedAt ?? storedAt.toISOString(),
+    readyAt: Math.max(own.notBefore, storedAt.getTime()),
     isDelayed: target !== '' || own.notBefore > Date.now(),
   };
 }

@@ -5,13 +5,14 @@
 import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import { outboxOf } from '../broker/outbox.js';
 import { DeadLettering } from '../record/dead-lettering.js';
-import { EVENT_WINDOW, EventPublisher } from '../record/event-publisher.js';
+import { EVENT_WINDOW, EventPublisher, type EventPublisherOptions } from '../record/event-publisher.js';
 import { TaskLookup } from '../record/lookup.js';
 import { OtherMessages } from '../record/other-messages.js';
 import { RecordStore } from '../record/record-store.js';
 import { UniqueLocks } from '../record/unique-locks.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import { guardedMetrics } from '../telemetry/guarded-metrics.js';
+import type { TaskContract } from '../task/define-task.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { count, timer } from '../values/bounds.js';
@@ -25,6 +26,10 @@ export interface ResourcesOptions extends BrokerResourcesOptions {
   maxRecordBytes?: number;
   /** Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger | undefined;
+  /** Of tasks whose events carry labels. */
+  contracts?: readonly TaskContract[] | undefined;
+  /** Version of the worker, for events of its attempts. */
+  workerVersion?: string;
 }
 
 /** In bytes: for the headers of a task and of its dead letter, the history of failures among them. */
@@ -46,13 +51,15 @@ export class Resources extends BrokerResources {
   readonly locks: UniqueLocks;
   readonly workflows: WorkflowEngine;
   readonly metrics: MetricsRecorder | undefined;
-  private readonly logger: Logger;
+  private readonly eventOptions: Omit<EventPublisherOptions, 'publisher'>;
   private eventPublisher: EventPublisher | undefined;
 
   constructor({
     metrics: unguarded,
     maxRecordBytes,
     logger: given,
+    contracts = [],
+    workerVersion,
     publishing,
     ...broker
   }: ResourcesOptions) {
@@ -68,7 +75,7 @@ export class Resources extends BrokerResources {
       },
     });
     const { connection, topology, names, publisher, streams } = this;
-    this.logger = logger;
+    this.eventOptions = { names, logger, contracts, workerVersion };
     this.metrics = metrics;
     this.lookup = new TaskLookup(connection, topology, streams);
     this.records = new RecordStore(publisher, streams, names, () =>
@@ -86,6 +93,7 @@ export class Resources extends BrokerResources {
       records: this.records,
       letters: this.letters,
       maxPayloadBytes: () => this.maxPayloadBytes,
+      events: () => this.events,
       logger,
     });
   }
@@ -93,11 +101,10 @@ export class Resources extends BrokerResources {
   /** Built at first use: whoever emits no events needs no second window. */
   get events(): EventPublisher {
     // A window of their own, so that results never wait behind events.
-    this.eventPublisher ??= new EventPublisher(
-      new AckMultiplexer(this.connection, { windowSize: EVENT_WINDOW }),
-      this.names,
-      this.logger,
-    );
+    this.eventPublisher ??= new EventPublisher({
+      publisher: new AckMultiplexer(this.connection, { windowSize: EVENT_WINDOW }),
+      ...this.eventOptions,
+    });
     return this.eventPublisher;
   }
 

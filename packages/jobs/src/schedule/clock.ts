@@ -7,6 +7,8 @@ export interface ScheduleClock {
   now(): number;
   /** Start of a clock that begins in the past, in milliseconds since 1970. Entries that are ahead of it are rewound to it. */
   readonly beginsAt?: number;
+  /** How many times as fast as real time it runs, until it has caught up. Default 1. */
+  readonly speed?: number;
   /** Resolves when this much time has passed on this clock, or the signal aborts. */
   wait(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
@@ -31,6 +33,7 @@ export function fastClock(from: Date, speed: number): ScheduleClock {
   return {
     now,
     beginsAt: from.getTime(),
+    speed,
     wait: (milliseconds, signal) =>
       REAL_CLOCK.wait(now() < Date.now() ? milliseconds / speed : milliseconds, signal),
   };

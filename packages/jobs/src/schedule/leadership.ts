@@ -5,6 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../telemetry/logger.js';
 import type { ScheduleBucket } from './bucket.js';
+import type { ScheduleClock } from './clock.js';
+import type { SchedulerLeader } from './schedulers.js';
 
 const LEADER_KEY = 'leader';
 const LEASE_SECONDS = 5;
@@ -32,6 +34,7 @@ export class Leadership {
     private readonly bucket: ScheduleBucket,
     private readonly name: string,
     private readonly logger: Logger,
+    private readonly clock: ScheduleClock,
   ) {}
 
   /** Waits until this scheduler leads; `undefined` when the signal aborts first. */
@@ -66,7 +69,7 @@ export class Leadership {
   private write(expected: number, since: string): Promise<number | undefined> {
     return this.bucket.put(
       LEADER_KEY,
-      { name: this.name, since },
+      { name: this.name, since, ...clockOf(this.clock) },
       { expected, ttlSeconds: LEASE_SECONDS, deadlineMs: TRUSTED_MS },
     );
   }
@@ -121,4 +124,16 @@ export class Leadership {
       { ttlSeconds: MEMBER_SECONDS, deadlineMs: RENEW_MS },
     );
   }
+}
+
+/** What a reader needs in order to tell the time by this clock; nothing while it shows the real time. */
+function clockOf(clock: ScheduleClock): Partial<SchedulerLeader> {
+  const now = Date.now();
+  const shown = clock.now();
+  if (clock.speed === undefined || shown >= now) return {};
+  return {
+    clock_at: new Date(shown).toISOString(),
+    clock_read_at: new Date(now).toISOString(),
+    clock_speed: clock.speed,
+  };
 }

@@ -100,10 +100,11 @@ class BeatScheduler implements Scheduler {
       topology,
       publishing: { deadlineMs: PUBLISH_WITHIN_MS },
       metrics: options.metrics,
+      contracts: options.contracts,
       logger: this.logger,
     });
     this.bucket = new ScheduleBucket(this.resources);
-    this.leadership = new Leadership(this.bucket, this.name, this.logger);
+    this.leadership = new Leadership(this.bucket, this.name, this.logger, this.clock);
   }
 
   get leading(): boolean {

@@ -20,7 +20,7 @@ import {
   type StoredEntry,
 } from './entry.js';
 import { pageSize, requireInstant } from '../values/bounds.js';
-import { readSchedulers, type SchedulersView } from './schedulers.js';
+import { scheduleNow, readSchedulers, type SchedulersView } from './schedulers.js';
 import type { Backfill } from './book.js';
 
 export interface SchedulesOptions {
@@ -59,6 +59,8 @@ export interface Schedules {
   backfill(name: string, range: { from: Date; to: Date; oneByOne?: boolean }): Promise<Date[]>;
   /** Its next ticks. */
   upcoming(name: string, count: number): Promise<Date[]>;
+  /** The time by the leading scheduler's clock, which may be behind the real one: `next` and `upcoming` follow it. */
+  now(): Promise<Date>;
   /** Which schedulers run, and which one leads. */
   schedulers(): Promise<SchedulersView>;
   /** Waits for changes that are being stored. The connection stays open. */
@@ -83,22 +85,28 @@ class StoredSchedules implements Schedules {
   }
 
   async list(): Promise<ScheduleView[]> {
-    const [served, states] = await Promise.all([this.servedQueues(), this.states()]);
+    const [served, states, now] = await Promise.all([
+      this.servedQueues(),
+      this.states(),
+      scheduleNow(this.bucket),
+    ]);
     const views: ScheduleView[] = [];
     for await (const { value } of this.bucket.list('entry.*')) {
       const entry = readableEntrySchema.safeParse(value).data;
-      if (entry !== undefined) views.push(this.view(entry, states.get(entry.name) ?? NEW_STATE, served));
+      if (entry !== undefined)
+        views.push(this.view(entry, states.get(entry.name) ?? NEW_STATE, { served, now }));
     }
     return views.toSorted((a, b) => a.name.localeCompare(b.name));
   }
 
   async get(name: string): Promise<ScheduleView> {
-    const [{ entry }, state, served] = await Promise.all([
+    const [{ entry }, state, served, now] = await Promise.all([
       this.read(name),
       this.bucket.get(`state.${name}`),
       this.servedQueues(),
+      scheduleNow(this.bucket),
     ]);
-    return this.view(entry, entryStateSchema.safeParse(state?.value).data ?? NEW_STATE, served);
+    return this.view(entry, entryStateSchema.safeParse(state?.value).data ?? NEW_STATE, { served, now });
   }
 
   async add(options: ScheduleEntryOptions): Promise<ScheduleView> {
@@ -207,9 +215,14 @@ class StoredSchedules implements Schedules {
     pageSize.within({ max: MAX_UPCOMING }).require('count', count);
     const cadence = cadenceOf((await this.read(name)).entry);
     const times: Date[] = [];
-    for (let tick = cadence.next(Date.now()); times.length < count; tick = cadence.next(tick))
+    const now = await scheduleNow(this.bucket);
+    for (let tick = cadence.next(now); times.length < count; tick = cadence.next(tick))
       times.push(new Date(tick));
     return times;
+  }
+
+  async now(): Promise<Date> {
+    return new Date(await scheduleNow(this.bucket));
   }
 
   schedulers(): Promise<SchedulersView> {
@@ -236,7 +249,11 @@ class StoredSchedules implements Schedules {
     await this.bucket.change(`entry.${name}`, (value) => change(entryOf(name, value)));
   }
 
-  private view(entry: StoredEntry, state: EntryState, served: ReadonlySet<string>): ScheduleView {
+  private view(
+    entry: StoredEntry,
+    state: EntryState,
+    { served, now }: { served: ReadonlySet<string>; now: number },
+  ): ScheduleView {
     const warnings: string[] = [];
     if (!this.options.contracts.some(({ name }) => name === entry.task)) {
       warnings.push(`there is no task "${entry.task}"`);
@@ -244,7 +261,7 @@ class StoredSchedules implements Schedules {
     if (!served.has(entry.queue)) warnings.push(`no worker serves the queue "${entry.queue}"`);
     const problem = problemOf(entry);
     if (problem !== undefined) warnings.push(problem);
-    const next = entry.paused === null && problem === undefined ? nextTick(entry) : null;
+    const next = entry.paused === null && problem === undefined ? nextTick(entry, now) : null;
     return { ...entry, state, next, warnings };
   }
 
@@ -260,7 +277,7 @@ class StoredSchedules implements Schedules {
   private async servedQueues(): Promise<Set<string>> {
     const workers = await controlOf(this.resources).workers();
     return new Set(
-      workers.filter(({ condition }) => condition !== 'offline').flatMap(({ queues }) => queues),
+      workers.filter(({ condition }) => condition !== 'unreachable').flatMap(({ queues }) => queues),
     );
   }
 }
@@ -279,9 +296,9 @@ function entryOf(name: string, value: unknown): StoredEntry {
 }
 
 /** `null` where the entry has no next time. */
-function nextTick(entry: StoredEntry): string | null {
+function nextTick(entry: StoredEntry, now: number): string | null {
   try {
-    return new Date(cadenceOf(entry).next(Date.now())).toISOString();
+    return new Date(cadenceOf(entry).next(now)).toISOString();
   } catch {
     return null;
   }

@@ -5,6 +5,8 @@ import { fieldOf, textOf } from '../values/any-value.js';
 import { retention, timeLimit } from '../values/bounds.js';
 import { requirePriority, requireTenant, requireToken, type Priority } from '../wire/names.js';
 import { jsonProblems, type SchemaSide } from './json-schema-check.js';
+import { resolveLabels, type Label, type Labels } from './labels.js';
+import { sensitiveFields } from './sensitive.js';
 import { resolveRetryPolicy, type RetryOptions, type RetryPolicy } from './retry-policy.js';
 
 export interface TaskLimits {
@@ -28,12 +30,23 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   priority?: Priority;
   /** Derives the tenant from a payload. Default: the payload's `tenant_id`, if it has one. */
   tenant?: (payload: z.output<Input>) => string | number | undefined;
-  retry?: RetryOptions;
+  /** `'never'`: one attempt. Default: the worker's, three retries after 60 s each. */
+  retry?: RetryOptions | 'never';
   limits?: TaskLimits;
   /** Retention of its final record, in milliseconds, at most the topology's. Default: the topology's, 24 hours. */
   resultExpiresMs?: number;
   /** Keeps no record of a success, which is faster. Failures are kept. Default false. */
   ignoreResult?: boolean;
+  /**
+   * Up to eight labels that the task's events carry: constants, or fields of the payload: `{ team: 'growth', platform: { field: 'platform' } }`.
+   * Values are cut to 64 characters; a sensitive field is refused. Default: none.
+   */
+  labels?: Readonly<Record<string, Label<Extract<keyof z.output<Input>, string>>>>;
+  /**
+   * Fields of the payload, at any depth, that are masked for everybody who looks at a queue, besides those whose name contains `password`,
+   * `secret`, `token` and the like, and those whose schema has `.meta({ sensitive: true })`. Default: none.
+   */
+  sensitive?: readonly string[];
 }
 
 export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> {
@@ -47,6 +60,9 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   readonly limits: Readonly<TaskLimits>;
   readonly resultExpiresMs: number | undefined;
   readonly ignoreResult: boolean;
+  /** Absent: none; the contract may come from an older copy of this package. */
+  readonly labels?: Labels;
+  readonly sensitive?: readonly string[];
   /** The tenant that the payload belongs to; `undefined` for none. */
   tenantOf(payload: z.output<Input>): string | undefined;
 }
@@ -62,17 +78,21 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
   const name = requireToken(options.name, 'The name of a task');
   const limits = resolveLimits(name, options.limits);
   const tenant = options.tenant ?? tenantIdOf;
+  const input = requireJson(name, 'input', options.input);
+  const sensitive = Object.freeze([...(options.sensitive ?? []), ...sensitiveFields(input)]);
   return Object.freeze({
     name,
     queue: requireToken(options.queue, `The queue of task "${name}"`),
     description: options.description ?? '',
-    input: requireJson(name, 'input', options.input),
+    input,
     output: requireJson(name, 'output', options.output),
     priority: requirePriority(options.priority ?? 'normal', `Task "${name}": priority`),
     retry: resolveRetryPolicy(name, options.retry),
     limits,
     resultExpiresMs: retention.optional(`Task "${name}": resultExpiresMs`, options.resultExpiresMs),
     ignoreResult: options.ignoreResult ?? false,
+    labels: resolveLabels(name, options.labels, sensitive),
+    sensitive,
     tenantOf: (payload: z.output<Input>) => {
       const value = tenant(payload);
       return value === undefined ? undefined : requireTenant(value, `The tenant of task "${name}"`);

@@ -43,7 +43,8 @@ export interface RetryPolicy {
 }
 
 /** @throws JobsError `invalid_options` that names the number and its bounds */
-export function resolveRetryPolicy(task: string, options: RetryOptions = {}): RetryPolicy {
+export function resolveRetryPolicy(task: string, given: RetryOptions | 'never' = {}): RetryPolicy {
+  const options: RetryOptions = given === 'never' ? { maxRetries: 0 } : given;
   const { maxRetries, backoff } = options;
   count.optional(`Task "${task}": retry.maxRetries`, maxRetries);
   if (backoff !== undefined) requireBackoff(`Task "${task}": retry.backoff`, backoff);

@@ -11,6 +11,17 @@ export interface TraceContext {
   traceState: string | undefined;
 }
 
+/** The trace context that a message carries. */
+export function traceContextOf({
+  traceParent,
+  traceState,
+}: {
+  readonly traceParent: string | undefined;
+  readonly traceState: string | undefined;
+}): TraceContext | undefined {
+  return traceParent === undefined ? undefined : { traceParent, traceState };
+}
+
 /** The fields of a valid `traceparent` header. */
 export interface TraceParent {
   traceId: string;

@@ -44,6 +44,7 @@ export function fakeDelivery(options: FakeDeliveryOptions): Delivery {
     headers: readTaskHeaders(headers),
     message: fakeMessage(options, headers),
     enqueuedAt: enqueuedAt.toISOString(),
+    readyAt: enqueuedAt.getTime(),
   };
 }
 

@@ -10,6 +10,7 @@ const CHECKS = {
   'string?': (value: unknown) => value === undefined || isString(value),
   boolean: (value: unknown) => typeof value === 'boolean',
   number: (value: unknown) => Number.isFinite(value),
+  'number?': (value: unknown) => value === undefined || Number.isFinite(value),
   'number above 0': (value: unknown) => Number.isFinite(value) && Number(value) > 0,
   integer: (value: unknown) => Number.isSafeInteger(value),
   strings: (value: unknown) => Array.isArray(value) && value.every(isString),
@@ -28,7 +29,9 @@ type KindOf<Value> = [Value] extends [boolean]
         ? 'strings'
         : [Value] extends [string | undefined]
           ? 'string?'
-          : never;
+          : [Value] extends [number | undefined]
+            ? 'number?'
+            : never;
 
 export type FieldKinds<Entry> = { readonly [Field in keyof Entry]-?: KindOf<Entry[Field]> };
 

@@ -6,6 +6,15 @@ export interface StoredBody {
   json(): unknown;
 }
 
+/** The value of a JSON text; `undefined` for any other text. Never throws. */
+export function readJsonText(text: string | Uint8Array): unknown {
+  try {
+    return JSON.parse(typeof text === 'string' ? text : Buffer.from(text).toString());
+  } catch {
+    return undefined;
+  }
+}
+
 /** The value of a JSON body; `undefined` for an empty body and for one that is not JSON. Never throws. */
 export function readJson(message: StoredBody): unknown {
   if (message.data.length === 0) return undefined;

@@ -76,6 +76,9 @@ export interface TaskHeaders {
   notBefore: number;
   uniqueKey: string | undefined;
   workflow: WorkflowPointer | undefined;
+  /** The W3C trace context, unchecked. */
+  traceParent: string | undefined;
+  traceState: string | undefined;
 }
 
 /** A task's position: the workflow, and the number of its node in the definition. On the wire: `<workflow> <node>`. */
@@ -107,6 +110,8 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   notBefore: 0,
   uniqueKey: undefined,
   workflow: undefined,
+  traceParent: undefined,
+  traceState: undefined,
 });
 
 type HeaderReader = (own: TaskHeaders, text: string) => void;
@@ -128,6 +133,8 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.NotBefore, (own, text) => (own.notBefore = instant(text) ?? 0)],
   [TaskHeader.UniqueKey, (own, text) => (own.uniqueKey = text || undefined)],
   [TaskHeader.Workflow, (own, text) => (own.workflow = workflowPointer(text))],
+  [TaskHeader.TraceParent, (own, text) => (own.traceParent = text || undefined)],
+  [TaskHeader.TraceState, (own, text) => (own.traceState = text || undefined)],
 ]);
 
 /** Reads a message's headers. An invalid value counts as absent, because a producer's mistake must not lose the task. */

@@ -1,4 +1,4 @@
-/** The record of a task in the results bucket, and the event of a state change. */
+/** The record of a task in the results bucket. */
 import { z } from 'zod';
 import { PRIORITIES } from './names.js';
 
@@ -61,7 +61,3 @@ export const taskRecordSchema = z.object({
   root_id: z.string(),
 });
 export type TaskRecord = z.infer<typeof taskRecordSchema>;
-
-/** What is published on `<prefix>.events.<queue>.<task>.<state>`: the record without its result. */
-export const taskEventSchema = taskRecordSchema.omit({ result: true }).extend({ at: z.string() });
-export type TaskEvent = z.infer<typeof taskEventSchema>;

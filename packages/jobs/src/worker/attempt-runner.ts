@@ -136,9 +136,8 @@ export class AttemptRunner {
   }
 
   private announce({ record, delivery }: Attempt, { earliestDeadline }: Execution): void {
-    const { headers, message } = delivery;
     this.parts.onStart(earliestDeadline);
-    this.parts.metrics?.started(record, Math.max(headers.notBefore, message.storedAt), message.deliveries);
+    this.parts.metrics?.started(record, delivery.readyAt, delivery.message.deliveries);
   }
 
   private tally(attempt: Attempt, execution: Execution): void {

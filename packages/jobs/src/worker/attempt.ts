@@ -1,9 +1,9 @@
 /** One attempt at a task, as the worker that makes it knows it. */
 import type { Logger } from '../telemetry/logger.js';
-import { parseTraceContext, type TraceContext } from '../telemetry/trace-context.js';
+import { parseTraceContext, traceContextOf, type TraceContext } from '../telemetry/trace-context.js';
 import type { AttemptSpan, Tracing } from '../telemetry/tracing.js';
-import { TaskHeader } from '../wire/headers.js';
 import type { TaskRecord } from '../wire/record.js';
+import type { EventSource } from '../record/event-source.js';
 import { RecordSlot } from '../record/record-store.js';
 import { startedRecord } from '../record/task-record.js';
 import type { Delivery } from './delivery.js';
@@ -78,14 +78,24 @@ export class Attempt {
   /** The trace that this attempt belongs to: its own span's, else what its message carried. */
   get traceContext(): TraceContext | undefined {
     if (this.span !== undefined) return this.span.traceContext;
-    const { headers } = this.delivery.message;
-    const traceParent = headers?.get(TaskHeader.TraceParent);
-    if (!traceParent) return undefined;
-    return { traceParent, traceState: headers?.get(TaskHeader.TraceState) || undefined };
+    return traceContextOf(this.delivery.headers);
   }
 
   private get traceId(): string | undefined {
     return parseTraceContext(this.traceContext)?.traceId;
+  }
+
+  /** What its events are about. */
+  get eventSource(): EventSource {
+    const { delivery, traceId } = this;
+    const { message } = delivery;
+    return {
+      task: delivery,
+      sequence: message.streamSequence,
+      delivery: message.deliveries,
+      traceId,
+      body: message.data,
+    };
   }
 
   get signal(): AbortSignal {

@@ -9,6 +9,8 @@ export interface Delivery {
   readonly message: PulledMessage;
   /** When the task was first accepted, RFC 3339. */
   readonly enqueuedAt: string;
+  /** When this attempt could start, milliseconds since 1970. */
+  readonly readyAt: number;
 }
 
 /** `undefined` for a message that is not a task's, which the streams' subjects rule out. */
@@ -17,5 +19,6 @@ export function readDelivery(names: Names, message: PulledMessage): Delivery | u
   if (subject === undefined) return undefined;
   const headers = readTaskHeaders(message.headers);
   const enqueuedAt = headers.enqueuedAt ?? new Date(message.storedAt).toISOString();
-  return { subject, headers, message, enqueuedAt };
+  const readyAt = Math.max(headers.notBefore, message.storedAt);
+  return { subject, headers, message, enqueuedAt, readyAt };
 }

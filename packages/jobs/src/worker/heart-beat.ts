@@ -4,17 +4,23 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Logger } from '../telemetry/logger.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { controlKeys, HEART_BEAT_MS, type HeartBeat } from '../control/entries.js';
+import type { Load } from './worker-view.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 
 /** A worker that died stays to be seen for a day. */
 const KEPT = '24h';
 const NANOS_PER_MS = 1e6;
+const MICROS_PER_MS = 1e3;
 const LOOP_RESOLUTION_MS = 20;
 
 export class HeartBeats {
   private readonly loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   private readonly key: string;
+  /** As the last heartbeat said. */
+  load: Load = { loopLagMs: 0, cpuPercent: 0 };
+  private cpu = process.cpuUsage();
+  private measuredAt = performance.now();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -22,7 +28,7 @@ export class HeartBeats {
     names: Names,
     worker: string,
     private readonly logger: Logger,
-    private readonly read: (loopLagMs: number) => HeartBeat,
+    private readonly read: (load: Load) => HeartBeat,
   ) {
     this.key = names.controlKey(controlKeys.worker(worker));
   }
@@ -35,16 +41,28 @@ export class HeartBeats {
 
   /** Sends one now. */
   beat(): void {
-    const lag = Math.max(0, this.loop.max / NANOS_PER_MS - LOOP_RESOLUTION_MS);
-    this.loop.reset();
     const headers = newHeaders();
     headers.set(ServerHeader.Ttl, KEPT);
+    this.load = this.measure();
     this.publisher
-      .publish(this.key, JSON.stringify(this.read(Math.round(lag))), { headers, deadlineMs: HEART_BEAT_MS })
+      .publish(this.key, JSON.stringify(this.read(this.load)), { headers, deadlineMs: HEART_BEAT_MS })
       .catch((error: unknown) => this.logger.warn({ err: error }, 'the heartbeat could not be published'));
   }
 
-  /** Leaves: a worker that has stopped is not an offline one. */
+  /** The load so far, from now on measured anew. */
+  private measure(): Load {
+    const loopLagMs = Math.max(0, Math.round(this.loop.max / NANOS_PER_MS - LOOP_RESOLUTION_MS));
+    this.loop.reset();
+    const cpu = process.cpuUsage();
+    const now = performance.now();
+    const usedMs = (cpu.user + cpu.system - this.cpu.user - this.cpu.system) / MICROS_PER_MS;
+    const cpuPercent = Math.round((100 * usedMs) / Math.max(1, now - this.measuredAt));
+    this.cpu = cpu;
+    this.measuredAt = now;
+    return { loopLagMs, cpuPercent };
+  }
+
+  /** Leaves: a worker that has stopped is not an unreachable one. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.loop.disable();

@@ -1,5 +1,6 @@
 /** How an attempt ended. Execution returns one of these; only `settle` acts on it. */
 
+import type { TaskRecord } from '../wire/record.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 
 export type Outcome =
@@ -10,8 +11,8 @@ export type Outcome =
   | { kind: 'revoked' }
   /** Snoozed, without a failure. */
   | { kind: 'snoozed'; delayMs: number }
-  /** Ended in an earlier delivery whose acknowledgement was lost, or (`duplicate`) as another message of the same id. */
-  | { kind: 'already_settled'; duplicate: boolean }
+  /** Ended in an earlier delivery whose acknowledgement was lost (with the record `end`), or (`duplicate`) as another message of the same id. */
+  | { kind: 'already_settled'; duplicate: boolean; end?: TaskRecord | undefined }
   /** Its dead letter exists, but its record was not written. */
   | { kind: 'already_dead_lettered'; error: string }
   /** The worker stops; another one runs it. */

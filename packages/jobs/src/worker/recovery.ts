@@ -9,7 +9,7 @@ import { compareAttempts, hasSucceeded, prevails } from '../record/precedence.js
 import type { RecordStore } from '../record/record-store.js';
 import { DeadHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
-import { isFinal } from '../wire/record.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
 import type { Attempt } from './attempt.js';
 import type { Delivery } from './delivery.js';
@@ -48,11 +48,13 @@ export class Recovery {
         if (!redelivered) return undefined;
       }
       const stored = await records.read(id, slot);
-      if (hasSucceeded(stored?.record)) return { kind: 'already_settled', duplicate: !redelivered };
-      if (!redelivered) return undefined;
-      const hasEnded = stored !== undefined && isFinal(stored.record.state);
-      if (hasEnded && prevails(stored.record, attempt.record))
-        return { kind: 'already_settled', duplicate: false };
+      if (!redelivered)
+        return hasSucceeded(stored?.record) ? { kind: 'already_settled', duplicate: true } : undefined;
+      if (stored !== undefined && hasEnded(stored.record, attempt.record)) {
+        // The worker that stored it may have died before it reported it.
+        const isOwn = compareAttempts(stored.record, attempt.record) === 0;
+        return { kind: 'already_settled', duplicate: false, end: isOwn ? stored.record : undefined };
+      }
       return (await this.deadLettered(delivery)) ?? (await this.continued(attempt));
     } catch (error) {
       // "At least once" allows a second run, but not a missing one.
@@ -84,4 +86,9 @@ export class Recovery {
     const goesOn = furthest !== undefined && compareAttempts(furthest, record) > 0;
     return goesOn ? { kind: 'already_settled', duplicate: false } : undefined;
   }
+}
+
+/** Whether the task has ended for good, so that this attempt must not run. */
+function hasEnded(stored: TaskRecord, next: TaskRecord): boolean {
+  return hasSucceeded(stored) || (isFinal(stored.state) && prevails(stored, next));
 }

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { JobsError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
+import type { DeadReason } from '../wire/dead-reason.js';
 import type { RunContext, TaskContext } from './context.js';
 
 /** Runs one attempt of a task: takes the checked payload, returns the result. */
@@ -22,17 +23,46 @@ export interface TaskHandler {
    * @param tenant of the subject
    */
   readonly prepare: (payload: unknown, tenant?: string) => (context: RunContext) => Promise<unknown>;
+  /** See `HandlerOptions`. */
+  readonly onFailure?: FailureHook;
   /** Releases resources that it keeps between tasks. Called when a worker stops. */
   readonly close?: () => Promise<void>;
+}
+
+/** A task that has failed for good. */
+export interface TaskFailure {
+  /** What the last attempt threw, or why it was ended. */
+  readonly error: unknown;
+  readonly reason: DeadReason;
+  /** As it was enqueued, unchecked; `undefined` when it is not JSON. */
+  readonly payload: unknown;
+  readonly context: FailureContext;
+}
+
+/** What the failed task was, and a way to enqueue further work. */
+export type FailureContext = Omit<TaskContext, 'signal' | 'progress' | 'retry' | 'snooze'>;
+
+/** Hears that a task has failed for good; see `HandlerOptions`. */
+export type FailureHook = (failure: TaskFailure) => unknown;
+
+export interface HandlerOptions {
+  /**
+   * Called once a task has failed for good, before its dead letter is stored, and at least once: it is called again if the worker dies
+   * then. It has ten seconds; what it throws is logged and changes nothing. Not called for a task that loses its workers: the reaper
+   * reports that one.
+   */
+  onFailure?: FailureHook;
 }
 
 /** Binds a handler to a contract. The contract alone decides the types: a handler returns literals as they are, without `as const`. */
 export function handleTask<Contract extends TaskContract>(
   contract: Contract,
   handler: HandlerFor<Contract>,
+  { onFailure }: HandlerOptions = {},
 ): TaskHandler {
   return Object.freeze({
     contract,
+    ...(onFailure === undefined ? {} : { onFailure }),
     prepare: (raw: unknown, tenant?: string) => {
       const payload = parsePayload(contract, raw, tenant);
       return async (context: TaskContext) => handler(payload, context);

@@ -29,6 +29,7 @@ import type { DeadReason } from '../wire/dead-reason.js';
 import { appendHistory } from '../wire/history.js';
 import { isFinal, type TaskErrorRecord, type TaskRecord } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
+import type { FailureHooks } from './failure-hooks.js';
 import { NextAttempts, type Next } from './next-attempt.js';
 import type { Outcome } from './outcome.js';
 
@@ -38,6 +39,7 @@ export class Settler {
   constructor(
     private readonly resources: Resources,
     private readonly worker: string,
+    private readonly hooks: FailureHooks,
   ) {
     const { names, publisher, streams } = resources;
     this.nextAttempts = new NextAttempts(names, publisher, streams);
@@ -57,7 +59,7 @@ export class Settler {
       case 'revoked':
         return this.endUnrun(attempt, 'REVOKED', 'task revoked');
       case 'already_settled':
-        return this.skip(attempt, outcome.duplicate);
+        return this.skip(attempt, outcome.duplicate, outcome.end);
       case 'already_dead_lettered':
         return this.confirmDeadLetter(attempt, outcome.error);
       case 'snoozed':
@@ -129,6 +131,7 @@ export class Settler {
     const failure = errorRecord(error, reason === 'max_retries');
     const record = failedRecord(attempt, failure);
     if (await this.isKeptOut(attempt, record)) return;
+    await this.hooks.run(attempt, reason, error);
     const { subject, headers, enqueuedAt, message } = delivery;
     const sequence = await this.resources.letters.publish(
       { subject, replayTo: message.subject, headers: message.headers, retries: headers.retries, enqueuedAt },
@@ -163,11 +166,14 @@ export class Settler {
     });
   }
 
-  private async skip(attempt: Attempt, duplicate: boolean): Promise<void> {
+  private async skip(attempt: Attempt, duplicate: boolean, end: TaskRecord | undefined): Promise<void> {
     await this.catchUpWorkflow(attempt);
     attempt.logger.info({ reason: 'already_processed', duplicate }, 'task skipped');
     attempt.delivery.message.ack();
-    if (duplicate) this.resources.events.emitSkipped(attempt.record);
+    const { events } = this.resources;
+    if (duplicate) events.emitSkipped(attempt.record, attempt.eventSource);
+    // Under the id that the event had, if it was sent.
+    else if (end !== undefined) events.emit(end, { ...attempt.eventSource, delivery: end.deliveries ?? 1 });
   }
 
   private async handBack(attempt: Attempt): Promise<void> {
@@ -176,7 +182,7 @@ export class Settler {
     await this.resources.records.write(slot, record);
     attempt.become(record);
     delivery.message.nak();
-    this.resources.events.emit(record);
+    this.resources.events.emit(record, attempt.eventSource);
     attempt.logger.info('task handed back');
   }
 
@@ -238,7 +244,7 @@ export class Settler {
     const { delivery } = attempt;
     attempt.become(record);
     delivery.message.ack();
-    this.resources.events.emit(record);
+    this.resources.events.emit(record, attempt.eventSource);
     const { uniqueKey } = delivery.headers;
     if (uniqueKey === undefined || !isFinal(record.state)) return;
     // Not awaited: the key of an ended task is free, even without an explicit release.

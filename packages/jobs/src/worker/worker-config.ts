@@ -9,6 +9,8 @@ import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Tracer } from '../telemetry/tracer.js';
 import type { Topology } from '../topology/define.js';
 import { concurrency, count, retention, timeLimit, timer } from '../values/bounds.js';
+import { JobsError } from '../errors.js';
+import { packageVersion } from './package-version.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskHandler } from './registry.js';
 
@@ -26,6 +28,8 @@ export interface WorkerOptions {
   shutdownGraceMs?: number;
   /** One token, unique among the workers. Default: host, process id and a random end. */
   name?: string;
+  /** Of the program, 1 to 64 characters; its heartbeats and events say it. Default: this package's. */
+  version?: string;
   /** What holds for tasks whose contract does not say. */
   defaults?: Partial<TaskDefaults>;
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
@@ -47,6 +51,7 @@ export interface WorkerOptions {
 /** Every setting with its value. */
 export interface WorkerConfig {
   readonly name: string;
+  readonly version: string;
   readonly queues: readonly string[];
   /** Tasks at once, to begin with. */
   readonly concurrency: number;
@@ -66,6 +71,7 @@ export function resolveWorkerConfig(options: WorkerOptions): WorkerConfig {
   requireKeepable(options);
   return Object.freeze({
     name: requireToken(options.name ?? uniqueName(), 'name'),
+    version: requireVersion(options.version ?? packageVersion()),
     queues: Object.freeze([...options.queues]),
     concurrency: concurrency.require('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY),
     prefetchMultiplier: prefetch.require('prefetchMultiplier', options.prefetchMultiplier ?? 1),
@@ -94,6 +100,11 @@ function requireKeepable({ handlers, queues, topology }: WorkerOptions): void {
       .within({ max: topology.resultExpiresMs })
       .optional(`Task "${name}": resultExpiresMs`, resultExpiresMs);
   }
+}
+
+function requireVersion(version: string): string {
+  if (/^[\x21-\x7e]{1,64}$/.test(version)) return version;
+  throw new JobsError('invalid_options', 'version must be 1 to 64 printable characters without blanks.');
 }
 
 function uniqueName(): string {

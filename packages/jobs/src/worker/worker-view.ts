@@ -2,6 +2,8 @@
 import { hostname } from 'node:os';
 import type { HeartBeat } from '../control/entries.js';
 import type { ActiveTask, HeldTask } from '../control/worker-protocol.js';
+import { maskPayload } from '../task/sensitive.js';
+import { readJsonText } from '../values/read-json.js';
 import type { Admission } from './admission.js';
 import type { Attempt } from './attempt.js';
 import type { AttemptRunner } from './attempt-runner.js';
@@ -16,29 +18,48 @@ export interface WorkerViewParts {
   registry: ReadonlyMap<string, TaskHandler>;
 }
 
+/** Of the process since the last heartbeat. */
+export interface Load {
+  /** How long the event loop was blocked at most, in milliseconds. */
+  loopLagMs: number;
+  /** Of one core. */
+  cpuPercent: number;
+}
+
 export class WorkerView {
   private readonly startedAt = new Date().toISOString();
 
   constructor(private readonly parts: WorkerViewParts) {}
 
   active(): ActiveTask[] {
-    return this.parts.runner.attempts().map(describeRunning);
+    return this.parts.runner
+      .attempts()
+      .map((attempt) => ({ ...describeRunning(attempt), payload: this.payloadOf(attempt.delivery) }));
   }
 
   reserved(): HeldTask[] {
-    return this.parts.admission.held().ready.map(describeHeld);
+    return this.parts.admission.held().ready.map((held) => this.describe(held));
   }
 
   scheduled(): HeldTask[] {
-    return this.parts.admission.held().waiting.map(describeHeld);
+    return this.parts.admission.held().waiting.map((held) => this.describe(held));
+  }
+
+  private describe(held: Delivery): HeldTask {
+    return { ...describeHeld(held), payload: this.payloadOf(held) };
+  }
+
+  private payloadOf({ subject, message }: Delivery): unknown {
+    const contract = this.parts.registry.get(subject.task)?.contract;
+    return maskPayload(readJsonText(message.data), contract?.sensitive);
   }
 
   registered(): string[] {
     return [...this.parts.registry.keys()].toSorted();
   }
 
-  /** @param loopLagMs how long the event loop was blocked at most */
-  stats(loopLagMs: number): HeartBeat {
+  /** Its heartbeat. */
+  stats({ loopLagMs, cpuPercent }: Load): HeartBeat {
     const { config, admission, runner } = this.parts;
     const { ready, waiting } = admission.counts;
     const { abandoned, succeeded, failed, retried } = runner.counts;
@@ -57,6 +78,9 @@ export class WorkerView {
       failed,
       retried,
       loop_lag_ms: loopLagMs,
+      version: config.version,
+      memory_bytes: process.memoryUsage.rss(),
+      cpu_percent: cpuPercent,
       started_at: this.startedAt,
       at: new Date().toISOString(),
     };

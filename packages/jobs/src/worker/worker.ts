@@ -16,6 +16,7 @@ import { Tracing } from '../telemetry/tracing.js';
 import { contain, containWithin } from '../values/contain.js';
 import { Admission } from './admission.js';
 import { AttemptRunner } from './attempt-runner.js';
+import { FailureHooks } from './failure-hooks.js';
 import { HeartBeats } from './heart-beat.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { packageVersion } from './package-version.js';
@@ -43,7 +44,7 @@ export interface Worker {
   scheduled(): HeldTask[];
   /** Names of the tasks it can run. */
   registered(): string[];
-  /** Its heartbeat: slots, counts of finished tasks, load. */
+  /** Its last heartbeat's figures with the counts of now: slots, finished tasks, load. */
   stats(): HeartBeat;
   /** Starts fetching. Idempotent. */
   start(): void;
@@ -85,29 +86,32 @@ class TaskWorker implements Worker {
   ) {
     const { names } = topology;
     this.logger = guardedLogger(logger).child({ worker: config.name });
+    const contracts = handlers.map(({ contract }) => contract);
     this.resources = new Resources({
       connection,
       topology,
       metrics,
       maxRecordBytes: topology.maxResultBytes,
+      contracts,
+      workerVersion: config.version,
       logger: this.logger,
     });
     const { resources } = this;
     const { publisher, records, events } = resources;
     const tracing = tracer === undefined ? undefined : new Tracing(tracer);
-    const contracts = handlers.map(({ contract }) => contract);
+    const producer = createProducer({ resources, contracts, tracing });
     this.control = new ControlWatch(connection, names, this.logger, () => this.runner.revoke());
     this.runner = new AttemptRunner({
       worker: config.name,
       execution: {
         names,
         registry,
-        producer: createProducer({ resources, contracts, tracing }),
+        producer,
         recovery: new Recovery(resources),
         defaults: config.taskDefaults,
       },
       records,
-      settler: new Settler(resources, config.name),
+      settler: new Settler(resources, config.name, new FailureHooks(registry, producer)),
       events,
       control: this.control,
       tracing,
@@ -141,15 +145,15 @@ class TaskWorker implements Worker {
     });
     const { admission, runner } = this;
     this.view = new WorkerView({ config, admission, runner, registry });
-    this.heartBeats = new HeartBeats(publisher, names, config.name, this.logger, (lag) =>
-      this.view.stats(lag),
+    this.heartBeats = new HeartBeats(publisher, names, config.name, this.logger, (load) =>
+      this.view.stats(load),
     );
     this.service = new NatsService(connection, {
       name: names.workerService,
       id: config.name,
       version: packageVersion(),
       description: 'Runs background tasks',
-      metadata: { queues: config.queues.join(',') },
+      metadata: { queues: config.queues.join(','), version: config.version },
       endpoints: workerEndpoints(names, this, () => this.shutDownOnRequest(onShutdownRequest)),
     });
   }
@@ -188,7 +192,7 @@ class TaskWorker implements Worker {
   }
 
   stats(): HeartBeat {
-    return this.view.stats(0);
+    return this.view.stats(this.heartBeats.load);
   }
 
   start(): void {

@@ -17,6 +17,7 @@ import { hasSucceeded } from '../record/precedence.js';
 import type { RecordStore } from '../record/record-store.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { Topology } from '../topology/define.js';
+import type { EventPublisher } from '../record/event-publisher.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import type { WorkflowPointer } from '../wire/headers.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
@@ -39,6 +40,7 @@ export interface WorkflowEngineOptions {
   letters: DeadLettering;
   /** Largest payload of a task, in bytes. */
   maxPayloadBytes: () => number;
+  events: () => EventPublisher;
   logger: Logger;
 }
 

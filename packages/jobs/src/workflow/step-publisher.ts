@@ -1,6 +1,10 @@
 /** Enqueues the task of a step: completes its payload and publishes it under an id that only this step has. */
-import type { MsgHdrs } from '@nats-io/nats-core';
-import { composeTask, type EnqueueOptions, type TaskTarget } from '../message/compose-task.js';
+import {
+  composeTask,
+  type ComposedMessage,
+  type EnqueueOptions,
+  type TaskTarget,
+} from '../message/compose-task.js';
 import type { TaskLookup } from '../record/lookup.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { DeadLettering } from '../record/dead-lettering.js';
@@ -8,7 +12,9 @@ import { prevails } from '../record/precedence.js';
 import type { RecordStore } from '../record/record-store.js';
 import { unfitRecord } from '../record/task-record.js';
 import { InvalidPayloadError, JobsError } from '../errors.js';
-import { eventOf } from '../record/event-publisher.js';
+import type { EventPublisher } from '../record/event-publisher.js';
+import { reportScheduled } from '../record/scheduled-event.js';
+import { eventSourceOf } from '../record/event-source.js';
 import type { Topology } from '../topology/define.js';
 import { isConflict } from '../broker/server-errors.js';
 import { formatWorkflowPointer, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
@@ -24,6 +30,7 @@ export interface StepPublisherOptions {
   letters: DeadLettering;
   lookup: Pick<TaskLookup, 'status'>;
   maxPayloadBytes: () => number;
+  events: () => EventPublisher;
 }
 
 export interface EnqueueStep {
@@ -55,11 +62,14 @@ export class StepPublisher {
     const mayBeDelayed = node.step.options?.delay_ms !== undefined;
     if (time === 'again' && mayBeDelayed && (await this.options.lookup.status(id)) !== undefined)
       return undefined;
-    const { subject, body, headers } = this.compose(run, node, payload, enqueuedAt);
+    const message = this.compose(run, node, payload, enqueuedAt);
+    const { subject, body, headers } = message;
     // The broker remembers a message's id for a while, even after its removal.
     if (time === 'lost') headers.set(ServerHeader.MsgId, `${id}.again-${Date.now()}`);
     try {
-      await this.options.publisher.publish(subject, body, { headers });
+      const ack = await this.options.publisher.publish(subject, body, { headers });
+      if (message.isDelayed && !ack.duplicate)
+        reportScheduled(this.options.topology.names, this.options.events(), message, ack);
     } catch (error) {
       // It is already queued or running.
       if (!isConflict(error)) throw error;
@@ -98,12 +108,7 @@ export class StepPublisher {
     return complete;
   }
 
-  private compose(
-    run: Run,
-    node: TaskNode,
-    payload: unknown,
-    enqueuedAt: Date,
-  ): { subject: string; body: string; headers: MsgHdrs } {
+  private compose(run: Run, node: TaskNode, payload: unknown, enqueuedAt: Date): ComposedMessage {
     const { queue, priority, tenant, step } = node;
     const target: TaskTarget = { queue, priority, tenant, task: step.task };
     const { names } = this.options.topology;
@@ -122,7 +127,7 @@ export class StepPublisher {
     enqueuedAt: Date,
     error: JobsError,
   ): Promise<TaskRecord | undefined> {
-    const { publisher, records, letters, topology } = this.options;
+    const { records, letters, topology } = this.options;
     const { names } = topology;
     const { queue, priority, tenant } = node;
     const { task, payload = {} } = node.step;
@@ -130,7 +135,7 @@ export class StepPublisher {
     const { body, headers } = this.compose(run, node, payload, enqueuedAt);
     const subject = { queue, priority, tenant, task, id };
     const at = enqueuedAt.toISOString();
-    const own = { subject, headers: readTaskHeaders(headers), enqueuedAt: at };
+    const own = { subject, headers: readTaskHeaders(headers), enqueuedAt: at, readyAt: enqueuedAt.getTime() };
     const final = unfitRecord(own, error);
     // Somebody was here before, and it may have been replayed and have run since.
     const standing = await records.read(id);
@@ -144,8 +149,7 @@ export class StepPublisher {
     await letters.publishOnce(dead, reason, body);
     const result = await records.replace(id, () => final);
     if ('kept' in result) return endOf(result.kept.record);
-    const event = names.eventSubject(final.queue, final.task, final.state);
-    await publisher.publish(event, JSON.stringify(eventOf(final)));
+    await this.options.events().store(final, eventSourceOf(own, body));
     return final;
   }
 }

@@ -1,4 +1,5 @@
 /** Access to PostgreSQL: a pool under a service's role, transactions, the tenant's context, advisory locks. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { ServiceRole } from '../services.js';
 
@@ -78,34 +79,62 @@ export function withTenant<T>(
   });
 }
 
-/** What `withAdvisoryLock` returns when somebody else holds the lock. */
-export const LOCKED = Symbol('locked');
+/** What `withAdvisoryLock` returns when somebody else holds the lock; also what a task may return as its result. */
+export interface Locked {
+  readonly status: 'skipped';
+  readonly reason: 'locked';
+}
+
+export const LOCKED: Locked = Object.freeze({ status: 'skipped', reason: 'locked' });
+
+export function isLocked(outcome: unknown): outcome is Locked {
+  return outcome === LOCKED;
+}
+
+export interface AdvisoryLockOptions {
+  /** How long to wait for a lock that is taken, in milliseconds. Default 0: not at all. */
+  waitMs?: number;
+}
+
+/** Between two tries while somebody else holds the lock. */
+const TRY_AGAIN_MS = 100;
 
 /**
  * Runs `work` while holding a lock of that name, across calls to other systems: the lock belongs to a connection of its own, outside
- * any transaction. Returns `LOCKED` at once when it is taken. The signal aborts when the connection, and so the lock, is lost.
+ * any transaction. Returns `LOCKED` when it is still taken after the wait. The signal aborts when the connection, and so the lock, is lost.
  */
 export async function withAdvisoryLock<T>(
   pool: Pool,
   name: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
-): Promise<T | typeof LOCKED> {
+  { waitMs = 0 }: AdvisoryLockOptions = {},
+): Promise<T | Locked> {
   const client = await pool.connect();
   const lost = new AbortController();
   const onLost = (cause: Error): void => lost.abort(new Error(`The lock "${name}" was lost.`, { cause }));
   client.on('error', onLost);
   try {
-    const { rows } = await client.query<{ taken: boolean }>(
-      'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken',
-      [name],
-    );
-    if (rows[0]?.taken !== true) return LOCKED;
-    return await work(AbortSignal.any([signal, lost.signal]));
+    const either = AbortSignal.any([signal, lost.signal]);
+    // Asked again and again rather than once for long: a statement that waits does not hear the signal, and has a time limit of its own.
+    for (const until = performance.now() + waitMs; !(await takeLock(client, name));) {
+      const leftMs = until - performance.now();
+      if (leftMs <= 0) return LOCKED;
+      await delay(Math.min(TRY_AGAIN_MS, leftMs), undefined, { signal: either });
+    }
+    return await work(either);
   } finally {
     client.off('error', onLost);
     await releaseLock(client, name, lost.signal.aborted);
   }
+}
+
+async function takeLock(client: PoolClient, name: string): Promise<boolean> {
+  const { rows } = await client.query<{ taken: boolean }>(
+    'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken',
+    [name],
+  );
+  return rows[0]?.taken === true;
 }
 
 async function releaseLock(client: PoolClient, name: string, lost: boolean): Promise<void> {

@@ -59,6 +59,7 @@ const REDACT = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${fie
  */
 export async function runService<Key extends ConfigurationKey>(options: ServiceOptions<Key>): Promise<void> {
   const logger = pino({ name: options.name, level: process.env['LOG_LEVEL'] || 'info', redact: REDACT });
+  const isChild = process.connected;
   try {
     const configuration = loadConfiguration<Key | BaseKey>([...BASE_KEYS, ...options.settings]);
     const connection = await connectToNats({
@@ -72,12 +73,13 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
     const running = await options.start({ configuration, logger, connection, registry, metrics });
     const port = configuration.METRICS_PORT;
     const monitoring = port === undefined ? undefined : await startMonitoring(port, registry, connection);
-    stopOnSignal(logger, async () => {
+    stopOnSignal(logger, isChild, async () => {
       await running.stop();
       await monitoring?.stop();
       await connection.drain();
     });
-    process.send?.({ type: 'ready', ...(running.url === undefined ? {} : { url: running.url }) });
+    if (process.connected)
+      process.send?.({ type: 'ready', ...(running.url === undefined ? {} : { url: running.url }) });
     logger.info('ready');
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : 'the service could not start');
@@ -85,7 +87,8 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
   }
 }
 
-function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
+/** @param isChild whether there was a parent process when this one began; it may have ended during the start */
+function stopOnSignal(logger: Logger, isChild: boolean, stop: () => Promise<void>): void {
   let stopping = false;
   const end = (reason: string): void => {
     if (stopping) return;
@@ -101,5 +104,7 @@ function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
-  process.on('disconnect', () => end('the parent process ended'));
+  const onDisconnect = (): void => end('the parent process ended');
+  process.on('disconnect', onDisconnect);
+  if (isChild && !process.connected) onDisconnect();
 }

@@ -21,6 +21,17 @@ export const evaluateRules = defineTask({
     actions: z.int(),
     /** Rules whose definition cannot be read. */
     invalid: z.int(),
+    /** One for each active rule, in order of precedence. */
+    results: z.array(
+      z.object({
+        rule_id: z.int(),
+        /** It has started its actions on at least one campaign. */
+        triggered: z.boolean(),
+        /** Campaigns that its conditions hold for. */
+        matched: z.int(),
+        fired: z.int(),
+      }),
+    ),
   }),
   retry: { backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 120_000 } },
 });

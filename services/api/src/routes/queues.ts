@@ -1,5 +1,5 @@
 /** Queues and workers: shared by all tenants, so a tenant sees only its own waiting tasks. */
-import type { QueueDepth } from '@stratum/jobs';
+import { WORKER_CONDITIONS, type QueueDepth } from '@stratum/jobs';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { principalOf } from '../auth/authenticate.js';
@@ -144,7 +144,7 @@ async function viewQueues(
     ...wholeView(each),
     rates: rates.of(each.queue),
     consumers: workers
-      .filter(({ queues, condition }) => condition !== 'offline' && queues.includes(each.queue))
+      .filter(({ queues, condition }) => condition !== 'unreachable' && queues.includes(each.queue))
       .map(({ name, condition, concurrency }) => ({ worker: name, condition, concurrency })),
   }));
 }
@@ -167,9 +167,9 @@ const workerSchema = z
     host: z.string(),
     pid: z.int(),
     condition: z
-      .enum(['ready', 'busy', 'draining', 'offline'])
+      .enum(WORKER_CONDITIONS)
       .describe(
-        '`offline`: no heartbeat for 12 s, because the worker is dead, disconnected or blocked. `busy`: no slot is free.',
+        '`unreachable`: dead or disconnected. `blocked`: connected, but its event loop does not answer. `busy`: no slot is free.',
       ),
     queues: z.array(z.string()),
     concurrency: z.int(),
@@ -180,6 +180,9 @@ const workerSchema = z
     failed: z.int(),
     retried: z.int(),
     loop_lag_ms: z.number(),
+    version: z.string().optional().describe('Of the program.'),
+    memory_bytes: z.number().optional().describe('Resident set of the process.'),
+    cpu_percent: z.number().optional().describe('Of one core, since the last heartbeat but one.'),
     started_at: z.string(),
     at: z.string().describe('Time of the last heartbeat.'),
   })

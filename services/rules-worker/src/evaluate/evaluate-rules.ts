@@ -52,6 +52,7 @@ export function evaluateRulesHandler({
         conflicts: count('conflict'),
         actions,
         invalid: invalid.length,
+        results: rules.map((rule) => resultOf(rule, decisions)),
         open: rows.map(({ id }) => Number(id)),
       };
     });
@@ -64,6 +65,15 @@ export function evaluateRulesHandler({
     );
     return summary;
   };
+}
+
+function resultOf(
+  { id }: Rule,
+  decisions: readonly Decision[],
+): { rule_id: number; triggered: boolean; matched: number; fired: number } {
+  const own = decisions.filter(({ rule }) => rule.id === id);
+  const fired = own.filter(({ outcome }) => outcome === 'fired').length;
+  return { rule_id: id, triggered: fired > 0, matched: own.length, fired };
 }
 
 async function readRules(client: PoolClient): Promise<{ rules: Rule[]; invalid: string[] }> {

@@ -197,10 +197,11 @@ test('result.result', async () => {
 test('result.ready()', async () => {
   const { client, worker } = await openJobs();
   const { id } = await client.enqueue(contract, payload);
-  const record = await client.status(id);
-  expect(record?.finished_at).toBeNull();
+  expect(await client.ready(id)).toBe(false);
   worker([addHandler]);
-  expect((await client.result(id)).finished_at).not.toBeNull();
+  await client.result(id);
+  expect(await client.ready(id)).toBe(true);
+  expect(await client.ready('nobody-knows-it')).toBeUndefined();
 });
 
 test('result.get()', async () => {
@@ -209,6 +210,7 @@ test('result.get()', async () => {
   const { id } = await client.enqueue(contract, payload);
   const outcome = await client.result(contract, id);
   expect(outcome).toMatchObject({ state: 'SUCCESS', result: { sum: 3 } });
+  expect(await client.resultOrThrow(contract, id)).toEqual({ sum: 3 });
 });
 
 test('return an error so that it is not retried', async () => {

@@ -120,7 +120,28 @@ describe('an advisory lock', () => {
       await withAdvisoryLock(syncWorker, 'other', signal, async () => 'another lock'),
     ]);
     expect(inner).toEqual([LOCKED, 'another lock']);
+    expect(LOCKED).toEqual({ status: 'skipped', reason: 'locked' });
     expect(await withAdvisoryLock(syncWorker, 'one', signal, async () => 'free again')).toBe('free again');
+  });
+
+  test('is waited for as long as its caller wants, and no longer', async () => {
+    const { syncWorker } = await testDatabase();
+    const { signal } = new AbortController();
+    const free = gate();
+    const held = gate();
+    const holder = withAdvisoryLock(syncWorker, 'one', signal, async () => {
+      held.open();
+      await free.opened;
+    });
+    await held.opened;
+    const wait = (waitMs: number, until = signal) =>
+      withAdvisoryLock(syncWorker, 'one', until, async () => 'taken', { waitMs });
+    expect(await wait(150)).toBe(LOCKED);
+    await expect(wait(60_000, AbortSignal.timeout(50))).rejects.toThrow('aborted');
+    const second = wait(60_000);
+    free.open();
+    await holder;
+    expect(await second).toBe('taken');
   });
 
   test('aborts its work when its connection is lost', async () => {
@@ -181,3 +202,11 @@ describe('what must happen once', () => {
     expect(await Promise.all(runs)).toEqual([1, 2]);
   });
 });
+
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

@@ -58,7 +58,7 @@ export function testJsonOfCommands(running: () => RunningStack): void {
       expect(await json('control', 'resume', 'intel')).toEqual({ queue: 'intel', paused: false });
       expect(await json('purge', 'intel', '--force')).toMatchObject({ queue: 'intel' });
       expect(await failure('purge', 'intel')).toMatchObject({
-        error: { message: expect.stringContaining('--force') },
+        error: { message: expect.stringContaining('--yes') },
       });
       expect(await json('control', 'rate-limit', 'sync_campaign_data', '100/m')).toEqual({
         task: 'sync_campaign_data',

@@ -1,0 +1,74 @@
+/** One line from a program to its queues: connects, brings the streams into being, and returns a client. */
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connectToNats } from '../broker/connect.js';
+import { createClient, type ClientOptions, type JobsClient } from '../client/client.js';
+import type { Topology } from '../topology/define.js';
+import { reconcileTopology } from '../topology/reconcile.js';
+import { createWorker, type Worker } from '../worker/worker.js';
+import type { WorkerOptions } from '../worker/worker-config.js';
+import type { StratumConfig } from './define-config.js';
+
+export interface OpenStratumOptions extends Pick<ClientOptions, 'tracer' | 'metrics' | 'publishing'> {
+  /** Default: `NATS_URL`, else `nats://127.0.0.1:4222`. */
+  servers?: string | readonly string[];
+  /** Path of a NATS credentials file. Default: `NATS_CREDS`, else none. */
+  credsFile?: string;
+  /** Shown by the server's monitoring. Default: the prefix of the topology. */
+  name?: string;
+  /** Creates missing streams and updates changed ones. Default true; false where another program does it, or the user may not. */
+  reconcile?: boolean;
+}
+
+/** A client with its connection. */
+export interface Stratum extends JobsClient {
+  readonly connection: NatsConnection;
+  readonly topology: Topology;
+  /** A worker on the same connection; `close` stops it. Default: all queues that the handlers have tasks of. */
+  startWorker(
+    options: Omit<WorkerOptions, 'connection' | 'topology' | 'queues'> & { queues?: readonly string[] },
+  ): Worker;
+  /** Stops its workers, waits for what is being stored, and closes the connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens an application: `const stratum = await openStratum(config)`. Reads `NATS_URL` and `NATS_CREDS` from the environment.
+ * @throws JobsError `connection_failed`, `server_too_old`; TopologyConflictError
+ */
+export async function openStratum(config: StratumConfig, options: OpenStratumOptions = {}): Promise<Stratum> {
+  const { topology, tasks: contracts } = config;
+  const { servers, credsFile, name, reconcile = true, ...clientOptions } = options;
+  const creds = credsFile ?? (process.env['NATS_CREDS'] || undefined);
+  const connection = await connectToNats({
+    servers: servers ?? (process.env['NATS_URL'] || 'nats://127.0.0.1:4222'),
+    name: name ?? topology.names.prefix,
+    ...(creds === undefined ? {} : { credsFile: creds }),
+  });
+  try {
+    if (reconcile) await reconcileTopology(connection, topology);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+  const client = createClient({ connection, topology, contracts, ...clientOptions });
+  const workers: Worker[] = [];
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await client.close();
+    await connection.close();
+  };
+  return Object.freeze({
+    ...client,
+    connection,
+    topology,
+    startWorker: (given) => {
+      const queues = given.queues ?? [...new Set(given.handlers.map(({ contract }) => contract.queue))];
+      const worker = createWorker({ ...given, connection, topology, queues });
+      workers.push(worker);
+      worker.start();
+      return worker;
+    },
+    close: () => (closing ??= close()),
+  } satisfies Stratum);
+}
