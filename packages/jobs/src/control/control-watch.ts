@@ -1,46 +1,42 @@
 /** Watches the control bucket, so that a worker knows revocations and limits without a lookup per task. */
-import { DeliverPolicy, jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
+import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { StreamFollower } from '../broker/stream-follower.js';
 import type { Logger } from '../telemetry/logger.js';
-import { setTimeout as delay } from 'node:timers/promises';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
 import { heartBeatEntry, OFFLINE_AFTER_MS, readRateLimit, type RateLimit } from './entries.js';
 import { Revocations, type RevocableTask } from './revocations.js';
 
-const RETRY_MS = 500;
-
 export class ControlWatch {
   private readonly revocations = new Revocations();
   private readonly rates = new Map<string, RateLimit>();
   private readonly peers = new Map<string, { queues: readonly string[]; seenAt: number }>();
-  private messages: ConsumerMessages | undefined;
-  private stopped = false;
+  private readonly follower: StreamFollower;
 
   constructor(
-    private readonly connection: NatsConnection,
+    connection: NatsConnection,
     private readonly names: Names,
-    private readonly logger: Logger,
+    logger: Logger,
     /** Called after a revocation: the worker checks its running tasks. */
     private readonly onRevoke: () => void,
-  ) {}
-
-  /** Resolves once the whole bucket has been read. Retries while the broker is unreachable. */
-  async start(): Promise<void> {
-    while (!this.stopped) {
-      try {
-        await this.follow();
-        return;
-      } catch (error) {
-        this.logger.warn({ err: error }, 'the control bucket cannot be followed, trying again');
-        await delay(RETRY_MS);
-      }
-    }
+  ) {
+    this.follower = new StreamFollower({
+      connection,
+      stream: names.controlStream,
+      filters: [names.controlKeyFilter],
+      onChange: (subject, message) => this.apply(subject, message),
+      logger,
+    });
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true;
-    await this.messages?.close();
+  /** Resolves once the whole bucket has been read. Retries while the broker is unreachable. */
+  start(): Promise<void> {
+    return this.follower.start();
+  }
+
+  stop(): Promise<void> {
+    return this.follower.stop();
   }
 
   /** `undefined` when it is not revoked. */
@@ -60,49 +56,27 @@ export class ControlWatch {
     return Math.max(1, count);
   }
 
-  private async follow(): Promise<void> {
-    const consumer = await jetstream(this.connection).consumers.get(this.names.controlStream, {
-      deliver_policy: DeliverPolicy.LastPerSubject,
-      filter_subjects: [this.names.controlKeyFilter],
-    });
-    let pending = (await consumer.info()).num_pending;
-    await new Promise<void>((resolve, reject) => {
-      consumer
-        .consume({
-          callback: (message) => {
-            this.apply(message);
-            if (--pending === 0) resolve();
-          },
-        })
-        .then((messages) => {
-          this.messages = messages;
-          return pending === 0 ? resolve() : undefined;
-        })
-        .catch(reject);
-    });
-  }
-
-  private apply(message: JsMsg): void {
-    const key = message.subject.slice(this.names.controlKey('').length);
-    const removed = message.data.length === 0;
+  private apply(subject: string, stored: JsMsg | undefined): void {
+    const key = subject.slice(this.names.controlKey('').length);
+    const message = stored?.data.length === 0 ? undefined : stored;
     const [kind] = key.split('.');
     if (kind === 'revoke') {
       this.revocations.apply(key, message);
-      if (!removed) this.onRevoke();
-    } else if (kind === 'rate') this.applyRate(key, removed, message);
-    else if (kind === 'worker') this.applyPeer(key, removed, message);
+      if (message !== undefined) this.onRevoke();
+    } else if (kind === 'rate') this.applyRate(key, message);
+    else if (kind === 'worker') this.applyPeer(key, message);
   }
 
-  private applyRate(key: string, removed: boolean, message: JsMsg): void {
-    const entry = removed ? undefined : readRateLimit(readJson(message));
+  private applyRate(key: string, message: JsMsg | undefined): void {
+    const entry = message && readRateLimit(readJson(message));
     if (entry === undefined) this.rates.delete(key.slice('rate.'.length));
     else this.rates.set(entry.task, entry);
   }
 
-  private applyPeer(key: string, removed: boolean, message: JsMsg): void {
-    const entry = removed ? undefined : heartBeatEntry.read(readJson(message));
+  private applyPeer(key: string, message: JsMsg | undefined): void {
+    const entry = message && heartBeatEntry.read(readJson(message));
     const name = key.slice('worker.'.length);
-    if (entry === undefined || entry.state === 'draining') this.peers.delete(name);
+    if (message === undefined || entry === undefined || entry.state === 'draining') this.peers.delete(name);
     else this.peers.set(name, { queues: entry.queues, seenAt: message.time.getTime() });
     // A killed worker sends no farewell.
     const since = Date.now() - OFFLINE_AFTER_MS;

@@ -55,14 +55,17 @@ export class Revocations {
     return undefined;
   }
 
-  /** @param key of the control bucket; an entry without a body was removed */
-  apply(key: string, message: Pick<JsMsg, 'data' | 'headers' | 'time' | 'json'>): void {
+  /**
+   * @param key of the control bucket
+   * @param message `undefined`, or without a body, if the entry was removed
+   */
+  apply(key: string, message: Pick<JsMsg, 'data' | 'headers' | 'time' | 'json'> | undefined): void {
     this.sweep();
     const [, scope = ''] = key.split('.');
     const line = scope === 'id' ? this.byId : scope === 'workflow' ? this.byWorkflow : this.byFilter;
     const name = line === this.byFilter ? key : key.slice(`revoke.${scope}.`.length);
-    const entry = message.data.length === 0 ? undefined : read(scope, message);
-    const expiresAt = message.time.getTime() + ttlMs(message.headers?.get(ServerHeader.Ttl));
+    const entry = message === undefined || message.data.length === 0 ? undefined : read(scope, message);
+    const expiresAt = (message?.time.getTime() ?? 0) + ttlMs(message?.headers?.get(ServerHeader.Ttl));
     if (entry === undefined || expiresAt <= this.now()) line.delete(name);
     else line.set(name, { ...entry, expiresAt });
   }

@@ -2,6 +2,7 @@
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { ResultTimeoutError } from '../errors.js';
+import { eventsOf } from '../broker/connection-events.js';
 import type { Topology } from '../topology/define.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { readRecord } from './read-record.js';
@@ -23,7 +24,9 @@ export class TaskLookup {
     private readonly topology: Topology,
     private readonly streams: StreamAccess,
   ) {
-    void this.followConnection();
+    eventsOf(connection).onReconnect(() => {
+      for (const look of this.waiting) look();
+    });
   }
 
   /** The stored record, or `undefined` when no attempt has stored one. */
@@ -77,12 +80,6 @@ export class TaskLookup {
       this.waiting.add(look);
       look();
     });
-  }
-
-  private async followConnection(): Promise<void> {
-    for await (const { type } of this.connection.status()) {
-      if (type === 'reconnect') for (const look of this.waiting) look();
-    }
   }
 
   /** Yields every stored change of a task's record up to the final one. Leaving the loop or aborting the signal ends it early. */

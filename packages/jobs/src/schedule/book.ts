@@ -1,4 +1,5 @@
 /** The leading scheduler's view of the bucket: entries, their states and backfills, kept up to date. */
+import type { StreamFollower } from '../broker/stream-follower.js';
 import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import type { BucketChange, ScheduleBucket } from './bucket.js';
@@ -43,23 +44,27 @@ export class ScheduleBook {
   readonly changed = new Set<string>();
   private readonly states = new Map<string, { state: EntryState; sequence: number }>();
   private readonly backfills = new Map<string, Backfill & { sequence: number }>();
-  private following: { stop(): Promise<void> } | undefined;
+  private readonly follower: StreamFollower;
   private announce: () => void = () => undefined;
 
   constructor(
     private readonly bucket: ScheduleBucket,
     private readonly logger: Logger,
-  ) {}
-
-  /** Resolves once the whole bucket has been read. */
-  async open(): Promise<void> {
-    this.following = await this.bucket.follow(['entry.*', 'state.*', 'backfill.*'], (change) =>
-      this.apply(change),
+  ) {
+    this.follower = bucket.follower(
+      ['entry.*', 'state.*', 'backfill.*'],
+      (change) => this.apply(change),
+      logger,
     );
   }
 
+  /** Resolves once the whole bucket has been read, or the book is closed. Retries while the broker is unreachable. */
+  open(): Promise<void> {
+    return this.follower.start();
+  }
+
   async close(): Promise<void> {
-    await this.following?.stop();
+    await this.follower.stop();
     this.announce();
   }
 

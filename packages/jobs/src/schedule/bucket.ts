@@ -7,12 +7,12 @@
  *     leader            the leading scheduler                      expires without renewal
  *     member.<name>     a running scheduler                        expires without renewal
  */
-import { once } from 'node:events';
-import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { scanStream } from '../broker/scan.js';
+import { StreamFollower } from '../broker/stream-follower.js';
 import { KeyValue, type WriteOptions as KeyValueWriteOptions } from '../broker/key-value.js';
 import type { Resources } from '../resources/resources.js';
+import type { Logger } from '../telemetry/logger.js';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
 
@@ -91,31 +91,28 @@ export class ScheduleBucket {
     }
   }
 
-  /** Delivers the present values, then every change. Resolves once the present values have been delivered. */
-  async follow(
+  /** Delivers the present values, then every change, once it is started. A removed key has a sequence of 0 if no marker of it is left. */
+  follower(
     keys: readonly string[],
     onChange: (change: BucketChange) => void,
-  ): Promise<{ stop(): Promise<void> }> {
-    const consumer = await jetstream(this.connection).consumers.get(this.names.scheduleStream, {
-      deliver_policy: DeliverPolicy.LastPerSubject,
-      filter_subjects: keys.map((key) => this.names.scheduleKey(key)),
+    logger: Logger,
+  ): StreamFollower {
+    return new StreamFollower({
+      connection: this.connection,
+      stream: this.names.scheduleStream,
+      filters: keys.map((key) => this.names.scheduleKey(key)),
+      onChange: (subject, message) =>
+        onChange(
+          message === undefined
+            ? { key: this.keyOf(subject), value: undefined, sequence: 0 }
+            : this.changeOf(message),
+        ),
+      logger,
     });
-    const { num_pending: standing } = await consumer.info();
-    const caughtUp = new AbortController();
-    let seen = 0;
-    const messages = await consumer.consume({
-      max_messages: 1_000,
-      callback: (message) => {
-        onChange(this.changeOf(message));
-        if (++seen === standing) caughtUp.abort();
-      },
-    });
-    if (seen < standing) await once(caughtUp.signal, 'abort');
-    return {
-      stop: async () => {
-        await messages.close();
-      },
-    };
+  }
+
+  private keyOf(subject: string): string {
+    return subject.slice(this.names.scheduleKey('').length);
   }
 
   private changeOf(message: {
@@ -124,8 +121,7 @@ export class ScheduleBucket {
     data: Uint8Array;
     json(): unknown;
   }): BucketChange {
-    const key = message.subject.slice(this.names.scheduleKey('').length);
-    return { key, value: valueOf(message), sequence: message.seq };
+    return { key: this.keyOf(message.subject), value: valueOf(message), sequence: message.seq };
   }
 }
 

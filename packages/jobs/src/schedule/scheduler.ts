@@ -151,8 +151,11 @@ class BeatScheduler implements Scheduler {
       isLeading: () => lease.isHeld(),
       onTicks: (outcome, count) => this.resources.metrics?.ticks(outcome, count),
     });
+    const close = (): void => void book.close();
+    lease.signal.addEventListener('abort', close);
     try {
       await book.open();
+      if (!lease.isHeld()) return;
       if (entries !== undefined) {
         // A fast clock may be hours past its start by now.
         const now = this.clock.beginsAt ?? this.clock.now();
@@ -164,6 +167,7 @@ class BeatScheduler implements Scheduler {
       }
       await this.beat(lease, book, runner);
     } finally {
+      lease.signal.removeEventListener('abort', close);
       await book.close();
     }
   }
