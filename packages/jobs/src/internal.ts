@@ -3,7 +3,7 @@ export { AckMultiplexer, type AckMultiplexerOptions } from './broker/ack-multipl
 export { Fetcher, type FetcherOptions } from './broker/pull/fetcher.js';
 export type { PulledMessage } from './broker/pull/pulled-message.js';
 export { StreamConsumer, type StreamConsumerOptions } from './broker/pull/stream-consumer.js';
-export { boundedSchema } from './values/bounded-schema.js';
+export { boundedSchema, dateSchema, instantSchema } from './values/bounded-schema.js';
 export { scopedName } from './wire/names.js';
 export { BackgroundLoop, type BackgroundLoopOptions } from './housekeeping/background-loop.js';
 export { cadenceOf } from './schedule/cadence.js';

@@ -44,19 +44,10 @@ test('a platform key must name an existing tenant, in digits', async () => {
   expect((await call('GET', '/v1/sources', own)).status).toBe(200);
 });
 
-test('a time beyond the longest delay is refused in every notation', async () => {
+test('a time that lies years ahead is accepted, as from any other producer', async () => {
   const { call } = await openApi();
-  const far = [{ eta: '9999-12-31T23:59:59Z' }, { eta: new Date(Date.now() + 400 * DAY_MS).toISOString() }];
-  for (const options of far) {
-    expect(await call('POST', '/v1/tasks/evaluate_rules', { body: { payload: {}, options } })).toMatchObject({
-      status: 422,
-      body: { errors: [expect.objectContaining({ field: 'body.options.eta' })] },
-    });
-  }
-  const near = { eta: new Date(Date.now() + 300 * DAY_MS).toISOString() };
-  expect(
-    await call('POST', '/v1/tasks/evaluate_rules', { body: { payload: {}, options: near } }),
-  ).toMatchObject({
+  const options = { eta: new Date(Date.now() + 3_000 * DAY_MS).toISOString() };
+  expect(await call('POST', '/v1/tasks/evaluate_rules', { body: { payload: {}, options } })).toMatchObject({
     status: 202,
     body: { state: 'SCHEDULED' },
   });

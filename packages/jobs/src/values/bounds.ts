@@ -110,7 +110,8 @@ export const sequence = new BoundedNumber({ min: 0, max: Number.MAX_SAFE_INTEGER
 
 const FIRST_INSTANT = 0;
 const LAST_INSTANT = Date.UTC(2200, 0, 1);
-const INSTANTS = 'a time from 1970 to 2200';
+/** The bounds of times, in words. */
+export const INSTANTS = 'a time from 1970 to 2200';
 
 /** Whether a number is a time that every part of the system can write down, in milliseconds since 1970. */
 export function isInstant(milliseconds: number): boolean {

@@ -2,7 +2,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
 import type { ReconcileOptions } from '@stratum/jobs';
-import { scopedName } from '@stratum/jobs/internal';
+import { instantSchema, scopedName } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
 import { ensureWorkQueueStream } from '../work-queue-stream.js';
@@ -20,7 +20,7 @@ export const auditEventSchema = z.object({
   subject: z.string(),
   /** The changed fields: never secrets. */
   details: z.record(z.string(), z.unknown()),
-  occurred_at: z.iso.datetime({ offset: true }),
+  occurred_at: instantSchema,
 });
 export type AuditEvent = z.infer<typeof auditEventSchema>;
 

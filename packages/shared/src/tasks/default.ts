@@ -1,10 +1,11 @@
 /** Contracts of the default queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
+import { dateSchema, instantSchema } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import { fanOutJob, scheduled } from './scheduled-job.js';
 
 const tenantId = z.int().positive();
-const date = z.iso.date();
+const date = dateSchema;
 
 const perTenant = { retry: { backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 300_000 } } } as const;
 
@@ -98,7 +99,7 @@ export const checkTenantPipeline = defineTask({
   description: 'Checks freshness, success, gaps, tokens, queues and dead letters; reports each change once.',
   input: z.object({
     tenant_id: tenantId,
-    checked_at: z.iso.datetime(),
+    checked_at: instantSchema,
     queues: z.array(queueState).default([]),
     dead_letters: z.int().default(0),
   }),

@@ -1,10 +1,11 @@
 /** Contracts of the sync queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
+import { dateSchema } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import { fanOutJob } from './scheduled-job.js';
 
-const date = z.iso.date();
+const date = dateSchema;
 
 export const syncCampaignData = defineTask({
   name: 'sync_campaign_data',

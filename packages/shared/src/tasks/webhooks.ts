@@ -1,5 +1,6 @@
 /** Contracts of what follows a webhook. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
+import { instantSchema } from '@stratum/jobs/internal';
 import { z } from 'zod';
 
 const tenantId = z.int().positive();
@@ -29,7 +30,7 @@ export const processWebhook = defineTask({
   input: z.object({
     tenant_id: tenantId,
     endpoint_id: z.string(),
-    received_at: z.iso.datetime(),
+    received_at: instantSchema,
     headers: z.record(z.string(), z.string()),
     events: z.union([
       carriedEventsSchema,

@@ -1,5 +1,7 @@
 /** Lists come in pages; a cursor says where the next one begins. */
+import { pageSize } from '@stratum/jobs/bounds';
 import { z } from 'zod';
+import { numberText } from './bounded.js';
 import { ProblemError } from './problem.js';
 
 const MAX_PAGE = 200;
@@ -7,11 +9,7 @@ const DEFAULT_PAGE = 50;
 
 /** The query of every list. */
 export const pageQuery = z.object({
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(MAX_PAGE)
+  limit: numberText(pageSize.within({ max: MAX_PAGE }))
     .default(DEFAULT_PAGE)
     .describe(`Page size, at most ${MAX_PAGE}.`),
   cursor: z.string().max(500).optional().describe('`next_cursor` of the previous page.'),

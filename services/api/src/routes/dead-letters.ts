@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { position } from '../http/bounded.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
@@ -72,7 +73,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     },
     handler: async (request) => {
       const { limit, cursor, ...asked } = request.query;
-      const after = decodeCursor(z.int(), cursor);
+      const after = decodeCursor(position, cursor);
       const letters = await deadLetters.list({
         ...toFilter(asked, tenantOf(request)),
         limit,

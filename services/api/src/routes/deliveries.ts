@@ -16,6 +16,7 @@ import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { rowId } from '../http/bounded.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
@@ -28,7 +29,6 @@ import {
 } from './subscription-schemas.js';
 
 const tags = ['subscriptions'];
-const positionSchema = z.int().positive();
 
 export function deliveryRoutes(app: ApiServer, resources: ApiResources): void {
   listRoute(app, resources);
@@ -50,7 +50,7 @@ function listRoute(app: ApiServer, { pool }: ApiResources): void {
     },
     handler: async (request) => {
       const { limit, cursor, state } = request.query;
-      const before = decodeCursor(positionSchema, cursor);
+      const before = decodeCursor(rowId, cursor);
       return withTenant(pool, requireTenant(request), async (client) => {
         const { id } = await ownSubscription(client, request.params.id);
         const { deliveries, next } = await listDeliveries(client, id, {

@@ -12,6 +12,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { principalOf, tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { time as instant } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
@@ -77,7 +78,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
       body: z.strictObject({
         name: plainText(100).min(1),
         scopes,
-        expires_at: z.iso.datetime({ offset: true }).optional(),
+        expires_at: instant.optional(),
       }),
       response: { 201: newKeySchema },
     },
@@ -93,7 +94,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
           tenantId,
           name,
           scopes: wanted,
-          ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
+          ...(expiresAt === undefined ? {} : { expiresAt }),
         });
         await recordAction(request, tenantId, 'key.created', created.key.id, { name, scopes: wanted });
         return created;

@@ -1,4 +1,5 @@
 /** Profiles of customers: who somebody is, and a merge undone. */
+import { count } from '@stratum/jobs/bounds';
 import {
   findProfile,
   UnmergeError,
@@ -11,6 +12,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { numberText, rowIdText as id } from '../http/bounded.js';
 import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
@@ -19,15 +21,10 @@ const tags = ['profiles'];
 const MAX_EVENTS = 100;
 const MAX_IDENTIFIER = 320;
 
-const id = z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const time = z.iso.datetime();
 const value = plainText(MAX_IDENTIFIER).min(1).optional();
 const shown = {
-  events: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(MAX_EVENTS)
+  events: numberText(count.within({ max: MAX_EVENTS }))
     .default(10)
     .describe('Number of latest events to include.'),
 };

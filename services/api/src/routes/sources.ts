@@ -14,13 +14,14 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { rowId, rowIdText } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['sources'];
-const params = z.object({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) });
+const params = z.object({ id: rowIdText });
 const name = plainText(100).min(1);
 const origins = z
   .array(z.string().regex(/^https?:\/\/[^\s/\0]+$/, 'must be an origin such as https://shop.example.com'))
@@ -59,7 +60,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
     },
     handler: async (request) => {
       const { limit, cursor } = request.query;
-      const after = decodeCursor(z.int().nonnegative(), cursor) ?? 0;
+      const after = decodeCursor(rowId, cursor) ?? 0;
       const found = await withTenant(pool, requireTenant(request), (client) =>
         listSources(client, { after, limit: limit + 1 }),
       );

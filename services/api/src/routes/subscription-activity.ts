@@ -10,6 +10,7 @@ import {
 } from '@stratum/shared/subscriptions';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
+import { time } from '../http/bounded.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { existing, auditSubscription } from './own-subscription.js';
 import { subscriptionParams, subscriptionSchema, toSubscriptionView } from './subscription-schemas.js';
@@ -52,8 +53,7 @@ export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResourc
       body: z
         .strictObject({
           replay: z.boolean().default(false).describe('Also send missed events.'),
-          since: z.iso
-            .datetime({ offset: true })
+          since: time
             .optional()
             .describe(
               'Replay events missed since this time. Default: since the subscription began to fail or was paused.',
@@ -78,7 +78,7 @@ export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResourc
         const done = await resumeSubscription(client, id);
         const subscription = existing(await findSubscription(client, id), id);
         await auditSubscription(resources, request, 'subscription.resumed', id, { replay });
-        const from = since === undefined ? done?.missedSince : new Date(since);
+        const from = since === undefined ? done?.missedSince : since;
         const missed = replay && from ? await replayMissed(client, subscription, from) : [];
         return { resumed: subscription, events: missed };
       });

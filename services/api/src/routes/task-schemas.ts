@@ -1,31 +1,23 @@
 /** Requests and responses of the task routes. */
 import { PRIORITIES, TASK_STATES, taskRecordSchema, type EnqueueOptions } from '@stratum/jobs';
+import { count, duration, timeLimit } from '@stratum/jobs/bounds';
+import { boundedSchema } from '@stratum/jobs/internal';
 import { z } from 'zod';
-
-const DAY_MS = 86_400_000;
-const MAX_DELAY_MS = 366 * DAY_MS;
-const MAX_LIMIT_MS = DAY_MS;
+import { time } from '../http/bounded.js';
 
 export const taskOptionsSchema = z
   .strictObject({
-    delay_ms: z
-      .int()
-      .min(0)
-      .max(MAX_DELAY_MS)
+    delay_ms: boundedSchema(duration)
       .optional()
       .describe('Delay before the task may start, in milliseconds.'),
-    eta: z.iso
-      .datetime({ offset: true })
-      .optional()
-      .describe('Earliest start time. Cannot be combined with `delay_ms`.'),
-    expires: z.iso
-      .datetime({ offset: true })
+    eta: time.optional().describe('Earliest start time. Cannot be combined with `delay_ms`.'),
+    expires: time
       .optional()
       .describe('Latest start time. A task that has not started by then ends as `EXPIRED`.'),
     priority: z.enum(PRIORITIES).optional(),
-    max_retries: z.int().min(0).max(100).optional().describe('Retries after the first attempt.'),
-    soft_time_limit_ms: z.int().min(1).max(MAX_LIMIT_MS).optional(),
-    time_limit_ms: z.int().min(1).max(MAX_LIMIT_MS).optional(),
+    max_retries: boundedSchema(count).optional().describe('Retries after the first attempt.'),
+    soft_time_limit_ms: boundedSchema(timeLimit).optional(),
+    time_limit_ms: boundedSchema(timeLimit).optional(),
     unique_key: z
       .string()
       .min(1)
@@ -34,10 +26,7 @@ export const taskOptionsSchema = z
       .describe(
         'While another task of this name with this key is queued or running, that task is returned instead.',
       ),
-    unique_for_ms: z
-      .int()
-      .min(1)
-      .max(30 * DAY_MS)
+    unique_for_ms: boundedSchema(timeLimit)
       .optional()
       .describe('How long to hold the unique key, in milliseconds. Default: until the task ends.'),
   })
@@ -45,25 +34,17 @@ export const taskOptionsSchema = z
     error: 'delay_ms and eta cannot be combined',
     path: ['eta'],
   })
-  .refine(({ delay_ms: delay, eta }) => delay !== undefined || eta === undefined || isNear(eta), {
-    error: `must be within ${MAX_DELAY_MS / DAY_MS} days`,
-    path: ['eta'],
-  })
   .refine(({ unique_key: key, unique_for_ms: forMs }) => key !== undefined || forMs === undefined, {
     error: 'needs unique_key',
     path: ['unique_for_ms'],
   });
 
-function isNear(time: string): boolean {
-  return Date.parse(time) <= Date.now() + MAX_DELAY_MS;
-}
-
 /** @param scope whose unique keys they are: those of different tenants never meet */
 export function toEnqueueOptions(options: z.output<typeof taskOptionsSchema>, scope: string): EnqueueOptions {
   return {
     ...(options.delay_ms === undefined ? {} : { delayMs: options.delay_ms }),
-    ...(options.eta === undefined ? {} : { eta: new Date(options.eta) }),
-    ...(options.expires === undefined ? {} : { expires: new Date(options.expires) }),
+    ...(options.eta === undefined ? {} : { eta: options.eta }),
+    ...(options.expires === undefined ? {} : { expires: options.expires }),
     ...(options.priority === undefined ? {} : { priority: options.priority }),
     ...(options.max_retries === undefined ? {} : { maxRetries: options.max_retries }),
     ...(options.soft_time_limit_ms === undefined ? {} : { softTimeLimitMs: options.soft_time_limit_ms }),

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { waitSeconds } from '../http/bounded.js';
 import { idempotencyHeaders, type Idempotency } from '../http/idempotency.js';
 import type { LongRequests } from '../http/long-requests.js';
 import { notFound, ProblemError } from '../http/problem.js';
@@ -20,7 +21,6 @@ import {
 } from './task-schemas.js';
 
 const tags = ['tasks'];
-const MAX_WAIT_SECONDS = 60;
 
 /** The parts of the API that the task routes use. */
 export interface TaskRouteParts {
@@ -136,7 +136,7 @@ function payloadSchema({ input }: TaskContract): z.ZodType {
 }
 
 function stateOf({ delay_ms: delay, eta }: z.output<typeof taskOptionsSchema>): 'SCHEDULED' | 'PENDING' {
-  return (delay ?? 0) > 0 || (eta !== undefined && Date.parse(eta) > Date.now()) ? 'SCHEDULED' : 'PENDING';
+  return (delay ?? 0) > 0 || (eta !== undefined && eta.getTime() > Date.now()) ? 'SCHEDULED' : 'PENDING';
 }
 
 function noTask(name: string): ProblemError {
@@ -187,7 +187,7 @@ function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: T
         'Returns 200 with the final record, or 202 with the current record if the task has not finished within `wait` seconds.',
       params: idParams,
       querystring: z.object({
-        wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(0).describe('Seconds.'),
+        wait: waitSeconds,
       }),
       response: { 200: recordSchema, 202: recordSchema },
     },

@@ -9,6 +9,7 @@ import {
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { rowId, time } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
@@ -22,9 +23,8 @@ import {
 } from './webhook-schemas.js';
 
 const tags = ['webhooks'];
-const cursorSchema = z.object({ before: z.int() });
+const cursorSchema = z.object({ before: rowId });
 const MAX_REPLAYS = 10_000;
-const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 const filterShape = {
   state: deliveryStateSchema.optional(),
@@ -127,7 +127,7 @@ function replayRoutes(app: ApiServer, resources: ApiResources): void {
       params: endpointParams,
       body: z.strictObject({
         ...filterShape,
-        after: z.int().optional().describe('Only deliveries after this one.'),
+        after: rowId.optional().describe('Only deliveries after this one.'),
       }),
       response: {
         202: z.object({

@@ -7,6 +7,7 @@ import {
   type WebhookEndpoint,
 } from '@stratum/shared/webhooks';
 import { z } from 'zod';
+import { rowIdText } from '../http/bounded.js';
 
 const time = z.iso.datetime();
 
@@ -14,7 +15,7 @@ export const endpointParams = z.object({
   id: z.string().regex(/^[a-z0-9]{16}$/, 'is not an endpoint id'),
 });
 export const deliveryParams = z.object({
-  id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER),
+  id: rowIdText,
 });
 
 export const sourceSchema = z.enum(SOURCE_NAMES);

@@ -1,4 +1,6 @@
 /** Endpoints of webhooks: where a tenant's senders call. */
+import { count } from '@stratum/jobs/bounds';
+import { boundedSchema } from '@stratum/jobs/internal';
 import { withTenant } from '@stratum/shared';
 import {
   changeWebhookEndpoint,
@@ -201,7 +203,9 @@ function changeRoutes(
       body: z
         .strictObject({
           secret: secret.optional().describe('Required if the sender issues the secret.'),
-          grace_seconds: z.int().min(0).max(MAX_GRACE_SECONDS).optional().describe('Default: a day.'),
+          grace_seconds: boundedSchema(count.within({ max: MAX_GRACE_SECONDS }))
+            .optional()
+            .describe('Default: a day.'),
         })
         .nullish(),
       response: { 200: newEndpointSchema },

@@ -9,6 +9,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
+import { position, waitSeconds } from '../http/bounded.js';
 import { idempotencyHeaders } from '../http/idempotency.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { notFound } from '../http/problem.js';
@@ -21,7 +22,6 @@ import { definitionBody, outcomeSchema, summarySchema, viewSchema } from './work
 const tags = ['workflows'];
 /** Ten thousand steps with payloads of their own. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
-const MAX_WAIT_SECONDS = 60;
 
 export function workflowRoutes(
   app: ApiServer,
@@ -81,7 +81,7 @@ export function workflowRoutes(
     },
     handler: async (request) => {
       const { limit, cursor, state } = request.query;
-      const before = decodeCursor(z.int().nonnegative(), cursor);
+      const before = decodeCursor(position, cursor);
       const tenantId = tenantOf(request);
       const page = await workflows.list({
         limit,
@@ -114,7 +114,7 @@ export function workflowRoutes(
       description:
         'Returns 200 with the result once the workflow has finished, or 202 if it has not finished within `wait` seconds.',
       params: idParams,
-      querystring: z.object({ wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(0) }),
+      querystring: z.object({ wait: waitSeconds }),
       response: { 200: outcomeSchema, 202: summarySchema },
     },
     handler: async (request, reply) => {
