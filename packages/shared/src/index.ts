@@ -61,6 +61,7 @@ export {
   runQueueService,
   settingsOf,
   startQueueService,
+  startQueueServices,
   type HandlerResources,
   type QueueService,
 } from './service/queue-service.js';

@@ -1,9 +1,9 @@
-/** Work that cannot be asked to stop: threads that are terminated, and a watchdog for those who block the event loop. */
+/** Work that cannot be asked to stop runs in threads that are terminated. */
 import { chain, defineTask, isolateTask, step } from '@stratum/jobs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { spawnProgram, waitFor } from '../harness/index.js';
-import { addHandler, add, openJobs } from './fixture.js';
+import { waitFor } from '../harness/index.js';
+import { openJobs } from './fixture.js';
 
 const MODULE = new URL('isolated-handlers.mjs', import.meta.url);
 
@@ -87,18 +87,4 @@ describe('an isolated task', () => {
       result: { value: 'SoftTimeLimitExceeded' },
     });
   });
-});
-
-test('a process whose event loop is blocked beyond a hard limit is ended, and its task runs elsewhere', async () => {
-  const { client, worker, natsUrl, topology } = await openJobs({ ackWaitMs: 1_000 });
-  const blocking = spawnProgram('test/src/jobs/blocking-worker.mjs', {
-    NATS_URL: natsUrl,
-    PREFIX: topology.names.prefix,
-  });
-  await blocking.ready();
-  const { id } = await client.enqueue(add, { a: 1, b: 2 });
-  expect(await blocking.exited()).toBeNull();
-  expect(blocking.output()).toContain('has blocked its event loop');
-  worker([addHandler]);
-  expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { sum: 3 } });
 });

@@ -296,11 +296,43 @@ describe('a failing task', () => {
     expect(await deadLetter(jobs, 'flaky', id)).toMatchObject({ reason: 'not_retryable' });
   });
 
-  test('without a handler becomes a dead letter', async () => {
+  test('without a handler becomes a dead letter, after a while', async () => {
     const jobs = await openJobs();
-    jobs.worker([addHandler]);
+    jobs.worker([addHandler], { unknownForMs: 800 });
     const { id } = await jobs.client.publish('work', 'nothing', {});
     expect(await deadLetter(jobs, 'nothing', id)).toMatchObject({ reason: 'unknown_task' });
+    expect(await jobs.client.status(id)).toMatchObject({ state: 'FAILURE', retries: 0, snoozes: 2 });
+  });
+
+  test('that only another worker knows waits for that one', async () => {
+    const jobs = await openJobs();
+    jobs.worker([addHandler]);
+    const { id } = await jobs.client.enqueue(flaky, { failures: 0 });
+    await waitFor('it to wait', async () => (await jobs.client.status(id))?.state === 'SCHEDULED');
+    jobs.worker([handleTask(flaky, () => ({ retries: 7 }))]);
+    expect(await jobs.client.result(id)).toMatchObject({ state: 'SUCCESS', result: { retries: 7 } });
+  });
+
+  test('whose payload only a newer worker takes waits for that one', async () => {
+    const jobs = await openJobs();
+    const newer = defineTask({
+      name: add.name,
+      queue: add.queue,
+      input: z.object({ a: z.union([z.number(), z.string()]), b: z.number() }),
+      output: add.output,
+    });
+    const old = jobs.worker([addHandler]);
+    const next = jobs.worker([handleTask(newer, ({ a, b }) => ({ sum: Number(a) + b }))]);
+    await waitFor('both to be known', async () => (await jobs.client.control.workers()).length === 2);
+    const enqueued = await jobs.client.enqueueMany(
+      newer,
+      Array.from({ length: 8 }, () => ({ payload: { a: '1', b: 1 } })),
+    );
+    const records = await Promise.all(enqueued.map(({ id }) => jobs.client.result(id)));
+    expect(new Set(records.map(({ state, worker }) => `${state} ${worker}`))).toEqual(
+      new Set([`SUCCESS ${next.name}`]),
+    );
+    expect(old.stats().failed).toBe(0);
   });
 
   test('whose result breaks its contract becomes a dead letter', async () => {

@@ -104,6 +104,34 @@ describe('a worker', () => {
     expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { sum: 2 } });
   });
 
+  test('may hand a task back any number of times, begun or not: only the loss of a worker counts', async () => {
+    const jobs = await openJobs({ maxDeliver: 3 });
+    const { client, worker } = jobs;
+    for (const id of ['begun', 'reserved']) await client.enqueue(add, { a: 1, b: 1 }, { id });
+    for (let restart = 0; restart < 8; restart++) {
+      let deliveries = 0;
+      const stuck = worker(
+        [
+          handleTask(add, async (_payload, context) => {
+            deliveries = context.deliveries;
+            return new Promise<never>(() => undefined);
+          }),
+        ],
+        { shutdownGraceMs: 0, concurrency: 1, prefetchMultiplier: 2 },
+      );
+      await waitFor('both tasks', () => deliveries > 0 && stuck.reserved().length === 1);
+      expect(deliveries).toBe(restart + 1);
+      await stuck.stop();
+      const statuses = await Promise.all(['begun', 'reserved'].map((id) => client.status(id)));
+      expect(statuses).toMatchObject(
+        statuses.map(() => ({ state: 'PENDING', deliveries: restart + 1, hand_backs: restart + 1 })),
+      );
+    }
+    worker([addHandler]);
+    for (const id of ['begun', 'reserved'])
+      expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', deliveries: 9 });
+  });
+
   test('skips a task that ended before its acknowledgement was lost', async () => {
     const { client, connection, topology, worker } = await openJobs({ ackWaitMs: 1_000 });
     let runs = 0;

@@ -3,20 +3,28 @@ import { connectToNats } from '@stratum/jobs';
 import {
   loadConfiguration,
   settingsOf,
-  startQueueService,
+  startQueueServices,
+  QUEUES,
   type ConfigurationKey,
   type QueueName,
-  type Running,
 } from '@stratum/shared';
 import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
 import { loadWorkerService } from '../worker-services.js';
 
-export async function runWorker(options: { queues: QueueName[]; concurrency?: number }): Promise<void> {
-  const services = await Promise.all(options.queues.map(loadWorkerService));
+export interface WorkerCommandOptions {
+  /** Default: all. */
+  queues?: QueueName[];
+  concurrency?: number;
+  logLevel?: string;
+}
+
+export async function runWorker({ queues, concurrency, logLevel }: WorkerCommandOptions): Promise<void> {
+  const served = queues ?? QUEUES.map(({ name }) => name);
+  const services = await Promise.all(served.map(loadWorkerService));
   const configuration = loadConfiguration<ConfigurationKey>(
     ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
-    await localEnvironment(),
+    { ...(await localEnvironment()), ...(logLevel === undefined ? {} : { LOG_LEVEL: logLevel }) },
   );
   const logger = pino({ name: 'worker', level: configuration.LOG_LEVEL });
   const connection = await connectToNats({
@@ -24,21 +32,19 @@ export async function runWorker(options: { queues: QueueName[]; concurrency?: nu
     name: 'stratum-worker',
     ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
   });
-  const { concurrency } = options;
-  const running: Running[] = [];
+  const shutdown = new AbortController();
+  const asked = once(shutdown.signal, 'abort');
   try {
-    for (const service of services) {
-      const context = {
-        configuration,
-        connection,
-        logger,
-        ...(concurrency === undefined ? {} : { concurrency }),
-      };
-      running.push(await startQueueService<ConfigurationKey>(service, context));
-    }
-    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+    const running = await startQueueServices<ConfigurationKey>(services, {
+      configuration,
+      connection,
+      logger,
+      ...(concurrency === undefined ? {} : { concurrency }),
+      onShutdownRequest: () => shutdown.abort(),
+    });
+    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), asked]);
+    await running.stop();
   } finally {
-    await Promise.all(running.map((each) => each.stop()));
     await connection.drain();
   }
 }

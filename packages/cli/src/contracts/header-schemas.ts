@@ -27,6 +27,11 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   [TaskHeader.EnqueuedAt]: time('When the task was first accepted. Default: when the message was stored.'),
   [TaskHeader.Retries]: count(`Retries so far. ${BY_STRATUM}`),
   [TaskHeader.Snoozes]: count(`How often the task has asked to wait. ${BY_STRATUM}`),
+  [TaskHeader.Deliveries]: count(`Deliveries of this attempt by messages before this one. ${BY_STRATUM}`),
+  [TaskHeader.HandBacks]: count(`How many of those deliveries were handed back. ${BY_STRATUM}`),
+  [TaskHeader.UnknownFor]: count(
+    `How long it has waited for a worker that knows it, in milliseconds. ${BY_STRATUM}`,
+  ),
   [TaskHeader.History]: text(
     `The last failed attempts, as percent-encoded JSON: [{attempt, at, worker, error}]. ${BY_STRATUM}`,
   ),

@@ -27,6 +27,21 @@ export interface ConnectOptions {
   timeoutMs?: number;
 }
 
+/** How to open another connection to the same servers as the same user. */
+export type ReopenOptions = Omit<ConnectOptions, 'name'>;
+
+const opened = new WeakMap<NatsConnection, ReopenOptions>();
+
+/** How this connection was opened; `undefined` when `connectToNats` has not opened it. */
+export function optionsOf(connection: NatsConnection): ReopenOptions | undefined {
+  return opened.get(connection);
+}
+
+/** Opens another connection, for a thread that cannot share the first. */
+export function reopen(options: ReopenOptions, name: string): Promise<NatsConnection> {
+  return connectToNats({ ...options, name });
+}
+
 /** `//user:password@`, or `//token@`, of an address. */
 const USER_INFO = /\/\/([^/@]*)@/;
 
@@ -55,6 +70,8 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
   else settings.authenticator = credsAuthenticator(await readCredentials(options.credsFile));
   const connection = await open(settings);
   if (settings.inboxPrefix !== undefined) setInboxPrefix(connection, settings.inboxPrefix);
+  const { name: _name, ...others } = options;
+  opened.set(connection, { ...others, servers });
   const version = connection.info?.version ?? 'unknown';
   if (!isAtLeast(version, MINIMUM_SERVER_VERSION)) {
     await connection.close();

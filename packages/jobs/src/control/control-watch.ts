@@ -11,7 +11,9 @@ import { Revocations, type RevocableTask } from './revocations.js';
 export class ControlWatch {
   private readonly revocations = new Revocations();
   private readonly rates = new Map<string, RateLimit>();
-  private readonly peers = new Map<string, { queues: readonly string[]; seenAt: number }>();
+  private readonly peers = new Map<string, Peer>();
+  /** The newest time that the broker has stamped, milliseconds since 1970: clocks of other machines do not matter. */
+  private brokerTime = 0;
   private readonly follower: StreamFollower;
 
   constructor(
@@ -50,10 +52,20 @@ export class ControlWatch {
 
   /** Workers that serve a queue, this one included. */
   workersOf(queue: string): number {
-    const since = Date.now() - OFFLINE_AFTER_MS;
-    let count = 0;
-    for (const peer of this.peers.values()) if (peer.seenAt >= since && peer.queues.includes(queue)) count++;
-    return Math.max(1, count);
+    return Math.max(1, [...this.livePeers(queue)].length);
+  }
+
+  /** A live worker of the queue has another version of the task's contract. @param entry as heartbeats name this version */
+  hasOtherVersion(queue: string, task: string, entry: string): boolean {
+    for (const { contracts } of this.livePeers(queue))
+      if (contracts.some((each) => each !== entry && each.startsWith(`${task}:`))) return true;
+    return false;
+  }
+
+  private *livePeers(queue: string): Generator<Peer> {
+    const since = this.brokerTime - OFFLINE_AFTER_MS;
+    for (const peer of this.peers.values())
+      if (peer.seenAt >= since && peer.queues.includes(queue)) yield peer;
   }
 
   private apply(subject: string, stored: JsMsg | undefined): void {
@@ -76,10 +88,20 @@ export class ControlWatch {
   private applyPeer(key: string, message: JsMsg | undefined): void {
     const entry = message && heartBeatEntry.read(readJson(message));
     const name = key.slice('worker.'.length);
-    if (message === undefined || entry === undefined || entry.state === 'draining') this.peers.delete(name);
-    else this.peers.set(name, { queues: entry.queues, seenAt: message.time.getTime() });
+    const seenAt = message?.time.getTime() ?? 0;
+    this.brokerTime = Math.max(this.brokerTime, seenAt);
+    if (entry === undefined || entry.state === 'draining') this.peers.delete(name);
+    else this.peers.set(name, { queues: entry.queues, contracts: entry.contracts ?? [], seenAt });
     // A killed worker sends no farewell.
-    const since = Date.now() - OFFLINE_AFTER_MS;
-    for (const [peer, { seenAt }] of this.peers) if (seenAt < since) this.peers.delete(peer);
+    const since = this.brokerTime - OFFLINE_AFTER_MS;
+    for (const [peer, { seenAt: last }] of this.peers) if (last < since) this.peers.delete(peer);
   }
+}
+
+/** Another worker, or this one, as its last heartbeat says. */
+interface Peer {
+  readonly queues: readonly string[];
+  readonly contracts: readonly string[];
+  /** When the broker stored it, milliseconds since 1970. */
+  readonly seenAt: number;
 }

@@ -54,6 +54,8 @@ export interface HeartBeat {
   host: string;
   pid: number;
   queues: string[];
+  /** `<task>:<fingerprint of its payload's schema>` of each task that it knows. A worker of an older version sends none. */
+  contracts?: string[] | undefined;
   /** `draining` while it stops. */
   state: 'running' | 'draining';
   concurrency: number;
@@ -83,6 +85,7 @@ export const heartBeatEntry = flatJson<HeartBeat>({
   host: 'string',
   pid: 'integer',
   queues: 'strings',
+  contracts: 'strings?',
   state: ['running', 'draining'],
   concurrency: 'integer',
   running: 'integer',

@@ -6,7 +6,7 @@
  *
  * Each step can be repeated, so a reaper may die anywhere and several may run. A search finds the tasks whose advisory was lost.
  */
-import type { NatsConnection } from '@nats-io/nats-core';
+import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
@@ -14,6 +14,7 @@ import { Resources } from '../resources/resources.js';
 import { compareAttempts, type AttemptPosition } from '../record/precedence.js';
 import { RecordSlot } from '../record/record-store.js';
 import {
+  handBacksOf,
   lostRecord,
   positionOf,
   readStoredTask,
@@ -22,7 +23,7 @@ import {
 } from '../record/task-record.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
-import { storedSubject } from '../broker/stream-access.js';
+import { storedSequence, storedSubject } from '../broker/stream-access.js';
 import { readJson } from '../values/read-json.js';
 import { timer } from '../values/bounds.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
@@ -159,7 +160,12 @@ class AdvisoryReaper implements Reaper {
     // It was finished after all, or another reaper was faster.
     if (message === undefined || task === undefined) return;
     const { subject, headers, enqueuedAt } = task;
-    const lost = await this.storeLoss(task, deliveries, sequence);
+    const total = headers.deliveries + deliveries;
+    if (await this.isRenewed(task, message, total)) {
+      await this.resources.streams.delete(stream, sequence);
+      return;
+    }
+    const lost = await this.storeLoss(task, total, sequence);
     if (lost !== undefined) {
       const { retries } = headers;
       const error = `${WORKER_LOST}: ${lost.record.error?.message ?? ''}`;
@@ -176,7 +182,7 @@ class AdvisoryReaper implements Reaper {
       );
       this.resources.metrics?.deadLettered(subject.queue, subject.task, 'worker_lost');
       this.logger.error(
-        { ...subject, deliveries },
+        { ...subject, deliveries: total },
         'task lost its workers too often and is now a dead letter',
       );
     }
@@ -185,6 +191,19 @@ class AdvisoryReaper implements Reaper {
       await this.resources.workflows.catchUp(headers.workflow, subject.id, end?.record);
     }
     await this.resources.streams.delete(stream, sequence);
+  }
+
+  /** The server counts every delivery; those that a worker handed back are no losses. */
+  private async isRenewed(task: TaskMessage, message: Msg, deliveries: number): Promise<boolean> {
+    const { records, renewals, topology } = this.resources;
+    const stored = await records.read(task.subject.id);
+    if (stored !== undefined && isFinal(stored.record.state)) return false;
+    const handBacks = handBacksOf(task, stored?.record);
+    if (deliveries - handBacks >= topology.maxDeliver) return false;
+    const { headers, data } = message;
+    const { subject, enqueuedAt } = task;
+    const own = { subject: storedSubject(message), headers, data, streamSequence: storedSequence(message) };
+    return renewals.renew({ subject, enqueuedAt, message: own }, deliveries, handBacks);
   }
 
   /**

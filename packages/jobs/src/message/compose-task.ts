@@ -120,6 +120,8 @@ export function composeTask(
 export interface NextAttempt {
   retries: number;
   snoozes: number;
+  /** How long it has waited for a worker that knows it, in milliseconds. Default 0. */
+  unknownForMs?: number;
   startAt: Date;
   enqueuedAt: string;
   headers: MsgHdrs | undefined;
@@ -133,6 +135,11 @@ export function composeNextAttempt(
   attempt: NextAttempt,
 ): { subject: string; headers: MsgHdrs } {
   const headers = carryHeaders(attempt.headers);
+  // The next attempt has not been delivered yet.
+  headers.delete(TaskHeader.Deliveries);
+  headers.delete(TaskHeader.HandBacks);
+  headers.delete(TaskHeader.UnknownFor);
+  if (attempt.unknownForMs !== undefined) headers.set(TaskHeader.UnknownFor, String(attempt.unknownForMs));
   headers.set(TaskHeader.Retries, String(attempt.retries));
   headers.set(TaskHeader.EnqueuedAt, attempt.enqueuedAt);
   // The same id for the same attempt: a worker that dies between this publish and its ack repeats nothing.
@@ -142,6 +149,31 @@ export function composeNextAttempt(
   if (attempt.snoozes > 0) headers.set(TaskHeader.Snoozes, String(attempt.snoozes));
   if (attempt.history !== undefined) headers.set(TaskHeader.History, attempt.history);
   return scheduleAt(names, subject, attempt.startAt, headers, new Date());
+}
+
+/** A task whose message the server will not deliver again, although it has not lost that many workers. */
+export interface RenewedTask {
+  headers: MsgHdrs | undefined;
+  enqueuedAt: string;
+  /** Sequence of the message that this one replaces. */
+  sequence: number;
+  /** Of this attempt so far. */
+  deliveries: number;
+  handBacks: number;
+}
+
+/** The same attempt as a new message, with its number of deliveries. The server refuses it if the subject holds a later one. */
+export function composeRenewal(
+  id: string,
+  { headers: own, enqueuedAt, sequence, deliveries, handBacks }: RenewedTask,
+): MsgHdrs {
+  const headers = carryHeaders(own);
+  headers.set(TaskHeader.EnqueuedAt, enqueuedAt);
+  headers.set(TaskHeader.Deliveries, String(deliveries));
+  headers.set(TaskHeader.HandBacks, String(handBacks));
+  headers.set(ServerHeader.MsgId, `${id}.${enqueuedAt}.renewed-${sequence}`);
+  headers.set(ServerHeader.ExpectedLastSubjectSequence, String(sequence));
+  return headers;
 }
 
 function scheduleAt(

@@ -16,6 +16,7 @@ const salvagedSchema = z.object({
   retries: z.number().catch(0),
   snoozes: z.number().optional().catch(undefined),
   deliveries: z.number().optional().catch(undefined),
+  hand_backs: z.number().optional().catch(undefined),
   worker: text,
   result: z.unknown().optional(),
   error: z

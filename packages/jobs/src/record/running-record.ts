@@ -16,8 +16,8 @@ const WRITE_AFTER_MS = 50;
 export interface RunningAttempt {
   readonly record: TaskRecord;
   readonly slot: RecordSlot;
-  /** Milliseconds since 1970. */
-  readonly startedAt: number;
+  /** On the monotonic clock, in milliseconds. */
+  readonly startedTick: number;
   readonly logger: Logger;
   readonly eventSource: EventSource;
   become(record: TaskRecord): void;
@@ -36,7 +36,7 @@ export class RunningRecord {
   ) {}
 
   tick(now: number): void {
-    if (!this.written && now - this.attempt.startedAt >= WRITE_AFTER_MS) this.write();
+    if (!this.written && now - this.attempt.startedTick >= WRITE_AFTER_MS) this.write();
   }
 
   progress(progress: TaskProgress): void {

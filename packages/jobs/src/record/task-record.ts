@@ -77,10 +77,10 @@ export function startedRecord(
   return record;
 }
 
-/** An attempt that has run since `startedAt`, in milliseconds since 1970. */
+/** An attempt that has run since `startedTick` of the monotonic clock, in milliseconds. */
 export interface RunAttempt {
   readonly record: TaskRecord;
-  readonly startedAt: number;
+  readonly startedTick: number;
 }
 
 export function succeededRecord(attempt: RunAttempt, result: unknown): TaskRecord {
@@ -103,21 +103,39 @@ export function failedRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskR
 /** The task waits for a retry. */
 export function retryRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskRecord {
   const record = endOfRun(attempt, 'RETRY');
-  return { ...record, retries: record.retries + 1, deliveries: undefined, error };
+  return { ...record, retries: record.retries + 1, deliveries: undefined, hand_backs: undefined, error };
 }
 
 /** The task waits because its handler snoozed it. */
 export function snoozedRecord(attempt: RunAttempt): TaskRecord {
   const record = endOfRun(attempt, 'SCHEDULED');
-  return { ...record, snoozes: (record.snoozes ?? 0) + 1, deliveries: undefined };
+  return { ...record, snoozes: (record.snoozes ?? 0) + 1, deliveries: undefined, hand_backs: undefined };
 }
 
-/** The worker released the task for another worker. */
-export function handedBackRecord(record: TaskRecord, deliveries: number): TaskRecord {
-  return { ...record, state: 'PENDING', deliveries, worker: null, started_at: null, progress: null };
+/** The worker released the task for another worker. @param handBacks of this attempt, this one included */
+export function handedBackRecord(record: TaskRecord, deliveries: number, handBacks: number): TaskRecord {
+  return {
+    ...record,
+    state: 'PENDING',
+    deliveries,
+    hand_backs: handBacks,
+    worker: null,
+    started_at: null,
+    progress: null,
+  };
 }
 
-/** The task has lost too many workers. @param standing the record in the bucket, possibly of another attempt */
+/** How many deliveries of this attempt were handed back, as the record in the bucket has it. */
+export function handBacksOf(task: TaskMessage, standing: TaskRecord | undefined): number {
+  const isSame = standing !== undefined && compareAttempts(standing, positionOf(task)) === 0;
+  return Math.max(task.headers.handBacks, isSame ? (standing.hand_backs ?? 0) : 0);
+}
+
+/**
+ * The task has lost too many workers.
+ * @param deliveries of this attempt; those that were handed back are no losses
+ * @param standing the record in the bucket, possibly of another attempt
+ */
 export function lostRecord(
   task: TaskMessage,
   deliveries: number,
@@ -131,7 +149,7 @@ export function lostRecord(
     worker: last?.worker ?? null,
     error: {
       type: WORKER_LOST,
-      message: `The task lost its worker ${deliveries} times.`,
+      message: lostMessage(deliveries - handBacksOf(task, standing)),
       stack: null,
       retryable: false,
     },
@@ -143,6 +161,10 @@ export function lostRecord(
 
 export const WORKER_LOST = 'WorkerLost';
 
+export function lostMessage(losses: number): string {
+  return `The task lost its worker ${losses} times.`;
+}
+
 /** The task was revoked while it waited. @param standing the record in the bucket, whose facts about earlier attempts are kept */
 export function revokedRecord(task: QueuedTask, standing: TaskRecord | undefined): TaskRecord {
   const record = waitingRecord(task);
@@ -153,6 +175,7 @@ export function revokedRecord(task: QueuedTask, standing: TaskRecord | undefined
     retries: record.retries,
     snoozes: record.snoozes,
     deliveries: undefined,
+    hand_backs: undefined,
     finished_at: new Date().toISOString(),
   };
 }
@@ -165,6 +188,7 @@ export function replayedRecord(record: TaskRecord, enqueuedAt: string): TaskReco
     retries: 0,
     snoozes: undefined,
     deliveries: undefined,
+    hand_backs: undefined,
     worker: null,
     result: null,
     error: null,
@@ -212,6 +236,7 @@ function recordOf({ subject, headers, enqueuedAt }: TaskMessage, state: TaskStat
     retries: headers.retries,
     snoozes: headers.snoozes === 0 ? undefined : headers.snoozes,
     deliveries: undefined,
+    hand_backs: headers.handBacks === 0 ? undefined : headers.handBacks,
     worker: null,
     result: null,
     error: null,
@@ -226,12 +251,11 @@ function recordOf({ subject, headers, enqueuedAt }: TaskMessage, state: TaskStat
 }
 
 /** A copy that belongs to the caller. */
-function endOfRun({ record, startedAt }: RunAttempt, state: TaskState): TaskRecord {
-  const now = Date.now();
+function endOfRun({ record, startedTick }: RunAttempt, state: TaskState): TaskRecord {
   return {
     ...record,
     state,
-    finished_at: isFinal(state) ? new Date(now).toISOString() : null,
-    runtime_ms: now - startedAt,
+    finished_at: isFinal(state) ? new Date().toISOString() : null,
+    runtime_ms: Math.round(performance.now() - startedTick),
   };
 }

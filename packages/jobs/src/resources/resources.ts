@@ -9,6 +9,7 @@ import { EVENT_WINDOW, EventPublisher, type EventPublisherOptions } from '../rec
 import { TaskLookup } from '../record/lookup.js';
 import { OtherMessages } from '../record/other-messages.js';
 import { RecordStore } from '../record/record-store.js';
+import { Renewals } from '../record/renewals.js';
 import { UniqueLocks } from '../record/unique-locks.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import { guardedMetrics } from '../telemetry/guarded-metrics.js';
@@ -47,6 +48,7 @@ export class Resources extends BrokerResources {
   readonly records: RecordStore;
   readonly letters: DeadLettering;
   readonly messages: OtherMessages;
+  readonly renewals: Renewals;
   readonly lookup: TaskLookup;
   readonly locks: UniqueLocks;
   readonly workflows: WorkflowEngine;
@@ -83,6 +85,7 @@ export class Resources extends BrokerResources {
     );
     this.letters = new DeadLettering(publisher, streams, names, () => this.maxBodyBytes);
     this.messages = new OtherMessages(streams, names);
+    this.renewals = new Renewals(names, publisher, streams, () => this.maxBodyBytes);
     this.locks = new UniqueLocks(streams, names, publisher);
     this.workflows = new WorkflowEngine({
       connection,

@@ -43,6 +43,7 @@ export function fakeDelivery(options: FakeDeliveryOptions): Delivery {
     subject,
     headers: readTaskHeaders(headers),
     message: fakeMessage(options, headers),
+    deliveries: options.deliveries,
     enqueuedAt: enqueuedAt.toISOString(),
     readyAt: enqueuedAt.getTime(),
   };
@@ -58,7 +59,9 @@ function fakeMessage(
     data: Buffer.from(body),
     headers,
     deliveries,
+    stream: 'test',
     streamSequence: 1,
+    reply: 'test',
     storedAt: enqueuedAt.getTime(),
     json: () => JSON.parse(body),
     ack: nothing,

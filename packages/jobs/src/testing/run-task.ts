@@ -147,11 +147,16 @@ async function attemptOnce(
       },
       producer: recordingProducer(run, previous),
       defaults: { ...TASK_DEFAULTS, ...defaults },
+      unknownForMs: 0,
     },
-    { onStart: () => undefined, onProgress: (progress) => void run.progress.push(progress) },
+    {
+      onCall: () => undefined,
+      onReturn: () => undefined,
+      onProgress: (progress) => void run.progress.push(progress),
+    },
   );
   const startedAt = clock?.now().getTime() ?? 0;
-  const end = clock?.onAdvance(() => execution.tick(attempt.startedAt + clock.now().getTime() - startedAt));
+  const end = clock?.onAdvance(() => execution.tick(attempt.startedTick + clock.now().getTime() - startedAt));
   try {
     return await execution.run();
   } finally {
@@ -186,7 +191,9 @@ function apply(run: TaskRun, outcome: Outcome): void {
     case 'revoked':
     case 'already_settled':
     case 'already_dead_lettered':
+    case 'unknown':
     case 'handed_back':
+    case 'left_alone':
       throw new Error(`A task run in a test does not end as "${outcome.kind}".`);
   }
 }

@@ -152,6 +152,29 @@ export function defineTopology(options: TopologyOptions): Topology {
   });
 }
 
+/** Options that define the same queues, limits and names: a topology itself cannot be cloned into another thread. */
+export function optionsOfTopology({
+  names,
+  queues,
+  ackWaitMs,
+  maxDeliver,
+  maxPayloadBytes,
+  maxResultBytes,
+  resultExpiresMs,
+  workflowsExpireMs,
+}: Topology): TopologyOptions {
+  return {
+    prefix: names.prefix,
+    queues: queues.map(({ name, weight }) => ({ name, weight })),
+    ackWaitMs,
+    maxDeliver,
+    maxPayloadBytes,
+    maxResultBytes,
+    resultExpiresMs,
+    workflowsExpireMs,
+  };
+}
+
 interface Shared {
   storage: StorageType;
   num_replicas: number;

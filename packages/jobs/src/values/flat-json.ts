@@ -5,6 +5,8 @@
 
 const isString = (value: unknown): value is string => typeof value === 'string';
 
+const areStrings = (value: unknown): boolean => Array.isArray(value) && value.every(isString);
+
 const CHECKS = {
   string: isString,
   'string?': (value: unknown) => value === undefined || isString(value),
@@ -13,7 +15,8 @@ const CHECKS = {
   'number?': (value: unknown) => value === undefined || Number.isFinite(value),
   'number above 0': (value: unknown) => Number.isFinite(value) && Number(value) > 0,
   integer: (value: unknown) => Number.isSafeInteger(value),
-  strings: (value: unknown) => Array.isArray(value) && value.every(isString),
+  strings: areStrings,
+  'strings?': (value: unknown) => value === undefined || areStrings(value),
 } as const;
 
 /** How a field of this type is checked: by its kind, or by the words that it takes. */
@@ -31,7 +34,9 @@ type KindOf<Value> = [Value] extends [boolean]
           ? 'string?'
           : [Value] extends [number | undefined]
             ? 'number?'
-            : never;
+            : [Value] extends [readonly string[] | undefined]
+              ? 'strings?'
+              : never;
 
 export type FieldKinds<Entry> = { readonly [Field in keyof Entry]-?: KindOf<Entry[Field]> };
 

@@ -17,6 +17,12 @@ export const TaskHeader = {
   ScheduledBy: 'Task-Scheduled-By',
   /** Number of snoozes: waits without a failure. */
   Snoozes: 'Task-Snoozes',
+  /** Deliveries of this attempt by messages before this one: a worker that hands a task back may have to store it anew. */
+  Deliveries: 'Task-Deliveries',
+  /** How many of those were handed back. */
+  HandBacks: 'Task-Hand-Backs',
+  /** How long the task has waited for a worker that knows it, in milliseconds. */
+  UnknownFor: 'Task-Unknown-For',
   /** The failed attempts so far, as JSON; see `history.ts`. */
   History: 'Task-History',
   /** The sequence of the dead letter that this task was replayed from. */
@@ -69,6 +75,11 @@ export interface TaskHeaders {
   rootId: string | undefined;
   scheduledBy: ScheduledBy | undefined;
   snoozes: number;
+  /** Deliveries of this attempt by messages before this one, and how many of them were handed back. */
+  deliveries: number;
+  handBacks: number;
+  /** Waits for a worker that knows it so far, in milliseconds. */
+  unknownForMs: number;
   history: string | undefined;
   replayOf: number | undefined;
   freshId: boolean;
@@ -104,6 +115,9 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   rootId: undefined,
   scheduledBy: undefined,
   snoozes: 0,
+  deliveries: 0,
+  handBacks: 0,
+  unknownForMs: 0,
   history: undefined,
   replayOf: undefined,
   freshId: false,
@@ -127,6 +141,9 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.RootId, (own, text) => (own.rootId = token(text))],
   [TaskHeader.ScheduledBy, (own, text) => (own.scheduledBy = scheduledBy(text))],
   [TaskHeader.Snoozes, (own, text) => (own.snoozes = count.parse(text) ?? 0)],
+  [TaskHeader.Deliveries, (own, text) => (own.deliveries = count.parse(text) ?? 0)],
+  [TaskHeader.HandBacks, (own, text) => (own.handBacks = count.parse(text) ?? 0)],
+  [TaskHeader.UnknownFor, (own, text) => (own.unknownForMs = duration.parse(text) ?? 0)],
   [TaskHeader.History, (own, text) => (own.history = text || undefined)],
   [TaskHeader.ReplayOf, (own, text) => (own.replayOf = sequence.parse(text))],
   [TaskHeader.FreshId, (own, text) => (own.freshId = text !== '')],

@@ -49,6 +49,8 @@ export const taskRecordSchema = z.object({
   snoozes: z.number().optional(),
   /** How often the message of this attempt was handed to a worker; absent: once, if it was started. */
   deliveries: z.number().optional(),
+  /** How many of those deliveries a worker handed back, as when it stops; the others but the last lost their worker. Absent: none. */
+  hand_backs: z.number().optional(),
   worker: z.string().nullable(),
   result: z.unknown(),
   error: taskErrorRecordSchema.nullable(),

@@ -23,9 +23,13 @@ export interface AdmissionParts {
   runningCount: () => number;
   /** The events that tell of tasks cannot be sent fast enough. */
   isCongested: () => boolean;
+  /** What the handlers depend on can be used. */
+  isReady: () => boolean;
   run: (delivery: Delivery) => void;
   /** Puts the task off by this time, in milliseconds. */
   postpone: (delivery: Delivery, delayMs: number) => void;
+  /** Gives a task to the other workers. */
+  handBack: (delivery: Delivery) => void;
   /** Ends a message that no worker can read as a task. */
   refuse: (message: PulledMessage, lane: Lane) => void;
   /** There may be room for more. */
@@ -70,7 +74,7 @@ export class Admission {
 
   /** Messages that can be taken on now. */
   get room(): number {
-    if (!this.open || this.parts.isCongested()) return 0;
+    if (!this.takes || this.parts.isCongested()) return 0;
     return this.capacity - this.parts.runningCount() - this.backlog.size;
   }
 
@@ -94,7 +98,7 @@ export class Admission {
 
   /** Hands back what has not started. */
   clear(): void {
-    for (const { message } of this.backlog.drain()) message.nak();
+    for (const delivery of this.backlog.drain()) this.parts.handBack(delivery);
   }
 
   receive(message: PulledMessage, lane: Lane): void {
@@ -103,8 +107,8 @@ export class Admission {
       this.parts.refuse(message, lane);
       return;
     }
-    if (!this.open) {
-      message.nak();
+    if (!this.takes) {
+      this.parts.handBack(delivery);
       return;
     }
     const { notBefore } = delivery.headers;
@@ -115,6 +119,12 @@ export class Admission {
     }
     this.backlog.add(delivery, lane, notBefore);
     this.startReady();
+  }
+
+  /** Another worker may be able to use what this one cannot. */
+  readinessChanged(): void {
+    if (!this.parts.isReady()) this.clear();
+    this.parts.onRoom();
   }
 
   /** An attempt has ended. */
@@ -135,8 +145,12 @@ export class Admission {
     }
   }
 
+  private get takes(): boolean {
+    return this.open && this.parts.isReady();
+  }
+
   private get hasFreeSlot(): boolean {
-    return this.open && this.parts.runningCount() < this.slots;
+    return this.takes && this.parts.runningCount() < this.slots;
   }
 
   private waitForRate({ subject }: Delivery): number {

@@ -25,8 +25,13 @@ export interface AttemptRunnerParts {
   control: Pick<ControlWatch, 'revocationOf'>;
   tracing: Tracing | undefined;
   metrics: MetricsRecorder | undefined;
-  /** A handler is about to run, and has to be through by `deadline`, in milliseconds since 1970. */
-  onStart: (deadline: number) => void;
+  /**
+   * A handler is about to be called, and may block the event loop.
+   * @param deadline its hard limit on the monotonic clock, in milliseconds
+   */
+  onCall: (delivery: Delivery, deadline: number, timeLimitMs: number) => void;
+  /** The handler has returned, or awaits something. */
+  onReturn: () => void;
   /** An attempt has ended. */
   onEnd: () => void;
   logger: Logger;
@@ -69,15 +74,23 @@ export class AttemptRunner {
     return this.process(delivery, async () => ({ kind: 'snoozed', delayMs }));
   }
 
-  /** Enforces time limits and writes the records of running attempts. Returns the earliest hard limit, in milliseconds since 1970. */
-  tick(now: number): number {
-    let deadline = Infinity;
+  /** Hands a task back that has not started. Never rejects. */
+  handBack(delivery: Delivery): Promise<void> {
+    return this.process(delivery, async () => ({ kind: 'handed_back' }));
+  }
+
+  /** Leaves a task to whoever may have it by now. Never rejects. */
+  leaveAlone(delivery: Delivery): Promise<void> {
+    return this.process(delivery, async () => ({ kind: 'left_alone' }));
+  }
+
+  /** Enforces time limits and writes the records of running attempts. @param now of the monotonic clock, in milliseconds */
+  tick(now: number): void {
     for (const { execution, record } of this.running.values()) {
       execution.tick(now);
-      record.tick(now);
-      deadline = Math.min(deadline, execution.earliestDeadline);
+      // Until its handler is called, the record may still say more about earlier deliveries than this attempt knows.
+      if (execution.hasStarted) record.tick(now);
     }
-    return deadline;
   }
 
   /** Ends what has been revoked. */
@@ -109,7 +122,11 @@ export class AttemptRunner {
     const attempt = new Attempt(delivery, worker, logger, tracing);
     const record = new RunningRecord(attempt, records, events);
     const execution = new Execution(attempt, this.parts.execution, {
-      onStart: () => this.announce(attempt, execution),
+      onCall: (deadline, timeLimitMs) => {
+        this.announce(attempt);
+        this.parts.onCall(delivery, deadline, timeLimitMs);
+      },
+      onReturn: () => this.parts.onReturn(),
       onProgress: (progress) => record.progress(progress),
     });
     this.running.set(delivery, { attempt, execution, record });
@@ -135,9 +152,8 @@ export class AttemptRunner {
     }
   }
 
-  private announce({ record, delivery }: Attempt, { earliestDeadline }: Execution): void {
-    this.parts.onStart(earliestDeadline);
-    this.parts.metrics?.started(record, delivery.readyAt, delivery.message.deliveries);
+  private announce({ record, delivery }: Attempt): void {
+    this.parts.metrics?.started(record, delivery.readyAt, delivery.deliveries);
   }
 
   private tally(attempt: Attempt, execution: Execution): void {

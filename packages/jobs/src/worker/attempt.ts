@@ -22,7 +22,10 @@ const KEEP: ResultRetention = { ignoreResult: false, expiresMs: undefined };
  * made when it is first asked for.
  */
 export class Attempt {
-  readonly startedAt = Date.now();
+  /** When it started, milliseconds since 1970. */
+  readonly startedAt: number;
+  /** When it started, on the monotonic clock in milliseconds: limits must not move with the time of day. */
+  readonly startedTick: number;
   /** What it knows of the record in the bucket. */
   readonly slot: RecordSlot;
   /** `undefined` where attempts are not traced. */
@@ -39,13 +42,17 @@ export class Attempt {
     worker: string,
     private readonly workerLogger: Logger,
     tracing?: Tracing,
+    /** How long it has run already, in milliseconds. */
+    runtimeMs = 0,
   ) {
+    this.startedAt = Date.now() - runtimeMs;
+    this.startedTick = performance.now() - runtimeMs;
     const { headers } = delivery;
-    const isFirst = delivery.message.deliveries === 1 && headers.retries === 0 && headers.snoozes === 0;
+    const isFirst = delivery.deliveries === 1 && headers.retries === 0 && headers.snoozes === 0;
     // The id of a workflow's step is as good as new: it is enqueued once.
     const isNew = headers.freshId || headers.workflow !== undefined;
     this.slot = new RecordSlot(isNew && isFirst && headers.replayOf === undefined ? 0 : undefined);
-    this.current = startedRecord(delivery, delivery.message.deliveries, worker, this.startedAt);
+    this.current = startedRecord(delivery, delivery.deliveries, worker, this.startedAt);
     this.span = tracing?.startAttempt(this.current, this.traceContext);
   }
 
@@ -88,11 +95,11 @@ export class Attempt {
   /** What its events are about. */
   get eventSource(): EventSource {
     const { delivery, traceId } = this;
-    const { message } = delivery;
+    const { message, deliveries } = delivery;
     return {
       task: delivery,
       sequence: message.streamSequence,
-      delivery: message.deliveries,
+      delivery: deliveries,
       traceId,
       body: message.data,
     };

@@ -112,7 +112,7 @@ export class AttemptContext implements RunContext {
   }
 
   get deliveries(): number {
-    return this.attempt.delivery.message.deliveries;
+    return this.attempt.delivery.deliveries;
   }
 
   get enqueuedAt(): string {

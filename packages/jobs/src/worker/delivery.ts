@@ -7,6 +7,8 @@ export interface Delivery {
   readonly subject: TaskSubject;
   readonly headers: Readonly<TaskHeaders>;
   readonly message: PulledMessage;
+  /** Deliveries of this attempt, 1 the first time. */
+  readonly deliveries: number;
   /** When the task was first accepted, RFC 3339. */
   readonly enqueuedAt: string;
   /** When this attempt could start, milliseconds since 1970. */
@@ -20,5 +22,6 @@ export function readDelivery(names: Names, message: PulledMessage): Delivery | u
   const headers = readTaskHeaders(message.headers);
   const enqueuedAt = headers.enqueuedAt ?? new Date(message.storedAt).toISOString();
   const readyAt = Math.max(headers.notBefore, message.storedAt);
-  return { subject, headers, message, enqueuedAt, readyAt };
+  const deliveries = headers.deliveries + message.deliveries;
+  return { subject, headers, message, deliveries, enqueuedAt, readyAt };
 }

@@ -32,11 +32,28 @@ export interface ExecutionParts {
   recovery: Pick<Recovery, 'mayHaveOutcome' | 'earlierOutcome' | 'removeReplayed'>;
   producer: Producer;
   defaults: TaskDefaults;
+  /** How long a task that this worker does not know waits for one that does, in milliseconds. */
+  unknownForMs: number;
+  /** Another worker of the queue has another version of this contract. */
+  hasOtherVersion?: (contract: TaskContract) => boolean;
+  /** Asks whether what the handlers depend on can be used. Default: it can. */
+  isReady?: () => Promise<boolean>;
 }
 
+/** After an attempt that failed because of a dependency, in milliseconds. */
+const PUT_OFF_MS = 5_000;
+/** Other workers of this version may take it again: short waits, so that it soon meets one that knows it. */
+const FIRST_UNKNOWN_WAIT_MS = 500;
+const LONGEST_UNKNOWN_WAIT_MS = 5_000;
+
 export interface ExecutionEvents {
-  /** The handler is about to run. */
-  onStart: () => void;
+  /**
+   * The handler is about to be called, and may block the event loop.
+   * @param deadline its hard limit on the monotonic clock, in milliseconds
+   */
+  onCall: (deadline: number, timeLimitMs: number) => void;
+  /** The handler has returned, or awaits something. */
+  onReturn: () => void;
   onProgress: (progress: TaskProgress) => void;
 }
 
@@ -70,10 +87,6 @@ export class Execution {
     return this.started;
   }
 
-  get earliestDeadline(): number {
-    return this.hardDeadline;
-  }
-
   /** Never rejects: every failure is an outcome. */
   async run(): Promise<Outcome> {
     const { delivery } = this.attempt;
@@ -84,7 +97,7 @@ export class Execution {
         'unknown_task',
         `No handler for task "${subject.task}" in queue "${subject.queue}".`,
       );
-      return { kind: 'dead', reason: 'unknown_task', error };
+      return this.unknown('unknown_task', error);
     }
     const { ignoreResult, resultExpiresMs } = handler.contract;
     // In a workflow the next step, or a client that waits for the whole, needs the result.
@@ -103,10 +116,21 @@ export class Execution {
       requireOwnSchedule(this.parts.names, delivery);
       prepared = handler.prepare(parseJson(delivery), subject.tenant);
     } catch (error) {
-      return { kind: 'dead', reason: 'invalid_payload', error };
+      return this.parts.hasOtherVersion?.(handler.contract) === true
+        ? this.unknown('invalid_payload', error)
+        : { kind: 'dead', reason: 'invalid_payload', error };
     }
     if (headers.replayOf !== undefined) await recovery.removeReplayed(delivery);
     return this.runWithin(handler.contract, prepared);
+  }
+
+  /** During a deployment another worker may know the task. It waits for that one, a little longer each time, and in the end fails. */
+  private unknown(reason: 'unknown_task' | 'invalid_payload', error: unknown): Outcome {
+    const waited = this.attempt.delivery.headers.unknownForMs;
+    const left = this.parts.unknownForMs - waited;
+    if (left <= 0) return { kind: 'dead', reason, error };
+    const delayMs = Math.min(left, LONGEST_UNKNOWN_WAIT_MS, Math.max(waited, FIRST_UNKNOWN_WAIT_MS));
+    return { kind: 'unknown', error, delayMs, waitedMs: waited + delayMs };
   }
 
   /** The task was revoked: its signal aborts, and with `terminate` the attempt ends at once. */
@@ -122,14 +146,14 @@ export class Execution {
     this.endNow({ kind: 'handed_back' });
   }
 
-  /** Enforces the time limits; called every few dozen milliseconds, which is cheaper than timers of its own for each task. */
+  /** Enforces the time limits by the monotonic clock; called every few dozen milliseconds, which is cheaper than timers of its own for each task. */
   tick(now: number): void {
     if (now >= this.softDeadline) {
-      this.attempt.abort(new SoftTimeLimitExceeded(this.softDeadline - this.attempt.startedAt));
+      this.attempt.abort(new SoftTimeLimitExceeded(Math.round(this.softDeadline - this.attempt.startedTick)));
       this.softDeadline = Infinity;
     }
     if (now >= this.hardDeadline) {
-      const error = new TimeLimitExceeded(this.hardDeadline - this.attempt.startedAt);
+      const error = new TimeLimitExceeded(Math.round(this.hardDeadline - this.attempt.startedTick));
       this.attempt.abort(error);
       this.hardDeadline = Infinity;
       this.overdue = true;
@@ -147,17 +171,19 @@ export class Execution {
     const { headers } = attempt.delivery;
     const { limits } = contract;
     const { defaults } = parts;
-    this.hardDeadline =
-      attempt.startedAt + (headers.timeLimitMs ?? limits.timeLimitMs ?? defaults.timeLimitMs);
+    const timeLimitMs = headers.timeLimitMs ?? limits.timeLimitMs ?? defaults.timeLimitMs;
+    this.hardDeadline = attempt.startedTick + timeLimitMs;
     this.softDeadline =
-      attempt.startedAt + (headers.softTimeLimitMs ?? limits.softTimeLimitMs ?? defaults.softTimeLimitMs);
+      attempt.startedTick + (headers.softTimeLimitMs ?? limits.softTimeLimitMs ?? defaults.softTimeLimitMs);
     this.started = true;
-    events.onStart();
     const context = new AttemptContext(attempt, parts.producer, events.onProgress);
     return new Promise<Outcome>((resolve) => {
       // A promise settles once: by the handler's end, the hard limit or the release, whichever is first.
       this.end = resolve;
-      begin(prepared, context, attempt.span).then(
+      events.onCall(this.hardDeadline, timeLimitMs);
+      const running = begin(prepared, context, attempt.span);
+      events.onReturn();
+      running.then(
         (result) => {
           this.handlerIsThrough();
           return resolve(this.succeeded(contract, result));
@@ -202,6 +228,9 @@ export class Execution {
     const thrown = isError(error) ? error : undefined;
     if (thrown instanceof SnoozeRequestedError && duration.includes(thrown.delayMs))
       return { kind: 'snoozed', delayMs: thrown.delayMs };
+    // Not the task's own failure, so it costs no retry.
+    if (this.parts.isReady !== undefined && !(await this.parts.isReady()))
+      return { kind: 'snoozed', delayMs: PUT_OFF_MS };
     const asked = thrown instanceof RetryRequestedError;
     if (!asked && !(await this.isRetryable(contract, error)))
       return { kind: 'dead', reason: 'not_retryable', error };

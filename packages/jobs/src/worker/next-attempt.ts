@@ -14,6 +14,7 @@ export interface Next {
   retries: number;
   snoozes: number;
   delayMs: number;
+  unknownForMs?: number;
   history: string | undefined;
 }
 

@@ -11,9 +11,13 @@ export type Outcome =
   | { kind: 'revoked' }
   /** Snoozed, without a failure. */
   | { kind: 'snoozed'; delayMs: number }
+  /** Another version of the worker may know the task, or its payload. `waitedMs` includes this wait. */
+  | { kind: 'unknown'; error: unknown; delayMs: number; waitedMs: number }
   /** Ended in an earlier delivery whose acknowledgement was lost (with the record `end`), or (`duplicate`) as another message of the same id. */
   | { kind: 'already_settled'; duplicate: boolean; end?: TaskRecord | undefined }
   /** Its dead letter exists, but its record was not written. */
   | { kind: 'already_dead_lettered'; error: string }
   /** The worker stops; another one runs it. */
-  | { kind: 'handed_back' };
+  | { kind: 'handed_back' }
+  /** Another worker may have it by now: it has waited here while the event loop was blocked. */
+  | { kind: 'left_alone' };

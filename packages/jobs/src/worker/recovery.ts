@@ -7,7 +7,9 @@ import type { DeadLettering } from '../record/dead-lettering.js';
 import type { OtherMessages } from '../record/other-messages.js';
 import { compareAttempts, hasSucceeded, prevails } from '../record/precedence.js';
 import type { RecordStore } from '../record/record-store.js';
+import { handBacksOf, lostMessage, WORKER_LOST } from '../record/task-record.js';
 import { DeadHeader } from '../wire/headers.js';
+import type { Topology } from '../topology/define.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
@@ -17,6 +19,7 @@ import type { Outcome } from './outcome.js';
 
 export interface RecoveryOptions {
   names: Names;
+  topology: Pick<Topology, 'maxDeliver'>;
   streams: StreamAccess;
   records: Pick<RecordStore, 'read'>;
   letters: Pick<DeadLettering, 'find'>;
@@ -28,14 +31,14 @@ export class Recovery {
   constructor(private readonly options: RecoveryOptions) {}
 
   /** `false` for a task that nobody can have run before. */
-  mayHaveOutcome({ message, headers }: Delivery): boolean {
-    return message.deliveries > 1 || !headers.freshId || headers.workflow !== undefined;
+  mayHaveOutcome({ deliveries, headers }: Delivery): boolean {
+    return deliveries > 1 || !headers.freshId || headers.workflow !== undefined;
   }
 
   /** The outcome that an attempt that may have one already has; `undefined` if it must run. */
   async earlierOutcome(attempt: Attempt): Promise<Outcome | undefined> {
     const { delivery, slot } = attempt;
-    const redelivered = delivery.message.deliveries > 1;
+    const redelivered = delivery.deliveries > 1;
     const { workflow, replayOf } = delivery.headers;
     const { records, workflows } = this.options;
     try {
@@ -55,7 +58,11 @@ export class Recovery {
         const isOwn = compareAttempts(stored.record, attempt.record) === 0;
         return { kind: 'already_settled', duplicate: false, end: isOwn ? stored.record : undefined };
       }
-      return (await this.deadLettered(delivery)) ?? (await this.continued(attempt));
+      return (
+        (await this.deadLettered(delivery)) ??
+        (await this.continued(attempt)) ??
+        this.lost(attempt, handBacksOf(delivery, stored?.record))
+      );
     } catch (error) {
       // "At least once" allows a second run, but not a missing one.
       attempt.logger.warn(
@@ -78,6 +85,17 @@ export class Recovery {
   private async deadLettered({ subject, headers, enqueuedAt }: Delivery): Promise<Outcome | undefined> {
     const letter = await this.options.letters.find({ subject, enqueuedAt, retries: headers.retries });
     return letter && { kind: 'already_dead_lettered', error: letter.headers?.get(DeadHeader.Error) ?? '' };
+  }
+
+  /** Has killed as many workers as it may. Otherwise the attempt goes on with what earlier deliveries were. */
+  private lost(attempt: Attempt, handBacks: number): Outcome | undefined {
+    const losses = attempt.delivery.deliveries - 1 - handBacks;
+    if (losses >= this.options.topology.maxDeliver) {
+      const error = Object.assign(new Error(lostMessage(losses)), { name: WORKER_LOST });
+      return { kind: 'dead', reason: 'worker_lost', error };
+    }
+    if (handBacks > 0) attempt.become({ ...attempt.record, hand_backs: handBacks });
+    return undefined;
   }
 
   /** The next attempt is waiting for its time, or is in the queue behind this one; or the task was enqueued again. */

@@ -5,9 +5,10 @@
  *     succeeded, expired,
  *     revoked              store the record → ack
  *     retry                publish the delayed next attempt → store the record → ack
- *     snoozed              publish the delayed next attempt → store the record → ack
+ *     snoozed, unknown     publish the delayed next attempt → store the record → ack
  *     dead                 publish the dead letter → store the record → ack
- *     released             store the record → nak
+ *     handed_back          store the record → nak, or store the task anew → ack
+ *     left_alone           store the record
  *
  * The end of a workflow's step advances the workflow before the acknowledgement.
  */
@@ -19,6 +20,7 @@ import type { StoredRecord } from '../record/record-store.js';
 import {
   endedRecord,
   failedRecord,
+  handBacksOf,
   handedBackRecord,
   retryRecord,
   snoozedRecord,
@@ -39,7 +41,7 @@ export class Settler {
   constructor(
     private readonly resources: Resources,
     private readonly worker: string,
-    private readonly hooks: FailureHooks,
+    private readonly hooks: Pick<FailureHooks, 'run'>,
   ) {
     const { names, publisher, streams } = resources;
     this.nextAttempts = new NextAttempts(names, publisher, streams);
@@ -64,8 +66,12 @@ export class Settler {
         return this.confirmDeadLetter(attempt, outcome.error);
       case 'snoozed':
         return this.snooze(attempt, outcome.delayMs);
+      case 'unknown':
+        return this.waitForKnowing(attempt, outcome);
       case 'handed_back':
         return this.handBack(attempt);
+      case 'left_alone':
+        return this.noteHandBack(attempt).then(() => undefined);
     }
   }
 
@@ -107,6 +113,17 @@ export class Settler {
     const next = { retries, snoozes: snoozes + 1, delayMs, history };
     if (await this.goOn(attempt, next, snoozedRecord(attempt)))
       attempt.logger.info({ delayMs }, 'task snoozed');
+  }
+
+  private async waitForKnowing(
+    attempt: Attempt,
+    { error, delayMs, waitedMs }: Extract<Outcome, { kind: 'unknown' }>,
+  ): Promise<void> {
+    if (!this.canRunAgain(attempt)) return this.deadLetter(attempt, 'not_retryable', error);
+    const { retries, snoozes, history } = attempt.delivery.headers;
+    const next = { retries, snoozes: snoozes + 1, delayMs, unknownForMs: waitedMs, history };
+    if (await this.goOn(attempt, next, snoozedRecord(attempt)))
+      attempt.logger.warn({ err: error, delayMs, waitedMs }, 'task left to a worker that knows it');
   }
 
   /** A foreign message may fill all that the server takes: no headers fit beside its body, and so no next attempt. */
@@ -177,13 +194,28 @@ export class Settler {
   }
 
   private async handBack(attempt: Attempt): Promise<void> {
-    const { delivery, slot } = attempt;
-    const record = handedBackRecord(attempt.record, delivery.message.deliveries);
-    await this.resources.records.write(slot, record);
-    attempt.become(record);
-    delivery.message.nak();
+    const { delivery } = attempt;
+    const { message, deliveries } = delivery;
+    const record = await this.noteHandBack(attempt);
+    const isLast = message.deliveries >= this.resources.topology.maxDeliver;
+    // The server would not deliver it again.
+    if (isLast && (await this.resources.renewals.renew(delivery, deliveries, record.hand_backs ?? 0)))
+      message.ack();
+    else message.nak();
     this.resources.events.emit(record, attempt.eventSource);
     attempt.logger.info('task handed back');
+  }
+
+  /** A delivery that is handed back is no loss of a worker. */
+  private async noteHandBack(attempt: Attempt): Promise<TaskRecord> {
+    const { delivery, slot } = attempt;
+    const { records } = this.resources;
+    const stored = delivery.deliveries > 1 ? await records.read(delivery.subject.id, slot) : undefined;
+    const handBacks = handBacksOf(delivery, stored?.record) + 1;
+    const record = handedBackRecord(attempt.record, delivery.deliveries, handBacks);
+    await records.write(slot, record);
+    attempt.become(record);
+    return record;
   }
 
   /** Stores the record, acknowledges, and reports the change. Returns the record that is kept instead, if this one does not count. */

@@ -8,10 +8,11 @@ import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Tracer } from '../telemetry/tracer.js';
 import type { Topology } from '../topology/define.js';
-import { concurrency, count, retention, timeLimit, timer } from '../values/bounds.js';
+import { concurrency, count, duration, retention, timeLimit, timer } from '../values/bounds.js';
 import { JobsError } from '../errors.js';
 import { packageVersion } from './package-version.js';
 import { requireToken } from '../wire/names.js';
+import type { ReadinessProbe } from './readiness.js';
 import type { TaskHandler } from './registry.js';
 
 export interface WorkerOptions {
@@ -26,6 +27,11 @@ export interface WorkerOptions {
   prefetchMultiplier?: number;
   /** How long `stop` lets running tasks go on before it hands them back, in milliseconds. Default 30,000. */
   shutdownGraceMs?: number;
+  /**
+   * How long a task waits that this worker cannot take: it has no handler for it, or a live worker of the queue has another version of its
+   * contract and this one refuses the payload. Then it becomes a dead letter. In milliseconds, default 300,000; 0: at once.
+   */
+  unknownForMs?: number;
   /** One token, unique among the workers. Default: host, process id and a random end. */
   name?: string;
   /** Of the program, 1 to 64 characters; its heartbeats and events say it. Default: this package's. */
@@ -44,6 +50,12 @@ export interface WorkerOptions {
    * other task. `log` keeps the process alive and logs them while the worker runs; `crash` leaves Node's behaviour as it is. Default `log`.
    */
   strayErrors?: 'log' | 'crash';
+  /**
+   * Whether what the handlers need can be used, such as a database: it rejects, or takes longer than 5 s, while it cannot. Asked before the
+   * first task, every 2 s, and when an attempt fails. Meanwhile the worker takes no tasks, and an attempt that fails is put off without
+   * counting as a failure. Default: nothing is asked.
+   */
+  readiness?: ReadinessProbe;
   /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */
   onShutdownRequest?: () => void;
 }
@@ -57,6 +69,7 @@ export interface WorkerConfig {
   readonly concurrency: number;
   readonly prefetchMultiplier: number;
   readonly shutdownGraceMs: number;
+  readonly unknownForMs: number;
   readonly taskDefaults: Readonly<TaskDefaults>;
   readonly watchdog: boolean;
   readonly strayErrors: 'log' | 'crash';
@@ -64,6 +77,7 @@ export interface WorkerConfig {
 
 const prefetch = count.within({ min: 1, max: 1_000 });
 const DEFAULT_CONCURRENCY = 4;
+const DEFAULT_UNKNOWN_FOR_MS = 300_000;
 const DEFAULT_SHUTDOWN_GRACE_MS = 30_000;
 
 /** @throws JobsError `invalid_options` for numbers that cannot work */
@@ -76,6 +90,7 @@ export function resolveWorkerConfig(options: WorkerOptions): WorkerConfig {
     concurrency: concurrency.require('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY),
     prefetchMultiplier: prefetch.require('prefetchMultiplier', options.prefetchMultiplier ?? 1),
     shutdownGraceMs: timer.require('shutdownGraceMs', options.shutdownGraceMs ?? DEFAULT_SHUTDOWN_GRACE_MS),
+    unknownForMs: duration.require('unknownForMs', options.unknownForMs ?? DEFAULT_UNKNOWN_FOR_MS),
     taskDefaults: resolveDefaults(options.defaults),
     watchdog: options.watchdog ?? true,
     strayErrors: options.strayErrors ?? 'log',

@@ -7,6 +7,7 @@ import { readJsonText } from '../values/read-json.js';
 import type { Admission } from './admission.js';
 import type { Attempt } from './attempt.js';
 import type { AttemptRunner } from './attempt-runner.js';
+import { contractEntry } from './contract-entry.js';
 import type { Delivery } from './delivery.js';
 import type { TaskHandler } from './registry.js';
 import type { WorkerConfig } from './worker-config.js';
@@ -28,8 +29,11 @@ export interface Load {
 
 export class WorkerView {
   private readonly startedAt = new Date().toISOString();
+  private readonly contracts: string[];
 
-  constructor(private readonly parts: WorkerViewParts) {}
+  constructor(private readonly parts: WorkerViewParts) {
+    this.contracts = [...parts.registry.values()].map(({ contract }) => contractEntry(contract)).toSorted();
+  }
 
   active(): ActiveTask[] {
     return this.parts.runner
@@ -68,6 +72,7 @@ export class WorkerView {
       host: hostname(),
       pid: process.pid,
       queues: [...config.queues],
+      contracts: this.contracts,
       state: admission.isOpen ? 'running' : 'draining',
       concurrency: admission.concurrency,
       running: runner.count,
@@ -99,7 +104,7 @@ function describeHeld({ subject, headers }: Delivery): HeldTask {
   };
 }
 
-function describeRunning({ record, startedAt }: Attempt): ActiveTask {
+function describeRunning({ record, startedAt, startedTick }: Attempt): ActiveTask {
   const { id, task, queue, tenant, priority, retries, progress } = record;
   return {
     id,
@@ -109,7 +114,7 @@ function describeRunning({ record, startedAt }: Attempt): ActiveTask {
     priority,
     retries,
     started_at: new Date(startedAt).toISOString(),
-    runtime_ms: Date.now() - startedAt,
+    runtime_ms: Math.round(performance.now() - startedTick),
     progress,
   };
 }

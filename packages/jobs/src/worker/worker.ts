@@ -5,6 +5,7 @@
  */
 import { createProducer } from '../client/client.js';
 import { Fetcher } from '../broker/pull/fetcher.js';
+import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { ControlWatch } from '../control/control-watch.js';
 import type { HeartBeat } from '../control/entries.js';
 import { NatsService } from '../control/service-protocol.js';
@@ -16,16 +17,19 @@ import { Tracing } from '../telemetry/tracing.js';
 import { contain, containWithin } from '../values/contain.js';
 import { Admission } from './admission.js';
 import { AttemptRunner } from './attempt-runner.js';
+import { contractEntry } from './contract-entry.js';
+import { readDelivery } from './delivery.js';
 import { FailureHooks } from './failure-hooks.js';
 import { HeartBeats } from './heart-beat.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { packageVersion } from './package-version.js';
 import { Recovery } from './recovery.js';
+import { Readiness } from './readiness.js';
 import { refuseMessage } from './refuse-message.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
 import { Settler } from './settle.js';
 import { containStrayErrors } from './stray-errors.js';
-import { Watchdog } from './watchdog.js';
+import { Watchdog } from './watch/watchdog.js';
 import { resolveWorkerConfig, type WorkerConfig, type WorkerOptions } from './worker-config.js';
 import { workerEndpoints } from './worker-endpoints.js';
 import { WorkerView } from './worker-view.js';
@@ -46,6 +50,8 @@ export interface Worker {
   registered(): string[];
   /** Its last heartbeat's figures with the counts of now: slots, finished tasks, load. */
   stats(): HeartBeat;
+  /** Whether it takes tasks: it has been started, is not stopping, and `readiness` resolves. */
+  readonly isReady: boolean;
   /** Starts fetching. Idempotent. */
   start(): void;
   /** Stops fetching, hands back what has not started, lets running tasks finish inside the grace time. Idempotent. */
@@ -73,6 +79,7 @@ class TaskWorker implements Worker {
   private readonly control: ControlWatch;
   private readonly service: NatsService;
   private readonly heartBeats: HeartBeats;
+  private readonly readiness: Readiness;
   private ticker: NodeJS.Timeout | undefined;
   private watchdog: Watchdog | undefined;
   private endContainment: (() => void) | undefined;
@@ -81,7 +88,7 @@ class TaskWorker implements Worker {
 
   constructor(
     private readonly config: WorkerConfig,
-    { connection, topology, handlers, logger, tracer, metrics, onShutdownRequest }: WorkerOptions,
+    { connection, topology, handlers, logger, tracer, metrics, readiness, onShutdownRequest }: WorkerOptions,
     private readonly registry: ReadonlyMap<string, TaskHandler>,
   ) {
     const { names } = topology;
@@ -99,6 +106,7 @@ class TaskWorker implements Worker {
     const { resources } = this;
     const { publisher, records, events } = resources;
     const tracing = tracer === undefined ? undefined : new Tracing(tracer);
+    this.readiness = new Readiness(readiness, this.logger, () => this.admission.readinessChanged());
     const producer = createProducer({ resources, contracts, tracing });
     this.control = new ControlWatch(connection, names, this.logger, () => this.runner.revoke());
     this.runner = new AttemptRunner({
@@ -109,6 +117,10 @@ class TaskWorker implements Worker {
         producer,
         recovery: new Recovery(resources),
         defaults: config.taskDefaults,
+        isReady: () => this.readiness.ask(),
+        unknownForMs: config.unknownForMs,
+        hasOtherVersion: (contract) =>
+          this.control.hasOtherVersion(contract.queue, contract.name, contractEntry(contract)),
       },
       records,
       settler: new Settler(resources, config.name, new FailureHooks(registry, producer)),
@@ -116,7 +128,8 @@ class TaskWorker implements Worker {
       control: this.control,
       tracing,
       metrics: resources.metrics,
-      onStart: (deadline) => this.watchdog?.expect(deadline),
+      onCall: (delivery, deadline, timeLimitMs) => this.watchdog?.called(delivery, deadline, timeLimitMs),
+      onReturn: () => this.watchdog?.returned(),
       onEnd: () => this.admission.slotFreed(),
       logger: this.logger,
     });
@@ -128,8 +141,10 @@ class TaskWorker implements Worker {
       limits: this.control,
       runningCount: () => this.runner.count,
       isCongested: () => events.congested,
+      isReady: () => this.readiness.isReady,
       run: (delivery) => void this.runner.run(delivery),
       postpone: (delivery, delayMs) => void this.runner.postpone(delivery, delayMs),
+      handBack: (delivery) => void this.runner.handBack(delivery),
       refuse: (message, lane) => void refuseMessage(resources, this.logger, config.name, message, lane),
       onRoom: () => this.fetcher.wake(),
       logger: this.logger,
@@ -141,6 +156,11 @@ class TaskWorker implements Worker {
       capacity: () => this.admission.capacity,
       room: () => this.admission.room,
       onMessage: (message, lane) => this.admission.receive(message, lane),
+      onStale: (message) => this.leaveAlone(message),
+      leaseWatch: {
+        hold: (message) => this.watchdog?.hold(message),
+        release: (message) => this.watchdog?.release(message),
+      },
       logger: this.logger,
     });
     const { admission, runner } = this;
@@ -160,6 +180,10 @@ class TaskWorker implements Worker {
 
   get name(): string {
     return this.config.name;
+  }
+
+  get isReady(): boolean {
+    return this.admission.isOpen && this.readiness.isReady;
   }
 
   get runningCount(): number {
@@ -199,8 +223,10 @@ class TaskWorker implements Worker {
     if (this.starting !== undefined || this.stopping !== undefined) return;
     this.admission.start();
     if (this.config.strayErrors === 'log') this.endContainment = containStrayErrors(this.logger);
-    if (this.config.watchdog) this.watchdog = new Watchdog(this.name);
+    if (this.config.watchdog)
+      this.watchdog = new Watchdog(this.name, this.resources.connection, this.resources.topology);
     this.ticker = setInterval(() => this.tick(), TICK_MS);
+    this.readiness.start();
     this.service.start();
     this.heartBeats.start();
     // What has been revoked has to be known before the first task is taken.
@@ -221,6 +247,7 @@ class TaskWorker implements Worker {
   private async shutDown(): Promise<void> {
     this.logger.info({ running: this.runningCount }, 'worker stopping');
     this.admission.close();
+    this.readiness.stop();
     const wasStarted = this.starting !== undefined;
     if (wasStarted) this.heartBeats.beat();
     await this.fetcher.stop();
@@ -254,8 +281,13 @@ class TaskWorker implements Worker {
       .finally(() => contain(() => onShutdownRequest?.(), report));
   }
 
+  private leaveAlone(message: PulledMessage): void {
+    const delivery = readDelivery(this.resources.names, message);
+    if (delivery !== undefined) void this.runner.leaveAlone(delivery);
+  }
+
   private tick(): void {
-    const now = Date.now();
-    this.watchdog?.beat(now, this.runner.tick(now));
+    this.watchdog?.beat();
+    this.runner.tick(performance.now());
   }
 }

@@ -94,6 +94,7 @@ const SETTINGS = {
   WORKER_PREFETCH_MULTIPLIER: count(1, 1_000),
   /** How long a stopping worker lets tasks finish, in seconds. Default 30. */
   WORKER_SHUTDOWN_GRACE: seconds(30),
+  TASK_UNKNOWN_FOR: seconds(300),
   /** Hard limit of a task that has none of its own, in seconds. Default 600. */
   TASK_TIME_LIMIT: seconds(600),
   /** Soft limit of a task that has none of its own, in seconds. Default 540. */

@@ -47,6 +47,15 @@ export function openDatabase(options: DatabaseOptions): Pool {
 
 function ignoreIdleFailure(): void {}
 
+/** Rejects unless the database answers, and its sessions have the role and may use the schema. */
+export async function requireRole(pool: Pool, role: ServiceRole): Promise<void> {
+  const { rows } = await pool.query<{ usable: boolean }>(
+    "SELECT current_user = $1 AND has_schema_privilege('public', 'USAGE') AS usable",
+    [role],
+  );
+  if (rows[0]?.usable !== true) throw new Error(`The database does not let this service be ${role}.`);
+}
+
 /** Commits when `work` resolves, rolls back when it rejects. Keep other systems' answers out of it. */
 export async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();

@@ -12,11 +12,15 @@ export interface MonitoringServer {
 
 const PROBE_TIMEOUT_MS = 2_000;
 
-/** @param port 0 for any free one */
+/**
+ * @param port 0 for any free one
+ * @param isReady whether the service can use what it depends on besides NATS
+ */
 export async function startMonitoring(
   port: number,
   registry: Registry,
   connection: NatsConnection,
+  isReady: () => boolean = () => true,
 ): Promise<MonitoringServer> {
   const answer = async (path: string, response: ServerResponse): Promise<void> => {
     if (path === '/metrics') {
@@ -25,8 +29,9 @@ export async function startMonitoring(
       // That this is answered at all says that the event loop runs.
       response.end('ok\n');
     } else if (path === '/readyz') {
-      const ready = await answersInTime(connection.flush());
-      response.writeHead(ready ? 200 : 503).end(ready ? 'ready\n' : 'NATS does not answer\n');
+      let problem = isReady() ? undefined : 'the database, or the role of this service there, cannot be used';
+      if (!(await answersInTime(connection.flush()))) problem = 'NATS does not answer';
+      response.writeHead(problem === undefined ? 200 : 503).end(`${problem ?? 'ready'}\n`);
     } else {
       response.writeHead(404).end('There are /metrics, /healthz and /readyz.\n');
     }

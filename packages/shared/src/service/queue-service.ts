@@ -1,4 +1,4 @@
-/** A worker of one queue as a service: what differs between them is the handlers and what those need. */
+/** Workers of queues as services: what differs between them is the handlers and what those need. */
 import type { JobsClient, TaskHandler, Topology } from '@stratum/jobs';
 import { createClient } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
-import { openDatabase } from '../database/database.js';
+import { openDatabase, requireRole } from '../database/database.js';
 import { platformTopology, type QueueName } from '../queues.js';
 import { roleOf, workerOf } from '../services.js';
 import { runService, type Running } from './run-service.js';
@@ -55,6 +55,8 @@ export interface QueueServiceContext {
   registry?: Registry;
   /** Default: as configured. */
   concurrency?: number;
+  /** The worker was asked, over NATS, to shut down, and has stopped. */
+  onShutdownRequest?: () => void;
 }
 
 /** Settings that the worker of this queue reads. */
@@ -62,14 +64,19 @@ export function settingsOf<Key extends ConfigurationKey>(service: QueueService<K
   return [...QUEUE_SETTINGS, ...service.settings];
 }
 
-export async function startQueueService<Key extends ConfigurationKey>(
+/** A service's part of a worker: its handlers, and what they use. */
+interface ServicePart {
+  handlers: readonly TaskHandler[];
+  /** Rejects while its database, or its role there, cannot be used. */
+  probe: () => Promise<unknown>;
+  stop: () => Promise<void>;
+}
+
+async function openPart<Key extends ConfigurationKey>(
   service: QueueService<Key>,
-  context: Omit<QueueServiceContext, 'configuration'> & {
-    configuration: Pick<Configuration, Key | QueueSetting>;
-  },
-): Promise<Running> {
-  const { configuration, connection, logger } = context;
-  const concurrency = context.concurrency ?? configuration.WORKER_CONCURRENCY;
+  { configuration, connection, logger, registry }: StartedContext<Key>,
+  concurrency: number,
+): Promise<ServicePart> {
   const name = workerOf(service.queue);
   const pool = openDatabase({
     url: configuration.DATABASE_URL,
@@ -80,31 +87,67 @@ export async function startQueueService<Key extends ConfigurationKey>(
   });
   const topology = platformTopology(configuration);
   const client = createClient({ connection, topology });
-  const resources = { pool, connection, client, topology, configuration, logger, registry: context.registry };
   let beside: Running | undefined;
+  const stop = async (): Promise<void> => {
+    await beside?.stop();
+    await client.close();
+    await pool.end();
+  };
   try {
+    const resources = { pool, connection, client, topology, configuration, logger, registry };
     const handlers = await service.createHandlers(resources);
     beside = await service.startBeside?.(resources);
+    return { handlers, probe: () => requireRole(pool, roleOf(name)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type StartedContext<Key extends ConfigurationKey> = Omit<QueueServiceContext, 'configuration'> & {
+  configuration: Pick<Configuration, Key | QueueSetting>;
+};
+
+export function startQueueService<Key extends ConfigurationKey>(
+  service: QueueService<Key>,
+  context: StartedContext<Key>,
+): Promise<Running> {
+  return startQueueServices([service], context);
+}
+
+/** One worker for the queues of all these services: they share its concurrency, and the weights of their lanes decide what goes first. */
+export async function startQueueServices<Key extends ConfigurationKey>(
+  services: readonly QueueService<Key>[],
+  context: StartedContext<Key>,
+): Promise<Running> {
+  const { configuration, connection, logger, metrics, onShutdownRequest } = context;
+  const concurrency = context.concurrency ?? configuration.WORKER_CONCURRENCY;
+  const parts: ServicePart[] = [];
+  const closeParts = async (): Promise<void> => {
+    await Promise.all(parts.map((part) => part.stop()));
+  };
+  try {
+    for (const service of services) parts.push(await openPart(service, context, concurrency));
     const worker = await startPlatformWorker({
       configuration,
       connection,
       logger,
-      ...(context.metrics === undefined ? {} : { metrics: context.metrics }),
-      queues: [service.queue],
-      handlers,
+      ...(metrics === undefined ? {} : { metrics }),
+      ...(onShutdownRequest === undefined ? {} : { onShutdownRequest }),
+      queues: services.map(({ queue }) => queue),
+      handlers: parts.flatMap(({ handlers }) => handlers),
       concurrency,
+      readiness: () => Promise.all(parts.map((part) => part.probe())),
     });
     return {
+      isReady: () => worker.isReady,
       stop: async () => {
-        await Promise.all([worker.stop(), beside?.stop()]);
-        await client.close();
-        await pool.end();
+        await worker.stop();
+        await closeParts();
       },
     };
   } catch (error) {
-    await beside?.stop();
-    await client.close();
-    await pool.end();
+    await closeParts();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** The frame of every service: settings, logger, connections, a clean end. */
+import { EventEmitter } from 'node:events';
 import { connectToNats } from '@stratum/jobs';
 import { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -15,6 +16,8 @@ import {
 export interface Running {
   /** Where it listens, when it does. */
   readonly url?: string;
+  /** Whether it can do its work; absent: it always can. */
+  isReady?(): boolean;
   stop(): Promise<void>;
 }
 
@@ -25,6 +28,8 @@ export interface ServiceContext<Key extends ConfigurationKey> {
   /** Registry of the service's metrics. */
   registry: Registry;
   metrics: JobsMetrics;
+  /** Ends the process, as SIGTERM does. */
+  onShutdownRequest?: () => void;
 }
 
 export interface ServiceOptions<Key extends ConfigurationKey> {
@@ -70,10 +75,21 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
     const metrics = new JobsMetrics(registry);
-    const running = await options.start({ configuration, logger, connection, registry, metrics });
+    const shutdown = new EventEmitter();
+    const running = await options.start({
+      configuration,
+      logger,
+      connection,
+      registry,
+      metrics,
+      onShutdownRequest: () => shutdown.emit('request'),
+    });
     const port = configuration.METRICS_PORT;
-    const monitoring = port === undefined ? undefined : await startMonitoring(port, registry, connection);
-    stopOnSignal(logger, isChild, async () => {
+    const monitoring =
+      port === undefined
+        ? undefined
+        : await startMonitoring(port, registry, connection, () => running.isReady?.() ?? true);
+    stopOnSignal(logger, shutdown, isChild, async () => {
       await running.stop();
       await monitoring?.stop();
       await connection.drain();
@@ -88,7 +104,12 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
 }
 
 /** @param isChild whether there was a parent process when this one began; it may have ended during the start */
-function stopOnSignal(logger: Logger, isChild: boolean, stop: () => Promise<void>): void {
+function stopOnSignal(
+  logger: Logger,
+  shutdown: EventEmitter,
+  isChild: boolean,
+  stop: () => Promise<void>,
+): void {
   let stopping = false;
   const end = (reason: string): void => {
     if (stopping) return;
@@ -102,6 +123,7 @@ function stopOnSignal(logger: Logger, isChild: boolean, stop: () => Promise<void
       },
     );
   };
+  shutdown.on('request', () => end('a request over NATS'));
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
   const onDisconnect = (): void => end('the parent process ended');

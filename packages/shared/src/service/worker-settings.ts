@@ -11,6 +11,7 @@ export const WORKER_SETTINGS = [
   'WORKER_CONCURRENCY',
   'WORKER_PREFETCH_MULTIPLIER',
   'WORKER_SHUTDOWN_GRACE',
+  'TASK_UNKNOWN_FOR',
   'TASK_MAX_RETRIES',
   'TASK_RETRY_DELAY',
   'TASK_TIME_LIMIT',
@@ -26,6 +27,9 @@ export interface PlatformWorkerOptions {
   metrics?: JobsMetrics;
   /** Default: as configured. */
   concurrency?: number;
+  /** Rejects while the handlers' database cannot be used. */
+  readiness?: () => Promise<unknown>;
+  onShutdownRequest?: () => void;
 }
 
 /** A worker of the platform's queues, started, as configured. Streams and consumers are brought into being first. */
@@ -40,9 +44,12 @@ export async function startPlatformWorker(options: PlatformWorkerOptions): Promi
     handlers,
     logger,
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+    ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
+    ...(options.onShutdownRequest === undefined ? {} : { onShutdownRequest: options.onShutdownRequest }),
     concurrency: options.concurrency ?? configuration.WORKER_CONCURRENCY,
     prefetchMultiplier: configuration.WORKER_PREFETCH_MULTIPLIER,
     shutdownGraceMs: configuration.WORKER_SHUTDOWN_GRACE,
+    unknownForMs: configuration.TASK_UNKNOWN_FOR,
     defaults: {
       maxRetries: configuration.TASK_MAX_RETRIES,
       backoff: { kind: 'fixed', delayMs: configuration.TASK_RETRY_DELAY },

@@ -10,7 +10,7 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '../../telemetry/logger.js';
 import { LanePuller, type PullLane } from './lane-puller.js';
 import { LaneRotation } from './lane-rotation.js';
-import { Leases } from './leases.js';
+import { Leases, type LeaseWatch } from './leases.js';
 import { pulledMessage, type PulledMessage } from './pulled-message.js';
 
 export interface FetcherOptions<Lane extends PullLane> {
@@ -24,6 +24,12 @@ export interface FetcherOptions<Lane extends PullLane> {
   room: () => number;
   /** Takes over the message and its acknowledgement. */
   onMessage: (message: PulledMessage, lane: Lane) => void;
+  /**
+   * Called with a message that has waited while the event loop was blocked, so that another process may have it by now. It must be neither
+   * processed nor answered. Default: nothing is done.
+   */
+  onStale?: (message: PulledMessage, lane: Lane) => void;
+  leaseWatch?: LeaseWatch;
   logger: Logger;
 }
 
@@ -40,7 +46,7 @@ export class Fetcher<Lane extends PullLane> {
   private running = false;
 
   constructor(private readonly options: FetcherOptions<Lane>) {
-    this.leases = new Leases(options.ackWaitMs);
+    this.leases = new Leases(options.ackWaitMs, () => options.connection.flush(), options.leaseWatch);
     this.pullers = options.lanes.map(
       (lane) =>
         new LanePuller(options.connection, lane, {
@@ -78,13 +84,22 @@ export class Fetcher<Lane extends PullLane> {
   }
 
   private receive(raw: Msg, lane: Lane): void {
-    const message = pulledMessage(this.options.connection, this.leases, raw);
-    if (message === undefined)
-      this.options.logger.warn(
+    const { options, leases } = this;
+    const message = pulledMessage(options.connection, leases, raw);
+    if (message === undefined) {
+      options.logger.warn({ subject: raw.subject }, 'a message that no consumer has delivered is ignored');
+    } else if (leases.isHeld(message)) {
+      options.logger.debug({ subject: raw.subject }, 'a message that is still being processed is left alone');
+    } else if (leases.isStale) {
+      options.logger.debug(
         { subject: raw.subject },
-        'a message that no consumer has delivered is ignored',
+        'a message that waited for the event loop is left alone',
       );
-    else this.options.onMessage(message, lane);
+      options.onStale?.(message, lane);
+    } else {
+      leases.hold(message);
+      options.onMessage(message, lane);
+    }
   }
 
   private async run(): Promise<void> {

@@ -1,20 +1,18 @@
 /** A message that a pull consumer has delivered, and the answers that JetStream takes for it. */
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
 import { outboxOf, type Outgoing } from '../outbox.js';
-import type { Leases } from './leases.js';
+import type { Leasable, Leases } from './leases.js';
 
 /**
  * Exactly one of `ack`, `nak`, `term` and `release` ends the processing of a message; whatever is called later has no effect. Until then its
  * lease is extended, so that no other consumer is given it.
  */
-export interface PulledMessage {
+export interface PulledMessage extends Leasable {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly headers: MsgHdrs | undefined;
   /** How often the server has delivered this message, 1 the first time: above 1 a consumer was lost or gave it back. */
   readonly deliveries: number;
-  /** Of the message in its stream. */
-  readonly streamSequence: number;
   /** When the message was stored, milliseconds since 1970. */
   readonly storedAt: number;
   /** @throws SyntaxError for a body that is not JSON */
@@ -25,8 +23,6 @@ export interface PulledMessage {
   nak(): void;
   /** Cannot be processed: the server never delivers it again. The reason appears in the server's advisory. */
   term(reason: string): void;
-  /** Still in progress: the ack wait starts anew. */
-  working(): void;
   /** No answer: the server delivers it again once its ack wait is over. */
   release(): void;
 }
@@ -36,31 +32,33 @@ const NAK = '-NAK';
 const TERM = '+TERM';
 const WORK_IN_PROGRESS = '+WPI';
 
+type Body = Pick<Msg, 'subject' | 'data' | 'json'> & { readonly headers?: MsgHdrs | undefined };
+
 /** Where a message comes from, as its reply subject says. */
-interface Origin {
+export interface Origin {
+  stream: string;
   deliveries: number;
   streamSequence: number;
   storedAt: number;
 }
 
 /**
- * The message under a lease that begins now.
+ * The message. Its lease begins when it is held.
  * @returns `undefined` for a message that no consumer has delivered: anybody may publish to an inbox
  */
 export function pulledMessage(
   connection: NatsConnection,
-  leases: Leases,
-  message: Msg,
+  leases: Pick<Leases, 'release'>,
+  message: Pick<Msg, 'reply'> & Body,
 ): PulledMessage | undefined {
   const { reply } = message;
   const origin = reply === undefined ? undefined : parseReply(reply);
   if (reply === undefined || origin === undefined) return undefined;
-  const leased = new LeasedMessage(connection, leases, message, reply, origin);
-  leases.hold(leased);
-  return leased;
+  return new LeasedMessage(connection, leases, message, reply, origin);
 }
 
 class LeasedMessage implements PulledMessage, Outgoing {
+  readonly stream: string;
   readonly deliveries: number;
   readonly streamSequence: number;
   readonly storedAt: number;
@@ -70,11 +68,12 @@ class LeasedMessage implements PulledMessage, Outgoing {
 
   constructor(
     private readonly connection: NatsConnection,
-    private readonly leases: Leases,
-    private readonly message: Msg,
-    private readonly reply: string,
-    { deliveries, streamSequence, storedAt }: Origin,
+    private readonly leases: Pick<Leases, 'release'>,
+    private readonly message: Body,
+    readonly reply: string,
+    { stream, deliveries, streamSequence, storedAt }: Origin,
   ) {
+    this.stream = stream;
     this.deliveries = deliveries;
     this.streamSequence = streamSequence;
     this.storedAt = storedAt;
@@ -144,13 +143,15 @@ class LeasedMessage implements PulledMessage, Outgoing {
  * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<timestamp ns>.<pending>`, and the newer form
  * with a domain and an account hash in front and a random token behind.
  */
-function parseReply(reply: string): Origin | undefined {
+export function parseReply(reply: string): Origin | undefined {
   const tokens = reply.split('.');
   const first = tokens.length >= 11 ? 6 : 4;
+  const stream = tokens[first - 2];
   const deliveries = Number(tokens[first]);
   const nanoseconds = tokens[first + 3];
-  if (!Number.isInteger(deliveries) || nanoseconds === undefined) return undefined;
+  if (!Number.isInteger(deliveries) || nanoseconds === undefined || stream === undefined) return undefined;
   return {
+    stream,
     deliveries,
     streamSequence: Number(tokens[first + 1]),
     storedAt: Number(nanoseconds.slice(0, -6)),

@@ -1,0 +1,104 @@
+/** Answers for what a worker holds, over a connection of the watchdog's own: the worker's event loop is blocked. */
+import type { NatsConnection } from '@nats-io/nats-core';
+import { reopen } from '../../broker/connect.js';
+import { eachLimited } from '../../broker/each-limited.js';
+import { parseReply, pulledMessage } from '../../broker/pull/pulled-message.js';
+import { storedSubject } from '../../broker/stream-access.js';
+import { TimeLimitExceeded } from '../../errors.js';
+import { Resources } from '../../resources/resources.js';
+import { guardedLogger } from '../../telemetry/guarded-logger.js';
+import { defineTopology } from '../../topology/define.js';
+import { Attempt } from '../attempt.js';
+import { readDelivery } from '../delivery.js';
+import { Settler } from '../settle.js';
+import type { HeldPlace } from './held-table.js';
+import type { WatchSettings } from './watch-settings.js';
+
+const WORK_IN_PROGRESS = '+WPI';
+
+/** The task whose handler blocks the loop. */
+export interface Culprit extends HeldPlace {
+  readonly runtimeMs: number;
+}
+
+export interface HeldTasks {
+  /** Starts their ack waits anew. */
+  extend(held: readonly HeldPlace[]): Promise<void>;
+  /** Ends the culprit as `time_limit`, and hands the others back. */
+  settle(held: readonly HeldPlace[], culprit: Culprit): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openHeldTasks({
+  connection: options,
+  worker,
+  topology,
+}: WatchSettings): Promise<HeldTasks> {
+  const connection = await reopen(options, `${worker} watchdog`);
+  const resources = new Resources({
+    connection,
+    topology: defineTopology(topology),
+    ...(topology.maxResultBytes === undefined ? {} : { maxRecordBytes: topology.maxResultBytes }),
+  });
+  return new BrokerHeldTasks(connection, resources, worker);
+}
+
+class BrokerHeldTasks implements HeldTasks {
+  private readonly settler: Settler;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly resources: Resources,
+    private readonly worker: string,
+  ) {
+    // A hook is code of the program that hangs.
+    this.settler = new Settler(resources, worker, { run: async () => undefined });
+  }
+
+  async extend(held: readonly HeldPlace[]): Promise<void> {
+    for (const { reply } of held) this.connection.publish(reply, WORK_IN_PROGRESS);
+    await this.connection.flush();
+  }
+
+  async settle(held: readonly HeldPlace[], culprit: Culprit): Promise<void> {
+    // First of all the one that would end the next process as well.
+    await this.settleOne(culprit, culprit);
+    await eachLimited(
+      held.filter(({ place }) => place !== culprit.place),
+      (each) => this.settleOne(each),
+    );
+    await this.resources.close();
+    await this.connection.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.resources.close();
+    await this.connection.close();
+  }
+
+  private async settleOne({ reply }: HeldPlace, culprit?: Culprit): Promise<void> {
+    const origin = parseReply(reply);
+    if (origin === undefined) return;
+    const stored = await this.resources.streams.get(origin.stream, { seq: origin.streamSequence });
+    // It has been acknowledged.
+    if (stored === undefined) return;
+    const { data, headers } = stored;
+    const message = pulledMessage(
+      this.connection,
+      { release: () => undefined },
+      { subject: storedSubject(stored), data, headers, reply, json: () => stored.json() },
+    );
+    const delivery = message && readDelivery(this.resources.names, message);
+    if (delivery === undefined) return;
+    const attempt = new Attempt(
+      delivery,
+      this.worker,
+      guardedLogger(undefined),
+      undefined,
+      culprit?.runtimeMs,
+    );
+    if (culprit === undefined) return this.settler.settle(attempt, { kind: 'handed_back' });
+    const error = new TimeLimitExceeded(culprit.timeLimitMs);
+    return this.settler.settle(attempt, { kind: 'dead', reason: 'time_limit', error });
+  }
+}
