@@ -1,4 +1,4 @@
-/** `npm run bench [-- --json]`: the framework beside the same durable work by hand in the same run, and a large campaign sync. */
+/** `npm run bench [-- --json] [--peers]`: the framework beside the same durable work by hand and, on request, beside other job systems in the same run, and a large campaign sync. */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connectToNats } from '@stratum/jobs';
@@ -9,6 +9,7 @@ import { benchEnqueue } from './enqueue.js';
 import { benchForecast, type ForecastFigures } from './forecast.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
+import { benchPeers, peerTable } from './peers/index.js';
 import type { Comparison } from './measure.js';
 import { benchRules } from './rules.js';
 import { benchSchedule } from './schedule.js';
@@ -35,6 +36,7 @@ const { values: flags } = parseArgs({
     members: { type: 'string', default: '10000' },
     workers: { type: 'string', default: '1' },
     webhooks: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: false },
     entries: { type: 'string', default: '100000' },
     profiles: { type: 'string', default: '1000000' },
   },
@@ -168,10 +170,19 @@ try {
         `${sync.rowsPerSecond.toLocaleString('en')} rows/s, peak memory of the worker ${sync.peakMemoryMiB ?? '?'} MiB`,
     );
   }
+  const peers = flags.peers ? await benchPeers(rounds, (name) => say(`measuring ${name}`)) : undefined;
+  if (peers !== undefined) {
+    const ours = { enqueue: enqueue.ours, tasks: tasks.ours, latency: latency.ours };
+    say(`\n${peerTable(ours, peers)}`);
+  }
   if (flags.json) {
     const ratios = { enqueue: enqueue.ratio, tasks: tasks.ratio, latency: latency.ratio };
     console.log(
-      JSON.stringify({ ratios, enqueue, tasks, latency, delays, sync: sync ?? null }, undefined, 2),
+      JSON.stringify(
+        { ratios, enqueue, tasks, latency, delays, sync: sync ?? null, ...(peers && { peers }) },
+        undefined,
+        2,
+      ),
     );
   }
   await connection.close();
