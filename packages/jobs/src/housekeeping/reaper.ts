@@ -10,6 +10,7 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
+import { Lifetime } from '../broker/lifetime.js';
 import { Resources } from '../resources/resources.js';
 import { compareAttempts, type AttemptPosition } from '../record/precedence.js';
 import { RecordSlot } from '../record/record-store.js';
@@ -54,6 +55,8 @@ export interface Reaper {
   start(): void;
   /** Finishes what it has begun, then stops. Idempotent. */
   stop(): Promise<void>;
+  /** Resolves when it has stopped: by `stop`, or by itself because its connection is closed for good. */
+  readonly closed: Promise<void>;
 }
 
 const DEFAULT_SEARCH_EVERY_MS = 60_000;
@@ -78,13 +81,14 @@ class AdvisoryReaper implements Reaper {
   private readonly resources: Resources;
   private readonly advisories: StreamConsumer;
   private readonly searches: BackgroundLoop;
-  private stopping: Promise<void> | undefined;
+  private readonly life: Lifetime;
 
   constructor(private readonly options: ReaperOptions) {
     const { connection, topology } = options;
     const { names } = topology;
     this.logger = guardedLogger(options.logger).child({ part: 'reaper' });
     const { logger } = this;
+    this.life = new Lifetime(connection, logger);
     this.resources = new Resources({
       connection,
       topology,
@@ -123,14 +127,18 @@ class AdvisoryReaper implements Reaper {
     });
   }
 
+  get closed(): Promise<void> {
+    return this.life.ended;
+  }
+
   start(): void {
     this.advisories.start();
     this.searches.start();
+    this.life.begin(() => this.stop());
   }
 
   stop(): Promise<void> {
-    this.stopping ??= this.shutDown();
-    return this.stopping;
+    return this.life.end(() => this.shutDown());
   }
 
   private async shutDown(): Promise<void> {

@@ -5,6 +5,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
+import { Lifetime } from '../broker/lifetime.js';
 import { Resources } from '../resources/resources.js';
 import { InvalidWorkflowError, JobsError, type WorkflowProblem } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
@@ -31,6 +32,8 @@ export interface WorkflowMaintenance {
   start(): void;
   /** Finishes what it has begun, then stops. Idempotent. */
   stop(): Promise<void>;
+  /** Resolves when it has stopped: by `stop`, or by itself because its connection is closed for good. */
+  readonly closed: Promise<void>;
 }
 
 /** Workflows that are being started at once. */
@@ -48,13 +51,14 @@ class WorkflowMaintainer implements WorkflowMaintenance {
   private readonly starter: WorkflowStarter;
   private readonly rounds: WorkflowRounds;
   private readonly starts: StreamConsumer;
-  private stopping: Promise<void> | undefined;
+  private readonly life: Lifetime;
 
   constructor(private readonly options: WorkflowMaintenanceOptions) {
     const { connection, topology, contracts = [], roundMs = DEFAULT_ROUND_MS } = options;
     timer.within({ min: 1 }).require('roundMs', roundMs);
     const logger = guardedLogger(options.logger).child({ part: 'workflow-maintenance' });
     this.logger = logger;
+    this.life = new Lifetime(connection, logger);
     this.resources = new Resources({ connection, topology, contracts, logger });
     this.starter = new WorkflowStarter(connection, topology, this.resources.workflows, contracts);
     this.rounds = new WorkflowRounds({ resources: this.resources, starter: this.starter, logger }, roundMs);
@@ -70,14 +74,18 @@ class WorkflowMaintainer implements WorkflowMaintenance {
     });
   }
 
+  get closed(): Promise<void> {
+    return this.life.ended;
+  }
+
   start(): void {
     this.starts.start();
     this.rounds.start();
+    this.life.begin(() => this.stop());
   }
 
   stop(): Promise<void> {
-    this.stopping ??= this.shutDown();
-    return this.stopping;
+    return this.life.end(() => this.shutDown());
   }
 
   private async shutDown(): Promise<void> {

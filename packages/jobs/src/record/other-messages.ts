@@ -11,6 +11,15 @@ export class OtherMessages {
     private readonly names: Names,
   ) {}
 
+  /** Whether one that waits to run, or runs, was stored before this one. */
+  async hasEarlier({ queue, id }: TaskSubject, ownSequence: number): Promise<boolean> {
+    const first = await this.streams.get(this.names.queueStream(queue), {
+      seq: 1,
+      next_by_subj: this.names.taskById(queue, id),
+    });
+    return first !== undefined && storedSequence(first) < ownSequence;
+  }
+
   /** Position of the furthest one, waiting or held by a worker; `undefined` if there is none. */
   async furthest({ queue, id }: TaskSubject, ownSequence: number): Promise<AttemptPosition | undefined> {
     const stream = this.names.queueStream(queue);

@@ -28,6 +28,10 @@ export interface BookedEntry {
   /** 0 before the first state. */
   stateSequence: number;
   backfill: (Backfill & { sequence: number }) | undefined;
+  /** This scheduler wrote the state. Otherwise another one may have published further ticks without recording them. */
+  isOwn: boolean;
+  /** While ticks are caught up: where their reach begins, in milliseconds since 1970. */
+  reachedFrom: number | undefined;
 }
 
 /** Another scheduler has written a state, so it leads now. */
@@ -68,10 +72,15 @@ export class ScheduleBook {
     this.announce();
   }
 
-  /** Resolves at the next change of an entry or a backfill. */
+  /** Resolves at the next change of an entry or a backfill, or when it is woken. */
   nextChange(): Promise<void> {
     if (this.changed.size > 0) return Promise.resolve();
     return new Promise((resolve) => (this.announce = resolve));
+  }
+
+  /** Ends a wait for a change: an entry is due at once. */
+  wake(): void {
+    this.announce();
   }
 
   /** @throws LeadershipLostError */
@@ -80,6 +89,7 @@ export class ScheduleBook {
     if (sequence === undefined) throw new LeadershipLostError(booked.name);
     booked.state = state;
     booked.stateSequence = sequence;
+    booked.isOwn = true;
     this.states.set(booked.name, { state, sequence });
   }
 
@@ -99,7 +109,7 @@ export class ScheduleBook {
       return;
     }
     try {
-      const entry = storedEntrySchema.parse(value);
+      const entry = { ...storedEntrySchema.parse(value), name };
       const cadence = cadenceOf(entry);
       if (known !== undefined) {
         Object.assign(known, { entry, cadence, entrySequence: sequence });
@@ -114,6 +124,8 @@ export class ScheduleBook {
         state: stored?.state ?? NEW_STATE,
         stateSequence: stored?.sequence ?? 0,
         backfill: this.backfills.get(name),
+        isOwn: false,
+        reachedFrom: undefined,
       });
     } catch (error) {
       this.entries.delete(name);

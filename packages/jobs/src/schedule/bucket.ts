@@ -3,6 +3,7 @@
  *
  *     entry.<name>      the entry's definition                     written by clients and at start-up
  *     state.<name>      its ticks and runs so far                  written by the leading scheduler
+ *     place.<name>      what an entry of the code keeps if another version removes it    written by the leader
  *     backfill.<name>   past ticks that are still to run           written by clients, emptied by the leader
  *     leader            the leading scheduler                      expires without renewal
  *     member.<name>     a running scheduler                        expires without renewal
@@ -14,12 +15,18 @@ import { KeyValue, type WriteOptions as KeyValueWriteOptions } from '../broker/k
 import type { Resources } from '../resources/resources.js';
 import type { Logger } from '../telemetry/logger.js';
 import { readJson } from '../values/read-json.js';
+import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 
 export interface BucketValue {
   /** `undefined` where the key was deleted. */
   value: unknown;
   sequence: number;
+}
+
+export interface StoredBucketValue extends BucketValue {
+  /** By the broker's clock, in milliseconds since 1970. */
+  storedAt: number;
 }
 
 export interface BucketChange extends BucketValue {
@@ -55,9 +62,12 @@ export class ScheduleBucket {
     });
   }
 
-  async get(key: string): Promise<BucketValue | undefined> {
+  async get(key: string): Promise<StoredBucketValue | undefined> {
     const stored = await this.values.get(key);
-    return stored && { value: valueOf(stored.message), sequence: stored.sequence };
+    if (stored === undefined) return undefined;
+    const { message, sequence } = stored;
+    const storedAt = Date.parse(message.headers?.get(ServerHeader.TimeStamp) ?? '');
+    return { value: valueOf(message), sequence, storedAt };
   }
 
   /** Returns the new sequence, or `undefined` on a conflict with `expected`. */

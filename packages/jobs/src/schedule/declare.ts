@@ -1,10 +1,12 @@
 /** Writes the code's entries into the bucket, and completes every entry from its task's contract. */
 import { JobsError } from '../errors.js';
+import type { Logger } from '../telemetry/logger.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { ScheduleBook } from './book.js';
 import { eachLimited } from '../broker/each-limited.js';
 import type { ScheduleBucket } from './bucket.js';
+import type { EntryPlace, KeptPlaces } from './kept-places.js';
 import { parseEntry, type ScheduleEntryOptions, type StoredEntry } from './entry.js';
 
 export interface Declaration {
@@ -15,10 +17,19 @@ export interface Declaration {
   now: number;
 }
 
-/** Keeps pauses, and the position of every entry whose times have not changed. */
+export interface DeclarationParts {
+  bucket: ScheduleBucket;
+  book: ScheduleBook;
+  places: KeptPlaces;
+  logger: Logger;
+}
+
+/**
+ * Keeps pauses, and the position of every entry whose times have not changed, also if a scheduler of another version has removed the entry
+ * meanwhile. An entry that somebody added under the name of one of the code stays as it is.
+ */
 export async function declareEntries(
-  bucket: ScheduleBucket,
-  book: ScheduleBook,
+  { bucket, book, places, logger }: DeclarationParts,
   { topology, contracts, entries, now }: Declaration,
 ): Promise<void> {
   const declared = entries.map((options) =>
@@ -28,9 +39,18 @@ export async function declareEntries(
   if (names.size !== declared.length) {
     throw new JobsError('invalid_options', 'Two schedule entries of the code have the same name.');
   }
+  await places.load();
   await eachLimited(declared, async (entry) => {
     const known = book.entries.get(entry.name);
-    const next = known === undefined ? entry : keepPlace(entry, known.entry);
+    if (known?.entry.source === 'runtime') {
+      logger.warn(
+        { entry: entry.name },
+        'an entry of the code is left out: somebody added one of the same name',
+      );
+      return;
+    }
+    const place = known?.entry ?? places.of(entry.name);
+    const next = place === undefined ? entry : keepPlace(entry, place);
     if (known !== undefined && JSON.stringify(next) === JSON.stringify(known.entry)) return;
     await bucket.put(`entry.${entry.name}`, next, {
       expected: known?.entrySequence ?? (await lastSequence(bucket, entry.name)),
@@ -38,12 +58,13 @@ export async function declareEntries(
   });
   for (const { name, entry, entrySequence } of book.entries.values()) {
     if (entry.source === 'code' && !names.has(name)) {
+      places.removed(name);
       await bucket.delete(`entry.${name}`, { expected: entrySequence });
     }
   }
 }
 
-/** Time to live of the marker that a removed entry leaves. */
+/** The sequence of what is stored, which may be the marker of a removed entry. */
 async function lastSequence(bucket: ScheduleBucket, name: string): Promise<number> {
   return (await bucket.get(`entry.${name}`))?.sequence ?? 0;
 }
@@ -83,7 +104,7 @@ export function resolveEntry(
 }
 
 /** Fields that an edit keeps. A clock that starts earlier moves the entry's start with it. */
-export function keepPlace(entry: StoredEntry, before: StoredEntry): StoredEntry {
+export function keepPlace(entry: StoredEntry, before: EntryPlace): StoredEntry {
   const sameTimes =
     entry.cron === before.cron && entry.every_ms === before.every_ms && entry.time_zone === before.time_zone;
   return {

@@ -2,12 +2,12 @@
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
 import { boundedSchema } from '../values/bounded-schema.js';
-import { duration } from '../values/bounds.js';
+import { duration, parseInstant } from '../values/bounds.js';
 import { PRIORITIES } from '../wire/names.js';
 import { TASK_STATES } from '../wire/record.js';
 import { cadenceOf } from './cadence.js';
 
-/** Leaves room for `beat-`, a dash and the tick inside the 64 characters of a task id. */
+/** Leaves room for `beat-`, a dash and a tick of whole seconds inside the 64 characters of a task id. */
 export const MAX_ENTRY_NAME = 42;
 const NAME = new RegExp(`^[A-Za-z0-9_-]{1,${MAX_ENTRY_NAME}}$`);
 const MINUTE_MS = 60_000;
@@ -51,6 +51,7 @@ const entryShape = z.strictObject({
 export type ScheduleEntryOptions = z.input<typeof entryShape>;
 export type ScheduleEntry = z.output<typeof entryShape>;
 
+const instant = z.string().refine((text) => parseInstant(text) !== undefined, 'must be a time in RFC 3339');
 const pauseSchema = z.object({ at: z.string(), reason: z.string() });
 
 const storedFields = {
@@ -59,25 +60,34 @@ const storedFields = {
   /** Entries of the code can be paused and run, but not edited. */
   source: z.enum(['code', 'runtime']),
   /** When it was created, changed or resumed. Earlier ticks are ignored. */
-  active_since: z.string(),
+  active_since: instant,
   paused: pauseSchema.nullable(),
 };
 
-/** As stored under `entry.<name>`. */
-export const storedEntrySchema = entryShape.extend(storedFields);
-/** The same, written before its numbers had bounds: it can be listed and removed, and does not run. */
-export const readableEntrySchema = entryShape.extend({
-  ...storedFields,
-  every_ms: z.number().optional(),
-  jitter_ms: z.number().default(0),
-  starting_deadline_ms: z.number().default(MINUTE_MS),
-  catch_up_window_ms: z.number().default(DAY_MS),
-});
-export type StoredEntry = z.output<typeof storedEntrySchema>;
+const storedShape = entryShape.extend(storedFields);
+export type StoredEntry = z.output<typeof storedShape>;
+/** As stored under `entry.<name>`. Fields that another version knows are kept. */
+export const storedEntrySchema: z.ZodType<StoredEntry> = storedShape.loose();
+/** The same, written before its values had bounds: it can be listed and removed, and does not run. */
+export const readableEntrySchema: z.ZodType<StoredEntry> = entryShape
+  .extend({
+    ...storedFields,
+    active_since: z.string(),
+    every_ms: z.number().optional(),
+    jitter_ms: z.number().default(0),
+    starting_deadline_ms: z.number().default(MINUTE_MS),
+    catch_up_window_ms: z.number().default(DAY_MS),
+  })
+  .loose();
+
+/** Fields that users write. */
+export const ENTRY_FIELDS: ReadonlySet<string> = new Set(Object.keys(entryShape.shape));
+/** Fields of a stored entry that this version knows. */
+export const STORED_FIELDS: ReadonlySet<string> = new Set(Object.keys(storedShape.shape));
 
 const runSchema = z.object({
   id: z.string(),
-  tick: z.string(),
+  tick: instant,
   enqueued_at: z.string(),
   /** `null` until it is known to have ended; `UNKNOWN` if its record is gone. */
   outcome: z.enum([...TASK_STATES, 'UNKNOWN']).nullable(),
@@ -89,10 +99,10 @@ export const MISS_REASONS = ['down', 'overlap'] as const;
 /** As stored under `state.<name>`, by the leading scheduler only. */
 export const entryStateSchema = z.object({
   /** The last tick that was settled: run, skipped or missed. */
-  last_tick: z.string().nullable(),
+  last_tick: instant.nullable(),
   last_run: runSchema.nullable(),
   /** Ticks that wait until an earlier run has ended. */
-  buffered: z.array(z.string()),
+  buffered: z.array(instant),
   fired: z.int(),
   missed: z.int(),
   /** Ticks that did not run, by reason, with the last one. */
@@ -123,6 +133,37 @@ export function parseEntry(options: unknown): ScheduleEntry {
   return entry;
 }
 
+/** Stands for a stored value that is no entry, so that it can be listed and removed. It does not run. */
+export function unreadableEntry(name: string, value: unknown): StoredEntry {
+  const known = z
+    .object({
+      task: z.string().catch(''),
+      queue: z.string().catch(''),
+      tenant: z.string().nullable().catch(null),
+    })
+    .catch({ task: '', queue: '', tenant: null })
+    .parse(value);
+  return {
+    ...UNREADABLE,
+    ...known,
+    name,
+    paused: { at: UNREADABLE.active_since, reason: 'it cannot be read' },
+  };
+}
+
+const UNREADABLE = {
+  payload: {},
+  time_zone: 'UTC',
+  jitter_ms: 0,
+  starting_deadline_ms: MINUTE_MS,
+  catch_up: 'skip',
+  catch_up_window_ms: 0,
+  overlap: 'skip',
+  pause_on_failure: false,
+  source: 'runtime',
+  active_since: new Date(0).toISOString(),
+} as const;
+
 /** Why a stored entry does not run; `undefined` for a valid one. */
 export function problemOf(entry: StoredEntry): string | undefined {
   const { error } = storedEntrySchema.safeParse(entry);
@@ -149,12 +190,4 @@ function nameOf(options: unknown): string {
 
 function invalid(entry: string, problem: string): JobsError {
   return new JobsError('invalid_options', `Schedule entry "${entry}": ${problem}.`, { details: { entry } });
-}
-
-/** The id of a tick's task. It depends on the tick alone, so publishing a tick twice makes one task. */
-export function beatTaskId(entry: string, tick: Date): string {
-  return `beat-${entry}-${tick
-    .toISOString()
-    .replace(/\.000Z$/, 'Z')
-    .replaceAll(/[-:.]/g, '')}`;
 }

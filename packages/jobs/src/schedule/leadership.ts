@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../telemetry/logger.js';
+import type { BrokerClock } from './broker-clock.js';
 import type { ScheduleBucket } from './bucket.js';
 import type { ScheduleClock } from './clock.js';
 import type { SchedulerLeader } from './schedulers.js';
@@ -28,6 +29,7 @@ export interface Lease {
 
 export class Leadership {
   private memberUntil = 0;
+  private clockReading: Promise<void> | undefined;
   private readonly startedAt = new Date().toISOString();
 
   constructor(
@@ -35,6 +37,7 @@ export class Leadership {
     private readonly name: string,
     private readonly logger: Logger,
     private readonly clock: ScheduleClock,
+    private readonly brokerClock: BrokerClock,
   ) {}
 
   /** Waits until this scheduler leads; `undefined` when the signal aborts first. */
@@ -42,9 +45,12 @@ export class Leadership {
     while (!signal.aborted) {
       try {
         await this.signIn();
+        // Whoever leads knows the time.
+        await this.clockReading;
         const sentAt = performance.now();
-        const sequence = await this.take();
-        if (sequence !== undefined) return this.hold(sequence, sentAt, signal);
+        const since = new Date().toISOString();
+        const sequence = await this.take(since);
+        if (sequence !== undefined) return this.hold(sequence, { since, sentAt }, signal);
       } catch (error) {
         this.logger.warn({ err: error }, 'the leader of the schedulers cannot be looked up, trying again');
       }
@@ -60,10 +66,10 @@ export class Leadership {
       .catch(() => undefined);
   }
 
-  private async take(): Promise<number | undefined> {
+  private async take(since: string): Promise<number | undefined> {
     const current = await this.bucket.get(LEADER_KEY);
     if (current?.value !== undefined) return undefined;
-    return this.write(current?.sequence ?? 0, new Date().toISOString());
+    return this.write(current?.sequence ?? 0, since);
   }
 
   private write(expected: number, since: string): Promise<number | undefined> {
@@ -74,8 +80,11 @@ export class Leadership {
     );
   }
 
-  private hold(first: number, sentAt: number, outer: AbortSignal): Lease {
-    const since = new Date().toISOString();
+  private hold(
+    first: number,
+    { since, sentAt }: { since: string; sentAt: number },
+    outer: AbortSignal,
+  ): Lease {
     const ended = new AbortController();
     let sequence = first;
     let renewedAt = sentAt;
@@ -118,11 +127,30 @@ export class Leadership {
   private async signIn(): Promise<void> {
     if (performance.now() < this.memberUntil) return;
     this.memberUntil = performance.now() + MEMBER_EVERY_MS;
-    await this.bucket.put(
-      `member.${this.name}`,
+    const key = `member.${this.name}`;
+    const sentAt = performance.now();
+    const sequence = await this.bucket.put(
+      key,
       { name: this.name, started_at: this.startedAt },
       { ttlSeconds: MEMBER_SECONDS, deadlineMs: RENEW_MS },
     );
+    // Not awaited here: a slow answer must not hold up the renewal of a lease.
+    this.clockReading = this.readClock(key, sequence, { sentAt, confirmedAt: performance.now() });
+  }
+
+  /** Never rejects. */
+  private async readClock(
+    key: string,
+    sequence: number | undefined,
+    { sentAt, confirmedAt }: { sentAt: number; confirmedAt: number },
+  ): Promise<void> {
+    try {
+      const stored = await this.bucket.get(key);
+      if (stored !== undefined && stored.sequence === sequence)
+        this.brokerClock.set(stored.storedAt, sentAt, confirmedAt);
+    } catch (error) {
+      this.logger.warn({ err: error }, "the broker's time could not be read, trying again");
+    }
   }
 }
 

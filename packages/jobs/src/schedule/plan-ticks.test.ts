@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cadenceOf } from './cadence.js';
-import { jitterOf, planTicks, type TickPolicy } from './plan-ticks.js';
+import { jitterOf, MAX_SLICE, planTicks, type TickPlan, type TickPolicy } from './plan-ticks.js';
 
 const MINUTE = 60_000;
 const START = Date.parse('2026-03-01T00:00:00Z');
@@ -14,6 +14,27 @@ const policies = fc.record({
   catch_up_window_ms: fc.integer({ min: 0, max: 600 * MINUTE }),
 }) satisfies fc.Arbitrary<TickPolicy>;
 
+/** All slices, as a scheduler plans them one after another. */
+function planAll(
+  cadence: ReturnType<typeof cadenceOf>,
+  policy: TickPolicy,
+  since: number,
+  now: number,
+): Pick<TickPlan, 'due' | 'missed' | 'last'> {
+  let plan = planTicks(cadence, policy, since, now);
+  const { missed } = plan;
+  const due = [...plan.due];
+  let { last } = plan;
+  while (plan.last !== undefined) {
+    expect(plan.due.length).toBeLessThanOrEqual(MAX_SLICE);
+    plan = planTicks(cadence, policy, plan.last, now, plan.reachedFrom);
+    expect(plan.missed).toBeUndefined();
+    due.push(...plan.due);
+    last = plan.last ?? last;
+  }
+  return { due, missed, last };
+}
+
 describe('ticks that have come', () => {
   test('follow the policy, and every tick is accounted for', () => {
     fc.assert(
@@ -25,7 +46,7 @@ describe('ticks that have come', () => {
         (policy, minutes, elapsed, offset) => {
           const since = START + offset;
           const now = since + elapsed;
-          const plan = planTicks(everyMinutes(minutes), policy, since, now);
+          const plan = planAll(everyMinutes(minutes), policy, since, now);
           const all: number[] = [];
           for (
             let tick = Math.floor(since / (minutes * MINUTE) + 1) * minutes * MINUTE;
@@ -62,6 +83,18 @@ describe('ticks that have come', () => {
     const plan = planTicks(cadence, policy, START, START + 365 * 24 * 60 * MINUTE);
     expect(plan.due).toHaveLength(61);
     expect(plan.last).toBe(START + 365 * 24 * 60 * MINUTE);
+  });
+
+  test('ticks that were in reach when a catch-up began run, however long it takes', () => {
+    const cadence = cadenceOf({ name: 'e', every_ms: 1_000, time_zone: 'UTC' });
+    const policy = { starting_deadline_ms: 1_000, catch_up: 'all', catch_up_window_ms: 10 * MINUTE } as const;
+    const first = planTicks(cadence, policy, START, START + 60 * MINUTE);
+    expect(first.due[0]).toBe(START + 50 * MINUTE);
+    const [last] = first.due.slice(-1);
+    const later = START + 75 * MINUTE;
+    const second = planTicks(cadence, policy, last ?? 0, later, first.reachedFrom);
+    expect(second.missed).toBeUndefined();
+    expect(second.due[0]).toBe((last ?? 0) + 1_000);
   });
 });
 

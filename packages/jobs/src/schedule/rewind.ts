@@ -11,5 +11,7 @@ export async function rewindEntries(book: ScheduleBook, to: number): Promise<voi
     const { state } = booked;
     if (state.last_tick === null || Date.parse(state.last_tick) <= to) return;
     await book.save(booked, { ...state, last_tick: new Date(to).toISOString(), buffered: [] });
+    // Ticks after it may have been published.
+    booked.isOwn = false;
   });
 }

@@ -12,21 +12,23 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import { setTimeout as delay } from 'node:timers/promises';
-import TinyQueue from 'tinyqueue';
+import { Lifetime } from '../broker/lifetime.js';
 import { createProducer } from '../client/client.js';
 import { Resources } from '../resources/resources.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Topology } from '../topology/define.js';
-import { LeadershipLostError, ScheduleBook, type BookedEntry } from './book.js';
+import { Beat } from './beat.js';
+import { ScheduleBook } from './book.js';
 import { ScheduleBucket } from './bucket.js';
-import { REAL_CLOCK, type ScheduleClock } from './clock.js';
+import { BrokerClock } from './broker-clock.js';
+import type { ScheduleClock } from './clock.js';
 import { declareEntries } from './declare.js';
 import type { ScheduleEntryOptions } from './entry.js';
+import { KeptPlaces } from './kept-places.js';
 import { Leadership, type Lease } from './leadership.js';
-import { QueueLanes } from './queue-lanes.js';
 import { rewindEntries } from './rewind.js';
-import { isOpen, lastDealtWith, TickRunner } from './tick-runner.js';
+import { TickRunner } from './tick-runner.js';
 
 export interface SchedulerOptions {
   connection: NatsConnection;
@@ -37,7 +39,7 @@ export interface SchedulerOptions {
   entries?: readonly ScheduleEntryOptions[];
   /** One token that identifies this scheduler. Default: derived from host name and process id. */
   name?: string;
-  /** Default: the real time. */
+  /** Default: the broker's time. */
   clock?: ScheduleClock;
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
@@ -51,38 +53,31 @@ export interface Scheduler {
   start(): void;
   /** Lets the next scheduler lead at once. Idempotent. */
   stop(): Promise<void>;
+  /** Resolves when it has stopped: by `stop`, or by itself because its connection is closed for good. */
+  readonly closed: Promise<void>;
 }
 
-/** Interval at which open runs are checked, and at which leadership is requested again after a failure. */
-const POLL_MS = 1_000;
+/** Pause in milliseconds before leadership is requested again after a failure. */
+const AGAIN_MS = 1_000;
 /** Timeout in milliseconds for storing a tick. It is retried later under the same id. */
 const PUBLISH_WITHIN_MS = 10_000;
-/** Pause in milliseconds before an entry whose tick could not be enqueued is retried. */
-const RETRY_MS = 5_000;
-/** Grace time in milliseconds for work in progress when leadership ends. */
-const STOP_WITHIN_MS = 2_000;
-/** Runs checked in one round. */
-const MAX_FOLLOWED = 2_000;
 
 /** @throws JobsError `invalid_options` for an entry that is not valid, `unknown_task` for one whose task has no contract */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   return new BeatScheduler(options);
 }
 
-interface DueAt {
-  at: number;
-  name: string;
-}
-
 class BeatScheduler implements Scheduler {
   readonly name: string;
   private readonly logger: Logger;
   private readonly clock: ScheduleClock;
+  private readonly brokerClock: BrokerClock;
   private readonly resources: Resources;
   private readonly bucket: ScheduleBucket;
   private readonly leadership: Leadership;
   private readonly stopped = new AbortController();
   private running: Promise<void> | undefined;
+  private readonly life: Lifetime;
   private lease: Lease | undefined;
   private rewound = false;
 
@@ -94,7 +89,9 @@ class BeatScheduler implements Scheduler {
         .replaceAll(/[^A-Za-z0-9_-]/g, '-')
         .slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`;
     this.logger = guardedLogger(options.logger).child({ part: 'scheduler' });
-    this.clock = options.clock ?? REAL_CLOCK;
+    this.life = new Lifetime(connection, this.logger);
+    this.brokerClock = new BrokerClock(this.logger);
+    this.clock = options.clock ?? this.brokerClock;
     this.resources = new Resources({
       connection,
       topology,
@@ -104,18 +101,27 @@ class BeatScheduler implements Scheduler {
       logger: this.logger,
     });
     this.bucket = new ScheduleBucket(this.resources);
-    this.leadership = new Leadership(this.bucket, this.name, this.logger, this.clock);
+    this.leadership = new Leadership(this.bucket, this.name, this.logger, this.clock, this.brokerClock);
   }
 
   get leading(): boolean {
     return this.lease?.isHeld() ?? false;
   }
 
-  start(): void {
-    this.running ??= this.run();
+  get closed(): Promise<void> {
+    return this.life.ended;
   }
 
-  async stop(): Promise<void> {
+  start(): void {
+    this.running ??= this.run();
+    this.life.begin(() => this.stop());
+  }
+
+  stop(): Promise<void> {
+    return this.life.end(() => this.shutDown());
+  }
+
+  private async shutDown(): Promise<void> {
     this.stopped.abort();
     await this.running;
     await this.resources.close();
@@ -131,7 +137,7 @@ class BeatScheduler implements Scheduler {
         await this.lead(this.lease);
       } catch (error) {
         this.logger.error({ err: error }, 'leading has failed, trying again');
-        await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+        await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
       } finally {
         await this.lease.release();
       }
@@ -142,12 +148,16 @@ class BeatScheduler implements Scheduler {
   private async lead(lease: Lease): Promise<void> {
     const { topology, contracts, entries } = this.options;
     const book = new ScheduleBook(this.bucket, this.logger);
+    const places = new KeptPlaces(this.bucket, this.logger);
     const client = createProducer({ resources: this.resources });
+    const unrecorded = new Set(contracts.filter(({ ignoreResult }) => ignoreResult).map(({ name }) => name));
     const runner = new TickRunner({
       client,
       bucket: this.bucket,
       book,
       logger: this.logger,
+      brokerNow: () => this.brokerClock.now(),
+      ignoresResult: (task) => unrecorded.has(task),
       isLeading: () => lease.isHeld(),
       onTicks: (outcome, count) => this.resources.metrics?.ticks(outcome, count),
     });
@@ -159,106 +169,18 @@ class BeatScheduler implements Scheduler {
       if (entries !== undefined) {
         // A fast clock may be hours past its start by now.
         const now = this.clock.beginsAt ?? this.clock.now();
-        await declareEntries(this.bucket, book, { topology, contracts, entries, now });
+        const parts = { bucket: this.bucket, book, places, logger: this.logger };
+        await declareEntries(parts, { topology, contracts, entries, now });
       }
       if (this.clock.beginsAt !== undefined && !this.rewound) {
         await rewindEntries(book, this.clock.beginsAt);
         this.rewound = true;
       }
-      await this.beat(lease, book, runner);
+      const { clock, logger } = this;
+      await new Beat({ lease, book, runner, places, clock, logger }).run();
     } finally {
       lease.signal.removeEventListener('abort', close);
       await book.close();
     }
   }
-
-  private async beat(lease: Lease, book: ScheduleBook, runner: TickRunner): Promise<void> {
-    const queue = new TinyQueue<DueAt>([], (a, b) => a.at - b.at);
-    const dueAt = new Map<string, number>();
-    const open = new Set<string>([...book.entries.values()].filter(isOpen).map(({ name }) => name));
-    const lanes = new QueueLanes();
-    /** Entries in progress. Ticks and changes that arrive meanwhile are handled afterwards. */
-    const busy = new Set<string>();
-    const lost = new AbortController();
-    const plan = (name: string, at: number): void => {
-      if (dueAt.get(name) === at) return;
-      dueAt.set(name, at);
-      queue.push({ at, name });
-    };
-    const enter = (booked: BookedEntry): void => {
-      if (isOpen(booked)) open.add(booked.name);
-      if (booked.entry.paused !== null) dueAt.delete(booked.name);
-      else plan(booked.name, booked.cadence.next(Math.min(lastDealtWith(booked), this.clock.now())));
-    };
-    const work = (name: string, task: (booked: BookedEntry) => Promise<void>): void => {
-      const { queue: lane } = book.entries.get(name)?.entry ?? {};
-      if (lane === undefined) return;
-      busy.add(name);
-      lanes.add(lane, async () => {
-        const booked = book.entries.get(name);
-        try {
-          if (booked !== undefined) await task(booked);
-          busy.delete(name);
-          if (booked !== undefined) enter(booked);
-        } catch (error) {
-          busy.delete(name);
-          if (error instanceof LeadershipLostError) lost.abort(error);
-          this.logger.error({ err: error, entry: name }, 'an entry could not be seen to, trying again');
-          if (booked !== undefined && isOpen(booked)) open.add(name);
-          plan(name, this.clock.now() + RETRY_MS);
-        }
-      });
-    };
-    try {
-      for (let followedAt = -Infinity; lease.isHeld() && !lost.signal.aborted;) {
-        for (const name of book.changed) {
-          const booked = book.entries.get(name);
-          if (booked === undefined) dueAt.delete(name);
-          else if (!busy.has(name)) enter(booked);
-        }
-        book.changed.clear();
-        for (const name of takeDue(queue, dueAt, this.clock.now())) {
-          if (!busy.has(name)) work(name, (booked) => runner.runDue(booked, this.clock.now()));
-        }
-        if (performance.now() - followedAt >= POLL_MS) {
-          followedAt = performance.now();
-          for (const { name, backfill } of book.entries.values()) if (backfill !== undefined) open.add(name);
-          for (const name of takeOpen(open, busy)) work(name, (booked) => runner.followUp(booked));
-        }
-        await this.pause(lease, book, queue.peek()?.at);
-      }
-    } finally {
-      await lanes.stop(STOP_WITHIN_MS);
-    }
-    lost.signal.throwIfAborted();
-  }
-
-  /** Waits until the next tick, the next round, or a change. */
-  private async pause(lease: Lease, book: ScheduleBook, nextAt: number | undefined): Promise<void> {
-    const round = new AbortController();
-    const signal = AbortSignal.any([lease.signal, round.signal]);
-    const waits = [delay(POLL_MS, undefined, { signal }).catch(() => undefined), book.nextChange()];
-    if (nextAt !== undefined) waits.push(this.clock.wait(Math.max(0, nextAt - this.clock.now()), signal));
-    await Promise.race(waits);
-    round.abort();
-  }
-}
-
-/** Runs that did not fit into the last round come first. */
-function takeOpen(open: Set<string>, busy: ReadonlySet<string>): string[] {
-  const names = [...open].filter((name) => !busy.has(name)).slice(0, MAX_FOLLOWED);
-  for (const name of names) open.delete(name);
-  return names;
-}
-
-/** Names that are due. Skips entries that were postponed or removed after they were queued. */
-function takeDue(queue: TinyQueue<DueAt>, dueAt: Map<string, number>, now: number): string[] {
-  const names: string[] = [];
-  for (let head = queue.peek(); head !== undefined && head.at <= now; head = queue.peek()) {
-    queue.pop();
-    if (dueAt.get(head.name) !== head.at) continue;
-    dueAt.delete(head.name);
-    names.push(head.name);
-  }
-  return names;
 }

@@ -11,15 +11,19 @@ import { ScheduleBucket } from './bucket.js';
 import { cadenceOf } from './cadence.js';
 import { keepPlace, resolveEntry } from './declare.js';
 import {
+  ENTRY_FIELDS,
   entryStateSchema,
   NEW_STATE,
   problemOf,
   readableEntrySchema,
+  STORED_FIELDS,
+  unreadableEntry,
   type EntryState,
   type ScheduleEntryOptions,
   type StoredEntry,
 } from './entry.js';
 import { pageSize, requireInstant } from '../values/bounds.js';
+import { liesAhead } from './tick-runner.js';
 import { scheduleNow, readSchedulers, type SchedulersView } from './schedulers.js';
 import type { Backfill } from './book.js';
 
@@ -57,7 +61,7 @@ export interface Schedules {
   run(name: string): Promise<Enqueued>;
   /** Runs the ticks in (from, to] and returns them. A tick whose success is still on record is not repeated. */
   backfill(name: string, range: { from: Date; to: Date; oneByOne?: boolean }): Promise<Date[]>;
-  /** Its next ticks. */
+  /** Its next ticks; none for an entry that cannot run. */
   upcoming(name: string, count: number): Promise<Date[]>;
   /** The time by the leading scheduler's clock, which may be behind the real one: `next` and `upcoming` follow it. */
   now(): Promise<Date>;
@@ -69,6 +73,8 @@ export interface Schedules {
 
 const MAX_BACKFILL = 5_000;
 const MAX_UPCOMING = 1_000;
+/** How far this process's clock may be behind before it takes other clocks for wrong, in milliseconds. */
+const OWN_SKEW_MS = 60_000;
 
 /** Opens the schedule of a topology, to list and change its entries. */
 export function openSchedules(options: SchedulesOptions): Schedules {
@@ -91,22 +97,22 @@ class StoredSchedules implements Schedules {
       scheduleNow(this.bucket),
     ]);
     const views: ScheduleView[] = [];
-    for await (const { value } of this.bucket.list('entry.*')) {
-      const entry = readableEntrySchema.safeParse(value).data;
-      if (entry !== undefined)
-        views.push(this.view(entry, states.get(entry.name) ?? NEW_STATE, { served, now }));
+    for await (const { key, value } of this.bucket.list('entry.*')) {
+      const name = key.slice('entry.'.length);
+      views.push(this.view(shownEntry(name, value), states.get(name) ?? NEW_STATE, { served, now }));
     }
     return views.toSorted((a, b) => a.name.localeCompare(b.name));
   }
 
   async get(name: string): Promise<ScheduleView> {
-    const [{ entry }, state, served, now] = await Promise.all([
-      this.read(name),
+    const [value, state, served, now] = await Promise.all([
+      this.stored(name),
       this.bucket.get(`state.${name}`),
       this.servedQueues(),
       scheduleNow(this.bucket),
     ]);
-    return this.view(entry, entryStateSchema.safeParse(state?.value).data ?? NEW_STATE, { served, now });
+    const { data: known = NEW_STATE } = entryStateSchema.safeParse(state?.value);
+    return this.view(shownEntry(name, value), known, { served, now });
   }
 
   async add(options: ScheduleEntryOptions): Promise<ScheduleView> {
@@ -128,17 +134,13 @@ class StoredSchedules implements Schedules {
   async edit(name: string, changes: Record<string, unknown>): Promise<ScheduleView> {
     await this.update(name, (before) => {
       requireRuntime(before, 'edited');
-      const {
-        queue: _queue,
-        tenant: _tenant,
-        source: _source,
-        active_since: _since,
-        paused: _paused,
-        ...fields
-      } = before;
-      const merged = { ...fields, ...changes, name };
+      const fields = Object.entries(before).filter(([field]) => ENTRY_FIELDS.has(field));
+      // Fields of another version stay as they are.
+      const others = Object.entries(before).filter(([field]) => !STORED_FIELDS.has(field));
+      const merged = { ...Object.fromEntries(fields), ...changes, name };
       const wanted = Object.entries(merged).filter(([, value]) => value !== null && value !== undefined);
-      return keepPlace(this.resolve(Object.fromEntries(wanted)), before);
+      const entry = this.resolve(Object.fromEntries(wanted));
+      return { ...Object.fromEntries(others), ...keepPlace(entry, before) };
     });
     return this.get(name);
   }
@@ -169,7 +171,7 @@ class StoredSchedules implements Schedules {
   }
 
   async run(name: string): Promise<Enqueued> {
-    const { entry } = await this.read(name);
+    const entry = await this.read(name);
     return createProducer({ resources: this.resources }).publish(entry.queue, entry.task, entry.payload, {
       id: `run-${entry.name.slice(0, 23)}-${randomUUID()}`,
       scheduledBy: { entry: entry.name, tick: new Date() },
@@ -184,7 +186,7 @@ class StoredSchedules implements Schedules {
   ): Promise<Date[]> {
     requireInstant('from', from);
     requireInstant('to', to);
-    const { entry } = await this.read(name);
+    const entry = await this.read(name);
     const cadence = cadenceOf(entry);
     const end = Math.min(to.getTime(), Date.now());
     const ticks: Date[] = [];
@@ -213,7 +215,9 @@ class StoredSchedules implements Schedules {
 
   async upcoming(name: string, count: number): Promise<Date[]> {
     pageSize.within({ max: MAX_UPCOMING }).require('count', count);
-    const cadence = cadenceOf((await this.read(name)).entry);
+    const entry = shownEntry(name, await this.stored(name));
+    if (problemOf(entry) !== undefined) return [];
+    const cadence = cadenceOf(entry);
     const times: Date[] = [];
     const now = await scheduleNow(this.bucket);
     for (let tick = cadence.next(now); times.length < count; tick = cadence.next(tick))
@@ -238,10 +242,14 @@ class StoredSchedules implements Schedules {
     return resolveEntry(options, { topology, contracts, source: 'runtime', now: Date.now() });
   }
 
-  private async read(name: string): Promise<{ entry: StoredEntry; sequence: number }> {
+  private async read(name: string): Promise<StoredEntry> {
+    return entryOf(name, await this.stored(name));
+  }
+
+  private async stored(name: string): Promise<unknown> {
     const stored = isToken(name) ? await this.bucket.get(`entry.${name}`) : undefined;
-    if (stored === undefined) throw unknownEntry(name);
-    return { entry: entryOf(name, stored.value), sequence: stored.sequence };
+    if (stored?.value === undefined) throw unknownEntry(name);
+    return stored.value;
   }
 
   private async update(name: string, change: (entry: StoredEntry) => StoredEntry): Promise<void> {
@@ -261,6 +269,10 @@ class StoredSchedules implements Schedules {
     if (!served.has(entry.queue)) warnings.push(`no worker serves the queue "${entry.queue}"`);
     const problem = problemOf(entry);
     if (problem !== undefined) warnings.push(problem);
+    if (liesAhead({ entry, state }, Date.now() + OWN_SKEW_MS))
+      warnings.push(
+        'its last tick or its start lies in the future: a clock was ahead; the leading scheduler corrects it',
+      );
     const next = entry.paused === null && problem === undefined ? nextTick(entry, now) : null;
     return { ...entry, state, next, warnings };
   }
@@ -286,10 +298,16 @@ function isToken(name: string): boolean {
   return /^[A-Za-z0-9_-]+$/.test(name);
 }
 
+/** The name is the key's, whatever the value says. */
+function shownEntry(name: string, value: unknown): StoredEntry {
+  const entry = readableEntrySchema.safeParse(value).data;
+  return entry === undefined ? unreadableEntry(name, value) : { ...entry, name };
+}
+
 function entryOf(name: string, value: unknown): StoredEntry {
   if (value === undefined) throw unknownEntry(name);
   const entry = readableEntrySchema.safeParse(value).data;
-  if (entry !== undefined) return entry;
+  if (entry !== undefined) return { ...entry, name };
   throw new JobsError('invalid_options', `Schedule entry "${name}" cannot be read; remove it.`, {
     details: { entry: name },
   });

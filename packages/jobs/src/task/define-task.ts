@@ -35,7 +35,7 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   limits?: TaskLimits;
   /** Retention of its final record, in milliseconds, at most the topology's. Default: the topology's, 24 hours. */
   resultExpiresMs?: number;
-  /** Keeps no record of a success, which is faster. Failures are kept. Default false. */
+  /** Keeps no record of a success, which is faster; a tick of the schedule keeps one without its result. Failures are kept. Default false. */
   ignoreResult?: boolean;
   /**
    * Up to eight labels that the task's events carry: constants, or fields of the payload: `{ team: 'growth', platform: { field: 'platform' } }`.

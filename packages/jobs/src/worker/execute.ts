@@ -14,6 +14,7 @@ import type { TaskDefaults } from '../task/task-defaults.js';
 import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.js';
 import { ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
+import { isTickTask } from '../wire/tick-id.js';
 import type { TaskProgress } from '../wire/record.js';
 import { errorRecord } from '../record/error-record.js';
 import type { AttemptSpan } from '../telemetry/tracing.js';
@@ -102,8 +103,10 @@ export class Execution {
     const { ignoreResult, resultExpiresMs } = handler.contract;
     // In a workflow the next step, or a client that waits for the whole, needs the result.
     const isUnasked = ignoreResult && headers.workflow === undefined;
-    if (isUnasked || resultExpiresMs !== undefined)
-      this.attempt.retain({ ignoreResult: isUnasked, expiresMs: resultExpiresMs });
+    if (isUnasked || resultExpiresMs !== undefined) {
+      const isTick = isTickTask(subject.id, headers.scheduledBy);
+      this.attempt.retain({ ignoreResult: isUnasked, isTick, expiresMs: resultExpiresMs });
+    }
     if (headers.expires !== undefined && headers.expires.getTime() <= Date.now()) return { kind: 'expired' };
     // On the hot path an await costs more than the question whether it is needed.
     const { recovery } = this.parts;

@@ -12,6 +12,7 @@ import { DeadHeader } from '../wire/headers.js';
 import type { Topology } from '../topology/define.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
+import { isTickTask } from '../wire/tick-id.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
 import type { Attempt } from './attempt.js';
 import type { Delivery } from './delivery.js';
@@ -23,7 +24,7 @@ export interface RecoveryOptions {
   streams: StreamAccess;
   records: Pick<RecordStore, 'read'>;
   letters: Pick<DeadLettering, 'find'>;
-  messages: Pick<OtherMessages, 'furthest'>;
+  messages: Pick<OtherMessages, 'furthest' | 'hasEarlier'>;
   workflows: Pick<WorkflowEngine, 'endOf'>;
 }
 
@@ -52,7 +53,9 @@ export class Recovery {
       }
       const stored = await records.read(id, slot);
       if (!redelivered)
-        return hasSucceeded(stored?.record) ? { kind: 'already_settled', duplicate: true } : undefined;
+        return hasSucceeded(stored?.record)
+          ? { kind: 'already_settled', duplicate: true }
+          : await this.earlierCopy(delivery);
       if (stored !== undefined && hasEnded(stored.record, attempt.record)) {
         // The worker that stored it may have died before it reported it.
         const isOwn = compareAttempts(stored.record, attempt.record) === 0;
@@ -80,6 +83,15 @@ export class Recovery {
     const letter = await streams.get(names.deadStream, { seq: headers.replayOf });
     const isOurs = letter !== undefined && storedSubject(letter).endsWith(`.${subject.id}`);
     if (isOurs) await streams.delete(names.deadStream, headers.replayOf);
+  }
+
+  /** A tick is one task, also when it is published again after the server has forgotten its id: the copy that was stored first counts. */
+  private async earlierCopy({ subject, headers, message }: Delivery): Promise<Outcome | undefined> {
+    // The message of an attempt is still there for a moment when the next attempt begins.
+    const isFirst = headers.retries === 0 && headers.snoozes === 0 && headers.replayOf === undefined;
+    if (!isFirst || !isTickTask(subject.id, headers.scheduledBy)) return undefined;
+    const hasEarlier = await this.options.messages.hasEarlier(subject, message.streamSequence);
+    return hasEarlier ? { kind: 'already_settled', duplicate: true } : undefined;
   }
 
   private async deadLettered({ subject, headers, enqueuedAt }: Delivery): Promise<Outcome | undefined> {

@@ -61,9 +61,22 @@ const changesSchema = z
   })
   .describe('Only the fields to change. `null` resets a field to its default.');
 
+/** What was stored by an earlier version, or by another program, is shown as it is: one entry must not hide the others. */
+const shownFields = z
+  .object({
+    ...fields,
+    cron: z.string(),
+    every_ms: z.number(),
+    time_zone: z.string(),
+    jitter_ms: z.number(),
+    starting_deadline_ms: z.number(),
+    catch_up_window_ms: z.number(),
+  })
+  .partial();
+
 const entrySchema = z
   .object({
-    ...z.object(fields).partial().shape,
+    ...shownFields.shape,
     name: z.string(),
     task: z.string(),
     payload: z.record(z.string(), z.unknown()),
@@ -257,7 +270,9 @@ function scopeOf({ application }: ApiResources, request: FastifyRequest): EntryS
   }
   const prefix = `t${tenantId}-`;
   return {
-    owns: (entry) => entry.tenant === String(tenantId) && entry.name.startsWith(prefix),
+    // Of an entry that cannot be read only the name says whose it is.
+    owns: (entry) =>
+      entry.name.startsWith(prefix) && (entry.tenant === String(tenantId) || entry.queue === ''),
     stored: (shown) => {
       const stored = `${prefix}${shown}`;
       if (name.safeParse(stored).success) return stored;
