@@ -50,7 +50,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   await reconcileTopology(connection, topology);
   await ensureAuditStream(connection, configuration);
   await ensureEventStream(connection, configuration);
-  const client = createClient({ connection, topology, metrics, contracts: application.tasks });
+  const tracing = context.tracer === undefined ? {} : { tracer: context.tracer };
+  const client = createClient({ connection, topology, metrics, contracts: application.tasks, ...tracing });
   const schedules = openSchedules({ connection, topology, contracts: application.tasks });
   const pool = openDatabase({
     url: configuration.DATABASE_URL,
@@ -68,6 +69,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     schedules,
     configuration,
     registry,
+    ...tracing,
   };
   const rates = new QueueRates(client, (error) =>
     logger.warn({ err: error }, 'reading the queue depths failed'),

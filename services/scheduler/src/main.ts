@@ -34,11 +34,16 @@ await runService({
     'SUBSCRIPTION_CONCURRENCY',
     ...RETENTION_SETTINGS,
   ],
-  start: async ({ configuration, connection, logger, metrics, registry }) => {
+  start: async ({ configuration, connection, logger, metrics, registry, tracer }) => {
     const topology = platformTopology(configuration);
     await reconcileTopology(connection, topology);
     await ensureDomainEventStream(connection, configuration);
-    const client = createClient({ connection, topology, metrics });
+    const client = createClient({
+      connection,
+      topology,
+      metrics,
+      ...(tracer === undefined ? {} : { tracer }),
+    });
     // One process shows the figures of the whole system.
     collectQueueMetrics(client, registry);
     const reaper = createReaper({ connection, topology, contracts: TASKS, logger, metrics });

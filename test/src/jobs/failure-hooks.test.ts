@@ -97,6 +97,18 @@ test('resultOrThrow returns the result, and throws the task’s error', async ()
   expect(await client.ready('nobody-knows-it')).toBeUndefined();
 });
 
+test('a contract may keep its payload in the record, masked; without keepPayload it is gone with the message', async () => {
+  const { client, worker } = await openJobs();
+  const input = z.object({ to: z.string(), password: z.string() });
+  const kept = defineTask({ name: 'kept', queue: 'work', input, output: z.null(), keepPayload: true });
+  worker([addHandler, handleTask(kept, () => null)]);
+  const { id } = await client.enqueue(kept, { to: 'Ada', password: 'x' });
+  expect(await client.result(id)).toMatchObject({ payload: { to: 'Ada', password: '***' } });
+  const { id: other } = await client.enqueue(add, { a: 1, b: 2 });
+  expect(await client.result(other)).not.toHaveProperty('payload');
+  await waitFor('its message to be gone', async () => (await client.maskedPayload(other)) === undefined);
+});
+
 test('payloads are shown with sensitive fields masked: held, running and dead ones', async () => {
   const secret = defineTask({
     name: 'secret',

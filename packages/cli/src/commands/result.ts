@@ -21,7 +21,7 @@ export async function result(id: string, options: ResultOptions): Promise<void> 
     }
     if (record === undefined)
       throw new Error(`Unknown task or workflow "${id}": it was never enqueued, or its result has expired.`);
-    printFinal(record, json, await client.maskedPayload(id));
+    printFinal(record, json, record.payload ?? (await client.maskedPayload(id)));
   });
 }
 

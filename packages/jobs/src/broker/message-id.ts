@@ -1,5 +1,5 @@
 /** A message's id as its only header. */
-import { MsgHdrsImpl } from '@nats-io/nats-core/internal';
+import { MsgHdrsImpl } from '@nats-io/nats-core';
 import { ServerHeader } from '../wire/headers.js';
 
 /** For sending, on the hot path: six times as fast as setting the header, because a token needs no check. */

@@ -25,6 +25,7 @@ export const ServerStatus = {
 
 const FIRST_API_CODE = 10_000;
 const NO_RESPONDERS: ReadonlySet<unknown> = new Set(['NoResponders', 'NoRespondersError']);
+const TIMEOUT: ReadonlySet<unknown> = new Set(['TimeoutError']);
 const DEEPEST_CAUSE = 4;
 
 /** A response of JetStream's API that refuses the request; with `code`, for that reason. */
@@ -41,9 +42,19 @@ export function isMessageNotFound(error: unknown): boolean {
 
 /** No subscription exists on the subject of a request. The client reports it directly, or as the cause of another error. */
 export function isNoResponders(error: unknown): boolean {
+  return isNamed(error, NO_RESPONDERS);
+}
+
+/** A request was not answered in time. */
+export function isTimeout(error: unknown): boolean {
+  return isNamed(error, TIMEOUT);
+}
+
+/** The error itself, or one of its causes. */
+function isNamed(error: unknown, names: ReadonlySet<unknown>): boolean {
   let inner = error;
   for (let depth = 0; depth < DEEPEST_CAUSE; depth++) {
-    if (NO_RESPONDERS.has(fieldOf(inner, 'name'))) return true;
+    if (names.has(fieldOf(inner, 'name'))) return true;
     inner = fieldOf(inner, 'cause');
   }
   return false;

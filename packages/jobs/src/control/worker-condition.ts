@@ -1,6 +1,6 @@
 /** What state a worker is in, as its heartbeats and the broker tell it apart. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isNoResponders } from '../broker/server-errors.js';
+import { isTimeout } from '../broker/server-errors.js';
 import type { Names } from '../wire/names.js';
 import { HEART_BEAT_MS, type HeartBeat } from './entries.js';
 
@@ -45,6 +45,6 @@ async function silenceOf(
     await connection.request(subject, '{}', { timeout: ANSWER_WITHIN_MS });
     return undefined;
   } catch (error) {
-    return isNoResponders(error) || connection.isClosed() ? 'unreachable' : 'blocked';
+    return isTimeout(error) ? 'blocked' : 'unreachable';
   }
 }

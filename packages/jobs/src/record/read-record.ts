@@ -19,6 +19,7 @@ const salvagedSchema = z.object({
   hand_backs: z.number().optional().catch(undefined),
   worker: text,
   result: z.unknown().optional(),
+  payload: z.unknown().optional(),
   error: z
     .object({
       type: z.string().catch('Error'),

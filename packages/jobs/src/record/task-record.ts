@@ -191,6 +191,7 @@ export function replayedRecord(record: TaskRecord, enqueuedAt: string): TaskReco
     hand_backs: undefined,
     worker: null,
     result: null,
+    payload: undefined,
     error: null,
     progress: null,
     enqueued_at: enqueuedAt,
@@ -216,6 +217,7 @@ export function shortenedRecord(record: TaskRecord): TaskRecord {
     ...record,
     error: error && { ...error, type: cut(error.type, 60), message: cut(error.message, 200), stack: null },
     progress: progress && { ...progress, note: null },
+    payload: undefined,
   };
 }
 
@@ -239,6 +241,7 @@ function recordOf({ subject, headers, enqueuedAt }: TaskMessage, state: TaskStat
     hand_backs: headers.handBacks === 0 ? undefined : headers.handBacks,
     worker: null,
     result: null,
+    payload: undefined,
     error: null,
     progress: null,
     enqueued_at: enqueuedAt,

@@ -38,6 +38,11 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   /** Keeps no record of a success, which is faster; a tick of the schedule keeps one without its result. Failures are kept. Default false. */
   ignoreResult?: boolean;
   /**
+   * Keeps the payload in the task's record, cut and with sensitive fields masked, so that it can be seen after the task has ended. Costs a
+   * little time for each task. Default false.
+   */
+  keepPayload?: boolean;
+  /**
    * Up to eight labels that the task's events carry: constants, or fields of the payload: `{ team: 'growth', platform: { field: 'platform' } }`.
    * Values are cut to 64 characters; a sensitive field is refused. Default: none.
    */
@@ -63,6 +68,7 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   /** Absent: none; the contract may come from an older copy of this package. */
   readonly labels?: Labels;
   readonly sensitive?: readonly string[];
+  readonly keepPayload?: boolean;
   /** The tenant that the payload belongs to; `undefined` for none. */
   tenantOf(payload: z.output<Input>): string | undefined;
 }
@@ -93,6 +99,7 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
     ignoreResult: options.ignoreResult ?? false,
     labels: resolveLabels(name, options.labels, sensitive),
     sensitive,
+    keepPayload: options.keepPayload ?? false,
     tenantOf: (payload: z.output<Input>) => {
       const value = tenant(payload);
       return value === undefined ? undefined : requireTenant(value, `The tenant of task "${name}"`);

@@ -23,6 +23,7 @@ const SENSITIVE_NAMES = [
 const MASK = '***';
 const MAX_TEXT = 200;
 const MAX_ITEMS = 20;
+const MAX_FIELDS = 50;
 const MAX_DEPTH = 6;
 
 /** Names of fields that a schema calls sensitive: `z.string().meta({ sensitive: true })`. */
@@ -59,11 +60,15 @@ export function maskPayload(value: unknown, own: readonly string[] = [], depth =
     const items = value.slice(0, MAX_ITEMS).map((item: unknown) => maskPayload(item, own, depth + 1));
     return value.length > MAX_ITEMS ? [...items, '…'] : items;
   }
-  const fields: [string, unknown][] = Object.entries(value).map(([name, field]) => [
-    name,
-    isSensitive(name, own) ? MASK : maskPayload(field, own, depth + 1),
-  ]);
-  return Object.fromEntries(fields);
+  const fields: [string, unknown][] = Object.entries(value);
+  const shown = fields
+    .slice(0, MAX_FIELDS)
+    .map(([name, field]): [string, unknown] => [
+      name,
+      isSensitive(name, own) ? MASK : maskPayload(field, own, depth + 1),
+    ]);
+  if (fields.length > MAX_FIELDS) shown.push(['…', `${fields.length - MAX_FIELDS} more fields`]);
+  return Object.fromEntries(shown);
 }
 
 function plainName(name: string): string {

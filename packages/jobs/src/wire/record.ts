@@ -53,6 +53,8 @@ export const taskRecordSchema = z.object({
   hand_backs: z.number().optional(),
   worker: z.string().nullable(),
   result: z.unknown(),
+  /** Cut, with sensitive fields masked; absent unless the contract keeps it. */
+  payload: z.unknown().optional(),
   error: taskErrorRecordSchema.nullable(),
   progress: taskProgressSchema.nullable(),
   enqueued_at: z.string().nullable(),

@@ -11,6 +11,7 @@ import {
 } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { TaskDefaults } from '../task/task-defaults.js';
+import { maskPayload } from '../task/sensitive.js';
 import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.js';
 import { ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
@@ -117,7 +118,9 @@ export class Execution {
     let prepared: PreparedRun;
     try {
       requireOwnSchedule(this.parts.names, delivery);
-      prepared = handler.prepare(parseJson(delivery), subject.tenant);
+      const payload = parseJson(delivery);
+      this.keepPayload(handler.contract, payload);
+      prepared = handler.prepare(payload, subject.tenant);
     } catch (error) {
       return this.parts.hasOtherVersion?.(handler.contract) === true
         ? this.unknown('invalid_payload', error)
@@ -134,6 +137,11 @@ export class Execution {
     if (left <= 0) return { kind: 'dead', reason, error };
     const delayMs = Math.min(left, LONGEST_UNKNOWN_WAIT_MS, Math.max(waited, FIRST_UNKNOWN_WAIT_MS));
     return { kind: 'unknown', error, delayMs, waitedMs: waited + delayMs };
+  }
+
+  private keepPayload({ keepPayload, sensitive }: TaskContract, payload: unknown): void {
+    if (keepPayload !== true) return;
+    this.attempt.become({ ...this.attempt.record, payload: maskPayload(payload, sensitive) });
   }
 
   /** The task was revoked: its signal aborts, and with `terminate` the attempt ends at once. */

@@ -1,5 +1,5 @@
 /** Workers of queues as services: what differs between them is the handlers and what those need. */
-import type { JobsClient, TaskHandler, Topology } from '@stratum/jobs';
+import type { JobsClient, TaskHandler, Topology, Tracer } from '@stratum/jobs';
 import { createClient } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -53,6 +53,7 @@ export interface QueueServiceContext {
   logger: Logger;
   metrics?: JobsMetrics;
   registry?: Registry;
+  tracer?: Tracer;
   /** Default: as configured. */
   concurrency?: number;
   /** The worker was asked, over NATS, to shut down, and has stopped. */
@@ -74,7 +75,7 @@ interface ServicePart {
 
 async function openPart<Key extends ConfigurationKey>(
   service: QueueService<Key>,
-  { configuration, connection, logger, registry }: StartedContext<Key>,
+  { configuration, connection, logger, registry, tracer }: StartedContext<Key>,
   concurrency: number,
 ): Promise<ServicePart> {
   const name = workerOf(service.queue);
@@ -86,7 +87,7 @@ async function openPart<Key extends ConfigurationKey>(
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
   });
   const topology = platformTopology(configuration);
-  const client = createClient({ connection, topology });
+  const client = createClient({ connection, topology, ...(tracer === undefined ? {} : { tracer }) });
   let beside: Running | undefined;
   const stop = async (): Promise<void> => {
     await beside?.stop();
@@ -120,7 +121,7 @@ export async function startQueueServices<Key extends ConfigurationKey>(
   services: readonly QueueService<Key>[],
   context: StartedContext<Key>,
 ): Promise<Running> {
-  const { configuration, connection, logger, metrics, onShutdownRequest } = context;
+  const { configuration, connection, logger, metrics, tracer, onShutdownRequest } = context;
   const concurrency = context.concurrency ?? configuration.WORKER_CONCURRENCY;
   const parts: ServicePart[] = [];
   const closeParts = async (): Promise<void> => {
@@ -133,6 +134,7 @@ export async function startQueueServices<Key extends ConfigurationKey>(
       connection,
       logger,
       ...(metrics === undefined ? {} : { metrics }),
+      ...(tracer === undefined ? {} : { tracer }),
       ...(onShutdownRequest === undefined ? {} : { onShutdownRequest }),
       queues: services.map(({ queue }) => queue),
       handlers: parts.flatMap(({ handlers }) => handlers),

@@ -1,11 +1,12 @@
 /** The frame of every service: settings, logger, connections, a clean end. */
 import { EventEmitter } from 'node:events';
-import { connectToNats } from '@stratum/jobs';
+import { connectToNats, type Tracer } from '@stratum/jobs';
 import { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { startMonitoring } from './monitoring-server.js';
+import { startTelemetry } from './telemetry.js';
 import {
   loadConfiguration,
   type Configuration,
@@ -30,6 +31,8 @@ export interface ServiceContext<Key extends ConfigurationKey> {
   metrics: JobsMetrics;
   /** Ends the process, as SIGTERM does. */
   onShutdownRequest?: () => void;
+  /** Where OpenTelemetry is switched on. */
+  tracer?: Tracer;
 }
 
 export interface ServiceOptions<Key extends ConfigurationKey> {
@@ -72,6 +75,7 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       name: options.name,
       ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
     });
+    const telemetry = await startTelemetry(options.name, logger);
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
     const metrics = new JobsMetrics(registry);
@@ -83,6 +87,7 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       registry,
       metrics,
       onShutdownRequest: () => shutdown.emit('request'),
+      ...(telemetry === undefined ? {} : { tracer: telemetry.tracer }),
     });
     const port = configuration.METRICS_PORT;
     const monitoring =
@@ -92,15 +97,20 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
     stopOnSignal(logger, shutdown, isChild, async () => {
       await running.stop();
       await monitoring?.stop();
+      await telemetry?.stop();
       await connection.drain();
     });
-    if (process.connected)
-      process.send?.({ type: 'ready', ...(running.url === undefined ? {} : { url: running.url }) });
+    tellParent({ type: 'ready', ...(running.url === undefined ? {} : { url: running.url }) });
     logger.info('ready');
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : 'the service could not start');
     process.exit(1);
   }
+}
+
+/** A parent that has just ended hears nothing, which is no failure of this process. */
+function tellParent(message: { type: string; url?: string }): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 /** @param isChild whether there was a parent process when this one began; it may have ended during the start */

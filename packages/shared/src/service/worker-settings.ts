@@ -1,5 +1,5 @@
 /** Settings and start of the workers of all queues. */
-import { createWorker, reconcileTopology, type TaskHandler, type Worker } from '@stratum/jobs';
+import { createWorker, reconcileTopology, type TaskHandler, type Tracer, type Worker } from '@stratum/jobs';
 import type { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -25,6 +25,7 @@ export interface PlatformWorkerOptions {
   queues: readonly QueueName[];
   handlers: readonly TaskHandler[];
   metrics?: JobsMetrics;
+  tracer?: Tracer;
   /** Default: as configured. */
   concurrency?: number;
   /** Rejects while the handlers' database cannot be used. */
@@ -46,6 +47,7 @@ export async function startPlatformWorker(options: PlatformWorkerOptions): Promi
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
     ...(options.onShutdownRequest === undefined ? {} : { onShutdownRequest: options.onShutdownRequest }),
+    ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
     concurrency: options.concurrency ?? configuration.WORKER_CONCURRENCY,
     prefetchMultiplier: configuration.WORKER_PREFETCH_MULTIPLIER,
     shutdownGraceMs: configuration.WORKER_SHUTDOWN_GRACE,

@@ -8,6 +8,7 @@ const work = { retry: { backoff: { kind: 'exponential', initialMs: 10_000, maxMs
 
 export const computeCdpSegment = defineTask({
   name: 'compute_cdp_segment',
+  keepPayload: true,
   queue: 'cdp',
   description: 'Computes the members of a segment, and records who entered and who left.',
   input: z.object({
@@ -30,6 +31,7 @@ export const computeAllCdpSegments = fanOutJob({
 
 export const computeCdpRfm = defineTask({
   name: 'compute_cdp_rfm',
+  keepPayload: true,
   queue: 'cdp',
   description:
     "Puts a tenant's buyers into quintiles of recency, frequency and money, then starts the segments of the round.",
@@ -40,6 +42,7 @@ export const computeCdpRfm = defineTask({
 
 export const computeCdpFunnel = defineTask({
   name: 'compute_cdp_funnel',
+  keepPayload: true,
   queue: 'cdp',
   description: 'Counts how far profiles came on the steps of a funnel, in order and within its window.',
   input: z.object({ funnel_id: id, tenant_id: id.optional() }),

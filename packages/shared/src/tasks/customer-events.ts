@@ -13,6 +13,8 @@ export const ingestCustomerEvents = defineTask({
     tenant_id: z.int().positive(),
     events: z.array(customerEventSchema).min(1).max(MAX_EVENTS),
   }),
+  // Customers' data.
+  sensitive: ['events'],
   output: z.object({ stored: z.int(), repeated: z.int(), rejected: z.int() }),
   retry: { maxRetries: 10, backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 300_000 } },
 });

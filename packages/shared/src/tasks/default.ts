@@ -17,6 +17,7 @@ export const calculateFatigueScores = fanOutJob({
 });
 export const calculateTenantFatigue = defineTask({
   name: 'calculate_tenant_fatigue',
+  keepPayload: true,
   queue: 'default',
   description: "Compares each active creative's day with its own seven days before.",
   input: z.object({ tenant_id: tenantId, date }),
@@ -39,6 +40,7 @@ export const calculateDailyScores = fanOutJob({
 });
 export const calculateTenantScores = defineTask({
   name: 'calculate_tenant_scores',
+  keepPayload: true,
   queue: 'default',
   description: 'Recommends for each campaign whether to scale, watch or fix it, with the reasons.',
   input: z.object({ tenant_id: tenantId, date }),
@@ -62,6 +64,7 @@ export const calculateCostAllocation = fanOutJob({
 });
 export const allocateTenantCosts = defineTask({
   name: 'allocate_tenant_costs',
+  keepPayload: true,
   queue: 'default',
   description:
     "Spreads a day's spend and shared costs over platforms, campaigns, labels and cost centres, to the cent.",
@@ -79,6 +82,7 @@ export const calculateUsageRollup = fanOutJob({
 });
 export const rollUpTenantUsage = defineTask({
   name: 'roll_up_tenant_usage',
+  keepPayload: true,
   queue: 'default',
   description: 'Sums up the usage of a tenant on a day.',
   input: z.object({ tenant_id: tenantId, date, task_runs: z.record(z.string(), queueUse).default({}) }),
@@ -95,6 +99,7 @@ export const checkPipelineHealth = fanOutJob({
 });
 export const checkTenantPipeline = defineTask({
   name: 'check_tenant_pipeline',
+  keepPayload: true,
   queue: 'default',
   description: 'Checks freshness, success, gaps, tokens, queues and dead letters; reports each change once.',
   input: z.object({
@@ -115,6 +120,7 @@ export const processAuditLogs = scheduled(
   '* * * * *',
   defineTask({
     name: 'process_audit_logs',
+    keepPayload: true,
     queue: 'default',
     description: 'Writes the audit events that have arrived into the database.',
     input: z.object({}),
@@ -132,6 +138,7 @@ export const processScheduledWhatsapp = fanOutJob({
 });
 export const sendWhatsappMessage = defineTask({
   name: 'send_whatsapp_message',
+  keepPayload: true,
   queue: 'default',
   description: 'Sends one message, once, if it may be sent at this moment.',
   input: z.object({ tenant_id: tenantId, message_id: z.int().positive() }),
@@ -148,6 +155,7 @@ export const publishScheduledCmsPosts = fanOutJob({
 });
 export const publishCmsPost = defineTask({
   name: 'publish_cms_post',
+  keepPayload: true,
   queue: 'default',
   description: 'Publishes or unpublishes one post, here and on the connected site.',
   input: z.object({
@@ -169,6 +177,7 @@ export const publishCmsPost = defineTask({
 
 export const deliverWebhook = defineTask({
   name: 'deliver_webhook',
+  keepPayload: true,
   queue: 'default',
   description:
     'Sends one event to the receiver of one subscription, and retries until the receiver accepts it.',

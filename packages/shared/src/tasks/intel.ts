@@ -7,6 +7,7 @@ const id = z.int().positive();
 
 export const fetchCompetitorData = defineTask({
   name: 'fetch_competitor_data',
+  keepPayload: true,
   queue: 'intel',
   description: "Fetches a competitor's site and ads, and records the changes since the last snapshot.",
   input: z.object({ tenant_id: id, competitor_id: id }),

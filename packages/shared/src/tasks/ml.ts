@@ -8,6 +8,7 @@ const work = { retry: { backoff: { kind: 'exponential', initialMs: 10_000, maxMs
 
 export const generateForecast = defineTask({
   name: 'generate_forecast',
+  keepPayload: true,
   queue: 'ml',
   description: 'Forecasts 30 days of spend, revenue and conversions for each campaign and for the total.',
   input: z.object({ tenant_id: id, campaign_ids: z.array(id).min(1).max(10_000).optional() }),
@@ -33,6 +34,7 @@ export const generateDailyForecasts = fanOutJob({
 
 export const runPredictions = defineTask({
   name: 'run_predictions',
+  keepPayload: true,
   queue: 'ml',
   description:
     'Predicts the spend of each active campaign at the end of the month and the effect of other budgets, and detects anomalies.',

@@ -7,6 +7,7 @@ const id = z.int().positive();
 
 export const evaluateRules = defineTask({
   name: 'evaluate_rules',
+  keepPayload: true,
   queue: 'rules',
   description: 'Evaluates all active rules of a tenant against all its campaigns, and starts their actions.',
   input: z.object({ tenant_id: id }),
@@ -45,6 +46,7 @@ export const evaluateAllRules = fanOutJob({
 
 export const applyPlatformAction = defineTask({
   name: 'apply_platform_action',
+  keepPayload: true,
   queue: 'rules',
   description: 'Requests one change of a campaign from its platform, once.',
   input: z.object({ tenant_id: id, action_id: id }),

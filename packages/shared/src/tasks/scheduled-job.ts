@@ -34,6 +34,7 @@ export function fanOutJob(options: {
     cron,
     defineTask({
       name,
+      keepPayload: true,
       queue,
       description,
       input: empty,

@@ -9,6 +9,7 @@ const date = dateSchema;
 
 export const syncCampaignData = defineTask({
   name: 'sync_campaign_data',
+  keepPayload: true,
   queue: 'sync',
   description: "Pulls a tenant's campaigns and daily metrics from one ad platform.",
   input: z.object({ tenant_id: z.int().positive(), platform: z.enum(PLATFORM_NAMES) }),

@@ -38,6 +38,8 @@ export const processWebhook = defineTask({
     ]),
   }),
   output: outcome,
+  // Customers' data, and what a sender proves itself with.
+  sensitive: ['events', 'headers'],
   priority: 'low',
   ignoreResult: true,
   // The sender believes that we have it: a database that is away for an hour must not lose it.
@@ -47,6 +49,7 @@ export const processWebhook = defineTask({
 
 export const replayWebhookDelivery = defineTask({
   name: 'replay_webhook_delivery',
+  keepPayload: true,
   queue: 'default',
   description: 'Applies the effects of a received event again.',
   input: z.object({ tenant_id: tenantId, delivery_id: z.int().positive() }),

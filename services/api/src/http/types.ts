@@ -1,5 +1,5 @@
 /** Types that routes are built with. */
-import type { JobsClient, Schedules, Topology } from '@stratum/jobs';
+import type { JobsClient, Schedules, Topology, Tracer } from '@stratum/jobs';
 import type { Application, Configuration } from '@stratum/shared';
 import type { Principal, Scope } from '@stratum/shared/api-keys';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -37,6 +37,8 @@ export interface ApiResources {
   schedules: Schedules;
   configuration: Pick<Configuration, (typeof API_SETTINGS)[number]>;
   registry: Registry;
+  /** Where OpenTelemetry is switched on. */
+  tracer?: Tracer;
 }
 
 /** Access to a route. */

@@ -12,9 +12,14 @@ const PUBLISHING = { ackTimeoutMs: 1_500, deadlineMs: 3_500 };
 
 /** Ends with the server. */
 export async function useWebhooks(app: ApiServer, resources: ApiResources): Promise<void> {
-  const { pool, connection, configuration, registry } = resources;
+  const { pool, connection, configuration, registry, tracer } = resources;
   const topology = platformTopology(configuration);
-  const client = createClient({ connection, topology, publishing: PUBLISHING });
+  const client = createClient({
+    connection,
+    topology,
+    publishing: PUBLISHING,
+    ...(tracer === undefined ? {} : { tracer }),
+  });
   const receiver = new WebhookReceiver({
     pool,
     keys: configuration.STRATUM_CREDENTIALS_KEY,
