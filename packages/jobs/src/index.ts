@@ -27,7 +27,11 @@ export {
   type ResultResponderOptions,
 } from './housekeeping/result-responder.js';
 export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './broker/connect.js';
-export type { DeadLetter, DeadLetterFilter, DeadLetters, ReplayOptions } from './client/dead-letters.js';
+export type { DeadLetters } from './client/dead-letters.js';
+export type { DeadLetter } from './client/letters/letter.js';
+export type { DeadLetterFilter } from './client/letters/letter-search.js';
+export type { ReplayManyOptions } from './client/letters/replay-many.js';
+export type { ReplayOptions } from './client/letters/replay.js';
 export {
   InvalidPayloadError,
   InvalidWorkflowError,

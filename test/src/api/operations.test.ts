@@ -1,4 +1,6 @@
 /** Queues, workers, schedules and dead letters over HTTP. */
+import { jetstream } from '@nats-io/jetstream';
+import { headers } from '@nats-io/transport-node';
 import { handleTask, TaskError } from '@stratum/jobs';
 import { evaluateRules } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
@@ -231,6 +233,45 @@ describe('dead letters', () => {
     });
     expect(many).toMatchObject({ status: 202, body: { replayed: [three], more: false } });
     expect(await api.client.deadLetters.get(foreign[0] ?? '')).toBeDefined();
+  });
+
+  test('whose time has passed are replayed once it is renewed; conflicts do not stop the others', async () => {
+    const { api, own, mend } = await withDeadLetters();
+    const { call } = api;
+    const [id = ''] = own;
+    const { names } = api.topology;
+    const letter = await api.connection.request(
+      `$JS.API.DIRECT.GET.${names.deadStream}`,
+      JSON.stringify({ last_by_subj: names.deadById(id) }),
+    );
+    const expired = headers();
+    for (const name of ['Dead-Reason', 'Dead-Error', 'Dead-At', 'Dead-Attempts', 'Dead-Subject'])
+      expired.set(name, letter.headers?.get(name) ?? '');
+    expired.set('Task-Expires', '2026-01-01T00:00:00Z');
+    const subject = letter.headers?.get('Nats-Subject') ?? '';
+    await api.client.deadLetters.discard(id);
+    await jetstream(api.connection).publish(subject, letter.data, { headers: expired });
+    mend();
+    expect(await call('POST', `/v1/dead-letters/${id}/replay`)).toMatchObject({
+      status: 409,
+      body: { type: '/problems/conflict', detail: expect.stringContaining('Give a later time') },
+    });
+    expect(await call('POST', '/v1/dead-letters/replay', { body: { filter: {} } })).toMatchObject({
+      status: 202,
+      body: {
+        replayed: own.slice(1),
+        conflicts: [{ id, code: 'dead_letter_expired' }],
+        more: false,
+        next_cursor: null,
+      },
+    });
+    expect(
+      await call('POST', `/v1/dead-letters/${id}/replay`, { body: { expires: '2026-01-01' } }),
+    ).toMatchObject({ status: 422 });
+    expect(await call('POST', `/v1/dead-letters/${id}/replay`, { body: { expires: 'never' } })).toMatchObject(
+      { status: 202 },
+    );
+    expect(await call('GET', `/v1/tasks/${id}/result?wait=30`)).toMatchObject({ body: { state: 'SUCCESS' } });
   });
 
   test('of another tenant do not exist for it', async () => {

@@ -1,6 +1,6 @@
 import type { OptionDeclaration, TopLevelCommand } from '../frame/declaration.js';
 import { taskIdArgument } from '../frame/places.js';
-import { integer, json } from '../frame/value-types.js';
+import { expiry, integer, json, time } from '../frame/value-types.js';
 
 const filter: OptionDeclaration[] = [
   { flags: '--queue <queue>', description: 'only tasks of this queue' },
@@ -12,6 +12,8 @@ const filter: OptionDeclaration[] = [
     choices: async () => (await import('@stratum/jobs')).DEAD_REASONS,
   },
   { flags: '--error <text>', description: 'only tasks whose error contains this text' },
+  { flags: '--since <time>', description: 'only tasks dead-lettered at this time or later', type: time },
+  { flags: '--until <time>', description: 'only tasks dead-lettered before this time', type: time },
 ];
 const optionalId = { name: '[id]', description: 'id of the task' };
 const all = { flags: '--all', description: 'every dead letter that matches the filter' };
@@ -54,12 +56,18 @@ export const deadCommand: TopLevelCommand = {
       options: [
         ...filter,
         { flags: '--payload <json>', description: 'replace the payload', type: json },
+        {
+          flags: '--expires <time>',
+          description:
+            'new time after which the task is not started, or "never"; for tasks whose time has passed',
+          type: expiry,
+        },
         all,
         {
           flags: '--rate <count>',
           description: 'most replays per second',
           type: integer(1, 100_000),
-          default: 100,
+          default: 2_000,
         },
       ],
       examples: [

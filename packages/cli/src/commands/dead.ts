@@ -17,17 +17,22 @@ interface FilterOptions {
   tenant?: string;
   reason?: DeadReason;
   error?: string;
+  since?: Date;
+  until?: Date;
 }
 
 const COUNTED_AT_ONCE = 1_000;
+const SHOWN_CONFLICTS = 20;
 
-function filterOf({ queue, task, tenant, reason, error }: FilterOptions): DeadLetterFilter {
+function filterOf({ queue, task, tenant, reason, error, since, until }: FilterOptions): DeadLetterFilter {
   return {
     ...(queue === undefined ? {} : { queue }),
     ...(task === undefined ? {} : { task }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(reason === undefined ? {} : { reason }),
     ...(error === undefined ? {} : { errorContains: error }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
   };
 }
 
@@ -90,35 +95,81 @@ function printLetter(letter: DeadLetter): void {
   );
 }
 
-export async function replay(
-  id: string | undefined,
-  options: FilterOptions & { payload?: unknown; all?: boolean; rate: number; json?: boolean },
-): Promise<void> {
+interface ReplayFlags extends FilterOptions {
+  payload?: unknown;
+  expires?: Date | 'never';
+  all?: boolean;
+  rate: number;
+  json?: boolean;
+}
+
+export async function replay(id: string | undefined, options: ReplayFlags): Promise<void> {
   requireOne(id, options.all);
+  if (id === undefined && options.payload !== undefined)
+    throw new Error('--payload replaces the payload of one task; give its id instead of --all.');
   await withClient(async ({ client, tasks, topology }) => {
     requireQueue(topology.queues, options.queue);
-    let replayed = 0;
-    if (id !== undefined) {
-      if (options.payload !== undefined)
-        checkPayload(tasks, (await client.deadLetters.get(id))?.task, options.payload);
-      await client.deadLetters.replay(id, options.payload === undefined ? {} : { payload: options.payload });
-      replayed = 1;
-    } else {
-      const bar = progressBar('replayed');
-      try {
-        const filter = filterOf(options);
-        const total = await countOf(client.deadLetters, filter);
-        for await (const { id: next } of client.deadLetters.replayMany(filter, {
-          ratePerSecond: options.rate,
-        }))
-          bar.advance(++replayed, Math.max(total, replayed), next);
-      } finally {
-        bar.stop();
-      }
+    const { replayed, conflicts } =
+      id === undefined
+        ? await replayMatching(client.deadLetters, options)
+        : await replayOne(client.deadLetters, tasks, id, options);
+    if (options.json) {
+      printJson({ replayed, ...(conflicts.length === 0 ? {} : { conflicts }) });
+      return;
     }
-    if (options.json) printJson({ replayed });
-    else console.log(`Replayed ${replayed}.`);
+    console.log(`Replayed ${replayed}.`);
+    if (conflicts.length === 0) return;
+    console.log(`${conflicts.length} could not be replayed now, and stay:`);
+    printTable(
+      ['id', 'reason', flexible('detail', 30)],
+      conflicts.slice(0, SHOWN_CONFLICTS).map(({ id: other, code, detail }) => [other, code, detail]),
+    );
   });
+}
+
+interface Conflict {
+  id: string;
+  code: string;
+  detail: string;
+}
+
+interface Replayed {
+  replayed: number;
+  conflicts: Conflict[];
+}
+
+async function replayOne(
+  letters: DeadLetters,
+  tasks: readonly TaskContract[],
+  id: string,
+  { payload, expires }: ReplayFlags,
+): Promise<Replayed> {
+  if (payload !== undefined) checkPayload(tasks, (await letters.get(id))?.task, payload);
+  await letters.replay(id, {
+    ...(payload === undefined ? {} : { payload }),
+    ...(expires === undefined ? {} : { expires }),
+  });
+  return { replayed: 1, conflicts: [] };
+}
+
+async function replayMatching(letters: DeadLetters, options: ReplayFlags): Promise<Replayed> {
+  const { rate, expires } = options;
+  const conflicts: Conflict[] = [];
+  let replayed = 0;
+  const bar = progressBar('replayed');
+  try {
+    const filter = filterOf(options);
+    const total = await countOf(letters, filter);
+    const replays = letters.replayMany(filter, {
+      ratePerSecond: rate,
+      ...(expires === undefined ? {} : { expires }),
+      onConflict: ({ id }, { code, message }) => conflicts.push({ id, code, detail: message }),
+    });
+    for await (const { id } of replays) bar.advance(++replayed, Math.max(total, replayed), id);
+  } finally {
+    bar.stop();
+  }
+  return { replayed, conflicts };
 }
 
 export async function discard(
@@ -134,14 +185,8 @@ export async function discard(
       try {
         const filter = filterOf(options);
         const total = await countOf(client.deadLetters, filter);
-        for (;;) {
-          const letters = await client.deadLetters.list(filter);
-          if (letters.length === 0) break;
-          for (const letter of letters) {
-            if (await client.deadLetters.discard(letter.id)) discarded++;
-            bar.advance(discarded, Math.max(total, discarded));
-          }
-        }
+        for await (const letter of client.deadLetters.discardMany(filter))
+          bar.advance(++discarded, Math.max(total, discarded), letter.id);
       } finally {
         bar.stop();
       }
@@ -170,7 +215,7 @@ async function countOf(letters: DeadLetters, filter: DeadLetterFilter): Promise<
 function requireOne(id: string | undefined, all: boolean | undefined): void {
   if ((id === undefined) !== (all === true)) {
     throw new Error(
-      'Give the id of a task, or --all, optionally with --queue, --task, --tenant, --reason or --error.',
+      'Give the id of a task, or --all, optionally with --queue, --task, --tenant, --reason, --error, --since or --until.',
     );
   }
 }

@@ -40,6 +40,9 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   [TaskHeader.ReplayOf]: count(`The sequence of the dead letter that it was replayed from. ${BY_STRATUM}`),
   [TaskHeader.FreshId]: text(`The id was generated for this message. ${BY_STRATUM}`),
   [TaskHeader.UniqueKey]: text(`The unique key that the task holds. ${BY_STRATUM}`),
+  [TaskHeader.UniqueFor]: text(
+    `The unique key that the task has taken for a period: "<key> <milliseconds>". ${BY_STRATUM}`,
+  ),
 };
 
 const DEAD_HEADERS: Described<typeof DeadHeader> = {

@@ -57,6 +57,12 @@ export const time: ValueType = {
   },
 };
 
+/** A `Date`, or `never`. */
+export const expiry: ValueType = {
+  ...time,
+  parse: (text) => (text === 'never' ? text : time.parse(text)),
+};
+
 /** An ISO 4217 code, in capitals. */
 export const currency: ValueType = {
   kind: 'text',

@@ -1,35 +1,25 @@
 /** Reads through the messages of a stream, a batch at a time. */
-import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isMessageNotFound } from './server-errors.js';
+import { readBatch, type StoredMessage } from './batch.js';
 
 const BATCH = 256;
+/** Of a batch in memory: some messages are large. */
+const BATCH_BYTES = 8 * 1024 * 1024;
 
-/** Yields every message whose subject matches, oldest first, starting at a sequence. */
+/** Yields every message whose subject matches, oldest first, starting at a sequence or a time. */
 export async function* scanStream(
   connection: NatsConnection,
   stream: string,
   subject: string,
-  from = 1,
-): AsyncGenerator<StoredMsg> {
-  const manager = await jetstreamManager(connection, { checkAPI: false });
-  for (let sequence = from; ;) {
-    let count = 0;
-    try {
-      const batch = await manager.direct.getBatch(stream, {
-        seq: sequence,
-        next_by_subj: subject,
-        batch: BATCH,
-      });
-      for await (const message of batch) {
-        yield message;
-        sequence = message.seq + 1;
-        count++;
-      }
-    } catch (error) {
-      // The client reports "nothing (more) matches" as an error.
-      if (!isMessageNotFound(error)) throw error;
-    }
-    if (count < BATCH) return;
+  from: number | Date = 1,
+): AsyncGenerator<StoredMessage> {
+  const limits = { next_by_subj: subject, batch: BATCH, max_bytes: BATCH_BYTES };
+  for (let start = from; ;) {
+    const place = typeof start === 'number' ? { seq: start } : { start_time: start.toISOString() };
+    const batch = await readBatch(connection, stream, { ...place, ...limits });
+    yield* batch;
+    const last = batch.at(-1);
+    if (last === undefined || last.pending <= 0) return;
+    start = last.seq + 1;
   }
 }

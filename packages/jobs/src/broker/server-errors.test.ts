@@ -2,7 +2,7 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { NoRespondersError, RequestError } from '@nats-io/nats-core';
 import { expect, test } from 'vitest';
 import { PublishError } from '../errors.js';
-import { isApiError, isConflict, isMessageNotFound, isNoResponders, ServerCode } from './server-errors.js';
+import { isApiError, isConflict, isNoResponders, ServerCode } from './server-errors.js';
 
 /** The same error as another copy of its library throws it: equal in structure, of a class that nobody here knows. */
 function foreign(error: Error): Error {
@@ -25,7 +25,6 @@ const wrapped = new RequestError('failed', { cause: unheard });
 
 test.each([
   ['an answer of the API', isApiError, missingStream],
-  ['no message', isMessageNotFound, missingMessage],
   ['a lost compare-and-set', isConflict, conflict],
   ['no responders', isNoResponders, unheard],
   ['no responders as a cause', isNoResponders, wrapped],

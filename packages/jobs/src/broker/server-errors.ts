@@ -18,6 +18,7 @@ export const ServerCode = {
 
 /** Statuses of replies, after HTTP's. */
 export const ServerStatus = {
+  EndOfBatch: 204,
   NotFound: 404,
   /** No JetStream listens, or it is short of resources. */
   Unavailable: 503,
@@ -33,11 +34,6 @@ export function isApiError(error: unknown, code?: number): error is Error & { re
   const found = fieldOf(error, 'code');
   if (typeof found !== 'number' || found < FIRST_API_CODE) return false;
   return code === undefined || found === code;
-}
-
-/** No message matches a query. */
-export function isMessageNotFound(error: unknown): boolean {
-  return fieldOf(error, 'code') === ServerStatus.NotFound || isApiError(error, ServerCode.MessageNotFound);
 }
 
 /** No subscription exists on the subject of a request. The client reports it directly, or as the cause of another error. */

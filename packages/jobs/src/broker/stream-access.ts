@@ -1,6 +1,7 @@
 /** Reads and removes single messages of streams. */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
+import { readBatch, type StoredMessage } from './batch.js';
 import { outboxOf } from './outbox.js';
 import { ServerCode, ServerStatus } from './server-errors.js';
 import { ServerHeader } from '../wire/headers.js';
@@ -14,7 +15,8 @@ const GONE: ReadonlySet<number> = new Set([
 ]);
 
 /** A query of JetStream for a message, for example `{ last_by_subj }` or `{ seq, next_by_subj }`. */
-export type MessageQuery = { seq: number } | { last_by_subj: string } | { seq: number; next_by_subj: string };
+export type MessageQuery =
+  { seq: number } | { last_by_subj: string } | { seq: number; next_by_subj: string; batch?: 1 };
 
 interface ApiReply {
   success?: boolean;
@@ -42,6 +44,20 @@ export class StreamAccess {
         details: { stream, code },
       },
     );
+  }
+
+  /** The last message of each subject that has one. */
+  async getLast(stream: string, subjects: readonly string[]): Promise<ReadonlyMap<string, StoredMessage>> {
+    if (subjects.length === 0) return new Map();
+    const messages = await readBatch(this.connection, stream, { multi_last: [...new Set(subjects)] });
+    return new Map(messages.map((message) => [message.subject, message]));
+  }
+
+  /** Number of stored messages whose subject matches. */
+  async count(stream: string, subject: string): Promise<number> {
+    // Of a batch, each message says how many follow it.
+    const first = await this.get(stream, { seq: 1, next_by_subj: subject, batch: 1 });
+    return first === undefined ? 0 : Number(first.headers?.get(ServerHeader.NumPending) ?? 0) + 1;
   }
 
   /** Removes one message; `false` if it did not exist. */

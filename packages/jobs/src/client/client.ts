@@ -6,7 +6,8 @@ import type { z } from 'zod';
 import type { AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
 import { deadLettersOf, type DeadLetters } from './dead-letters.js';
-import { JobsError, TaskFailedError } from '../errors.js';
+import { isConflict } from '../broker/server-errors.js';
+import { JobsError, PublishError, TaskFailedError } from '../errors.js';
 import { parsePayload, type ResultOf, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
@@ -151,21 +152,24 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       return publish(composeTask(topology.names, target, payload, options, { fresh }), target);
     // The lock names the task that holds it, so the id must be known first.
     const id = options.id ?? randomUUID();
-    const lock = uniqueToken(target.task, uniqueKey);
+    const key = uniqueToken(target.task, uniqueKey);
     const until = uniqueUntil(options);
-    const holder = await locks.take({ key: lock, id, until }, (other) => lookup.status(other));
-    if (holder !== id) return { id: holder, duplicate: true };
+    const holder = await locks.take({ key, id, until }, (other) => lookup.status(other));
+    if (holder.state === 'held') return { id: holder.id, duplicate: true };
+    const isOwn = holder.state === 'own';
     try {
-      const composed = composeTask(
-        topology.names,
-        target,
-        payload,
-        { ...options, id },
-        { fresh, lock: until === undefined ? lock : undefined },
-      );
-      return await publish(composed, target);
+      const lock = { key, forMs: until === undefined ? undefined : options.uniqueForMs };
+      const named = { ...options, id: holder.id };
+      const composed = composeTask(topology.names, target, payload, named, { fresh: fresh && isOwn, lock });
+      const enqueued = await publish(composed, target);
+      // Not awaited: it matters only once the record of the task is gone.
+      if (until !== undefined) locks.confirm(key, holder.id).catch(() => undefined);
+      return enqueued;
     } catch (error) {
-      await locks.release(lock, id).catch(() => undefined);
+      // Its producer was slower than this one, but not dead.
+      if (!isOwn && isConflict(error)) return { id: holder.id, duplicate: true };
+      // Without an acknowledgement the task may be stored, so it keeps its key.
+      if (isOwn && !isUncertain(error)) await locks.release(key, id).catch(() => undefined);
       throw error;
     }
   };
@@ -299,6 +303,11 @@ function targetOf<Input extends z.ZodType>(
     priority: contract.priority,
     tenant: contract.tenantOf(parsed),
   };
+}
+
+/** Whether the message may have been stored all the same. */
+function isUncertain(error: unknown): boolean {
+  return error instanceof PublishError && error.code === 'publish_failed';
 }
 
 function uniqueUntil({ uniqueForMs }: EnqueueOptions): number | undefined {

@@ -14,7 +14,7 @@ export interface QueueDepth {
   low: number;
   /** Tasks and retries that are not due yet. */
   delayed: number;
-  /** Tasks that workers hold. */
+  /** Tasks that workers hold. Those that have lost their workers for good, and what no lane takes, are among them until the reaper ends them. */
   running: number;
   /** No task is delivered until the queue is resumed. */
   paused: boolean;
@@ -95,11 +95,17 @@ async function readQueue(
       acknowledged: info.ack_floor.consumer_seq,
     };
   };
-  const [info, ...lanes] = await Promise.all([manager.streams.info(stream), ...PRIORITIES.map(readLane)]);
+  const before = await manager.streams.info(stream);
+  const [delayed, ...lanes] = await Promise.all([
+    streams.count(stream, names.delayedFilter(queue)),
+    ...PRIORITIES.map(readLane),
+  ]);
+  const { state } = await manager.streams.info(stream);
   const [high = 0, normal = 0, low = 0] = lanes.map((lane) => lane.waiting);
-  const running = lanes.reduce((sum, lane) => sum + lane.running, 0);
-  // Messages outside the lanes are delayed tasks. The counts are read one after another, hence the lower bound of 0.
-  const delayed = Math.max(0, info.state.messages - high - normal - low - running);
+  const held = lanes.reduce((sum, lane) => sum + lane.running, 0);
+  // At least this many were there all the time, whatever came and ended meanwhile.
+  const stored = state.messages - (state.last_seq - before.state.last_seq);
+  const running = Math.max(held, stored - high - normal - low - delayed);
   const oldest = lanes.flatMap(({ oldestAt }) => (oldestAt === null ? [] : [Date.parse(oldestAt)]));
   return {
     queue,

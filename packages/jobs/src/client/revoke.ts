@@ -5,7 +5,8 @@
  */
 import type { Resources } from '../resources/resources.js';
 import { randomUUID } from 'node:crypto';
-import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { StoredMessage } from '../broker/batch.js';
 import { headers as newHeaders } from '@nats-io/nats-core';
 import { controlKeys, type TaskFilter } from '../control/entries.js';
 import { matchesFilter } from '../control/revocations.js';
@@ -30,11 +31,16 @@ export type RevokeResult = 'revoked' | 'signalled' | 'ended' | 'unknown';
 const DAY_SECONDS = 86_400;
 const PARALLEL = 64;
 
-interface Waiting {
+interface WaitingMessage {
   stream: string;
   sequence: number;
-  task: QueuedTask;
+  /** `undefined` for a message that is no task. */
+  task: QueuedTask | undefined;
   body: Uint8Array;
+}
+
+interface Waiting extends WaitingMessage {
+  task: QueuedTask;
 }
 
 type DeliveredSequences = Record<TaskSubject['priority'], number>;
@@ -65,9 +71,12 @@ export class Revoker {
     return this.removeWaiting(filter);
   }
 
-  /** Removes what waits in a queue, now or for later, without a note: what workers hold goes on. */
+  /** Removes what waits in a queue, now or for later, without a note: what workers hold goes on. Messages that are no tasks go as well. */
   async purge(queue: string): Promise<number> {
-    return this.removeWaiting({ queue: this.resources.topology.queue(queue).name });
+    const { name } = this.resources.topology.queue(queue);
+    return this.removeAll(
+      this.waitingMessages(name, { queue: name }, this.resources.names.tasksFilter(name)),
+    );
   }
 
   /** Removes those of the tasks that no worker has been given. Somebody has left a note for the others. */
@@ -85,49 +94,58 @@ export class Revoker {
   }
 
   private async removeWaiting(filter: TaskFilter): Promise<number> {
-    const queues = this.resources.topology.queues.filter(
-      ({ name }) => filter.queue === undefined || filter.queue === name,
-    );
+    const { topology, names } = this.resources;
+    let removed = 0;
+    for (const { name } of topology.queues) {
+      if (filter.queue !== undefined && filter.queue !== name) continue;
+      const { tenant = '*', task = '*' } = filter;
+      const subjects = names.taskSubject({ queue: name, priority: '*', tenant, task, id: '*' });
+      removed += await this.removeAll(this.waitingMessages(name, filter, subjects));
+    }
+    return removed;
+  }
+
+  private async removeAll(messages: AsyncIterable<WaitingMessage>): Promise<number> {
     let removed = 0;
     const work = new Set<Promise<void>>();
-    for (const { name } of queues) {
-      for await (const waiting of this.waitingTasks(name, filter)) {
-        const removing = async (): Promise<void> => {
-          if (await this.remove(waiting)) removed++;
-          work.delete(job);
-        };
-        const job = removing();
-        work.add(job);
-        if (work.size >= PARALLEL) await Promise.race(work);
-      }
+    for await (const waiting of messages) {
+      const removing = async (): Promise<void> => {
+        if (await this.remove(waiting)) removed++;
+        work.delete(job);
+      };
+      const job = removing();
+      work.add(job);
+      if (work.size >= PARALLEL) await Promise.race(work);
     }
     await Promise.all(work);
     return removed;
   }
 
-  /** Messages that no worker has been given. */
-  private async *waitingTasks(queue: string, filter: TaskFilter): AsyncGenerator<Waiting> {
-    const { names } = this.resources;
+  /** Messages that no worker has been given. @param subjects of the tasks to run now; of those for later, all are read */
+  private async *waitingMessages(
+    queue: string,
+    filter: TaskFilter,
+    subjects: string,
+  ): AsyncGenerator<WaitingMessage> {
+    const { names, connection } = this.resources;
     const stream = names.queueStream(queue);
     const delivered = await this.deliveredSequences(queue);
-    const pattern = names.taskSubject({
-      queue,
-      priority: '*',
-      tenant: filter.tenant ?? '*',
-      task: filter.task ?? '*',
-      id: '*',
-    });
-    const read = ({ seq, subject, header, time, data }: StoredMsg): Waiting | undefined => {
+    const read = ({ seq, subject, header, time, data }: StoredMessage): WaitingMessage => {
       const task = readQueuedTask(names, { subject, headers: header, storedAt: time });
-      return task && { stream, sequence: seq, task, body: data };
+      return { stream, sequence: seq, task, body: data };
     };
-    for await (const message of scanStream(this.resources.connection, stream, pattern)) {
-      const waiting = read(message);
-      if (waiting !== undefined && message.seq > delivered[waiting.task.subject.priority]) yield waiting;
+    for await (const message of scanStream(connection, stream, subjects)) {
+      const lane = PRIORITIES.find((priority) => names.isInLane(queue, priority, message.subject));
+      if (lane === undefined || message.seq > delivered[lane]) yield read(message);
     }
-    for await (const message of scanStream(this.resources.connection, stream, names.delayedFilter(queue))) {
+    for await (const message of scanStream(connection, stream, names.delayedFilter(queue))) {
       const waiting = read(message);
-      if (waiting !== undefined && matchesFilter(filter, waiting.task.subject)) yield waiting;
+      const { queue: only, task, tenant } = filter;
+      const isMatch =
+        waiting.task === undefined
+          ? task === undefined && tenant === undefined && only !== undefined
+          : matchesFilter(filter, waiting.task.subject);
+      if (isMatch) yield waiting;
     }
   }
 
@@ -171,7 +189,8 @@ export class Revoker {
    * Stores the record, then removes the message, so that no death in between forgets the task. `false` when it has ended or gone on
    * meanwhile.
    */
-  private async remove({ stream, sequence, task, body }: Waiting): Promise<boolean> {
+  private async remove({ stream, sequence, task, body }: WaitingMessage): Promise<boolean> {
+    if (task === undefined) return this.resources.streams.delete(stream, sequence);
     const { id } = task.subject;
     const result = await this.resources.records.replace(id, (standing) => revokedRecord(task, standing));
     if ('kept' in result) return false;

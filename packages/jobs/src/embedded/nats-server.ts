@@ -24,6 +24,8 @@ export interface NatsServerOptions {
    * loss can cost what was acknowledged since. A crash of the server alone costs nothing either way. Default `2m`, the server's own.
    */
   syncInterval?: string;
+  /** Bytes that all streams together may take on disk. Default: more than any disk. */
+  maxStoreBytes?: number;
   /** Called when the server ends unexpectedly. */
   onExit?: (reason: string) => void;
 }
@@ -136,7 +138,7 @@ class ChildNatsServer implements NatsServer {
       'jetstream {',
       `  store_dir: ${JSON.stringify(this.dataDir)}`,
       // Stream limits are reservations, and by default their sum may not exceed three quarters of the free disk.
-      `  max_file_store: ${MAX_FILE_STORE}`,
+      `  max_file_store: ${this.options.maxStoreBytes ?? MAX_FILE_STORE}`,
       `  sync_interval: ${JSON.stringify(this.options.syncInterval ?? '2m')}`,
       '}',
     ].join('\n');

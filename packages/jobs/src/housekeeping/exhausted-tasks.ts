@@ -7,14 +7,12 @@
  * with a worker, the last delivered one. An acknowledged message may be stored a moment longer in a cluster, so a message is taken only
  * when two searches have seen it.
  */
-import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/nats-core';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
 import type { Topology } from '../topology/define.js';
 import { PRIORITIES, type Priority } from '../wire/names.js';
 
 export interface ExhaustedTasksOptions {
-  connection: NatsConnection;
   topology: Topology;
   streams: Pick<StreamAccess, 'get'>;
   /** Called with each task that two searches have seen; may be called again for a task that is still stored. */
@@ -28,9 +26,8 @@ export class ExhaustedTasks {
   constructor(private readonly options: ExhaustedTasksOptions) {}
 
   /** One search through all lanes: two requests for each, and one for each message that is found. */
-  async search(signal: AbortSignal): Promise<void> {
-    const { connection, topology, onFound } = this.options;
-    const manager = await jetstreamManager(connection, { checkAPI: false });
+  async search(manager: JetStreamManager, signal: AbortSignal): Promise<void> {
+    const { topology, onFound } = this.options;
     const seen = new Set<string>();
     for (const { name } of topology.queues)
       for (const priority of PRIORITIES) {

@@ -4,8 +4,10 @@
  *
  *     store the record → publish the dead letter → move its workflow on → remove the message → acknowledge the advisory
  *
- * Each step can be repeated, so a reaper may die anywhere and several may run. A search finds the tasks whose advisory was lost.
+ * Each step can be repeated, so a reaper may die anywhere and several may run. Searches find what no advisory reports: tasks whose
+ * advisory was lost, messages that no lane takes, and delayed tasks that were not handed over.
  */
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -34,6 +36,9 @@ import type { TaskContract } from '../task/define-task.js';
 import { eventSourceOf } from '../record/event-source.js';
 import { BackgroundLoop } from './background-loop.js';
 import { ExhaustedTasks } from './exhausted-tasks.js';
+import { LetterIndexing } from './letter-indexing.js';
+import { OverdueTasks } from './overdue-tasks.js';
+import { StrayMessages } from './stray-messages.js';
 
 export interface ReaperOptions {
   connection: NatsConnection;
@@ -44,8 +49,8 @@ export interface ReaperOptions {
   /** Contracts of tasks whose events carry labels. Default: none. */
   contracts?: readonly TaskContract[];
   /**
-   * Pause between two searches for tasks whose advisory was lost, in milliseconds. A task is dead-lettered by the second search that sees
-   * it. Default 60,000.
+   * Pause between two searches, in milliseconds: for tasks whose advisory was lost, which the second search that sees them dead-letters;
+   * for messages that no lane takes; for delayed tasks that were not handed over. Default 60,000.
    */
   searchEveryMs?: number;
 }
@@ -60,6 +65,10 @@ export interface Reaper {
 }
 
 const DEFAULT_SEARCH_EVERY_MS = 60_000;
+/** Each search for overdue tasks reads all that are delayed: with a million of them it may take a twentieth of the time. */
+const PAUSE_PER_SEARCH = 19;
+/** Until then, listings look through new dead letters themselves. */
+const INDEX_EVERY_MS = 1_000;
 /** Advisories worked on at once. */
 const CONCURRENCY = 16;
 
@@ -76,11 +85,15 @@ export function createReaper(options: ReaperOptions): Reaper {
   return new AdvisoryReaper(options);
 }
 
+interface Search {
+  search(manager: JetStreamManager, signal: AbortSignal): Promise<void>;
+}
+
 class AdvisoryReaper implements Reaper {
   private readonly logger: Logger;
   private readonly resources: Resources;
   private readonly advisories: StreamConsumer;
-  private readonly searches: BackgroundLoop;
+  private readonly searches: readonly BackgroundLoop[];
   private readonly life: Lifetime;
 
   constructor(private readonly options: ReaperOptions) {
@@ -107,24 +120,36 @@ class AdvisoryReaper implements Reaper {
         this.logger.error({ err: error }, 'a lost task could not be dead-lettered; trying again later'),
       logger,
     });
+    const { resources } = this;
     const exhausted = new ExhaustedTasks({
-      connection,
       topology,
-      streams: this.resources.streams,
+      streams: resources.streams,
       onFound: (stream, sequence) =>
         this.deadLetter({ stream, stream_seq: sequence, deliveries: topology.maxDeliver }),
     });
-    this.searches = new BackgroundLoop({
-      run: async (signal) => {
-        await exhausted.search(signal);
-        return undefined;
-      },
-      everyMs: timer
-        .within({ min: 1 })
-        .require('searchEveryMs', options.searchEveryMs ?? DEFAULT_SEARCH_EVERY_MS),
-      onFailure: (error) =>
-        this.logger.warn({ err: error }, 'the search for lost tasks failed; trying again later'),
-    });
+    const strays = new StrayMessages(resources, logger);
+    const overdue = new OverdueTasks(resources, logger);
+    const searchEveryMs = timer
+      .within({ min: 1 })
+      .require('searchEveryMs', options.searchEveryMs ?? DEFAULT_SEARCH_EVERY_MS);
+    const search = (kind: Search, everyMs: number, pausePerSearch = 0): BackgroundLoop =>
+      new BackgroundLoop({
+        run: async (signal) => {
+          const startedAt = performance.now();
+          await kind.search(await jetstreamManager(connection, { checkAPI: false }), signal);
+          return Math.max(everyMs, (performance.now() - startedAt) * pausePerSearch);
+        },
+        everyMs,
+        afterFailureMs: searchEveryMs,
+        onFailure: (error) =>
+          this.logger.warn({ err: error }, 'a search of the reaper failed; trying again later'),
+      });
+    this.searches = [
+      search(exhausted, searchEveryMs),
+      search(strays, searchEveryMs),
+      search(overdue, searchEveryMs, PAUSE_PER_SEARCH),
+      search(new LetterIndexing(resources), Math.min(searchEveryMs, INDEX_EVERY_MS)),
+    ];
   }
 
   get closed(): Promise<void> {
@@ -133,7 +158,7 @@ class AdvisoryReaper implements Reaper {
 
   start(): void {
     this.advisories.start();
-    this.searches.start();
+    for (const search of this.searches) search.start();
     this.life.begin(() => this.stop());
   }
 
@@ -142,7 +167,7 @@ class AdvisoryReaper implements Reaper {
   }
 
   private async shutDown(): Promise<void> {
-    await Promise.all([this.advisories.stop(), this.searches.stop()]);
+    await Promise.all([this.advisories.stop(), ...this.searches.map((search) => search.stop())]);
     await this.resources.close();
   }
 

@@ -81,6 +81,12 @@ export interface TaskTarget {
   tenant: string | undefined;
 }
 
+/** The unique key that a task holds: until it ends, or for a period in milliseconds. */
+export interface UniqueLock {
+  key: string;
+  forMs: number | undefined;
+}
+
 /** @throws JobsError `invalid_options` that names the option */
 export function composeTask(
   names: Names,
@@ -91,7 +97,7 @@ export function composeTask(
     now = new Date(),
     fresh = options.id === undefined,
     lock,
-  }: { now?: Date; fresh?: boolean; lock?: string | undefined } = {},
+  }: { now?: Date; fresh?: boolean; lock?: UniqueLock | undefined } = {},
 ): ComposedMessage {
   const id = options.id === undefined ? randomUUID() : requireToken(options.id, 'id');
   const subject: TaskSubject = {
@@ -108,7 +114,7 @@ export function composeTask(
   const body = bodyOf(target.task, payload);
   const startAt = startTime(options, now);
   if (options.unique === true) headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
-  if (lock !== undefined) headers.set(TaskHeader.UniqueKey, lock);
+  if (lock !== undefined) setLock(headers, lock);
   // The server's own timestamp says when a task that runs at once was accepted.
   if (startAt === undefined)
     return { id, subject: names.taskSubject(subject), body, headers, isDelayed: false };
@@ -192,7 +198,7 @@ function scheduleAt(
 }
 
 /** @throws InvalidPayloadError for a payload that JSON cannot carry */
-function bodyOf(task: string, payload: unknown): string {
+export function bodyOf(task: string, payload: unknown): string {
   let problem = 'JSON has no such value';
   try {
     const body: string | undefined = JSON.stringify(payload);
@@ -202,6 +208,12 @@ function bodyOf(task: string, payload: unknown): string {
     problem = textOf(fieldOf(error, 'message') ?? error, 200);
   }
   throw new InvalidPayloadError(task, [`(payload): it cannot be written as JSON: ${problem}`]);
+}
+
+function setLock(headers: MsgHdrs, { key, forMs }: UniqueLock): void {
+  if (forMs === undefined) headers.set(TaskHeader.UniqueKey, key);
+  // The task does not release it; a replay takes it anew.
+  else headers.set(TaskHeader.UniqueFor, `${key} ${forMs}`);
 }
 
 function setOptions(headers: MsgHdrs, options: EnqueueOptions): void {

@@ -4,7 +4,7 @@
  */
 import type { Msg, MsgHdrs } from '@nats-io/nats-core';
 import { storedSubject } from '../broker/stream-access.js';
-import { readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
+import { enqueueTime, readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
 import type { Names, TaskSubject } from '../wire/names.js';
 import { cut } from '../values/any-value.js';
 import { isFinal, type TaskErrorRecord, type TaskRecord, type TaskState } from '../wire/record.js';
@@ -38,7 +38,7 @@ export function readQueuedTask(
   return {
     subject: parsed,
     headers: own,
-    enqueuedAt: own.enqueuedAt ?? storedAt.toISOString(),
+    enqueuedAt: enqueueTime(own.enqueuedAt, storedAt.getTime()),
     readyAt: Math.max(own.notBefore, storedAt.getTime()),
     isDelayed: target !== '' || own.notBefore > Date.now(),
   };

@@ -1,8 +1,12 @@
 /**
  * Unique keys: per task name and key at most one task is queued or running, regardless of lane, delay and retries. A key-value bucket
- * holds the holder's id. A key is free if its holder has ended or was never enqueued, so no crash leaves it locked.
+ * holds the holder's id. A key is free if its holder has ended, so no crash leaves it locked.
+ *
+ * A holder that nobody has enqueued yet may be about to be, or its producer has died. Whoever asks for the key meanwhile enqueues its own
+ * task under the holder's id: the message id makes one task of both.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { KeyValue, type StoredValue } from '../broker/key-value.js';
@@ -12,20 +16,43 @@ import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 
-const lockSchema = z.object({ id: z.string(), until: z.number().nullable() });
+const lockSchema = z.object({
+  id: z.string(),
+  until: z.number().nullable(),
+  /** A lock for a period, before its task is known to be enqueued. */
+  pending: z.boolean().optional(),
+  /** The holder is a dead letter that is being replayed: when its ended life was enqueued; `null` when that is not known any more. */
+  ended_life: z.string().nullable().optional(),
+});
 
-/** Time limit between acquiring the key and enqueueing the task. */
-const ENQUEUE_GRACE_MS = 70_000;
+/** Time limit between acquiring the key and enqueueing the task: within the two minutes in which a message id is stored once. */
+const ENQUEUE_GRACE_MS = 110_000;
 const FREE_MARKER_TTL_MS = 60_000;
+/** Longer than a replay takes to publish its task. */
+const REPLAY_GRACE_MS = 20_000;
+const LOOK_AGAIN_MS = 50;
 
 export interface LockRequest {
   key: string;
   id: string;
   /** End of the lock, in milliseconds since 1970. `undefined`: when the task ends. */
   until: number | undefined;
+  /** A dead letter of this task is replayed: `enqueued_at` of its record, `null` without one. */
+  endedLife?: string | null;
 }
 
+/**
+ * `own`: this task holds the key. `held`: another one does, and exists. `unborn`: another one does, and nobody has enqueued it; enqueue
+ * under its id.
+ */
+export interface LockHolder {
+  state: 'own' | 'held' | 'unborn';
+  id: string;
+}
+
+type StatusOf = (id: string) => Promise<TaskRecord | undefined>;
 type HeldLock = z.infer<typeof lockSchema> & { sequence: number; takenAt: number };
+type LockState = 'free' | 'held' | 'unborn' | 'replaying';
 
 export class UniqueLocks {
   private readonly locks: KeyValue;
@@ -39,22 +66,28 @@ export class UniqueLocks {
     });
   }
 
-  /** Returns the id of the task that holds the key afterwards: this one, or an earlier one. */
-  async take(
-    { key, id, until }: LockRequest,
-    statusOf: (id: string) => Promise<TaskRecord | undefined>,
-  ): Promise<string> {
-    const body = JSON.stringify({ id, until: until ?? null });
-    const ttlMs = until === undefined ? undefined : until - Date.now();
+  /** Takes the key if it is free, and returns who holds it afterwards. Waits while a dead letter that holds it is being replayed. */
+  async take(request: LockRequest, statusOf: StatusOf): Promise<LockHolder> {
+    const { key, id, until } = request;
     // Most keys are free, and then nothing has to be read.
-    if ((await this.locks.put(key, body, { expected: 0, ttlMs })) !== undefined) return id;
-    let holder = id;
-    await this.locks.change(key, async (stored) => {
+    const first = await this.locks.put(key, bodyOf(request), { expected: 0, ttlMs: ttlOf(until) });
+    if (first !== undefined) return { state: 'own', id };
+    const startedAt = performance.now();
+    for (;;) {
+      const isPatient = performance.now() - startedAt < REPLAY_GRACE_MS;
+      const holder = await this.tryTake(request, statusOf, isPatient);
+      if (holder !== undefined) return holder;
+      await delay(LOOK_AGAIN_MS);
+    }
+  }
+
+  /** The task of a lock for a period has been enqueued: from now on the lock counts without it. */
+  async confirm(key: string, id: string): Promise<void> {
+    await this.locks.change(key, (stored) => {
       const held = stored && toLock(stored);
-      holder = held !== undefined && (await this.isHeld(held, statusOf)) ? held.id : id;
-      return held?.id === id || holder !== id ? undefined : { body, ttlMs };
+      if (held?.id !== id || held.pending !== true || held.until === null) return undefined;
+      return { body: JSON.stringify({ id, until: held.until }), ttlMs: ttlOf(held.until) };
     });
-    return holder;
   }
 
   /** Releases the key if the task still holds it. */
@@ -65,15 +98,46 @@ export class UniqueLocks {
     await this.locks.delete(key, { expected: held.sequence, ttlMs: FREE_MARKER_TTL_MS });
   }
 
-  private async isHeld(
-    { id, until, takenAt }: HeldLock,
-    statusOf: (id: string) => Promise<TaskRecord | undefined>,
-  ): Promise<boolean> {
-    if (until !== null) return until > Date.now();
-    const status = await statusOf(id);
-    if (status === undefined) return Date.now() - takenAt < ENQUEUE_GRACE_MS;
-    return !isFinal(status.state);
+  /** The compare-and-set is against the very value that was judged. `undefined`: ask again. */
+  private async tryTake(
+    request: LockRequest,
+    statusOf: StatusOf,
+    isPatient: boolean,
+  ): Promise<LockHolder | undefined> {
+    const { key, id, until } = request;
+    let holder: LockHolder | undefined;
+    await this.locks.change(key, async (stored) => {
+      const held = stored && toLock(stored);
+      const state = held === undefined ? 'free' : await this.stateOf(held, statusOf);
+      if (held === undefined || state === 'free' || (state === 'replaying' && !isPatient)) {
+        holder = { state: 'own', id };
+        return { body: bodyOf(request), ttlMs: ttlOf(until) };
+      }
+      if (held.id === id) holder = { state: 'own', id };
+      else holder = state === 'replaying' ? undefined : { state, id: held.id };
+      return undefined;
+    });
+    return holder;
   }
+
+  private async stateOf(held: HeldLock, statusOf: StatusOf): Promise<LockState> {
+    const { id, until, pending, ended_life: endedLife, takenAt } = held;
+    if (until !== null && until <= Date.now()) return 'free';
+    if (until !== null && pending !== true && endedLife === undefined) return 'held';
+    const status = await statusOf(id);
+    if (endedLife !== undefined && (status?.enqueued_at ?? null) === endedLife) return 'replaying';
+    if (status === undefined) return Date.now() - takenAt < ENQUEUE_GRACE_MS ? 'unborn' : 'free';
+    return until !== null || !isFinal(status.state) ? 'held' : 'free';
+  }
+}
+
+function bodyOf({ id, until, endedLife }: LockRequest): string {
+  const pending = until === undefined ? undefined : true;
+  return JSON.stringify({ id, until: until ?? null, pending, ended_life: endedLife });
+}
+
+function ttlOf(until: number | undefined): number | undefined {
+  return until === undefined ? undefined : until - Date.now();
 }
 
 /** `undefined` for the marker that a release leaves, and for what nobody can read: the key is free. */

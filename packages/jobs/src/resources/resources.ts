@@ -6,6 +6,7 @@ import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multip
 import { outboxOf } from '../broker/outbox.js';
 import { DeadLettering } from '../record/dead-lettering.js';
 import { EVENT_WINDOW, EventPublisher, type EventPublisherOptions } from '../record/event-publisher.js';
+import { LetterIndex } from '../record/letter-index.js';
 import { TaskLookup } from '../record/lookup.js';
 import { OtherMessages } from '../record/other-messages.js';
 import { RecordStore } from '../record/record-store.js';
@@ -47,6 +48,7 @@ function requirePublishing(options: AckMultiplexerOptions = {}): AckMultiplexerO
 export class Resources extends BrokerResources {
   readonly records: RecordStore;
   readonly letters: DeadLettering;
+  readonly letterIndex: LetterIndex;
   readonly messages: OtherMessages;
   readonly renewals: Renewals;
   readonly lookup: TaskLookup;
@@ -84,6 +86,7 @@ export class Resources extends BrokerResources {
       maxRecordBytes === undefined ? Infinity : this.withinServerLimit(maxRecordBytes),
     );
     this.letters = new DeadLettering(publisher, streams, names, () => this.maxBodyBytes);
+    this.letterIndex = new LetterIndex(connection, publisher, streams, names);
     this.messages = new OtherMessages(streams, names);
     this.renewals = new Renewals(names, publisher, streams, () => this.maxBodyBytes);
     this.locks = new UniqueLocks(streams, names, publisher);

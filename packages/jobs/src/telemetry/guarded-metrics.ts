@@ -13,6 +13,7 @@ export function guardedMetrics(
     started: (...facts) => contain(() => metrics.started(...facts), report),
     finished: (record) => contain(() => metrics.finished(record), report),
     deadLettered: (...facts) => contain(() => metrics.deadLettered(...facts), report),
+    overdue: (...facts) => contain(() => metrics.overdue?.(...facts), report),
     ticks: (...facts) => contain(() => metrics.ticks(...facts), report),
     confirmed: (milliseconds) => contain(() => metrics.confirmed(milliseconds), report),
   };

@@ -12,6 +12,8 @@ export interface MetricsRecorder {
   finished(record: TaskRecord): void;
   /** A task has become a dead letter. */
   deadLettered(queue: string, task: string, reason: DeadReason): void;
+  /** Delayed tasks of a queue that the broker did not hand over at their time, as the reaper's last search found them. */
+  overdue?(queue: string, count: number): void;
   /** Ticks of a schedule with the same outcome: `fired`, `missed_down`, `missed_overlap`. */
   ticks(outcome: string, count: number): void;
   /** JetStream has confirmed a message, after this many milliseconds. */

@@ -15,6 +15,7 @@ export class JobsMetrics implements MetricsRecorder {
   private readonly inFlight: Gauge<'queue' | 'task'>;
   private readonly ended: Counter<'queue' | 'task' | 'state'>;
   private readonly dead: Counter<'queue' | 'task' | 'reason'>;
+  private readonly late: Gauge<'queue'>;
   private readonly lost: Counter<'queue' | 'task'>;
   private readonly ack: Histogram;
   private readonly scheduled: Counter<'outcome'>;
@@ -52,6 +53,12 @@ export class JobsMetrics implements MetricsRecorder {
       name: 'stratum_dead_letters_total',
       help: 'Tasks that failed for good, by reason',
       labelNames: [...task, 'reason'],
+      registers,
+    });
+    this.late = new Gauge({
+      name: 'stratum_overdue_tasks',
+      help: 'Delayed tasks that the broker did not hand over at their time, as the last search found them',
+      labelNames: ['queue'],
       registers,
     });
     this.lost = new Counter({
@@ -95,6 +102,10 @@ export class JobsMetrics implements MetricsRecorder {
 
   deadLettered(queue: string, task: string, reason: DeadReason): void {
     this.dead.inc({ queue, task, reason });
+  }
+
+  overdue(queue: string, count: number): void {
+    this.late.set({ queue }, count);
   }
 
   ticks(outcome: string, count: number): void {

@@ -132,6 +132,7 @@ export function defineTopology(options: TopologyOptions): Topology {
         { ...shared, ackWaitMs },
       ),
       logStream(names.deadStream, names.deadFilter, deadLettersExpireMs, shared),
+      logStream(names.deadIndexStream, names.deadIndexFilter, deadLettersExpireMs, shared),
       eventStream(names, options, shared),
       resultBucket(names, resultExpiresMs, shared),
       keyValueBucket(names.controlStream, names.controlKeyFilter, shared),

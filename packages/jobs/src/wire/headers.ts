@@ -33,6 +33,8 @@ export const TaskHeader = {
   NotBefore: 'Task-Not-Before',
   /** The unique key that this task holds until it ends. */
   UniqueKey: 'Task-Unique-Key',
+  /** The unique key that this task took for a period: `<key> <milliseconds>`. */
+  UniqueFor: 'Task-Unique-For',
   TraceParent: 'traceparent',
   TraceState: 'tracestate',
 } as const;
@@ -52,6 +54,8 @@ export const ServerHeader = {
   /** A message's time to live. */
   Ttl: 'Nats-TTL',
   ExpectedLastSubjectSequence: 'Nats-Expected-Last-Subject-Sequence',
+  /** Of the whole stream. */
+  ExpectedLastSequence: 'Nats-Expected-Last-Sequence',
   Schedule: 'Nats-Schedule',
   ScheduleTarget: 'Nats-Schedule-Target',
   /** Set by the server on a scheduled message: the subject of the schedule. Publishers cannot set it. */
@@ -59,6 +63,8 @@ export const ServerHeader = {
   TimeStamp: 'Nats-Time-Stamp',
   Subject: 'Nats-Subject',
   Sequence: 'Nats-Sequence',
+  /** Of a batch: the number of matching messages that follow. */
+  NumPending: 'Nats-Num-Pending',
 } as const;
 
 const SERVER_PREFIX = 'nats-';
@@ -86,6 +92,7 @@ export interface TaskHeaders {
   /** Milliseconds since 1970; 0 when the task may start at once. */
   notBefore: number;
   uniqueKey: string | undefined;
+  uniqueFor: { key: string; forMs: number } | undefined;
   workflow: WorkflowPointer | undefined;
   /** The W3C trace context, unchecked. */
   traceParent: string | undefined;
@@ -123,6 +130,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   freshId: false,
   notBefore: 0,
   uniqueKey: undefined,
+  uniqueFor: undefined,
   workflow: undefined,
   traceParent: undefined,
   traceState: undefined,
@@ -149,6 +157,7 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.FreshId, (own, text) => (own.freshId = text !== '')],
   [TaskHeader.NotBefore, (own, text) => (own.notBefore = instant(text) ?? 0)],
   [TaskHeader.UniqueKey, (own, text) => (own.uniqueKey = text || undefined)],
+  [TaskHeader.UniqueFor, (own, text) => (own.uniqueFor = uniqueFor(text))],
   [TaskHeader.Workflow, (own, text) => (own.workflow = workflowPointer(text))],
   [TaskHeader.TraceParent, (own, text) => (own.traceParent = text || undefined)],
   [TaskHeader.TraceState, (own, text) => (own.traceState = text || undefined)],
@@ -161,6 +170,16 @@ export function readTaskHeaders(headers: MsgHdrs | undefined): Readonly<TaskHead
   // One pass: a task has few headers, and a lookup by name walks through all of them.
   for (const [name, [text]] of headers) READERS.get(name)?.(own, text ?? '');
   return own;
+}
+
+/**
+ * When a task was first accepted, RFC 3339: as its header says, but never later than the broker has stored the message. A producer whose
+ * clock is ahead would otherwise outrank all later messages of the same id.
+ * @param storedAt milliseconds since 1970, by the broker's clock
+ */
+export function enqueueTime(header: string | undefined, storedAt: number): string {
+  if (header !== undefined && Date.parse(header) <= storedAt) return header;
+  return new Date(storedAt).toISOString();
 }
 
 /** Copies a message's own headers, without those that the server adds or interprets. */
@@ -213,6 +232,12 @@ function scheduledBy(text: string): ScheduledBy | undefined {
   const [entry, time, ...rest] = text.split(' ');
   const tick = parseInstant(time ?? '');
   return entry && tick && rest.length === 0 ? { entry, tick } : undefined;
+}
+
+function uniqueFor(text: string): TaskHeaders['uniqueFor'] {
+  const [key, milliseconds = ''] = text.split(' ');
+  const forMs = duration.parse(milliseconds);
+  return key && forMs !== undefined ? { key, forMs } : undefined;
 }
 
 function workflowPointer(text: string): WorkflowPointer | undefined {

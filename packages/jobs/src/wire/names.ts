@@ -4,6 +4,8 @@
  *     <prefix>.tasks.<queue>.<priority>.<tenant>.<task>.<id>    a task to run now
  *     <prefix>.delayed.<queue>.<id>                             a task to run later
  *     <prefix>.dead.<queue>.<task>.<id>                         a dead letter
+ *     <prefix>.dead_index.<tenant>.<reason>.<queue>.<task>.<sequence>
+ *                                                               where the dead letter of that sequence is found by tenant and reason
  *     <prefix>.events.<queue>.<task>.<state>                    a state change
  *     <prefix>.results.<id>                                     a stored result, republished by the server
  *     <prefix>.workflows.start.<tenant>.<id>                    a workflow to start
@@ -19,7 +21,7 @@ export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** Means "no tenant" in a subject. */
-const NO_TENANT = '_';
+export const NO_TENANT = '_';
 
 /** Of a refused value in the message of its refusal. */
 const MAX_SHOWN = 100;
@@ -70,6 +72,16 @@ export interface TaskSubject {
   id: string;
 }
 
+export interface DeadIndexEntry {
+  /** `undefined` for a letter of no tenant. */
+  tenant: string | undefined;
+  reason: string;
+  queue: string;
+  task: string;
+  /** Of the letter in its stream. */
+  sequence: number | '*';
+}
+
 /** The names that belong to one prefix. */
 export interface Names {
   readonly prefix: string;
@@ -79,6 +91,8 @@ export interface Names {
   laneConsumer(queue: string, priority: Priority): string;
   /** Subjects of one priority of a queue. */
   laneFilter(queue: string, priority: Priority): string;
+  /** Whether the lane takes messages of this subject, tasks or not. */
+  isInLane(queue: string, priority: Priority, subject: string): boolean;
   /** Subjects of all tasks of a queue. */
   tasksFilter(queue: string): string;
   /** Subjects of the delayed tasks of a queue. */
@@ -95,6 +109,11 @@ export interface Names {
   deadSubject(queue: string, task: string, id: string): string;
   /** Matches the dead letters of a task, for any queue and name. */
   deadById(id: string): string;
+  /** Finds dead letters by tenant and reason; see `record/letter-index.ts`. */
+  readonly deadIndexStream: string;
+  readonly deadIndexFilter: string;
+  /** Subject of an entry; `*` in a field matches all. */
+  deadIndexSubject(entry: DeadIndexEntry): string;
   /** Matches the server's advisories on messages that reached their delivery limit. */
   readonly advisoryStream: string;
   /** Subjects of the server's notices about one queue. */
@@ -179,6 +198,7 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     queueStream: (queue) => `${scope}QUEUE_${queue.toUpperCase()}`,
     laneConsumer: (queue, priority) => `${queue}-${priority}`,
     laneFilter: (queue, priority) => `${tasksPrefix}${queue}.${priority}.>`,
+    isInLane: (queue, priority, subject) => subject.startsWith(`${tasksPrefix}${queue}.${priority}.`),
     tasksFilter: (queue) => `${tasksPrefix}${queue}.>`,
     delayedFilter: (queue) => `${prefix}.delayed.${queue}.*`,
     taskSubject: ({ queue, priority, tenant, task, id }) =>
@@ -189,6 +209,10 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     deadFilter: `${prefix}.dead.>`,
     deadSubject: (queue, task, id) => `${prefix}.dead.${queue}.${task}.${id}`,
     deadById: (id) => `${prefix}.dead.*.*.${id}`,
+    deadIndexStream: `${scope}DEAD_LETTER_INDEX`,
+    deadIndexFilter: `${prefix}.dead_index.>`,
+    deadIndexSubject: ({ tenant, reason, queue, task, sequence }) =>
+      `${prefix}.dead_index.${tenant ?? NO_TENANT}.${reason}.${queue}.${task}.${sequence}`,
     advisoryStream: `${scope}ADVISORIES`,
     advisoryFilter: (queue) =>
       `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${scope}QUEUE_${queue.toUpperCase()}.*`,
@@ -236,12 +260,12 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
 function parseTaskSubject(tasksPrefix: string, subject: string): TaskSubject | undefined {
   if (!subject.startsWith(tasksPrefix)) return undefined;
   const [queue, priority, tenant, task, id, ...rest] = subject.slice(tasksPrefix.length).split('.');
-  if (!queue || !isPriority(priority) || !tenant || !task || !id || rest.length > 0) return undefined;
-  // The server accepts `>` and `*` literally in a publisher's subject.
-  if (!isToken(id)) return undefined;
+  if (!queue || !isPriority(priority) || rest.length > 0) return undefined;
+  // The server accepts any characters in a publisher's subject, `>` and `*` among them.
+  if (!isToken(tenant) || !isToken(task) || !isToken(id)) return undefined;
   return { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
 }
 
-function isPriority(value: unknown): value is Priority {
+export function isPriority(value: unknown): value is Priority {
   return value === 'high' || value === 'normal' || value === 'low';
 }

@@ -1,6 +1,6 @@
 /** One task as a worker received it. */
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
-import { readTaskHeaders, type TaskHeaders } from '../wire/headers.js';
+import { enqueueTime, readTaskHeaders, type TaskHeaders } from '../wire/headers.js';
 import type { Names, TaskSubject } from '../wire/names.js';
 
 export interface Delivery {
@@ -15,12 +15,12 @@ export interface Delivery {
   readonly readyAt: number;
 }
 
-/** `undefined` for a message that is not a task's, which the streams' subjects rule out. */
+/** `undefined` for a message that is not a task's. */
 export function readDelivery(names: Names, message: PulledMessage): Delivery | undefined {
   const subject = names.parseTaskSubject(message.subject);
   if (subject === undefined) return undefined;
   const headers = readTaskHeaders(message.headers);
-  const enqueuedAt = headers.enqueuedAt ?? new Date(message.storedAt).toISOString();
+  const enqueuedAt = enqueueTime(headers.enqueuedAt, message.storedAt);
   const readyAt = Math.max(headers.notBefore, message.storedAt);
   const deliveries = headers.deliveries + message.deliveries;
   return { subject, headers, message, deliveries, enqueuedAt, readyAt };

@@ -11,7 +11,7 @@
  *
  * The end of a step writes one key and one bit. No key is written by each of 10,000 members.
  */
-import type { StoredMsg } from '@nats-io/jetstream';
+import type { StoredMessage } from '../broker/batch.js';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { KeyValue, type Replacement, type StoredValue } from '../broker/key-value.js';
@@ -83,7 +83,7 @@ export class WorkflowBucket {
   }
 
   /** All values under a pattern such as `end.<id>.*`, oldest first. */
-  scan(pattern: string, from = 1): AsyncGenerator<StoredMsg> {
+  scan(pattern: string, from = 1): AsyncGenerator<StoredMessage> {
     const { names } = this;
     return scanStream(this.connection, names.workflowStream, names.workflowKey(pattern), from);
   }

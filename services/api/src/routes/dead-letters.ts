@@ -1,5 +1,11 @@
 /** Dead letters: looked at, sent back to work, thrown away. */
-import { DEAD_REASONS, parsePayload, PRIORITIES, type DeadLetter } from '@stratum/jobs';
+import {
+  DEAD_REASONS,
+  parsePayload,
+  PRIORITIES,
+  type DeadLetter,
+  type DeadLetterFilter,
+} from '@stratum/jobs';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -13,7 +19,9 @@ import { idParams } from './task-schemas.js';
 
 const tags = ['dead letters'];
 const MAX_REPLAYED = 1_000;
-const REPLAY_RATE = 200;
+/** Of one request, so that its answer stays short; the next page goes on behind them. */
+const MAX_CONFLICTS = 1_000;
+const REPLAY_RATE = 2_000;
 
 const letterSchema = z
   .object({
@@ -38,23 +46,38 @@ const filterShape = {
   task: z.string().max(64).optional(),
   reason: z.enum(DEAD_REASONS).optional(),
   error_contains: z.string().min(1).max(200).optional(),
+  since: z.iso.datetime({ offset: true }).optional().describe('Stored at this time or later.'),
+  until: z.iso.datetime({ offset: true }).optional().describe('Stored before this time.'),
 };
 const filterSchema = z.strictObject(filterShape);
 
-interface Filter {
-  queue?: string;
-  task?: string;
-  tenant?: string;
-  reason?: DeadLetter['reason'];
-  errorContains?: string;
+const expiresSchema = z
+  .union([z.iso.datetime({ offset: true }), z.literal('never')])
+  .describe(
+    'A new time after which the task is not started, or `never`. A letter whose time has passed is not replayed without it.',
+  );
+
+const conflictSchema = z.object({
+  id: z.string(),
+  code: z
+    .string()
+    .describe('`publish_conflict`, `unique_key_held`, `dead_letter_expired`, `payload_omitted`, …'),
+  detail: z.string(),
+});
+
+function toExpires(expires: string | undefined): { expires?: Date | 'never' } {
+  if (expires === undefined) return {};
+  return { expires: expires === 'never' ? expires : new Date(expires) };
 }
 
-function toFilter(asked: z.output<typeof filterSchema>, tenantId: number | undefined): Filter {
+function toFilter(asked: z.output<typeof filterSchema>, tenantId: number | undefined): DeadLetterFilter {
   return {
     ...(asked.queue === undefined ? {} : { queue: asked.queue }),
     ...(asked.task === undefined ? {} : { task: asked.task }),
     ...(asked.reason === undefined ? {} : { reason: asked.reason }),
     ...(asked.error_contains === undefined ? {} : { errorContains: asked.error_contains }),
+    ...(asked.since === undefined ? {} : { since: new Date(asked.since) }),
+    ...(asked.until === undefined ? {} : { until: new Date(asked.until) }),
     ...(tenantId === undefined ? {} : { tenant: String(tenantId) }),
   };
 }
@@ -100,17 +123,24 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     schema: {
       tags,
       summary: 'Replay a dead letter with fresh retries',
-      description: 'A payload in the request replaces the original. It is validated like that of a new task.',
+      description:
+        'A payload in the request replaces the original. It is validated like that of a new task. The letter stays, and the answer is 409, while a task of its id is queued or running, while another task holds its unique key, when its time to start has passed and `expires` is missing, and when its payload was too large to keep and `payload` is missing.',
       params: idParams,
-      body: z.strictObject({ payload: z.record(z.string(), z.unknown()).optional() }).nullish(),
+      body: z
+        .strictObject({
+          payload: z.record(z.string(), z.unknown()).optional(),
+          expires: expiresSchema.optional(),
+        })
+        .nullish(),
       response: { 202: z.object({ id: z.string() }) },
     },
     handler: async (request, reply) => {
       const { id } = request.params;
       const letter = await ownLetter(resources, request, id);
       const payload = checkedPayload(resources, request, letter, request.body?.payload);
+      const { expires } = request.body ?? {};
       await recordAction(request, 'dead_letter.replayed', letter, { edited: payload !== undefined });
-      await deadLetters.replay(id, payload === undefined ? {} : { payload });
+      await deadLetters.replay(id, { ...(payload === undefined ? {} : { payload }), ...toExpires(expires) });
       return reply.code(202).send({ id });
     },
   });
@@ -121,13 +151,25 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     schema: {
       tags,
       summary: 'Replay all matching dead letters',
-      description: `At most ${MAX_REPLAYED} per request, ${REPLAY_RATE} per second. \`more\` is true if some are left.`,
-      body: z.strictObject({ filter: filterSchema }),
-      response: { 202: z.object({ replayed: z.array(z.string()), more: z.boolean() }) },
+      description: `At most ${MAX_REPLAYED} per request, up to ${REPLAY_RATE} per second, oldest first. \`conflicts\` are those that stay, with the reason. \`more\` is true if some are left; \`next_cursor\` then goes on behind those that were looked at.`,
+      body: z.strictObject({
+        filter: filterSchema,
+        expires: expiresSchema.optional(),
+        cursor: z.string().optional(),
+      }),
+      response: {
+        202: z.object({
+          replayed: z.array(z.string()),
+          conflicts: z.array(conflictSchema),
+          more: z.boolean(),
+          next_cursor: z.string().nullable(),
+        }),
+      },
     },
     handler: async (request, reply) => {
       const tenantId = tenantOf(request);
-      const { filter } = request.body;
+      const { filter, expires, cursor } = request.body;
+      const after = decodeCursor(z.int(), cursor);
       await audit(resources, request, {
         action: 'dead_letters.replayed',
         subject: 'dead-letters',
@@ -135,11 +177,28 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
         details: filter,
       });
       const replayed: string[] = [];
-      const letters = deadLetters.replayMany(toFilter(filter, tenantId), { ratePerSecond: REPLAY_RATE });
-      for await (const { id } of letters) {
-        if (replayed.push(id) >= MAX_REPLAYED || reply.raw.destroyed) break;
+      const conflicts: z.output<typeof conflictSchema>[] = [];
+      let last = after ?? 0;
+      const matching = { ...toFilter(filter, tenantId), ...(after === undefined ? {} : { after }) };
+      const letters = deadLetters.replayMany(matching, {
+        ratePerSecond: REPLAY_RATE,
+        limit: MAX_REPLAYED,
+        mostConflicts: MAX_CONFLICTS,
+        ...toExpires(expires),
+        onConflict: ({ id, sequence }, { code, message }) => {
+          conflicts.push({ id, code, detail: message });
+          last = sequence;
+        },
+      });
+      for await (const { id, sequence } of letters) {
+        replayed.push(id);
+        last = sequence;
+        if (reply.raw.destroyed) break;
       }
-      return reply.code(202).send({ replayed, more: replayed.length >= MAX_REPLAYED });
+      const more = replayed.length >= MAX_REPLAYED || conflicts.length >= MAX_CONFLICTS;
+      return reply
+        .code(202)
+        .send({ replayed, conflicts, more, next_cursor: more ? encodeCursor(last) : null });
     },
   });
   app.route({
@@ -170,7 +229,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     return audit(resources, request, {
       action,
       subject: `task/${id}`,
-      tenantId: tenant === null ? undefined : Number(tenant),
+      tenantId: tenant !== null && /^\d{1,9}$/.test(tenant) ? Number(tenant) : undefined,
       details: { task, ...details },
     });
   }

@@ -1,0 +1,223 @@
+/**
+ * Sends a dead letter back to work:
+ *
+ *     take its unique key → publish the task → reset its record → remove the letter
+ *
+ * Whoever dies in between leaves the letter, and the next replay, or the task's start, finishes. What would end the task unseen is refused,
+ * and the letter stays.
+ */
+import { isConflict } from '../../broker/server-errors.js';
+import { storedSequence } from '../../broker/stream-access.js';
+import { JobsError } from '../../errors.js';
+import { bodyOf } from '../../message/compose-task.js';
+import { readStoredTask, replayedRecord } from '../../record/task-record.js';
+import type { Resources } from '../../resources/resources.js';
+import { requireInstant } from '../../values/bounds.js';
+import {
+  carryHeaders,
+  DeadHeader,
+  readTaskHeaders,
+  ServerHeader,
+  TaskHeader,
+  type TaskHeaders,
+} from '../../wire/headers.js';
+import type { TaskSubject } from '../../wire/names.js';
+import { UNKNOWN_TASK } from '../../wire/unusable-subject.js';
+import type { DeadLetter, LetterMessage, StoredLetter } from './letter.js';
+
+export interface ReplayOptions {
+  /** Replaces the payload. */
+  payload?: unknown;
+  /**
+   * A new time after which the task is not started any more, or `never`. Without it, a letter whose time has passed is refused, because the
+   * task would end as `EXPIRED`.
+   */
+  expires?: Date | 'never';
+}
+
+/** Less than a lock waits for a replay. */
+const PUBLISH_DEADLINE_MS = 15_000;
+
+const ENDED_WITH_ITS_LIFE = [
+  ...Object.values(DeadHeader),
+  TaskHeader.Retries,
+  TaskHeader.Snoozes,
+  TaskHeader.History,
+  // Of the new life, the broker says when it began.
+  TaskHeader.EnqueuedAt,
+  TaskHeader.NotBefore,
+  TaskHeader.FreshId,
+];
+
+export class Replayer {
+  constructor(private readonly resources: Resources) {}
+
+  /** @throws JobsError `dead_letter_expired`, `payload_omitted`, `unique_key_held`, `publish_conflict`, `invalid_options`: the letter stays */
+  async replay({ letter, message }: StoredLetter, options: ReplayOptions): Promise<void> {
+    const { names, streams, letterIndex } = this.resources;
+    const target = this.targetOf(letter, message);
+    const own = readTaskHeaders(message.headers);
+    const expires = expiryOf(letter, own, options);
+    const body = this.bodyOf(letter, message, options);
+    const enqueuedAt =
+      (await this.earlierReplay(letter, target)) ??
+      (await this.publish({ letter, message }, target, body, expires));
+    // Unless the task has started meanwhile: then its record is further.
+    if (enqueuedAt !== undefined)
+      await this.resources.records.replace(
+        letter.id,
+        (standing) => standing && replayedRecord(standing, enqueuedAt),
+      );
+    if (own.workflow !== undefined) await this.resources.workflows.stepReplayed(own.workflow, letter.id);
+    await Promise.all([
+      streams.delete(names.deadStream, letter.sequence),
+      letterIndex.remove(indexEntryOf(letter)),
+    ]);
+  }
+
+  private targetOf(letter: DeadLetter, { headers }: LetterMessage): TaskSubject {
+    const replayTo = headers?.get(DeadHeader.Subject) ?? '';
+    const subject = this.resources.names.parseTaskSubject(replayTo);
+    if (subject !== undefined) return subject;
+    const { queue, priority, tenant, task, id } = letter;
+    // Of a message with an unusable subject the letter has made what could be made of it.
+    if (task !== UNKNOWN_TASK && replayTo !== '')
+      return { queue, priority, tenant: tenant ?? undefined, task, id };
+    throw new JobsError(
+      'invalid_options',
+      `The dead letter of "${id}" does not say which task it was. Publish the task again under its subject, then discard the letter.`,
+      { details: { id } },
+    );
+  }
+
+  private bodyOf(letter: DeadLetter, { data }: LetterMessage, { payload }: ReplayOptions): Uint8Array {
+    if (payload === undefined) {
+      const omitted = omittedBytes(letter.payload);
+      if (omitted === undefined) return data;
+      throw new JobsError(
+        'payload_omitted',
+        `The dead letter of "${letter.id}" has no payload: its ${omitted} bytes left no room for headers. Give the payload to replay it.`,
+        { details: { id: letter.id, omittedBytes: omitted } },
+      );
+    }
+    const body = Buffer.from(bodyOf(letter.task, payload));
+    const limit = this.resources.maxPayloadBytes;
+    if (body.length <= limit) return body;
+    throw new JobsError('payload_too_large', `payload is larger than the limit of ${limit} bytes.`, {
+      details: { task: letter.task, limit },
+    });
+  }
+
+  /** Returns when the new life began; `undefined` if it has ended already. */
+  private async publish(
+    { letter, message }: StoredLetter,
+    target: TaskSubject,
+    body: Uint8Array,
+    expires: Date | undefined,
+  ): Promise<string | undefined> {
+    const { names, publisher, streams } = this.resources;
+    const own = readTaskHeaders(message.headers);
+    const headers = carryHeaders(message.headers);
+    for (const name of ENDED_WITH_ITS_LIFE) headers.delete(name);
+    if (expires === undefined) headers.delete(TaskHeader.Expires);
+    else headers.set(TaskHeader.Expires, expires.toISOString());
+    headers.set(TaskHeader.ReplayOf, String(letter.sequence));
+    headers.set(ServerHeader.MsgId, `${letter.id}.replay-${letter.sequence}`);
+    headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
+    const key = await this.takeKey(letter, own);
+    let sequence: number;
+    try {
+      const subject = names.taskSubject(target);
+      const ack = await publisher.publish(subject, body, { headers, deadlineMs: PUBLISH_DEADLINE_MS });
+      sequence = ack.sequence;
+    } catch (error) {
+      // Somebody else replays the same letter, or an acknowledgement was lost.
+      const earlier = isConflict(error) ? await this.earlierReplay(letter, target) : undefined;
+      if (earlier !== undefined) return earlier;
+      if (key !== undefined && isCertain(error))
+        await this.resources.locks.release(key, letter.id).catch(() => undefined);
+      throw error;
+    }
+    if (own.uniqueFor !== undefined && key !== undefined) await this.resources.locks.confirm(key, letter.id);
+    const stored = await streams.get(names.queueStream(target.queue), { seq: sequence });
+    return stored && readStoredTask(names, stored)?.enqueuedAt;
+  }
+
+  /** Takes the unique key that the task has had. Returns it, or `undefined` without one. */
+  private async takeKey(
+    { id }: DeadLetter,
+    { uniqueKey, uniqueFor }: TaskHeaders,
+  ): Promise<string | undefined> {
+    const key = uniqueKey ?? uniqueFor?.key;
+    if (key === undefined) return undefined;
+    const { locks, lookup } = this.resources;
+    const until = uniqueFor === undefined ? undefined : Date.now() + uniqueFor.forMs;
+    const endedLife = (await lookup.record(id))?.enqueued_at ?? null;
+    const holder = await locks.take({ key, id, until, endedLife }, (other) => lookup.status(other));
+    if (holder.state === 'own') return key;
+    throw new JobsError(
+      'unique_key_held',
+      `The dead letter of "${id}" cannot be replayed now: task "${holder.id}" holds its unique key. Replay it once that task has ended.`,
+      { details: { id, holder: holder.id } },
+    );
+  }
+
+  /**
+   * When an earlier replay of this very letter, cut short after its publish, enqueued the task; `undefined` when no message of the task waits.
+   * @throws JobsError `publish_conflict` when another message of the task waits, in any lane or for a retry
+   */
+  private async earlierReplay(letter: DeadLetter, { queue, id }: TaskSubject): Promise<string | undefined> {
+    const { names, streams } = this.resources;
+    const stream = names.queueStream(queue);
+    const [queued, delayed] = await Promise.all([
+      streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) }),
+      streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) }),
+    ]);
+    const message = queued ?? delayed;
+    const task = message && readStoredTask(names, message);
+    if (message === undefined || task === undefined) return undefined;
+    if (task.headers.replayOf === letter.sequence) return task.enqueuedAt;
+    throw new JobsError(
+      'publish_conflict',
+      `The dead letter of "${id}" cannot be replayed now: a task of that id is queued or running. Replay it once that task has ended.`,
+      { details: { id, sequence: storedSequence(message) } },
+    );
+  }
+}
+
+export function indexEntryOf({ tenant, reason, queue, task, sequence }: DeadLetter): {
+  tenant: string | undefined;
+  reason: string;
+  queue: string;
+  task: string;
+  sequence: number;
+} {
+  return { tenant: tenant ?? undefined, reason, queue, task, sequence };
+}
+
+function expiryOf(
+  { id }: DeadLetter,
+  { expires }: TaskHeaders,
+  { expires: given }: ReplayOptions,
+): Date | undefined {
+  if (given === 'never') return undefined;
+  const time = given === undefined ? expires : requireInstant('expires', given);
+  if (time === undefined || time.getTime() > Date.now()) return time;
+  throw new JobsError(
+    'dead_letter_expired',
+    `The dead letter of "${id}" expired at ${time.toISOString()}: replayed, its task would not start. Give a later time as expires, or "never".`,
+    { details: { id, expires: time.toISOString() } },
+  );
+}
+
+/** Of a payload that was too large to keep. */
+function omittedBytes(payload: unknown): number | undefined {
+  if (typeof payload !== 'object' || payload === null) return undefined;
+  const [[name, value] = [], ...others] = Object.entries(payload);
+  return name === 'omitted_bytes' && typeof value === 'number' && others.length === 0 ? value : undefined;
+}
+
+/** The task is not stored. */
+function isCertain(error: unknown): boolean {
+  return error instanceof JobsError && error.code === 'topology_missing';
+}
