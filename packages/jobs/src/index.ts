@@ -8,7 +8,7 @@ export {
   type JobsClient,
 } from './client/client.js';
 export type { CallOptions, ResultOptions, TaskOutcome } from './client/task-result.js';
-export type { AskOptions, Control, WorkerReply, WorkerView } from './client/control.js';
+export type { AskOptions, Control, RateWait, WorkerReply, WorkerView } from './client/control.js';
 export type { RevokeOptions, RevokeResult } from './client/revoke.js';
 export type { HeartBeat, RateLimit, TaskFilter } from './control/entries.js';
 export { WORKER_CONDITIONS, type WorkerCondition } from './control/worker-condition.js';
@@ -101,8 +101,8 @@ export {
   type TaskState,
 } from './wire/record.js';
 export type { TaskContext } from './worker/context.js';
+export { handleTask } from './isolation/handle-task.js';
 export {
-  handleTask,
   type FailureContext,
   type FailureHook,
   type Handler,

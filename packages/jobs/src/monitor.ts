@@ -19,6 +19,8 @@ export interface Monitor {
   queues(): Promise<QueueDepth[]>;
   /** Every worker with a heartbeat in the last 24 hours that has not shut down. */
   workers: Control['workers'];
+  /** The rate limits in force, and how many tasks wait for each. */
+  rateWaits: Control['rateWaits'];
   /** The schedulers that run, and which of them leads. */
   schedulers(): Promise<SchedulersView>;
   /** Leaves the connection open. */
@@ -39,6 +41,7 @@ export function openMonitor({
   return {
     queues: () => readQueueDepths(resources),
     workers: () => control.workers(),
+    rateWaits: () => control.rateWaits(),
     schedulers: () => readSchedulers(bucket),
     close: () => resources.close(),
   };

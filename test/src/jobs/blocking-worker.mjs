@@ -8,14 +8,14 @@ const connection = await connectToNats({ servers: NATS_URL, name: 'blocking' });
 const topology = defineTopology({
   prefix: PREFIX,
   queues: [{ name: 'work' }],
-  ackWaitMs: Number(ACK_WAIT_MS),
+  ackWaitMs: Number(ACK_WAIT_MS ?? 1_000),
 });
 const busy = defineTask({
   name: 'busy',
   queue: 'work',
   input: z.object({ compute_ms: z.number(), wait_ms: z.number() }),
   output: z.object({ pid: z.int() }),
-  limits: { softTimeLimitMs: Number(LIMIT_MS), timeLimitMs: Number(LIMIT_MS) },
+  limits: { softTimeLimitMs: Number(LIMIT_MS ?? 500), timeLimitMs: Number(LIMIT_MS ?? 500) },
 });
 const worker = createWorker({
   connection,

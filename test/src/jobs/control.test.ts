@@ -188,9 +188,36 @@ describe('a rate limit', () => {
     expect(starts.length).toBeLessThan(24);
     for (const { id } of tasks) await client.result(id);
     const took = (starts.at(-1) ?? 0) - (starts[0] ?? 0);
-    // 24 starts at 20 a second, of which each worker has one in hand at the beginning.
-    expect(took).toBeGreaterThan(900);
+    // 24 starts are 23 intervals of 50 ms.
+    expect(took).toBeGreaterThan(1_050);
     await client.control.setRateLimit('gated', undefined);
     expect(await client.control.rateLimits()).toEqual([]);
+  });
+
+  test('delays its own tasks alone, which wait at the broker and not in the worker', async () => {
+    const jobs = await openJobs();
+    const { client, worker } = jobs;
+    await client.control.setRateLimit('gated', { limit: 1, perMs: 2_000 });
+    let starts = 0;
+    const limited = handleTask(gated, () => {
+      starts++;
+      return null;
+    });
+    await client.enqueueMany(
+      gated,
+      Array.from({ length: 300 }, () => ({ payload: {} })),
+    );
+    const { id: free } = await client.enqueue(add, { a: 1, b: 1 });
+    const only = worker([limited, addHandler, flakyHandler], { concurrency: 2 });
+    expect(await client.result(free)).toMatchObject({ state: 'SUCCESS' });
+    expect(starts).toBeLessThan(20);
+    await waitFor('the others to wait at the broker', async () => {
+      const [queue] = await client.queues();
+      return queue !== undefined && queue.delayed > 290 && only.scheduled().length < 5;
+    });
+    const [waits] = await client.control.rateWaits();
+    expect(waits).toMatchObject({ task: 'gated', limit: 1, perMs: 2_000 });
+    expect(waits?.waiting).toBeGreaterThan(250);
+    expect(waits?.waiting).toBeLessThanOrEqual(300);
   });
 });

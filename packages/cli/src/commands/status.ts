@@ -1,6 +1,7 @@
-import type { SchedulersView, WorkerView } from '@stratum/jobs';
+import type { RateWait, SchedulersView, WorkerView } from '@stratum/jobs';
 import { openMonitor } from '@stratum/jobs/monitor';
 import { withBroker } from '../broker-session.js';
+import { durationText } from '../duration.js';
 import { findConfigFile } from '../config-file.js';
 import { ago, optional, printJson, printTable, styled, wrapped } from '../output.js';
 import { typed } from '../frame/invocation.js';
@@ -18,21 +19,29 @@ export async function status({ json }: { json?: boolean }): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const { queues, workers, schedulers } = await withBroker(async (session) => {
+  const { queues, workers, schedulers, limits } = await withBroker(async (session) => {
     const monitor = openMonitor(session);
     try {
-      const [depths, known, view] = await Promise.all([
+      const [depths, known, view, waits] = await Promise.all([
         monitor.queues(),
         monitor.workers(),
         monitor.schedulers(),
+        monitor.rateWaits(),
       ]);
-      return { queues: depths, workers: known, schedulers: view };
+      return { queues: depths, workers: known, schedulers: view, limits: waits };
     } finally {
       await monitor.close();
     }
   });
   if (json) {
-    printJson({ running: run !== undefined, ...run, queues, workers, schedulers });
+    printJson({
+      running: run !== undefined,
+      ...run,
+      queues,
+      workers,
+      schedulers,
+      rate_limits: limits.map(({ task, limit, perMs, waiting }) => ({ task, limit, per_ms: perMs, waiting })),
+    });
     return;
   }
   if (run !== undefined) {
@@ -48,6 +57,7 @@ export async function status({ json }: { json?: boolean }): Promise<void> {
   printQueues(queues);
   printWorkers(workers);
   printSchedulers(schedulers);
+  printLimits(limits);
 }
 
 function printWorkers(workers: readonly WorkerView[]): void {
@@ -99,6 +109,15 @@ function printSchedulers({ leader, members }: SchedulersView): void {
     members.map(({ name, started_at: startedAt }) =>
       name === leader?.name ? [name, 'leader', ago(leader.since)] : [name, 'standby', ago(startedAt)],
     ),
+  );
+}
+
+function printLimits(limits: readonly RateWait[]): void {
+  if (limits.length === 0) return;
+  console.log();
+  printTable(
+    ['limited task', 'limit', 'waiting'],
+    limits.map(({ task, limit, perMs, waiting }) => [task, `${limit} per ${durationText(perMs)}`, waiting]),
   );
 }
 

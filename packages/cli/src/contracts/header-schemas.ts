@@ -32,6 +32,7 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   [TaskHeader.UnknownFor]: count(
     `How long it has waited for a worker that knows it, in milliseconds. ${BY_STRATUM}`,
   ),
+  [TaskHeader.RateTurn]: text(`Its turn at a rate limit. ${BY_STRATUM}`),
   [TaskHeader.History]: text(
     `The last failed attempts, as percent-encoded JSON: [{attempt, at, worker, error}]. ${BY_STRATUM}`,
   ),

@@ -3,10 +3,13 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { Resources } from '../resources/resources.js';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import type { BrokerClock } from '../broker/broker-clock.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import {
   controlKeys,
   heartBeatEntry,
   readRateLimit,
+  rateLineEntry,
   type HeartBeat,
   type RateLimit,
 } from '../control/entries.js';
@@ -44,8 +47,16 @@ export interface Control {
   setRateLimit(task: string, limit: Omit<RateLimit, 'task'> | undefined): Promise<void>;
   /** The rate limits in force. */
   rateLimits(): Promise<RateLimit[]>;
+  /** The rate limits in force, and how many tasks wait for each. */
+  rateWaits(): Promise<RateWait[]>;
   /** Stops workers after their current tasks. */
   shutdown(options?: AskOptions): Promise<WorkerReply[]>;
+}
+
+/** A rate limit and what it delays. */
+export interface RateWait extends RateLimit {
+  /** Tasks that wait for their turn; revoked ones among them count until their turn has passed. */
+  waiting: number;
 }
 
 export interface AskOptions {
@@ -63,8 +74,10 @@ export function controlOf({
   connection,
   topology,
   publisher,
-}: Pick<Resources, 'connection' | 'topology' | 'publisher'>): Control {
-  return new BrokerControl(connection, topology, publisher);
+  streams,
+  clock,
+}: Pick<Resources, 'connection' | 'topology' | 'publisher' | 'streams' | 'clock'>): Control {
+  return new BrokerControl(connection, topology, publisher, streams, clock);
 }
 
 class BrokerControl implements Control {
@@ -72,6 +85,8 @@ class BrokerControl implements Control {
     private readonly connection: NatsConnection,
     private readonly topology: Topology,
     private readonly publisher: AckMultiplexer,
+    private readonly streams: StreamAccess,
+    private readonly clock: BrokerClock,
   ) {}
 
   async workers(): Promise<WorkerView[]> {
@@ -132,6 +147,21 @@ class BrokerControl implements Control {
       if (limit !== undefined) limits.push(limit);
     }
     return limits;
+  }
+
+  async rateWaits(): Promise<RateWait[]> {
+    return Promise.all((await this.rateLimits()).map(async (limit) => this.rateWait(limit)));
+  }
+
+  private async rateWait(limit: RateLimit): Promise<RateWait> {
+    const { names } = this.topology;
+    const stored = await this.streams.get(names.lockStream, { last_by_subj: names.rateLineKey(limit.task) });
+    const line = stored && rateLineEntry.read(readJson(stored));
+    // Turns that were given for another limit are not kept.
+    if (line === undefined || line.limit !== limit.limit || line.perMs !== limit.perMs)
+      return { ...limit, waiting: 0 };
+    const turns = Math.ceil((line.next - this.clock.now()) / (limit.perMs / limit.limit));
+    return { ...limit, waiting: Math.max(0, turns) + line.beyond };
   }
 
   private async *entries(pattern: string): AsyncGenerator<{ value: unknown; at: Date }> {

@@ -50,11 +50,6 @@ export class ControlWatch {
     return this.rates.get(task);
   }
 
-  /** Workers that serve a queue, this one included. */
-  workersOf(queue: string): number {
-    return Math.max(1, [...this.livePeers(queue)].length);
-  }
-
   /** A live worker of the queue has another version of the task's contract. @param entry as heartbeats name this version */
   hasOtherVersion(queue: string, task: string, entry: string): boolean {
     for (const { contracts } of this.livePeers(queue))

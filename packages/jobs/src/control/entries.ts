@@ -48,6 +48,23 @@ export function readRateLimit(value: unknown): RateLimit | undefined {
   return entry && rate.includes(entry.limit) && ratePeriod.includes(entry.perMs) ? entry : undefined;
 }
 
+/** The line in front of a limit, in the bucket of locks. Key: `_rate.<task>`. Times by the broker's clock, in milliseconds since 1970. */
+export interface RateLineEntry {
+  /** The limit that the turns were given for. */
+  limit: number;
+  perMs: number;
+  /** The first turn that is free. */
+  next: number;
+  /** Tasks that found the line full. */
+  beyond: number;
+}
+export const rateLineEntry = flatJson<RateLineEntry>({
+  limit: 'number above 0',
+  perMs: 'number above 0',
+  next: 'number above 0',
+  beyond: 'integer',
+});
+
 /** Key: `worker.<name>`. */
 export interface HeartBeat {
   name: string;

@@ -23,7 +23,15 @@ export interface IsolationOptions extends ThreadOptions, HandlerOptions {
  */
 export function isolateTask<Input extends z.ZodType, Output extends z.ZodType>(
   contract: TaskContract<Input, Output>,
-  { module, export: exportName = 'default', data, onFailure, ...options }: IsolationOptions,
+  options: IsolationOptions,
+): TaskHandler {
+  return isolateHandler(contract, { export: 'default', ...options });
+}
+
+/** The same; without `export` the handler is the one that the module binds to the contract. */
+export function isolateHandler(
+  contract: TaskContract,
+  { module, export: exportName, data, onFailure, ...options }: IsolationOptions,
 ): TaskHandler {
   const threads = new Threads(options);
   const runInThread = async (payload: unknown, context: RunContext): Promise<unknown> => {

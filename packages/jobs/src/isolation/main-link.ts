@@ -2,6 +2,7 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
+import { askingSignal } from '../worker/asking-signal.js';
 import { toJsonValue } from '../values/any-value.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/start.js';
@@ -22,11 +23,7 @@ export class MainLink {
     port.on('message', (message: ToThread) => this.receive(message));
   }
 
-  get signal(): AbortSignal {
-    // A handler that never awaits receives no events, but still sees the abort when it checks the signal.
-    for (let next = this.next(); next !== undefined; next = this.next()) this.receive(next);
-    return this.controller.signal;
-  }
+  readonly signal = askingSignal(this.controller, () => this.receiveAll());
 
   send(message: FromThread): void {
     this.port.postMessage(message);
@@ -65,6 +62,10 @@ export class MainLink {
       this.calls.set(call, { resolve: resolve as (answer: unknown) => void, reject });
       this.send(question(call));
     });
+  }
+
+  private receiveAll(): void {
+    for (let next = this.next(); next !== undefined; next = this.next()) this.receive(next);
   }
 
   private next(): ToThread | undefined {

@@ -23,9 +23,9 @@ export type AttemptFacts = Pick<
 >;
 
 export interface Job {
-  /** URL of the module, and the export that is the handler. */
+  /** URL of the module, and the export that is the handler; `undefined`: the handler that the module binds to the task. */
   module: string;
-  exportName: string;
+  exportName: string | undefined;
   payload: unknown;
   /** The `data` that the handler was bound with. */
   data: unknown;

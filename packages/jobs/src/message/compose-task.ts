@@ -128,6 +128,8 @@ export interface NextAttempt {
   snoozes: number;
   /** How long it has waited for a worker that knows it, in milliseconds. Default 0. */
   unknownForMs?: number;
+  /** Its turn at a rate limit. Default: it has none. */
+  rateTurn?: string;
   startAt: Date;
   enqueuedAt: string;
   headers: MsgHdrs | undefined;
@@ -145,6 +147,8 @@ export function composeNextAttempt(
   headers.delete(TaskHeader.Deliveries);
   headers.delete(TaskHeader.HandBacks);
   headers.delete(TaskHeader.UnknownFor);
+  headers.delete(TaskHeader.RateTurn);
+  if (attempt.rateTurn !== undefined) headers.set(TaskHeader.RateTurn, attempt.rateTurn);
   if (attempt.unknownForMs !== undefined) headers.set(TaskHeader.UnknownFor, String(attempt.unknownForMs));
   headers.set(TaskHeader.Retries, String(attempt.retries));
   headers.set(TaskHeader.EnqueuedAt, attempt.enqueuedAt);

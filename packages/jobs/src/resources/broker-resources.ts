@@ -1,6 +1,7 @@
 /** What views of a running system share: the part of the resources that needs neither records nor workflows, so that they load fast. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
+import { BrokerClock } from '../broker/broker-clock.js';
 import { outboxOf } from '../broker/outbox.js';
 import { StreamAccess } from '../broker/stream-access.js';
 import type { Topology } from '../topology/define.js';
@@ -18,6 +19,8 @@ export class BrokerResources {
   readonly names: Names;
   readonly publisher: AckMultiplexer;
   readonly streams: StreamAccess;
+  /** Of this process until somebody corrects it. */
+  readonly clock = new BrokerClock();
 
   constructor({ connection, topology, publishing }: BrokerResourcesOptions) {
     this.connection = connection;

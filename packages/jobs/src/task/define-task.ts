@@ -35,6 +35,11 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   limits?: TaskLimits;
   /** Retention of its final record, in milliseconds, at most the topology's. Default: the topology's, 24 hours. */
   resultExpiresMs?: number;
+  /**
+   * The handler computes for long stretches: it runs in a worker thread of its own, so that other tasks go on, limits reach it and it can be
+   * terminated. The thread loads the module that binds the handler with `handleTask`, at its top level. Default false.
+   */
+  compute?: boolean;
   /** Keeps no record of a success, which is faster; a tick of the schedule keeps one without its result. Failures are kept. Default false. */
   ignoreResult?: boolean;
   /**
@@ -65,6 +70,8 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   readonly limits: Readonly<TaskLimits>;
   readonly resultExpiresMs: number | undefined;
   readonly ignoreResult: boolean;
+  /** Its handler runs in a thread. */
+  readonly compute: boolean;
   /** Absent: none; the contract may come from an older copy of this package. */
   readonly labels?: Labels;
   readonly sensitive?: readonly string[];
@@ -97,6 +104,7 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
     limits,
     resultExpiresMs: retention.optional(`Task "${name}": resultExpiresMs`, options.resultExpiresMs),
     ignoreResult: options.ignoreResult ?? false,
+    compute: options.compute ?? false,
     labels: resolveLabels(name, options.labels, sensitive),
     sensitive,
     keepPayload: options.keepPayload ?? false,

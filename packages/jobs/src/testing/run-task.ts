@@ -148,6 +148,7 @@ async function attemptOnce(
       producer: recordingProducer(run, previous),
       defaults: { ...TASK_DEFAULTS, ...defaults },
       unknownForMs: 0,
+      now: Date.now,
     },
     {
       onCall: () => undefined,
@@ -156,7 +157,9 @@ async function attemptOnce(
     },
   );
   const startedAt = clock?.now().getTime() ?? 0;
-  const end = clock?.onAdvance(() => execution.tick(attempt.startedTick + clock.now().getTime() - startedAt));
+  const end = clock?.onAdvance(() =>
+    execution.tick(attempt.startedTick + (clock.now().getTime() - startedAt)),
+  );
   try {
     return await execution.run();
   } finally {

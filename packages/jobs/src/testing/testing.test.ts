@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { SoftTimeLimitExceeded, TaskError } from '../errors.js';
 import { defineTask } from '../task/define-task.js';
 import { chain, step } from '../workflow/builders.js';
-import { handleTask } from '../worker/registry.js';
+import { handleTask } from '../isolation/handle-task.js';
 import {
   assertEnqueued,
   assertFailed,

@@ -23,6 +23,8 @@ export const TaskHeader = {
   HandBacks: 'Task-Hand-Backs',
   /** How long the task has waited for a worker that knows it, in milliseconds. */
   UnknownFor: 'Task-Unknown-For',
+  /** The task's turn at its rate limit: `<milliseconds since 1970> <limit> <milliseconds>`; or `full`, when it found the line full. */
+  RateTurn: 'Task-Rate-Turn',
   /** The failed attempts so far, as JSON; see `history.ts`. */
   History: 'Task-History',
   /** The sequence of the dead letter that this task was replayed from. */
@@ -86,6 +88,8 @@ export interface TaskHeaders {
   handBacks: number;
   /** Waits for a worker that knows it so far, in milliseconds. */
   unknownForMs: number;
+  /** As written: only a worker of a limited task reads it. */
+  rateTurn: string | undefined;
   history: string | undefined;
   replayOf: number | undefined;
   freshId: boolean;
@@ -125,6 +129,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   deliveries: 0,
   handBacks: 0,
   unknownForMs: 0,
+  rateTurn: undefined,
   history: undefined,
   replayOf: undefined,
   freshId: false,
@@ -152,6 +157,7 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.Deliveries, (own, text) => (own.deliveries = count.parse(text) ?? 0)],
   [TaskHeader.HandBacks, (own, text) => (own.handBacks = count.parse(text) ?? 0)],
   [TaskHeader.UnknownFor, (own, text) => (own.unknownForMs = duration.parse(text) ?? 0)],
+  [TaskHeader.RateTurn, (own, text) => (own.rateTurn = text || undefined)],
   [TaskHeader.History, (own, text) => (own.history = text || undefined)],
   [TaskHeader.ReplayOf, (own, text) => (own.replayOf = sequence.parse(text))],
   [TaskHeader.FreshId, (own, text) => (own.freshId = text !== '')],

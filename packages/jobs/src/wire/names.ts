@@ -127,6 +127,8 @@ export interface Names {
   readonly lockKeyFilter: string;
   /** Subject of a unique key. */
   lockKey(key: string): string;
+  /** The line in front of a task's rate limit. `_`: the lock of no task has such a key. */
+  rateLineKey(task: string): string;
   /** Revocations, rate limits and workers' heartbeats. */
   readonly controlBucket: string;
   readonly controlStream: string;
@@ -221,6 +223,7 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     eventSubject: (queue, task, state) => `${prefix}.events.${queue}.${task}.${state.toLowerCase()}`,
     lockStream: `KV_${lockBucket}`,
     lockKeyFilter: `$KV.${lockBucket}.>`,
+    rateLineKey: (task) => `$KV.${lockBucket}._rate.${task}`,
     lockKey: (key) => `$KV.${lockBucket}.${key}`,
     controlBucket,
     controlStream: `KV_${controlBucket}`,

@@ -1,7 +1,7 @@
 /**
  * Which task starts when.
  *
- *     receive → hold until its time → wait for a slot → wait for its task's rate → run
+ *     receive → hold until its time → wait for a slot → take a turn at its task's rate limit → run
  */
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import type { ControlWatch } from '../control/control-watch.js';
@@ -11,14 +11,18 @@ import type { Names } from '../wire/names.js';
 import { Backlog } from './backlog.js';
 import { readDelivery, type Delivery } from './delivery.js';
 import type { Lane } from './lanes.js';
-import { RateLimiter } from './rate-limiter.js';
+import type { RateLine } from './rate-line.js';
+import { HOLD_AT_MOST_MS, RateTurns } from './rate-turns.js';
 import type { WorkerConfig } from './worker-config.js';
 
 export interface AdmissionParts {
   config: WorkerConfig;
   names: Names;
   lanes: readonly Lane[];
-  limits: Pick<ControlWatch, 'rateLimitOf' | 'workersOf'>;
+  limits: Pick<ControlWatch, 'rateLimitOf'>;
+  line: RateLine;
+  /** The broker's time, in milliseconds since 1970. */
+  now: () => number;
   /** Tasks being executed now. */
   runningCount: () => number;
   /** The events that tell of tasks cannot be sent fast enough. */
@@ -27,7 +31,7 @@ export interface AdmissionParts {
   isReady: () => boolean;
   run: (delivery: Delivery) => void;
   /** Puts the task off by this time, in milliseconds. */
-  postpone: (delivery: Delivery, delayMs: number) => void;
+  postpone: (delivery: Delivery, delayMs: number, rateTurn?: string) => void;
   /** Gives a task to the other workers. */
   handBack: (delivery: Delivery) => void;
   /** Ends a message that no worker can read as a task. */
@@ -37,18 +41,27 @@ export interface AdmissionParts {
   logger: Logger;
 }
 
-/** A task whose time or turn is further away than this goes back to the broker, as a delayed one. */
-const HOLD_AT_MOST_MS = 2_000;
-
 export class Admission {
   private readonly backlog: Backlog;
-  private readonly rateLimiter = new RateLimiter();
+  private readonly turns: RateTurns;
   private slots: number;
   private open = false;
 
   constructor(private readonly parts: AdmissionParts) {
     this.slots = parts.config.concurrency;
     this.backlog = new Backlog(parts.lanes, () => this.startReady());
+    this.turns = new RateTurns({
+      line: parts.line,
+      limitOf: (task) => parts.limits.rateLimitOf(task),
+      now: parts.now,
+      hold: (delivery, lane, waitMs) => {
+        if (this.takes) this.backlog.add(delivery, lane, waitMs);
+        else parts.handBack(delivery);
+        this.startReady();
+      },
+      postpone: parts.postpone,
+      logger: parts.logger,
+    });
   }
 
   /** Whether tasks are taken on. */
@@ -75,7 +88,7 @@ export class Admission {
   /** Messages that can be taken on now. */
   get room(): number {
     if (!this.takes || this.parts.isCongested()) return 0;
-    return this.capacity - this.parts.runningCount() - this.backlog.size;
+    return this.capacity - this.parts.runningCount() - this.backlog.size - this.turns.occupied;
   }
 
   /** Held for a free slot; held for their time. */
@@ -96,6 +109,11 @@ export class Admission {
     this.open = false;
   }
 
+  /** Resolves once no task waits for an answer about its turn. */
+  answered(): Promise<void> {
+    return this.turns.answered();
+  }
+
   /** Hands back what has not started. */
   clear(): void {
     for (const delivery of this.backlog.drain()) this.parts.handBack(delivery);
@@ -112,12 +130,13 @@ export class Admission {
       return;
     }
     const { notBefore } = delivery.headers;
-    const wait = notBefore - Date.now();
+    const wait = notBefore === 0 ? 0 : notBefore - this.parts.now();
     if (wait > HOLD_AT_MOST_MS) {
-      this.parts.postpone(delivery, wait);
+      // It keeps its turn, if it has one.
+      this.parts.postpone(delivery, wait, delivery.headers.rateTurn);
       return;
     }
-    this.backlog.add(delivery, lane, notBefore);
+    this.backlog.add(delivery, lane, wait);
     this.startReady();
   }
 
@@ -138,10 +157,8 @@ export class Admission {
       const next = this.backlog.next();
       if (next === undefined) return;
       const { delivery, lane } = next;
-      const wait = this.waitForRate(delivery);
-      if (wait === 0) this.parts.run(delivery);
-      else if (wait <= HOLD_AT_MOST_MS) this.backlog.add(delivery, lane, Date.now() + wait);
-      else this.parts.postpone(delivery, wait);
+      if (this.turns.mayStart(delivery)) this.parts.run(delivery);
+      else this.turns.take(delivery, lane);
     }
   }
 
@@ -151,11 +168,5 @@ export class Admission {
 
   private get hasFreeSlot(): boolean {
     return this.takes && this.parts.runningCount() < this.slots;
-  }
-
-  private waitForRate({ subject }: Delivery): number {
-    const limit = this.parts.limits.rateLimitOf(subject.task);
-    if (limit === undefined) return 0;
-    return this.rateLimiter.take(subject.task, limit, this.parts.limits.workersOf(subject.queue));
   }
 }

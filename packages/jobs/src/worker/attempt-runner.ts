@@ -31,9 +31,9 @@ export interface AttemptRunnerParts {
    */
   onCall: (delivery: Delivery, deadline: number, timeLimitMs: number) => void;
   /** The handler has returned, or awaits something. */
-  onReturn: () => void;
+  onReturn: (delivery: Delivery) => void;
   /** An attempt has ended. */
-  onEnd: () => void;
+  onEnd: (delivery: Delivery) => void;
   logger: Logger;
 }
 
@@ -69,9 +69,9 @@ export class AttemptRunner {
     return this.process(delivery, (execution) => execution.run());
   }
 
-  /** Puts the task off instead of running it. Never rejects. */
-  postpone(delivery: Delivery, delayMs: number): Promise<void> {
-    return this.process(delivery, async () => ({ kind: 'snoozed', delayMs }));
+  /** Puts the task off instead of running it. Never rejects. @param rateTurn its turn at its rate limit */
+  postpone(delivery: Delivery, delayMs: number, rateTurn?: string): Promise<void> {
+    return this.process(delivery, async () => ({ kind: 'snoozed', delayMs, rateTurn }));
   }
 
   /** Hands a task back that has not started. Never rejects. */
@@ -126,7 +126,7 @@ export class AttemptRunner {
         this.announce(attempt);
         this.parts.onCall(delivery, deadline, timeLimitMs);
       },
-      onReturn: () => this.parts.onReturn(),
+      onReturn: () => this.parts.onReturn(delivery),
       onProgress: (progress) => record.progress(progress),
     });
     this.running.set(delivery, { attempt, execution, record });
@@ -147,7 +147,7 @@ export class AttemptRunner {
       this.running.delete(delivery);
       attempt.span?.end(attempt.record);
       if (execution.hasStarted) metrics?.finished(attempt.record);
-      this.parts.onEnd();
+      this.parts.onEnd(delivery);
       if (this.running.size === 0) this.whenIdle?.();
     }
   }

@@ -6,6 +6,7 @@ import type { TaskRecord } from '../wire/record.js';
 import type { EventSource } from '../record/event-source.js';
 import { RecordSlot } from '../record/record-store.js';
 import { startedRecord } from '../record/task-record.js';
+import { askingSignal } from './asking-signal.js';
 import type { Delivery } from './delivery.js';
 
 /** How a contract wants its result kept. */
@@ -34,6 +35,7 @@ export class Attempt {
   readonly span: AttemptSpan | undefined;
   private kept: ResultRetention = KEEP;
   private controller: AbortController | undefined;
+  private look: (() => void) | undefined;
   private abortReason: Error | undefined;
   private ending: AbortController | undefined;
   private ownLogger: Logger | undefined;
@@ -107,9 +109,15 @@ export class Attempt {
     };
   }
 
+  /** Looks whether a time limit is over: the worker's own clock stands still while the handler computes. */
+  set onAsked(look: () => void) {
+    this.look = look;
+  }
+
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
+      askingSignal(this.controller, () => this.look?.());
       if (this.abortReason !== undefined) this.controller.abort(this.abortReason);
     }
     return this.controller.signal;

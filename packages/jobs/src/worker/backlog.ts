@@ -36,19 +36,20 @@ export class Backlog {
     return this.ready + Math.max(0, this.waiters.size - FREE_WAITERS);
   }
 
-  add(delivery: Delivery, lane: Lane, notBefore: number): void {
-    const wait = notBefore - Date.now();
-    if (wait <= 0) {
+  /** @param waitMs until it may start */
+  add(delivery: Delivery, lane: Lane, waitMs: number): void {
+    if (waitMs <= 0) {
       this.line(lane)?.enqueue(delivery);
       this.ready++;
       return;
     }
+    const due = performance.now() + waitMs;
     const timer = setTimeout(() => {
       this.waiters.delete(delivery);
       // A timer may fire a millisecond early; the task must not start early.
-      this.add(delivery, lane, notBefore);
+      this.add(delivery, lane, due - performance.now());
       this.onReady();
-    }, wait);
+    }, waitMs);
     this.waiters.set(delivery, timer);
   }
 

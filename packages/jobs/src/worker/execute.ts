@@ -34,6 +34,8 @@ export interface ExecutionParts {
   recovery: Pick<Recovery, 'mayHaveOutcome' | 'earlierOutcome' | 'removeReplayed'>;
   producer: Producer;
   defaults: TaskDefaults;
+  /** The broker's time, in milliseconds since 1970. */
+  now: () => number;
   /** How long a task that this worker does not know waits for one that does, in milliseconds. */
   unknownForMs: number;
   /** Another worker of the queue has another version of this contract. */
@@ -108,7 +110,8 @@ export class Execution {
       const isTick = isTickTask(subject.id, headers.scheduledBy);
       this.attempt.retain({ ignoreResult: isUnasked, isTick, expiresMs: resultExpiresMs });
     }
-    if (headers.expires !== undefined && headers.expires.getTime() <= Date.now()) return { kind: 'expired' };
+    if (headers.expires !== undefined && headers.expires.getTime() <= this.parts.now())
+      return { kind: 'expired' };
     // On the hot path an await costs more than the question whether it is needed.
     const { recovery } = this.parts;
     if (recovery.mayHaveOutcome(delivery)) {
@@ -172,6 +175,8 @@ export class Execution {
     }
   }
 
+  private readonly look = (): void => this.tick(performance.now());
+
   private endNow(outcome: Outcome): void {
     this.end?.(outcome);
     this.attempt.end();
@@ -187,6 +192,7 @@ export class Execution {
     this.softDeadline =
       attempt.startedTick + (headers.softTimeLimitMs ?? limits.softTimeLimitMs ?? defaults.softTimeLimitMs);
     this.started = true;
+    attempt.onAsked = this.look;
     const context = new AttemptContext(attempt, parts.producer, events.onProgress);
     return new Promise<Outcome>((resolve) => {
       // A promise settles once: by the handler's end, the hard limit or the release, whichever is first.

@@ -2,7 +2,7 @@
 import { headers as newHeaders } from '@nats-io/nats-core';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Logger } from '../telemetry/logger.js';
-import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import type { AckMultiplexer, StoredAck } from '../broker/ack-multiplexer.js';
 import { controlKeys, HEART_BEAT_MS, type HeartBeat } from '../control/entries.js';
 import type { Load } from './worker-view.js';
 import { ServerHeader } from '../wire/headers.js';
@@ -29,6 +29,8 @@ export class HeartBeats {
     worker: string,
     private readonly logger: Logger,
     private readonly read: (load: Load) => HeartBeat,
+    /** Called with each heartbeat that was stored. */
+    private readonly onStored: (sentAt: number, ack: StoredAck) => void,
   ) {
     this.key = names.controlKey(controlKeys.worker(worker));
   }
@@ -44,8 +46,10 @@ export class HeartBeats {
     const headers = newHeaders();
     headers.set(ServerHeader.Ttl, KEPT);
     this.load = this.measure();
+    const sentAt = performance.now();
     this.publisher
       .publish(this.key, JSON.stringify(this.read(this.load)), { headers, deadlineMs: HEART_BEAT_MS })
+      .then((ack) => this.onStored(sentAt, ack))
       .catch((error: unknown) => this.logger.warn({ err: error }, 'the heartbeat could not be published'));
   }
 

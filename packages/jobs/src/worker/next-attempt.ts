@@ -1,4 +1,5 @@
 /** Publishes the message of a task's next attempt. */
+import type { BrokerClock } from '../broker/broker-clock.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { isConflict } from '../broker/server-errors.js';
 import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
@@ -15,6 +16,7 @@ export interface Next {
   snoozes: number;
   delayMs: number;
   unknownForMs?: number;
+  rateTurn?: string;
   history: string | undefined;
 }
 
@@ -25,6 +27,7 @@ export class NextAttempts {
     private readonly names: Names,
     private readonly publisher: AckMultiplexer,
     private readonly streams: StreamAccess,
+    private readonly clock: Pick<BrokerClock, 'now'>,
   ) {}
 
   /**
@@ -35,7 +38,7 @@ export class NextAttempts {
     const { names, publisher, streams } = this;
     const composed = composeNextAttempt(names, subject, {
       ...next,
-      startAt: new Date(Date.now() + delayMs),
+      startAt: new Date(this.clock.now() + delayMs),
       enqueuedAt,
       headers: message.headers,
     });

@@ -10,7 +10,7 @@ export type Outcome =
   | { kind: 'expired' }
   | { kind: 'revoked' }
   /** Snoozed, without a failure. */
-  | { kind: 'snoozed'; delayMs: number }
+  | { kind: 'snoozed'; delayMs: number; rateTurn?: string | undefined }
   /** Another version of the worker may know the task, or its payload. `waitedMs` includes this wait. */
   | { kind: 'unknown'; error: unknown; delayMs: number; waitedMs: number }
   /** Ended in an earlier delivery whose acknowledgement was lost (with the record `end`), or (`duplicate`) as another message of the same id. */

@@ -48,14 +48,14 @@ export type FailureHook = (failure: TaskFailure) => unknown;
 export interface HandlerOptions {
   /**
    * Called once a task has failed for good, before its dead letter is stored, and at least once: it is called again if the worker dies
-   * then. It has ten seconds; what it throws is logged and changes nothing. Not called for a task that loses its workers: the reaper
-   * reports that one.
+   * then. It has ten seconds; what it throws is logged and changes nothing. Not called for a task that loses its workers, which the
+   * reaper reports, or blocks the event loop until the watchdog ends the process.
    */
   onFailure?: FailureHook;
 }
 
-/** Binds a handler to a contract. The contract alone decides the types: a handler returns literals as they are, without `as const`. */
-export function handleTask<Contract extends TaskContract>(
+/** Binds a handler that runs in this thread. */
+export function bindHandler<Contract extends TaskContract>(
   contract: Contract,
   handler: HandlerFor<Contract>,
   { onFailure }: HandlerOptions = {},

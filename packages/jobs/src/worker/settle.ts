@@ -43,8 +43,8 @@ export class Settler {
     private readonly worker: string,
     private readonly hooks: Pick<FailureHooks, 'run'>,
   ) {
-    const { names, publisher, streams } = resources;
-    this.nextAttempts = new NextAttempts(names, publisher, streams);
+    const { names, publisher, streams, clock } = resources;
+    this.nextAttempts = new NextAttempts(names, publisher, streams, clock);
   }
 
   /** Rejects if the outcome cannot be made durable. The message then stays unacknowledged and is delivered again. */
@@ -65,7 +65,7 @@ export class Settler {
       case 'already_dead_lettered':
         return this.confirmDeadLetter(attempt, outcome.error);
       case 'snoozed':
-        return this.snooze(attempt, outcome.delayMs);
+        return this.snooze(attempt, outcome.delayMs, outcome.rateTurn);
       case 'unknown':
         return this.waitForKnowing(attempt, outcome);
       case 'handed_back':
@@ -106,11 +106,12 @@ export class Settler {
       attempt.logger.warn({ err: error, retries, delayMs }, 'task failed and will be retried');
   }
 
-  private async snooze(attempt: Attempt, delayMs: number): Promise<void> {
+  private async snooze(attempt: Attempt, delayMs: number, rateTurn?: string): Promise<void> {
     if (!this.canRunAgain(attempt))
       return this.deadLetter(attempt, 'not_retryable', new PayloadWithoutRoom(this.resources.maxBodyBytes));
     const { retries, snoozes, history } = attempt.delivery.headers;
-    const next = { retries, snoozes: snoozes + 1, delayMs, history };
+    const turn = rateTurn === undefined ? {} : { rateTurn };
+    const next = { retries, snoozes: snoozes + 1, delayMs, history, ...turn };
     if (await this.goOn(attempt, next, snoozedRecord(attempt)))
       attempt.logger.info({ delayMs }, 'task snoozed');
   }

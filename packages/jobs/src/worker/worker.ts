@@ -17,6 +17,8 @@ import { Tracing } from '../telemetry/tracing.js';
 import { contain, containWithin } from '../values/contain.js';
 import { Admission } from './admission.js';
 import { AttemptRunner } from './attempt-runner.js';
+import { BlockWarning } from './block-warning.js';
+import { ClockCheck } from './clock-check.js';
 import { contractEntry } from './contract-entry.js';
 import { readDelivery } from './delivery.js';
 import { FailureHooks } from './failure-hooks.js';
@@ -24,6 +26,7 @@ import { HeartBeats } from './heart-beat.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { packageVersion } from './package-version.js';
 import { Recovery } from './recovery.js';
+import { RateLine } from './rate-line.js';
 import { Readiness } from './readiness.js';
 import { refuseMessage } from './refuse-message.js';
 import { buildRegistry, type TaskHandler } from './registry.js';
@@ -80,6 +83,8 @@ class TaskWorker implements Worker {
   private readonly service: NatsService;
   private readonly heartBeats: HeartBeats;
   private readonly readiness: Readiness;
+  private readonly blocking: BlockWarning;
+  private readonly clockCheck: ClockCheck;
   private ticker: NodeJS.Timeout | undefined;
   private watchdog: Watchdog | undefined;
   private endContainment: (() => void) | undefined;
@@ -103,8 +108,10 @@ class TaskWorker implements Worker {
       workerVersion: config.version,
       logger: this.logger,
     });
+    this.blocking = new BlockWarning(this.logger);
     const { resources } = this;
-    const { publisher, records, events } = resources;
+    const { publisher, streams, records, events, clock } = resources;
+    const now = (): number => clock.now();
     const tracing = tracer === undefined ? undefined : new Tracing(tracer);
     this.readiness = new Readiness(readiness, this.logger, () => this.admission.readinessChanged());
     const producer = createProducer({ resources, contracts, tracing });
@@ -118,6 +125,7 @@ class TaskWorker implements Worker {
         recovery: new Recovery(resources),
         defaults: config.taskDefaults,
         isReady: () => this.readiness.ask(),
+        now,
         unknownForMs: config.unknownForMs,
         hasOtherVersion: (contract) =>
           this.control.hasOtherVersion(contract.queue, contract.name, contractEntry(contract)),
@@ -128,9 +136,18 @@ class TaskWorker implements Worker {
       control: this.control,
       tracing,
       metrics: resources.metrics,
-      onCall: (delivery, deadline, timeLimitMs) => this.watchdog?.called(delivery, deadline, timeLimitMs),
-      onReturn: () => this.watchdog?.returned(),
-      onEnd: () => this.admission.slotFreed(),
+      onCall: (delivery, deadline, timeLimitMs) => {
+        this.watchdog?.called(delivery, deadline, timeLimitMs);
+        this.blocking.called();
+      },
+      onReturn: ({ subject }) => {
+        this.watchdog?.returned();
+        this.blocking.returned(subject.task);
+      },
+      onEnd: ({ subject }) => {
+        this.blocking.attemptEnded(subject.task);
+        this.admission.slotFreed();
+      },
       logger: this.logger,
     });
     const lanes = lanesOf(topology, config.queues);
@@ -139,11 +156,16 @@ class TaskWorker implements Worker {
       names,
       lanes,
       limits: this.control,
+      line: new RateLine(
+        { publisher, streams, stream: names.lockStream, subjectOf: (task) => names.rateLineKey(task) },
+        now,
+      ),
+      now,
       runningCount: () => this.runner.count,
       isCongested: () => events.congested,
       isReady: () => this.readiness.isReady,
       run: (delivery) => void this.runner.run(delivery),
-      postpone: (delivery, delayMs) => void this.runner.postpone(delivery, delayMs),
+      postpone: (delivery, delayMs, turn) => void this.runner.postpone(delivery, delayMs, turn),
       handBack: (delivery) => void this.runner.handBack(delivery),
       refuse: (message, lane) => void refuseMessage(resources, this.logger, config.name, message, lane),
       onRoom: () => this.fetcher.wake(),
@@ -165,8 +187,14 @@ class TaskWorker implements Worker {
     });
     const { admission, runner } = this;
     this.view = new WorkerView({ config, admission, runner, registry });
-    this.heartBeats = new HeartBeats(publisher, names, config.name, this.logger, (load) =>
-      this.view.stats(load),
+    this.clockCheck = new ClockCheck(resources);
+    this.heartBeats = new HeartBeats(
+      publisher,
+      names,
+      config.name,
+      this.logger,
+      (load) => this.view.stats(load),
+      (sentAt, ack) => void this.clockCheck.check(sentAt, ack),
     );
     this.service = new NatsService(connection, {
       name: names.workerService,
@@ -240,7 +268,7 @@ class TaskWorker implements Worker {
   }
 
   private async beginFetching(): Promise<void> {
-    await this.control.start();
+    await Promise.all([this.control.start(), this.clockCheck.first]);
     if (this.admission.isOpen) this.fetcher.start();
   }
 
@@ -251,6 +279,7 @@ class TaskWorker implements Worker {
     const wasStarted = this.starting !== undefined;
     if (wasStarted) this.heartBeats.beat();
     await this.fetcher.stop();
+    await this.admission.answered();
     this.admission.clear();
     await this.runner.drain(this.config.shutdownGraceMs);
     await this.control.stop();
@@ -288,6 +317,8 @@ class TaskWorker implements Worker {
 
   private tick(): void {
     this.watchdog?.beat();
-    this.runner.tick(performance.now());
+    const now = performance.now();
+    this.runner.tick(now);
+    this.blocking.tick(now, () => this.runner.attempts().map(({ delivery }) => delivery.subject.task));
   }
 }
