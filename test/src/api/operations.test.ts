@@ -65,6 +65,28 @@ describe('queues', () => {
 });
 
 describe('schedules', () => {
+  test.each(['not JSON', '{"every_ms":9007199254740991}', 'huge'])(
+    'an entry that another program wrote (%s) hides no other, and its owner can remove it',
+    async (text) => {
+      const { call, connection, topology } = await openApi();
+      await call('POST', '/v1/schedules', { body: entry });
+      const prefix = topology.names.scheduleKey(`entry.t${TENANT}-`);
+      const good = await connection.request(
+        `$JS.API.DIRECT.GET.${topology.names.scheduleStream}`,
+        JSON.stringify({ last_by_subj: `${prefix}nightly` }),
+      );
+      const { cron: _cron, ...rest } = good.json<Record<string, unknown>>();
+      const huge = { ...rest, every_ms: Number.MAX_SAFE_INTEGER, name: `t${TENANT}-bad` };
+      await jetstream(connection).publish(`${prefix}bad`, text === 'huge' ? JSON.stringify(huge) : text);
+      const listed = await call<{ items: { name: string; warnings: string[] }[] }>('GET', '/v1/schedules');
+      expect(listed.body.items.map(({ name }) => name)).toEqual(['bad', 'nightly']);
+      expect(listed.body.items[0]?.warnings).not.toEqual([]);
+      expect(await call('GET', '/v1/schedules/bad')).toMatchObject({ status: 200, body: { upcoming: [] } });
+      expect(await call('DELETE', '/v1/schedules/bad')).toMatchObject({ status: 204 });
+      expect(await call('GET', '/v1/schedules/bad')).toMatchObject({ status: 404 });
+    },
+  );
+
   const entry = { name: 'nightly', task: 'evaluate_rules', cron: '30 2 * * *', time_zone: 'Europe/Berlin' };
 
   test('are added, shown, changed, paused, run and removed', async () => {

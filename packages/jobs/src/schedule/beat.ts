@@ -107,7 +107,7 @@ export class Beat {
   }
 
   private work(name: string, task: (booked: BookedEntry) => Promise<void>): void {
-    const { book, clock, logger } = this.parts;
+    const { lease, book, clock, logger } = this.parts;
     const { queue: lane } = book.entries.get(name)?.entry ?? {};
     if (lane === undefined) return;
     this.busy.add(name);
@@ -120,6 +120,8 @@ export class Beat {
       } catch (error) {
         this.busy.delete(name);
         if (error instanceof LeadershipLostError) this.lost.abort(error);
+        // The next leader sees to it.
+        if (!lease.isHeld()) return;
         logger.error({ err: error, entry: name }, 'an entry could not be seen to, trying again');
         if (booked !== undefined) {
           // Some of its ticks may be published and not recorded.

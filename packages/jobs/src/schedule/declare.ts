@@ -1,4 +1,5 @@
 /** Writes the code's entries into the bucket, and completes every entry from its task's contract. */
+import { setImmediate as immediate } from 'node:timers/promises';
 import { JobsError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
@@ -8,6 +9,9 @@ import { eachLimited } from '../broker/each-limited.js';
 import type { ScheduleBucket } from './bucket.js';
 import type { EntryPlace, KeptPlaces } from './kept-places.js';
 import { parseEntry, type ScheduleEntryOptions, type StoredEntry } from './entry.js';
+
+/** Entries checked before other work of the process gets its turn. */
+const TURN = 500;
 
 export interface Declaration {
   topology: Topology;
@@ -32,9 +36,12 @@ export async function declareEntries(
   { bucket, book, places, logger }: DeclarationParts,
   { topology, contracts, entries, now }: Declaration,
 ): Promise<void> {
-  const declared = entries.map((options) =>
-    resolveEntry(options, { topology, contracts, source: 'code', now }),
-  );
+  const declared: StoredEntry[] = [];
+  for (const options of entries) {
+    declared.push(resolveEntry(options, { topology, contracts, source: 'code', now }));
+    // Checking a hundred thousand entries takes seconds, and the lease has to be renewed meanwhile.
+    if (declared.length % TURN === 0) await immediate();
+  }
   const names = new Set(declared.map(({ name }) => name));
   if (names.size !== declared.length) {
     throw new JobsError('invalid_options', 'Two schedule entries of the code have the same name.');

@@ -38,9 +38,9 @@ export class KeptPlaces {
     return this.places.get(name);
   }
 
-  /** Keeps the place of an entry as it is now, in the background. */
+  /** Keeps the place of an entry in the background, once it has been paused: one that never was has nothing to lose but its start. */
   note(entry: StoredEntry): void {
-    if (entry.source !== 'code') return;
+    if (entry.source !== 'code' || (entry.paused === null && !this.places.has(entry.name))) return;
     const place = placeSchema.parse(entry);
     if (JSON.stringify(this.places.get(entry.name)) === JSON.stringify(place)) return;
     this.places.set(entry.name, place);
