@@ -18,14 +18,14 @@ export class BrokerClock {
   }
 
   /**
-   * The broker stamped a message between two readings of the monotonic clock, so its clock is known to half of that interval
-   * (F. Cristian, "Probabilistic clock synchronization", Distributed Computing 3, 1989).
+   * The broker stamped a message between two readings of the monotonic clock. Its clock showed at least the stamp when the confirmation came:
+   * the earliest possible time is taken, because a task must not start early.
    * @param stamped milliseconds since 1970
    */
   correct(sentAt: number, confirmedAt: number, stamped: number): void {
-    const uncertainty = (confirmedAt - sentAt) / 2;
+    const uncertainty = confirmedAt - sentAt;
     if (uncertainty > this.uncertainty && confirmedAt - this.correctedAt < TRUSTED_MS) return;
-    this.offset = stamped - sentAt - uncertainty;
+    this.offset = stamped - confirmedAt;
     this.uncertainty = uncertainty;
     this.correctedAt = confirmedAt;
   }
