@@ -4,6 +4,7 @@ import {
   loadConfiguration,
   settingsOf,
   startQueueServices,
+  startTelemetry,
   QUEUES,
   type ConfigurationKey,
   type QueueName,
@@ -32,6 +33,7 @@ export async function runWorker({ queues, concurrency, logLevel }: WorkerCommand
     name: 'stratum-worker',
     ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
   });
+  const telemetry = await startTelemetry('worker', logger);
   const shutdown = new AbortController();
   const asked = once(shutdown.signal, 'abort');
   try {
@@ -40,11 +42,13 @@ export async function runWorker({ queues, concurrency, logLevel }: WorkerCommand
       connection,
       logger,
       ...(concurrency === undefined ? {} : { concurrency }),
+      ...(telemetry === undefined ? {} : { tracer: telemetry.tracer }),
       onShutdownRequest: () => shutdown.abort(),
     });
     await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), asked]);
     await running.stop();
   } finally {
+    await telemetry?.stop();
     await connection.drain();
   }
 }
