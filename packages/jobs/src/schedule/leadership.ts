@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../telemetry/logger.js';
-import type { BrokerClock } from './broker-clock.js';
+import type { BrokerTime } from './broker-time.js';
 import type { ScheduleBucket } from './bucket.js';
 import type { ScheduleClock } from './clock.js';
 import type { SchedulerLeader } from './schedulers.js';
@@ -37,7 +37,7 @@ export class Leadership {
     private readonly name: string,
     private readonly logger: Logger,
     private readonly clock: ScheduleClock,
-    private readonly brokerClock: BrokerClock,
+    private readonly brokerTime: BrokerTime,
   ) {}
 
   /** Waits until this scheduler leads; `undefined` when the signal aborts first. */
@@ -147,7 +147,7 @@ export class Leadership {
     try {
       const stored = await this.bucket.get(key);
       if (stored !== undefined && stored.sequence === sequence)
-        this.brokerClock.set(stored.storedAt, sentAt, confirmedAt);
+        this.brokerTime.set(stored.storedAt, sentAt, confirmedAt);
     } catch (error) {
       this.logger.warn({ err: error }, "the broker's time could not be read, trying again");
     }

@@ -21,7 +21,7 @@ import type { Topology } from '../topology/define.js';
 import { Beat } from './beat.js';
 import { ScheduleBook } from './book.js';
 import { ScheduleBucket } from './bucket.js';
-import { BrokerClock } from './broker-clock.js';
+import { BrokerTime } from './broker-time.js';
 import type { ScheduleClock } from './clock.js';
 import { declareEntries } from './declare.js';
 import type { ScheduleEntryOptions } from './entry.js';
@@ -71,7 +71,7 @@ class BeatScheduler implements Scheduler {
   readonly name: string;
   private readonly logger: Logger;
   private readonly clock: ScheduleClock;
-  private readonly brokerClock: BrokerClock;
+  private readonly brokerTime: BrokerTime;
   private readonly resources: Resources;
   private readonly bucket: ScheduleBucket;
   private readonly leadership: Leadership;
@@ -90,8 +90,6 @@ class BeatScheduler implements Scheduler {
         .slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`;
     this.logger = guardedLogger(options.logger).child({ part: 'scheduler' });
     this.life = new Lifetime(connection, this.logger);
-    this.brokerClock = new BrokerClock(this.logger);
-    this.clock = options.clock ?? this.brokerClock;
     this.resources = new Resources({
       connection,
       topology,
@@ -100,8 +98,10 @@ class BeatScheduler implements Scheduler {
       contracts: options.contracts,
       logger: this.logger,
     });
+    this.brokerTime = new BrokerTime(this.resources.clock, this.logger);
+    this.clock = options.clock ?? this.brokerTime;
     this.bucket = new ScheduleBucket(this.resources);
-    this.leadership = new Leadership(this.bucket, this.name, this.logger, this.clock, this.brokerClock);
+    this.leadership = new Leadership(this.bucket, this.name, this.logger, this.clock, this.brokerTime);
   }
 
   get leading(): boolean {
@@ -156,7 +156,7 @@ class BeatScheduler implements Scheduler {
       bucket: this.bucket,
       book,
       logger: this.logger,
-      brokerNow: () => this.brokerClock.now(),
+      brokerNow: () => this.brokerTime.now(),
       ignoresResult: (task) => unrecorded.has(task),
       isLeading: () => lease.isHeld(),
       onTicks: (outcome, count) => this.resources.metrics?.ticks(outcome, count),
