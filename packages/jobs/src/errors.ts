@@ -8,6 +8,7 @@ export type JobsErrorCode =
   | 'invalid_result'
   | 'payload_too_large'
   | 'publish_failed'
+  | 'publish_unconfirmed'
   | 'publish_conflict'
   | 'topology_missing'
   | 'closed'
@@ -80,14 +81,27 @@ export class InvalidWorkflowError extends JobsError {
   }
 }
 
-/** JetStream did not confirm a message before its deadline, or refused it, or has no stream for it. */
+/**
+ * A message was not stored (`publish_failed`, `publish_conflict`, `topology_missing`), or that is unknown because JetStream did not confirm it before
+ * its deadline (`publish_unconfirmed`). Publishing it again under the same id settles that: `details.id` is the task's.
+ */
 export class PublishError extends JobsError {
   constructor(
-    code: 'publish_failed' | 'publish_conflict' | 'topology_missing',
+    code: 'publish_failed' | 'publish_unconfirmed' | 'publish_conflict' | 'topology_missing',
     message: string,
     options: JobsErrorOptions = {},
   ) {
     super(code, message, options);
+  }
+
+  /** The same error with more facts. */
+  about(details: Record<string, unknown>): PublishError {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the code that the constructor was given
+    const code = this.code as ConstructorParameters<typeof PublishError>[0];
+    return new PublishError(code, this.message, {
+      cause: this.cause,
+      details: { ...this.details, ...details },
+    });
   }
 }
 

@@ -62,6 +62,7 @@ export type { Label, Labels } from './task/labels.js';
 export { maskPayload } from './task/sensitive.js';
 export { TASK_DEFAULTS, type TaskDefaults } from './task/task-defaults.js';
 export type { Backoff, RetryOptions } from './task/retry-policy.js';
+export { isUnreachable } from './task/unreachable.js';
 export type { LogMethod, Logger } from './telemetry/logger.js';
 export type { MetricsRecorder } from './telemetry/metrics-recorder.js';
 export type { PropagatedContext, Tracer, TracerSpan } from './telemetry/tracer.js';
@@ -73,6 +74,8 @@ export {
   type Topology,
   type TopologyOptions,
 } from './topology/define.js';
+export { isJetStreamUp } from './broker/jetstream-watch.js';
+export type { SettingChange } from './topology/limits.js';
 export { discoverQueues } from './topology/discover.js';
 export {
   reconcileStreams,

@@ -32,6 +32,7 @@ export {
   isLocked,
   LOCKED,
   openDatabase,
+  tolerateLoss,
   transaction,
   withAdvisoryLock,
   withTenant,

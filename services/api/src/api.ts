@@ -46,10 +46,10 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     throw new ConfigurationError([
       `the prefix of ${configuration.STRATUM_CONFIG} is "${platform.names.prefix}", which is the platform's; choose another one`,
     ]);
-  await reconcileTopology(connection, platform);
-  await reconcileTopology(connection, topology);
-  await ensureAuditStream(connection, configuration);
-  await ensureEventStream(connection, configuration);
+  await reconcileTopology(connection, platform, { logger });
+  await reconcileTopology(connection, topology, { logger });
+  await ensureAuditStream(connection, configuration, { logger });
+  await ensureEventStream(connection, configuration, { logger });
   const tracing = context.tracer === undefined ? {} : { tracer: context.tracer };
   const client = createClient({ connection, topology, metrics, contracts: application.tasks, ...tracing });
   const schedules = openSchedules({ connection, topology, contracts: application.tasks });

@@ -36,8 +36,8 @@ await runService({
   ],
   start: async ({ configuration, connection, logger, metrics, registry, tracer }) => {
     const topology = platformTopology(configuration);
-    await reconcileTopology(connection, topology);
-    await ensureDomainEventStream(connection, configuration);
+    await reconcileTopology(connection, topology, { logger });
+    await ensureDomainEventStream(connection, configuration, { logger });
     const client = createClient({
       connection,
       topology,

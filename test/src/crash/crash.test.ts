@@ -15,6 +15,7 @@ test(
       tasks: 1_500,
       killForMs: 12_000,
       natsBinary: inject('natsBinary'),
+      replicas: inject('replicas'),
       databaseUrl: await emptyDatabase(),
       log,
     });

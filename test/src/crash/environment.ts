@@ -10,6 +10,7 @@ const environmentSchema = z.object({
   CRASH_SEED: z.coerce.number(),
   CRASH_TASKS: z.coerce.number(),
   CRASH_JOURNAL: z.string(),
+  CRASH_REPLICAS: z.coerce.number(),
   /** Tasks that the producer enqueues in a second. */
   CRASH_RATE: z.coerce.number(),
 });
@@ -19,8 +20,15 @@ export function readEnvironment(): CrashEnvironment {
   return environmentSchema.parse(process.env);
 }
 
-export function crashTopology(): Topology {
-  return defineTopology({ prefix: 'crash', queues: QUEUES, ackWaitMs: ACK_WAIT_MS, maxDeliver: MAX_DELIVER });
+/** @param replicas by default those of the run that this process belongs to */
+export function crashTopology(replicas = readEnvironment().CRASH_REPLICAS): Topology {
+  return defineTopology({
+    prefix: 'crash',
+    queues: QUEUES,
+    ackWaitMs: ACK_WAIT_MS,
+    maxDeliver: MAX_DELIVER,
+    replicas,
+  });
 }
 
 /** The broker may be down at this very moment. */

@@ -1,4 +1,4 @@
-/** `npm run test:crash [-- --seed N --tasks N --seconds N]`: the long form of the crash test. */
+/** `npm run test:crash [-- --seed N --tasks N --seconds N --replicas 3]`: the long form of the crash test. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
     tasks: { type: 'string', default: '10000' },
     seconds: { type: 'string', default: '60' },
+    replicas: { type: 'string', default: '1' },
   },
 });
 const cacheDir = fileURLToPath(new URL('../../../.stratum', import.meta.url));
@@ -26,6 +27,7 @@ try {
     tasks: Number(values.tasks),
     killForMs: Number(values.seconds) * 1_000,
     natsBinary,
+    replicas: Number(values.replicas),
     databaseUrl: await postgres.createDatabase('crash'),
     log: (line) => console.log(line),
   });

@@ -11,7 +11,11 @@ const { NATS_URL, CRASH_SEED, CRASH_TASKS, CRASH_JOURNAL, CRASH_RATE } = readEnv
 process.on('disconnect', () => process.exit(0));
 const accepted = new Set((await readFile(CRASH_JOURNAL, 'utf8').catch(() => '')).split('\n'));
 const connection = await connectPatiently(NATS_URL, 'crash-producer');
-const client = createClient({ connection, topology: crashTopology(), publishing: { ackTimeoutMs: 500 } });
+const client = createClient({
+  connection,
+  topology: crashTopology(),
+  publishing: { ackTimeoutMs: 500 },
+});
 const left = planTasks(CRASH_SEED, CRASH_TASKS).filter(({ id }) => !accepted.has(id));
 for (let start = 0; start < left.length; start += BATCH) {
   const batch = left.slice(start, start + BATCH);

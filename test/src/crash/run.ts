@@ -6,10 +6,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, isFinal, reconcileTopology, type JobsClient } from '@stratum/jobs';
-import { startNatsServer, type NatsServer } from '@stratum/jobs/embedded';
 import { openDatabase } from '@stratum/shared';
 import { migrate } from '@stratum/cli/database';
 import { dataFolder } from '../harness/data-folder.js';
+import { startBroker, type Broker } from './broker.js';
 import { connectPatiently, crashTopology } from './environment.js';
 import { planTasks, type PlannedTask } from './plan.js';
 import { Immortal } from './processes.js';
@@ -21,6 +21,8 @@ export interface CrashOptions {
   /** Processes are killed for so long, or until everything is enqueued, whichever is later, in milliseconds. */
   killForMs: number;
   natsBinary: string;
+  /** 3 for a cluster of three servers, of which one at a time is killed. Default 1. */
+  replicas?: number;
   /** An empty database. */
   databaseUrl: string;
   log: (line: string) => void;
@@ -40,9 +42,11 @@ const QUIET_MS = 100;
 
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
   const folder = await dataFolder('stratum-crash-');
-  const server = await startNatsServer({ binary: options.natsBinary, dataDir: join(folder, 'nats') });
+  const replicas = options.replicas ?? 1;
+  const broker = await startBroker({ binary: options.natsBinary, folder, replicas });
   const environment = {
-    NATS_URL: server.url,
+    NATS_URL: broker.url,
+    CRASH_REPLICAS: String(replicas),
     DATABASE_URL: options.databaseUrl,
     CRASH_SEED: String(options.seed),
     CRASH_TASKS: String(options.tasks),
@@ -51,15 +55,15 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     CRASH_RATE: String(options.tasks / ((options.killForMs / 1_000) * 0.8)),
   };
   await prepareDatabase(options.databaseUrl);
-  const connection = await connectPatiently(server.url, 'crash-judge');
-  const topology = crashTopology();
+  const connection = await connectPatiently(broker.url, 'crash-judge');
+  const topology = crashTopology(replicas);
   await reconcileTopology(connection, topology);
   const client = createClient({ connection, topology });
   const workers = Array.from({ length: WORKERS }, () => new Immortal('worker-process.js', environment));
   const producer = new Immortal('producer-process.js', environment);
   const reaper = new Immortal('reaper-process.js', environment);
   try {
-    const kills = await killAtRandom(options, { server, workers, producer, reaper });
+    const kills = await killAtRandom(options, { broker, workers, producer, reaper });
     options.log(`killed ${JSON.stringify(kills)}; waiting for the end`);
     const plan = planTasks(options.seed, options.tasks);
     const { states, violations } = await judge(client, plan, options);
@@ -68,7 +72,7 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     await Promise.all([...workers, producer, reaper].map((each) => each.stop()));
     await client.close();
     await connection.close();
-    await server.stop();
+    await broker.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -85,14 +89,14 @@ async function prepareDatabase(url: string): Promise<void> {
 }
 
 interface Targets {
-  server: NatsServer;
+  broker: Broker;
   workers: readonly Immortal[];
   producer: Immortal;
   reaper: Immortal;
 }
 
 async function killAtRandom(options: CrashOptions, targets: Targets): Promise<CrashReport['kills']> {
-  const { server, workers, producer, reaper } = targets;
+  const { broker, workers, producer, reaper } = targets;
   const random = randomFrom(options.seed ^ 0x5eed);
   const kills = { worker: 0, producer: 0, reaper: 0, broker: 0 };
   const endAt = Date.now() + options.killForMs;
@@ -109,9 +113,7 @@ async function killAtRandom(options: CrashOptions, targets: Targets): Promise<Cr
       reaper.kill();
       kills.reaper++;
     } else {
-      await server.kill();
-      await delay(random() * 500);
-      await server.restart();
+      await broker.crash(random);
       kills.broker++;
     }
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startNatsServer } from '@stratum/jobs/embedded';
 import { startPostgres } from '@stratum/cli/embedded';
+import { startCluster } from './cluster.js';
 import { startContainers } from './containers.js';
 import type { Backend } from './started-backend.js';
 
@@ -16,6 +17,9 @@ export interface BackendOptions {
 const IMAGES = { nats: 'nats:2.12', postgres: 'postgres:18' } as const;
 const PROBE_TIMEOUT_MS = 5_000;
 
+/** Copies of each stream that tests of the framework make: 3 with `STRATUM_TEST_CLUSTER`, which starts three NATS servers. */
+export const TEST_REPLICAS = process.env['STRATUM_TEST_CLUSTER'] ? 3 : 1;
+
 /** `STRATUM_TEST_BACKEND`: `process`, `docker`, or `auto` (the default): containers when both images are there. */
 export async function startBackend(options: BackendOptions): Promise<Backend> {
   const wanted = process.env['STRATUM_TEST_BACKEND'] || 'auto';
@@ -23,16 +27,18 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
     throw new Error(`STRATUM_TEST_BACKEND is "${wanted}"; it must be process, docker or auto.`);
   }
   const containers = wanted === 'docker' || (wanted === 'auto' && (await imagesArePresent()));
-  return containers ? startContainers(IMAGES) : startProcesses(options);
+  return containers && TEST_REPLICAS === 1 ? startContainers(IMAGES) : startProcesses(options);
 }
 
 async function startProcesses({ folder, natsBinary }: BackendOptions): Promise<Backend> {
   const [nats, postgres] = await Promise.all([
-    startNatsServer({ binary: natsBinary, dataDir: join(folder, 'nats') }),
+    TEST_REPLICAS === 1
+      ? startNatsServer({ binary: natsBinary, dataDir: join(folder, 'nats') })
+      : startCluster({ binary: natsBinary, folder }),
     startPostgres({ dataDir: join(folder, 'postgres'), durable: false }),
   ]);
   return {
-    description: 'processes (embedded NATS and PostgreSQL)',
+    description: `processes (${TEST_REPLICAS === 1 ? 'embedded NATS' : 'a cluster of three NATS servers'} and PostgreSQL)`,
     natsUrl: nats.url,
     adminDatabaseUrl: postgres.url,
     stop: async () => {

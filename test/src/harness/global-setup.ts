@@ -7,13 +7,15 @@ import { findNatsServer } from '@stratum/jobs/embedded';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '@stratum/cli/database';
 import { Client } from 'pg';
-import { startBackend } from './backend.js';
+import { startBackend, TEST_REPLICAS } from './backend.js';
 import { dataFolder } from './data-folder.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     natsUrl: string;
     natsBinary: string;
+    /** Copies of each stream. */
+    replicas: number;
     /** A user that may create databases and roles, on the database `postgres`. */
     adminDatabaseUrl: string;
     /** Name of a database with the current schema and nothing in it, which nobody is connected to: for copies. */
@@ -34,6 +36,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await keepStreamFolder(backend.natsUrl);
   project.provide('natsUrl', backend.natsUrl);
   project.provide('natsBinary', binary.path);
+  project.provide('replicas', TEST_REPLICAS);
   project.provide('adminDatabaseUrl', backend.adminDatabaseUrl);
   project.provide('schemaDatabase', await makeSchemaDatabase(backend.adminDatabaseUrl));
   return async () => {

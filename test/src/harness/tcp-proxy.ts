@@ -12,9 +12,18 @@ export interface TcpProxy {
   slow(latencyMs: number): void;
   /** Lets new connections through. Those that were cut stay dead, as after a real cut with lost state. */
   heal(): void;
+  /** Ends every connection, and takes no more. */
+  close(): void;
 }
 
+/** One that the test's end closes. */
 export async function tcpProxy(target: string): Promise<TcpProxy> {
+  const proxy = await startProxy(target);
+  onTestFinished(() => proxy.close());
+  return proxy;
+}
+
+export async function startProxy(target: string): Promise<TcpProxy> {
   const { protocol, hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let open = true;
@@ -43,10 +52,6 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The proxy listens on no port.');
   return {
@@ -61,6 +66,10 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
     heal: () => {
       open = true;
       for (const socket of sockets) socket.destroy();
+    },
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
     },
   };
 }

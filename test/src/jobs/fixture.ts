@@ -16,7 +16,7 @@ import {
 } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { testNamespace } from '../harness/index.js';
 
@@ -52,7 +52,8 @@ export interface Jobs {
 
 export async function openJobs(options: Partial<TopologyOptions> = {}): Promise<Jobs> {
   const { connection, prefix, natsUrl } = await testNamespace();
-  const topology = defineTopology({ prefix, queues: [{ name: 'work' }], ...options });
+  const replicas = inject('replicas');
+  const topology = defineTopology({ prefix, queues: [{ name: 'work' }], replicas, ...options });
   await reconcileTopology(connection, topology);
   const client = createClient({ connection, topology });
   onTestFinished(() => client.close());

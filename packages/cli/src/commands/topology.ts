@@ -1,32 +1,41 @@
-import { discoverQueues, reconcileTopology, type Topology } from '@stratum/jobs';
+import { discoverQueues, reconcileTopology, type SettingChange, type Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { pino } from 'pino';
 import { localApplication } from '../application.js';
 import { withNats } from '../broker-session.js';
 import { printJson, printTable } from '../output.js';
 
 interface ReconcileOptions {
   dryRun?: boolean;
+  lower?: boolean;
   json?: boolean;
 }
 
-export async function reconcile({ dryRun = false, json }: ReconcileOptions): Promise<void> {
+export async function reconcile({ dryRun = false, lower = false, json }: ReconcileOptions): Promise<void> {
   const application = await localApplication();
   const { prefix, report } = await withNats(async (connection, configuration) => {
     const topology = application.topology(configuration);
     await requireOwner(connection, topology);
     return {
       prefix: topology.names.prefix,
-      report: await reconcileTopology(connection, topology, { dryRun }),
+      report: await reconcileTopology(connection, topology, {
+        dryRun,
+        lower,
+        logger: pino({ level: 'silent' }),
+      }),
     };
   });
   if (json) {
     printJson({ prefix, dry_run: dryRun, ...report });
     return;
   }
-  const { created, updated, unchanged } = report;
+  const { created, updated, unchanged, changes, kept } = report;
+  const detailed = new Set(changes.map(({ name }) => name));
   const rows = [
     ...created.map((name) => [name, dryRun ? 'to create' : 'created']),
-    ...updated.map((name) => [name, dryRun ? 'to update' : 'updated']),
+    ...changes.map((change) => [change.name, `${dryRun ? 'to update' : 'updated'}: ${valuesOf(change)}`]),
+    ...updated.filter((name) => !detailed.has(name)).map((name) => [name, dryRun ? 'to update' : 'updated']),
+    ...kept.map((change) => [change.name, `kept: ${valuesOf(change)} only with --lower`]),
   ];
   if (rows.length > 0) printTable(['stream or consumer', 'change'], rows);
   console.log(
@@ -43,4 +52,8 @@ async function requireOwner(connection: NatsConnection, { names, queues }: Topol
   throw new Error(
     `The prefix "${names.prefix}" belongs to an application with other queues (${present.join(', ')}). Name its configuration file with --config, or choose another prefix.`,
   );
+}
+
+function valuesOf({ setting, from, to }: SettingChange): string {
+  return `${setting} ${JSON.stringify(from)} → ${JSON.stringify(to)}`;
 }

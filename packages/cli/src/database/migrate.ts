@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import { SERVICE_ROLES } from '@stratum/shared';
+import { SERVICE_ROLES, tolerateLoss } from '@stratum/shared';
 import { checkPlatformNames, createServiceRoles } from './derived-schema.js';
 
 export interface MigrateOptions {
@@ -30,6 +30,7 @@ export async function migrate({ databaseUrl, onProgress }: MigrateOptions): Prom
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     options: '-c TimeZone=UTC',
   });
+  tolerateLoss(client);
   await connect(client, databaseUrl);
   try {
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
@@ -102,13 +103,7 @@ async function connect(client: Client, databaseUrl: string): Promise<void> {
 
 /** The missing right of a migration that failed for it: the library reports its own stack alone. */
 async function explained(client: Client, failure: unknown): Promise<unknown> {
-  const { rows } = await client.query<{ user: string; database: string; tables: boolean; roles: boolean }>(
-    `SELECT current_user AS user, current_database() AS database, has_schema_privilege('public', 'CREATE') AS tables,
-       rolsuper OR rolcreaterole OR (SELECT count(*) FROM pg_roles WHERE rolname = ANY($1)) = cardinality($1) AS roles
-     FROM pg_roles WHERE rolname = current_user`,
-    [[...SERVICE_ROLES]],
-  );
-  const [rights] = rows;
+  const rights = await rightsOf(client);
   if (rights === undefined || (rights.tables && rights.roles)) return failure;
   const missing = [
     ...(rights.tables ? [] : ['create tables in the schema "public"']),
@@ -119,3 +114,24 @@ async function explained(client: Client, failure: unknown): Promise<unknown> {
     { cause: failure },
   );
 }
+
+interface Rights {
+  user: string;
+  database: string;
+  tables: boolean;
+  roles: boolean;
+}
+
+/** `undefined` when the connection is lost. */
+async function rightsOf(client: Client): Promise<Rights | undefined> {
+  try {
+    const { rows } = await client.query<Rights>(RIGHTS, [[...SERVICE_ROLES]]);
+    return rows[0];
+  } catch {
+    return undefined;
+  }
+}
+
+const RIGHTS = `SELECT current_user AS user, current_database() AS database, has_schema_privilege('public', 'CREATE') AS tables,
+    rolsuper OR rolcreaterole OR (SELECT count(*) FROM pg_roles WHERE rolname = ANY($1)) = cardinality($1) AS roles
+  FROM pg_roles WHERE rolname = current_user`;

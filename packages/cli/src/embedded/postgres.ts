@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { endStaleProcess } from '@stratum/jobs/embedded';
+import { tolerateLoss } from '@stratum/shared';
 import { Client, escapeIdentifier } from 'pg';
 import {
   findPostgresPrograms,
@@ -234,6 +235,7 @@ class ChildPostgres implements EmbeddedPostgres {
       connectionString: this.urlOf('postgres'),
       connectionTimeoutMillis: 5_000,
     });
+    tolerateLoss(client);
     await client.connect();
     try {
       await work(client);

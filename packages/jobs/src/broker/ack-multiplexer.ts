@@ -3,7 +3,7 @@
  * pending messages, which is several times faster than a request per message.
  *
  * A message is sent again, with the same `Nats-Msg-Id` when it has one, after a lost acknowledgement, after a
- * reconnect, and while JetStream is away; so messages without an id must be idempotent (as key-value
+ * reconnect, and whenever the server asks for patience; so messages without an id must be idempotent (as key-value
  * puts are). At most `windowSize` messages are unacknowledged at once; more wait their turn in order.
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-core';
@@ -11,7 +11,9 @@ import Queue from 'yocto-queue';
 import { JobsError, PublishError } from '../errors.js';
 import { inboxOf } from './inbox.js';
 import { outboxOf, type Outbox, type Outgoing } from './outbox.js';
-import { ServerCode, ServerStatus } from './server-errors.js';
+import { publishHealthOf } from './publish-health.js';
+import { publishAnswer, type PublishAnswer, type StoredAck } from './publish-answer.js';
+import { ServerStatus } from './server-errors.js';
 import { isWithoutStream } from './without-stream.js';
 
 export interface AckMultiplexerOptions {
@@ -27,13 +29,6 @@ export interface AckMultiplexerOptions {
   onConfirmed?: (milliseconds: number) => void;
 }
 
-/** The server's response: where the message was stored, or that it is a duplicate. */
-export interface StoredAck {
-  stream: string;
-  sequence: number;
-  duplicate: boolean;
-}
-
 export interface PublishOptions {
   headers?: MsgHdrs;
   /** Overrides the multiplexer's deadline, in milliseconds. */
@@ -44,6 +39,10 @@ export interface PublishOptions {
 class PendingMessage implements Outgoing {
   sentAt = 0;
   token = '';
+  /** How often it was sent without an answer that says it was not stored. */
+  doubts = 0;
+  /** Why the server has not stored it yet. */
+  reason: string | undefined;
 
   constructor(
     private readonly publish: (message: PendingMessage) => void,
@@ -108,7 +107,7 @@ export class AckMultiplexer {
 
   /**
    * Resolves once JetStream has stored the message.
-   * @throws PublishError `publish_failed` when it could not be stored before the deadline or is refused,
+   * @throws PublishError `publish_failed` when it was certainly not stored, `publish_unconfirmed` when that is unknown at the deadline,
    *   `publish_conflict` when the expected last sequence of the subject did not hold
    */
   publish(subject: string, data: string | Uint8Array, options: PublishOptions = {}): Promise<StoredAck> {
@@ -184,10 +183,11 @@ export class AckMultiplexer {
     const body = typeof data === 'string' ? Buffer.from(data) : data;
     try {
       this.connection.publish(subject, body, headers === undefined ? { reply } : { reply, headers });
+      message.doubts++;
     } catch (cause) {
       // The client throws if it can never send: the connection is closed, or the body exceeds the server's limit.
-      this.remove(message);
-      message.reject(refused(subject, 'it could not be sent', cause));
+      message.reason = 'it could not be sent';
+      this.giveUp(message, cause);
     }
   };
 
@@ -195,23 +195,46 @@ export class AckMultiplexer {
     const token = reply.subject.slice(this.inbox.length + 1);
     const message = this.pending.get(token);
     if (message === undefined) return;
-    if (reply.headers?.code === ServerStatus.Unavailable) {
-      this.sendAgainSoon(message);
-      this.suspects.set(token, message);
-      if (this.suspects.size === 1) void this.rejectHomeless();
-      return;
-    }
-    const answer = parseAck(reply);
-    if ('ack' in answer) {
+    const answer = publishAnswer(reply);
+    if (answer.kind === 'stored') {
       this.onConfirmed?.(Date.now() - message.sentAt);
       this.remove(message);
       message.resolve(answer.ack);
-    } else if (answer.transient && !(this.failWhenFull && answer.isFull)) {
-      this.sendAgainSoon(message);
     } else {
-      this.remove(message);
-      message.reject(answer.error(message.subject));
+      this.settleUnstored(message, answer, reply);
     }
+  }
+
+  private settleUnstored(
+    message: PendingMessage,
+    answer: Exclude<PublishAnswer, { kind: 'stored' }>,
+    reply: Msg,
+  ): void {
+    if (answer.kind === 'conflict') {
+      this.remove(message);
+      message.reject(conflict(message.subject));
+      return;
+    }
+    message.reason = answer.reason;
+    if (answer.kind === 'again' && answer.isFull) publishHealthOf(this.connection).failed();
+    if (answer.kind === 'refused' || (answer.isFull && this.failWhenFull)) {
+      // So is every other copy of it.
+      message.doubts = 0;
+      this.giveUp(message);
+      return;
+    }
+    if (answer.isStored === 'no') message.doubts--;
+    this.sendAgainSoon(message);
+    if (!isNoResponders(reply)) return;
+    this.suspects.set(message.token, message);
+    if (this.suspects.size === 1) void this.rejectHomeless();
+  }
+
+  /** It will not be sent again. If one of its copies is unanswered, the server may have stored it, or may yet. */
+  private giveUp(message: PendingMessage, cause?: unknown): void {
+    const { subject, doubts, reason = 'JetStream did not confirm it in time' } = message;
+    this.remove(message);
+    message.reject(doubts > 0 ? unconfirmed(subject, cause) : refused(subject, reason, cause));
   }
 
   /** JetStream is starting, electing a leader or short of resources: the next sweep sends the message again. */
@@ -252,9 +275,9 @@ export class AckMultiplexer {
     const now = Date.now();
     for (const message of this.pending.values()) {
       if (now >= message.deadlineAt || this.connection.isClosed()) {
-        this.remove(message);
-        message.reject(refused(message.subject, 'JetStream did not confirm it in time'));
+        this.giveUp(message);
       } else if (now - message.sentAt >= this.ackTimeoutMs) {
+        if (message.doubts > 0) publishHealthOf(this.connection).failed();
         this.sendGathered(message);
       }
     }
@@ -270,49 +293,22 @@ export class AckMultiplexer {
 
 function ignore(): void {}
 
-type Answer =
-  { ack: StoredAck } | { transient: boolean; isFull?: boolean; error: (subject: string) => PublishError };
-
-function parseAck(reply: Msg): Answer {
-  const body = parseJson(reply.string());
-  if (body.error !== undefined) {
-    const { code, err_code: errorCode, description = 'the server gave no reason' } = body.error;
-    if (errorCode === ServerCode.WrongLastSequence) {
-      return {
-        transient: false,
-        error: (subject) =>
-          new PublishError('publish_conflict', `The subject ${subject} already holds a message.`, {
-            details: { subject },
-          }),
-      };
-    }
-    return {
-      transient: code === ServerStatus.Unavailable,
-      isFull: errorCode === ServerCode.StoreFailed,
-      error: (subject) => refused(subject, description),
-    };
-  }
-  if (body.stream === undefined || body.seq === undefined) {
-    return { transient: false, error: (subject) => refused(subject, 'no stream accepts this subject') };
-  }
-  return { ack: { stream: body.stream, sequence: body.seq, duplicate: body.duplicate === true } };
+function isNoResponders(reply: Msg): boolean {
+  return reply.headers?.code === ServerStatus.Unavailable;
 }
 
-/** The server's answer to a publish. Trusted and on the hot path, so it is not checked field by field. */
-interface AckBody {
-  stream?: string;
-  seq?: number;
-  duplicate?: boolean;
-  error?: { code?: number; err_code?: number; description?: string };
+function conflict(subject: string): PublishError {
+  return new PublishError('publish_conflict', `A message already stands on ${subject}.`, {
+    details: { subject },
+  });
 }
 
-function parseJson(text: string): AckBody {
-  try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server's own format, see AckBody
-    return JSON.parse(text) as AckBody;
-  } catch {
-    return {};
-  }
+function unconfirmed(subject: string, cause: unknown): PublishError {
+  return new PublishError(
+    'publish_unconfirmed',
+    `JetStream did not confirm a message to ${subject} in time, so it may be stored or not. Publish it again under the same id: what is stored already is not stored twice.`,
+    { cause, details: { subject } },
+  );
 }
 
 function homeless(subject: string): PublishError {

@@ -31,14 +31,29 @@ export type BatchQuery =
   | { multi_last: readonly string[] };
 
 /** Of the wait for each message of a batch. */
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 2_500;
+/** Any replica of a cluster answers, and one may hang. */
+const TRIES = 4;
 
 /** @throws JobsError `lookup_failed` when the stream cannot be read */
-export function readBatch(
+export async function readBatch(
   connection: NatsConnection,
   stream: string,
   query: BatchQuery,
 ): Promise<StoredMessage[]> {
+  for (let tries = 1; ; tries++) {
+    const batch = await readOnce(connection, stream, query);
+    if (batch !== undefined) return batch;
+    if (tries === TRIES) throw unreadable(stream, 'the server does not respond', 0);
+  }
+}
+
+/** `undefined` when an answer is missing. */
+function readOnce(
+  connection: NatsConnection,
+  stream: string,
+  query: BatchQuery,
+): Promise<StoredMessage[] | undefined> {
   // A read sees what was sent before it.
   outboxOf(connection).flush();
   return new Promise((resolve, reject) => {
@@ -48,12 +63,7 @@ export function readBatch(
       if (!subscription.isClosed()) subscription.unsubscribe();
       settle();
     };
-    const fail = (reason: string, code: number): void => {
-      const details = { stream, code };
-      const message = `The stream ${stream} could not be read: ${reason}.`;
-      finish(() => reject(new JobsError('lookup_failed', message, { details })));
-    };
-    const timer = setTimeout(() => fail('the server does not respond', 0), TIMEOUT_MS);
+    const timer = setTimeout(() => finish(() => resolve(undefined)), TIMEOUT_MS);
     const inbox = inboxOf(connection);
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => {
@@ -61,7 +71,8 @@ export function readBatch(
         if (error !== null) finish(() => reject(error));
         else if (code === ServerStatus.EndOfBatch || code === ServerStatus.NotFound)
           finish(() => resolve(found));
-        else if (code !== 0) fail(message.headers?.description ?? '', code);
+        else if (code !== 0)
+          finish(() => reject(unreadable(stream, message.headers?.description ?? '', code)));
         else {
           found.push(storedMessage(message));
           timer.refresh();
@@ -73,6 +84,12 @@ export function readBatch(
     } catch (error) {
       finish(() => reject(error));
     }
+  });
+}
+
+function unreadable(stream: string, reason: string, code: number): JobsError {
+  return new JobsError('lookup_failed', `The stream ${stream} could not be read: ${reason}.`, {
+    details: { stream, code },
   });
 }
 

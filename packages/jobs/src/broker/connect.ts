@@ -11,6 +11,8 @@ import { readFile } from 'node:fs/promises';
 import { JobsError } from '../errors.js';
 import { timer } from '../values/bounds.js';
 import { setInboxPrefix } from './inbox.js';
+import { watchJetStream } from './jetstream-watch.js';
+import { ServerChoice } from './server-choice.js';
 import { isToken } from '../wire/names.js';
 
 /** Delayed messages and per-message expiry are native from this version on. */
@@ -51,12 +53,14 @@ const RECONNECT_JITTER_MS = 250;
 const PING_INTERVAL_MS = 5_000;
 
 /**
- * Connects. Afterwards the connection reconnects by itself without a limit.
+ * Connects. Afterwards the connection reconnects by itself without a limit, in a cluster also to another server when JetStream fails on its own.
  * @throws JobsError `connection_failed` with the address, `server_too_old` for a server before 2.12
  */
 export async function connectToNats(options: ConnectOptions): Promise<NatsConnection> {
   const servers = typeof options.servers === 'string' ? options.servers.split(',') : [...options.servers];
+  const choice = new ServerChoice();
   const settings: NodeConnectionOptions = {
+    reconnectToServer: (known) => choice.next(known),
     servers: servers.map((server) => server.trim().replace(USER_INFO, '//')),
     name: options.name,
     timeout: timer.within({ min: 1 }).require('timeoutMs', options.timeoutMs ?? 10_000),
@@ -81,6 +85,8 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
       { details: { version } },
     );
   }
+  choice.remember(connection);
+  void watchJetStream(connection, { onMove: (server) => choice.avoid(server) });
   return connection;
 }
 

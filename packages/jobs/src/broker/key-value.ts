@@ -3,12 +3,13 @@
  * replaces; `change` reads, decides and writes, and repeats on a conflict.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { headers as newHeaders, type Msg } from '@nats-io/nats-core';
+import { headers as newHeaders } from '@nats-io/nats-core';
 import { PublishError } from '../errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { AckMultiplexer } from './ack-multiplexer.js';
 import { isConflict } from './server-errors.js';
-import { storedSequence, type StreamAccess } from './stream-access.js';
+import { storedSequence, type StreamMessage } from './stored-message.js';
+import type { StreamAccess } from './stream-access.js';
 
 export interface KeyValueOptions {
   publisher: AckMultiplexer;
@@ -19,7 +20,7 @@ export interface KeyValueOptions {
 }
 
 export interface StoredValue {
-  message: Msg;
+  message: StreamMessage;
   sequence: number;
 }
 

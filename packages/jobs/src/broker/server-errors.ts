@@ -5,21 +5,36 @@
 
 /** The codes of JetStream's API (`err_code`) that this package depends on. */
 export const ServerCode = {
+  AccountResourcesExceeded: 10_002,
+  ClusterNotAvailable: 10_008,
   ConsumerNotFound: 10_014,
+  InsufficientResources: 10_023,
+  MemoryExceeded: 10_028,
   MessageNotFound: 10_037,
   SequenceNotFound: 10_043,
+  StorageExceeded: 10_047,
   StreamMessageDeleteFailed: 10_057,
   StreamNotFound: 10_059,
   /** `Nats-Expected-Last-Subject-Sequence` was not met. */
   WrongLastSequence: 10_071,
   /** The message cannot be stored, because the stream or the disk is full. */
   StoreFailed: 10_077,
+  RollUpRefused: 10_111,
+  /** With replicas: another message with this id is on its way into the stream, and may still fail. */
+  DuplicateInProcess: 10_158,
+  /** With replicas: the last sequence of the subject is not known yet. */
+  ExpectedSequenceNotReady: 10_163,
+  /** With replicas: another message to this subject is on its way into the stream, so the expected sequence does not hold. */
+  WriteInProcess: 10_164,
+  TooManyRequests: 10_167,
 } as const;
 
 /** Statuses of replies, after HTTP's. */
 export const ServerStatus = {
   EndOfBatch: 204,
   NotFound: 404,
+  TooMany: 429,
+  ServerFailure: 500,
   /** No JetStream listens, or it is short of resources. */
   Unavailable: 503,
 } as const;
@@ -59,6 +74,11 @@ function isNamed(error: unknown, names: ReadonlySet<unknown>): boolean {
 /** A conflict of a compare-and-set: the subject holds another message than expected. */
 export function isConflict(error: unknown): boolean {
   return fieldOf(error, 'code') === 'publish_conflict';
+}
+
+/** Whether a message was stored is unknown: it was sent, and its answer never came. Publishing it again under the same id settles it. */
+export function isUnconfirmed(error: unknown): boolean {
+  return fieldOf(error, 'code') === 'publish_unconfirmed';
 }
 
 function fieldOf(value: unknown, field: string): unknown {

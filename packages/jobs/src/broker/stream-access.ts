@@ -1,12 +1,13 @@
 /** Reads and removes single messages of streams. */
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
+import { ask } from './ask.js';
 import { readBatch, type StoredMessage } from './batch.js';
 import { outboxOf } from './outbox.js';
 import { ServerCode, ServerStatus } from './server-errors.js';
+import { fromLeader, type LeaderMessage, type StreamMessage } from './stored-message.js';
 import { ServerHeader } from '../wire/headers.js';
 
-const REQUEST_TIMEOUT_MS = 5_000;
 /** The sequence holds no message, or no longer does. */
 const GONE: ReadonlySet<number> = new Set([
   ServerCode.MessageNotFound,
@@ -21,29 +22,22 @@ export type MessageQuery =
 interface ApiReply {
   success?: boolean;
   purged?: number;
-  error?: { err_code?: number; description?: string };
+  message?: LeaderMessage;
+  error?: { code?: number; err_code?: number; description?: string };
 }
 
 export class StreamAccess {
   constructor(private readonly connection: NatsConnection) {}
 
-  /** The message, or `undefined` when there is none. Throws `lookup_failed` when the stream cannot be read. */
-  async get(stream: string, query: MessageQuery): Promise<Msg | undefined> {
+  /**
+   * The message, or `undefined` when there is none. Throws `lookup_failed` when the stream cannot be read. In a cluster the leader answers: a
+   * replica may lag behind what was confirmed, and most answers decide whether something runs again.
+   */
+  get(stream: string, query: MessageQuery): Promise<StreamMessage | undefined> {
     // A read sees what was sent before it.
     outboxOf(this.connection).flush();
-    const reply = await this.connection.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), {
-      timeout: REQUEST_TIMEOUT_MS,
-    });
-    const code = reply.headers?.code ?? 0;
-    if (code === 0) return reply;
-    if (code === ServerStatus.NotFound) return undefined;
-    throw new JobsError(
-      'lookup_failed',
-      `The stream ${stream} could not be read: ${reply.headers?.description}.`,
-      {
-        details: { stream, code },
-      },
-    );
+    const isCluster = this.connection.info?.cluster !== undefined;
+    return isCluster ? this.fromLeader(stream, query) : this.direct(stream, query);
   }
 
   /** The last message of each subject that has one. */
@@ -56,7 +50,7 @@ export class StreamAccess {
   /** Number of stored messages whose subject matches. */
   async count(stream: string, subject: string): Promise<number> {
     // Of a batch, each message says how many follow it.
-    const first = await this.get(stream, { seq: 1, next_by_subj: subject, batch: 1 });
+    const first = await this.direct(stream, { seq: 1, next_by_subj: subject, batch: 1 });
     return first === undefined ? 0 : Number(first.headers?.get(ServerHeader.NumPending) ?? 0) + 1;
   }
 
@@ -70,16 +64,42 @@ export class StreamAccess {
 
   /** Removes every message whose subject matches. Returns their number. */
   async purge(stream: string, filter: string): Promise<number> {
-    const reply = await this.api(`STREAM.PURGE.${stream}`, { filter });
+    // Sent again, it would remove what has been published since the answer to the first.
+    const reply = await this.api(`STREAM.PURGE.${stream}`, { filter }, { isRepeatable: false });
     if (reply.error !== undefined) throw this.failure(stream, reply);
     return reply.purged ?? 0;
   }
 
-  private async api(subject: string, body: object): Promise<ApiReply> {
-    const reply = await this.connection.request(`$JS.API.${subject}`, JSON.stringify(body), {
-      timeout: REQUEST_TIMEOUT_MS,
+  private async direct(stream: string, query: MessageQuery): Promise<Msg | undefined> {
+    return ask(this.connection, `$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), (reply) => {
+      const code = reply.headers?.code ?? 0;
+      if (code === 0) return { value: reply };
+      if (code === ServerStatus.NotFound) return { value: undefined };
+      throw this.unreadable(stream, code, reply.headers?.description);
     });
-    return reply.json<ApiReply>();
+  }
+
+  private async fromLeader(stream: string, query: MessageQuery): Promise<StreamMessage | undefined> {
+    const { message, error } = await this.api(`STREAM.MSG.GET.${stream}`, query);
+    if (error === undefined) return message && fromLeader(message);
+    if (error.code === ServerStatus.NotFound && error.err_code === ServerCode.MessageNotFound)
+      return undefined;
+    throw this.unreadable(stream, error.err_code ?? 0, error.description);
+  }
+
+  /** A cluster that elects a leader is asked again. */
+  private api(subject: string, body: object, options?: { isRepeatable: boolean }): Promise<ApiReply> {
+    const accept = (message: Msg): { value: ApiReply } | undefined => {
+      const value = message.json<ApiReply>();
+      return options?.isRepeatable !== false && isNotReady(value) ? undefined : { value };
+    };
+    return ask(this.connection, `$JS.API.${subject}`, JSON.stringify(body), accept, options);
+  }
+
+  private unreadable(stream: string, code: number, reason = 'the server gave no reason'): JobsError {
+    return new JobsError('lookup_failed', `The stream ${stream} could not be read: ${reason}.`, {
+      details: { stream, code },
+    });
   }
 
   private failure(stream: string, { error }: ApiReply): JobsError {
@@ -93,12 +113,6 @@ export class StreamAccess {
   }
 }
 
-/** The subject under which a directly read message was stored. */
-export function storedSubject(message: Msg): string {
-  return message.headers?.get(ServerHeader.Subject) ?? '';
-}
-
-/** The sequence of a directly read message. */
-export function storedSequence(message: Msg): number {
-  return Number(message.headers?.get(ServerHeader.Sequence) ?? 0);
+function isNotReady({ error }: ApiReply): boolean {
+  return (error?.code ?? 0) >= ServerStatus.ServerFailure && !GONE.has(error?.err_code ?? 0);
 }

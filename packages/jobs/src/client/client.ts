@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import type { AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
 import { deadLettersOf, type DeadLetters } from './dead-letters.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict, isUnconfirmed } from '../broker/server-errors.js';
 import { JobsError, PublishError, TaskFailedError } from '../errors.js';
 import { parsePayload, type ResultOf, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
@@ -23,7 +23,7 @@ import {
   type EnqueueOptions,
   type TaskTarget,
 } from '../message/compose-task.js';
-import { storedSubject } from '../broker/stream-access.js';
+import { storedSubject } from '../broker/stored-message.js';
 import { readStoredTask } from '../record/task-record.js';
 import { maskPayload } from '../task/sensitive.js';
 import { readJson } from '../values/read-json.js';
@@ -66,7 +66,8 @@ export interface BatchItem<Payload> {
 export interface JobsClient extends ResultReader {
   /**
    * Checks the payload and stores the task; resolves once JetStream has it.
-   * @throws InvalidPayloadError naming the fields; PublishError when it could not be stored
+   * @throws InvalidPayloadError naming the fields; PublishError when it was not stored, or when that is unknown (`publish_unconfirmed`):
+   *   then enqueue it again with the id in `details.id`
    */
   enqueue<Input extends z.ZodType>(
     contract: TaskContract<Input>,
@@ -169,7 +170,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       // Its producer was slower than this one, but not dead.
       if (!isOwn && isConflict(error)) return { id: holder.id, duplicate: true };
       // Without an acknowledgement the task may be stored, so it keeps its key.
-      if (isOwn && !isUncertain(error)) await locks.release(key, id).catch(() => undefined);
+      if (isOwn && !isUnconfirmed(error)) await locks.release(key, id).catch(() => undefined);
       throw error;
     }
   };
@@ -184,9 +185,14 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
         { details: { task: target.task, limit } },
       );
     }
-    const ack = await publisher.publish(message.subject, message.body, { headers: message.headers });
-    if (message.isDelayed && !ack.duplicate) reportScheduled(topology.names, resources.events, message, ack);
-    return { id: message.id, duplicate: ack.duplicate };
+    try {
+      const ack = await publisher.publish(message.subject, message.body, { headers: message.headers });
+      if (message.isDelayed && !ack.duplicate)
+        reportScheduled(topology.names, resources.events, message, ack);
+      return { id: message.id, duplicate: ack.duplicate };
+    } catch (error) {
+      throw error instanceof PublishError ? error.about({ id: message.id, task: target.task }) : error;
+    }
   };
 
   const enqueue: JobsClient['enqueue'] = async (contract, payload, options = {}) =>
@@ -303,11 +309,6 @@ function targetOf<Input extends z.ZodType>(
     priority: contract.priority,
     tenant: contract.tenantOf(parsed),
   };
-}
-
-/** Whether the message may have been stored all the same. */
-function isUncertain(error: unknown): boolean {
-  return error instanceof PublishError && error.code === 'publish_failed';
 }
 
 function uniqueUntil({ uniqueForMs }: EnqueueOptions): number | undefined {

@@ -14,7 +14,7 @@ import { JobsError } from '../errors.js';
 import { eachLimited } from '../broker/each-limited.js';
 import { eventSourceOf } from '../record/event-source.js';
 import { scanStream } from '../broker/scan.js';
-import { storedSequence } from '../broker/stream-access.js';
+import { storedSequence } from '../broker/stored-message.js';
 import { ServerHeader } from '../wire/headers.js';
 import { PRIORITIES, type TaskSubject } from '../wire/names.js';
 import { isFinal } from '../wire/record.js';

@@ -26,6 +26,8 @@ export interface NatsServerOptions {
   syncInterval?: string;
   /** Bytes that all streams together may take on disk. Default: more than any disk. */
   maxStoreBytes?: number;
+  /** Further lines of its configuration, for example a cluster. */
+  configuration?: readonly string[];
   /** Called when the server ends unexpectedly. */
   onExit?: (reason: string) => void;
 }
@@ -141,6 +143,7 @@ class ChildNatsServer implements NatsServer {
       `  max_file_store: ${this.options.maxStoreBytes ?? MAX_FILE_STORE}`,
       `  sync_interval: ${JSON.stringify(this.options.syncInterval ?? '2m')}`,
       '}',
+      ...(this.options.configuration ?? []),
     ].join('\n');
   }
 

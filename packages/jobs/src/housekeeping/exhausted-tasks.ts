@@ -8,7 +8,8 @@
  * when two searches have seen it.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
+import { storedSequence } from '../broker/stored-message.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import type { Topology } from '../topology/define.js';
 import { PRIORITIES, type Priority } from '../wire/names.js';
 

@@ -8,7 +8,7 @@
  * advisory was lost, messages that no lane takes, and delayed tasks that were not handed over.
  */
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
@@ -26,7 +26,7 @@ import {
 } from '../record/task-record.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { REAPER_CONSUMER, type Topology } from '../topology/define.js';
-import { storedSequence, storedSubject } from '../broker/stream-access.js';
+import { storedSequence, storedSubject, type StreamMessage } from '../broker/stored-message.js';
 import { readJson } from '../values/read-json.js';
 import { timer } from '../values/bounds.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
@@ -227,7 +227,7 @@ class AdvisoryReaper implements Reaper {
   }
 
   /** The server counts every delivery; those that a worker handed back are no losses. */
-  private async isRenewed(task: TaskMessage, message: Msg, deliveries: number): Promise<boolean> {
+  private async isRenewed(task: TaskMessage, message: StreamMessage, deliveries: number): Promise<boolean> {
     const { records, renewals, topology } = this.resources;
     const stored = await records.read(task.subject.id);
     if (stored !== undefined && isFinal(stored.record.state)) return false;

@@ -2,7 +2,7 @@
 import type { Logger } from '../telemetry/logger.js';
 import type { Resources } from '../resources/resources.js';
 import { eachLimited } from '../broker/each-limited.js';
-import { storedSequence } from '../broker/stream-access.js';
+import { storedSequence } from '../broker/stored-message.js';
 import { readJson } from '../values/read-json.js';
 import { workflowKeys } from '../workflow/bucket.js';
 import { BackgroundLoop } from './background-loop.js';

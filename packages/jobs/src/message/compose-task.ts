@@ -134,6 +134,8 @@ export interface NextAttempt {
   enqueuedAt: string;
   headers: MsgHdrs | undefined;
   history: string | undefined;
+  /** Since when a dependency cannot be reached, in milliseconds since 1970. */
+  unreachableSince?: number | undefined;
 }
 
 /** The next attempt of a task: its own headers, the numbers of retries and snoozes so far, a start time. */
@@ -158,6 +160,9 @@ export function composeNextAttempt(
   headers.set(ServerHeader.MsgId, `${life}.next-${attempt.retries}-${attempt.snoozes}`);
   if (attempt.snoozes > 0) headers.set(TaskHeader.Snoozes, String(attempt.snoozes));
   if (attempt.history !== undefined) headers.set(TaskHeader.History, attempt.history);
+  const { unreachableSince } = attempt;
+  if (unreachableSince === undefined) headers.delete(TaskHeader.UnreachableSince);
+  else headers.set(TaskHeader.UnreachableSince, new Date(unreachableSince).toISOString());
   return scheduleAt(names, subject, attempt.startAt, headers, new Date());
 }
 

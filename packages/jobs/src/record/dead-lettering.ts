@@ -1,6 +1,6 @@
 /** Publishes dead letters: the only place where a task becomes one. */
-import type { Msg } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import type { StreamMessage } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import {
   composeDeadLetter,
@@ -40,7 +40,7 @@ export class DeadLettering {
     subject: { queue, task, id },
     enqueuedAt,
     retries,
-  }: Pick<DeadTask, 'subject' | 'enqueuedAt' | 'retries'>): Promise<Msg | undefined> {
+  }: Pick<DeadTask, 'subject' | 'enqueuedAt' | 'retries'>): Promise<StreamMessage | undefined> {
     const last = await this.streams.get(this.names.deadStream, {
       last_by_subj: this.names.deadSubject(queue, task, id),
     });

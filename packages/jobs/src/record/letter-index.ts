@@ -12,7 +12,8 @@ import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../broker/server-errors.js';
-import { storedSubject, type StreamAccess } from '../broker/stream-access.js';
+import { storedSubject } from '../broker/stored-message.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { DeadIndexEntry, Names } from '../wire/names.js';
 

@@ -1,9 +1,10 @@
 /** Looks a task up: its record in the results bucket, else its message in a queue. */
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { ResultTimeoutError } from '../errors.js';
 import { eventsOf } from '../broker/connection-events.js';
 import type { Topology } from '../topology/define.js';
+import type { StreamMessage } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { readRecord } from './read-record.js';
 import { readStoredTask, waitingRecord } from './task-record.js';
@@ -110,7 +111,7 @@ export class TaskLookup {
   }
 
   /** Its message, in a queue or as its newest dead letter; `undefined` once it has ended well. */
-  async message(id: string): Promise<Msg | undefined> {
+  async message(id: string): Promise<StreamMessage | undefined> {
     const { names, queues } = this.topology;
     const queued = await Promise.all(queues.map(({ name }) => this.queuedMessage(name, id)));
     const found = queued.find((message) => message !== undefined);
@@ -123,7 +124,7 @@ export class TaskLookup {
     return task && waitingRecord(task);
   }
 
-  private async queuedMessage(queue: string, id: string): Promise<Msg | undefined> {
+  private async queuedMessage(queue: string, id: string): Promise<StreamMessage | undefined> {
     const { names } = this.topology;
     const stream = names.queueStream(queue);
     const waiting = await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) });

@@ -1,6 +1,6 @@
 /** The other messages of a task. A worker may drop its own only if another one continues the task, or the task has ended. */
-import type { Msg } from '@nats-io/nats-core';
-import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
+import { storedSequence, type StreamMessage } from '../broker/stored-message.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import type { Names, TaskSubject } from '../wire/names.js';
 import { compareAttempts, type AttemptPosition } from './precedence.js';
 import { positionOf, readStoredTask } from './task-record.js';
@@ -24,7 +24,7 @@ export class OtherMessages {
   async furthest({ queue, id }: TaskSubject, ownSequence: number): Promise<AttemptPosition | undefined> {
     const stream = this.names.queueStream(queue);
     const found: AttemptPosition[] = [];
-    const add = (message: Msg): void => {
+    const add = (message: StreamMessage): void => {
       const task = readStoredTask(this.names, message);
       if (task !== undefined) found.push(positionOf(task));
     };

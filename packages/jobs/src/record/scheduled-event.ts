@@ -1,5 +1,5 @@
 /** Reports that a task waits until it is due. One that may start at once needs no such report: its next event says since when it was ready. */
-import type { StoredAck } from '../broker/ack-multiplexer.js';
+import type { StoredAck } from '../broker/publish-answer.js';
 import type { ComposedMessage } from '../message/compose-task.js';
 import type { Names } from '../wire/names.js';
 import type { EventPublisher } from './event-publisher.js';

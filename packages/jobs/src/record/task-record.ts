@@ -2,8 +2,8 @@
  * Builds the records of tasks, with one function for each transition. A record begins with the facts in the task's message; the course of
  * an attempt changes it.
  */
-import type { Msg, MsgHdrs } from '@nats-io/nats-core';
-import { storedSubject } from '../broker/stream-access.js';
+import type { MsgHdrs } from '@nats-io/nats-core';
+import { storedSubject, type StreamMessage } from '../broker/stored-message.js';
 import { enqueueTime, readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
 import type { Names, TaskSubject } from '../wire/names.js';
 import { cut } from '../values/any-value.js';
@@ -45,7 +45,7 @@ export function readQueuedTask(
 }
 
 /** The same for a message that was read from its stream directly. */
-export function readStoredTask(names: Names, message: Msg): QueuedTask | undefined {
+export function readStoredTask(names: Names, message: StreamMessage): QueuedTask | undefined {
   const storedAt = new Date(message.headers?.get(ServerHeader.TimeStamp) ?? Date.now());
   return readQueuedTask(names, { subject: storedSubject(message), headers: message.headers, storedAt });
 }
@@ -106,10 +106,16 @@ export function retryRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskRe
   return { ...record, retries: record.retries + 1, deliveries: undefined, hand_backs: undefined, error };
 }
 
-/** The task waits because its handler snoozed it. */
-export function snoozedRecord(attempt: RunAttempt): TaskRecord {
+/** The task waits because its handler snoozed it, or for a dependency that cannot be reached. */
+export function snoozedRecord(attempt: RunAttempt, error: TaskErrorRecord | null): TaskRecord {
   const record = endOfRun(attempt, 'SCHEDULED');
-  return { ...record, snoozes: (record.snoozes ?? 0) + 1, deliveries: undefined, hand_backs: undefined };
+  return {
+    ...record,
+    snoozes: (record.snoozes ?? 0) + 1,
+    deliveries: undefined,
+    hand_backs: undefined,
+    error,
+  };
 }
 
 /** The worker released the task for another worker. @param handBacks of this attempt, this one included */

@@ -32,6 +32,11 @@ export interface RetryOptions {
   retryOn?: (error: unknown) => boolean;
   /** Never retry errors for which this holds; wins over `retryOn`. Default: none. */
   neverOn?: (error: unknown) => boolean;
+  /**
+   * An attempt that fails because a dependency cannot be reached waits without spending a retry, for at most this long since the first of them,
+   * in milliseconds; after that each failure is a retry. 0: such failures are the task's own. Default: the worker's, 24 hours.
+   */
+  unreachableForMs?: number;
 }
 
 export interface RetryPolicy {
@@ -40,12 +45,14 @@ export interface RetryPolicy {
   readonly backoff: Readonly<Backoff> | undefined;
   readonly retryOn: (error: unknown) => boolean;
   readonly neverOn: (error: unknown) => boolean;
+  /** `undefined` if the contract leaves it to the worker. */
+  readonly unreachableForMs: number | undefined;
 }
 
 /** @throws JobsError `invalid_options` that names the number and its bounds */
 export function resolveRetryPolicy(task: string, given: RetryOptions | 'never' = {}): RetryPolicy {
   const options: RetryOptions = given === 'never' ? { maxRetries: 0 } : given;
-  const { maxRetries, backoff } = options;
+  const { maxRetries, backoff, unreachableForMs } = options;
   count.optional(`Task "${task}": retry.maxRetries`, maxRetries);
   if (backoff !== undefined) requireBackoff(`Task "${task}": retry.backoff`, backoff);
   return Object.freeze({
@@ -53,6 +60,7 @@ export function resolveRetryPolicy(task: string, given: RetryOptions | 'never' =
     backoff: backoff === undefined ? undefined : Object.freeze({ ...backoff }),
     retryOn: options.retryOn ?? (() => true),
     neverOn: options.neverOn ?? (() => false),
+    unreachableForMs: duration.optional(`Task "${task}": retry.unreachableForMs`, unreachableForMs),
   });
 }
 

@@ -19,6 +19,7 @@ export interface FakeDeliveryOptions {
   priority: Priority;
   retries: number;
   snoozes: number;
+  unreachableSince: number | undefined;
   deliveries: number;
   maxRetries: number | undefined;
   scheduledBy: ScheduledBy | undefined;
@@ -35,6 +36,8 @@ export function fakeDelivery(options: FakeDeliveryOptions): Delivery {
   headers.set(TaskHeader.Retries, String(options.retries));
   headers.set(TaskHeader.Snoozes, String(options.snoozes));
   headers.set(TaskHeader.EnqueuedAt, enqueuedAt.toISOString());
+  if (options.unreachableSince !== undefined)
+    headers.set(TaskHeader.UnreachableSince, new Date(options.unreachableSince).toISOString());
   if (options.maxRetries !== undefined) headers.set(TaskHeader.MaxRetries, String(options.maxRetries));
   if (options.scheduledBy !== undefined)
     headers.set(TaskHeader.ScheduledBy, formatScheduledBy(options.scheduledBy));

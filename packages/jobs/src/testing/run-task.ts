@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { BatchItem, Enqueued } from '../client/client.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
+import { isUnreachable } from '../task/unreachable.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import type { ScheduledBy } from '../wire/headers.js';
@@ -113,18 +114,31 @@ export async function runTask(
   };
   let retries = options.retries ?? 0;
   let snoozes = 0;
+  let waitedMs = 0;
   do {
     if (run.attempts >= MAX_ATTEMPTS)
       throw new Error(`The task has not finished after ${MAX_ATTEMPTS} attempts.`);
     const outcome = await attemptOnce(
       handler,
-      new Attempt(fakeDelivery({ ...facts, retries, snoozes }), 'test', logger(run)),
+      new Attempt(
+        // Nobody waits here, so the outage begins as much earlier as it has lasted.
+        fakeDelivery({
+          ...facts,
+          retries,
+          snoozes,
+          unreachableSince: waitedMs === 0 ? undefined : Date.now() - waitedMs,
+        }),
+        'test',
+        logger(run),
+      ),
       options,
       run,
     );
     apply(run, outcome);
     if (outcome.kind === 'retry') retries++;
     if (outcome.kind === 'snoozed') snoozes++;
+    if (outcome.kind === 'snoozed' && outcome.outage !== undefined) waitedMs += outcome.delayMs;
+    else if (!isUnreachable(run.error)) waitedMs = 0;
   } while (options.untilDone === true && (run.outcome === 'retry' || run.outcome === 'snoozed'));
   return run;
 }
@@ -157,6 +171,7 @@ async function attemptOnce(
     },
   );
   const startedAt = clock?.now().getTime() ?? 0;
+  // The difference first: beside a time of day the fractions of the monotonic clock would be lost.
   const end = clock?.onAdvance(() =>
     execution.tick(attempt.startedTick + (clock.now().getTime() - startedAt)),
   );
@@ -183,6 +198,7 @@ function apply(run: TaskRun, outcome: Outcome): void {
       return;
     case 'snoozed':
       run.outcome = 'snoozed';
+      run.error = outcome.outage?.error;
       run.delayMs = outcome.delayMs;
       return;
     case 'dead':

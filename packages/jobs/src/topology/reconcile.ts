@@ -9,19 +9,27 @@ import {
 import type { NatsConnection } from '@nats-io/nats-core';
 import { isApiError, ServerCode } from '../broker/server-errors.js';
 import { JobsError, TopologyConflictError } from '../errors.js';
+import { guardedLogger } from '../telemetry/guarded-logger.js';
+import type { Logger } from '../telemetry/logger.js';
 import type { StreamDeclaration, Topology } from './define.js';
+import { describeChange, isLowered, type SettingChange } from './limits.js';
 
 export interface TopologyReport {
   /** Names of streams and `stream/consumer` pairs. */
   created: string[];
   updated: string[];
   unchanged: string[];
+  /** The settings that were changed in what was updated. */
+  changes: SettingChange[];
+  /** Settings that the server holds higher than declared, and keeps. `lower` would change them. */
+  kept: SettingChange[];
 }
 
-type Outcome = keyof TopologyReport | { conflict: string };
+type Outcome = 'created' | 'updated' | 'unchanged' | { conflict: string };
 
 /**
- * Idempotent and safe to run from many processes at once.
+ * Idempotent and safe to run from many processes at once. What an operator has raised stays: copies, ages, sizes and windows are never lowered unless
+ * `lower` asks for it. Each change is logged.
  * @throws TopologyConflictError with every difference that the server refuses to apply
  */
 export function reconcileTopology(
@@ -37,6 +45,10 @@ export interface ReconcileOptions {
   update?: boolean;
   /** Change nothing, and report the changes that would be made. The server finds conflicts only when it is asked to change. Default false. */
   dryRun?: boolean;
+  /** Lowers copies, ages, sizes and windows that the server holds higher than declared. Default false. */
+  lower?: boolean;
+  /** Receives each change: what is created at level info, what is changed or kept higher at level warn. Default: warnings go to standard error. */
+  logger?: Logger;
 }
 
 /** Makes one change, unless this is a dry run. */
@@ -44,26 +56,29 @@ type Apply = (change: () => Promise<unknown>) => Promise<unknown>;
 
 interface Reconciling {
   update: boolean;
+  lower: boolean;
   apply: Apply;
+  report: TopologyReport;
 }
 
 /** Like `reconcileTopology`, for streams outside a topology. */
 export async function reconcileStreams(
   connection: NatsConnection,
   streams: readonly StreamDeclaration[],
-  { update = true, dryRun = false }: ReconcileOptions = {},
+  { update = true, dryRun = false, lower = false, logger }: ReconcileOptions = {},
 ): Promise<TopologyReport> {
   const manager = await openManager(connection);
-  const report: TopologyReport = { created: [], updated: [], unchanged: [] };
+  const report: TopologyReport = { created: [], updated: [], unchanged: [], changes: [], kept: [] };
   const conflicts: string[] = [];
   const apply: Apply = (change) => (dryRun ? Promise.resolve() : change());
+  const reconciling: Reconciling = { update, lower, apply, report };
   const note = (name: string, outcome: Outcome): void => {
     if (typeof outcome === 'string') report[outcome].push(name);
     else conflicts.push(`${name}: ${outcome.conflict}`);
   };
   for (const declaration of streams) {
     const { name } = declaration.config;
-    const outcome = await reconcileStream(manager, declaration, { update, apply });
+    const outcome = await reconcileStream(manager, declaration, reconciling);
     note(name, outcome);
     if (typeof outcome !== 'string') continue;
     for (const consumer of declaration.consumers) {
@@ -71,17 +86,28 @@ export async function reconcileStreams(
       const isNew = dryRun && outcome === 'created';
       note(
         `${name}/${consumer.durable_name}`,
-        isNew ? 'created' : await reconcileConsumer(manager, name, consumer, { update, apply }),
+        isNew ? 'created' : await reconcileConsumer(manager, name, consumer, reconciling),
       );
     }
   }
+  if (!dryRun) logReport(guardedLogger(logger), report);
   if (conflicts.length > 0) throw new TopologyConflictError(conflicts);
   return report;
 }
 
+function logReport(logger: Logger, { created, changes, kept }: TopologyReport): void {
+  for (const name of created) logger.info({ name }, 'created on the NATS server');
+  for (const change of changes) logger.warn({ ...change }, 'changed on the NATS server');
+  for (const change of kept)
+    logger.warn({ ...change }, 'the NATS server holds more than is declared, and keeps it');
+}
+
+/** A cluster that has just started elects leaders first, and then places the copies of each stream. */
+const TIMEOUT_MS = 20_000;
+
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
   try {
-    return await jetstreamManager(connection);
+    return await jetstreamManager(connection, { timeout: TIMEOUT_MS });
   } catch (cause) {
     throw new JobsError(
       'connection_failed',
@@ -94,37 +120,65 @@ async function openManager(connection: NatsConnection): Promise<JetStreamManager
 async function reconcileStream(
   manager: JetStreamManager,
   { config }: StreamDeclaration,
-  { update, apply }: Reconciling,
+  reconciling: Reconciling,
 ): Promise<Outcome> {
-  const current = await unlessMissing(() => manager.streams.info(config.name), ServerCode.StreamNotFound);
-  if (current === undefined) return attempt('created', () => apply(() => manager.streams.add(config)));
-  const changes = difference<StreamConfig>(config, current.config);
-  if (!update || changes.length === 0) return 'unchanged';
-  return attempt('updated', () => apply(() => manager.streams.update(config.name, config)), changes);
+  const { apply } = reconciling;
+  const { name } = config;
+  const current = await unlessMissing(() => manager.streams.info(name), ServerCode.StreamNotFound);
+  if (current === undefined) return attempt(() => apply(() => manager.streams.add(config)));
+  const changes = changesOf<StreamConfig>(name, config, current.config, reconciling);
+  if (changes.length === 0) return 'unchanged';
+  return attempt(
+    () => apply(() => manager.streams.update(name, { ...config, ...keptOf(reconciling, name) })),
+    {
+      changes,
+      reconciling,
+    },
+  );
 }
 
 async function reconcileConsumer(
   manager: JetStreamManager,
   stream: string,
   config: StreamDeclaration['consumers'][number],
-  { update, apply }: Reconciling,
+  reconciling: Reconciling,
 ): Promise<Outcome> {
+  const { apply } = reconciling;
+  const { durable_name: consumer } = config;
+  const name = `${stream}/${consumer}`;
   const current = await unlessMissing(
-    () => manager.consumers.info(stream, config.durable_name),
+    () => manager.consumers.info(stream, consumer),
     ServerCode.ConsumerNotFound,
   );
-  if (current === undefined)
-    return attempt('created', () => apply(() => manager.consumers.add(stream, config)));
-  const changes = difference<ConsumerConfig>(config, current.config);
-  if (!update || changes.length === 0) return 'unchanged';
-  return attempt(
-    'updated',
-    // A paused lane stays paused.
-    () =>
-      apply(() =>
-        manager.consumers.update(stream, config.durable_name, { ...config, ...pausedAs(current.config) }),
-      ),
+  if (current === undefined) return attempt(() => apply(() => manager.consumers.add(stream, config)));
+  const changes = changesOf<ConsumerConfig>(name, config, current.config, reconciling);
+  if (changes.length === 0) return 'unchanged';
+  // A paused lane stays paused.
+  const wanted = { ...config, ...keptOf(reconciling, name), ...pausedAs(current.config) };
+  return attempt(() => apply(() => manager.consumers.update(stream, consumer, wanted)), {
     changes,
+    reconciling,
+  });
+}
+
+/** The changes to make; those that would lower a limit go into the report instead. */
+function changesOf<T extends object>(
+  name: string,
+  declared: Partial<T>,
+  actual: T,
+  { update, lower, report }: Reconciling,
+): SettingChange[] {
+  if (!update) return [];
+  const changes = difference<T>(name, declared, actual);
+  if (lower) return changes;
+  report.kept.push(...changes.filter(isLowered));
+  return changes.filter((change) => !isLowered(change));
+}
+
+/** The settings that stay as the server has them. */
+function keptOf({ report }: Reconciling, name: string): Record<string, unknown> {
+  return Object.fromEntries(
+    report.kept.filter((change) => change.name === name).map(({ setting, from }) => [setting, from]),
   );
 }
 
@@ -142,28 +196,25 @@ async function unlessMissing<T>(read: () => Promise<T>, missing: number): Promis
 }
 
 async function attempt(
-  outcome: 'created' | 'updated',
   change: () => Promise<unknown>,
-  changes: readonly string[] = [],
+  update?: { changes: readonly SettingChange[]; reconciling: Reconciling },
 ): Promise<Outcome> {
   try {
     await change();
-    return outcome;
+    update?.reconciling.report.changes.push(...update.changes);
+    return update === undefined ? 'created' : 'updated';
   } catch (error) {
     if (!isApiError(error)) throw error;
-    return { conflict: [...changes, error.message].join('; ') };
+    return { conflict: [...(update?.changes ?? []).map(describeChange), error.message].join('; ') };
   }
 }
 
 /** Only declared fields count: the server fills in many more. */
-function difference<T extends object>(declared: Partial<T>, actual: T): string[] {
+function difference<T extends object>(name: string, declared: Partial<T>, actual: T): SettingChange[] {
   const present = new Map<string, unknown>(Object.entries(actual));
   return Object.entries(declared)
-    .filter(([field, wanted]) => !covers(present.get(field), wanted))
-    .map(
-      ([field, wanted]) =>
-        `${field} is ${JSON.stringify(present.get(field))}, declared ${JSON.stringify(wanted)}`,
-    );
+    .filter(([setting, wanted]) => !covers(present.get(setting), wanted))
+    .map(([setting, to]) => ({ name, setting, from: present.get(setting), to }));
 }
 
 function covers(actual: unknown, declared: unknown): boolean {

@@ -25,6 +25,8 @@ export const TaskHeader = {
   UnknownFor: 'Task-Unknown-For',
   /** The task's turn at its rate limit: `<milliseconds since 1970> <limit> <milliseconds>`; or `full`, when it found the line full. */
   RateTurn: 'Task-Rate-Turn',
+  /** RFC 3339: since when a dependency of the task cannot be reached. */
+  UnreachableSince: 'Task-Unreachable-Since',
   /** The failed attempts so far, as JSON; see `history.ts`. */
   History: 'Task-History',
   /** The sequence of the dead letter that this task was replayed from. */
@@ -90,6 +92,8 @@ export interface TaskHeaders {
   unknownForMs: number;
   /** As written: only a worker of a limited task reads it. */
   rateTurn: string | undefined;
+  /** Milliseconds since 1970. */
+  unreachableSince: number | undefined;
   history: string | undefined;
   replayOf: number | undefined;
   freshId: boolean;
@@ -130,6 +134,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   handBacks: 0,
   unknownForMs: 0,
   rateTurn: undefined,
+  unreachableSince: undefined,
   history: undefined,
   replayOf: undefined,
   freshId: false,
@@ -158,6 +163,7 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.HandBacks, (own, text) => (own.handBacks = count.parse(text) ?? 0)],
   [TaskHeader.UnknownFor, (own, text) => (own.unknownForMs = duration.parse(text) ?? 0)],
   [TaskHeader.RateTurn, (own, text) => (own.rateTurn = text || undefined)],
+  [TaskHeader.UnreachableSince, (own, text) => (own.unreachableSince = parseInstant(text)?.getTime())],
   [TaskHeader.History, (own, text) => (own.history = text || undefined)],
   [TaskHeader.ReplayOf, (own, text) => (own.replayOf = sequence.parse(text))],
   [TaskHeader.FreshId, (own, text) => (own.freshId = text !== '')],

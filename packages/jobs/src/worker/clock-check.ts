@@ -1,6 +1,6 @@
 /** Corrects the worker's idea of the broker's time by the stamps of its own heartbeats. */
-import type { StoredAck } from '../broker/ack-multiplexer.js';
-import { storedSequence } from '../broker/stream-access.js';
+import type { StoredAck } from '../broker/publish-answer.js';
+import { storedSequence } from '../broker/stored-message.js';
 import type { BrokerResources } from '../resources/broker-resources.js';
 import { ServerHeader } from '../wire/headers.js';
 

@@ -13,6 +13,7 @@ import type { TaskContract } from '../task/define-task.js';
 import type { TaskDefaults } from '../task/task-defaults.js';
 import { maskPayload } from '../task/sensitive.js';
 import { backoffDelayMs, isRetryable, retryAdvice } from '../task/retry-policy.js';
+import { isUnreachable, outagePauseMs } from '../task/unreachable.js';
 import { ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isTickTask } from '../wire/tick-id.js';
@@ -251,6 +252,8 @@ export class Execution {
     const asked = thrown instanceof RetryRequestedError;
     if (!asked && !(await this.isRetryable(contract, error)))
       return { kind: 'dead', reason: 'not_retryable', error };
+    const wait = asked ? undefined : this.waitFor(contract, error);
+    if (wait !== undefined) return wait;
     const cause = asked ? fieldOf(error, 'cause') : undefined;
     const reported = cause === undefined ? error : cause;
     const { defaults } = this.parts;
@@ -261,6 +264,18 @@ export class Execution {
       retryAdvice(error).retryAfterMs ??
       backoffDelayMs(contract.retry.backoff ?? defaults.backoff, headers.retries + 1);
     return { kind: 'retry', error: reported, delayMs };
+  }
+
+  /** The wait for a dependency that cannot be reached. `undefined` if it has lasted too long, or the error is the task's own. */
+  private waitFor({ retry }: TaskContract, error: unknown): Outcome | undefined {
+    if (!isUnreachable(error)) return undefined;
+    const { expires, unreachableSince } = this.attempt.delivery.headers;
+    const now = Date.now();
+    const since = unreachableSince ?? now;
+    if (now - since >= (retry.unreachableForMs ?? this.parts.defaults.unreachableForMs)) return undefined;
+    // A task that expires meanwhile ends at that time.
+    const left = expires === undefined ? Infinity : Math.max(0, expires.getTime() - now);
+    return { kind: 'snoozed', delayMs: Math.min(outagePauseMs(now - since), left), outage: { since, error } };
   }
 }
 

@@ -2,7 +2,8 @@
 import { headers as newHeaders } from '@nats-io/nats-core';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Logger } from '../telemetry/logger.js';
-import type { AckMultiplexer, StoredAck } from '../broker/ack-multiplexer.js';
+import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import type { StoredAck } from '../broker/publish-answer.js';
 import { controlKeys, HEART_BEAT_MS, type HeartBeat } from '../control/entries.js';
 import type { Load } from './worker-view.js';
 import { ServerHeader } from '../wire/headers.js';

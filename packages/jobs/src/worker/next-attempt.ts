@@ -2,7 +2,8 @@
 import type { BrokerClock } from '../broker/broker-clock.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { isConflict } from '../broker/server-errors.js';
-import { storedSequence, type StreamAccess } from '../broker/stream-access.js';
+import { storedSequence } from '../broker/stored-message.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import { JobsError } from '../errors.js';
 import { composeNextAttempt } from '../message/compose-task.js';
 import { compareAttempts } from '../record/precedence.js';
@@ -18,6 +19,8 @@ export interface Next {
   unknownForMs?: number;
   rateTurn?: string;
   history: string | undefined;
+  /** Since when a dependency cannot be reached, in milliseconds since 1970. */
+  unreachableSince?: number | undefined;
 }
 
 const TRIES = 10;

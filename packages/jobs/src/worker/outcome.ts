@@ -3,14 +3,21 @@
 import type { TaskRecord } from '../wire/record.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 
+/** A dependency cannot be reached. */
+export interface Outage {
+  /** When an attempt of the task first found it so, in milliseconds since 1970. */
+  since: number;
+  error: unknown;
+}
+
 export type Outcome =
   | { kind: 'succeeded'; result: unknown }
   | { kind: 'retry'; error: unknown; delayMs: number }
   | { kind: 'dead'; reason: DeadReason; error: unknown }
   | { kind: 'expired' }
   | { kind: 'revoked' }
-  /** Snoozed, without a failure. */
-  | { kind: 'snoozed'; delayMs: number; rateTurn?: string | undefined }
+  /** Waits without spending a retry: its handler snoozed it, or a dependency cannot be reached. */
+  | { kind: 'snoozed'; delayMs: number; rateTurn?: string | undefined; outage?: Outage }
   /** Another version of the worker may know the task, or its payload. `waitedMs` includes this wait. */
   | { kind: 'unknown'; error: unknown; delayMs: number; waitedMs: number }
   /** Ended in an earlier delivery whose acknowledgement was lost (with the record `end`), or (`duplicate`) as another message of the same id. */

@@ -2,7 +2,8 @@
  * Finds the outcome of a redelivered task. A worker may have died after it stored the outcome and before the acknowledgement, and the
  * server's deduplication window may be over by now. Also recognises a task whose id has succeeded before.
  */
-import { storedSubject, type StreamAccess } from '../broker/stream-access.js';
+import { storedSubject } from '../broker/stored-message.js';
+import type { StreamAccess } from '../broker/stream-access.js';
 import type { DeadLettering } from '../record/dead-lettering.js';
 import type { OtherMessages } from '../record/other-messages.js';
 import { compareAttempts, hasSucceeded, prevails } from '../record/precedence.js';

@@ -26,6 +26,7 @@ import {
   snoozedRecord,
   succeededRecord,
 } from '../record/task-record.js';
+import { isUnreachable } from '../task/unreachable.js';
 import { fieldOf, toJsonValue } from '../values/any-value.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import { appendHistory } from '../wire/history.js';
@@ -65,7 +66,7 @@ export class Settler {
       case 'already_dead_lettered':
         return this.confirmDeadLetter(attempt, outcome.error);
       case 'snoozed':
-        return this.snooze(attempt, outcome.delayMs, outcome.rateTurn);
+        return this.snooze(attempt, outcome);
       case 'unknown':
         return this.waitForKnowing(attempt, outcome);
       case 'handed_back':
@@ -101,19 +102,31 @@ export class Settler {
     const { snoozes } = attempt.delivery.headers;
     const record = retryRecord(attempt, errorRecord(error, true));
     const { retries } = record;
-    const next = { retries, snoozes, delayMs, history: this.historyOf(attempt, record) };
+    // An outage that has lasted too long spends retries, and does not begin anew with each of them.
+    const unreachableSince = isUnreachable(error) ? attempt.delivery.headers.unreachableSince : undefined;
+    const next = { retries, snoozes, delayMs, history: this.historyOf(attempt, record), unreachableSince };
     if (await this.goOn(attempt, next, record))
       attempt.logger.warn({ err: error, retries, delayMs }, 'task failed and will be retried');
   }
 
-  private async snooze(attempt: Attempt, delayMs: number, rateTurn?: string): Promise<void> {
+  private async snooze(
+    attempt: Attempt,
+    { delayMs, rateTurn, outage }: Extract<Outcome, { kind: 'snoozed' }>,
+  ): Promise<void> {
     if (!this.canRunAgain(attempt))
       return this.deadLetter(attempt, 'not_retryable', new PayloadWithoutRoom(this.resources.maxBodyBytes));
     const { retries, snoozes, history } = attempt.delivery.headers;
     const turn = rateTurn === undefined ? {} : { rateTurn };
-    const next = { retries, snoozes: snoozes + 1, delayMs, history, ...turn };
-    if (await this.goOn(attempt, next, snoozedRecord(attempt)))
-      attempt.logger.info({ delayMs }, 'task snoozed');
+    const unreachableSince = outage?.since;
+    const next = { retries, snoozes: snoozes + 1, delayMs, history, unreachableSince, ...turn };
+    const record = snoozedRecord(attempt, outage === undefined ? null : errorRecord(outage.error, true));
+    if (!(await this.goOn(attempt, next, record))) return;
+    if (outage === undefined) attempt.logger.info({ delayMs }, 'task snoozed');
+    else
+      attempt.logger.warn(
+        { err: outage.error, delayMs, since: new Date(outage.since).toISOString() },
+        'a dependency cannot be reached; the task waits and spends no retry',
+      );
   }
 
   private async waitForKnowing(
@@ -123,7 +136,7 @@ export class Settler {
     if (!this.canRunAgain(attempt)) return this.deadLetter(attempt, 'not_retryable', error);
     const { retries, snoozes, history } = attempt.delivery.headers;
     const next = { retries, snoozes: snoozes + 1, delayMs, unknownForMs: waitedMs, history };
-    if (await this.goOn(attempt, next, snoozedRecord(attempt)))
+    if (await this.goOn(attempt, next, snoozedRecord(attempt, null)))
       attempt.logger.warn({ err: error, delayMs, waitedMs }, 'task left to a worker that knows it');
   }
 

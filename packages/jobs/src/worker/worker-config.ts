@@ -101,6 +101,7 @@ function resolveDefaults(given: Partial<TaskDefaults> = {}): Readonly<TaskDefaul
   const defaults = { ...TASK_DEFAULTS, ...given };
   count.require('defaults.maxRetries', defaults.maxRetries);
   requireBackoff('defaults.backoff', defaults.backoff);
+  duration.require('defaults.unreachableForMs', defaults.unreachableForMs);
   timeLimit.require('defaults.softTimeLimitMs', defaults.softTimeLimitMs);
   timeLimit.require('defaults.timeLimitMs', defaults.timeLimitMs);
   return Object.freeze(defaults);

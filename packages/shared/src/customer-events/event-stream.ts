@@ -1,5 +1,6 @@
 /** The stream in which accepted events wait to be written: one message for each request. */
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { ReconcileOptions } from '@stratum/jobs';
 import { scopedName } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
@@ -35,15 +36,17 @@ export function eventStreamNames(prefix: string): EventStreamNames {
 export async function ensureEventStream(
   connection: NatsConnection,
   configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'CUSTOMER_EVENTS_MAX_BYTES'>,
+  options?: ReconcileOptions,
 ): Promise<void> {
   const names = eventStreamNames(configuration.STRATUM_PREFIX);
-  await ensureWorkQueueStream(connection, {
+  const declared = {
     ...names,
     description: 'Customer events on their way to the database',
     replicas: configuration.STRATUM_REPLICAS,
     maxBytes: configuration.CUSTOMER_EVENTS_MAX_BYTES,
     ackWaitNs: EVENT_ACK_WAIT_MS * 1_000_000,
-  });
+  };
+  await ensureWorkQueueStream(connection, declared, options);
 }
 
 /** A message: what one request brought. Its events are checked one by one. */

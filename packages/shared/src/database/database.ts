@@ -1,9 +1,11 @@
 /** Access to PostgreSQL: a pool under a service's role, transactions, the tenant's context, advisory locks. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { Pool, type ClientBase, type PoolClient, type PoolConfig } from 'pg';
 import type { ServiceRole } from '../services.js';
+import { connectionOf, PooledClient } from './pooled-client.js';
 
 export interface DatabaseOptions {
+  /** With `?pooling=transaction` for a pooler, such as PgBouncer, that gives each transaction another session. */
   url: string;
   /** Shown in pg_stat_activity. */
   name: string;
@@ -26,26 +28,42 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 
 export function openDatabase(options: DatabaseOptions): Pool {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const { url, isPooled } = connectionOf(options.url);
   const config: PoolConfig = {
-    connectionString: options.url,
+    connectionString: url,
     application_name: options.name,
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + SILENCE_GRACE_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
+    // Behind a pooler a session is not ours to set: its login user carries the settings.
+    ...(isPooled ? { Client: PooledClient } : sessionSettings(options.role, statementTimeoutMs)),
   };
-  // A day is UTC's wherever SQL makes one of a moment, whatever zone the server is in.
-  const settings = ['-c TimeZone=UTC', ...(options.role === undefined ? [] : [`-c role=${options.role}`])];
-  config.options = settings.join(' ');
   const pool = new Pool(config);
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', ignoreIdleFailure);
+  // An idle connection that breaks is replaced by the pool.
+  pool.on('error', ignoreLoss);
+  pool.on('connect', tolerateLoss);
   return pool;
 }
 
-function ignoreIdleFailure(): void {}
+function sessionSettings(role: ServiceRole | undefined, statementTimeoutMs: number): PoolConfig {
+  return {
+    statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    // A day is UTC's wherever SQL makes one of a moment, whatever zone the server is in.
+    options: ['-c TimeZone=UTC', ...(role === undefined ? [] : [`-c role=${role}`])].join(' '),
+  };
+}
+
+/**
+ * A lost connection rejects the queries on it and every later one. The client also emits `error`, which ends the process if nobody listens,
+ * and the pool listens only while the connection is idle.
+ */
+export function tolerateLoss(client: Pick<ClientBase, 'on'>): void {
+  client.on('error', ignoreLoss);
+}
+
+function ignoreLoss(): void {}
 
 /** Rejects unless the database answers, and its sessions have the role and may use the schema. */
 export async function requireRole(pool: Pool, role: ServiceRole): Promise<void> {
@@ -56,7 +74,7 @@ export async function requireRole(pool: Pool, role: ServiceRole): Promise<void> 
   if (rows[0]?.usable !== true) throw new Error(`The database does not let this service be ${role}.`);
 }
 
-/** Commits when `work` resolves, rolls back when it rejects. Keep other systems' answers out of it. */
+/** Commits when `work` resolves, rolls back when it rejects or the connection is lost. Keep other systems' answers out of it. */
 export async function transaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
@@ -109,8 +127,8 @@ export interface AdvisoryLockOptions {
 const TRY_AGAIN_MS = 100;
 
 /**
- * Runs `work` while holding a lock of that name, across calls to other systems: the lock belongs to a connection of its own, outside
- * any transaction. Returns `LOCKED` when it is still taken after the wait. The signal aborts when the connection, and so the lock, is lost.
+ * Runs `work` while holding a lock of that name, across calls to other systems: the lock belongs to a transaction of its own that touches no row, so
+ * that it holds behind a pooler as well. Returns `LOCKED` when it is still taken after the wait. The signal aborts when the connection, and so the lock, is lost.
  */
 export async function withAdvisoryLock<T>(
   pool: Pool,
@@ -124,6 +142,9 @@ export async function withAdvisoryLock<T>(
   const onLost = (cause: Error): void => lost.abort(new Error(`The lock "${name}" was lost.`, { cause }));
   client.on('error', onLost);
   try {
+    await client.query('BEGIN');
+    // It is idle for as long as the work takes.
+    await client.query('SET LOCAL idle_in_transaction_session_timeout = 0');
     const either = AbortSignal.any([signal, lost.signal]);
     // Asked again and again rather than once for long: a statement that waits does not hear the signal, and has a time limit of its own.
     for (const until = performance.now() + waitMs; !(await takeLock(client, name));) {
@@ -134,25 +155,25 @@ export async function withAdvisoryLock<T>(
     return await work(either);
   } finally {
     client.off('error', onLost);
-    await releaseLock(client, name, lost.signal.aborted);
+    await releaseLock(client, lost.signal.aborted);
   }
 }
 
 async function takeLock(client: PoolClient, name: string): Promise<boolean> {
   const { rows } = await client.query<{ taken: boolean }>(
-    'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken',
+    'SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS taken',
     [name],
   );
   return rows[0]?.taken === true;
 }
 
-async function releaseLock(client: PoolClient, name: string, lost: boolean): Promise<void> {
+async function releaseLock(client: PoolClient, lost: boolean): Promise<void> {
   if (lost) {
     client.release(true);
     return;
   }
   try {
-    await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+    await client.query('ROLLBACK');
     client.release();
   } catch {
     // Closing the connection frees the lock, too.

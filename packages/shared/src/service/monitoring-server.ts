@@ -1,8 +1,9 @@
 /** Monitoring endpoints of a service over HTTP: `/metrics`, `/healthz`, `/readyz`. */
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
+import { isJetStreamUp } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 
 export interface MonitoringServer {
   /** The port it listens on. */
@@ -31,11 +32,22 @@ export async function startMonitoring(
     } else if (path === '/readyz') {
       let problem = isReady() ? undefined : 'the database, or the role of this service there, cannot be used';
       if (!(await answersInTime(connection.flush()))) problem = 'NATS does not answer';
+      else if (!(await isJetStreamUp(connection)))
+        problem = 'JetStream does not store messages: it may be out of space';
       response.writeHead(problem === undefined ? 200 : 503).end(`${problem ?? 'ready'}\n`);
     } else {
       response.writeHead(404).end('There are /metrics, /healthz and /readyz.\n');
     }
   };
+  const isUp = new Gauge({
+    name: 'stratum_jetstream_up',
+    help: '1 while JetStream answers and stores messages',
+    registers: [],
+    async collect() {
+      this.set((await isJetStreamUp(connection)) ? 1 : 0);
+    },
+  });
+  registry.registerMetric(isUp);
   const server = createServer((request, response) => {
     answer(new URL(request.url ?? '/', 'http://localhost').pathname, response).catch((error: unknown) => {
       response.writeHead(500).end(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -37,7 +37,7 @@ export interface PlatformWorkerOptions {
 export async function startPlatformWorker(options: PlatformWorkerOptions): Promise<Worker> {
   const { configuration, connection, logger, queues, handlers } = options;
   const topology = platformTopology(configuration);
-  await reconcileTopology(connection, topology);
+  await reconcileTopology(connection, topology, { logger });
   const worker = createWorker({
     connection,
     topology,

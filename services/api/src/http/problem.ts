@@ -1,5 +1,11 @@
 /** Errors as RFC 9457 problem details: the fault, its field, and the remedy. */
-import { InvalidPayloadError, InvalidWorkflowError, JobsError, type JobsErrorCode } from '@stratum/jobs';
+import {
+  InvalidPayloadError,
+  InvalidWorkflowError,
+  isUnreachable,
+  JobsError,
+  type JobsErrorCode,
+} from '@stratum/jobs';
 import { ApiKeyError } from '@stratum/shared/api-keys';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -90,12 +96,15 @@ export function invalid(field: string, message: string): ProblemError {
 }
 
 const UNAVAILABLE = 'No data was lost. Try again in a moment.';
+const UNCONFIRMED =
+  'Whether it was accepted is not known yet. Send the same request again, with the same Idempotency-Key: it is accepted once.';
 
 const JOBS_PROBLEMS: Partial<Record<JobsErrorCode, ProblemKind>> = {
   invalid_options: 'invalid',
   invalid_payload: 'invalid',
   payload_too_large: 'too-large',
   publish_failed: 'unavailable',
+  publish_unconfirmed: 'unavailable',
   publish_conflict: 'conflict',
   lookup_failed: 'unavailable',
   closed: 'unavailable',
@@ -157,11 +166,17 @@ function fromJobs(error: JobsError): ProblemError {
   const kind = JOBS_PROBLEMS[error.code];
   if (kind === undefined) return internal(error);
   if (kind === 'unavailable')
-    return new ProblemError(kind, `The message broker is not responding. ${UNAVAILABLE}`, {
+    return new ProblemError(kind, `The message broker is not responding. ${outcomeOf(error)}`, {
       retryAfter: 1,
       cause: error,
     });
   return new ProblemError(kind, error.message, { cause: error });
+}
+
+function outcomeOf({ code, details }: JobsError): string {
+  if (code !== 'publish_unconfirmed') return UNAVAILABLE;
+  const { id } = details;
+  return typeof id === 'string' ? `${UNCONFIRMED} Its id would be ${id}.` : UNCONFIRMED;
 }
 
 const FASTIFY_PROBLEMS: Readonly<Record<number, ProblemKind>> = {
@@ -180,31 +195,8 @@ function fromFastify(error: unknown): ProblemError | undefined {
   return new ProblemError(FASTIFY_PROBLEMS[status] ?? 'bad-request', error.message, { cause: error });
 }
 
-/**
- * Connections that break, and servers that cannot take more: of PostgreSQL classes 08, 53 and 57, of sockets their system errors. What
- * pg and its pool find out for themselves has no code, only a message.
- */
-const PASSING = /^(08|53|57P0)|^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|AI_AGAIN)/;
-
-/** Names of the NATS client's errors, of its versions 3.0 and newer: with several copies of it installed, its classes prove nothing. */
-const NATS_FAILURES: ReadonlySet<string> = new Set([
-  'TimeoutError',
-  'NoResponders',
-  'NoRespondersError',
-  'ClosedConnectionError',
-  'RequestError',
-]);
-
 function fromConnection(error: unknown): ProblemError | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const code = 'code' in error ? String(error.code) : '';
-  const isPassing =
-    PASSING.test(code) ||
-    /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error/.test(
-      error.message,
-    ) ||
-    NATS_FAILURES.has(error.name);
-  if (!isPassing) return undefined;
+  if (!isUnreachable(error)) return undefined;
   return new ProblemError('unavailable', `A required service is not responding. ${UNAVAILABLE}`, {
     retryAfter: 1,
     cause: error,

@@ -1,4 +1,5 @@
 /** Routes about the service itself, for machines. */
+import { isJetStreamUp } from '@stratum/jobs';
 import { answersInTime } from '@stratum/shared';
 import { z } from 'zod';
 import type { ApiResources, ApiServer } from '../http/types.js';
@@ -26,9 +27,10 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
     handler: async (_request, reply) => {
       const answers = await Promise.all([
         answersInTime(connection.flush()),
+        isJetStreamUp(connection),
         answersInTime(pool.query('SELECT 1')),
       ]);
-      const silent = ['NATS', 'PostgreSQL'].filter((_name, index) => answers[index] !== true);
+      const silent = ['NATS', 'JetStream', 'PostgreSQL'].filter((_name, index) => answers[index] !== true);
       return reply
         .code(silent.length === 0 ? 200 : 503)
         .type('text/plain')

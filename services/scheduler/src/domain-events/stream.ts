@@ -1,7 +1,7 @@
 /** The stream of domain events: its names and its settings. */
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { reconcileStreams } from '@stratum/jobs';
+import { reconcileStreams, type ReconcileOptions } from '@stratum/jobs';
 import { scopedName } from '@stratum/jobs/internal';
 import type { Configuration } from '@stratum/shared';
 
@@ -26,6 +26,7 @@ export function domainEventNames(prefix: string): DomainEventNames {
 export async function ensureDomainEventStream(
   connection: NatsConnection,
   configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'DOMAIN_EVENTS_MAX_BYTES'>,
+  options?: ReconcileOptions,
 ): Promise<void> {
   const names = domainEventNames(configuration.STRATUM_PREFIX);
   const config = {
@@ -41,5 +42,5 @@ export async function ensureDomainEventStream(
     discard: DiscardPolicy.Old,
     duplicate_window: DUPLICATE_WINDOW_NS,
   };
-  await reconcileStreams(connection, [{ config, consumers: [] }]);
+  await reconcileStreams(connection, [{ config, consumers: [] }], options);
 }

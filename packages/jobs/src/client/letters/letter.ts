@@ -1,6 +1,6 @@
 /** A dead letter, as clients see it and as it is stored. */
-import type { Msg, MsgHdrs } from '@nats-io/nats-core';
-import { storedSequence, storedSubject } from '../../broker/stream-access.js';
+import type { MsgHdrs } from '@nats-io/nats-core';
+import { storedSequence, storedSubject, type StreamMessage } from '../../broker/stored-message.js';
 import { isNestedTooDeep } from '../../values/any-value.js';
 import { count } from '../../values/bounds.js';
 import { DEAD_REASONS, type DeadReason } from '../../wire/dead-reason.js';
@@ -47,7 +47,7 @@ export interface StoredLetter {
 }
 
 /** Of a message that was read directly. */
-export function letterMessage(message: Msg): LetterMessage {
+export function letterMessage(message: StreamMessage): LetterMessage {
   return {
     subject: storedSubject(message),
     headers: message.headers,

@@ -7,7 +7,7 @@
  * and the letter stays.
  */
 import { isConflict } from '../../broker/server-errors.js';
-import { storedSequence } from '../../broker/stream-access.js';
+import { storedSequence } from '../../broker/stored-message.js';
 import { JobsError } from '../../errors.js';
 import { bodyOf } from '../../message/compose-task.js';
 import { readStoredTask, replayedRecord } from '../../record/task-record.js';

@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { reopen } from '../../broker/connect.js';
 import { eachLimited } from '../../broker/each-limited.js';
 import { parseReply, pulledMessage } from '../../broker/pull/pulled-message.js';
-import { storedSubject } from '../../broker/stream-access.js';
+import { storedSubject } from '../../broker/stored-message.js';
 import { TimeLimitExceeded } from '../../errors.js';
 import { Resources } from '../../resources/resources.js';
 import { guardedLogger } from '../../telemetry/guarded-logger.js';
