@@ -344,8 +344,10 @@ test('an entry whose numbers are from a time without bounds is listed with its p
   expect(listed.map(({ name, next }) => [name, next === null])).toEqual([
     ['bad', true],
     ['good', false],
+    ['worse', true],
   ]);
   expect(listed[0]?.warnings.join()).toContain('every_ms');
+  expect(listed[2]?.warnings).not.toEqual([]);
   await schedules.remove('bad');
   await schedules.remove('worse');
   expect((await schedules.list()).map(({ name }) => name)).toEqual(['good']);

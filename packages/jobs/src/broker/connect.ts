@@ -69,6 +69,8 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
     reconnectJitter: RECONNECT_JITTER_MS,
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 2,
+    // A stack trace for each request costs more than the request.
+    noAsyncTraces: true,
   };
   if (options.credsFile === undefined) Object.assign(settings, userOf(servers));
   else settings.authenticator = credsAuthenticator(await readCredentials(options.credsFile));

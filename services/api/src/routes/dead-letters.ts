@@ -10,7 +10,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
-import { position } from '../http/bounded.js';
+import { position, time } from '../http/bounded.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
@@ -46,13 +46,15 @@ const filterShape = {
   task: z.string().max(64).optional(),
   reason: z.enum(DEAD_REASONS).optional(),
   error_contains: z.string().min(1).max(200).optional(),
-  since: z.iso.datetime({ offset: true }).optional().describe('Stored at this time or later.'),
-  until: z.iso.datetime({ offset: true }).optional().describe('Stored before this time.'),
+  since: time.optional().describe('Stored at this time or later.'),
+  until: time.optional().describe('Stored before this time.'),
 };
 const filterSchema = z.strictObject(filterShape);
 
 const expiresSchema = z
-  .union([z.iso.datetime({ offset: true }), z.literal('never')])
+  .union([time, z.literal('never')], {
+    error: 'must be "never", or a time from 1970 to 2200 such as 2026-01-31T12:00:00Z',
+  })
   .describe(
     'A new time after which the task is not started, or `never`. A letter whose time has passed is not replayed without it.',
   );
@@ -65,9 +67,8 @@ const conflictSchema = z.object({
   detail: z.string(),
 });
 
-function toExpires(expires: string | undefined): { expires?: Date | 'never' } {
-  if (expires === undefined) return {};
-  return { expires: expires === 'never' ? expires : new Date(expires) };
+function toExpires(expires: Date | 'never' | undefined): { expires?: Date | 'never' } {
+  return expires === undefined ? {} : { expires };
 }
 
 function toFilter(asked: z.output<typeof filterSchema>, tenantId: number | undefined): DeadLetterFilter {
@@ -76,8 +77,8 @@ function toFilter(asked: z.output<typeof filterSchema>, tenantId: number | undef
     ...(asked.task === undefined ? {} : { task: asked.task }),
     ...(asked.reason === undefined ? {} : { reason: asked.reason }),
     ...(asked.error_contains === undefined ? {} : { errorContains: asked.error_contains }),
-    ...(asked.since === undefined ? {} : { since: new Date(asked.since) }),
-    ...(asked.until === undefined ? {} : { until: new Date(asked.until) }),
+    ...(asked.since === undefined ? {} : { since: asked.since }),
+    ...(asked.until === undefined ? {} : { until: asked.until }),
     ...(tenantId === undefined ? {} : { tenant: String(tenantId) }),
   };
 }
@@ -169,7 +170,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     handler: async (request, reply) => {
       const tenantId = tenantOf(request);
       const { filter, expires, cursor } = request.body;
-      const after = decodeCursor(z.int(), cursor);
+      const after = decodeCursor(position, cursor);
       await audit(resources, request, {
         action: 'dead_letters.replayed',
         subject: 'dead-letters',
