@@ -63,8 +63,8 @@ test('what an operator has raised is kept, logged, and lowered on request alone'
     `${eventStream} max_bytes`,
   ]);
   expect(lines).toMatchObject([
-    { level: 40, name: resultStream, setting: 'max_age' },
-    ...report.kept.map((change) => ({ level: 40, ...change })),
+    { level: 40, stream: resultStream, setting: 'max_age' },
+    ...report.kept.map(({ name: stream, ...change }) => ({ level: 40, stream, ...change })),
   ]);
   expect(await read(eventStream)).toMatchObject({ max_bytes: 90_000_000, max_age: days(30) });
   expect(await read(deadStream)).toMatchObject({ max_age: 0 });

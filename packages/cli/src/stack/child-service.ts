@@ -15,6 +15,8 @@ export interface ChildServiceOptions {
   logFolder: string;
   /** It ended unexpectedly. */
   onExit: (reason: string) => void;
+  /** It was asked to shut down by someone else, and has done so. */
+  onShutdown: () => void;
 }
 
 export interface ChildService {
@@ -32,7 +34,7 @@ const FATAL_LEVEL = 60;
 
 /** Resolves once the service is ready. Rejects with its last fatal line when it is not. */
 export async function startChildService(options: ChildServiceOptions): Promise<ChildService> {
-  const { name, module, env, logFolder, onExit } = options;
+  const { name, module, env, logFolder, onExit, onShutdown } = options;
   await mkdir(logFolder, { recursive: true });
   const logPath = join(logFolder, `${name}.log`);
   const log = createWriteStream(logPath, { flags: 'a' });
@@ -53,8 +55,10 @@ export async function startChildService(options: ChildServiceOptions): Promise<C
     });
     const { url } = readySchema.parse(message);
     let stopping = false;
-    child.once('exit', () => {
-      if (!stopping) onExit(reason());
+    child.once('exit', (code) => {
+      if (stopping) return;
+      if (code === 0) onShutdown();
+      else onExit(reason());
     });
     return {
       name,

@@ -229,6 +229,7 @@ class StackStarter {
       env,
       logFolder: join(homeFolder(), 'logs'),
       onExit: this.options.onFailure,
+      onShutdown: () => this.options.onProgress(`${name} has shut down on request`),
     });
     this.services.push(service);
     return service;

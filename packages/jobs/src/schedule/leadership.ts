@@ -108,6 +108,8 @@ export class Leadership {
       }
     })();
     const onOuter = (): void => ended.abort();
+    // It may have aborted while the lease was being taken; no event follows then.
+    if (outer.aborted) onOuter();
     outer.addEventListener('abort', onOuter, { once: true });
     return {
       signal: ended.signal,

@@ -96,10 +96,12 @@ export async function reconcileStreams(
 }
 
 function logReport(logger: Logger, { created, changes, kept }: TopologyReport): void {
-  for (const name of created) logger.info({ name }, 'created on the NATS server');
-  for (const change of changes) logger.warn({ ...change }, 'changed on the NATS server');
-  for (const change of kept)
-    logger.warn({ ...change }, 'the NATS server holds more than is declared, and keeps it');
+  // "name" is the program's in its log.
+  for (const stream of created) logger.info({ stream }, 'created on the NATS server');
+  for (const { name, ...change } of changes)
+    logger.warn({ stream: name, ...change }, 'changed on the NATS server');
+  for (const { name, ...change } of kept)
+    logger.warn({ stream: name, ...change }, 'the NATS server holds more than is declared, and keeps it');
 }
 
 /** A cluster that has just started elects leaders first, and then places the copies of each stream. */

@@ -26,7 +26,10 @@ export function eventStateOf(state: TaskState): EventState {
 /** The record without its result, and the facts that a history needs. Versions before 0.2 wrote none of the optional fields. */
 export const taskEventSchema = taskRecordSchema.omit({ result: true, payload: true }).extend({
   /** Those versions wrote `PENDING` for `QUEUED`. */
-  state: z.preprocess((state) => (state === 'PENDING' ? 'QUEUED' : state), z.enum(EVENT_STATES)),
+  state: z
+    .unknown()
+    .transform((state) => (state === 'PENDING' ? 'QUEUED' : state))
+    .pipe(z.enum(EVENT_STATES)),
   /** RFC 3339: when it happened. */
   at: z.string(),
   /** Unique, and the same however often the event is sent: its `Nats-Msg-Id`. */

@@ -190,11 +190,13 @@ test('celery worker -Q sync,rules', async () => {
 
 test('--loglevel=info', async () => {
   const { client, stratum } = await openPlatform();
-  // The option outranks `LOG_LEVEL`.
-  const program = stratum('worker -Q ml --log-level info', { LOG_LEVEL: 'error' });
-  await servers(client, 'ml');
-  await waitFor('a line', () => program.output().includes('"level"'));
-  expect(program.output()).toContain('"level":30');
+  // The option outranks the variable `LOG_LEVEL=info`.
+  const option = stratum('worker -Q ml --log-level info', { LOG_LEVEL: 'error' });
+  const variable = stratum('worker -Q rules', { LOG_LEVEL: 'info' });
+  await servers(client, 'ml', 'rules');
+  for (const program of [option, variable])
+    await waitFor('a line of the level "info"', () => program.output().includes('"level":30'));
+  expect(option.output()).not.toContain('"level":20');
 });
 
 test('--concurrency=4', async () => {
@@ -208,7 +210,7 @@ test('app.control.shutdown()', async () => {
   const { client, stratum } = await openPlatform();
   const program = stratum('worker -Q ml');
   await servers(client, 'ml');
-  await client.control.shutdown();
+  stratum('control shutdown');
   expect(await program.exited()).toBe(0);
 });
 

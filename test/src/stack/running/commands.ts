@@ -130,9 +130,9 @@ export function testCommands(running: () => RunningStack): void {
       expect(await stratum('revoke')).toMatchObject({ code: 1 });
       expect(await stratum('purge', 'sync')).toMatchObject({
         code: 1,
-        output: expect.stringContaining('--force'),
+        output: expect.stringContaining('--yes'),
       });
-      expect((await stratum('purge', 'sync', '--force')).output).toMatch(/Purged [1-9]/);
+      expect((await stratum('purge', 'sync', '--yes')).output).toMatch(/Purged [1-9]/);
       await stratum('control', 'resume', 'sync');
 
       expect((await stratum('control', 'concurrency', '7')).output).toContain('7');
