@@ -77,3 +77,18 @@ test('a server that is too old, or not there, is refused with a sentence', async
     /No connection to NATS at .*Is the server running/,
   );
 });
+
+test('on a closed connection every wait and list fails at once, and nothing is thrown later', async () => {
+  const server = await ownServer();
+  const topology = defineTopology({ prefix: 'closed', queues: [{ name: 'work' }] });
+  const connection = await connectToNats({ servers: server.url, name: 'test' });
+  await reconcileTopology(connection, topology);
+  const client = createClient({ connection, topology });
+  await connection.close();
+  const timeoutMs = 20;
+  await expect(client.result('some', { timeoutMs })).rejects.not.toThrow('has not ended');
+  await expect(client.workflows.result('some', { timeoutMs })).rejects.not.toThrow('has not ended');
+  await expect(client.deadLetters.list()).rejects.toThrow();
+  // A timer that one of them had left behind is over before this one; vitest reports what it throws.
+  await new Promise((resolve) => setTimeout(resolve, 2 * timeoutMs));
+});

@@ -63,8 +63,8 @@ function readOnce(
       if (!subscription.isClosed()) subscription.unsubscribe();
       settle();
     };
-    const timer = setTimeout(() => finish(() => resolve(undefined)), TIMEOUT_MS);
     const inbox = inboxOf(connection);
+    // Throws on a closed connection: before anything is there that would have to be undone.
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => {
         const code = message.headers?.code ?? 0;
@@ -79,6 +79,7 @@ function readOnce(
         }
       },
     });
+    const timer = setTimeout(() => finish(() => resolve(undefined)), TIMEOUT_MS);
     try {
       connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { reply: inbox });
     } catch (error) {

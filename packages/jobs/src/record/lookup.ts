@@ -63,14 +63,14 @@ export class TaskLookup {
         if (record !== undefined && isFinal(record.state)) finish(() => resolve(record));
       };
       const giveUp = (): void => finish(() => reject(signal?.reason));
-      signal?.addEventListener('abort', giveUp);
-      const timer = setTimeout(() => finish(() => reject(new ResultTimeoutError(id, timeoutMs))), timeoutMs);
-      // Subscribed before the lookup, so that a result stored in between is not missed.
+      // Before the lookup, so that a result stored in between is not missed; and first of all, because it throws on a closed connection.
       const subscription = this.connection.subscribe(names.resultNotice(id), {
         callback: (error, message) => {
           if (error === null) accept(readRecord(message));
         },
       });
+      signal?.addEventListener('abort', giveUp);
+      const timer = setTimeout(() => finish(() => reject(new ResultTimeoutError(id, timeoutMs))), timeoutMs);
       const look = (): void => {
         this.record(id).then(accept, (error: unknown) => {
           if (this.connection.isClosed()) finish(() => reject(error));

@@ -97,15 +97,15 @@ export class WorkflowLookup {
         if (summary !== undefined && summary.state !== 'STARTED') finish(() => resolve(summary));
       };
       const giveUp = (): void => finish(() => reject(signal?.reason));
-      signal?.addEventListener('abort', giveUp);
       const expire = (): void => finish(() => reject(new ResultTimeoutError(id, timeoutMs, 'Workflow')));
-      const timer = setTimeout(expire, timeoutMs);
-      // Subscribed before the lookup, so that an end stored in between is not missed.
+      // Before the lookup, so that an end stored in between is not missed; and first of all, because it throws on a closed connection.
       const subscription = this.connection.subscribe(this.names.workflowNotice(id), {
         callback: (error, message) => {
           if (error === null) accept(workflowSummarySchema.safeParse(readJson(message)).data);
         },
       });
+      signal?.addEventListener('abort', giveUp);
+      const timer = setTimeout(expire, timeoutMs);
       const look = (): void => {
         this.engine.states.read(id).then(accept, (error: unknown) => {
           if (this.connection.isClosed()) finish(() => reject(error));
