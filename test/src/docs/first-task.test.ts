@@ -1,23 +1,13 @@
 /** The guide for a first task, walked through in an empty folder, with the package as npm packs it. */
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
+import { freePort } from '../harness/free-port.js';
 import { pack, PACKAGE, run } from '../jobs/package/installed-app.js';
 import { walk } from './guide-walk.js';
 
 const GUIDE = new URL('../../../docs/start/first-task.md', import.meta.url);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
-  return address.port;
-}
 
 test('every block of the guide runs as written', { timeout: 900_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'stratum-first-task-'));

@@ -9,7 +9,7 @@ import { withTenant } from '@stratum/shared';
 import { createApiKey } from '@stratum/shared/api-keys';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { spawnProgram, waitFor } from '../harness/index.js';
+import { freePort, spawnProgram, waitFor } from '../harness/index.js';
 import { openSync } from '../sync-worker/fixture.js';
 
 /** JSON of OTLP/HTTP 1.x: https://opentelemetry.io/docs/specs/otlp/#otlphttp */
@@ -101,7 +101,7 @@ test('a trace leads from the HTTP request through the attempt to SQL and the pla
     STRATUM_PREFIX: setup.prefix,
     STRATUM_CREDENTIALS_KEY: setup.keyText,
     ...setup.sandbox.endpoints,
-    API_PORT: port,
+    API_PORT: String(port),
     OTEL_EXPORTER_OTLP_ENDPOINT: url,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
     OTEL_BSP_SCHEDULE_DELAY: '100',
@@ -145,16 +145,6 @@ test('a trace leads from the HTTP request through the attempt to SQL and the pla
   expect(await worker.kill('SIGTERM')).toBe(0);
   expect(await api.kill('SIGTERM')).toBe(0);
 });
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
-}
 
 function isQuery({ attributes }: ReceivedSpan): boolean {
   return attributes['db.system'] === 'postgresql' || attributes['db.system.name'] === 'postgresql';

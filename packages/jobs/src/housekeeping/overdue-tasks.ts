@@ -19,6 +19,7 @@ import type { Resources } from '../resources/resources.js';
 import type { Logger } from '../telemetry/logger.js';
 import { parseInstant } from '../values/bounds.js';
 import { carryHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
+import { deadLetterStored } from './dead-letter-stored.js';
 
 type OverdueParts = Pick<
   Resources,
@@ -111,17 +112,9 @@ export class OverdueTasks {
     return task?.subject.queue === queue ? task : undefined;
   }
 
-  private async deadLetter(
-    queue: string,
-    { subject, header, seq, time, data }: StoredMessage,
-  ): Promise<void> {
-    const { letters, metrics, names, streams } = this.parts;
-    const stored = { subject, headers: header, storedAt: time.getTime() };
-    const { task, error } = unusableSchedule(names, queue, stored);
-    await letters.publishOnce(task, { reason: 'invalid_payload', error, worker: null }, data);
-    await streams.delete(names.queueStream(queue), seq);
-    metrics?.deadLettered(queue, task.subject.task, 'invalid_payload');
-    this.logger.error({ subject, id: task.subject.id }, 'a delayed message without a task is a dead letter');
+  private async deadLetter(queue: string, message: StoredMessage): Promise<void> {
+    const id = await deadLetterStored(this.parts, queue, message, unusableSchedule);
+    this.logger.error({ subject: message.subject, id }, 'a delayed message without a task is a dead letter');
   }
 
   /** Returns the new sequence, or `undefined` when the task has gone on. */

@@ -12,6 +12,7 @@ import { unusableSubject } from '../message/unusable-message.js';
 import type { Resources } from '../resources/resources.js';
 import type { Logger } from '../telemetry/logger.js';
 import { PRIORITIES } from '../wire/names.js';
+import { deadLetterStored } from './dead-letter-stored.js';
 
 type StrayParts = Pick<Resources, 'connection' | 'topology' | 'names' | 'streams' | 'letters' | 'metrics'>;
 
@@ -69,16 +70,8 @@ export class StrayMessages {
     };
   }
 
-  private async deadLetter(
-    queue: string,
-    { subject, header, seq, time, data }: StoredMessage,
-  ): Promise<void> {
-    const { letters, metrics, names, streams } = this.parts;
-    const stored = { subject, headers: header, storedAt: time.getTime() };
-    const { task, error } = unusableSubject(names, queue, stored);
-    await letters.publishOnce(task, { reason: 'invalid_payload', error, worker: null }, data);
-    await streams.delete(names.queueStream(queue), seq);
-    metrics?.deadLettered(queue, task.subject.task, 'invalid_payload');
-    this.logger.error({ subject, id: task.subject.id }, 'a message that is no task is a dead letter');
+  private async deadLetter(queue: string, message: StoredMessage): Promise<void> {
+    const id = await deadLetterStored(this.parts, queue, message, unusableSubject);
+    this.logger.error({ subject: message.subject, id }, 'a message that is no task is a dead letter');
   }
 }

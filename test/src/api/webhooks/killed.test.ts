@@ -1,9 +1,7 @@
 /** Processes are killed in the middle; what was accepted has its effect, once. */
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { reconcileTopology } from '@stratum/jobs';
 import { expect, test } from 'vitest';
-import { spawnProgram, waitFor } from '../../harness/index.js';
+import { freePort, spawnProgram, waitFor } from '../../harness/index.js';
 import { openWebhooks, type Webhooks } from './fixture.js';
 import { senderOf } from './senders.js';
 
@@ -131,13 +129,3 @@ test('an API that is killed in a burst has stored everything it acknowledged, an
   expect(new Set(rows.map((row) => row.dedup_key))).toEqual(new Set(ids));
   expect(new Set(rows.flatMap(({ tasks }) => tasks.map(({ id }) => id))).size).toBe(ids.length);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -1,12 +1,10 @@
 /** Nothing that was answered with a 2xx is lost or counted twice when the API, the writer and the broker are killed under load. */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startNatsServer } from '@stratum/jobs/embedded';
 import { withTenant } from '@stratum/shared';
 import { createSource } from '@stratum/shared/customer-events';
 import { expect, inject, onTestFinished, test } from 'vitest';
-import { spawnProgram, testDatabase, testKeyText, waitFor } from '../../harness/index.js';
+import { freePort, spawnProgram, testDatabase, testKeyText, waitFor } from '../../harness/index.js';
 
 const SENDERS = 4;
 const PER_BATCH = 20;
@@ -117,13 +115,4 @@ function eventOf(n: number): { messageId: string } & Record<string, unknown> {
     timestamp: new Date().toISOString(),
     properties: { revenue: n % 50 },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

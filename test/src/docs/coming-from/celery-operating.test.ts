@@ -1,6 +1,4 @@
 /** An example for each row of "Flower", "Commands" and "Running workers" in docs/start/from-celery.md. */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { createClient, handleTask, reconcileTopology, type JobsClient, type WorkerView } from '@stratum/jobs';
@@ -8,7 +6,14 @@ import { collectQueueMetrics, JobsMetrics } from '@stratum/jobs/metrics';
 import { loadConfiguration, platformTopology, QUEUES, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
-import { spawnProgram, testDatabase, testKeyText, testNamespace, waitFor } from '../../harness/index.js';
+import {
+  freePort,
+  spawnProgram,
+  testDatabase,
+  testKeyText,
+  testNamespace,
+  waitFor,
+} from '../../harness/index.js';
 import { add, addHandler, openJobs } from '../../jobs/fixture.js';
 import { runStratum } from '../../cli/stratum.js';
 
@@ -167,15 +172,6 @@ function servers(client: JobsClient, ...queues: readonly string[]): Promise<Work
   );
 }
 
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return String(typeof address === 'object' ? address?.port : address);
-}
-
 test('celery worker', async () => {
   const { client, stratum } = await openPlatform();
   stratum('worker');
@@ -231,7 +227,7 @@ test('celery beat', async () => {
 test('celery flower --port=5555', async () => {
   const { client, start } = await openPlatform();
   const port = await freePort();
-  await start('services/ml-worker/dist/main.js', '', { METRICS_PORT: port }).ready();
+  await start('services/ml-worker/dist/main.js', '', { METRICS_PORT: String(port) }).ready();
   await servers(client, 'ml');
   // `stratum status` is among the commands above.
   const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
