@@ -3,14 +3,13 @@
  * goes on with the monotonic clock, and is corrected by what the broker stamps.
  */
 
-/** A correction that is less exact than the last one is taken after this time, in milliseconds: clocks drift. */
+/** A bound is given up after this time, in milliseconds: clocks drift. */
 const TRUSTED_MS = 60_000;
 
 export class BrokerClock {
   /** Difference to the monotonic clock; before the first correction it trusts this machine. */
   private offset = Date.now() - performance.now();
-  private uncertainty = Infinity;
-  private correctedAt = 0;
+  private correctedAt = -Infinity;
 
   /** Milliseconds since 1970. */
   now(): number {
@@ -18,15 +17,18 @@ export class BrokerClock {
   }
 
   /**
-   * The broker stamped a message between two readings of the monotonic clock. Its clock showed at least the stamp when the confirmation came:
-   * the earliest possible time is taken, because a task must not start early.
+   * The broker stamped a message between two readings of the monotonic clock, so its difference to this one has two bounds. The clock shows
+   * the earliest possible time, because a task must not start early: the highest of the lower bounds, until an upper bound contradicts it,
+   * which shows that the broker's clock was set.
    * @param stamped milliseconds since 1970
    */
   correct(sentAt: number, confirmedAt: number, stamped: number): void {
-    const uncertainty = confirmedAt - sentAt;
-    if (uncertainty > this.uncertainty && confirmedAt - this.correctedAt < TRUSTED_MS) return;
-    this.offset = stamped - confirmedAt;
-    this.uncertainty = uncertainty;
+    const lower = stamped - confirmedAt;
+    // Stamps are read in whole milliseconds.
+    const upper = stamped + 1 - sentAt;
+    const isTrusted = confirmedAt - this.correctedAt < TRUSTED_MS && this.offset <= upper;
+    if (isTrusted && lower < this.offset) return;
+    this.offset = lower;
     this.correctedAt = confirmedAt;
   }
 }

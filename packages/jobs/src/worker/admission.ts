@@ -130,7 +130,8 @@ export class Admission {
       return;
     }
     const { notBefore } = delivery.headers;
-    const wait = notBefore === 0 ? 0 : notBefore - this.parts.now();
+    // The broker's clock has reached the message's stamp; what is known of that clock otherwise may be behind it.
+    const wait = notBefore === 0 ? 0 : notBefore - Math.max(this.parts.now(), message.storedAt);
     if (wait > HOLD_AT_MOST_MS) {
       // It keeps its turn, if it has one.
       this.parts.postpone(delivery, wait, delivery.headers.rateTurn);
