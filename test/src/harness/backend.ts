@@ -14,7 +14,7 @@ export interface BackendOptions {
   natsBinary: string;
 }
 
-const IMAGES = { nats: 'nats:2.12', postgres: 'postgres:18' } as const;
+const IMAGES = { nats: 'nats:2.12.6', postgres: 'postgres:18' } as const;
 const PROBE_TIMEOUT_MS = 5_000;
 
 /** Copies of each stream that tests of the framework make: 3 with `STRATUM_TEST_CLUSTER`, which starts three NATS servers. */

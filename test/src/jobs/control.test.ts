@@ -102,6 +102,51 @@ describe('a worker', () => {
     expect(await client.control.workers()).toEqual([]);
   });
 
+  test('stops for a request that names it, and for nothing else', async () => {
+    const jobs = await openJobs();
+    const { client, connection, topology, worker } = jobs;
+    const { name } = worker([addHandler]);
+    await seen(jobs, 1);
+    const { names } = topology;
+    for (const body of ['', '{}', 'no JSON', '{"stream":"QUEUE_WORK","seq":1}', '{"shutdown":"another"}'])
+      for (const addressee of [name, '_all'])
+        expect(
+          (await connection.request(names.workerSubject(addressee, 'shutdown'), body)).json(),
+          body,
+        ).toMatchObject({ worker: name, reply: { error: expect.any(String) } });
+    // What the broker acknowledges: with the verb as its reply subject.
+    const { id } = await client.enqueue(add, { a: 1, b: 1 });
+    await client.result(id);
+    connection.publish(
+      names.taskSubject({ queue: 'work', priority: 'normal', tenant: undefined, task: 'add', id: 'stray' }),
+      '{"a":1,"b":2}',
+      { reply: names.workerSubject('_all', 'shutdown') },
+    );
+    expect(await client.result('stray')).toMatchObject({ state: 'SUCCESS', result: { sum: 3 } });
+    expect(await client.control.inspect('ping')).toMatchObject([
+      { worker: name, reply: { state: 'running' } },
+    ]);
+    expect(await client.control.shutdown()).toEqual([{ worker: name, reply: { state: 'draining' } }]);
+  });
+
+  test('answers no request whose answer would be a message of the platform', async () => {
+    const { client, connection, topology, worker, ...jobs } = await openJobs();
+    worker([addHandler]);
+    await seen({ client, connection, topology, worker, ...jobs }, 1);
+    const { names } = topology;
+    const heard: string[] = [];
+    connection.subscribe(`${names.prefix}.>`, {
+      callback: (_error, message) => void heard.push(message.subject),
+    });
+    const asked = names.workerSubject('_all', 'stats');
+    connection.publish(asked, '', { reply: names.resultNotice('mine') });
+    connection.publish(`$SRV.PING.${names.workerService}`, '', { reply: names.resultNotice('mine') });
+    expect(await client.control.inspect('ping')).toHaveLength(1);
+    await connection.flush();
+    expect(heard).toContain(asked);
+    expect(heard).not.toContain(names.resultNotice('mine'));
+  });
+
   test('that dies is unreachable within 30 seconds', async () => {
     const jobs = await openJobs();
     const { client, natsUrl, topology } = jobs;

@@ -344,3 +344,30 @@ test('what runs on a connection that is closed for good stops by itself, and say
   await Promise.all(parts.map((part) => part.stop()));
   expect(lines).toHaveLength(count);
 });
+
+test.each([
+  ['an acknowledgement of the broker', '{"stream":"QUEUE_WORK","seq":1}'],
+  ['text', 'me'],
+  ['a leader that never expires', '{"name":"ghost","since":"2026-11-20T00:00:00.000Z"}'],
+])("in the leader's key %s keeps no scheduler from leading", async (_what, value) => {
+  const { scheduler, write, warnings } = await openBeat();
+  await write('leader', value);
+  const own = scheduler();
+  await waitFor('the lead', () => own.leading);
+  expect(warnings.join('')).toContain('was not written by a scheduler');
+  // What it has taken expires, and is renewed against others.
+  const second = scheduler();
+  await own.stop();
+  await waitFor('the next', () => second.leading);
+});
+
+test("a leader's key with a long time to live, which nobody renews, is taken over", async () => {
+  const { connection, topology, scheduler } = await openBeat();
+  await jetstream(connection).publish(
+    topology.names.scheduleKey('leader'),
+    '{"name":"ghost","since":"2026-11-20T00:00:00.000Z"}',
+    { ttl: '24h' },
+  );
+  const own = scheduler();
+  await waitFor('the lead', () => own.leading, 30_000);
+});

@@ -111,7 +111,7 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
       local: {
         host: '127.0.0.1:4222',
         protocol: 'nats',
-        description: 'NATS server 2.12 or newer with JetStream, for example that of `npm start`.',
+        description: 'NATS server 2.12.6 or newer with JetStream, for example that of `npm start`.',
       },
     },
     channels,

@@ -15,8 +15,8 @@ import { watchJetStream } from './jetstream-watch.js';
 import { ServerChoice } from './server-choice.js';
 import { isToken } from '../wire/names.js';
 
-/** Delayed messages and per-message expiry are native from this version on. */
-export const MINIMUM_SERVER_VERSION = '2.12.0';
+/** Delayed messages and per-message expiry are native from 2.12 on; this release fixes the security advisories of the line. */
+export const MINIMUM_SERVER_VERSION = '2.12.6';
 
 export interface ConnectOptions {
   /** One URL or several of the same cluster, for example `nats://127.0.0.1:4222` or `nats://user:password@nats.example.com`. */
@@ -54,7 +54,7 @@ const PING_INTERVAL_MS = 5_000;
 
 /**
  * Connects. Afterwards the connection reconnects by itself without a limit, in a cluster also to another server when JetStream fails on its own.
- * @throws JobsError `connection_failed` with the address, `server_too_old` for a server before 2.12
+ * @throws JobsError `connection_failed` with the address, `server_too_old` for a server before 2.12.6
  */
 export async function connectToNats(options: ConnectOptions): Promise<NatsConnection> {
   const servers = typeof options.servers === 'string' ? options.servers.split(',') : [...options.servers];
@@ -83,7 +83,7 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
     await connection.close();
     throw new JobsError(
       'server_too_old',
-      `The NATS server at ${withoutCredentials(servers)} has version ${version}; version ${MINIMUM_SERVER_VERSION} or newer is needed. Upgrade nats-server.`,
+      `The NATS server at ${withoutCredentials(servers)} has version ${version}; version ${MINIMUM_SERVER_VERSION} or newer is needed: older ones lack functions that Stratum uses, or fixes of security advisories. Upgrade nats-server.`,
       { details: { version } },
     );
   }
@@ -92,7 +92,7 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
   return connection;
 }
 
-/** Whether a server version such as `2.15.1` or `2.12.0-beta.1` meets the minimum. */
+/** Whether a server version such as `2.15.1` meets the minimum. A preview such as `2.12.6-RC.1` comes before its release. */
 export function isAtLeast(version: string, minimum: string): boolean {
   const actual = numbersOf(version);
   const wanted = numbersOf(minimum);
@@ -101,7 +101,7 @@ export function isAtLeast(version: string, minimum: string): boolean {
     const part = actual[index] ?? 0;
     if (part !== least) return part > least;
   }
-  return true;
+  return !version.includes('-');
 }
 
 function numbersOf(version: string): number[] | undefined {

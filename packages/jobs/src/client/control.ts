@@ -111,7 +111,7 @@ class BrokerControl implements Control {
   }
 
   shutdown(options: AskOptions = {}): Promise<WorkerReply[]> {
-    return this.ask('shutdown', {}, options);
+    return this.ask('shutdown', { shutdown: options.worker ?? ALL_WORKERS }, options);
   }
 
   async pause(queue: string): Promise<void> {

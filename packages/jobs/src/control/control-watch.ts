@@ -75,9 +75,10 @@ export class ControlWatch {
   }
 
   private applyRate(key: string, message: JsMsg | undefined): void {
+    const task = key.slice('rate.'.length);
     const entry = message && readRateLimit(readJson(message));
-    if (entry === undefined) this.rates.delete(key.slice('rate.'.length));
-    else this.rates.set(entry.task, entry);
+    if (entry?.task === task) this.rates.set(task, entry);
+    else this.rates.delete(task);
   }
 
   private applyPeer(key: string, message: JsMsg | undefined): void {
@@ -85,7 +86,7 @@ export class ControlWatch {
     const name = key.slice('worker.'.length);
     const seenAt = message?.time.getTime() ?? 0;
     this.brokerTime = Math.max(this.brokerTime, seenAt);
-    if (entry === undefined || entry.state === 'draining') this.peers.delete(name);
+    if (entry?.name !== name || entry.state === 'draining') this.peers.delete(name);
     else this.peers.set(name, { queues: entry.queues, contracts: entry.contracts ?? [], seenAt });
     // A killed worker sends no farewell.
     const since = this.brokerTime - OFFLINE_AFTER_MS;

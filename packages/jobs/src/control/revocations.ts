@@ -101,6 +101,8 @@ function read(
   const entry = filterRevocationEntry.read(readJson(message));
   if (entry === undefined) return undefined;
   const { terminate, ...filter } = entry;
+  // Nobody revokes everything at once.
+  if (Object.keys(filter).length === 0) return undefined;
   return { terminate, matches: (task) => matchesFilter(filter, task) && enqueuedBefore(task) };
 }
 

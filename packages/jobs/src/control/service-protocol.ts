@@ -3,6 +3,7 @@
  * answer requests. The client library's own package for it is still a preview.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { respond } from '../broker/respond.js';
 
 export interface ServiceEndpoint {
   name: string;
@@ -13,6 +14,8 @@ export interface ServiceEndpoint {
 }
 
 export interface ServiceOptions {
+  /** Of the subjects that no answer may go to. */
+  prefix: string;
   name: string;
   /** Unique among the instances. */
   id: string;
@@ -45,7 +48,9 @@ export class NatsService {
     for (const verb of ['PING', 'INFO', 'STATS'] as const) {
       const { name, id } = this.options;
       for (const subject of [`$SRV.${verb}`, `$SRV.${verb}.${name}`, `$SRV.${verb}.${name}.${id}`])
-        this.listen(subject, (message) => message.respond(JSON.stringify(this.describe(verb))));
+        this.listen(subject, (message) =>
+          respond(this.options, message, JSON.stringify(this.describe(verb))),
+        );
     }
     for (const endpoint of this.options.endpoints) {
       this.stats.set(endpoint.name, { requests: 0, errors: 0, lastError: '', nanoseconds: 0 });
@@ -78,7 +83,7 @@ export class NatsService {
       reply = { error: text };
       if (stats) Object.assign(stats, { errors: stats.errors + 1, lastError: `${BAD_REQUEST}:${text}` });
     }
-    message.respond(JSON.stringify({ worker: this.options.id, reply }));
+    respond(this.options, message, JSON.stringify({ worker: this.options.id, reply }));
     if (stats) {
       stats.requests++;
       stats.nanoseconds += Number(process.hrtime.bigint() - startedAt);

@@ -9,7 +9,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { fetchRelease } from './release-archive.js';
 import { runCommand } from './run-command.js';
 
-const SCRIPT = '#!/bin/sh\necho nats-server: v2.12.4\n';
+const SCRIPT = '#!/bin/sh\necho nats-server: v2.12.6\n';
 let folder: string;
 
 beforeEach(async () => {
@@ -62,7 +62,7 @@ test('the server is taken out of an archive whose checksum fits', async () => {
   const target = join(folder, 'bin', 'nats-server');
   await mkdir(join(folder, 'bin'));
   await fetchRelease(target, await serve(sha256));
-  expect(await runCommand(target, [], 10_000)).toBe('nats-server: v2.12.4\n');
+  expect(await runCommand(target, [], 10_000)).toBe('nats-server: v2.12.6\n');
 });
 
 test('a wrong checksum is refused, and nothing is kept', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { placeBinary } from './debian-package.js';
 import { runCommand } from './run-command.js';
 
-const VERSION = '2.12.4';
+const VERSION = '2.12.6';
 const DOWNLOADS = `https://github.com/nats-io/nats-server/releases/download/v${VERSION}`;
 const DOWNLOAD_TIMEOUT_MS = 120_000;
 const UNPACK_TIMEOUT_MS = 60_000;

@@ -6,6 +6,7 @@
  *     reply    the record, without stack traces; or {"error": …} with the headers of the NATS services
  */
 import { headers as newHeaders, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core';
+import { respond } from '../broker/respond.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
@@ -85,7 +86,7 @@ class SharedResultResponder implements ResultResponder {
     try {
       if (!isToken(tenant) || !isToken(id)) throw new Refusal(400, 'End the subject with the id of a task.');
       const record = await this.find(tenant, id, waitOf(message));
-      message.respond(JSON.stringify(withoutStack(record)));
+      respond(this.options.topology.names, message, JSON.stringify(withoutStack(record)));
     } catch (error) {
       const { code, text } =
         error instanceof Refusal
@@ -95,7 +96,8 @@ class SharedResultResponder implements ResultResponder {
       const headers = newHeaders();
       headers.set(ErrorHeader.Code, String(code));
       headers.set(ErrorHeader.Text, text);
-      if (!this.options.connection.isClosed()) message.respond(JSON.stringify({ error: text }), { headers });
+      if (!this.options.connection.isClosed())
+        respond(this.options.topology.names, message, JSON.stringify({ error: text }), headers);
     }
   }
 

@@ -27,6 +27,8 @@ export interface BucketValue {
 export interface StoredBucketValue extends BucketValue {
   /** By the broker's clock, in milliseconds since 1970. */
   storedAt: number;
+  /** The broker removes the key unless it is renewed. */
+  expires: boolean;
 }
 
 export interface BucketChange extends BucketValue {
@@ -67,7 +69,8 @@ export class ScheduleBucket {
     if (stored === undefined) return undefined;
     const { message, sequence } = stored;
     const storedAt = Date.parse(message.headers?.get(ServerHeader.TimeStamp) ?? '');
-    return { value: valueOf(message), sequence, storedAt };
+    const expires = message.headers?.has(ServerHeader.Ttl) === true;
+    return { value: valueOf(message), sequence, storedAt, expires };
   }
 
   /** Returns the new sequence, or `undefined` on a conflict with `expected`. */

@@ -5,13 +5,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../telemetry/logger.js';
 import type { BrokerTime } from './broker-time.js';
-import type { ScheduleBucket } from './bucket.js';
+import type { ScheduleBucket, StoredBucketValue } from './bucket.js';
 import type { ScheduleClock } from './clock.js';
-import type { SchedulerLeader } from './schedulers.js';
+import { leaderEntry, type SchedulerLeader } from './schedulers.js';
 
 const LEADER_KEY = 'leader';
 const LEASE_SECONDS = 5;
 const RENEW_MS = 1_000;
+/** A leader renews its key every second; one that stays the same for longer than the lease was written by something else. */
+const STALE_MS = 2 * LEASE_SECONDS * 1_000;
 /** The leader stops acting this long after it sent its last renewal. */
 const TRUSTED_MS = 3_500;
 const MEMBER_SECONDS = 15;
@@ -30,6 +32,8 @@ export interface Lease {
 export class Leadership {
   private memberUntil = 0;
   private clockReading: Promise<void> | undefined;
+  /** The key of the present leader, and when it was first seen on the monotonic clock. */
+  private seen: { sequence: number; at: number } | undefined;
   private readonly startedAt = new Date().toISOString();
 
   constructor(
@@ -68,8 +72,22 @@ export class Leadership {
 
   private async take(since: string): Promise<number | undefined> {
     const current = await this.bucket.get(LEADER_KEY);
-    if (current?.value !== undefined) return undefined;
+    if (current?.value !== undefined) {
+      if (this.isLease(current)) return undefined;
+      this.logger.warn(
+        { key: LEADER_KEY },
+        'the key of the leader was not written by a scheduler; this one takes it over',
+      );
+    }
     return this.write(current?.sequence ?? 0, since);
+  }
+
+  /** A key of another form, one that would stay for good, and one that nobody renews count as absent. */
+  private isLease({ value, sequence, expires }: StoredBucketValue): boolean {
+    if (!expires || leaderEntry.read(value) === undefined) return false;
+    const now = performance.now();
+    if (this.seen?.sequence !== sequence) this.seen = { sequence, at: now };
+    return now - this.seen.at < STALE_MS;
   }
 
   private write(expected: number, since: string): Promise<number | undefined> {

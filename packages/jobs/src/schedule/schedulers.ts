@@ -16,7 +16,7 @@ export interface SchedulerLeader {
   clock_speed?: number | undefined;
 }
 
-const leaderEntry = flatJson<SchedulerLeader>({
+export const leaderEntry = flatJson<SchedulerLeader>({
   name: 'string',
   since: 'string',
   clock_at: 'string?',

@@ -18,6 +18,8 @@ export interface InspectableWorker {
 }
 
 const concurrencySchema = z.strictObject({ concurrency: boundedSchema(concurrency) });
+/** A stray message, such as an acknowledgement of the broker, must stop nobody: the body names whom to stop. */
+const shutdownSchema = z.strictObject({ shutdown: z.string() });
 
 export function workerEndpoints(
   names: Names,
@@ -41,7 +43,12 @@ export function workerEndpoints(
       worker.concurrency = wanted;
       return { concurrency: wanted };
     }),
-    endpoint('shutdown', () => {
+    endpoint('shutdown', (request) => {
+      const named = shutdownSchema.safeParse(request).data?.shutdown;
+      if (named !== worker.name && named !== ALL_WORKERS)
+        throw new Error(
+          `Send {"shutdown":"${worker.name}"}, or {"shutdown":"${ALL_WORKERS}"} for every worker.`,
+        );
       shutDown();
       return { state: 'draining' };
     }),

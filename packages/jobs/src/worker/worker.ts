@@ -197,6 +197,7 @@ class TaskWorker implements Worker {
       (sentAt, ack) => void this.clockCheck.check(sentAt, ack),
     );
     this.service = new NatsService(connection, {
+      prefix: names.prefix,
       name: names.workerService,
       id: config.name,
       version: packageVersion(),

@@ -19,6 +19,7 @@ import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { Topology } from '../topology/define.js';
 import type { EventPublisher } from '../record/event-publisher.js';
 import type { StreamAccess } from '../broker/stream-access.js';
+import { readJson, type StoredBody } from '../values/read-json.js';
 import type { WorkflowPointer } from '../wire/headers.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
@@ -44,12 +45,17 @@ export interface WorkflowEngineOptions {
   logger: Logger;
 }
 
-export const entrySchema = z.object({
+const entrySchema = z.object({
   /** RFC 3339. When the steps that start at the node were enqueued. */
   enqueued_at: z.string(),
   /** All of them are in their queues. */
   complete: z.boolean(),
 });
+
+/** `undefined` for a key that nobody can read: it counts as absent. */
+export function readEntry(message: StoredBody): z.infer<typeof entrySchema> | undefined {
+  return entrySchema.safeParse(readJson(message)).data;
+}
 
 export class WorkflowEngine {
   readonly bucket: WorkflowBucket;
@@ -158,7 +164,7 @@ export class WorkflowEngine {
     // A step that slips through during a cancellation is revoked by its worker.
     if (state?.state === 'REVOKED') return;
     const standing = taken === undefined ? await this.bucket.get(key) : undefined;
-    const entry = standing === undefined ? begun : entrySchema.parse(standing.message.json());
+    const entry = (standing && readEntry(standing.message)) ?? begun;
     if (entry.complete) return;
     const { steps, emptyGroups } = startsWith(node);
     const how = {

@@ -7,7 +7,7 @@ import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
-import { entrySchema, type WorkflowEngine } from './engine.js';
+import { readEntry, type WorkflowEngine } from './engine.js';
 import { startsWith, stepId } from './plan.js';
 import { Results } from './results.js';
 import type { Run } from './runs.js';
@@ -59,8 +59,10 @@ export class WorkflowLookup {
 
   private async entries(run: Run): Promise<Map<number, string>> {
     const entries = new Map<number, string>();
-    for await (const message of this.engine.bucket.scan(workflowKeys.entry(run.id, '*'), run.sequence))
-      entries.set(WorkflowBucket.nodeOf(message.subject), entrySchema.parse(readJson(message)).enqueued_at);
+    for await (const message of this.engine.bucket.scan(workflowKeys.entry(run.id, '*'), run.sequence)) {
+      const entry = readEntry(message);
+      if (entry !== undefined) entries.set(WorkflowBucket.nodeOf(message.subject), entry.enqueued_at);
+    }
     return entries;
   }
 

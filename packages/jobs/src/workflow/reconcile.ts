@@ -8,7 +8,7 @@ import type { StreamAccess } from '../broker/stream-access.js';
 import type { Names } from '../wire/names.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
-import { entrySchema, type WorkflowEngine } from './engine.js';
+import { readEntry, type WorkflowEngine } from './engine.js';
 import { pointerOf, startsWith, stepId, type PlanNode, type TaskNode } from './plan.js';
 import { isTolerated, Results } from './results.js';
 import type { Run } from './runs.js';
@@ -116,7 +116,9 @@ function progressOf(run: Run, ends: ReadonlyMap<number, TaskRecord>): Progress {
 async function readEntries(engine: WorkflowEngine, run: Run): Promise<Map<number, Entry>> {
   const entries = new Map<number, Entry>();
   for await (const message of engine.bucket.scan(workflowKeys.entry(run.id, '*'), run.sequence)) {
-    const { enqueued_at: enqueuedAt, complete } = entrySchema.parse(message.json());
+    const entry = readEntry(message);
+    if (entry === undefined) continue;
+    const { enqueued_at: enqueuedAt, complete } = entry;
     entries.set(WorkflowBucket.nodeOf(message.subject), { enqueuedAt, complete });
   }
   return entries;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
+import { readJson } from '../values/read-json.js';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import type { WorkflowDefinition } from './definition.js';
 import { planOf, type Plan } from './plan.js';
@@ -67,7 +68,8 @@ export class Runs {
 
   async manifest(id: string): Promise<{ manifest: Manifest; sequence: number } | undefined> {
     const stored = await this.bucket.get(workflowKeys.manifest(id));
-    return stored && { manifest: manifestSchema.parse(stored.message.json()), sequence: stored.sequence };
+    const manifest = stored && manifestSchema.safeParse(readJson(stored.message)).data;
+    return manifest && { manifest, sequence: stored.sequence };
   }
 
   private async read(id: string): Promise<Run | undefined> {
