@@ -358,7 +358,7 @@ test.each([
   // What it has taken expires, and is renewed against others.
   const second = scheduler();
   await own.stop();
-  await waitFor('the next', () => second.leading);
+  expect(await waitFor('the next', () => second.leading)).toBe(true);
 });
 
 test("a leader's key with a long time to live, which nobody renews, is taken over", async () => {
@@ -369,5 +369,5 @@ test("a leader's key with a long time to live, which nobody renews, is taken ove
     { ttl: '24h' },
   );
   const own = scheduler();
-  await waitFor('the lead', () => own.leading, 30_000);
+  expect(await waitFor('the lead', () => own.leading, 30_000)).toBe(true);
 });
