@@ -67,6 +67,22 @@ describe('the clock of the broker', () => {
     );
   });
 
+  test('takes the stamps of received messages as bounds, unless they are from far ahead', () => {
+    fc.assert(
+      fc.property(exchange, fc.double({ min: 0, max: 400, noNaN: true }), (first, delay) => {
+        const clock = new BrokerClock();
+        exchangeWith(clock, 1_000_000, first);
+        const stamped = Math.floor(brokerAt(1_000_000));
+        vi.advanceTimersByTime(delay);
+        clock.reached(stamped);
+        expect(clock.now()).toBeLessThanOrEqual(brokerAt(1_000_000) + 0.01);
+        expect(brokerAt(1_000_000) - clock.now()).toBeLessThanOrEqual(delay + 2);
+        clock.reached(brokerAt(1_000_000) + 60_000);
+        expect(clock.now()).toBeLessThanOrEqual(brokerAt(1_000_000) + 0.01);
+      }),
+    );
+  });
+
   test('gives a bound up after a minute, because clocks drift', () => {
     const clock = new BrokerClock();
     exchangeWith(clock, 1_000_000, { pause: 0, before: 0, after: 0 });

@@ -5,6 +5,8 @@
 
 /** A bound is given up after this time, in milliseconds: clocks drift. */
 const TRUSTED_MS = 60_000;
+/** Servers of a cluster differ by less than this, in milliseconds. */
+const SAME_CLOCK_MS = 1_000;
 
 export class BrokerClock {
   /** Difference to the monotonic clock; before the first correction it trusts this machine. */
@@ -30,5 +32,14 @@ export class BrokerClock {
     if (isTrusted && lower < this.offset) return;
     this.offset = lower;
     this.correctedAt = confirmedAt;
+  }
+
+  /**
+   * A message was just received that the broker stamped at this time, in milliseconds since 1970: its clock has reached it. A stamp from far
+   * ahead is ignored, because another server of the cluster may have made it.
+   */
+  reached(stamp: number): void {
+    const behind = stamp - this.now();
+    if (behind > 0 && behind < SAME_CLOCK_MS) this.offset += behind;
   }
 }

@@ -3,6 +3,7 @@
  *
  *     receive → hold until its time → wait for a slot → take a turn at its task's rate limit → run
  */
+import type { BrokerClock } from '../broker/broker-clock.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import type { ControlWatch } from '../control/control-watch.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -21,8 +22,7 @@ export interface AdmissionParts {
   lanes: readonly Lane[];
   limits: Pick<ControlWatch, 'rateLimitOf'>;
   line: RateLine;
-  /** The broker's time, in milliseconds since 1970. */
-  now: () => number;
+  clock: Pick<BrokerClock, 'now' | 'reached'>;
   /** Tasks being executed now. */
   runningCount: () => number;
   /** The events that tell of tasks cannot be sent fast enough. */
@@ -53,7 +53,7 @@ export class Admission {
     this.turns = new RateTurns({
       line: parts.line,
       limitOf: (task) => parts.limits.rateLimitOf(task),
-      now: parts.now,
+      now: () => parts.clock.now(),
       hold: (delivery, lane, waitMs) => {
         if (this.takes) this.backlog.add(delivery, lane, waitMs);
         else parts.handBack(delivery);
@@ -130,8 +130,7 @@ export class Admission {
       return;
     }
     const { notBefore } = delivery.headers;
-    // The broker's clock has reached the message's stamp; what is known of that clock otherwise may be behind it.
-    const wait = notBefore === 0 ? 0 : notBefore - Math.max(this.parts.now(), message.storedAt);
+    const wait = notBefore === 0 ? 0 : this.untilDue(notBefore, message);
     if (wait > HOLD_AT_MOST_MS) {
       // It keeps its turn, if it has one.
       this.parts.postpone(delivery, wait, delivery.headers.rateTurn);
@@ -139,6 +138,12 @@ export class Admission {
     }
     this.backlog.add(delivery, lane, wait);
     this.startReady();
+  }
+
+  private untilDue(notBefore: number, { storedAt }: PulledMessage): number {
+    const { clock } = this.parts;
+    clock.reached(storedAt);
+    return notBefore - clock.now();
   }
 
   /** Another worker may be able to use what this one cannot. */

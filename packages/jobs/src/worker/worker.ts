@@ -160,7 +160,7 @@ class TaskWorker implements Worker {
         { publisher, streams, stream: names.lockStream, subjectOf: (task) => names.rateLineKey(task) },
         now,
       ),
-      now,
+      clock,
       runningCount: () => this.runner.count,
       isCongested: () => events.congested,
       isReady: () => this.readiness.isReady,
