@@ -9,6 +9,7 @@ import { MessageIdHeader } from '../broker/message-id.js';
 import type { TaskContract } from '../task/define-task.js';
 import { labelsOf, type Labels } from '../task/labels.js';
 import type { Logger } from '../telemetry/logger.js';
+import { isoTime } from '../values/iso-time.js';
 import { readJsonText } from '../values/read-json.js';
 import { eventStateOf, type EventState, type TaskEvent } from '../wire/event.js';
 import type { Names } from '../wire/names.js';
@@ -104,11 +105,11 @@ export class EventPublisher {
       runtime_ms: record.runtime_ms,
       parent_id: record.parent_id,
       root_id: record.root_id,
-      at: record.finished_at ?? record.started_at ?? new Date().toISOString(),
+      at: record.finished_at ?? record.started_at ?? isoTime(Date.now()),
       event_id: eventId(state, source),
       attempt: headers.retries + 1,
       delivery: source.delivery,
-      ready_at: new Date(readyAt).toISOString(),
+      ready_at: isoTime(readyAt),
       scheduled_by: scheduledBy && { entry: scheduledBy.entry, tick: scheduledBy.tick.toISOString() },
       workflow: workflow && { id: workflow.workflow, step: workflow.node },
       trace_id: source.traceId,

@@ -7,6 +7,7 @@ import { storedSubject, type StreamMessage } from '../broker/stored-message.js';
 import { enqueueTime, readTaskHeaders, ServerHeader, type TaskHeaders } from '../wire/headers.js';
 import type { Names, TaskSubject } from '../wire/names.js';
 import { cut } from '../values/any-value.js';
+import { isoTime } from '../values/iso-time.js';
 import { isFinal, type TaskErrorRecord, type TaskRecord, type TaskState } from '../wire/record.js';
 import { errorRecord } from './error-record.js';
 import { compareAttempts, type AttemptPosition } from './precedence.js';
@@ -72,7 +73,7 @@ export function startedRecord(
 ): TaskRecord {
   const record = recordOf(task, 'STARTED');
   record.worker = worker;
-  record.started_at = new Date(startedAt).toISOString();
+  record.started_at = isoTime(startedAt);
   if (deliveries > 1) record.deliveries = deliveries;
   return record;
 }
@@ -161,7 +162,7 @@ export function lostRecord(
     },
     progress: last?.progress ?? null,
     started_at: last?.started_at ?? null,
-    finished_at: new Date().toISOString(),
+    finished_at: isoTime(Date.now()),
   };
 }
 
@@ -182,7 +183,7 @@ export function revokedRecord(task: QueuedTask, standing: TaskRecord | undefined
     snoozes: record.snoozes,
     deliveries: undefined,
     hand_backs: undefined,
-    finished_at: new Date().toISOString(),
+    finished_at: isoTime(Date.now()),
   };
 }
 
@@ -212,7 +213,7 @@ export function unfitRecord(task: TaskMessage, error: Error): TaskRecord {
   return {
     ...recordOf(task, 'FAILURE'),
     error: { ...errorRecord(error, false), stack: null },
-    finished_at: new Date().toISOString(),
+    finished_at: isoTime(Date.now()),
   };
 }
 
@@ -264,7 +265,7 @@ function endOfRun({ record, startedTick }: RunAttempt, state: TaskState): TaskRe
   return {
     ...record,
     state,
-    finished_at: isFinal(state) ? new Date().toISOString() : null,
+    finished_at: isFinal(state) ? isoTime(Date.now()) : null,
     runtime_ms: Math.round(performance.now() - startedTick),
   };
 }

@@ -1,6 +1,7 @@
 /** The headers of a task message. All are optional: a bare payload runs with its contract's settings. */
 import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
 import { count, duration, isInstant, parseInstant, sequence, timeLimit } from '../values/bounds.js';
+import { isoTime } from '../values/iso-time.js';
 import { isToken } from './names.js';
 
 export const TaskHeader = {
@@ -191,7 +192,7 @@ export function readTaskHeaders(headers: MsgHdrs | undefined): Readonly<TaskHead
  */
 export function enqueueTime(header: string | undefined, storedAt: number): string {
   if (header !== undefined && Date.parse(header) <= storedAt) return header;
-  return new Date(storedAt).toISOString();
+  return isoTime(storedAt);
 }
 
 /** Copies a message's own headers, without those that the server adds or interprets. */
