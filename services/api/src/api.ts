@@ -18,6 +18,7 @@ import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
+import { auditRoutes } from './routes/audit.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { deliveryRoutes } from './routes/deliveries.js';
 import { customerEventRoutes } from './routes/customer-events.js';
@@ -95,6 +96,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     scheduleRoutes(app, resources);
     deadLetterRoutes(app, resources);
     keyRoutes(app, resources);
+    auditRoutes(app, resources);
     subscriptionRoutes(app, resources);
     deliveryRoutes(app, resources);
     await useWebhooks(app, resources);

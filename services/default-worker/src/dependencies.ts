@@ -14,6 +14,8 @@ export interface DefaultDependencies {
   topology: Topology;
   client: Pick<JobsClient, 'queues' | 'deadLetters'>;
   keys: KeyRing;
+  /** Keys of the audit chain, and the file that gets its anchors besides the stream. */
+  audit: { keys: KeyRing; anchorFile?: string | undefined };
   whatsapp: WhatsAppClient;
   /** For sites whose addresses users typed. */
   site: SafeFetch;

@@ -22,6 +22,7 @@ import {
   rollUpTenantUsage,
   type QueueService,
 } from '@stratum/shared';
+import { auditKeys } from '@stratum/shared/audit';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { publishCmsPostHandler } from './cms/publish-cms-post.js';
 import { publishScheduledCmsPostsHandler } from './cms/publish-scheduled-cms-posts.js';
@@ -73,6 +74,8 @@ export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHa
 
 const SETTINGS = [
   'STRATUM_CREDENTIALS_KEY',
+  'STRATUM_AUDIT_KEY',
+  'AUDIT_ANCHOR_FILE',
   'PLATFORM_REQUEST_TIMEOUT',
   'WHATSAPP_BASE_URL',
   'SCANNER_ALLOWED_HOSTS',
@@ -93,6 +96,7 @@ export const defaultService: QueueService<(typeof SETTINGS)[number]> = {
       client,
       prefix: configuration.STRATUM_PREFIX,
       keys: configuration.STRATUM_CREDENTIALS_KEY,
+      audit: { keys: auditKeys(configuration), anchorFile: configuration.AUDIT_ANCHOR_FILE },
       whatsapp: new WhatsAppClient({
         baseUrl: configuration.WHATSAPP_BASE_URL,
         timeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,

@@ -1,4 +1,4 @@
-export { appendAuditEvents, findBrokenLink } from './audit/audit-chain.js';
+export { appendAuditEvents } from './audit/audit-chain.js';
 export { applyDeliveryState, type WhatsAppState } from './whatsapp/delivery-state.js';
 export { createDefaultHandlers, defaultService } from './handlers.js';
 export type { DefaultDependencies } from './dependencies.js';

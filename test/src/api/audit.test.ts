@@ -1,13 +1,14 @@
 /** Changes through the API and their keys, in an audit log whose hash chain reveals tampering. */
-import { PLATFORM_TENANT_ID, processAuditLogs, withTenant } from '@stratum/shared';
-import { findBrokenLink } from '@stratum/default-worker';
+import { verifyAudit } from '@stratum/cli/audit';
+import { parseKeyRing, PLATFORM_TENANT_ID, processAuditLogs } from '@stratum/shared';
+import { auditKeys, readAnchors } from '@stratum/shared/audit';
 import { expect, test } from 'vitest';
 import { startDefaultWorker } from './default-worker.js';
 import { openApi, TENANT } from './fixture.js';
 
 test('every change ends in the audit log of the tenant, or of the platform', async () => {
   const api = await openApi();
-  const { call, keys, createKey, query, run, database } = api;
+  const { call, keys, createKey, query, run, database, connection, prefix } = api;
   const { id: keyId, text: key } = await createKey(TENANT);
   const task = await call('POST', '/v1/tasks/evaluate_rules', {
     key,
@@ -37,8 +38,58 @@ test('every change ends in the audit log of the tenant, or of the platform', asy
       subject: 'queue/rules',
     },
   ]);
-  for (const tenantId of [TENANT, PLATFORM_TENANT_ID]) {
-    const broken = await withTenant(database.owner, tenantId, (owner) => findBrokenLink(owner, tenantId));
-    expect(broken).toBeUndefined();
-  }
+  const ring = auditKeys({ STRATUM_CREDENTIALS_KEY: parseKeyRing(api.keyText) });
+  const { anchors } = await readAnchors(connection, prefix);
+  expect(await verifyAudit(database.owner, ring, anchors)).toEqual([
+    { tenant_id: PLATFORM_TENANT_ID, events: 1, anchored: 1, problems: [] },
+    { tenant_id: TENANT, events: 3, anchored: 3, problems: [] },
+  ]);
 });
+
+test('the audit log is read in pages, by filter, and as a file, by its tenant alone', async () => {
+  const api = await openApi();
+  const { call, keys, createKey, run } = api;
+  for (const name of ['one', '=two', 'three'])
+    await call('POST', '/v1/keys', { body: { name, scopes: ['tasks:read'] } });
+  await call('POST', '/v1/queues/rules/pause', { key: keys.platform });
+  startDefaultWorker(api);
+  await run(processAuditLogs, {});
+  const list = async (query: string, key = keys.tenant): Promise<ListedPage> =>
+    (await call<ListedPage>('GET', `/v1/audit?${query}`, { key })).body;
+  const first = await list('limit=2&action=key.*');
+  expect(first.items.map((event) => [event.sequence, event.action])).toEqual([
+    [3, 'key.created'],
+    [2, 'key.created'],
+  ]);
+  const second = await list(`limit=2&cursor=${first.next_cursor}`);
+  expect(second.items.map((event) => event.sequence)).toEqual([1]);
+  expect(second.next_cursor).toBeNull();
+  expect(await list('action=queue.*')).toMatchObject({ items: [] });
+  expect(await list('', keys.otherTenant)).toMatchObject({ items: [] });
+  expect(await list('', keys.platform)).toMatchObject({
+    items: [{ tenant_id: PLATFORM_TENANT_ID, action: 'queue.paused', subject: 'queue/rules' }],
+  });
+  const [oldest] = second.items;
+  const until = encodeURIComponent(String(oldest?.occurred_at));
+  expect(await list(`until=${until}`)).toMatchObject({ items: [] });
+  expect(await list(`since=${until}&subject=${oldest?.subject}`)).toMatchObject({ items: [oldest] });
+  const csv = await call<string>('GET', '/v1/audit?format=csv&limit=2');
+  expect(csv.headers.get('content-type')).toContain('text/csv');
+  expect(csv.headers.get('stratum-next-cursor')).toBe(first.next_cursor);
+  expect(csv.body.split('\n')).toHaveLength(4);
+  expect(csv.body).toContain('{""name"":""=two""');
+  const ndjson = await call<string>('GET', '/v1/audit?format=ndjson');
+  const lines = ndjson.body.trimEnd().split('\n');
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { sequence: 3 },
+    { sequence: 2 },
+    { sequence: 1 },
+  ]);
+  const { text: weak } = await createKey(TENANT, ['tasks:read']);
+  expect((await call('GET', '/v1/audit', { key: weak })).status).toBe(403);
+});
+
+interface ListedPage {
+  items: { sequence: number; action: string; subject: string; occurred_at: string }[];
+  next_cursor: string | null;
+}

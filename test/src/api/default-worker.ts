@@ -2,6 +2,7 @@
 import { createDefaultHandlers, type DefaultDependencies } from '@stratum/default-worker';
 import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { parseKeyRing } from '@stratum/shared';
+import { auditKeys } from '@stratum/shared/audit';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import type { Api } from './fixture.js';
 
@@ -22,6 +23,7 @@ export function startDefaultWorker(
       client,
       prefix,
       keys: parseKeyRing(api.keyText),
+      audit: { keys: auditKeys({ STRATUM_CREDENTIALS_KEY: parseKeyRing(api.keyText) }) },
       whatsapp: new WhatsAppClient({ baseUrl: NOWHERE, timeoutMs: 1_000 }),
       site: new SafeFetch({ allowedHosts: [] }),
       ...dependencies,

@@ -1,5 +1,6 @@
 /** The jobs of the default queue, each against an example worked out on paper. */
-import { appendAuditEvents, createDefaultHandlers, findBrokenLink } from '@stratum/default-worker';
+import { appendAuditEvents, createDefaultHandlers } from '@stratum/default-worker';
+import { verifyAudit, type ChainReport } from '@stratum/cli/audit';
 import { WhatsAppClient } from '@stratum/connectors/whatsapp';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import {
@@ -21,6 +22,7 @@ import {
   withTenant,
   type AuditEvent,
 } from '@stratum/shared';
+import { readAnchors } from '@stratum/shared/audit';
 import { describe, expect, test } from 'vitest';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { testKeyText, waitFor } from '../harness/index.js';
@@ -38,6 +40,8 @@ import {
 const DATE = '2026-11-19';
 const TICK = { scheduledBy: { entry: 'test', tick: new Date('2026-11-20T03:00:00Z') } };
 
+const auditRing = parseKeyRing(testKeyText());
+
 async function openDefault(): Promise<Platform> {
   const platform = await openPlatform();
   const { database, connection, topology, client, prefix, startWorker } = platform;
@@ -54,6 +58,7 @@ async function openDefault(): Promise<Platform> {
     client,
     prefix,
     keys: parseKeyRing(testKeyText()),
+    audit: { keys: auditRing },
     whatsapp: new WhatsAppClient({ baseUrl: 'http://127.0.0.1:1', timeoutMs: 1_000 }),
     site: new SafeFetch(),
   });
@@ -525,25 +530,30 @@ describe('the audit log', () => {
     ...more,
   });
 
+  const verify = async ({ database, connection, prefix }: Platform): Promise<ChainReport[]> =>
+    verifyAudit(database.owner, auditRing, (await readAnchors(connection, prefix)).anchors);
+  const problemsOf = (chains: readonly ChainReport[]): string[] => chains.flatMap((chain) => chain.problems);
+
   test('takes each event once, in order, and shows where it was tampered with', async () => {
-    const { connection, prefix, run, database, query, client } = await openDefault();
+    const platform = await openDefault();
+    const { connection, prefix, run, database, query, client } = platform;
     for (let count = 1; count <= 5; count++) await publishAudit(connection, prefix, event(`e${count}`));
     await publishAudit(connection, prefix, event('f1', { tenant_id: OTHER_TENANT }));
     await publishAudit(connection, prefix, event('nobody', { tenant_id: 99 }));
     expect(await run(processAuditLogs, {})).toEqual({ written: 6, repeated: 0, refused: 1 });
     // As after a worker that died between the commit and the acknowledgement, beyond the broker's window.
     await withTenant(database.as('stratum_default_worker'), TENANT, async (tenant) => {
-      expect(await appendAuditEvents(tenant, TENANT, [event('e5'), event('e6'), event('e6')])).toBe(1);
+      const again = [event('e5'), event('e6'), event('e6')];
+      expect(await appendAuditEvents(tenant, { tenantId: TENANT, keys: auditRing }, again)).toBe(1);
     });
-    const broken = (): Promise<number | undefined> =>
-      withTenant(database.as('stratum_default_worker'), TENANT, (tenant) => findBrokenLink(tenant, TENANT));
-    expect(await broken()).toBeUndefined();
+    const problems = async (): Promise<string[]> => problemsOf(await verify(platform));
+    expect(await problems()).toEqual([]);
     await query(
       `UPDATE audit_event SET details = details || '{"after": "active"}' WHERE tenant_id = 1 AND sequence = 3`,
     );
-    expect(await broken()).toBe(3);
+    expect(await problems()).toEqual(['event 3 was changed']);
     await query('DELETE FROM audit_event WHERE tenant_id = 1 AND sequence = 2');
-    expect(await broken()).toBe(2);
+    expect(await problems()).toEqual(['event 2 is missing']);
     expect(await client.deadLetters.list()).toEqual([]);
   });
 
@@ -567,7 +577,8 @@ describe('the audit log', () => {
   });
 
   test('is held up by no event that the database would not take, and stays whole', async () => {
-    const { connection, prefix, run, database, query } = await openDefault();
+    const platform = await openDefault();
+    const { connection, prefix, run, query } = platform;
     const odd = { name: 'a\0b', half: '\ud800', 'key\0': ['\udc00', 'fine 😀'], small: 5e-324, large: 1e300 };
     await publishAudit(
       connection,
@@ -579,10 +590,7 @@ describe('the audit log', () => {
     expect(await query(`SELECT details ->> 'name' AS name FROM audit_event WHERE id = 'odd'`)).toEqual([
       { name: 'a\uFFFDb' },
     ]);
-    const broken = await withTenant(database.as('stratum_default_worker'), TENANT, (tenant) =>
-      findBrokenLink(tenant, TENANT),
-    );
-    expect(broken).toBeUndefined();
+    expect(problemsOf(await verify(platform))).toEqual([]);
   });
 
   test('cannot be changed by the service that writes it', async () => {

@@ -61,6 +61,7 @@ async function openOutbox({ perMinute = 60 }: { perMinute?: number } = {}): Prom
     client,
     prefix,
     keys,
+    audit: { keys },
     whatsapp: new WhatsAppClient({ baseUrl: `${sandbox.url}/whatsapp/v26.0`, timeoutMs: 2_000 }),
     site: new SafeFetch({ allowedHosts: [new URL(sandbox.url).host] }),
   });

@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   segments: async () => (await import('./segments.command.js')).segmentsCommand,
   funnels: async () => (await import('./funnels.command.js')).funnelsCommand,
   profiles: async () => (await import('./profiles.command.js')).profilesCommand,
+  audit: async () => (await import('./audit.command.js')).auditCommand,
   api: async () => (await import('./service.command.js')).apiCommand,
   keys: async () => (await import('./keys.command.js')).keysCommand,
   webhooks: async () => (await import('./webhooks.command.js')).webhooksCommand,

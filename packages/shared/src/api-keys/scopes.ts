@@ -15,6 +15,7 @@ export const SCOPES = {
   'sources:admin': 'Add, change and remove sources of customer events and their write keys',
   'profiles:read': 'See profiles of customers: who they are and what they did',
   'profiles:admin': 'Undo merges of profiles',
+  'audit:read': 'Read the audit log',
   'keys:admin': 'List, create, rotate and revoke API keys',
 } as const;
 

@@ -1,11 +1,12 @@
 /** The stream of audit events: every change publishes one, and a job stores it in the hash chain. */
 import { jetstream } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
-import type { ReconcileOptions } from '@stratum/jobs';
+import { reconcileStreams, type ReconcileOptions } from '@stratum/jobs';
 import { instantSchema, scopedName } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
 import { ensureWorkQueueStream } from '../work-queue-stream.js';
+import { anchorStream } from './audit-anchors.js';
 
 export const auditEventSchema = z.object({
   /** Unique; an event that is published twice is stored once. */
@@ -44,7 +45,7 @@ export function auditNames(prefix: string): AuditNames {
   };
 }
 
-/** Brings the stream and its consumer to what is configured. */
+/** Brings the stream, its consumer and the stream of the anchors to what is configured. */
 export async function ensureAuditStream(
   connection: NatsConnection,
   configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'AUDIT_MAX_BYTES'>,
@@ -60,6 +61,8 @@ export async function ensureAuditStream(
     duplicateWindowNs: DUPLICATE_WINDOW_NS,
   };
   await ensureWorkQueueStream(connection, declared, options);
+  const { STRATUM_PREFIX: prefix, STRATUM_REPLICAS: replicas } = configuration;
+  await reconcileStreams(connection, [anchorStream(prefix, replicas)], options);
 }
 
 /** Resolves once the broker has stored it. */

@@ -88,6 +88,10 @@ const SETTINGS = {
   DATABASE_STATEMENT_TIMEOUT: seconds(30),
   /** Keys for credentials at rest: `<id>:<base64 of 32 bytes>`, the first one encrypts, further ones still decrypt. */
   STRATUM_CREDENTIALS_KEY: required(keyRing),
+  /** Keys of the audit log's chain, in the same form. Default: derived from the keys for credentials. */
+  STRATUM_AUDIT_KEY: withDefault(keyRing, undefined),
+  /** File that the default worker appends the anchors of the audit log to, one JSON object a line. Default: the stream alone. */
+  AUDIT_ANCHOR_FILE: text(),
   /** Tasks at once in a worker. Default 4. */
   WORKER_CONCURRENCY: count(4, 10_000),
   /** Messages a worker holds, as a multiple of its concurrency. Default 1. */

@@ -17,6 +17,7 @@ const TAGS = [
   ['schedules', 'Recurring tasks'],
   ['dead letters', 'Tasks that failed permanently'],
   ['keys', 'API keys'],
+  ['audit', 'Who changed or read what'],
   ['webhooks', 'Inbound webhooks from other platforms'],
   ['subscriptions', 'Outbound webhooks'],
   ['customer events', "Events from sites and apps in Segment's format"],

@@ -1,5 +1,5 @@
 /**
- * `process_audit_logs`: drains the audit stream into the database. A message is acknowledged after its event is committed; one that comes
+ * `process_audit_logs`: drains the audit stream into the database, and anchors the chains that grew. A message is acknowledged after its event is committed; one that comes
  * again is known by its id.
  */
 import { jetstream, type Consumer, type JsMsg } from '@nats-io/jetstream';
@@ -11,6 +11,7 @@ import {
   type AuditEvent,
   type processAuditLogs,
 } from '@stratum/shared';
+import { anchorChains } from './anchor-chains.js';
 import { appendAuditEvents } from './audit-chain.js';
 import type { DefaultDependencies } from '../dependencies.js';
 
@@ -24,11 +25,10 @@ interface Received {
   message: JsMsg;
 }
 
-export function processAuditLogsHandler({
-  pool,
-  connection,
-  prefix,
-}: Pick<DefaultDependencies, 'pool' | 'connection' | 'prefix'>): HandlerFor<typeof processAuditLogs> {
+export function processAuditLogsHandler(
+  dependencies: Pick<DefaultDependencies, 'pool' | 'connection' | 'prefix' | 'audit'>,
+): HandlerFor<typeof processAuditLogs> {
+  const { pool, connection, prefix, audit } = dependencies;
   return async (_payload, context) => {
     const names = auditNames(prefix);
     const consumer = await jetstream(connection).consumers.get(names.stream, names.consumer);
@@ -64,7 +64,7 @@ export function processAuditLogsHandler({
         try {
           const events = received.map(({ event }) => event);
           const written = await withTenant(pool, tenantId, (client) =>
-            appendAuditEvents(client, tenantId, events),
+            appendAuditEvents(client, { tenantId, keys: audit.keys }, events),
           );
           // Acknowledged before the broker is asked for the remainder.
           await Promise.all(received.map(({ message }) => message.ackAck()));
@@ -80,6 +80,7 @@ export function processAuditLogsHandler({
         }
       }
     }
+    await anchorChains(dependencies);
     return sum;
   };
 }

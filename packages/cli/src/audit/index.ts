@@ -1,0 +1,1 @@
+export { verifyAudit, type ChainReport } from './verify.js';

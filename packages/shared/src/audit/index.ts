@@ -1,0 +1,12 @@
+/** The audit log: its chain of keyed hashes, its anchors, and how it is read. */
+export { auditKeys, CHAIN_START, linkHash } from './audit-chain.js';
+export {
+  anchorNames,
+  isGenuine,
+  parseAnchor,
+  readAnchors,
+  signAnchor,
+  type AuditAnchor,
+  type ChainHead,
+} from './audit-anchors.js';
+export { AUDIT_COLUMNS, auditLines, readAuditLog, type AuditFilter, type AuditRow } from './audit-log.js';

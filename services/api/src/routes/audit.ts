@@ -1,0 +1,69 @@
+/** The audit log of the tenant that asks, or of the platform. */
+import { PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
+import { AUDIT_COLUMNS, auditLines, readAuditLog, type AuditRow } from '@stratum/shared/audit';
+import { z } from 'zod';
+import { tenantOf } from '../auth/authenticate.js';
+import { position, time } from '../http/bounded.js';
+import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { plainText } from '../http/plain-text.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
+
+const MAX_FILTER = 200;
+const filter = plainText(MAX_FILTER).min(1).optional();
+const NEXT_CURSOR = 'stratum-next-cursor';
+
+const eventSchema = z
+  .object({
+    tenant_id: z.int().describe('0: the platform.'),
+    sequence: z.int().describe('Place in the chain, from 1.'),
+    occurred_at: z.iso.datetime(),
+    actor: z.string().describe('For example `key/<id>`.'),
+    action: z.string(),
+    subject: z.string(),
+    details: z.looseObject({}).describe('Never secrets or payloads.'),
+    id: z.string(),
+  })
+  .meta({ id: 'AuditEvent' });
+
+export function auditRoutes(app: ApiServer, { pool }: ApiResources): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/audit',
+    config: { access: 'audit:read' },
+    schema: {
+      tags: ['audit'],
+      summary: 'List who changed or read what, newest first',
+      description: `Events arrive within a minute. With \`format\`, the page is a file, and the header \`${NEXT_CURSOR}\` has the cursor of the next one.`,
+      querystring: pageQuery.extend({
+        actor: filter,
+        action: filter.describe('A `*` at its end stands for any rest: `key.*`.'),
+        subject: filter,
+        since: time.optional(),
+        until: time.optional().describe('Before this time.'),
+        format: z.enum(['json', 'csv', 'ndjson']).default('json'),
+      }),
+      response: { 200: pageOf(eventSchema).or(z.string().describe('With `format`.')) },
+    },
+    handler: async (request, reply) => {
+      const { limit, cursor, format, ...wanted } = request.query;
+      const tenantId = tenantOf(request) ?? PLATFORM_TENANT_ID;
+      const before = decodeCursor(position, cursor);
+      const rows = await withTenant(pool, tenantId, (client) =>
+        readAuditLog(client, tenantId, { ...wanted, before, limit: limit + 1 }),
+      );
+      const page = cutPage(rows, limit, toView, (row) => row.sequence);
+      if (format === 'json') return page;
+      if (page.next_cursor !== null) reply.header(NEXT_CURSOR, page.next_cursor);
+      const header = format === 'csv' ? [AUDIT_COLUMNS.join(',')] : [];
+      const lines = [...header, ...auditLines(rows.slice(0, limit), format)];
+      return reply
+        .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson')
+        .serializer(String)
+        .send(lines.map((line) => `${line}\n`).join(''));
+    },
+  });
+}
+
+function toView(row: AuditRow): z.output<typeof eventSchema> {
+  return { ...row, occurred_at: row.occurred_at.toISOString() };
+}
