@@ -129,6 +129,7 @@ export {
 } from './schedule/entry.js';
 export type { SchedulersView } from './schedule/schedulers.js';
 export { createScheduler, type Scheduler, type SchedulerOptions } from './schedule/scheduler.js';
+export type { ClosedTenants } from './task/closed-tenants.js';
 export {
   openSchedules,
   type Schedules,

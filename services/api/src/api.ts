@@ -3,6 +3,7 @@ import { createClient, openSchedules, reconcileTopology } from '@stratum/jobs';
 import {
   ConfigurationError,
   ensureAuditStream,
+  FollowedTenants,
   openApplication,
   openDatabase,
   PLATFORM,
@@ -61,6 +62,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     poolSize: configuration.DATABASE_POOL_SIZE,
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
   });
+  const closedTenants = new FollowedTenants(pool, logger);
+  await closedTenants.start();
   const resources: ApiResources = {
     pool,
     connection,
@@ -68,6 +71,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     topology,
     client,
     schedules,
+    closedTenants,
     configuration,
     registry,
     ...tracing,
@@ -81,7 +85,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     maxBytes: configuration.INGEST_MEMORY_LIMIT,
   });
   const closeResources = async (): Promise<void> => {
-    await rates.stop();
+    await Promise.all([rates.stop(), closedTenants.stop()]);
     await Promise.all([acceptedEvents.close(), schedules.close(), client.close(), pool.end()]);
   };
   const attempts = new FailedAttempts(configuration.API_FAILED_KEYS_LIMIT);

@@ -11,6 +11,7 @@ import {
 import { collectQueueMetrics } from '@stratum/jobs/metrics';
 import { createDomainEventRelay } from './domain-events/relay.js';
 import {
+  FollowedTenants,
   openDatabase,
   platformTopology,
   roleOf,
@@ -52,23 +53,26 @@ await runService({
     maintenance.start();
     const responder = createResultResponder({ connection, topology, client, logger });
     responder.start();
-    const from = configuration.SCHEDULE_CLOCK_FROM;
-    const scheduler = createScheduler({
-      connection,
-      topology,
-      contracts: TASKS,
-      entries: SCHEDULE,
-      logger,
-      metrics,
-      ...(from === undefined ? {} : { clock: fastClock(from, configuration.SCHEDULE_CLOCK_SPEED) }),
-    });
-    scheduler.start();
     const pool = openDatabase({
       url: configuration.DATABASE_URL,
       name: 'scheduler',
       role: roleOf('scheduler'),
       poolSize: 4,
     });
+    const closedTenants = new FollowedTenants(pool, logger);
+    await closedTenants.start();
+    const from = configuration.SCHEDULE_CLOCK_FROM;
+    const scheduler = createScheduler({
+      connection,
+      topology,
+      contracts: TASKS,
+      entries: SCHEDULE,
+      closedTenants,
+      logger,
+      metrics,
+      ...(from === undefined ? {} : { clock: fastClock(from, configuration.SCHEDULE_CLOCK_SPEED) }),
+    });
+    scheduler.start();
     const relay = createDomainEventRelay({ pool, connection, prefix: configuration.STRATUM_PREFIX, logger });
     relay.start();
     const dispatcher = createWebhookDispatcher({
@@ -92,6 +96,7 @@ await runService({
           responder.stop(),
           dispatcher.stop(),
           sweep.stop(),
+          closedTenants.stop(),
         ]);
         await client.close();
         await pool.end();

@@ -15,7 +15,7 @@ import {
   syncCampaignData,
 } from '@stratum/shared';
 import { migrate } from '@stratum/cli/database';
-import { seed } from '@stratum/cli/demonstration';
+import { markForDemonstration, seed } from '@stratum/cli/demonstration';
 import { startPostgres } from '@stratum/cli/embedded';
 import { endpointsAt } from '@stratum/sandbox';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -43,6 +43,7 @@ export async function benchSync(connection: NatsConnection, natsUrl: string): Pr
     const key = `bench:${Buffer.alloc(32, 7).toString('base64')}`;
     await migrate({ databaseUrl: postgres.url });
     const pool = openDatabase({ url: postgres.url, name: 'bench' });
+    await markForDemonstration(pool);
     await seed(pool, parseKeyRing(key));
     await pool.end();
     const sandbox = await start(children, '@stratum/sandbox/main', {

@@ -17,7 +17,9 @@ const SNAPCHAT = {
   refreshToken: SANDBOX_CREDENTIALS.refreshToken,
 };
 const SECRETS = Object.values(SANDBOX_CREDENTIALS).filter((value) => value !== SANDBOX_CREDENTIALS.clientId);
-const TENANT = ['--tenant', '1'];
+/** Ids up to 1000 belong to demonstrations. */
+const ID = 1001;
+const TENANT = ['--tenant', String(ID)];
 
 async function openStratum() {
   const sandbox = await startSandbox();
@@ -58,8 +60,8 @@ test('a tenant’s account is connected, synced in its own days, and connected a
   const { sandbox, database, env, client, said, stratum, json, rowsOf } = await openStratum();
   expect(await json(['tenants', 'list'])).toEqual([]);
   const made = ['tenants', 'create', 'Alpenglow', '--currency', 'eur', '--time-zone', 'Europe/Zurich'];
-  expect(await json(made)).toMatchObject({ id: 1, name: 'Alpenglow', currency: 'EUR', plan: 'standard' });
-  expect(await json(['tenants', 'list'])).toMatchObject([{ id: 1, timeZone: 'Europe/Zurich' }]);
+  expect(await json(made)).toMatchObject({ id: ID, name: 'Alpenglow', currency: 'EUR', plan: 'standard' });
+  expect(await json(['tenants', 'list'])).toMatchObject([{ id: ID, timeZone: 'Europe/Zurich' }]);
 
   const connect = ['accounts', 'connect', 'meta', 'act_2000000006', ...TENANT];
   const connected = await json(connect, META);
@@ -77,12 +79,12 @@ test('a tenant’s account is connected, synced in its own days, and connected a
     state: 'SUCCESS',
     result: { accounts: 1 },
   });
-  const campaigns = await database.owner.query('SELECT FROM campaign WHERE tenant_id = 1');
+  const campaigns = await database.owner.query('SELECT FROM campaign WHERE tenant_id = $1', [ID]);
   expect(campaigns.rowCount).toBeGreaterThan(0);
 
   // The platform shuts it out; once somebody connects it anew, it goes on with what it has.
   sandbox.inject({ platform: 'meta', kind: 'permission', times: 1 });
-  const payload = { tenant_id: 1, platform: 'meta' } as const;
+  const payload = { tenant_id: ID, platform: 'meta' } as const;
   await client.result((await client.enqueue(syncCampaignData, payload)).id, { timeoutMs: 60_000 });
   expect(await json(['accounts', 'list', ...TENANT])).toMatchObject([
     { status: 'needs_reconnect', lastError: expect.stringContaining('meta') },

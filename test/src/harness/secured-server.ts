@@ -6,7 +6,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseKeyRing } from '@stratum/shared';
-import { seed } from '@stratum/cli/demonstration';
+import { markForDemonstration, seed } from '@stratum/cli/demonstration';
 import { connect, nkeyAuthenticator, nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -85,6 +85,7 @@ export async function securedServer(file = 'nats-server.conf'): Promise<SecuredS
 export async function startServices(server: SecuredServer): Promise<void> {
   const database = await testDatabase();
   const key = testKeyText();
+  await markForDemonstration(database.owner);
   await seed(database.owner, parseKeyRing(key));
   // Nothing is connected: a sync has no account to read, which is a success.
   await database.owner.query('DELETE FROM platform_account');

@@ -14,7 +14,7 @@ import {
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
 import { migrate } from '@stratum/cli/database';
-import { seed, seedDemonstration } from '@stratum/cli/demonstration';
+import { markForDemonstration, seed, seedDemonstration } from '@stratum/cli/demonstration';
 import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import type { Pool } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
@@ -148,6 +148,7 @@ test('every job has results for each tenant, a repeated tick changes nothing, an
   const databaseUrl = await emptyDatabase();
   await migrate({ databaseUrl });
   const prepared = await start(databaseUrl, sandbox, keyText, tick, ['sync-worker']);
+  await markForDemonstration(prepared.database);
   await seed(prepared.database, keys);
   for (const platform of PLATFORM_NAMES) await prepared.run('sync_campaign_data', { tenant_id: 1, platform });
   await prepared.run('sync_campaign_data', { tenant_id: 2, platform: 'meta' });

@@ -10,7 +10,7 @@ import {
 } from '@stratum/jobs';
 import { startSandbox, type Sandbox, type SandboxOptions } from '@stratum/sandbox';
 import { parseKeyRing, QUEUES, syncCampaignData } from '@stratum/shared';
-import { seed } from '@stratum/cli/demonstration';
+import { markForDemonstration, seed } from '@stratum/cli/demonstration';
 import type { PlatformName } from '@stratum/connectors/ad-platforms';
 import { createSyncHandlers } from '@stratum/sync-worker';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -39,6 +39,7 @@ export async function openSync(options: SandboxOptions = {}): Promise<SyncSetup>
   const [database, { connection, prefix, natsUrl }] = await Promise.all([testDatabase(), testNamespace()]);
   const keyText = testKeyText();
   const keys = parseKeyRing(keyText);
+  await markForDemonstration(database.owner);
   await seed(database.owner, keys);
   const topology = defineTopology({ prefix, queues: QUEUES, ackWaitMs: 2_000 });
   await reconcileTopology(connection, topology);

@@ -36,7 +36,7 @@ export async function createTenant(
   owner: Pool,
   { name, plan, currency, timeZone }: NewTenant,
 ): Promise<Tenant> {
-  // The demonstration's tenants have ids of their own choice, which the sequence does not know.
+  // Ids up to 1000 belong to demonstrations; one that was inserted by hand is unknown to the sequence.
   const next = await owner.query<{ id: string }>(
     `SELECT setval(sequence, greatest(nextval(sequence), (SELECT max(id) + 1 FROM tenant))) AS id
      FROM pg_get_serial_sequence('tenant', 'id') AS sequence`,

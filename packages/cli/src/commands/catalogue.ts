@@ -3,6 +3,7 @@ import type { NamedCommand, TopLevelCommand } from '../frame/declaration.js';
 
 const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   up: async () => (await import('./up.command.js')).upCommand,
+  demonstration: async () => (await import('./database.command.js')).demonstrationCommand,
   status: async () => (await import('./status.command.js')).statusCommand,
   tasks: async () => (await import('./tasks.command.js')).tasksCommand,
   call: async () => (await import('./call.command.js')).callCommand,

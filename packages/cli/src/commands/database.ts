@@ -1,9 +1,10 @@
 import { loadConfiguration } from '@stratum/shared';
 import { migrate } from '../database/index.js';
-import { seed } from '../demonstration/index.js';
+import { markForDemonstration, readMadeKeys, seed } from '../demonstration/index.js';
 import { withDatabase } from '../database-session.js';
 import { localEnvironment } from '../environment.js';
-import { printJson } from '../output.js';
+import { typed } from '../frame/invocation.js';
+import { flexible, printJson, printTable } from '../output.js';
 import { keyRing } from '../tenant-session.js';
 
 export async function runMigrations({ json }: { json?: boolean }): Promise<void> {
@@ -13,10 +14,40 @@ export async function runMigrations({ json }: { json?: boolean }): Promise<void>
   else console.log(applied.length === 0 ? 'The schema is up to date.' : `Applied: ${applied.join(', ')}.`);
 }
 
-export async function seedDatabase({ json }: { json?: boolean }): Promise<void> {
+export async function seedDatabase({ json, mark }: { json?: boolean; mark?: boolean }): Promise<void> {
   const keys = await keyRing();
-  const added = await withDatabase({}, (pool) => seed(pool, keys));
+  const added = await withDatabase({}, async (pool) => {
+    if (mark) await markForDemonstration(pool);
+    return seed(pool, keys);
+  });
   if (json) printJson({ accounts_added: added });
   else if (added === 0) console.log('The demonstration tenants exist already.');
-  else console.log(`Added ${added} ad accounts.`);
+  else
+    console.log(`Added ${added} ad accounts. Show the keys that were made with: ${typed('demonstration')}`);
+}
+
+export async function showDemonstration(
+  key: string | undefined,
+  { json, tenant }: { json?: boolean; tenant: number },
+): Promise<void> {
+  const keys = await keyRing();
+  const made = await withDatabase({}, (pool) => readMadeKeys(pool, keys, tenant));
+  const all: [string, string, string][] = [
+    ...(made.write_key === null
+      ? []
+      : [['write-key', made.write_key, '/v1/…'] satisfies [string, string, string]]),
+    ...made.webhooks.map(({ source, secret, path }): [string, string, string] => [source, secret, path]),
+  ];
+  if (key === undefined) {
+    if (json) printJson(made);
+    else printTable(['key', flexible('value'), 'path'], all);
+    return;
+  }
+  const found = all.find(([name]) => name === key);
+  if (found === undefined)
+    throw new Error(
+      `The demonstration has no key "${key}". It has: ${all.map(([name]) => name).join(', ')}.`,
+    );
+  if (json) printJson({ key, value: found[1] });
+  else console.log(found[1]);
 }

@@ -1,4 +1,4 @@
-import { DEMO_WRITE_KEY } from '../demonstration/index.js';
+import type { MadeKeys } from '../demonstration/index.js';
 import { reportFailure } from '../frame/failure.js';
 import { typed } from '../frame/invocation.js';
 import { describeError, flexible, printJson, printTable, styled } from '../output.js';
@@ -53,12 +53,14 @@ export async function up(options: UpOptions): Promise<void> {
   }
   let end: End | undefined;
   try {
-    const synced = await Promise.race([ended.promise, runFirstSync(stack.environment, progress)]);
+    const firstSync = stack.isDemonstration ? runFirstSync(stack.environment, progress) : [];
+    const synced = await Promise.race([ended.promise, firstSync]);
     if (Array.isArray(synced)) {
-      if (await addDemonstration(stack)) progress('added the demonstration data');
+      const made = stack.isDemonstration ? await addDemonstration(stack) : undefined;
+      if (made?.isNew) progress('added the demonstration data');
       if (!options.once) await stack.startSchedule();
       if (json) printJson({ synced, addresses: stack.addresses });
-      else report(synced, stack.addresses, options.fastClock);
+      else report(synced, stack.addresses, made?.keys, options.fastClock);
       if (synced.some(({ state }) => state !== 'SUCCESS')) process.exitCode = 1;
       if (!options.once) {
         say(styled('dim', '\nCtrl-C stops everything.'), json);
@@ -97,21 +99,10 @@ function endOfRun(): { promise: Promise<End>; signal: AbortSignal; finish: (end:
 function report(
   synced: readonly SyncedPlatform[],
   addresses: Addresses,
+  keys: MadeKeys | undefined,
   fastClock: number | true | undefined,
 ): void {
-  console.log(`\n${styled('bold', 'Campaigns of the demonstration tenant')}`);
-  printTable(
-    ['platform', 'campaigns', 'days', 'daily rows', 'new or changed', 'seconds', flexible('state')],
-    synced.map((each) => [
-      each.platform,
-      each.campaigns,
-      each.days,
-      each.rows,
-      each.changed,
-      each.seconds,
-      each.error ?? 'ok',
-    ]),
-  );
+  if (keys !== undefined) reportSynced(synced);
   console.log(`\n${styled('bold', 'Where to look')}`);
   printTable(
     ['part', 'address'],
@@ -125,15 +116,49 @@ function report(
       `\nThe schedule replays its last 24 hours in ${durationS} seconds. Follow it with: ${typed('schedules list')} and ${typed('events')}`,
     );
   }
-  console.log(`
-Next:
-  ${typed('status').padEnd(34)} show what runs and what the queues hold
-  ${typed('schedules list').padEnd(34)} show when each job runs next, and how it ended
-  ${typed(`call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait`)}
-  ${typed('keys create me --tenant 1').padEnd(34)} create a key for the HTTP API; its routes: ${addresses.api}/docs
-  curl -u ${DEMO_WRITE_KEY}: ${addresses.api}/v1/track -d '{"userId":"me","event":"Product Viewed"}'
-  ${typed('profiles show me --tenant 1')}
-  psql "$(${typed('status --json')} | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`);
+  console.log('\nNext:');
+  for (const [command, purpose] of nextSteps(addresses, keys))
+    console.log(`  ${purpose === undefined ? command : `${command.padEnd(34)} ${purpose}`}`);
+}
+
+function reportSynced(synced: readonly SyncedPlatform[]): void {
+  console.log(`\n${styled('bold', 'Campaigns of the demonstration tenant')}`);
+  printTable(
+    ['platform', 'campaigns', 'days', 'daily rows', 'new or changed', 'seconds', flexible('state')],
+    synced.map((each) => [
+      each.platform,
+      each.campaigns,
+      each.days,
+      each.rows,
+      each.changed,
+      each.seconds,
+      each.error ?? 'ok',
+    ]),
+  );
+}
+
+/** Commands to go on with, each with what it does. */
+function nextSteps(addresses: Addresses, keys: MadeKeys | undefined): (readonly [string, string?])[] {
+  const always = [
+    [typed('status'), 'show what runs and what the queues hold'],
+    [typed('schedules list'), 'show when each job runs next, and how it ended'],
+  ] as const;
+  if (keys === undefined)
+    return [
+      ...always,
+      [typed('tenants list'), 'show the tenants; the database is your own, so nothing was added to it'],
+    ];
+  return [
+    ...always,
+    [typed(`call sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait`)],
+    [typed('keys create me --tenant 1'), `create a key for the HTTP API; its routes: ${addresses.api}/docs`],
+    [typed('demonstration'), 'show the keys that were made for the demonstration'],
+    [`curl -u ${keys.write_key}: ${addresses.api}/v1/track -d '{"userId":"me","event":"Product Viewed"}'`],
+    [typed('profiles show me --tenant 1')],
+    [
+      `psql "$(${typed('status --json')} | node -pe 'JSON.parse(require("fs").readFileSync(0)).database')" -c 'SELECT platform, count(*) FROM campaign JOIN platform_account a ON a.id = account_id GROUP BY 1'`,
+    ],
+  ];
 }
 
 function schedulerSettings(fastClock: number | true | undefined): NodeJS.ProcessEnv {

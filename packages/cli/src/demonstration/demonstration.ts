@@ -2,13 +2,13 @@
  * Data for every job to say something true about: creatives that tire, rules, competitors, customers and what they did, messages and posts.
  * Made after the first sync, because much of it belongs to campaigns. The same rows at every call.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { sealCredentials, type KeyRing, withTenant } from '@stratum/shared';
 import { saveSegment, funnelSchema } from '@stratum/shared/customer-data';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '@stratum/shared/rules';
 import { createWebhookEndpoint } from '@stratum/shared/webhooks';
-import { DEMO_TENANT_ID, OTHER_TENANT_ID } from './seed.js';
+import { DEMO_TENANT_ID, OTHER_TENANT_ID } from './tenants.js';
 
 export interface DemonstrationOptions {
   /** Where the sandbox shows competitors' sites and a WordPress. */
@@ -21,7 +21,7 @@ export interface DemonstrationOptions {
 
 const PROFILES = 400;
 
-/** Returns whether it was made by this call. Run as the owner of the database. */
+/** Returns whether it was made by this call. Only tenants that are marked get any. Run as the owner of the database. */
 export async function seedDemonstration(
   pool: Pool,
   keys: KeyRing,
@@ -31,7 +31,7 @@ export async function seedDemonstration(
   for (const tenantId of [DEMO_TENANT_ID, OTHER_TENANT_ID]) {
     await withTenant(pool, tenantId, async (client) => {
       const { rowCount } = await client.query(
-        `UPDATE tenant SET settings = settings || '{"demonstration": true}' WHERE id = $1 AND NOT settings ? 'demonstration'`,
+        `UPDATE tenant SET settings = settings || '{"demonstration": true}' WHERE id = $1 AND is_demonstration AND NOT settings ? 'demonstration'`,
         [tenantId],
       );
       if (rowCount === 0) return;
@@ -308,30 +308,30 @@ async function addPosts(
   }
 }
 
-/** Secrets of their senders; valid nowhere else. */
 const WEBHOOKS = [
-  {
-    source: 'meta',
-    name: 'Changes of campaigns',
-    secret: 'demo-meta-secret',
-    settings: { verify_token: 'demo-verify-token' },
-  },
-  {
-    source: 'whatsapp',
-    name: 'Messages',
-    secret: 'demo-whatsapp-secret',
-    settings: { verify_token: 'demo-verify-token' },
-  },
-  { source: 'shopify', name: 'Orders of the shop', secret: 'demo-shopify-secret' },
-  { source: 'stripe', name: 'Payments', secret: 'demo-stripe-secret' },
+  { source: 'meta', name: 'Changes of campaigns', isVerified: true },
+  { source: 'whatsapp', name: 'Messages', isVerified: true },
+  { source: 'shopify', name: 'Orders of the shop' },
+  { source: 'stripe', name: 'Payments' },
   {
     source: 'github',
     name: 'Releases of the site',
-    secret: 'demo-github-secret',
     settings: { tasks: [{ on: 'release', task: 'evaluate_rules' }] },
   },
 ] as const;
 
+const SECRET_BYTES = 24;
+const newSecret = (): string => randomBytes(SECRET_BYTES).toString('hex');
+
+/** Secrets are made anew for each database: whoever has read this file knows none of them. */
 async function addWebhooks(client: PoolClient, tenantId: number, keys: KeyRing): Promise<void> {
-  for (const webhook of WEBHOOKS) await createWebhookEndpoint(client, keys, { tenantId, ...webhook });
+  for (const { source, name, ...rest } of WEBHOOKS)
+    await createWebhookEndpoint(client, keys, {
+      tenantId,
+      source,
+      name,
+      secret: newSecret(),
+      ...('settings' in rest ? { settings: rest.settings } : {}),
+      ...('isVerified' in rest ? { settings: { verify_token: newSecret() } } : {}),
+    });
 }

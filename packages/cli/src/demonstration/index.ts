@@ -1,3 +1,6 @@
 /** The demonstration tenants and their data, for the local stack and for tests. */
 export { seedDemonstration, type DemonstrationOptions } from './demonstration.js';
-export { DEMO_TENANT_ID, DEMO_WRITE_KEY, OTHER_TENANT_ID, seed } from './seed.js';
+export { readMadeKeys, type MadeKeys } from './made-keys.js';
+export { isMarked, markForDemonstration, SeedRefusedError } from './marks.js';
+export { seed } from './seed.js';
+export { DEMO_TENANT_ID, OTHER_TENANT_ID } from './tenants.js';

@@ -1,14 +1,10 @@
 /** Demonstration data: a tenant with an account on each platform, and a second tenant that must never show in the first one's results. */
-import type { Pool } from 'pg';
-import { sealCredentials, type KeyRing, withTenant } from '@stratum/shared';
+import type { Pool, PoolClient } from 'pg';
+import { sealCredentials, transaction, type KeyRing } from '@stratum/shared';
 import type { PlatformCredentials } from '@stratum/connectors/ad-platforms';
-import { createSource } from '@stratum/shared/customer-events';
-
-export const DEMO_TENANT_ID = 1;
-/** Has an account on Meta. */
-export const OTHER_TENANT_ID = 2;
-/** Of the demonstration tenant's web site; worth nothing anywhere else. */
-export const DEMO_WRITE_KEY = 'wk_demonstration_web_site';
+import { ensureWriteKey } from './made-keys.js';
+import { requireDemonstrationDatabase } from './marks.js';
+import { DEMO_TENANT_ID, OTHER_TENANT_ID } from './tenants.js';
 
 interface SeedAccount {
   externalId: string;
@@ -59,36 +55,39 @@ const TENANTS: readonly {
   },
 ];
 
-/** Returns how many accounts were added; 0 when all were there. Run as the owner of the database. */
-export async function seed(pool: Pool, keys: KeyRing): Promise<number> {
-  let added = 0;
-  for (const tenant of TENANTS) {
-    added += await withTenant(pool, tenant.id, async (client) => {
+/**
+ * Returns how many accounts were added; 0 when all exist. Run as the owner of the database.
+ * @throws SeedRefusedError if the database is not marked for demonstration data, or has tenants of customers
+ */
+export function seed(pool: Pool, keys: KeyRing): Promise<number> {
+  return transaction(pool, async (client) => {
+    await requireDemonstrationDatabase(client);
+    let added = 0;
+    for (const tenant of TENANTS) {
+      await client.query("SELECT set_config('app.tenant_id', $1, true)", [String(tenant.id)]);
       await client.query(
-        `INSERT INTO tenant (id, name, currency, time_zone) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING`,
+        `INSERT INTO tenant (id, name, currency, time_zone, is_demonstration) VALUES ($1, $2, $3, $4, true) ON CONFLICT (id) DO NOTHING`,
         [tenant.id, tenant.name, tenant.currency, tenant.timeZone],
       );
-      let rows = 0;
-      for (const { externalId, currency, credentials } of tenant.accounts) {
-        const { platform } = credentials;
-        const sealed = sealCredentials(keys, { tenantId: tenant.id, platform, externalId }, credentials);
-        const { rowCount } = await client.query(
-          `INSERT INTO platform_account (tenant_id, platform, external_id, currency, credentials_ciphertext, credentials_key_id)
-           VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, platform, external_id) DO NOTHING`,
-          [tenant.id, platform, externalId, currency, sealed.ciphertext, sealed.keyId],
-        );
-        rows += rowCount ?? 0;
-      }
-      return rows;
-    });
-  }
-  await withTenant(pool, DEMO_TENANT_ID, async (client) => {
-    const { rowCount } = await client.query('SELECT FROM event_source WHERE tenant_id = $1', [
-      DEMO_TENANT_ID,
-    ]);
-    if (rowCount === 0) await createSource(client, { name: 'Web site', writeKey: DEMO_WRITE_KEY });
+      for (const account of tenant.accounts) added += await addAccount(client, keys, tenant.id, account);
+      if (tenant.id === DEMO_TENANT_ID) await ensureWriteKey(client, keys, tenant.id);
+    }
+    return added;
   });
-  // The next tenant gets a number behind those given here.
-  await pool.query(`SELECT setval(pg_get_serial_sequence('tenant', 'id'), (SELECT max(id) FROM tenant))`);
-  return added;
+}
+
+async function addAccount(
+  client: PoolClient,
+  keys: KeyRing,
+  tenantId: number,
+  { externalId, currency, credentials }: SeedAccount,
+): Promise<number> {
+  const { platform } = credentials;
+  const sealed = sealCredentials(keys, { tenantId, platform, externalId }, credentials);
+  const { rowCount } = await client.query(
+    `INSERT INTO platform_account (tenant_id, platform, external_id, currency, credentials_ciphertext, credentials_key_id)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, platform, external_id) DO NOTHING`,
+    [tenantId, platform, externalId, currency, sealed.ciphertext, sealed.keyId],
+  );
+  return rowCount ?? 0;
 }

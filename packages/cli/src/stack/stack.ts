@@ -11,10 +11,12 @@ import {
   platformTopology,
   TOPOLOGY_SETTINGS,
   WORKERS,
+  type KeyRing,
   type ServiceName,
 } from '@stratum/shared';
+import type { Pool } from 'pg';
 import { migrate } from '../database/index.js';
-import { seed } from '../demonstration/index.js';
+import { isMarked, markForDemonstration, seed, SeedRefusedError } from '../demonstration/index.js';
 import { endStalePostgres, startPostgres } from '../embedded/index.js';
 import { sandboxVariables } from './sandbox-variables.js';
 import { startChildService, type ChildService } from './child-service.js';
@@ -39,6 +41,8 @@ export interface Stack {
   readonly addresses: Addresses;
   /** The environment that the services run in. */
   readonly environment: NodeJS.ProcessEnv;
+  /** Whether the database is marked for demonstration data. Without that there is no sandbox, and the services reach the real platforms. */
+  readonly isDemonstration: boolean;
   /**
    * Starts the scheduler, once the campaigns are there and the platforms have been asked for them: jobs that are due at once would find
    * nothing, or change what the sandbox has not shown yet.
@@ -75,14 +79,10 @@ class StackStarter {
     this.checkAddresses();
     await this.checkPorts();
     const [nats, database] = await this.startServers();
-    const environment = await this.prepare(nats.url, database);
+    const { environment, isDemonstration } = await this.prepare(nats.url, database);
     signal.throwIfAborted();
-    onProgress('starting the sandbox');
-    const sandbox = await this.startService('sandbox', {
-      ...environment,
-      SANDBOX_PORT: String(this.options.sandboxPort),
-    });
-    const withPlatforms = { ...environment, ...sandboxVariables(sandbox.url ?? '') };
+    const sandbox = isDemonstration ? await this.startSandbox(environment) : undefined;
+    const withPlatforms = { ...environment, ...(sandbox === undefined ? {} : sandboxVariables(sandbox)) };
     onProgress('starting the services');
     await this.startServices(withPlatforms);
     const api = await this.startService('api', {
@@ -96,7 +96,7 @@ class StackStarter {
       database,
       api: api.url ?? null,
       dashboard: null,
-      sandbox: sandbox.url ?? null,
+      sandbox: sandbox ?? null,
     };
     await rememberPorts({
       natsPort: process.env['NATS_URL'] ? null : addresses.nats,
@@ -109,6 +109,7 @@ class StackStarter {
     return {
       addresses,
       environment: withPlatforms,
+      isDemonstration,
       startSchedule: async () => {
         const settings = { ...withPlatforms, ...this.options.schedulerSettings };
         await this.startService('scheduler', settings);
@@ -183,8 +184,17 @@ class StackStarter {
     return server.url;
   }
 
+  private async startSandbox(environment: NodeJS.ProcessEnv): Promise<string> {
+    this.options.onProgress('starting the sandbox');
+    const env = { ...environment, SANDBOX_PORT: String(this.options.sandboxPort) };
+    return (await this.startService('sandbox', env)).url ?? '';
+  }
+
   /** Schema, streams, demonstration data; returns the environment of the services. */
-  private async prepare(natsUrl: string, databaseUrl: string): Promise<NodeJS.ProcessEnv> {
+  private async prepare(
+    natsUrl: string,
+    databaseUrl: string,
+  ): Promise<{ environment: NodeJS.ProcessEnv; isDemonstration: boolean }> {
     const { onProgress } = this.options;
     const key = process.env['STRATUM_CREDENTIALS_KEY'] || (await ensureCredentialsKey());
     const environment = {
@@ -196,9 +206,9 @@ class StackStarter {
     onProgress('bringing the database up to date');
     await migrate({ databaseUrl });
     const pool = openDatabase({ url: databaseUrl, name: 'stratum-up' });
+    let isDemonstration: boolean;
     try {
-      const added = await seed(pool, parseKeyRing(key));
-      if (added > 0) onProgress('added the demonstration tenants');
+      isDemonstration = await this.seed(pool, parseKeyRing(key));
     } finally {
       await pool.end();
     }
@@ -213,7 +223,20 @@ class StackStarter {
     } finally {
       await connection.close();
     }
-    return environment;
+    return { environment, isDemonstration };
+  }
+
+  /** Only a database of our own is marked and seeded. Returns whether the database is marked. */
+  private async seed(pool: Pool, keys: KeyRing): Promise<boolean> {
+    try {
+      if (process.env['DATABASE_URL']) return await isMarked(pool);
+      await markForDemonstration(pool);
+      if ((await seed(pool, keys)) > 0) this.options.onProgress('added the demonstration tenants');
+    } catch (error) {
+      if (!(error instanceof SeedRefusedError)) throw error;
+      this.options.onProgress(`no demonstration data: ${error.message}`);
+    }
+    return isMarked(pool);
   }
 
   /** Side by side. Waits for all also when one fails. */

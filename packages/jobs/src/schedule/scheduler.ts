@@ -15,6 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Lifetime } from '../broker/lifetime.js';
 import { createProducer } from '../client/client.js';
 import { Resources } from '../resources/resources.js';
+import type { ClosedTenants } from '../task/closed-tenants.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import type { Topology } from '../topology/define.js';
@@ -41,6 +42,8 @@ export interface SchedulerOptions {
   name?: string;
   /** Default: the broker's time. */
   clock?: ScheduleClock;
+  /** Tenants that do nothing any more: the ticks of their entries pass without a run. Default: none. */
+  closedTenants?: ClosedTenants;
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
   metrics?: MetricsRecorder;
@@ -158,6 +161,7 @@ class BeatScheduler implements Scheduler {
       logger: this.logger,
       brokerNow: () => this.brokerTime.now(),
       ignoresResult: (task) => unrecorded.has(task),
+      closedTenants: this.options.closedTenants,
       isLeading: () => lease.isHeld(),
       onTicks: (outcome, count) => this.resources.metrics?.ticks(outcome, count),
     });

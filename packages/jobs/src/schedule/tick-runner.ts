@@ -1,6 +1,7 @@
 /** Turns ticks into tasks: overlap and catch-up policies, and the outcome of runs. */
 import { isConflict } from '../broker/server-errors.js';
 import type { JobsClient } from '../client/client.js';
+import type { ClosedTenants } from '../task/closed-tenants.js';
 import type { Logger } from '../telemetry/logger.js';
 import { isFinal } from '../wire/record.js';
 import { tickTaskId } from '../wire/tick-id.js';
@@ -20,6 +21,7 @@ export interface TickRunnerOptions {
   brokerNow: () => number;
   /** Whether a task's contract keeps no results. */
   ignoresResult: (task: string) => boolean;
+  closedTenants?: ClosedTenants | undefined;
   /** Checked before each action. */
   isLeading: () => boolean;
   onTicks: (outcome: TickOutcome, count: number) => void;
@@ -55,9 +57,11 @@ export class TickRunner {
     const plan = planTicks(cadence, entry, Math.min(now, lastDealtWith(booked)), now, reachedFrom);
     if (plan.last === undefined) return;
     const state = structuredClone(booked.state);
-    if (plan.missed !== undefined) this.noteMissed(booked, state, 'down', plan.missed);
+    // Ticks of a closed tenant are settled without a run: if it is opened again, it goes on with the next one.
+    const { due, missed } = this.isClosed(booked) ? { due: [], missed: undefined } : plan;
+    if (missed !== undefined) this.noteMissed(booked, state, 'down', missed);
     const slice: Slice = { isBusy: false, since: Infinity, until: 0, count: 0 };
-    for (const tick of plan.due) {
+    for (const tick of due) {
       if (!this.options.isLeading()) return;
       await this.runTick(booked, state, new Date(tick), slice);
     }
@@ -67,9 +71,17 @@ export class TickRunner {
     booked.reachedFrom = plan.reachedFrom;
   }
 
+  private isClosed({ entry }: BookedEntry): boolean {
+    return entry.tenant !== null && this.options.closedTenants?.has(entry.tenant) === true;
+  }
+
   /** Checks the last run, and starts the tick that waited for it. */
   async followUp(booked: BookedEntry): Promise<void> {
     const state = structuredClone(booked.state);
+    if (this.isClosed(booked)) {
+      if (state.buffered.length > 0) await this.options.book.save(booked, { ...state, buffered: [] });
+      return;
+    }
     const ended = !(await this.isRunning(booked, state));
     let changed = state.last_run?.outcome !== booked.state.last_run?.outcome;
     if (changed) await this.afterRun(booked, state);

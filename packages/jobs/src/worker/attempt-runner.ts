@@ -4,6 +4,7 @@
  *     execute → close the running record → settle → free the slot
  */
 import type { ControlWatch } from '../control/control-watch.js';
+import type { ClosedTenants } from '../task/closed-tenants.js';
 import type { EventPublisher } from '../record/event-publisher.js';
 import type { RecordStore } from '../record/record-store.js';
 import { RunningRecord } from '../record/running-record.js';
@@ -23,6 +24,7 @@ export interface AttemptRunnerParts {
   settler: Settler;
   events: EventPublisher;
   control: Pick<ControlWatch, 'revocationOf'>;
+  closedTenants: ClosedTenants | undefined;
   tracing: Tracing | undefined;
   metrics: MetricsRecorder | undefined;
   /**
@@ -86,7 +88,8 @@ export class AttemptRunner {
 
   /** Enforces time limits and writes the records of running attempts. @param now of the monotonic clock, in milliseconds */
   tick(now: number): void {
-    for (const { execution, record } of this.running.values()) {
+    for (const [delivery, { execution, record }] of this.running) {
+      if (this.isClosed(delivery)) execution.revoke(true);
       execution.tick(now);
       // Until its handler is called, the record may still say more about earlier deliveries than this attempt knows.
       if (execution.hasStarted) record.tick(now);
@@ -131,7 +134,7 @@ export class AttemptRunner {
     });
     this.running.set(delivery, { attempt, execution, record });
     try {
-      const isRevoked = this.revocationOf(delivery) !== undefined;
+      const isRevoked = this.isClosed(delivery) || this.revocationOf(delivery) !== undefined;
       const outcome: Outcome = isRevoked ? { kind: 'revoked' } : await execute(execution);
       await record.close();
       await settler.settle(attempt, outcome);
@@ -169,6 +172,10 @@ export class AttemptRunner {
     if (!isAbandoned) return;
     totals.abandoned++;
     attempt.logger.warn('a handler runs beyond its hard limit and ignores its signal; isolate the task');
+  }
+
+  private isClosed({ subject }: Delivery): boolean {
+    return subject.tenant !== undefined && this.parts.closedTenants?.has(subject.tenant) === true;
   }
 
   private revocationOf({ subject, headers, enqueuedAt }: Delivery): { terminate: boolean } | undefined {

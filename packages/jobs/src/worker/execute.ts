@@ -9,6 +9,7 @@ import {
   TimeLimitExceeded,
   WorkerShutdownError,
 } from '../errors.js';
+import type { ClosedTenants } from '../task/closed-tenants.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { TaskDefaults } from '../task/task-defaults.js';
 import { maskPayload } from '../task/sensitive.js';
@@ -41,6 +42,7 @@ export interface ExecutionParts {
   unknownForMs: number;
   /** Another worker of the queue has another version of this contract. */
   hasOtherVersion?: (contract: TaskContract) => boolean;
+  closedTenants?: ClosedTenants | undefined;
   /** Asks whether what the handlers depend on can be used. Default: it can. */
   isReady?: () => Promise<boolean>;
 }
@@ -125,6 +127,8 @@ export class Execution {
       const payload = parseJson(delivery);
       this.keepPayload(handler.contract, payload);
       prepared = handler.prepare(payload, subject.tenant);
+      if (subject.tenant === undefined && this.belongsToClosed(handler.contract, payload))
+        return { kind: 'revoked' };
     } catch (error) {
       return this.parts.hasOtherVersion?.(handler.contract) === true
         ? this.unknown('invalid_payload', error)
@@ -132,6 +136,14 @@ export class Execution {
     }
     if (headers.replayOf !== undefined) await recovery.removeReplayed(delivery);
     return this.runWithin(handler.contract, prepared);
+  }
+
+  /** A task that was published for no tenant may name one in its payload. */
+  private belongsToClosed(contract: TaskContract, payload: unknown): boolean {
+    const { closedTenants } = this.parts;
+    if (closedTenants === undefined) return false;
+    const tenant = contract.tenantOf(payload);
+    return tenant !== undefined && closedTenants.has(tenant);
   }
 
   /** During a deployment another worker may know the task. It waits for that one, a little longer each time, and in the end fails. */

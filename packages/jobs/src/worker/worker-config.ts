@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { ClosedTenants } from '../task/closed-tenants.js';
 import { requireBackoff } from '../task/retry-policy.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -56,6 +57,10 @@ export interface WorkerOptions {
    * counting as a failure. Default: nothing is asked.
    */
   readiness?: ReadinessProbe;
+  /**
+   * Tenants that do nothing any more: their tasks end as `REVOKED` instead of being run, and running ones are terminated. Default: none.
+   */
+  closedTenants?: ClosedTenants;
   /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */
   onShutdownRequest?: () => void;
 }

@@ -93,9 +93,11 @@ class TaskWorker implements Worker {
 
   constructor(
     private readonly config: WorkerConfig,
-    { connection, topology, handlers, logger, tracer, metrics, readiness, onShutdownRequest }: WorkerOptions,
+    options: WorkerOptions,
     private readonly registry: ReadonlyMap<string, TaskHandler>,
   ) {
+    const { connection, topology, handlers, logger, tracer, metrics, readiness, onShutdownRequest } = options;
+    const { closedTenants } = options;
     const { names } = topology;
     this.logger = guardedLogger(logger).child({ worker: config.name });
     const contracts = handlers.map(({ contract }) => contract);
@@ -125,6 +127,7 @@ class TaskWorker implements Worker {
         recovery: new Recovery(resources),
         defaults: config.taskDefaults,
         isReady: () => this.readiness.ask(),
+        closedTenants,
         now,
         unknownForMs: config.unknownForMs,
         hasOtherVersion: (contract) =>
@@ -134,6 +137,7 @@ class TaskWorker implements Worker {
       settler: new Settler(resources, config.name, new FailureHooks(registry, producer)),
       events,
       control: this.control,
+      closedTenants,
       tracing,
       metrics: resources.metrics,
       onCall: (delivery, deadline, timeLimitMs) => {

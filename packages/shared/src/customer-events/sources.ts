@@ -55,8 +55,6 @@ function toSource(row: SourceRow): EventSource {
 export interface NewSource {
   name: string;
   allowedOrigins?: readonly string[];
-  /** Default: a new one. Only the demonstration's is given. */
-  writeKey?: string;
 }
 
 /** A name that another source of the tenant has. */
@@ -75,8 +73,9 @@ export class SourceNameTakenError extends Error {
  */
 export async function createSource(
   client: Queryable,
-  { name, allowedOrigins = [], writeKey = newWriteKey() }: NewSource,
+  { name, allowedOrigins = [] }: NewSource,
 ): Promise<{ source: EventSource; writeKey: string }> {
+  const writeKey = newWriteKey();
   const { rows } = await client.query<SourceRow>(
     `INSERT INTO event_source (tenant_id, name, key_hash, key_prefix, allowed_origins) VALUES (current_tenant(), $1, $2, $3, $4)
      ON CONFLICT (tenant_id, name) WHERE status <> 'removed' DO NOTHING RETURNING ${COLUMNS}`,

@@ -3,7 +3,6 @@ import { createHash, randomBytes } from 'node:crypto';
 
 const RANDOM_BYTES = 24;
 const SHOWN = 7;
-/** Ours, and the one of the demonstration. */
 const KEY = /^wk_[A-Za-z0-9_-]{16,64}$/;
 
 export function newWriteKey(): string {

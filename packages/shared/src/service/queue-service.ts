@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
 import { openDatabase, requireRole } from '../database/database.js';
 import { platformTopology, type QueueName } from '../queues.js';
+import { FollowedTenants } from '../tenants/followed-tenants.js';
 import { roleOf, workerOf } from '../services.js';
 import { runService, type Running } from './run-service.js';
 import { startPlatformWorker, WORKER_SETTINGS } from './worker-settings.js';
@@ -67,6 +68,7 @@ export function settingsOf<Key extends ConfigurationKey>(service: QueueService<K
 
 /** A service's part of a worker: its handlers, and what they use. */
 interface ServicePart {
+  pool: Pool;
   handlers: readonly TaskHandler[];
   /** Rejects while its database, or its role there, cannot be used. */
   probe: () => Promise<unknown>;
@@ -98,7 +100,7 @@ async function openPart<Key extends ConfigurationKey>(
     const resources = { pool, connection, client, topology, configuration, logger, registry };
     const handlers = await service.createHandlers(resources);
     beside = await service.startBeside?.(resources);
-    return { handlers, probe: () => requireRole(pool, roleOf(name)), stop };
+    return { pool, handlers, probe: () => requireRole(pool, roleOf(name)), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -124,11 +126,17 @@ export async function startQueueServices<Key extends ConfigurationKey>(
   const { configuration, connection, logger, metrics, tracer, onShutdownRequest } = context;
   const concurrency = context.concurrency ?? configuration.WORKER_CONCURRENCY;
   const parts: ServicePart[] = [];
+  let closed: FollowedTenants | undefined;
   const closeParts = async (): Promise<void> => {
+    await closed?.stop();
     await Promise.all(parts.map((part) => part.stop()));
   };
   try {
     for (const service of services) parts.push(await openPart(service, context, concurrency));
+    const [first] = parts;
+    if (first === undefined) throw new Error('A worker needs the service of one queue at least.');
+    const tenants = (closed = new FollowedTenants(first.pool, logger));
+    await tenants.start();
     const worker = await startPlatformWorker({
       configuration,
       connection,
@@ -139,7 +147,8 @@ export async function startQueueServices<Key extends ConfigurationKey>(
       queues: services.map(({ queue }) => queue),
       handlers: parts.flatMap(({ handlers }) => handlers),
       concurrency,
-      readiness: () => Promise.all(parts.map((part) => part.probe())),
+      closedTenants: tenants,
+      readiness: () => Promise.all([tenants.probe(), ...parts.map((part) => part.probe())]),
     });
     return {
       isReady: () => worker.isReady,

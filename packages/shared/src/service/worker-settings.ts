@@ -1,5 +1,12 @@
 /** Settings and start of the workers of all queues. */
-import { createWorker, reconcileTopology, type TaskHandler, type Tracer, type Worker } from '@stratum/jobs';
+import {
+  createWorker,
+  reconcileTopology,
+  type ClosedTenants,
+  type TaskHandler,
+  type Tracer,
+  type Worker,
+} from '@stratum/jobs';
 import type { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -30,6 +37,7 @@ export interface PlatformWorkerOptions {
   concurrency?: number;
   /** Rejects while the handlers' database cannot be used. */
   readiness?: () => Promise<unknown>;
+  closedTenants?: ClosedTenants;
   onShutdownRequest?: () => void;
 }
 
@@ -46,6 +54,7 @@ export async function startPlatformWorker(options: PlatformWorkerOptions): Promi
     logger,
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.readiness === undefined ? {} : { readiness: options.readiness }),
+    ...(options.closedTenants === undefined ? {} : { closedTenants: options.closedTenants }),
     ...(options.onShutdownRequest === undefined ? {} : { onShutdownRequest: options.onShutdownRequest }),
     ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
     concurrency: options.concurrency ?? configuration.WORKER_CONCURRENCY,

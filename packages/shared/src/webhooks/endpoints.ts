@@ -3,7 +3,7 @@ import type { KeyRing } from '../credentials/key-ring.js';
 import type { Queryable } from '../database/database.js';
 import { checkSettings, WebhookEndpointError } from './endpoint-settings.js';
 import { randomId } from '../random-id.js';
-import { sealSecret } from './sealing.js';
+import { openSecret, sealSecret } from './sealing.js';
 import { isSourceName, SOURCES, type SourceName } from './sources.js';
 
 export interface WebhookEndpoint {
@@ -142,6 +142,21 @@ export async function findWebhookEndpoint(
     [id],
   );
   return rows.map(toEndpoint)[0];
+}
+
+/** The secret of an endpoint. As the owner of the database, or a service that may read secrets. `undefined`: there is no such endpoint. */
+export async function readWebhookSecret(
+  client: Queryable,
+  keys: KeyRing,
+  { tenantId, id }: Pick<WebhookEndpoint, 'tenantId' | 'id'>,
+): Promise<string | undefined> {
+  const { rows } = await client.query<{ ciphertext: Buffer; keyId: string }>(
+    `SELECT secret AS ciphertext, secret_key_id AS "keyId" FROM webhook_endpoint
+     WHERE tenant_id = current_tenant() AND id = $1 AND removed_at IS NULL`,
+    [id],
+  );
+  const [sealed] = rows;
+  return sealed && openSecret(keys, { tenantId, id }, sealed);
 }
 
 export interface EndpointChange {

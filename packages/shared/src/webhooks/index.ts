@@ -15,6 +15,7 @@ export {
   createWebhookEndpoint,
   findWebhookEndpoint,
   listWebhookEndpoints,
+  readWebhookSecret,
   removeWebhookEndpoint,
   rotateWebhookSecret,
   SECRET_GRACE_SECONDS,

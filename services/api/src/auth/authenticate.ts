@@ -3,12 +3,16 @@ import { authenticateApiKey, SCOPES, type Principal, type Scope } from '@stratum
 import type { FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import { ProblemError } from '../http/problem.js';
-import type { ApiServer } from '../http/types.js';
+import type { ApiResources, ApiServer } from '../http/types.js';
 import type { FailedAttempts } from './failed-attempts.js';
 
 const BEARER = /^Bearer +(\S+)$/i;
 
-export function useAuthentication(app: ApiServer, pool: Pool, attempts: FailedAttempts): void {
+export function useAuthentication(
+  app: ApiServer,
+  { pool, closedTenants }: Pick<ApiResources, 'pool' | 'closedTenants'>,
+  attempts: FailedAttempts,
+): void {
   app.decorateRequest('principal', undefined);
   app.addHook('onRoute', ({ config, method, url }) => {
     if (config?.access === undefined)
@@ -20,6 +24,9 @@ export function useAuthentication(app: ApiServer, pool: Pool, attempts: FailedAt
     if (access === undefined || access === 'public') return;
     request.principal = await authenticate(request, pool, attempts);
     if (!request.principal.scopes.has(access)) throw lacks(access);
+    const named = request.headers[TENANT_HEADER];
+    if (named !== undefined && closedTenants.has(String(named)))
+      throw new ProblemError('not-found', `The tenant ${String(named)} was deleted.`);
   });
 }
 

@@ -2,6 +2,7 @@
  * Which source a write key belongs to, remembered for some seconds: browsers ask thousands of times a second. Unknown keys are
  * remembered, too. While the database does not answer, remembered keys stay valid: events need the broker alone.
  */
+import type { ClosedTenants } from '@stratum/jobs';
 import { looksLikeWriteKey, sourceOfKey, type KnownSource } from '@stratum/shared/customer-events';
 import type { Pool } from 'pg';
 import { ProblemError } from '../http/problem.js';
@@ -26,10 +27,19 @@ export class SourceCache {
   private readonly entries = new Map<string, Entry>();
   private readonly lookUps = new Map<string, Promise<Entry>>();
 
-  constructor(private readonly pool: Pool) {}
+  /** @param closed tenants that were deleted: a remembered key of theirs is no longer valid */
+  constructor(
+    private readonly pool: Pool,
+    private readonly closed: ClosedTenants,
+  ) {}
 
   /** `undefined`: no key of anybody's. @throws ProblemError `unavailable` when it cannot be found out now */
   async find(key: string): Promise<KnownSource | undefined> {
+    const source = await this.findAny(key);
+    return source !== undefined && this.closed.has(String(source.tenantId)) ? undefined : source;
+  }
+
+  private async findAny(key: string): Promise<KnownSource | undefined> {
     if (!looksLikeWriteKey(key)) return undefined;
     const known = this.entries.get(key);
     const now = Date.now();

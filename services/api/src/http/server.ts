@@ -20,7 +20,7 @@ const MAX_PARAMETER = 200;
 const SERVER_ERROR = 500;
 
 export async function createServer(
-  { pool, configuration, registry }: ApiResources,
+  { pool, closedTenants, configuration, registry }: ApiResources,
   logger: FastifyBaseLogger,
   attempts: FailedAttempts,
 ): Promise<ApiServer> {
@@ -65,7 +65,7 @@ export async function createServer(
   useHttpMetrics(app, registry);
   useContentEncodings(app, configuration.API_BODY_LIMIT);
   await useOpenApi(app, configuration);
-  useAuthentication(app, pool, attempts);
+  useAuthentication(app, { pool, closedTenants }, attempts);
   await app.register(rateLimit, {
     max: configuration.API_RATE_LIMIT,
     timeWindow: 1_000,

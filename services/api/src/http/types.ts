@@ -1,6 +1,6 @@
 /** Types that routes are built with. */
 import type { JobsClient, Schedules, Topology, Tracer } from '@stratum/jobs';
-import type { Application, Configuration } from '@stratum/shared';
+import type { Application, Configuration, FollowedTenants } from '@stratum/shared';
 import type { Principal, Scope } from '@stratum/shared/api-keys';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type {
@@ -35,6 +35,8 @@ export interface ApiResources {
   topology: Topology;
   client: JobsClient;
   schedules: Schedules;
+  /** Tenants that were deleted: nothing of theirs is accepted. */
+  closedTenants: Pick<FollowedTenants, 'has'>;
   configuration: Pick<Configuration, (typeof API_SETTINGS)[number]>;
   registry: Registry;
   /** Where OpenTelemetry is switched on. */

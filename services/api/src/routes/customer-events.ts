@@ -47,10 +47,10 @@ const PATHS: readonly { path: string; kind: EventType | 'batch'; isShort: boolea
 
 export function customerEventRoutes(
   app: ApiServer,
-  { pool, configuration }: ApiResources,
+  { pool, closedTenants, configuration }: ApiResources,
   { accepted, attempts }: { accepted: AcceptedEvents; attempts: FailedAttempts },
 ): void {
-  const sources = new SourceCache(pool);
+  const sources = new SourceCache(pool, closedTenants);
   const rate = new EventRate(configuration.INGEST_RATE_LIMIT);
 
   // A scope of its own: a body of any content type is read.

@@ -3,7 +3,7 @@
  * them as a task → say 2xx. A failure before the last step is reported to the sender, who sends again; anything already stored is
  * then known by its id.
  */
-import { PublishError, type JobsClient } from '@stratum/jobs';
+import { PublishError, type ClosedTenants, type JobsClient } from '@stratum/jobs';
 import { processWebhook, type KeyRing } from '@stratum/shared';
 import {
   findReceivingEndpoint,
@@ -25,6 +25,8 @@ import { EndpointCache } from './endpoint-cache.js';
 
 export interface ReceiverOptions {
   pool: Pool;
+  /** Tenants that were deleted: their endpoints exist no longer. */
+  closedTenants: ClosedTenants;
   keys: KeyRing;
   /** Gives up well before senders do. */
   client: Pick<JobsClient, 'enqueue'>;
@@ -79,7 +81,8 @@ export class WebhookReceiver {
   private async find({ source, token }: Address): Promise<ReceivingEndpoint> {
     const endpoint = isSourceName(source) && TOKEN.test(token) ? await this.endpoints.find(token) : undefined;
     // One answer for all: it reveals to nobody which part was right.
-    if (endpoint?.source.name !== source) throw unknownEndpoint();
+    if (endpoint?.source.name !== source || this.options.closedTenants.has(String(endpoint.tenantId)))
+      throw unknownEndpoint();
     return endpoint;
   }
 

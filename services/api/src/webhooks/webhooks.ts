@@ -12,7 +12,7 @@ const PUBLISHING = { ackTimeoutMs: 1_500, deadlineMs: 3_500 };
 
 /** Ends with the server. */
 export async function useWebhooks(app: ApiServer, resources: ApiResources): Promise<void> {
-  const { pool, connection, configuration, registry, tracer } = resources;
+  const { pool, closedTenants, connection, configuration, registry, tracer } = resources;
   const topology = platformTopology(configuration);
   const client = createClient({
     connection,
@@ -22,6 +22,7 @@ export async function useWebhooks(app: ApiServer, resources: ApiResources): Prom
   });
   const receiver = new WebhookReceiver({
     pool,
+    closedTenants,
     keys: configuration.STRATUM_CREDENTIALS_KEY,
     client,
     perSecond: configuration.WEBHOOK_RATE_LIMIT,

@@ -109,6 +109,7 @@ export class EventWriter {
   ): Promise<WriteOutcome> {
     const { limits = DEFAULT_LIMITS, keys } = this.options;
     const currency = await lockTenant(client, tenantId);
+    if (currency === undefined) return { stored: 0, repeated: 0, rejected: 0, merged: 0, refusedLinks: 0 };
     const rows = await newOnes(client, tenantId, all);
     const outcome = {
       stored: rows.length,
@@ -172,16 +173,16 @@ const BY_KEYS = ['enable_seqscan', 'enable_nestloop', 'enable_mergejoin', 'enabl
   .map((setting) => `set_config('${setting}', 'off', true)`)
   .join(', ');
 
-/** Returns the tenant's currency. */
-async function lockTenant(client: PoolClient, tenantId: number): Promise<string> {
+/** Returns the tenant's currency; `undefined` for one that was deleted, of whom nothing is written any more. */
+async function lockTenant(client: PoolClient, tenantId: number): Promise<string | undefined> {
   await client.query(`SELECT ${BY_KEYS}`);
   await client.query({ name: 'ingest-lock', text: `SELECT ${WRITER_LOCK}`, values: [tenantId] });
   const { rows } = await client.query<{ currency: string }>({
     name: 'ingest-currency',
-    text: 'SELECT currency FROM tenant WHERE id = $1',
+    text: 'SELECT currency FROM tenant WHERE id = $1 AND deleted_at IS NULL',
     values: [tenantId],
   });
-  return rows[0]?.currency ?? '';
+  return rows[0]?.currency;
 }
 
 /** The events never written; of equal ids in a batch the first. */

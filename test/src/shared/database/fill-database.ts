@@ -1,6 +1,6 @@
 import { createApiKey } from '@stratum/shared/api-keys';
 import { parseKeyRing, withTenant, type KeyRing } from '@stratum/shared';
-import { seed, seedDemonstration } from '@stratum/cli/demonstration';
+import { markForDemonstration, seed, seedDemonstration } from '@stratum/cli/demonstration';
 import { addTestEvent, createSubscription } from '@stratum/shared/subscriptions';
 import type { Pool } from 'pg';
 import { createSource } from '@stratum/shared/customer-events';
@@ -22,6 +22,7 @@ export async function fillDatabase(
   } = {},
 ): Promise<void> {
   const keys = parseKeyRing(keyText);
+  await markForDemonstration(owner);
   await seed(owner, keys);
   for (const tenantId of [1, 2]) {
     await withTenant(owner, tenantId, (client) => createSource(client, { name: 'Application' }));

@@ -14,13 +14,14 @@ const profileSchema = z.looseObject({
 export function testCustomerEvents(running: () => RunningStack): void {
   test('events are sent to the local stack, profiles looked at, merges undone, sources kept', async () => {
     const { stack, up, addresses } = running();
-    expect(up.output()).toContain('curl -u wk_demonstration_web_site:');
     const stratum = async (...args: string[]): Promise<{ code: number | null; output: string }> => {
       const program = stack.run(args);
       return { code: await program.exited(), output: program.output() };
     };
-    const send = async (writeKey: string, body: Record<string, unknown>): Promise<number> => {
-      const headers = { authorization: `Basic ${Buffer.from(`${writeKey}:`).toString('base64')}` };
+    const writeKey = (await stratum('demonstration', 'write-key')).output.trim();
+    expect(up.output()).toContain(`curl -u ${writeKey}:`);
+    const send = async (key: string, body: Record<string, unknown>): Promise<number> => {
+      const headers = { authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}` };
       return (
         await fetch(new URL('/v1/identify', addresses.api), {
           method: 'POST',
@@ -34,17 +35,15 @@ export function testCustomerEvents(running: () => RunningStack): void {
       return code === 0 ? profileSchema.parse(JSON.parse(output)) : undefined;
     };
 
-    expect(
-      await send('wk_demonstration_web_site', { userId: 'me', traits: { email: 'me@example.com' } }),
-    ).toBe(200);
+    expect(await send(writeKey, { userId: 'me', traits: { email: 'me@example.com' } })).toBe(200);
     const mine = await waitFor('the profile', () => show('me@example.com'));
     expect(mine.identities).toEqual([
       { type: 'email', value: 'me@example.com' },
       { type: 'user_id', value: 'me' },
     ]);
-    await send('wk_demonstration_web_site', { anonymousId: 'browser-1' });
+    await send(writeKey, { anonymousId: 'browser-1' });
     const before = await waitFor('the visitor', () => show('browser-1'));
-    await send('wk_demonstration_web_site', { userId: 'me', anonymousId: 'browser-1' });
+    await send(writeKey, { userId: 'me', anonymousId: 'browser-1' });
     const joined = await waitFor('the merge', async () => {
       const profile = await show('me');
       return profile?.merges.length === 1 && profile;

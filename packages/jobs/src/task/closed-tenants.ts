@@ -1,0 +1,7 @@
+/**
+ * Tenants that do nothing any more, such as those that were deleted. The program that holds them says which; it is asked for every task and
+ * every tick, so it answers from memory: a `Set` of tenant ids will do.
+ */
+export interface ClosedTenants {
+  has(tenant: string): boolean;
+}

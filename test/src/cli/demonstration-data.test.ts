@@ -1,0 +1,115 @@
+/** Demonstration data and tenants of customers never share a database, whoever slips. */
+import { isMarked, markForDemonstration } from '@stratum/cli/demonstration';
+import { parseKeyRing, withTenant } from '@stratum/shared';
+import { createSource } from '@stratum/shared/customer-events';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { testDatabase, testKeyText, testNamespace, type TestDatabase } from '../harness/index.js';
+import { LocalStack } from '../stack/local-stack.js';
+import { runStratum, type Ran } from './stratum.js';
+
+const madeSchema = z.object({
+  tenant_id: z.int(),
+  write_key: z.string(),
+  webhooks: z.array(z.looseObject({ source: z.string(), secret: z.string() })),
+});
+
+interface Opened {
+  database: TestDatabase;
+  env: NodeJS.ProcessEnv;
+  stratum: (...args: string[]) => Promise<Ran>;
+}
+
+async function open(): Promise<Opened> {
+  const database = await testDatabase();
+  const env = { DATABASE_URL: database.url, STRATUM_CREDENTIALS_KEY: testKeyText() };
+  return { database, env, stratum: (...args) => runStratum(args, env) };
+}
+
+const tenantsOf = async ({ owner }: TestDatabase): Promise<unknown[]> =>
+  (await owner.query('SELECT id::int, name, is_demonstration FROM tenant ORDER BY id')).rows;
+
+test.each([
+  ['a database without a mark', false, [] as string[], /not marked.*--mark/s],
+  [
+    'a customer’s tenant in a database without a mark',
+    true,
+    ['--mark'],
+    /has a tenant that is not for demonstration/,
+  ],
+  ['a customer’s tenant in a marked database', true, [], /not for demonstration/],
+])('seeding is refused for %s, and writes nothing', async (_name, hasCustomer, flags, message) => {
+  const { database, stratum } = await open();
+  if (hasCustomer && flags.length === 0) await markForDemonstration(database.owner);
+  if (hasCustomer) expect((await stratum('tenants', 'create', 'Alpenglow')).code).toBe(0);
+  const before = await tenantsOf(database);
+  const refused = await stratum('seed', ...flags);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+  expect(await tenantsOf(database)).toEqual(before);
+  const { rows } = await database.owner.query(
+    'SELECT FROM platform_account UNION ALL SELECT FROM rule UNION ALL SELECT FROM event_source',
+  );
+  expect(rows).toEqual([]);
+});
+
+test('ids of demonstration tenants are never a customer’s, and their secrets are their own', async () => {
+  const made: z.output<typeof madeSchema>[] = [];
+  while (made.length < 2) {
+    const { database, stratum } = await open();
+    expect((await stratum('seed', '--mark')).code).toBe(0);
+    expect(await tenantsOf(database)).toMatchObject([
+      { id: 0, is_demonstration: true },
+      { id: 1, is_demonstration: true },
+      { id: 2, is_demonstration: true },
+    ]);
+    const created = await stratum('tenants', 'create', 'Alpenglow', '--json');
+    expect(JSON.parse(created.stdout)).toMatchObject({ id: 1001 });
+    await expect(
+      database.owner.query(
+        `INSERT INTO tenant (id, name, currency, is_demonstration) VALUES (1002, 'x', 'USD', true)`,
+      ),
+    ).rejects.toThrow(/tenant_/);
+    made.push(madeSchema.parse(JSON.parse((await stratum('demonstration', '--json')).stdout)));
+    expect((await stratum('demonstration', 'write-key')).stdout.trim()).toBe(made.at(-1)?.write_key);
+    expect(await stratum('demonstration', 'nothing')).toMatchObject({ code: 1 });
+  }
+  const [one, two] = made;
+  expect(one?.write_key).toMatch(/^wk_/);
+  expect(one?.write_key).not.toBe(two?.write_key);
+});
+
+test('a published write key of an earlier version is replaced', async () => {
+  const { database, env, stratum } = await open();
+  await stratum('seed', '--mark');
+  const { owner } = database;
+  await withTenant(owner, 1, async (client) => {
+    await client.query(`UPDATE tenant SET settings = settings - 'write_key' WHERE id = 1`);
+    await client.query(
+      `UPDATE event_source SET key_hash = sha256('wk_demonstration_web_site'), status = 'disabled'`,
+    );
+  });
+  expect((await stratum('seed')).code).toBe(0);
+  const { rows } = await owner.query(
+    `SELECT status, key_hash = sha256('wk_demonstration_web_site') AS published FROM event_source`,
+  );
+  expect(rows).toEqual([{ status: 'enabled', published: false }]);
+  expect(parseKeyRing(env['STRATUM_CREDENTIALS_KEY'] ?? '')).toBeDefined();
+});
+
+test('`up` with a database of its own seeds nothing, and starts no sandbox', async () => {
+  const { database, env } = await open();
+  const { natsUrl, prefix } = await testNamespace();
+  expect((await runStratum(['tenants', 'create', 'Alpenglow'], env)).code).toBe(0);
+  await withTenant(database.owner, 1001, (client) => createSource(client, { name: 'Shop' }));
+  const before = await tenantsOf(database);
+  const stack = await LocalStack.create();
+  const up = stack.up(['--once', '--json'], { ...env, NATS_URL: natsUrl, STRATUM_PREFIX: prefix });
+  onTestFinished(async () => void (await up.kill('SIGKILL')));
+  expect(await up.exited(), up.output()).toBe(0);
+  expect(up.output()).not.toMatch(/demonstration|sandbox to/);
+  expect(up.output()).toContain('"sandbox": null');
+  expect(await tenantsOf(database)).toEqual(before);
+  expect(await isMarked(database.owner)).toBe(false);
+  const { rows } = await database.owner.query('SELECT name FROM event_source');
+  expect(rows).toEqual([{ name: 'Shop' }]);
+}, 120_000);
