@@ -1,5 +1,6 @@
 /** For the other packages of this repository. Anything here may change in any release. */
 export { AckMultiplexer, type AckMultiplexerOptions } from './broker/ack-multiplexer.js';
+export { readBatch, type StoredMessage } from './broker/batch.js';
 export { Fetcher, type FetcherOptions } from './broker/pull/fetcher.js';
 export type { PulledMessage } from './broker/pull/pulled-message.js';
 export { StreamConsumer, type StreamConsumerOptions } from './broker/pull/stream-consumer.js';

@@ -5,7 +5,7 @@
 import { QUEUES, type QueueName } from './queues.js';
 
 export type WorkerName = `${QueueName}-worker`;
-export type ServiceName = WorkerName | 'scheduler' | 'api';
+export type ServiceName = WorkerName | 'scheduler' | 'api' | 'dashboard';
 
 type Underscored<Text extends string> = Text extends `${infer Head}-${infer Rest}`
   ? `${Head}_${Underscored<Rest>}`
@@ -15,7 +15,7 @@ export type ServiceRole = `stratum_${Underscored<ServiceName>}`;
 
 export const WORKERS: readonly WorkerName[] = QUEUES.map(({ name }) => workerOf(name));
 
-export const SERVICES: readonly ServiceName[] = [...WORKERS, 'scheduler', 'api'];
+export const SERVICES: readonly ServiceName[] = [...WORKERS, 'scheduler', 'api', 'dashboard'];
 
 export const SERVICE_ROLES: readonly ServiceRole[] = SERVICES.map((service) => roleOf(service));
 

@@ -7,6 +7,7 @@ import { benchCustomerData } from './customer-data.js';
 import { benchDelays } from './delays.js';
 import { benchEnqueue } from './enqueue.js';
 import { benchForecast, type ForecastFigures } from './forecast.js';
+import { benchHistory } from './history.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
 import { benchPeers, peerTable } from './peers/index.js';
@@ -37,6 +38,7 @@ const { values: flags } = parseArgs({
     workers: { type: 'string', default: '1' },
     webhooks: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
+    history: { type: 'boolean', default: false },
     entries: { type: 'string', default: '100000' },
     profiles: { type: 'string', default: '1000000' },
   },
@@ -119,6 +121,18 @@ try {
   if (flags.ingest) {
     const figures = await benchIngest(server, connection, Number(flags.events), say);
     if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
+    await connection.close();
+    await server.stop();
+    process.exit();
+  }
+  if (flags.history) {
+    const figures = await benchHistory(connection, Number(flags.events));
+    if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
+    else
+      say(
+        `${figures.events.toLocaleString('en')} events of ${figures.runs.toLocaleString('en')} runs became history in ${figures.seconds.toFixed(1)} s: ` +
+          `${figures.eventsPerSecond.toLocaleString('en')} events/s`,
+      );
     await connection.close();
     await server.stop();
     process.exit();

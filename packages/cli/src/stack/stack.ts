@@ -89,6 +89,7 @@ class StackStarter {
       ...withPlatforms,
       API_PORT: String(this.options.apiPort),
     });
+    await this.startService('dashboard', withPlatforms);
     signal.throwIfAborted();
     const addresses: Addresses = {
       nats: nats.url,

@@ -160,6 +160,8 @@ const SETTINGS = {
   METRIC_RETENTION_DAYS: days(1_125, 400),
   /** Days to keep customer events. Default 1,125. */
   EVENT_RETENTION_DAYS: days(1_125, 30),
+  /** Days to keep the history of tasks. Default 30. */
+  DASHBOARD_HISTORY_DAYS: count(30, 400),
   /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */
   INGEST_RATE_LIMIT: count(20_000),
   /** Bodies of customer events held at once by a process of the API, in bytes; more are answered with 503. Default 67,108,864. */
