@@ -17,6 +17,7 @@ export type QueueName = (typeof QUEUES)[number]['name'];
 export const TOPOLOGY_SETTINGS = [
   'STRATUM_PREFIX',
   'STRATUM_REPLICAS',
+  'TASK_ACK_WAIT',
   'RESULT_EXPIRES',
   'TASK_MAX_PAYLOAD',
   'TASK_MAX_RESULT',
@@ -33,6 +34,7 @@ export function platformTopology(
   return defineTopology({
     prefix: configuration.STRATUM_PREFIX,
     replicas: configuration.STRATUM_REPLICAS,
+    ackWaitMs: configuration.TASK_ACK_WAIT,
     resultExpiresMs: configuration.RESULT_EXPIRES,
     maxPayloadBytes: configuration.TASK_MAX_PAYLOAD,
     maxResultBytes: configuration.TASK_MAX_RESULT,

@@ -80,6 +80,7 @@ await runService({
       connection,
       client,
       prefix: configuration.STRATUM_PREFIX,
+      ackWaitMs: configuration.TASK_ACK_WAIT,
       logger,
       perSubscription: configuration.SUBSCRIPTION_CONCURRENCY,
     });

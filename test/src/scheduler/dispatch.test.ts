@@ -18,6 +18,7 @@ test('an event that is published again and again is delivered once, also by seve
     connection,
     client,
     prefix,
+    ackWaitMs: 30_000,
     logger: pino({ level: 'silent' }),
     perSubscription: 2,
   });

@@ -25,6 +25,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { fillDatabase } from '../shared/database/fill-database.js';
 import { spawnProgram, testDatabase, testKeyText, testNamespace, waitFor } from '../harness/index.js';
 
+/** Seconds: long enough for a process under load to extend it. */
+const TASK_ACK_WAIT = '5';
 const SERVICES = ['default-worker', 'cdp-worker', 'ml-worker', 'rules-worker', 'intel-worker'];
 /** Those that the tasks write, and the columns that tell runs apart. */
 const TABLES: Readonly<Record<string, readonly string[]>> = {
@@ -62,6 +64,7 @@ test('what was killed in the middle is done once in the end', async () => {
   const env = {
     NATS_URL: natsUrl,
     STRATUM_PREFIX: prefix,
+    TASK_ACK_WAIT,
     DATABASE_URL: database.url,
     STRATUM_CREDENTIALS_KEY: keyText,
     META_BASE_URL: sandbox.endpoints.META_BASE_URL,
@@ -184,6 +187,7 @@ test('a campaign change whose worker is killed during the platform’s request i
   const env = {
     NATS_URL: natsUrl,
     STRATUM_PREFIX: prefix,
+    TASK_ACK_WAIT,
     DATABASE_URL: database.url,
     STRATUM_CREDENTIALS_KEY: keyText,
     META_BASE_URL: sandbox.endpoints.META_BASE_URL,

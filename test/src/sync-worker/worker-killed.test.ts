@@ -10,6 +10,7 @@ test('a sync whose worker is killed halfway is finished by another worker', asyn
     NATS_URL: setup.natsUrl,
     DATABASE_URL: setup.database.url,
     STRATUM_PREFIX: setup.prefix,
+    TASK_ACK_WAIT: '5',
     STRATUM_CREDENTIALS_KEY: setup.keyText,
     ...setup.sandbox.endpoints,
   };

@@ -33,6 +33,8 @@ export const brokerSettings = {
   DOMAIN_EVENTS_MAX_BYTES: bytes(536_870_912),
   /** Audit events that may wait for the database, in bytes: beyond it nothing can be changed. Reserved. Default 536,870,912. */
   AUDIT_MAX_BYTES: bytes(536_870_912),
+  /** Time until the work of a lost process is given to another, in seconds. Default 30. */
+  TASK_ACK_WAIT: seconds(30),
   /** How long results are kept, in seconds. Default 86,400. */
   RESULT_EXPIRES: seconds(86_400),
   /** Larger payloads are refused, in bytes. Default 262,144. */

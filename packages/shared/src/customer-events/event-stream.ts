@@ -15,9 +15,6 @@ export interface EventStreamNames {
   tenantOf: (subject: string) => number | undefined;
 }
 
-/** A worker that holds messages says so well inside this time; one that is lost has its messages given to another after it. */
-export const EVENT_ACK_WAIT_MS = 30_000;
-
 export function eventStreamNames(prefix: string): EventStreamNames {
   const head = `${prefix}.customer.`;
   return {
@@ -35,7 +32,10 @@ export function eventStreamNames(prefix: string): EventStreamNames {
 /** Brings the stream and its consumer to what is configured. */
 export async function ensureEventStream(
   connection: NatsConnection,
-  configuration: Pick<Configuration, 'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'CUSTOMER_EVENTS_MAX_BYTES'>,
+  configuration: Pick<
+    Configuration,
+    'STRATUM_PREFIX' | 'STRATUM_REPLICAS' | 'CUSTOMER_EVENTS_MAX_BYTES' | 'TASK_ACK_WAIT'
+  >,
   options?: ReconcileOptions,
 ): Promise<void> {
   const names = eventStreamNames(configuration.STRATUM_PREFIX);
@@ -44,7 +44,7 @@ export async function ensureEventStream(
     description: 'Customer events on their way to the database',
     replicas: configuration.STRATUM_REPLICAS,
     maxBytes: configuration.CUSTOMER_EVENTS_MAX_BYTES,
-    ackWaitNs: EVENT_ACK_WAIT_MS * 1_000_000,
+    ackWaitNs: configuration.TASK_ACK_WAIT * 1_000_000,
   };
   await ensureWorkQueueStream(connection, declared, options);
 }

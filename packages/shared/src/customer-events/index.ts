@@ -2,7 +2,6 @@
 export { customerEventSchema, EVENT_TYPES, eventName, type CustomerEvent, type EventType } from './event.js';
 export {
   ensureEventStream,
-  EVENT_ACK_WAIT_MS,
   eventMessageSchema,
   eventStreamNames,
   type EventMessage,

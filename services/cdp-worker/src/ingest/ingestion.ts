@@ -7,12 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Fetcher, type PulledMessage } from '@stratum/jobs/internal';
-import {
-  customerEventSchema,
-  EVENT_ACK_WAIT_MS,
-  eventMessageSchema,
-  eventStreamNames,
-} from '@stratum/shared/customer-events';
+import { customerEventSchema, eventMessageSchema, eventStreamNames } from '@stratum/shared/customer-events';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
@@ -24,6 +19,8 @@ import { saveRejected, type RejectedEvent } from './rejected-events.js';
 export interface IngestionOptions {
   connection: NatsConnection;
   prefix: string;
+  /** The ack wait of the stream's consumer, in milliseconds. */
+  ackWaitMs: number;
   /** Connected as `stratum_cdp_worker`. */
   pool: Pool;
   writer: EventWriter;
@@ -65,7 +62,7 @@ export class Ingestion {
     this.fetcher = new Fetcher({
       connection: options.connection,
       lanes: [{ stream: names.stream, consumer: names.consumer }],
-      ackWaitMs: EVENT_ACK_WAIT_MS,
+      ackWaitMs: options.ackWaitMs,
       capacity: () => MAX_HELD,
       room: () => this.room(),
       onMessage: (message) => this.take(message),

@@ -16,6 +16,7 @@ export async function startIngestion({
   const ingestion = new Ingestion({
     connection,
     prefix: configuration.STRATUM_PREFIX,
+    ackWaitMs: configuration.TASK_ACK_WAIT,
     pool,
     writer: new EventWriter({ pool, keys: configuration.STRATUM_CREDENTIALS_KEY }),
     logger,

@@ -10,6 +10,8 @@ export interface WebhookDispatcherOptions {
   connection: NatsConnection;
   client: Pick<JobsClient, 'enqueueMany'>;
   prefix: string;
+  /** Events that a lost process has read go to another after this time, in milliseconds. */
+  ackWaitMs: number;
   logger: Logger;
   /** Deliveries at once to one subscription's receiver. */
   perSubscription: number;

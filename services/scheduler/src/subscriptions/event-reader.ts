@@ -18,7 +18,6 @@ import { firstDelivery } from '@stratum/shared/subscriptions';
 import type { WebhookDispatcherOptions } from './dispatcher-options.js';
 
 const CONSUMER = 'webhooks';
-const ACK_WAIT_NS = 30e9;
 /** Events in one statement. */
 const BATCH = 500;
 /** Events that could not be dealt with come again after so long. */
@@ -40,7 +39,7 @@ export class EventReader {
   constructor(private readonly options: WebhookDispatcherOptions) {}
 
   async start(): Promise<void> {
-    const { connection, prefix } = this.options;
+    const { connection, prefix, ackWaitMs } = this.options;
     const { stream } = domainEventNames(prefix);
     const manager = await jetstreamManager(connection);
     await manager.consumers.add(stream, {
@@ -48,7 +47,7 @@ export class EventReader {
       description: 'Makes deliveries to subscriptions',
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
-      ack_wait: ACK_WAIT_NS,
+      ack_wait: ackWaitMs * 1_000_000,
       // Bounds what waits here, too.
       max_ack_pending: 2 * BATCH,
     });

@@ -56,6 +56,7 @@ export async function openEventsApi(
       const ingestion = new Ingestion({
         connection: api.connection,
         prefix: api.prefix,
+        ackWaitMs: 30_000,
         pool,
         writer: new EventWriter({ pool, keys: parseKeyRing(api.keyText) }),
         logger: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),

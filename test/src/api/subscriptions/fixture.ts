@@ -84,6 +84,7 @@ export async function openOutgoing(options: OutgoingOptions = {}): Promise<Outgo
     connection,
     client,
     prefix,
+    ackWaitMs: 30_000,
     logger,
     perSubscription: options.deliveries?.perSubscription ?? 2,
     sweepEveryMs: options.sweepEveryMs ?? 100,

@@ -25,6 +25,7 @@ test('what was accepted is stored once', async () => {
     NATS_URL: broker.url,
     DATABASE_URL: database.url,
     STRATUM_PREFIX: 'killed',
+    TASK_ACK_WAIT: '5',
     STRATUM_CREDENTIALS_KEY: testKeyText(),
     API_PORT: String(port),
     LOG_LEVEL: 'error',

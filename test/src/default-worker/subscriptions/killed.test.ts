@@ -7,16 +7,20 @@ import { openApi, TENANT } from '../../api/fixture.js';
 import { openReceiver } from './receiver.js';
 import type { DeliveryView, SubscriptionView } from '../../api/subscriptions/fixture.js';
 
+/** Seconds: long enough for a process under load to extend it. */
+const TASK_ACK_WAIT = '5';
+
 test('events in dispatch and in delivery are dispatched once and recorded once', async () => {
   const held: ServerResponse[] = [];
   const receiver = await openReceiver((response) => held.push(response));
-  const api = await openApi({ SCANNER_ALLOWED_HOSTS: receiver.host });
+  const api = await openApi({ SCANNER_ALLOWED_HOSTS: receiver.host, TASK_ACK_WAIT });
   const env = {
     NATS_URL: api.natsUrl,
     DATABASE_URL: api.database.url,
     STRATUM_PREFIX: api.prefix,
     STRATUM_CREDENTIALS_KEY: api.keyText,
     SCANNER_ALLOWED_HOSTS: receiver.host,
+    TASK_ACK_WAIT,
   };
   const { body: subscription } = await api.call<SubscriptionView>('POST', '/v1/subscriptions', {
     body: { url: receiver.url, event_types: ['segment.entered'] },
@@ -56,7 +60,7 @@ test('events in dispatch and in delivery are dispatched once and recorded once',
   const second = spawnProgram('services/scheduler/dist/main.js', env);
   const worker = spawnProgram('services/default-worker/dist/main.js', env);
   await Promise.all([second.ready(), worker.ready()]);
-  // What was read and not acknowledged comes again after half a minute.
+  // What was read and not acknowledged comes again after the ack wait.
   await waitFor('an event to be on its way', () => receiver.received.length === 2);
   await worker.kill('SIGKILL');
   expect(await api.query('SELECT FROM outbound_webhook_attempt')).toEqual([]);
