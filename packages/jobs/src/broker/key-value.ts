@@ -3,10 +3,10 @@
  * replaces; `change` reads, decides and writes, and repeats on a conflict.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { headers as newHeaders } from '@nats-io/nats-core';
 import { PublishError } from '../errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { AckMultiplexer } from './ack-multiplexer.js';
+import { OutgoingHeaders } from './outgoing-headers.js';
 import { isConflict } from './server-errors.js';
 import { storedSequence, type StreamMessage } from './stored-message.js';
 import type { StreamAccess } from './stream-access.js';
@@ -102,10 +102,10 @@ export class KeyValue {
     body: Body | undefined,
     { expected, ttlMs, deadlineMs }: WriteOptions,
   ): Promise<number | undefined> {
-    const headers = newHeaders();
-    if (body === undefined) headers.set('KV-Operation', 'DEL');
-    if (expected !== undefined) headers.set(ServerHeader.ExpectedLastSubjectSequence, String(expected));
-    if (ttlMs !== undefined) headers.set(ServerHeader.Ttl, `${Math.max(1, Math.ceil(ttlMs / 1000))}s`);
+    const headers = new OutgoingHeaders();
+    if (body === undefined) headers.put('KV-Operation', 'DEL');
+    if (expected !== undefined) headers.put(ServerHeader.ExpectedLastSubjectSequence, String(expected));
+    if (ttlMs !== undefined) headers.put(ServerHeader.Ttl, `${Math.max(1, Math.ceil(ttlMs / 1000))}s`);
     const { publisher, subjectOf } = this.options;
     try {
       const options = deadlineMs === undefined ? { headers } : { headers, deadlineMs };

@@ -1,6 +1,7 @@
 /** Turns what a producer asks for into the message that goes on the wire. */
 import { randomUUID } from 'node:crypto';
-import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
+import type { MsgHdrs } from '@nats-io/nats-core';
+import { OutgoingHeaders } from '../broker/outgoing-headers.js';
 import { InvalidPayloadError, JobsError } from '../errors.js';
 import { fieldOf, isNestedTooDeep, MAX_NESTING, textOf } from '../values/any-value.js';
 import {
@@ -107,9 +108,9 @@ export function composeTask(
     task: target.task,
     id,
   };
-  const headers = newHeaders();
-  headers.set(ServerHeader.MsgId, id);
-  if (fresh) headers.set(TaskHeader.FreshId, '1');
+  const headers = new OutgoingHeaders();
+  headers.put(ServerHeader.MsgId, id);
+  if (fresh) headers.put(TaskHeader.FreshId, '1');
   setOptions(headers, options);
   const body = bodyOf(target.task, payload);
   const startAt = startTime(options, now);
