@@ -1,6 +1,6 @@
 /**
- * An observer: hears of every task, and reads any record. Needs the rights of deploy/nats/observer.conf, or a server without users; enqueues
- * nothing by itself.
+ * An observer: hears of every task, and reads any record. Needs the account of deploy/nats/observer.conf, or a server without accounts;
+ * enqueues nothing by itself.
  *
  *     NATS_URL=127.0.0.1:4222 NATS_USER=observer NATS_PASSWORD=… node watch.mjs <task id>
  */
@@ -15,10 +15,7 @@ if (id === undefined) {
   process.exit(1);
 }
 
-const connection = await connect({
-  servers: NATS_URL,
-  ...(user === undefined ? {} : { user, pass, inboxPrefix: `_INBOX.${user}` }),
-});
+const connection = await connect({ servers: NATS_URL, ...(user === undefined ? {} : { user, pass }) });
 
 // Every change of any task of the queue, as it happens.
 connection.subscribe('stratum.events.sync.>', {

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 )
 
@@ -21,7 +19,12 @@ const tenant = 1
 
 type producer struct {
 	connection *nats.Conn
-	broker     jetstream.JetStream
+}
+
+type enqueued struct {
+	ID        string `json:"id"`
+	State     string `json:"state"`
+	Duplicate bool   `json:"duplicate"`
 }
 
 type record struct {
@@ -30,32 +33,41 @@ type record struct {
 	Error  json.RawMessage `json:"error"`
 }
 
-// enqueue returns once the broker has the task; a repetition with the same message id is stored once.
-func (p producer) enqueue(ctx context.Context, id string, payload any, headers nats.Header) (*jetstream.PubAck, error) {
+// ask asks a service; an answer that says what is wrong becomes an error.
+func (p producer) ask(message *nats.Msg, wait time.Duration, answer any) error {
+	reply, err := p.connection.RequestMsg(message, wait)
+	if err != nil {
+		return err
+	}
+	if reply.Header.Get("Nats-Service-Error-Code") != "" {
+		return fmt.Errorf("%s", reply.Header.Get("Nats-Service-Error"))
+	}
+	return json.Unmarshal(reply.Data, answer)
+}
+
+// enqueue returns once the task is stored; a repetition with the same id is stored once.
+func (p producer) enqueue(id string, payload any, headers nats.Header) (enqueued, error) {
+	var answer enqueued
 	body, err := json.Marshal(payload)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
-	message := nats.NewMsg(fmt.Sprintf("stratum.tasks.sync.normal.%d.sync_campaign_data.%s", tenant, id))
+	message := nats.NewMsg(fmt.Sprintf("stratum.enqueue.%d.sync.normal.sync_campaign_data.%s", tenant, id))
 	message.Data = body
 	for name, values := range headers {
 		message.Header[name] = values
 	}
-	return p.broker.PublishMsg(ctx, message, jetstream.WithMsgID(id))
+	err = p.ask(message, 10*time.Second, &answer)
+	return answer, err
 }
 
 // result is the record of a task: once it has ended, or as it is after the wait.
 func (p producer) result(id string, wait time.Duration) (record, error) {
-	question := fmt.Sprintf(`{"wait":%g}`, wait.Seconds())
-	reply, err := p.connection.Request(fmt.Sprintf("stratum.await.%d.%s", tenant, id), []byte(question), wait+5*time.Second)
-	if err != nil {
-		return record{}, err
-	}
-	if reply.Header.Get("Nats-Service-Error-Code") != "" {
-		return record{}, fmt.Errorf("%s", reply.Header.Get("Nats-Service-Error"))
-	}
-	var found record
-	return found, json.Unmarshal(reply.Data, &found)
+	var answer record
+	message := nats.NewMsg(fmt.Sprintf("stratum.await.%d.%s", tenant, id))
+	message.Data = fmt.Appendf(nil, `{"wait":%g}`, wait.Seconds())
+	err := p.ask(message, wait+5*time.Second, &answer)
+	return answer, err
 }
 
 func run() error {
@@ -65,50 +77,39 @@ func run() error {
 	}
 	var options []nats.Option
 	if user := os.Getenv("NATS_USER"); user != "" {
-		// Replies come to the user's own inbox, the only subject that it may subscribe to.
-		options = append(options, nats.UserInfo(user, os.Getenv("NATS_PASSWORD")), nats.CustomInboxPrefix("_INBOX."+user))
+		options = append(options, nats.UserInfo(user, os.Getenv("NATS_PASSWORD")))
 	}
 	connection, err := nats.Connect(url, options...)
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	broker, err := jetstream.New(connection)
-	if err != nil {
-		return err
-	}
-	p := producer{connection, broker}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	p := producer{connection}
 
 	payload := map[string]any{"tenant_id": tenant, "platform": "meta"}
-	id := nuid.Next()
-	if _, err := p.enqueue(ctx, id, payload, nil); err != nil {
-		return err
-	}
-	again, err := p.enqueue(ctx, id, payload, nil)
+	order := nuid.Next()
+	first, err := p.enqueue(order, payload, nil)
 	if err != nil {
 		return err
 	}
-	fmt.Println("enqueued", id, "again:", again.Duplicate)
-	ended, err := p.result(id, 30*time.Second)
+	again, err := p.enqueue(order, payload, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Println("enqueued", first.ID, "again:", again.Duplicate)
+	ended, err := p.result(first.ID, 30*time.Second)
 	if err != nil {
 		return err
 	}
 	fmt.Println("ended", ended.State, string(ended.Result))
 
-	// Unique while it is queued or running, and not before a time in milliseconds since 1970.
-	later := nuid.Next()
+	// Not before a time in milliseconds since 1970.
 	inAnHour := strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10)
-	headers := nats.Header{"Task-Not-Before": {inAnHour}, "Nats-Expected-Last-Subject-Sequence": {"0"}}
-	if _, err := p.enqueue(ctx, later, payload, headers); err != nil {
-		return err
-	}
-	waiting, err := p.result(later, 0)
+	later, err := p.enqueue(nuid.Next(), payload, nats.Header{"Task-Not-Before": {inAnHour}})
 	if err != nil {
 		return err
 	}
-	fmt.Println("delayed", waiting.State)
+	fmt.Println("delayed", later.State)
 	return nil
 }
 

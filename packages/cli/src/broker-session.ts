@@ -1,6 +1,6 @@
 /** The broker that commands work on. Loads neither tasks nor clients: commands that only look start fast. */
 import type { Topology } from '@stratum/jobs';
-import { connectToNats } from '@stratum/jobs/monitor';
+import { connectToNats, loginFrom } from '@stratum/jobs/monitor';
 import { loadBrokerConfiguration, platformTopology, type BrokerConfiguration } from '@stratum/shared/broker';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { serverEnvironment } from './environment.js';
@@ -38,10 +38,9 @@ export async function withNats<T>(
 ): Promise<T> {
   const configuration = loadBrokerConfiguration(await serverEnvironment());
   const connection = await connectToNats({
-    servers: configuration.NATS_URL,
+    ...loginFrom(configuration),
     name: 'stratum-cli',
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
   });
   try {
     return await work(connection, configuration);

@@ -26,7 +26,13 @@ export {
   type ResultResponder,
   type ResultResponderOptions,
 } from './housekeeping/result-responder.js';
-export { connectToNats, MINIMUM_SERVER_VERSION, type ConnectOptions } from './broker/connect.js';
+export {
+  connectToNats,
+  MINIMUM_SERVER_VERSION,
+  type ConnectOptions,
+  type TlsFiles,
+} from './broker/connect.js';
+export { loginFrom, LOGIN_SETTINGS, type LoginSettings } from './broker/login-settings.js';
 export type { DeadLetters } from './client/dead-letters.js';
 export type { DeadLetter } from './client/letters/letter.js';
 export type { DeadLetterFilter } from './client/letters/letter-search.js';

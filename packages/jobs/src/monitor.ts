@@ -11,6 +11,7 @@ import { readSchedulers, type SchedulersView } from './schedule/schedulers.js';
 import type { Topology } from './topology/define.js';
 
 export { connectToNats } from './broker/connect.js';
+export { loginFrom } from './broker/login-settings.js';
 export { defineTopology } from './topology/define.js';
 export { discoverQueues } from './topology/discover.js';
 

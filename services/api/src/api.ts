@@ -19,6 +19,7 @@ import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
+import { startEnqueueResponder, type EnqueueResponder } from './nats/enqueue-responder.js';
 import { auditRoutes } from './routes/audit.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { deliveryRoutes } from './routes/deliveries.js';
@@ -90,6 +91,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   };
   const attempts = new FailedAttempts(configuration.API_FAILED_KEYS_LIMIT);
   const app = await createServer(resources, logger, attempts);
+  let responder: EnqueueResponder | undefined;
   try {
     const idempotency = await Idempotency.open(connection, topology, configuration.STRATUM_REPLICAS);
     const longRequests = new LongRequests();
@@ -107,15 +109,16 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     sourceRoutes(app, resources);
     profileRoutes(app, resources);
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts });
+    responder = startEnqueueResponder(resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     let stopping: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
-      await app.close();
+      await Promise.all([app.close(), responder?.stop()]);
       await closeResources();
     };
     return { url, stop: () => (stopping ??= stop()) };
   } catch (error) {
-    await app.close();
+    await Promise.all([app.close(), responder?.stop()]);
     await closeResources();
     throw error;
   }

@@ -70,9 +70,24 @@ async function openBroker(): Promise<TestBroker> {
   return broker;
 }
 
+/** In place of the API, whose responder has tests of its own: it stores the task under the producer's id. */
+async function enqueue(
+  { client }: TestBroker,
+  subject: string,
+  body: string,
+  headers: readonly string[],
+): Promise<unknown> {
+  const [, , tenant = '', queue = '', , task = '', id = ''] = subject.split('.');
+  const notBefore = headers.find((header) => header.startsWith('Task-Not-Before:'))?.split(':')[1];
+  const eta = notBefore === undefined ? {} : { eta: new Date(Number(notBefore)) };
+  return client.publish(queue, task, JSON.parse(body), { id, tenant, ...eta });
+}
+
 /** What the command would print. */
-async function run({ connection }: TestBroker, { verb, words, headers }: Command): Promise<unknown> {
+async function run(broker: TestBroker, { verb, words, headers }: Command): Promise<unknown> {
+  const { connection } = broker;
   const [first = '', second = '', third = ''] = words;
+  if (first.startsWith('stratum.enqueue.')) return enqueue(broker, first, second, headers);
   if (verb === 'pub') return connection.publish(first, second);
   if (verb === 'request') {
     const sent = newHeaders();

@@ -28,18 +28,14 @@ test('a producer and an observer in JavaScript', async () => {
   const producer = spawnProgram('docs/examples/publish.mjs', settings(server, 'shop'));
   expect(await producer.exited(), producer.output()).toBe(0);
   expect(told(producer.output())).toEqual([
-    expect.objectContaining({ what: 'enqueued', duplicate: [false, true] }),
+    expect.objectContaining({ what: 'enqueued', same: true, duplicate: [false, true] }),
     expect.objectContaining({
       what: 'ended',
       state: 'SUCCESS',
       result: expect.objectContaining({ accounts: 0 }),
     }),
-    expect.objectContaining({ what: 'delayed', state: expect.stringMatching(/^(?:PENDING|SCHEDULED)$/) }),
-    expect.objectContaining({
-      what: 'refused',
-      state: 'FAILURE',
-      error: expect.stringContaining('platform'),
-    }),
+    expect.objectContaining({ what: 'delayed', state: 'SCHEDULED' }),
+    expect.objectContaining({ what: 'refused', error: expect.stringContaining('platform') }),
   ]);
 
   const id = randomUUID();

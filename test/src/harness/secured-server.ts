@@ -13,8 +13,21 @@ import { z } from 'zod';
 import { dataFolder, spawnProgram, testDatabase, testKeyText, waitFor } from './index.js';
 
 const CONFIGURATIONS = fileURLToPath(new URL('../../../deploy/nats', import.meta.url));
-const USERS = ['admin', 'platform', 'observer', 'shop'] as const;
+const SERVICES_RUN = ['scheduler', 'api', 'sync-worker', 'rules-worker'] as const;
+const USERS = [
+  'admin',
+  'platform',
+  ...SERVICES_RUN,
+  'dashboard',
+  'default-worker',
+  'intel-worker',
+  'ml-worker',
+  'cdp-worker',
+  'observer',
+  'shop',
+] as const;
 export type User = (typeof USERS)[number];
+export type ServiceUser = Exclude<User, 'admin' | 'platform' | 'observer' | 'shop'>;
 
 const portsSchema = z.object({ nats: z.array(z.string()).min(1) });
 
@@ -28,24 +41,39 @@ export interface SecuredServer {
   connectAs(user: User): Promise<NatsConnection>;
   /** A plain client of the producer that has a key. */
   connectAsCrm(): Promise<NatsConnection>;
+  /** Of that producer. */
+  crmSeed: Uint8Array;
+  /** What the server has refused. */
+  refusals(): string[];
 }
 
-/** @param file in `deploy/nats`; ports and the folder of the data are the test's own */
-export async function securedServer(file = 'nats-server.conf'): Promise<SecuredServer> {
+/**
+ * @param file in `deploy/nats`; ports and the folder of the data are the test's own
+ * @param changeListen changes `listen.conf`
+ */
+export async function securedServer(
+  file = 'nats-server.conf',
+  changeListen: (text: string) => string = (text) => text,
+): Promise<SecuredServer> {
   const folder = await dataFolder('stratum-secured-');
   const ports = join(folder, 'ports');
   await mkdir(ports);
   const crm = nkeys.createUser();
   const secret = (): string => `s${randomBytes(12).toString('hex')}`;
-  const passwords = { admin: secret(), platform: secret(), observer: secret(), shop: secret() };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys of an object lose their names
+  const passwords = Object.fromEntries(USERS.map((user) => [user, secret()])) as Record<User, string>;
   const settings = join(folder, 'nats');
   await cp(CONFIGURATIONS, settings, { recursive: true });
   const text = await readFile(join(settings, file), 'utf8');
   await writeFile(join(settings, file), text.replace('/var/lib/nats', join(folder, 'data')));
+  const listen = join(settings, 'listen.conf');
+  await writeFile(listen, changeListen(await readFile(listen, 'utf8')));
   const own = ['-a', '127.0.0.1', '-p', '-1', '-m', '-1', '--ports_file_dir', ports];
   const child = spawn(inject('natsBinary'), ['-c', join(settings, file), ...own], {
     env: {
-      ...Object.fromEntries(USERS.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, passwords[user]])),
+      ...Object.fromEntries(
+        USERS.map((user) => [`NATS_${user.toUpperCase().replaceAll('-', '_')}_PASSWORD`, passwords[user]]),
+      ),
       NATS_CRM_NKEY: crm.getPublicKey(),
     },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -65,7 +93,7 @@ export async function securedServer(file = 'nats-server.conf'): Promise<SecuredS
     const written = await readFile(join(ports, name), 'utf8');
     return written === ''
       ? undefined
-      : portsSchema.parse(JSON.parse(written)).nats[0]?.replace('nats://', '');
+      : portsSchema.parse(JSON.parse(written)).nats[0]?.replace(/^\w+:\/\//, '');
   });
   const open = async (options: Parameters<typeof connect>[0]): Promise<NatsConnection> => {
     const connection = await connect({ servers: address, ...options });
@@ -77,12 +105,18 @@ export async function securedServer(file = 'nats-server.conf'): Promise<SecuredS
     passwords,
     urlOf: (user) => `nats://${user}:${passwords[user]}@${address}`,
     connectAs: (user) => open({ user, pass: passwords[user], inboxPrefix: `_INBOX.${user}` }),
-    connectAsCrm: () => open({ authenticator: nkeyAuthenticator(crm.getSeed()), inboxPrefix: '_INBOX.crm' }),
+    connectAsCrm: () => open({ authenticator: nkeyAuthenticator(crm.getSeed()) }),
+    crmSeed: crm.getSeed(),
+    refusals: () => log.split('\n').filter((line) => line.includes('Violation')),
   };
 }
 
-/** The scheduler and two workers, as processes of their own, as the user `platform`. */
-export async function startServices(server: SecuredServer): Promise<void> {
+/** The scheduler, the API and two workers, or others, as processes of their own, each as its own user. */
+export async function startServices(
+  server: Pick<SecuredServer, 'urlOf'>,
+  services: readonly ServiceUser[] = SERVICES_RUN,
+  settings: NodeJS.ProcessEnv = {},
+): Promise<void> {
   const database = await testDatabase();
   const key = testKeyText();
   await markForDemonstration(database.owner);
@@ -90,13 +124,15 @@ export async function startServices(server: SecuredServer): Promise<void> {
   // Nothing is connected: a sync has no account to read, which is a success.
   await database.owner.query('DELETE FROM platform_account');
   const environment = {
-    NATS_URL: server.urlOf('platform'),
     DATABASE_URL: database.url,
     STRATUM_CREDENTIALS_KEY: key,
     LOG_LEVEL: 'warn',
+    API_PORT: '0',
+    ...settings,
   };
-  const programs = ['scheduler', 'sync-worker', 'rules-worker'].map((name) =>
-    spawnProgram(`services/${name}/dist/main.js`, environment),
-  );
-  await Promise.all(programs.map((program) => program.ready()));
+  const start = (name: ServiceUser): Promise<unknown> =>
+    spawnProgram(`services/${name}/dist/main.js`, { NATS_URL: server.urlOf(name), ...environment }).ready();
+  // Workers may not create streams.
+  await Promise.all(services.filter((name) => !name.endsWith('-worker')).map(start));
+  await Promise.all(services.filter((name) => name.endsWith('-worker')).map(start));
 }

@@ -181,8 +181,8 @@ describe('replaying many', () => {
     for (const id of [queued, delayed, ...free]) await publishLetter(jobs, id, '{}');
     await publishLetter(jobs, 'nowhere', '{}', { 'Dead-Subject': '' });
     await publishLetter(jobs, 'gone', '{}', { 'Dead-Subject': 'other.tasks.none.normal._.brittle.gone' });
-    await client.enqueue(brittle, {}, { id: queued });
-    await client.enqueue(brittle, {}, { id: delayed, delayMs: 3_600_000 });
+    await client.enqueue(brittle, {}, { id: queued, tenant: '1' });
+    await client.enqueue(brittle, {}, { id: delayed, tenant: '1', delayMs: 3_600_000 });
     const { replayed, conflicts } = await replayAll(client);
     expect(replayed).toEqual([...free, 'gone']);
     expect(conflicts).toEqual({

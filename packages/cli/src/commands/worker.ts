@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connectToNats } from '@stratum/jobs';
+import { connectToNats, LOGIN_SETTINGS, loginFrom } from '@stratum/jobs';
 import {
   loadConfiguration,
   settingsOf,
@@ -24,14 +24,13 @@ export async function runWorker({ queues, concurrency, logLevel }: WorkerCommand
   const served = queues ?? QUEUES.map(({ name }) => name);
   const services = await Promise.all(served.map(loadWorkerService));
   const configuration = loadConfiguration<ConfigurationKey>(
-    ['NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
+    [...LOGIN_SETTINGS, 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
     { ...(await localEnvironment()), ...(logLevel === undefined ? {} : { LOG_LEVEL: logLevel }) },
   );
   const logger = pino({ name: 'worker', level: configuration.LOG_LEVEL });
   const connection = await connectToNats({
-    servers: configuration.NATS_URL,
+    ...loginFrom(configuration),
     name: 'stratum-worker',
-    ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
   });
   const telemetry = await startTelemetry('worker', logger);
   const shutdown = new AbortController();

@@ -44,6 +44,14 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
       ...delayedChannel(names, queue, tasks),
       'x-stream': names.queueStream(queue),
     };
+    channels[`requests_${queue}`] = {
+      ...requestsChannel(names, queue, tasks),
+      'x-queue-group': 'enqueue-desk',
+    };
+    operations[`request_${queue}`] = {
+      ...receives(`requests_${queue}`, `Checks and enqueues a task of the queue "${queue}".`),
+      reply: { channel: { $ref: '#/channels/enqueued' } },
+    };
     operations[`enqueue_${queue}`] = receives(`tasks_${queue}`, `Runs a task of the queue "${queue}".`);
     operations[`delay_${queue}`] = receives(`delayed_${queue}`, `Runs a task of "${queue}" later.`);
   }
@@ -69,6 +77,12 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
     title: 'Answers',
     description: 'The inbox of the requester.',
     messages: messages('record'),
+  };
+  channels['enqueued'] = {
+    address: null,
+    title: 'Answers to requests to enqueue',
+    description: 'The inbox of the requester.',
+    messages: messages('enqueued'),
   };
   channels['events'] = {
     address: names.eventSubject('{queue}', PLACE.task, '{state}'),
@@ -135,12 +149,28 @@ function tasksChannel(names: Names, queue: string, tasks: readonly TaskContract[
   };
 }
 
+function requestsChannel(names: Names, queue: string, tasks: readonly TaskContract[]): Channel {
+  return {
+    address: names.enqueueSubject({ queue, priority: '{priority}', ...PLACE }),
+    title: `Requests to enqueue into "${queue}"`,
+    description:
+      'A request to enqueue, from a producer that is not trusted. The body is the payload. The answer has the stored id; Nats-Service-Error-Code with a problem that names the field where nothing was stored.',
+    parameters: {
+      tenant: { description: 'Id of the tenant.' },
+      priority: { enum: [...PRIORITIES], default: 'normal', description: 'Lane within the queue.' },
+      task: taskParameter(tasks),
+      id: ID,
+    },
+    messages: messages(...tasks.map(({ name }) => name)),
+  };
+}
+
 function delayedChannel(names: Names, queue: string, tasks: readonly TaskContract[]): Channel {
   return {
     address: names.delayedSubject(queue, PLACE.id),
     title: `Tasks of the queue "${queue}" for later`,
     description:
-      'A task that the server moves into its queue when it is due. It needs the right to enqueue for every tenant; other producers set Task-Not-Before on the ordinary subject.',
+      "A task that the server moves into its queue when it is due. For programs of the platform's own account; Task-Not-Before on the ordinary subject comes to the same.",
     parameters: { id: ID },
     messages: messages(...tasks.map(({ name }) => `${name}.delayed`)),
   };
@@ -180,6 +210,12 @@ function messageComponents(contracts: readonly TaskContract[]): Record<string, o
       headers: schemaRef('delayed_headers'),
     };
   }
+  components['enqueued'] = {
+    name: 'enqueued',
+    title: 'Enqueued',
+    summary: 'The task is stored, or was before.',
+    payload: schemaRef('enqueued'),
+  };
   components['record'] = {
     name: 'record',
     title: 'Record of a task',
@@ -212,6 +248,15 @@ function schemaComponents(contracts: readonly TaskContract[]): Record<string, Js
     ),
     record: recordSchema(DIALECT),
     event: eventSchema(DIALECT),
+    enqueued: {
+      type: 'object',
+      properties: {
+        id: { type: 'string', description: 'Id of the stored task, for requests of its result.' },
+        state: { type: 'string' },
+        duplicate: { type: 'boolean', description: 'The same request had enqueued it before.' },
+      },
+      required: ['id', 'state', 'duplicate'],
+    },
     question: {
       type: 'object',
       properties: {

@@ -1,5 +1,5 @@
 /** One sync of each account of the demonstration tenants, through the queue like any other. */
-import { connectToNats, createClient, type TaskRecord } from '@stratum/jobs';
+import { connectToNats, createClient, LOGIN_SETTINGS, loginFrom, type TaskRecord } from '@stratum/jobs';
 import { DEMO_TENANT_ID, OTHER_TENANT_ID } from '../demonstration/index.js';
 import { loadConfiguration, platformTopology, TOPOLOGY_SETTINGS, syncCampaignData } from '@stratum/shared';
 import { PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';
@@ -25,11 +25,10 @@ export async function runFirstSync(
   environment: NodeJS.ProcessEnv,
   onProgress: (message: string) => void,
 ): Promise<SyncedPlatform[]> {
-  const configuration = loadConfiguration(['NATS_URL', 'NATS_CREDS', ...TOPOLOGY_SETTINGS], environment);
+  const configuration = loadConfiguration([...LOGIN_SETTINGS, ...TOPOLOGY_SETTINGS], environment);
   const connection = await connectToNats({
-    servers: configuration.NATS_URL,
+    ...loginFrom(configuration),
     name: 'stratum-up',
-    ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
   });
   const client = createClient({ connection, topology: platformTopology(configuration) });
   try {

@@ -1,6 +1,6 @@
 /** The whole platform on one machine: servers, schema, sandbox, services. */
 import { join } from 'node:path';
-import { connectToNats, reconcileTopology } from '@stratum/jobs';
+import { connectToNats, LOGIN_SETTINGS, loginFrom, reconcileTopology } from '@stratum/jobs';
 import { endStaleNatsServer, findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
 
 import {
@@ -213,11 +213,10 @@ class StackStarter {
     } finally {
       await pool.end();
     }
-    const configuration = loadConfiguration(['NATS_CREDS', ...TOPOLOGY_SETTINGS], environment);
+    const configuration = loadConfiguration([...LOGIN_SETTINGS, ...TOPOLOGY_SETTINGS], environment);
     const connection = await connectToNats({
-      servers: natsUrl,
+      ...loginFrom(configuration),
       name: 'stratum-up',
-      ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
     });
     try {
       await reconcileTopology(connection, platformTopology(configuration));

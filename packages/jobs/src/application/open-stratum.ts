@@ -1,6 +1,7 @@
 /** One line from a program to its queues: connects, brings the streams into being, and returns a client. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { connectToNats } from '../broker/connect.js';
+import { connectToNats, type TlsFiles } from '../broker/connect.js';
+import { loginFrom } from '../broker/login-settings.js';
 import { createClient, type ClientOptions, type JobsClient } from '../client/client.js';
 import type { Topology } from '../topology/define.js';
 import { reconcileTopology } from '../topology/reconcile.js';
@@ -13,6 +14,10 @@ export interface OpenStratumOptions extends Pick<ClientOptions, 'tracer' | 'metr
   servers?: string | readonly string[];
   /** Path of a NATS credentials file. Default: `NATS_CREDS`, else none. */
   credsFile?: string;
+  /** Path of the seed of an nkey. Default: `NATS_NKEY`, else none. */
+  nkeyFile?: string;
+  /** Files for TLS. Default: `NATS_CA`, `NATS_CERT` and `NATS_KEY`, else none. */
+  tls?: TlsFiles;
   /** Shown by the server's monitoring. Default: the prefix of the topology. */
   name?: string;
   /** Creates missing streams and updates changed ones. Default true; false where another program does it, or the user may not. */
@@ -32,17 +37,19 @@ export interface Stratum extends JobsClient {
 }
 
 /**
- * Opens an application: `const stratum = await openStratum(config)`. Reads `NATS_URL` and `NATS_CREDS` from the environment.
+ * Opens an application: `const stratum = await openStratum(config)`. What is not given about the server and the login is read from the environment (`NATS_URL`, `NATS_CREDS`, `NATS_NKEY`, `NATS_CA`, `NATS_CERT`, `NATS_KEY`).
  * @throws JobsError `connection_failed`, `server_too_old`; TopologyConflictError
  */
 export async function openStratum(config: StratumConfig, options: OpenStratumOptions = {}): Promise<Stratum> {
   const { topology, tasks: contracts } = config;
-  const { servers, credsFile, name, reconcile = true, ...clientOptions } = options;
-  const creds = credsFile ?? (process.env['NATS_CREDS'] || undefined);
+  const { servers, credsFile, nkeyFile, tls, name, reconcile = true, ...clientOptions } = options;
   const connection = await connectToNats({
-    servers: servers ?? (process.env['NATS_URL'] || 'nats://127.0.0.1:4222'),
+    ...loginFrom(process.env),
     name: name ?? topology.names.prefix,
-    ...(creds === undefined ? {} : { credsFile: creds }),
+    ...(servers === undefined ? {} : { servers }),
+    ...(credsFile === undefined ? {} : { credsFile }),
+    ...(nkeyFile === undefined ? {} : { nkeyFile }),
+    ...(tls === undefined ? {} : { tls }),
   });
   try {
     if (reconcile) await reconcileTopology(connection, topology);

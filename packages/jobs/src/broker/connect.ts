@@ -2,6 +2,7 @@
 import {
   connect,
   credsAuthenticator,
+  nkeyAuthenticator,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
   type NatsConnection,
@@ -18,11 +19,23 @@ import { isToken } from '../wire/names.js';
 /** Delayed messages and per-message expiry are native from 2.12 on; this release fixes the security advisories of the line. */
 export const MINIMUM_SERVER_VERSION = '2.12.6';
 
+export interface TlsFiles {
+  /** Certificate authorities that the server's certificate comes from. Default: those of Node.js. */
+  caFile?: string;
+  /** Certificate and key of this client. */
+  certFile?: string;
+  keyFile?: string;
+}
+
 export interface ConnectOptions {
   /** One URL or several of the same cluster, for example `nats://127.0.0.1:4222` or `nats://user:password@nats.example.com`. */
   servers: string | readonly string[];
   /** Path of a NATS credentials file. */
   credsFile?: string;
+  /** Path of the seed of an nkey. */
+  nkeyFile?: string;
+  /** Paths of PEM files. With one of them, as with an address `tls://…`, the connection must be encrypted. */
+  tls?: TlsFiles;
   /** Shown by the server's monitoring. */
   name: string;
   /** Timeout of the first connection, in milliseconds. Default 10,000. */
@@ -72,8 +85,7 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
     // A stack trace for each request costs more than the request.
     noAsyncTraces: true,
   };
-  if (options.credsFile === undefined) Object.assign(settings, userOf(servers));
-  else settings.authenticator = credsAuthenticator(await readCredentials(options.credsFile));
+  Object.assign(settings, await loginOf(servers, options));
   const connection = await open(settings);
   if (settings.inboxPrefix !== undefined) setInboxPrefix(connection, settings.inboxPrefix);
   const { name: _name, ...others } = options;
@@ -113,22 +125,45 @@ function numbersOf(version: string): number[] | undefined {
  * Unlike other NATS clients and tools, the client library ignores a user in an address. One user applies to the whole cluster.
  * Replies arrive on `_INBOX.<user>.>`, so that permissions can keep users away from each other's replies.
  */
-function userOf(servers: readonly string[]): Pick<NodeConnectionOptions, 'authenticator' | 'inboxPrefix'> {
+function userOf(
+  servers: readonly string[],
+  hasCertificate: boolean,
+): Pick<NodeConnectionOptions, 'authenticator' | 'inboxPrefix'> {
   const info = servers.map((server) => USER_INFO.exec(server)?.[1]).find((found) => found !== undefined);
   if (info === undefined) return {};
   const [user = '', ...password] = info.split(':').map(decodeURIComponent);
-  if (password.length === 0) return { authenticator: tokenAuthenticator(user) };
-  return {
-    authenticator: usernamePasswordAuthenticator(user, password.join(':')),
-    ...(isToken(user) ? { inboxPrefix: `_INBOX.${user}` } : {}),
-  };
+  const inbox = isToken(user) ? { inboxPrefix: `_INBOX.${user}` } : {};
+  if (password.length > 0)
+    return { authenticator: usernamePasswordAuthenticator(user, password.join(':')), ...inbox };
+  return hasCertificate ? inbox : { authenticator: tokenAuthenticator(user), ...inbox };
 }
 
-async function readCredentials(path: string): Promise<Uint8Array> {
+/** Beside a key or certificate, a user in the address names only the inbox. */
+async function loginOf(
+  servers: readonly string[],
+  { credsFile, nkeyFile, tls }: ConnectOptions,
+): Promise<Pick<NodeConnectionOptions, 'authenticator' | 'inboxPrefix' | 'tls'>> {
+  const { authenticator, inboxPrefix } = userOf(servers, tls?.certFile !== undefined);
+  const inbox = inboxPrefix === undefined ? {} : { inboxPrefix };
+  const isEncrypted = tls !== undefined || servers.some((server) => server.trim().startsWith('tls://'));
+  for (const path of Object.values(tls ?? {})) await readSecret('TLS file', path);
+  const encryption = isEncrypted ? { tls: { ...tls } } : {};
+  if (credsFile !== undefined) {
+    const credentials = await readSecret('credentials file', credsFile);
+    return { ...inbox, ...encryption, authenticator: credsAuthenticator(credentials) };
+  }
+  if (nkeyFile !== undefined) {
+    const seed = Buffer.from((await readSecret('nkey', nkeyFile)).toString('utf8').trim());
+    return { ...inbox, ...encryption, authenticator: nkeyAuthenticator(seed) };
+  }
+  return { ...inbox, ...encryption, ...(authenticator === undefined ? {} : { authenticator }) };
+}
+
+async function readSecret(what: string, path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new JobsError('connection_failed', `The NATS credentials file ${path} cannot be read.`, { cause });
+    throw new JobsError('connection_failed', `The NATS ${what} ${path} cannot be read.`, { cause });
   }
 }
 

@@ -76,6 +76,13 @@ export function isConflict(error: unknown): boolean {
   return fieldOf(error, 'code') === 'publish_conflict';
 }
 
+/** The server refuses the request, because the user has no right to its subject. */
+export function isRefused(error: unknown): boolean {
+  return [error, fieldOf(error, 'cause')].some(
+    (each) => fieldOf(each, 'name') === 'PermissionViolationError',
+  );
+}
+
 /** Whether a message was stored is unknown: it was sent, and its answer never came. Publishing it again under the same id settles it. */
 export function isUnconfirmed(error: unknown): boolean {
   return fieldOf(error, 'code') === 'publish_unconfirmed';

@@ -7,10 +7,11 @@ import type { Revoker } from './revoke.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { controlKeys } from '../control/entries.js';
 import { ServerHeader } from '../wire/headers.js';
+import type { TaskIdentity } from '../wire/identity.js';
 import type { Names } from '../wire/names.js';
 import { WorkflowBucket, workflowKeys } from '../workflow/bucket.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
-import { startsWith, stepId } from '../workflow/plan.js';
+import { identityOf, startsWith } from '../workflow/plan.js';
 import type { Run } from '../workflow/runs.js';
 
 /** `cancelled`: waiting steps are removed, running ones are signalled, none follow. `ended`: too late. `unknown`: no such workflow. */
@@ -38,14 +39,14 @@ export async function cancelWorkflow(
 }
 
 /** Enqueued steps that have not ended, as far as is known. */
-async function enqueuedSteps(engine: WorkflowEngine, run: Run): Promise<{ queue: string; id: string }[]> {
+async function enqueuedSteps(engine: WorkflowEngine, run: Run): Promise<TaskIdentity[]> {
   const ends = await engine.ends.readAll(run.id, run.sequence);
-  const found: { queue: string; id: string }[] = [];
+  const found: TaskIdentity[] = [];
   for await (const { subject } of engine.bucket.scan(workflowKeys.entry(run.id, '*'), run.sequence)) {
     const node = run.plan.nodes[WorkflowBucket.nodeOf(subject)];
     if (node === undefined) continue;
-    for (const { number, queue } of startsWith(node).steps)
-      if (!ends.has(number)) found.push({ queue, id: stepId(run.id, number) });
+    for (const step of startsWith(node).steps)
+      if (!ends.has(step.number)) found.push(identityOf(run.id, step));
   }
   return found;
 }

@@ -15,6 +15,7 @@ import { Resources } from '../resources/resources.js';
 import { Tracing } from '../telemetry/tracing.js';
 import { duration, timer } from '../values/bounds.js';
 import { requireToken } from '../wire/names.js';
+import type { TaskIdentity } from '../wire/identity.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { workflowsOf, type Workflows } from './workflows.js';
 import {
@@ -141,6 +142,11 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     );
   };
 
+  const statusOf = (
+    { id, queue, task }: TaskIdentity,
+    tenant: string | null | undefined,
+  ): Promise<TaskRecord | undefined> => lookup.status(id, { queue, task, tenant });
+
   /** @param fresh the id was made up here */
   const store = async (
     target: TaskTarget,
@@ -155,7 +161,9 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     const id = options.id ?? randomUUID();
     const key = uniqueToken(target.task, uniqueKey);
     const until = uniqueUntil(options);
-    const holder = await locks.take({ key, id, until }, (other) => lookup.status(other));
+    const { tenant = target.tenant } = options;
+    const asking = { ...target, tenant: tenant === undefined ? undefined : String(tenant), id };
+    const holder = await locks.take({ key, holder: asking, until }, statusOf);
     if (holder.state === 'held') return { id: holder.id, duplicate: true };
     const isOwn = holder.state === 'own';
     try {
@@ -170,7 +178,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       // Its producer was slower than this one, but not dead.
       if (!isOwn && isConflict(error)) return { id: holder.id, duplicate: true };
       // Without an acknowledgement the task may be stored, so it keeps its key.
-      if (isOwn && !isUnconfirmed(error)) await locks.release(key, id).catch(() => undefined);
+      if (isOwn && !isUnconfirmed(error)) await locks.release(key, asking).catch(() => undefined);
       throw error;
     }
   };

@@ -14,15 +14,18 @@ import { JobsError } from '../errors.js';
 import { eachLimited } from '../broker/each-limited.js';
 import { eventSourceOf } from '../record/event-source.js';
 import { scanStream } from '../broker/scan.js';
-import { storedSequence } from '../broker/stored-message.js';
+import { storedSequence, type StreamMessage } from '../broker/stored-message.js';
 import { ServerHeader } from '../wire/headers.js';
-import { PRIORITIES, type TaskSubject } from '../wire/names.js';
+import { isSameTask, type TaskIdentity } from '../wire/identity.js';
+import { NO_TENANT, PRIORITIES, type TaskSubject } from '../wire/names.js';
 import { isFinal } from '../wire/record.js';
 import { readQueuedTask, readStoredTask, revokedRecord, type QueuedTask } from '../record/task-record.js';
 
 export interface RevokeOptions {
   /** End a running attempt at once, instead of aborting its signal and letting it end by itself. Default false. */
   terminate?: boolean;
+  /** Only a task of this tenant; `null`: of none. Default: any. */
+  tenant?: string | null;
 }
 
 /** `revoked`: it was waiting and is gone. `signalled`: a worker has it and is told. `ended`: too late. `unknown`: nobody has seen it. */
@@ -48,12 +51,14 @@ type DeliveredSequences = Record<TaskSubject['priority'], number>;
 export class Revoker {
   constructor(private readonly resources: Resources) {}
 
-  async revoke(id: string, { terminate = false }: RevokeOptions = {}): Promise<RevokeResult> {
-    const found = await this.resources.lookup.status(id);
+  async revoke(id: string, { terminate = false, tenant }: RevokeOptions = {}): Promise<RevokeResult> {
+    const found = await this.resources.lookup.status(id, { tenant });
     if (found === undefined) return 'unknown';
     if (isFinal(found.state)) return 'ended';
-    await this.note(controlKeys.revokeTask(id), { id, terminate });
-    const waiting = await this.waitingTask(found.queue, id, () => this.deliveredSequences(found.queue));
+    const { queue, task } = found;
+    const named = { id, queue, task, tenant: found.tenant ?? NO_TENANT, terminate };
+    await this.note(controlKeys.revokeTask(id), named);
+    const waiting = await this.waitingTask(found, () => this.deliveredSequences(found.queue));
     if (waiting === undefined) return 'signalled';
     return (await this.remove(waiting)) ? 'revoked' : 'signalled';
   }
@@ -80,15 +85,16 @@ export class Revoker {
   }
 
   /** Removes those of the tasks that no worker has been given. Somebody has left a note for the others. */
-  async removeWaitingTasks(tasks: readonly { queue: string; id: string }[]): Promise<void> {
+  async removeWaitingTasks(tasks: readonly TaskIdentity[]): Promise<void> {
     const delivered = new Map<string, Promise<DeliveredSequences>>();
-    await eachLimited(tasks, async ({ queue, id }) => {
+    await eachLimited(tasks, async (identity) => {
+      const { queue } = identity;
       const deliveredOf = (): Promise<DeliveredSequences> => {
         const sequences = delivered.get(queue) ?? this.deliveredSequences(queue);
         delivered.set(queue, sequences);
         return sequences;
       };
-      const waiting = await this.waitingTask(queue, id, deliveredOf);
+      const waiting = await this.waitingTask(identity, deliveredOf);
       if (waiting !== undefined) await this.remove(waiting);
     });
   }
@@ -150,22 +156,28 @@ export class Revoker {
   }
 
   private async waitingTask(
-    queue: string,
-    id: string,
+    identity: TaskIdentity,
     deliveredOf: () => Promise<DeliveredSequences>,
   ): Promise<Waiting | undefined> {
     const { names } = this.resources;
+    const { queue, id } = identity;
     const stream = names.queueStream(queue);
     const delayed = await this.resources.streams.get(stream, {
       last_by_subj: names.delayedSubject(queue, id),
     });
-    const message =
-      delayed ??
-      (await this.resources.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) }));
+    const own = { ...identity, priority: '*', tenant: identity.tenant ?? undefined } as const;
+    const isOwn = (message: StreamMessage | undefined): boolean => {
+      const task = message && readStoredTask(names, message);
+      return task !== undefined && isSameTask(task.subject, identity);
+    };
+    const isDelayed = isOwn(delayed);
+    const message = isDelayed
+      ? delayed
+      : await this.resources.streams.get(stream, { seq: 1, next_by_subj: names.taskSubject(own) });
     const task = message && readStoredTask(names, message);
     if (message === undefined || task === undefined) return undefined;
     const sequence = storedSequence(message);
-    if (!delayed && sequence <= (await deliveredOf())[task.subject.priority]) return undefined;
+    if (!isDelayed && sequence <= (await deliveredOf())[task.subject.priority]) return undefined;
     return { stream, sequence, task, body: message.data };
   }
 
@@ -191,8 +203,9 @@ export class Revoker {
    */
   private async remove({ stream, sequence, task, body }: WaitingMessage): Promise<boolean> {
     if (task === undefined) return this.resources.streams.delete(stream, sequence);
-    const { id } = task.subject;
-    const result = await this.resources.records.replace(id, (standing) => revokedRecord(task, standing));
+    const result = await this.resources.records.replace(task.subject, (standing) =>
+      revokedRecord(task, standing),
+    );
     if ('kept' in result) return false;
     const { written } = result;
     await this.resources.streams.delete(stream, sequence);

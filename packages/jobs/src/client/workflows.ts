@@ -10,7 +10,8 @@ import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { WorkflowEngine } from '../workflow/engine.js';
 import { listWorkflows, type ListWorkflowsOptions } from '../workflow/list.js';
 import { WorkflowLookup } from '../workflow/look.js';
-import { predecessorOf } from '../workflow/plan.js';
+import { isSameTask, type TaskIdentity } from '../wire/identity.js';
+import { identityOf, predecessorOf } from '../workflow/plan.js';
 import { Results } from '../workflow/results.js';
 import { WorkflowStarter, type StartWorkflowOptions, type WorkflowStarted } from '../workflow/start.js';
 import type { WorkflowOutcome, WorkflowPage, WorkflowView } from '../workflow/view.js';
@@ -30,10 +31,11 @@ export interface Workflows {
   /** Newest first. */
   list(options?: ListWorkflowsOptions): Promise<WorkflowPage>;
   /**
-   * The result that `$previous` means for a step, of any size; `undefined` for a first step.
+   * The result that `$previous` means for a step, of any size; `undefined` for a first step, and for a task that is not that step.
+   * @param task who asks; default: somebody who may see all
    * @throws JobsError `unknown_workflow`, or `lookup_failed` while the step before has not succeeded
    */
-  previous(id: string, node: number): Promise<unknown>;
+  previous(id: string, node: number, task?: TaskIdentity): Promise<unknown>;
 }
 
 export interface WorkflowsParts {
@@ -57,11 +59,16 @@ export function workflowsOf(parts: WorkflowsParts): Workflows {
     cancel: (id, options) =>
       cancelWorkflow({ engine, revoker, publisher, names }, requireToken(id, 'id'), options),
     list: (options) => listWorkflows({ connection, names, engine }, options),
-    previous: (id, node) => previousResult(engine, requireToken(id, 'id'), node),
+    previous: (id, node, task) => previousResult(engine, requireToken(id, 'id'), node, task),
   };
 }
 
-async function previousResult(engine: WorkflowEngine, id: string, number: number): Promise<unknown> {
+async function previousResult(
+  engine: WorkflowEngine,
+  id: string,
+  number: number,
+  task?: TaskIdentity,
+): Promise<unknown> {
   const run = await engine.runs.load(id);
   const node = run?.plan.nodes[number];
   if (run === undefined || node === undefined) {
@@ -69,6 +76,8 @@ async function previousResult(engine: WorkflowEngine, id: string, number: number
       details: { id, node: number },
     });
   }
-  const previous = predecessorOf(node);
+  // Whoever publishes a task can name any workflow in its header.
+  const isStep = task === undefined || (node.kind === 'task' && isSameTask(identityOf(id, node), task));
+  const previous = isStep ? predecessorOf(node) : undefined;
   return previous === undefined ? undefined : new Results(engine.ends, run).of(previous);
 }

@@ -3,8 +3,18 @@ import { rate, ratePeriod } from '../values/bounds.js';
 import { flatJson } from '../values/flat-json.js';
 
 /** Revokes one task, including all its further attempts. Key: `revoke.id.<task id>`. */
-export const taskRevocationEntry = flatJson<{ id: string; terminate: boolean }>({
+export const taskRevocationEntry = flatJson<{
+  id: string;
+  /** Of the task with this id that is meant; absent in what older versions have written: any. `_`: no tenant. */
+  queue?: string | undefined;
+  task?: string | undefined;
+  tenant?: string | undefined;
+  terminate: boolean;
+}>({
   id: 'string',
+  queue: 'string?',
+  task: 'string?',
+  tenant: 'string?',
   terminate: 'boolean',
 });
 

@@ -2,6 +2,7 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { readJson } from '../values/read-json.js';
 import { ServerHeader } from '../wire/headers.js';
+import { NO_TENANT } from '../wire/names.js';
 import {
   filterRevocationEntry,
   taskRevocationEntry,
@@ -91,7 +92,12 @@ function read(
   const enqueuedBefore = (task: RevocableTask): boolean => Date.parse(task.enqueuedAt) <= before;
   if (scope === 'id') {
     const entry = taskRevocationEntry.read(readJson(message));
-    return entry && { terminate: entry.terminate, matches: enqueuedBefore };
+    if (entry === undefined) return undefined;
+    const { terminate, queue, task: name, tenant } = entry;
+    const matches = (task: RevocableTask): boolean =>
+      matchesFilter({ queue, task: name, tenant }, { ...task, tenant: task.tenant ?? NO_TENANT }) &&
+      enqueuedBefore(task);
+    return { terminate, matches };
   }
   if (scope === 'workflow') {
     const entry = workflowRevocationEntry.read(readJson(message));

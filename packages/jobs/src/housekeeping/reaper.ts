@@ -220,8 +220,8 @@ class AdvisoryReaper implements Reaper {
       );
     }
     if (headers.workflow !== undefined) {
-      const end = await this.resources.records.read(subject.id);
-      await this.resources.workflows.catchUp(headers.workflow, subject.id, end?.record);
+      const end = await this.resources.records.read(subject);
+      await this.resources.workflows.catchUp(headers.workflow, subject, end?.record);
     }
     await this.resources.streams.delete(stream, sequence);
   }
@@ -229,7 +229,7 @@ class AdvisoryReaper implements Reaper {
   /** The server counts every delivery; those that a worker handed back are no losses. */
   private async isRenewed(task: TaskMessage, message: StreamMessage, deliveries: number): Promise<boolean> {
     const { records, renewals, topology } = this.resources;
-    const stored = await records.read(task.subject.id);
+    const stored = await records.read(task.subject);
     if (stored !== undefined && isFinal(stored.record.state)) return false;
     const handBacks = handBacksOf(task, stored?.record);
     if (deliveries - handBacks >= topology.maxDeliver) return false;
@@ -248,18 +248,18 @@ class AdvisoryReaper implements Reaper {
     deliveries: number,
     sequence: number,
   ): Promise<{ record: TaskRecord; isOwn: boolean } | undefined> {
-    const { id } = task.subject;
+    const { subject } = task;
     const position = positionOf(task);
-    const furthest = await this.resources.messages.furthest(task.subject, sequence);
+    const furthest = await this.resources.messages.furthest(subject, sequence);
     if (furthest !== undefined && compareAttempts(furthest, position) > 0) {
-      const stored = await this.resources.records.read(id);
+      const stored = await this.resources.records.read(subject);
       const isUnfinished = stored !== undefined && isLoss(stored.record, position);
       return isUnfinished ? { record: stored.record, isOwn: false } : undefined;
     }
     const slot = new RecordSlot();
     for (;;) {
       const lost = (standing: TaskRecord | undefined): TaskRecord => lostRecord(task, deliveries, standing);
-      const result = await this.resources.records.replace(id, lost, slot);
+      const result = await this.resources.records.replace(subject, lost, slot);
       if ('written' in result) return { record: result.written, isOwn: true };
       const { record, sequence: kept } = result.kept;
       if (isLoss(record, position)) return { record, isOwn: false };

@@ -6,7 +6,7 @@
  *     reply    the record, without stack traces; or {"error": …} with the headers of the NATS services
  */
 import { headers as newHeaders, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core';
-import { respond } from '../broker/respond.js';
+import { respond, ServiceErrorHeader } from '../broker/respond.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
@@ -37,9 +37,6 @@ export interface ResultResponder {
 const DEFAULT_MAX_WAITING = 10_000;
 const MAX_WAIT_SECONDS = 60;
 const questionSchema = z.object({ wait: z.number().min(0).max(MAX_WAIT_SECONDS).default(30) });
-
-/** Of the protocol of NATS services (ADR-32). */
-const ErrorHeader = { Text: 'Nats-Service-Error', Code: 'Nats-Service-Error-Code' } as const;
 
 /** A responder that answers producers with the results of their own tenant, over `<prefix>.await.<tenant>.<id>`. */
 export function createResultResponder(options: ResultResponderOptions): ResultResponder {
@@ -94,8 +91,8 @@ class SharedResultResponder implements ResultResponder {
           : { code: 500, text: 'The record could not be read; ask again.' };
       if (code === 500) this.logger.error({ err: error, id }, 'a request for a result could not be answered');
       const headers = newHeaders();
-      headers.set(ErrorHeader.Code, String(code));
-      headers.set(ErrorHeader.Text, text);
+      headers.set(ServiceErrorHeader.Code, String(code));
+      headers.set(ServiceErrorHeader.Text, text);
       if (!this.options.connection.isClosed())
         respond(this.options.topology.names, message, JSON.stringify({ error: text }), headers);
     }
@@ -105,7 +102,8 @@ class SharedResultResponder implements ResultResponder {
     const now = await this.ownRecord(tenant, id);
     if (isFinal(now.state) || waitMs === 0 || this.answering.size > this.maxWaiting) return now;
     try {
-      return await this.options.client.result(id, { timeoutMs: waitMs, signal: this.closing.signal });
+      const record = await this.options.client.result(id, { timeoutMs: waitMs, signal: this.closing.signal });
+      return record.tenant === tenant ? record : await this.ownRecord(tenant, id);
     } catch (error) {
       if (!(error instanceof ResultTimeoutError) && !this.closing.signal.aborted) throw error;
       return this.ownRecord(tenant, id);
@@ -114,8 +112,8 @@ class SharedResultResponder implements ResultResponder {
 
   /** Another tenant's task is answered like an unknown one. */
   private async ownRecord(tenant: string, id: string): Promise<TaskRecord> {
-    const record = await this.options.client.status(id);
-    if (record?.tenant === tenant) return record;
+    const record = await this.options.client.status(id, { tenant });
+    if (record !== undefined) return record;
     throw new Refusal(
       404,
       `Tenant ${tenant} has no task "${id}": it was never enqueued, or its result has expired.`,

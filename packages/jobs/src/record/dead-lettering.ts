@@ -1,6 +1,6 @@
 /** Publishes dead letters: the only place where a task becomes one. */
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import type { StreamMessage } from '../broker/stored-message.js';
+import { storedSubject, type StreamMessage } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import {
   composeDeadLetter,
@@ -8,9 +8,18 @@ import {
   type DeadTask,
   type Verdict,
 } from '../message/compose-dead-letter.js';
-import { ServerHeader } from '../wire/headers.js';
-import type { Names } from '../wire/names.js';
+import { DeadHeader, ServerHeader } from '../wire/headers.js';
+import { isSameTask } from '../wire/identity.js';
+import type { Names, TaskSubject } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
+
+/** Whether a letter is this very task's. Its subject has no tenant; the subject to replay to has. */
+export function isLetterOf(names: Names, letter: StreamMessage, subject: TaskSubject): boolean {
+  const { queue, task, id } = subject;
+  if (storedSubject(letter) !== names.deadSubject(queue, task, id)) return false;
+  const replayTo = names.parseTaskSubject(letter.headers?.get(DeadHeader.Subject) ?? '');
+  return replayTo === undefined || isSameTask(replayTo, subject);
+}
 
 export class DeadLettering {
   constructor(
@@ -37,15 +46,15 @@ export class DeadLettering {
 
   /** Finds the dead letter of this attempt. */
   async find({
-    subject: { queue, task, id },
+    subject,
     enqueuedAt,
     retries,
   }: Pick<DeadTask, 'subject' | 'enqueuedAt' | 'retries'>): Promise<StreamMessage | undefined> {
     const last = await this.streams.get(this.names.deadStream, {
-      last_by_subj: this.names.deadSubject(queue, task, id),
+      last_by_subj: this.names.deadSubject(subject.queue, subject.task, subject.id),
     });
-    const isOurs = last?.headers?.get(ServerHeader.MsgId) === deadLetterId(id, enqueuedAt, retries);
-    return isOurs ? last : undefined;
+    const isOurs = last?.headers?.get(ServerHeader.MsgId) === deadLetterId(subject.id, enqueuedAt, retries);
+    return isOurs && last !== undefined && isLetterOf(this.names, last, subject) ? last : undefined;
   }
 
   /** Takes a letter back whose record does not count. If the record that does comes from the same dead letter, the letter is its letter, too. */

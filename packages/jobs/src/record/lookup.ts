@@ -14,6 +14,21 @@ const LOOK_AGAIN_MS = 250;
 export interface StatusOptions {
   /** Searches only this queue: faster, and independent of failures of other queues. Default: all queues. */
   queue?: string;
+  /** Only a task of this tenant; `null`: of none. Default: any. */
+  tenant?: string | null | undefined;
+  /** Only a task of this name. Default: any. */
+  task?: string;
+}
+
+type Wanted = Pick<StatusOptions, 'tenant' | 'task'>;
+
+function isWanted(
+  found: { tenant: string | null | undefined; task: string },
+  { tenant, task }: Wanted,
+): boolean {
+  return (
+    (tenant === undefined || (found.tenant ?? null) === tenant) && (task === undefined || found.task === task)
+  );
 }
 
 export class TaskLookup {
@@ -31,20 +46,21 @@ export class TaskLookup {
   }
 
   /** The stored record, or `undefined` when no attempt has stored one. */
-  async record(id: string): Promise<TaskRecord | undefined> {
+  async record(id: string, wanted: Wanted = {}): Promise<TaskRecord | undefined> {
     const { names } = this.topology;
     const message = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(id) });
-    return message && readRecord(message);
+    const record = message && readRecord(message);
+    return record && isWanted(record, wanted) ? record : undefined;
   }
 
   /** The task's state; `undefined` for an unknown id, or an expired result. */
-  async status(id: string, { queue: only }: StatusOptions = {}): Promise<TaskRecord | undefined> {
-    const record = await this.record(id);
+  async status(id: string, { queue: only, ...wanted }: StatusOptions = {}): Promise<TaskRecord | undefined> {
+    const record = await this.record(id, wanted);
     if (record !== undefined) return record;
     const queues = only === undefined ? this.topology.queues.map(({ name }) => name) : [only];
-    const found = await Promise.all(queues.map((queue) => this.queued(queue, id)));
+    const found = await Promise.all(queues.map((queue) => this.queued(queue, id, wanted)));
     // A task that started between the two lookups has a record now.
-    return found.find((entry) => entry !== undefined) ?? this.record(id);
+    return found.find((entry) => entry !== undefined) ?? this.record(id, wanted);
   }
 
   /** Waits until the task ends. Throws `ResultTimeoutError`, or the signal's reason. */
@@ -118,16 +134,29 @@ export class TaskLookup {
     return found ?? this.streams.get(names.deadStream, { last_by_subj: names.deadById(id) });
   }
 
-  private async queued(queue: string, id: string): Promise<TaskRecord | undefined> {
-    const found = await this.queuedMessage(queue, id);
+  private async queued(queue: string, id: string, wanted: Wanted): Promise<TaskRecord | undefined> {
+    const found = await this.queuedMessage(queue, id, wanted);
     const task = found && readStoredTask(this.topology.names, found);
-    return task && waitingRecord(task);
+    return task && isWanted(task.subject, wanted) ? waitingRecord(task) : undefined;
   }
 
-  private async queuedMessage(queue: string, id: string): Promise<StreamMessage | undefined> {
+  private async queuedMessage(
+    queue: string,
+    id: string,
+    { tenant, task }: Wanted = {},
+  ): Promise<StreamMessage | undefined> {
     const { names } = this.topology;
     const stream = names.queueStream(queue);
-    const waiting = await this.streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) });
+    const waiting = await this.streams.get(stream, {
+      seq: 1,
+      next_by_subj: names.taskSubject({
+        queue,
+        priority: '*',
+        tenant: tenant === undefined ? '*' : (tenant ?? undefined),
+        task: task ?? '*',
+        id,
+      }),
+    });
     return waiting ?? this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
   }
 }

@@ -1,6 +1,7 @@
 /** The other messages of a task. A worker may drop its own only if another one continues the task, or the task has ended. */
 import { storedSequence, type StreamMessage } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
+import { isSameTask } from '../wire/identity.js';
 import type { Names, TaskSubject } from '../wire/names.js';
 import { compareAttempts, type AttemptPosition } from './precedence.js';
 import { positionOf, readStoredTask } from './task-record.js';
@@ -12,28 +13,29 @@ export class OtherMessages {
   ) {}
 
   /** Whether one that waits to run, or runs, was stored before this one. */
-  async hasEarlier({ queue, id }: TaskSubject, ownSequence: number): Promise<boolean> {
-    const first = await this.streams.get(this.names.queueStream(queue), {
+  async hasEarlier(subject: TaskSubject, ownSequence: number): Promise<boolean> {
+    const first = await this.streams.get(this.names.queueStream(subject.queue), {
       seq: 1,
-      next_by_subj: this.names.taskById(queue, id),
+      next_by_subj: this.inAnyLane(subject),
     });
     return first !== undefined && storedSequence(first) < ownSequence;
   }
 
   /** Position of the furthest one, waiting or held by a worker; `undefined` if there is none. */
-  async furthest({ queue, id }: TaskSubject, ownSequence: number): Promise<AttemptPosition | undefined> {
+  async furthest(subject: TaskSubject, ownSequence: number): Promise<AttemptPosition | undefined> {
+    const { queue, id } = subject;
     const stream = this.names.queueStream(queue);
     const found: AttemptPosition[] = [];
     const add = (message: StreamMessage): void => {
       const task = readStoredTask(this.names, message);
-      if (task !== undefined) found.push(positionOf(task));
+      if (task !== undefined && isSameTask(task.subject, subject)) found.push(positionOf(task));
     };
     const delayed = await this.streams.get(stream, { last_by_subj: this.names.delayedSubject(queue, id) });
     if (delayed !== undefined) add(delayed);
     for (let from = 1; ;) {
       const message = await this.streams.get(stream, {
         seq: from,
-        next_by_subj: this.names.taskById(queue, id),
+        next_by_subj: this.inAnyLane(subject),
       });
       if (message === undefined) break;
       const sequence = storedSequence(message);
@@ -41,5 +43,9 @@ export class OtherMessages {
       from = sequence + 1;
     }
     return found.toSorted(compareAttempts).at(-1);
+  }
+
+  private inAnyLane(subject: TaskSubject): string {
+    return this.names.taskSubject({ ...subject, priority: '*' });
   }
 }

@@ -5,6 +5,7 @@ import type { StreamAccess } from '../broker/stream-access.js';
 import { JobsError } from '../errors.js';
 import type { Names } from '../wire/names.js';
 import { isNestedTooDeep } from '../values/any-value.js';
+import { isSameTask, type TaskIdentity } from '../wire/identity.js';
 import type { TaskRecord } from '../wire/record.js';
 import { prevails } from './precedence.js';
 import { readRecord } from './read-record.js';
@@ -55,16 +56,19 @@ export class RecordStore {
     });
   }
 
-  /** @param slot receives the sequence */
-  async read(id: string, slot?: RecordSlot): Promise<StoredRecord | undefined> {
-    const value = await this.bucket.get(id);
+  /**
+   * The record of this very task. Of another task with its id it is none.
+   * @param slot receives the sequence of whatever the key holds
+   */
+  async read(task: TaskIdentity, slot?: RecordSlot): Promise<StoredRecord | undefined> {
+    const value = await this.bucket.get(task.id);
     if (slot !== undefined) slot.sequence = value?.sequence ?? 0;
-    return toRecord(value);
+    return recordOf(task, value);
   }
 
   /** The record in the bucket, if it would be kept although `next` is written. */
   async check(slot: RecordSlot, next: TaskRecord): Promise<StoredRecord | undefined> {
-    const stored = await this.read(next.id, slot);
+    const stored = await this.read(next, slot);
     return stored !== undefined && this.isKept(stored, next, slot) ? stored : undefined;
   }
 
@@ -92,7 +96,7 @@ export class RecordStore {
     let kept: StoredRecord | undefined;
     let own: number | undefined;
     const written = await this.bucket.change(record.id, (value) => {
-      const stored = toRecord(value);
+      const stored = recordOf(record, value);
       // The first write was stored, and only its confirmation was lost.
       own = value?.message.string() === body ? value.sequence : undefined;
       kept = own === undefined && stored && this.isKept(stored, record, slot) ? stored : undefined;
@@ -105,24 +109,24 @@ export class RecordStore {
 
   /**
    * Writes a record that depends on the one in the bucket, for a caller that does not run the task.
-   * @param next returns `undefined` to keep the stored record
+   * @param next returns `undefined` to keep the stored record; a record of another task with this id is not shown to it, and gives way
    * @param slot names a record to ignore
    */
   async replace<Next extends TaskRecord | undefined>(
-    id: string,
+    task: TaskIdentity,
     next: (standing: TaskRecord | undefined) => Next,
     slot = new RecordSlot(),
   ): Promise<{ written: Next } | { kept: StoredRecord }> {
     let kept: StoredRecord | undefined;
     let record = next(undefined);
     const change = (value: StoredValue | undefined): Replacement | undefined => {
-      const stored = toRecord(value);
+      const stored = recordOf(task, value);
       record = next(stored?.record);
       kept = stored && record && this.isKept(stored, record, slot) ? stored : undefined;
       return record === undefined || kept !== undefined ? undefined : { body: this.encode(record) };
     };
     // Its times make a record as good as unique.
-    await this.bucket.change(id, change, { isUnique: true });
+    await this.bucket.change(task.id, change, { isUnique: true });
     return kept === undefined ? { written: record } : { kept };
   }
 
@@ -151,10 +155,10 @@ export class RecordStore {
   }
 }
 
-/** `undefined` for a missing record, and for one that was deleted by hand or that nobody can read. */
-function toRecord(value: StoredValue | undefined): StoredRecord | undefined {
+/** `undefined` for a missing record, for one of another task, and for one that was deleted by hand or that nobody can read. */
+function recordOf(task: TaskIdentity, value: StoredValue | undefined): StoredRecord | undefined {
   const record = value && readRecord(value.message);
-  return value && record && { record, sequence: value.sequence };
+  return value && record && isSameTask(record, task) ? { record, sequence: value.sequence } : undefined;
 }
 
 function toJson(record: TaskRecord): string {

@@ -14,10 +14,13 @@ import type { StreamAccess } from '../broker/stream-access.js';
 import { readJson } from '../values/read-json.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
+import type { TaskIdentity } from '../wire/identity.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 
 const lockSchema = z.object({
   id: z.string(),
+  /** The holder's tenant; absent in what older versions have written. */
+  tenant: z.string().nullable().optional(),
   until: z.number().nullable(),
   /** A lock for a period, before its task is known to be enqueued. */
   pending: z.boolean().optional(),
@@ -34,7 +37,8 @@ const LOOK_AGAIN_MS = 50;
 
 export interface LockRequest {
   key: string;
-  id: string;
+  /** The task that is to hold it. */
+  holder: TaskIdentity;
   /** End of the lock, in milliseconds since 1970. `undefined`: when the task ends. */
   until: number | undefined;
   /** A dead letter of this task is replayed: `enqueued_at` of its record, `null` without one. */
@@ -50,7 +54,8 @@ export interface LockHolder {
   id: string;
 }
 
-type StatusOf = (id: string) => Promise<TaskRecord | undefined>;
+/** @param tenant `undefined`: any */
+type StatusOf = (task: TaskIdentity, tenant: string | null | undefined) => Promise<TaskRecord | undefined>;
 type HeldLock = z.infer<typeof lockSchema> & { sequence: number; takenAt: number };
 type LockState = 'free' | 'held' | 'unborn' | 'replaying';
 
@@ -68,7 +73,8 @@ export class UniqueLocks {
 
   /** Takes the key if it is free, and returns who holds it afterwards. Waits while a dead letter that holds it is being replayed. */
   async take(request: LockRequest, statusOf: StatusOf): Promise<LockHolder> {
-    const { key, id, until } = request;
+    const { key, until } = request;
+    const { id } = request.holder;
     // Most keys are free, and then nothing has to be read.
     const first = await this.locks.put(key, bodyOf(request), { expected: 0, ttlMs: ttlOf(until) });
     if (first !== undefined) return { state: 'own', id };
@@ -86,15 +92,16 @@ export class UniqueLocks {
     await this.locks.change(key, (stored) => {
       const held = stored && toLock(stored);
       if (held?.id !== id || held.pending !== true || held.until === null) return undefined;
-      return { body: JSON.stringify({ id, until: held.until }), ttlMs: ttlOf(held.until) };
+      const { tenant } = held;
+      return { body: JSON.stringify({ id, tenant, until: held.until }), ttlMs: ttlOf(held.until) };
     });
   }
 
   /** Releases the key if the task still holds it. */
-  async release(key: string, id: string): Promise<void> {
+  async release(key: string, { id, tenant }: Pick<TaskIdentity, 'id' | 'tenant'>): Promise<void> {
     const stored = await this.locks.get(key);
     const held = stored && toLock(stored);
-    if (held?.id !== id) return;
+    if (held?.id !== id || (held.tenant !== undefined && held.tenant !== (tenant ?? null))) return;
     await this.locks.delete(key, { expected: held.sequence, ttlMs: FREE_MARKER_TTL_MS });
   }
 
@@ -104,11 +111,12 @@ export class UniqueLocks {
     statusOf: StatusOf,
     isPatient: boolean,
   ): Promise<LockHolder | undefined> {
-    const { key, id, until } = request;
+    const { key, until } = request;
+    const { id } = request.holder;
     let holder: LockHolder | undefined;
     await this.locks.change(key, async (stored) => {
       const held = stored && toLock(stored);
-      const state = held === undefined ? 'free' : await this.stateOf(held, statusOf);
+      const state = held === undefined ? 'free' : await this.stateOf(held, request.holder, statusOf);
       if (held === undefined || state === 'free' || (state === 'replaying' && !isPatient)) {
         holder = { state: 'own', id };
         return { body: bodyOf(request), ttlMs: ttlOf(until) };
@@ -120,20 +128,22 @@ export class UniqueLocks {
     return holder;
   }
 
-  private async stateOf(held: HeldLock, statusOf: StatusOf): Promise<LockState> {
+  private async stateOf(held: HeldLock, asking: TaskIdentity, statusOf: StatusOf): Promise<LockState> {
     const { id, until, pending, ended_life: endedLife, takenAt } = held;
     if (until !== null && until <= Date.now()) return 'free';
     if (until !== null && pending !== true && endedLife === undefined) return 'held';
-    const status = await statusOf(id);
+    // The key belongs to one kind of task, so the holder is of the kind that asks.
+    const status = await statusOf({ ...asking, id }, held.tenant);
     if (endedLife !== undefined && (status?.enqueued_at ?? null) === endedLife) return 'replaying';
     if (status === undefined) return Date.now() - takenAt < ENQUEUE_GRACE_MS ? 'unborn' : 'free';
     return until !== null || !isFinal(status.state) ? 'held' : 'free';
   }
 }
 
-function bodyOf({ id, until, endedLife }: LockRequest): string {
+function bodyOf({ holder, until, endedLife }: LockRequest): string {
+  const { id, tenant = null } = holder;
   const pending = until === undefined ? undefined : true;
-  return JSON.stringify({ id, until: until ?? null, pending, ended_life: endedLife });
+  return JSON.stringify({ id, tenant, until: until ?? null, pending, ended_life: endedLife });
 }
 
 function ttlOf(until: number | undefined): number | undefined {

@@ -147,7 +147,7 @@ export class TickRunner {
     const id = tickTaskId({ entry: entry.name, tick });
     const enqueuedAt = new Date(this.options.brokerNow());
     // A leader that died may have published it long ago, when the server has forgotten its id.
-    const isPublished = !isOwn && (await client.status(id, { queue: entry.queue })) !== undefined;
+    const isPublished = !isOwn && (await client.status(id, identityOf(entry))) !== undefined;
     if (!isPublished) await this.publish(entry, { id, tick, enqueuedAt });
     this.options.onTicks('fired', 1);
     state.fired++;
@@ -184,7 +184,7 @@ export class TickRunner {
   private async isRunning({ entry }: BookedEntry, state: EntryState): Promise<boolean> {
     const run = state.last_run;
     if (run === null || run.outcome !== null) return false;
-    const record = await this.options.client.status(run.id, { queue: entry.queue });
+    const record = await this.options.client.status(run.id, identityOf(entry));
     if (record === undefined) {
       if (this.absentMs(entry.name, run.id) < this.patience(entry.task)) return true;
       run.outcome = 'UNKNOWN';
@@ -278,4 +278,13 @@ export function isOpen({ state, backfill }: BookedEntry): boolean {
     state.buffered.length > 0 ||
     backfill !== undefined
   );
+}
+
+/** Another program may have used the id of a tick for something else. */
+function identityOf({ queue, task, tenant }: BookedEntry['entry']): {
+  queue: string;
+  task: string;
+  tenant: string | null;
+} {
+  return { queue, task, tenant };
 }

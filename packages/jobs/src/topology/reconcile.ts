@@ -7,7 +7,7 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isApiError, ServerCode } from '../broker/server-errors.js';
+import { isApiError, isRefused, ServerCode } from '../broker/server-errors.js';
 import { JobsError, TopologyConflictError } from '../errors.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -206,6 +206,13 @@ async function attempt(
     update?.reconciling.report.changes.push(...update.changes);
     return update === undefined ? 'created' : 'updated';
   } catch (error) {
+    if (isRefused(error)) {
+      // A service whose user may not change streams works with what is there.
+      if (update === undefined)
+        return { conflict: 'the user of this program may not create it; another program has to' };
+      update.reconciling.report.kept.push(...update.changes);
+      return 'unchanged';
+    }
     if (!isApiError(error)) throw error;
     return { conflict: [...(update?.changes ?? []).map(describeChange), error.message].join('; ') };
   }

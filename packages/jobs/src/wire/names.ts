@@ -11,6 +11,7 @@
  *     <prefix>.workflows.start.<tenant>.<id>                    a workflow to start
  *     <prefix>.workflows.state.<id>                             a workflow's state, republished by the server
  *     <prefix>.await.<tenant>.<id>                              a request for a tenant's result
+ *     <prefix>.enqueue.<tenant>.<queue>.<priority>.<task>.<id>  a request to enqueue, from a producer that is not trusted
  */
 import { JobsError } from '../errors.js';
 import { textOf } from '../values/any-value.js';
@@ -169,6 +170,16 @@ export interface Names {
   readonly resultNoticeFilter: string;
   /** Subject on which the records of one task are heard. */
   resultNotice(id: string): string;
+  /** Requests to enqueue. */
+  readonly enqueueFilter: string;
+  /** Answered by the API: enqueues a task for a producer that is not trusted. */
+  enqueueSubject(subject: {
+    tenant: string;
+    queue: string;
+    priority: string;
+    task: string;
+    id: string;
+  }): string;
   /** Answered by the result responder: the record of a task of that tenant, once it has ended. */
   awaitSubject(tenant: string, id: string): string;
   /** Reads a subject of `taskSubject`; `undefined` for any other. */
@@ -255,6 +266,9 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     resultKey: (id) => `${resultKeyPrefix}${id}`,
     resultNoticeFilter: `${prefix}.results.>`,
     resultNotice: (id) => `${prefix}.results.${id}`,
+    enqueueFilter: `${prefix}.enqueue.>`,
+    enqueueSubject: ({ tenant, queue, priority, task, id }) =>
+      `${prefix}.enqueue.${tenant}.${queue}.${priority}.${task}.${id}`,
     awaitSubject: (tenant, id) => `${prefix}.await.${tenant}.${id}`,
     parseTaskSubject: (subject) => parseTaskSubject(tasksPrefix, subject),
   };

@@ -170,7 +170,10 @@ export class AttemptContext implements RunContext {
 
   async previous(): Promise<unknown> {
     const { workflow } = this;
-    return workflow && this.producer.workflows.previous(workflow.workflow, workflow.node);
+    return (
+      workflow &&
+      this.producer.workflows.previous(workflow.workflow, workflow.node, this.attempt.delivery.subject)
+    );
   }
 
   startWorkflow(definition: WorkflowDefinition, options?: StartWorkflowOptions): Promise<WorkflowStarted> {

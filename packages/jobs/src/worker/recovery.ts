@@ -2,9 +2,8 @@
  * Finds the outcome of a redelivered task. A worker may have died after it stored the outcome and before the acknowledgement, and the
  * server's deduplication window may be over by now. Also recognises a task whose id has succeeded before.
  */
-import { storedSubject } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
-import type { DeadLettering } from '../record/dead-lettering.js';
+import { isLetterOf, type DeadLettering } from '../record/dead-lettering.js';
 import type { OtherMessages } from '../record/other-messages.js';
 import { compareAttempts, hasSucceeded, prevails } from '../record/precedence.js';
 import type { RecordStore } from '../record/record-store.js';
@@ -44,15 +43,14 @@ export class Recovery {
     const { workflow, replayOf } = delivery.headers;
     const { records, workflows } = this.options;
     try {
-      const { id } = delivery.subject;
       if (workflow !== undefined) {
         // A step that has ended runs again only if somebody replays it: who moved its workflow on may have enqueued it twice.
-        const end = await workflows.endOf(workflow, id);
+        const end = await workflows.endOf(workflow, delivery.subject);
         if (end !== undefined && (hasSucceeded(end) || replayOf === undefined))
           return { kind: 'already_settled', duplicate: !redelivered };
         if (!redelivered) return undefined;
       }
-      const stored = await records.read(id, slot);
+      const stored = await records.read(delivery.subject, slot);
       if (!redelivered)
         return hasSucceeded(stored?.record)
           ? { kind: 'already_settled', duplicate: true }
@@ -82,8 +80,8 @@ export class Recovery {
     if (headers.replayOf === undefined) return;
     const { names, streams } = this.options;
     const letter = await streams.get(names.deadStream, { seq: headers.replayOf });
-    const isOurs = letter !== undefined && storedSubject(letter).endsWith(`.${subject.id}`);
-    if (isOurs) await streams.delete(names.deadStream, headers.replayOf);
+    if (letter !== undefined && isLetterOf(names, letter, subject))
+      await streams.delete(names.deadStream, headers.replayOf);
   }
 
   /** A tick is one task, also when it is published again after the server has forgotten its id: the copy that was stored first counts. */

@@ -224,7 +224,7 @@ export class Settler {
   private async noteHandBack(attempt: Attempt): Promise<TaskRecord> {
     const { delivery, slot } = attempt;
     const { records } = this.resources;
-    const stored = delivery.deliveries > 1 ? await records.read(delivery.subject.id, slot) : undefined;
+    const stored = delivery.deliveries > 1 ? await records.read(delivery.subject, slot) : undefined;
     const handBacks = handBacksOf(delivery, stored?.record) + 1;
     const record = handedBackRecord(attempt.record, delivery.deliveries, handBacks);
     await records.write(slot, record);
@@ -282,8 +282,8 @@ export class Settler {
   private async catchUpWorkflow({ delivery, record }: Attempt): Promise<void> {
     const { workflow } = delivery.headers;
     if (workflow === undefined) return;
-    const stored = await this.resources.records.read(record.id);
-    await this.resources.workflows.catchUp(workflow, record.id, stored?.record);
+    const stored = await this.resources.records.read(record);
+    await this.resources.workflows.catchUp(workflow, record, stored?.record);
   }
 
   private conclude(attempt: Attempt, record: TaskRecord): void {
@@ -294,7 +294,7 @@ export class Settler {
     const { uniqueKey } = delivery.headers;
     if (uniqueKey === undefined || !isFinal(record.state)) return;
     // Not awaited: the key of an ended task is free, even without an explicit release.
-    this.resources.locks.release(uniqueKey, record.id).catch((error: unknown) => {
+    this.resources.locks.release(uniqueKey, record).catch((error: unknown) => {
       attempt.logger.warn(
         { err: error },
         'the unique key could not be deleted; it is free, because its task has ended',

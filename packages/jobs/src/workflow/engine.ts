@@ -21,10 +21,11 @@ import type { EventPublisher } from '../record/event-publisher.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { readJson, type StoredBody } from '../values/read-json.js';
 import type { WorkflowPointer } from '../wire/headers.js';
+import { isSameTask, type TaskIdentity } from '../wire/identity.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
 import { Ends } from './ends.js';
-import { pointerOf, startsWith, stepId, type PlanNode, type TaskNode } from './plan.js';
+import { identityOf, pointerOf, startsWith, type PlanNode, type TaskNode } from './plan.js';
 import { isTolerated, Results } from './results.js';
 import { Runs, type Run } from './runs.js';
 import { WorkflowStates } from './states.js';
@@ -80,7 +81,7 @@ export class WorkflowEngine {
 
   /** A step has ended. Resolves once the next steps are enqueued. */
   async stepEnded(pointer: WorkflowPointer, record: TaskRecord): Promise<void> {
-    const found = await this.find(pointer, record.id);
+    const found = await this.find(pointer, record);
     if (found === undefined) return;
     const { run, node } = found;
     const { record: end, isFirst } = await this.ends.record(run.id, node.number, record);
@@ -90,21 +91,21 @@ export class WorkflowEngine {
   }
 
   /** The same for a step that ended earlier, in a process that may have died before it advanced the workflow. */
-  async catchUp(pointer: WorkflowPointer, id: string, record: TaskRecord | undefined): Promise<void> {
+  async catchUp(pointer: WorkflowPointer, task: TaskIdentity, record: TaskRecord | undefined): Promise<void> {
     const isOver = record !== undefined && isFinal(record.state);
     const end = isOver ? record : await this.ends.read(pointer.workflow, pointer.node);
-    if (end?.id === id) await this.stepEnded(pointer, end);
+    if (end !== undefined && isSameTask(end, task)) await this.stepEnded(pointer, end);
   }
 
   /** The end of a step; `undefined` while it is open. */
-  async endOf({ workflow, node }: WorkflowPointer, id: string): Promise<TaskRecord | undefined> {
+  async endOf({ workflow, node }: WorkflowPointer, task: TaskIdentity): Promise<TaskRecord | undefined> {
     const end = await this.ends.read(workflow, node);
-    return end?.id === id ? end : undefined;
+    return end !== undefined && isSameTask(end, task) ? end : undefined;
   }
 
   /** A failed step runs again. */
-  async stepReplayed(pointer: WorkflowPointer, id: string): Promise<void> {
-    const found = await this.find(pointer, id);
+  async stepReplayed(pointer: WorkflowPointer, task: TaskIdentity): Promise<void> {
+    const found = await this.find(pointer, task);
     if (found !== undefined) await this.resume(found.run, found.node);
   }
 
@@ -183,14 +184,14 @@ export class WorkflowEngine {
 
   private async find(
     pointer: WorkflowPointer,
-    id: string,
+    task: TaskIdentity,
   ): Promise<{ run: Run; node: TaskNode } | undefined> {
     const run = await this.runs.load(pointer.workflow);
     const node = run?.plan.nodes[pointer.node];
-    if (run !== undefined && node?.kind === 'task' && stepId(run.id, node.number) === id)
+    if (run !== undefined && node?.kind === 'task' && isSameTask(identityOf(run.id, node), task))
       return { run, node };
     // The header is invented, or the workflow has expired: it is an ordinary task.
-    this.logger.warn({ ...pointer, id }, 'a task names a workflow that does not contain it');
+    this.logger.warn({ ...pointer, id: task.id }, 'a task names a workflow that does not contain it');
     return undefined;
   }
 }

@@ -5,10 +5,11 @@ import { ResultTimeoutError } from '../errors.js';
 import { eachLimited } from '../broker/each-limited.js';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
+import { isSameTask } from '../wire/identity.js';
 import type { TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
 import { readEntry, type WorkflowEngine } from './engine.js';
-import { startsWith, stepId } from './plan.js';
+import { identityOf, startsWith } from './plan.js';
 import { Results } from './results.js';
 import type { Run } from './runs.js';
 import { countSteps, treeOf } from './tree.js';
@@ -78,9 +79,10 @@ export class WorkflowLookup {
       return node === undefined ? [] : startsWith(node).steps;
     });
     const unfinished = open.filter(({ number }) => ends.get(number)?.state !== 'SUCCESS');
-    await eachLimited(unfinished, async ({ number }) => {
-      const record = await this.tasks.record(stepId(run.id, number));
-      if (record !== undefined) records.set(number, record);
+    await eachLimited(unfinished, async (node) => {
+      const own = identityOf(run.id, node);
+      const record = await this.tasks.record(own.id);
+      if (record !== undefined && isSameTask(record, own)) records.set(node.number, record);
     });
     return records;
   }

@@ -3,6 +3,7 @@
  * changes after its workflow has started.
  */
 import type { WorkflowPointer } from '../wire/headers.js';
+import type { TaskIdentity } from '../wire/identity.js';
 import type { Priority } from '../wire/names.js';
 import type { Step, WorkflowDefinition } from './definition.js';
 
@@ -88,6 +89,11 @@ function addNode(nodes: PlanNode[], definition: WorkflowDefinition, place: Place
   nodes.push(node);
   for (const [index, member] of inside.entries()) add(node, member, `${prefix}${kind}[${index}]`);
   return node;
+}
+
+/** The task of a step. */
+export function identityOf(workflow: string, { number, queue, tenant, step }: TaskNode): TaskIdentity {
+  return { tenant, queue, task: step.task, id: stepId(workflow, number) };
 }
 
 /** The task id of a step. Its workflow's id has no more than 58 characters, so it is a token. */

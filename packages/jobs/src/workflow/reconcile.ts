@@ -6,10 +6,11 @@ import type { TaskLookup } from '../record/lookup.js';
 import { eachLimited } from '../broker/each-limited.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import type { Names } from '../wire/names.js';
+import { isSameTask } from '../wire/identity.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
 import { readEntry, type WorkflowEngine } from './engine.js';
-import { pointerOf, startsWith, stepId, type PlanNode, type TaskNode } from './plan.js';
+import { identityOf, pointerOf, startsWith, stepId, type PlanNode, type TaskNode } from './plan.js';
 import { isTolerated, Results } from './results.js';
 import type { Run } from './runs.js';
 
@@ -149,5 +150,6 @@ async function findStep(
   for (const place of [subject, names.delayedSubject(queue, id), subject])
     if ((await streams.get(stream, { last_by_subj: place })) !== undefined) return 'queued';
   const record = await lookup.record(id);
-  return record !== undefined && isFinal(record.state) ? record : 'missing';
+  const isOwn = record !== undefined && isSameTask(record, identityOf(run.id, node));
+  return isOwn && isFinal(record.state) ? record : 'missing';
 }

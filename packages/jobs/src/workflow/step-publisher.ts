@@ -18,8 +18,9 @@ import { eventSourceOf } from '../record/event-source.js';
 import type { Topology } from '../topology/define.js';
 import { isConflict } from '../broker/server-errors.js';
 import { formatWorkflowPointer, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
+import { isSameTask } from '../wire/identity.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
-import { pointerOf, predecessorOf, stepId, type TaskNode } from './plan.js';
+import { identityOf, pointerOf, predecessorOf, stepId, type TaskNode } from './plan.js';
 import type { Results } from './results.js';
 import type { Run } from './runs.js';
 
@@ -60,8 +61,7 @@ export class StepPublisher {
     }
     // A delayed message leaves its subject when it is due, and no longer blocks a duplicate then.
     const mayBeDelayed = node.step.options?.delay_ms !== undefined;
-    if (time === 'again' && mayBeDelayed && (await this.options.lookup.status(id)) !== undefined)
-      return undefined;
+    if (time === 'again' && mayBeDelayed && (await this.isWaiting(run, node))) return undefined;
     const message = this.compose(run, node, payload, enqueuedAt);
     const { subject, body, headers } = message;
     // The broker remembers a message's id for a while, even after its removal.
@@ -75,6 +75,13 @@ export class StepPublisher {
       if (!isConflict(error)) throw error;
     }
     return undefined;
+  }
+
+  private async isWaiting(run: Run, node: TaskNode): Promise<boolean> {
+    const own = identityOf(run.id, node);
+    const { queue, tenant } = own;
+    const found = await this.options.lookup.status(own.id, { queue, tenant });
+    return found !== undefined && isSameTask(found, own);
   }
 
   private async complete(run: Run, node: TaskNode, results: Results): Promise<Record<string, unknown>> {
@@ -138,7 +145,7 @@ export class StepPublisher {
     const own = { subject, headers: readTaskHeaders(headers), enqueuedAt: at, readyAt: enqueuedAt.getTime() };
     const final = unfitRecord(own, error);
     // Somebody was here before, and it may have been replayed and have run since.
-    const standing = await records.read(id);
+    const standing = await records.read(subject);
     if (standing !== undefined && prevails(standing.record, final)) return endOf(standing.record);
     const dead = { subject, replayTo: names.taskSubject(subject), headers, retries: 0, enqueuedAt: at };
     const reason = {
@@ -147,7 +154,7 @@ export class StepPublisher {
       worker: null,
     } as const;
     await letters.publishOnce(dead, reason, body);
-    const result = await records.replace(id, () => final);
+    const result = await records.replace(subject, () => final);
     if ('kept' in result) return endOf(result.kept.record);
     await this.options.events().store(final, eventSourceOf(own, body));
     return final;

@@ -1,6 +1,6 @@
 /** The frame of every service: settings, logger, connections, a clean end. */
 import { EventEmitter } from 'node:events';
-import { connectToNats, type Tracer } from '@stratum/jobs';
+import { connectToNats, LOGIN_SETTINGS, loginFrom, type Tracer } from '@stratum/jobs';
 import { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino, type Logger } from 'pino';
@@ -43,8 +43,7 @@ export interface ServiceOptions<Key extends ConfigurationKey> {
 }
 
 const BASE_KEYS = [
-  'NATS_URL',
-  'NATS_CREDS',
+  ...LOGIN_SETTINGS,
   'LOG_LEVEL',
   'METRICS_PORT',
 ] as const satisfies readonly ConfigurationKey[];
@@ -71,9 +70,8 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
   try {
     const configuration = loadConfiguration<Key | BaseKey>([...BASE_KEYS, ...options.settings]);
     const connection = await connectToNats({
-      servers: configuration.NATS_URL,
+      ...loginFrom(configuration),
       name: options.name,
-      ...(configuration.NATS_CREDS === undefined ? {} : { credsFile: configuration.NATS_CREDS }),
     });
     const telemetry = await startTelemetry(options.name, logger);
     const registry = new Registry();

@@ -20,20 +20,39 @@ export interface AuditedChange {
   tenantId: number | undefined;
 }
 
+/** Who changes something, and in which request. */
+export interface Actor {
+  actor: string;
+  request: string;
+}
+
 /** Resolves once the broker has stored it. @throws ProblemError `unavailable`: then nothing may be changed */
 export async function audit(
-  { connection, configuration }: Pick<ApiResources, 'connection' | 'configuration'>,
+  resources: Pick<ApiResources, 'connection' | 'configuration'>,
   request: FastifyRequest,
+  change: AuditedChange,
+): Promise<void> {
+  await auditAs(resources, actorOf(request), change);
+}
+
+export function actorOf(request: FastifyRequest): Actor {
+  return { actor: `key/${principalOf(request).keyId}`, request: request.id };
+}
+
+/** The same for who has no key. */
+export async function auditAs(
+  { connection, configuration }: Pick<ApiResources, 'connection' | 'configuration'>,
+  { actor, request }: Actor,
   change: AuditedChange,
 ): Promise<void> {
   try {
     await publishAudit(connection, configuration.STRATUM_PREFIX, {
       id: randomUUID(),
       tenant_id: change.tenantId ?? PLATFORM_TENANT_ID,
-      actor: `key/${principalOf(request).keyId}`,
+      actor,
       action: change.action,
       subject: change.subject,
-      details: { ...change.details, request: request.id },
+      details: { ...change.details, request },
       occurred_at: new Date().toISOString(),
     });
   } catch (cause) {

@@ -3,13 +3,14 @@ import { isFinal, ResultTimeoutError, type TaskContract, type TaskRecord } from 
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
-import { audit } from '../http/audit.js';
+import { actorOf, audit } from '../http/audit.js';
 import { waitSeconds } from '../http/bounded.js';
 import { idempotencyHeaders, type Idempotency } from '../http/idempotency.js';
 import type { LongRequests } from '../http/long-requests.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import { sendEvents } from '../http/server-sent-events.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
+import { enqueueReported } from '../tasks/enqueue-reported.js';
 import { ownPayload } from './own-payload.js';
 import {
   contractSchema,
@@ -97,15 +98,11 @@ function enqueueRoute(
       // The platform acting for a tenant and the tenant itself share no idempotency keys.
       const scope = String(tenantId ?? '_');
       const enqueue = async (id?: string): Promise<z.output<typeof enqueuedSchema>> => {
-        await audit(resources, request, {
-          action: 'task.enqueued',
-          subject: `task/${contract.name}`,
+        const enqueued = await enqueueReported(resources, actorOf(request), {
+          contract,
+          payload,
           tenantId,
-          details: id === undefined ? {} : { id },
-        });
-        const enqueued = await resources.client.enqueue(contract, payload, {
-          ...toEnqueueOptions(options, scope),
-          ...(id === undefined ? {} : { id }),
+          options: { ...toEnqueueOptions(options, scope), ...(id === undefined ? {} : { id }) },
         });
         return { ...enqueued, state: stateOf(options) };
       };
@@ -161,9 +158,9 @@ async function ownRecord(
   request: FastifyRequest,
   id: string,
 ): Promise<TaskRecord> {
-  const record = await client.status(id);
   const tenantId = tenantOf(request);
-  if (record !== undefined && (tenantId === undefined || record.tenant === String(tenantId))) return record;
+  const record = await client.status(id, tenantId === undefined ? {} : { tenant: String(tenantId) });
+  if (record !== undefined) return record;
   throw notFound(`The task "${id}"`);
 }
 
@@ -199,7 +196,10 @@ function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: T
         return reply.code(isFinal(record.state) ? 200 : 202).send(record);
       const signal = longRequests.begin(request, reply);
       try {
-        return await reply.code(200).send(await client.result(id, { timeoutMs: waitMs, signal }));
+        const ended = await client.result(id, { timeoutMs: waitMs, signal });
+        // Another tenant may have a task of that id.
+        const own = ended.tenant === record.tenant ? ended : await ownRecord(resources, request, id);
+        return await reply.code(isFinal(own.state) ? 200 : 202).send(own);
       } catch (error) {
         if (!(error instanceof ResultTimeoutError)) throw error;
         return reply.code(202).send(await ownRecord(resources, request, id));
@@ -223,19 +223,19 @@ function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: T
     },
     handler: async (request, reply) => {
       const { id } = request.params;
-      await ownRecord(resources, request, id);
+      const { tenant } = await ownRecord(resources, request, id);
       const signal = longRequests.begin(request, reply);
       await sendEvents(request, reply, {
         signal,
         name: 'task',
-        items: toPublic(client.watch(id, { signal })),
+        items: toPublic(client.watch(id, { signal }), tenant),
       });
     },
   });
 }
 
-async function* toPublic(records: AsyncIterable<TaskRecord>): AsyncGenerator {
-  for await (const record of records) yield recordSchema.parse(record);
+async function* toPublic(records: AsyncIterable<TaskRecord>, tenant: string | null): AsyncGenerator {
+  for await (const record of records) if (record.tenant === tenant) yield recordSchema.parse(record);
 }
 
 function revokeRoute(app: ApiServer, resources: ApiResources): void {
@@ -274,7 +274,7 @@ function revokeRoute(app: ApiServer, resources: ApiResources): void {
         tenantId: record.tenant === null ? undefined : Number(record.tenant),
         details: { terminate },
       });
-      const outcome = await resources.client.revoke(id, { terminate });
+      const outcome = await resources.client.revoke(id, { terminate, tenant: record.tenant });
       if (outcome === 'unknown') throw notFound(`The task "${id}"`);
       return { id, outcome };
     },

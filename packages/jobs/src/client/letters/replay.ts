@@ -22,6 +22,7 @@ import {
   type TaskHeaders,
 } from '../../wire/headers.js';
 import type { TaskSubject } from '../../wire/names.js';
+import { isSameTask } from '../../wire/identity.js';
 import { UNKNOWN_TASK } from '../../wire/unusable-subject.js';
 import type { DeadLetter, LetterMessage, StoredLetter } from './letter.js';
 
@@ -65,10 +66,10 @@ export class Replayer {
     // Unless the task has started meanwhile: then its record is further.
     if (enqueuedAt !== undefined)
       await this.resources.records.replace(
-        letter.id,
+        target,
         (standing) => standing && replayedRecord(standing, enqueuedAt),
       );
-    if (own.workflow !== undefined) await this.resources.workflows.stepReplayed(own.workflow, letter.id);
+    if (own.workflow !== undefined) await this.resources.workflows.stepReplayed(own.workflow, target);
     await Promise.all([
       streams.delete(names.deadStream, letter.sequence),
       letterIndex.remove(indexEntryOf(letter)),
@@ -124,7 +125,7 @@ export class Replayer {
     headers.set(TaskHeader.ReplayOf, String(letter.sequence));
     headers.set(ServerHeader.MsgId, `${letter.id}.replay-${letter.sequence}`);
     headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
-    const key = await this.takeKey(letter, own);
+    const key = await this.takeKey(target, own);
     let sequence: number;
     try {
       const subject = names.taskSubject(target);
@@ -135,7 +136,7 @@ export class Replayer {
       const earlier = isConflict(error) ? await this.earlierReplay(letter, target) : undefined;
       if (earlier !== undefined) return earlier;
       if (key !== undefined && isCertain(error))
-        await this.resources.locks.release(key, letter.id).catch(() => undefined);
+        await this.resources.locks.release(key, target).catch(() => undefined);
       throw error;
     }
     if (own.uniqueFor !== undefined && key !== undefined) await this.resources.locks.confirm(key, letter.id);
@@ -145,15 +146,19 @@ export class Replayer {
 
   /** Takes the unique key that the task has had. Returns it, or `undefined` without one. */
   private async takeKey(
-    { id }: DeadLetter,
+    target: TaskSubject,
     { uniqueKey, uniqueFor }: TaskHeaders,
   ): Promise<string | undefined> {
     const key = uniqueKey ?? uniqueFor?.key;
     if (key === undefined) return undefined;
-    const { locks, lookup } = this.resources;
+    const { id } = target;
+    const { locks, lookup, records } = this.resources;
     const until = uniqueFor === undefined ? undefined : Date.now() + uniqueFor.forMs;
-    const endedLife = (await lookup.record(id))?.enqueued_at ?? null;
-    const holder = await locks.take({ key, id, until, endedLife }, (other) => lookup.status(other));
+    const endedLife = (await records.read(target))?.record.enqueued_at ?? null;
+    const holder = await locks.take(
+      { key, holder: target, until, endedLife },
+      ({ id: other, queue, task }, tenant) => lookup.status(other, { queue, task, tenant }),
+    );
     if (holder.state === 'own') return key;
     throw new JobsError(
       'unique_key_held',
@@ -166,16 +171,17 @@ export class Replayer {
    * When an earlier replay of this very letter, cut short after its publish, enqueued the task; `undefined` when no message of the task waits.
    * @throws JobsError `publish_conflict` when another message of the task waits, in any lane or for a retry
    */
-  private async earlierReplay(letter: DeadLetter, { queue, id }: TaskSubject): Promise<string | undefined> {
+  private async earlierReplay(letter: DeadLetter, target: TaskSubject): Promise<string | undefined> {
     const { names, streams } = this.resources;
+    const { queue, id } = target;
     const stream = names.queueStream(queue);
     const [queued, delayed] = await Promise.all([
-      streams.get(stream, { seq: 1, next_by_subj: names.taskById(queue, id) }),
+      streams.get(stream, { seq: 1, next_by_subj: names.taskSubject({ ...target, priority: '*' }) }),
       streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) }),
     ]);
     const message = queued ?? delayed;
     const task = message && readStoredTask(names, message);
-    if (message === undefined || task === undefined) return undefined;
+    if (message === undefined || task === undefined || !isSameTask(task.subject, target)) return undefined;
     if (task.headers.replayOf === letter.sequence) return task.enqueuedAt;
     throw new JobsError(
       'publish_conflict',

@@ -1,0 +1,28 @@
+/** The one way from a door (HTTP, NATS) to a task: reported to the audit trail, then enqueued. */
+import type { Enqueued, EnqueueOptions, TaskContract } from '@stratum/jobs';
+import { auditAs, type Actor } from '../http/audit.js';
+import type { ApiResources } from '../http/types.js';
+
+export interface AskedTask {
+  contract: TaskContract;
+  payload: unknown;
+  /** `undefined`: the platform's own. */
+  tenantId: number | undefined;
+  options: EnqueueOptions;
+}
+
+/** @throws ProblemError `unavailable` where it cannot be reported; otherwise as `client.enqueue` */
+export async function enqueueReported(
+  resources: Pick<ApiResources, 'connection' | 'configuration' | 'client'>,
+  actor: Actor,
+  { contract, payload, tenantId, options }: AskedTask,
+): Promise<Enqueued> {
+  const { id } = options;
+  await auditAs(resources, actor, {
+    action: 'task.enqueued',
+    subject: `task/${contract.name}`,
+    tenantId,
+    details: id === undefined ? {} : { id },
+  });
+  return resources.client.enqueue(contract, payload, options);
+}
