@@ -57,7 +57,7 @@ export const auditCommand: TopLevelCommand = {
           default: 'ndjson',
         },
       ],
-      json: false,
+      json: 'the same as --format ndjson: one JSON object a line',
       examples: ['--tenant 1 --format csv > audit.csv'],
       run: async () => (await import('./audit.js')).exportEvents,
     },

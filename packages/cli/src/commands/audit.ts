@@ -56,9 +56,11 @@ export async function list({
 
 export async function exportEvents({
   tenant = PLATFORM_TENANT_ID,
-  format,
+  format: wanted,
+  json,
   ...filter
-}: FilterOptions & { format: 'csv' | 'ndjson' }): Promise<void> {
+}: FilterOptions & { format: 'csv' | 'ndjson'; json?: boolean }): Promise<void> {
+  const format = json ? 'ndjson' : wanted;
   if (format === 'csv') process.stdout.write(`${AUDIT_COLUMNS.join(',')}\n`);
   await withDatabase({ role: 'stratum_api' }, async (pool) => {
     for (let before: number | undefined, isLast = false; !isLast;) {

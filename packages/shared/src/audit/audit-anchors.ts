@@ -3,7 +3,7 @@
  * than its anchors say.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { JetStreamApiError, jetstream, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { jetstream, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { instantSchema, scopedName } from '@stratum/jobs/internal';
 import type { StreamDeclaration } from '@stratum/jobs';
@@ -80,6 +80,7 @@ function signatureOf(key: Buffer, anchor: Omit<AuditAnchor, 'signature'>): Buffe
 
 const READ_AT_ONCE = 500;
 const READ_TIMEOUT_MS = 5_000;
+/** The server's code. */
 const STREAM_NOT_FOUND = 10_059;
 
 /** All that the stream holds. Messages of another form are forged: `unreadable` counts them. */
@@ -104,7 +105,7 @@ export async function readAnchors(
       if (received === 0) throw new Error('The anchors of the audit log could not be read in time.');
     }
   } catch (error) {
-    if (!(error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND)) throw error;
+    if (!(error instanceof Error && 'code' in error && error.code === STREAM_NOT_FOUND)) throw error;
   }
   return { anchors, unreadable };
 }
