@@ -6,7 +6,7 @@ import { startCluster } from '../harness/cluster.js';
 
 export interface Broker {
   readonly url: string;
-  /** Kills a server, and starts it again after a while. */
+  /** Kills a server, and starts it again after a while; one at a time. */
   crash(random: () => number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -28,13 +28,18 @@ export async function startBroker({ binary, folder, replicas }: BrokerOptions): 
     ? await startCluster({ binary, folder })
     : await startNatsServer({ binary, dataDir: join(folder, 'nats') });
   const servers = 'servers' in server ? server.servers : [server];
+  const crash = async (random: () => number): Promise<void> => {
+    const victim = servers[Math.floor(random() * servers.length)];
+    await victim?.kill();
+    await delay(random() * (isCluster ? DOWN_IN_CLUSTER_MS : DOWN_MS));
+    await victim?.restart();
+  };
+  let last = Promise.resolve();
   return {
     url: server.url,
-    crash: async (random) => {
-      const victim = servers[Math.floor(random() * servers.length)];
-      await victim?.kill();
-      await delay(random() * (isCluster ? DOWN_IN_CLUSTER_MS : DOWN_MS));
-      await victim?.restart();
+    crash: (random) => {
+      last = last.then(() => crash(random));
+      return last;
     },
     stop: () => server.stop(),
   };

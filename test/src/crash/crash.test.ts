@@ -3,24 +3,24 @@ import { expect, inject, test } from 'vitest';
 import { emptyDatabase } from '../harness/index.js';
 import { runCrashes } from './run.js';
 
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 300_000;
 
 test(
   'whatever dies, every task comes to one end and takes effect once',
   async () => {
     const seed = Math.floor(Math.random() * 1e9);
     const log = (line: string): void => void process.stdout.write(`crash suite, seed ${seed}: ${line}\n`);
-    const report = await runCrashes({
+    const { violations, ...figures } = await runCrashes({
       seed,
-      tasks: 1_500,
-      killForMs: 12_000,
+      tasks: 800,
+      killForMs: 8_000,
       natsBinary: inject('natsBinary'),
       replicas: inject('replicas'),
       databaseUrl: await emptyDatabase(),
       log,
     });
-    log(JSON.stringify(report.states));
-    expect(report.violations).toEqual([]);
+    log(JSON.stringify(figures));
+    expect(violations).toEqual([]);
   },
   TIMEOUT_MS,
 );

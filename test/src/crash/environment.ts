@@ -1,18 +1,34 @@
-/** What the processes of a crash run are told. */
+/** What the processes of a crash run are given. */
 import { connectToNats, defineTopology, type Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { ACK_WAIT_MS, MAX_DELIVER, QUEUES } from './plan.js';
+
+export const PREFIX = 'crash';
+
+const flag = z
+  .enum(['0', '1'])
+  .default('0')
+  .transform((value) => value === '1');
 
 const environmentSchema = z.object({
   NATS_URL: z.string(),
   DATABASE_URL: z.string(),
   CRASH_SEED: z.coerce.number(),
   CRASH_TASKS: z.coerce.number(),
-  CRASH_JOURNAL: z.string(),
+  CRASH_WORKFLOWS: z.coerce.number(),
+  CRASH_FOREIGN: z.coerce.number(),
+  /** A folder. */
+  CRASH_JOURNALS: z.string(),
   CRASH_REPLICAS: z.coerce.number(),
-  /** Tasks that the producer enqueues in a second. */
-  CRASH_RATE: z.coerce.number(),
+  /** How long producers take, in seconds. */
+  CRASH_SECONDS: z.coerce.number(),
+  /** An older version takes part. */
+  CRASH_HAS_OLDER: flag,
+  /** This process belongs to the older version. */
+  CRASH_IS_OLDER: flag,
+  /** This worker lacks a handler. */
+  CRASH_LACKS_NEWCOMER: flag,
 });
 export type CrashEnvironment = z.infer<typeof environmentSchema>;
 
@@ -23,7 +39,7 @@ export function readEnvironment(): CrashEnvironment {
 /** @param replicas by default those of the run that this process belongs to */
 export function crashTopology(replicas = readEnvironment().CRASH_REPLICAS): Topology {
   return defineTopology({
-    prefix: 'crash',
+    prefix: PREFIX,
     queues: QUEUES,
     ackWaitMs: ACK_WAIT_MS,
     maxDeliver: MAX_DELIVER,

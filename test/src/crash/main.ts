@@ -1,4 +1,7 @@
-/** `npm run test:crash [-- --seed N --tasks N --seconds N --replicas 3]`: the long form of the crash test. */
+/**
+ * `npm run test:crash [-- --seed N --tasks N --seconds N --replicas 3 --older COMMIT]`: the long form of the crash test. `--older` lets
+ * processes of an older version take part, which is built from this repository's history.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findNatsServer } from '@stratum/jobs/embedded';
 import { startPostgres } from '@stratum/cli/embedded';
+import { buildOlder } from './older.js';
 import { runCrashes } from './run.js';
 
 const { values } = parseArgs({
@@ -14,27 +18,38 @@ const { values } = parseArgs({
     tasks: { type: 'string', default: '10000' },
     seconds: { type: 'string', default: '60' },
     replicas: { type: 'string', default: '1' },
+    older: { type: 'string' },
   },
 });
+/** The file `violations.json` has all. */
+const SHOWN = 30;
+const { seed, tasks, seconds, replicas } = values;
 const cacheDir = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'stratum-crash-db-'));
 const { path: natsBinary } = await findNatsServer({ cacheDir });
+const older = values.older === undefined ? undefined : await buildOlder(values.older, cacheDir);
 const postgres = await startPostgres({ dataDir: folder, durable: false });
 try {
-  console.log(`seed ${values.seed} (replay with: npm run test:crash -- --seed ${values.seed})`);
-  const report = await runCrashes({
-    seed: Number(values.seed),
-    tasks: Number(values.tasks),
-    killForMs: Number(values.seconds) * 1_000,
+  const same = Object.entries(values).map(([name, value]) => `--${name} ${value}`);
+  console.log(`seed ${seed} (run it again: npm run test:crash -- ${same.join(' ')})`);
+  const { violations, ...figures } = await runCrashes({
+    seed: Number(seed),
+    tasks: Number(tasks),
+    killForMs: Number(seconds) * 1_000,
     natsBinary,
-    replicas: Number(values.replicas),
+    replicas: Number(replicas),
+    older,
     databaseUrl: await postgres.createDatabase('crash'),
     log: (line) => console.log(line),
   });
-  const { violations, ...figures } = report;
   console.log(JSON.stringify(figures, undefined, 2));
-  for (const violation of violations) console.error(`VIOLATION: ${violation}`);
-  console.log(violations.length === 0 ? 'Every task came to one end, every effect happened once.' : 'FAILED');
+  for (const violation of violations.slice(0, SHOWN)) console.error(`VIOLATION: ${violation}`);
+  if (violations.length > SHOWN) console.error(`… and ${violations.length - SHOWN} more`);
+  console.log(
+    violations.length === 0
+      ? 'Every task came to one end, every effect happened once.'
+      : `FAILED with seed ${seed}; its records, journals and logs are in ${figures.kept}`,
+  );
   process.exitCode = violations.length === 0 ? 0 : 1;
 } finally {
   await postgres.stop();

@@ -1,30 +1,40 @@
-/** A producer that enqueues the whole plan, notes what was accepted, and goes on there after it was killed. */
-import { appendFile, readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
+/** A producer that enqueues its share of the plan, notes each answer, and goes on there after it was killed. */
+import { join } from 'node:path';
 import { createClient } from '@stratum/jobs';
+import { askForAll, type Request } from './asking.js';
 import { connectPatiently, crashTopology, readEnvironment } from './environment.js';
+import { Journal } from './journal.js';
 import { planTasks } from './plan.js';
+import { planWorkflows } from './plan-workflows.js';
 
-const BATCH = 20;
-
-const { NATS_URL, CRASH_SEED, CRASH_TASKS, CRASH_JOURNAL, CRASH_RATE } = readEnvironment();
+const environment = readEnvironment();
+const { CRASH_SEED: seed, CRASH_TASKS: count, CRASH_HAS_OLDER: hasOlder } = environment;
+const version = environment.CRASH_IS_OLDER ? 'older' : 'today';
 process.on('disconnect', () => process.exit(0));
-const accepted = new Set((await readFile(CRASH_JOURNAL, 'utf8').catch(() => '')).split('\n'));
-const connection = await connectPatiently(NATS_URL, 'crash-producer');
+const journal = await Journal.open(join(environment.CRASH_JOURNALS, version));
+const connection = await connectPatiently(environment.NATS_URL, 'crash-producer');
 const client = createClient({
   connection,
   topology: crashTopology(),
   publishing: { ackTimeoutMs: 500 },
 });
-const left = planTasks(CRASH_SEED, CRASH_TASKS).filter(({ id }) => !accepted.has(id));
-for (let start = 0; start < left.length; start += BATCH) {
-  const batch = left.slice(start, start + BATCH);
-  await Promise.all(
-    batch.map(({ contract, payload, options }) => client.enqueue(contract, payload, options)),
-  );
-  await appendFile(CRASH_JOURNAL, `${batch.map(({ id }) => id).join('\n')}\n`);
-  await delay((BATCH / CRASH_RATE) * 1_000);
-}
+process.send?.('ready');
+const tasks = planTasks({ seed, count, hasOlder })
+  .filter(({ by }) => by === version)
+  .map(({ id, contract, payload, options }): Request => ({
+    id,
+    ask: async () => (await client.enqueue(contract, payload, options)).id,
+  }));
+const workflows = planWorkflows(seed, version === 'today' ? environment.CRASH_WORKFLOWS : 0).map(
+  ({ id, definition }): Request => ({
+    id,
+    ask: async () => (await client.workflows.start(definition, { id })).id,
+  }),
+);
+await Promise.all([
+  askForAll(journal, tasks, environment.CRASH_SECONDS),
+  askForAll(journal, workflows, environment.CRASH_SECONDS),
+]);
 process.send?.('done');
 await client.close();
 await connection.close();

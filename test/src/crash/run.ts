@@ -1,28 +1,45 @@
 /**
- * Kills workers, producers, the reaper and the broker at random while thousands of tasks of every kind run, and then looks whether every
- * task has come to exactly one end, and every effect guarded by `once` happened exactly once.
+ * Kills, freezes and restarts processes at random, sets their clocks, and changes settings while the broker is away, with thousands of tasks
+ * of every kind under way; then looks whether every task has come to exactly one end, and every effect happened exactly once.
  */
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createClient, isFinal, reconcileTopology, type JobsClient } from '@stratum/jobs';
-import { openDatabase } from '@stratum/shared';
-import { migrate } from '@stratum/cli/database';
+import {
+  createClient,
+  openSchedules,
+  reconcileTopology,
+  type DeadLetter,
+  type JobsClient,
+  type QueueDepth,
+} from '@stratum/jobs';
 import { dataFolder } from '../harness/data-folder.js';
-import { startBroker, type Broker } from './broker.js';
-import { connectPatiently, crashTopology } from './environment.js';
-import { planTasks, type PlannedTask } from './plan.js';
-import { Immortal } from './processes.js';
+import { startBroker } from './broker.js';
+import { findShifter } from './clock.js';
+import { Controls, CONTROLS } from './controls.js';
+import { prepareDatabase, readEffects } from './effects.js';
+import { connectPatiently, crashTopology, PREFIX } from './environment.js';
+import { chooseFault, FAULTS, inflict, type Fault } from './faults.js';
+import { readJournal } from './journal.js';
+import { judgeForeign, judgeSchedule, judgeTasks, judgeWorkflows, type Evidence } from './judge.js';
+import { keepEvidence } from './kept-evidence.js';
+import type { OlderVersion } from './older.js';
+import { planTasks, tickTask } from './plan.js';
+import { planForeign } from './plan-foreign.js';
+import { planWorkflows } from './plan-workflows.js';
+import { startProcesses, type Processes } from './cast.js';
 import { randomFrom } from './random.js';
 
 export interface CrashOptions {
   seed: number;
   tasks: number;
-  /** Processes are killed for so long, or until everything is enqueued, whichever is later, in milliseconds. */
+  /** Faults go on for so long, or until everything is enqueued, whichever is later, in milliseconds. */
   killForMs: number;
   natsBinary: string;
   /** 3 for a cluster of three servers, of which one at a time is killed. Default 1. */
   replicas?: number;
+  /** An older version that takes part. */
+  older?: OlderVersion | undefined;
   /** An empty database. */
   databaseUrl: string;
   log: (line: string) => void;
@@ -30,147 +47,191 @@ export interface CrashOptions {
 
 export interface CrashReport {
   tasks: number;
-  kills: Record<'worker' | 'producer' | 'reaper' | 'broker', number>;
+  workflows: number;
+  foreign: number;
+  ticks: number;
+  controls: number;
+  faults: Record<Fault, number>;
+  /** By which the clocks were set. */
+  clock: string;
+  seconds: number;
   states: Record<string, number>;
   /** Empty when all is well. */
   violations: string[];
+  /** Where the records, journals and logs of a failed run are. */
+  kept?: string;
 }
 
-const WORKERS = 3;
-const SETTLE_TIMEOUT_MS = 180_000;
+const TASKS_PER_WORKFLOW = 50;
+const TASKS_PER_FOREIGN_MESSAGE = 20;
+/** No task waits that long, on a busy machine either, in milliseconds. */
+const NO_PROGRESS_MS = 120_000;
+const FAULTS_AT_ONCE = 3;
 const QUIET_MS = 100;
+const QUIET_LOOKS = 5;
+const MAX_LETTERS = 100_000;
 
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
+  const { seed, log, replicas = 1 } = options;
+  const startedAt = performance.now();
   const folder = await dataFolder('stratum-crash-');
-  const replicas = options.replicas ?? 1;
+  const journals = join(folder, 'journals');
+  await mkdir(journals);
   const broker = await startBroker({ binary: options.natsBinary, folder, replicas });
-  const environment = {
-    NATS_URL: broker.url,
-    CRASH_REPLICAS: String(replicas),
-    DATABASE_URL: options.databaseUrl,
-    CRASH_SEED: String(options.seed),
-    CRASH_TASKS: String(options.tasks),
-    CRASH_JOURNAL: join(folder, 'journal'),
-    // So that there is a producer to kill for most of the time.
-    CRASH_RATE: String(options.tasks / ((options.killForMs / 1_000) * 0.8)),
-  };
-  await prepareDatabase(options.databaseUrl);
+  const database = await prepareDatabase(options.databaseUrl);
   const connection = await connectPatiently(broker.url, 'crash-judge');
   const topology = crashTopology(replicas);
   await reconcileTopology(connection, topology);
   const client = createClient({ connection, topology });
-  const workers = Array.from({ length: WORKERS }, () => new Immortal('worker-process.js', environment));
-  const producer = new Immortal('producer-process.js', environment);
-  const reaper = new Immortal('reaper-process.js', environment);
+  const schedules = openSchedules({ connection, topology, contracts: [tickTask] });
+  const counts = {
+    tasks: options.tasks,
+    workflows: Math.ceil(options.tasks / TASKS_PER_WORKFLOW),
+    foreign: Math.ceil(options.tasks / TASKS_PER_FOREIGN_MESSAGE),
+  };
+  const { name: clock, shifter } = findShifter();
+  const processes = startProcesses({
+    folder,
+    shifter,
+    older: options.older,
+    environment: {
+      NATS_URL: broker.url,
+      DATABASE_URL: options.databaseUrl,
+      CRASH_REPLICAS: String(replicas),
+      CRASH_SEED: String(seed),
+      CRASH_TASKS: String(counts.tasks),
+      CRASH_WORKFLOWS: String(counts.workflows),
+      CRASH_FOREIGN: String(counts.foreign),
+      CRASH_JOURNALS: journals,
+      // So that there is a producer to kill for most of the time.
+      CRASH_SECONDS: String((options.killForMs / 1_000) * 0.8),
+    },
+  });
+  let isKept = false;
   try {
-    const kills = await killAtRandom(options, { broker, workers, producer, reaper });
-    options.log(`killed ${JSON.stringify(kills)}; waiting for the end`);
-    const plan = planTasks(options.seed, options.tasks);
-    const { states, violations } = await judge(client, plan, options);
-    return { tasks: options.tasks, kills, states, violations };
+    const controls = new Controls({
+      client,
+      schedules,
+      database,
+      seed,
+      duringRestart: async (work) => {
+        const [answer] = await Promise.all([work(), broker.crash(Math.random)]);
+        return answer;
+      },
+    });
+    const during = changeAll(controls, options);
+    const faults = await faultsAtRandom(options, { ...processes, broker, database }, during);
+    const changes = await during.done;
+    log(`${JSON.stringify(faults)}; ${changes} control changes; waiting for the end`);
+    const violations = [...controls.violations, ...processes.hung().map((name) => `${name} did not stop`)];
+    const report = (problem: string): void => void violations.push(problem);
+    // Otherwise there would be a next tick for ever.
+    for (const { name } of await schedules.list()) await schedules.pause(name);
+    await untilQuiet(client, report);
+    const evidence = await gather(client, await readEffects(database), journals);
+    const plan = planTasks({ seed, count: counts.tasks, hasOlder: options.older !== undefined });
+    const states = await judgeTasks(plan, evidence, report);
+    await judgeForeign(planForeign(seed, counts.foreign, PREFIX), evidence, report);
+    await judgeWorkflows(planWorkflows(seed, counts.workflows), evidence, report);
+    const ticks = judgeSchedule(controls.spans, evidence, report);
+    isKept = violations.length > 0;
+    if (isKept) await keepEvidence(folder, violations, evidence);
+    const seconds = Math.round((performance.now() - startedAt) / 1_000);
+    const figures = { ...counts, ticks, controls: changes, faults, clock, seconds, states, violations };
+    return isKept ? { ...figures, kept: folder } : figures;
   } finally {
-    await Promise.all([...workers, producer, reaper].map((each) => each.stop()));
+    await processes.stop();
+    await schedules.close();
     await client.close();
     await connection.close();
+    await database.end();
     await broker.stop();
-    await rm(folder, { recursive: true, force: true });
+    if (!isKept) await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function prepareDatabase(url: string): Promise<void> {
-  await migrate({ databaseUrl: url });
-  const pool = openDatabase({ url, name: 'crash' });
-  await pool.query(
-    `INSERT INTO tenant (id, name, currency) VALUES (1, 'Crash', 'USD') ON CONFLICT DO NOTHING`,
-  );
-  // No unique constraint: a second effect must show.
-  await pool.query('CREATE TABLE crash_effect (task_id text NOT NULL)');
-  await pool.end();
+interface Changes {
+  readonly isDone: boolean;
+  /** Number of changes. */
+  readonly done: Promise<number>;
 }
 
-interface Targets {
-  broker: Broker;
-  workers: readonly Immortal[];
-  producer: Immortal;
-  reaper: Immortal;
-}
-
-async function killAtRandom(options: CrashOptions, targets: Targets): Promise<CrashReport['kills']> {
-  const { broker, workers, producer, reaper } = targets;
-  const random = randomFrom(options.seed ^ 0x5eed);
-  const kills = { worker: 0, producer: 0, reaper: 0, broker: 0 };
-  const endAt = Date.now() + options.killForMs;
-  while (Date.now() < endAt || !producer.isDone) {
-    await delay(100 + random() * 900);
-    const dice = random();
-    if (dice < 0.5) {
-      workers[Math.floor(random() * workers.length)]?.kill();
-      kills.worker++;
-    } else if (dice < 0.7 && !producer.isDone) {
-      producer.kill();
-      kills.producer++;
-    } else if (dice < 0.85) {
-      reaper.kill();
-      kills.reaper++;
-    } else {
-      await broker.crash(random);
-      kills.broker++;
+/** Each control at least once, and again until the time is over. */
+function changeAll(controls: Controls, { seed, killForMs }: CrashOptions): Changes {
+  const random = randomFrom(seed ^ 0xc0);
+  const endAt = performance.now() + killForMs;
+  const changes = { isDone: false };
+  const all = async (): Promise<number> => {
+    try {
+      await controls.begin();
+      let count = 0;
+      for (; count < CONTROLS.length || performance.now() < endAt; count++) {
+        const control = CONTROLS[count] ?? CONTROLS[Math.floor(random() * CONTROLS.length)];
+        if (control !== undefined) await controls.change(control);
+      }
+      return count;
+    } finally {
+      changes.isDone = true;
     }
-  }
-  return kills;
+  };
+  const done = all();
+  // It is awaited when the faults are over.
+  done.catch(() => undefined);
+  return Object.assign(changes, { done });
 }
 
-async function judge(
-  client: JobsClient,
-  plan: readonly PlannedTask[],
-  { databaseUrl, log }: CrashOptions,
-): Promise<Pick<CrashReport, 'states' | 'violations'>> {
-  await untilQuiet(client, log);
-  const pool = openDatabase({ url: databaseUrl, name: 'crash' });
-  const { rows } = await pool.query<{ task_id: string; count: string }>(
-    'SELECT task_id, count(*) FROM crash_effect GROUP BY task_id',
-  );
-  await pool.end();
-  const effects = new Map(rows.map((row) => [row.task_id, Number(row.count)]));
-  const states: Record<string, number> = {};
-  const violations: string[] = [];
-  const children = plan
-    .filter(({ payload }) => payload.kind === 'parent')
-    .map(({ id }) => ({ id: `${id}-child`, parent: id, expected: 'SUCCESS' as const }));
-  for (const { id, expected, ...rest } of [...plan, ...children]) {
-    const record = await client.status(id);
-    // A parent that was given up may not have come to enqueueing its child.
-    const mayBeMissing = 'parent' in rest && (await client.status(rest.parent))?.state !== 'SUCCESS';
-    if (record === undefined && mayBeMissing) continue;
-    const letter = await client.deadLetters.get(id);
-    const state = record?.state ?? 'unknown';
-    const lost = letter?.reason === 'worker_lost';
-    states[lost ? 'worker_lost' : state] = (states[lost ? 'worker_lost' : state] ?? 0) + 1;
-    const count = effects.get(id) ?? 0;
-    if (record === undefined || !isFinal(record.state))
-      violations.push(`${id} ended in no final state: ${state}`);
-    else if (state !== expected && !lost) violations.push(`${id} is ${state}, not ${expected}`);
-    if ((state === 'FAILURE') !== (letter !== undefined))
-      violations.push(`${id} is ${state}, dead letter: ${letter?.reason ?? 'none'}`);
-    if (count > 1) violations.push(`${id} took effect ${count} times`);
-    if (state === 'SUCCESS' && count !== 1) violations.push(`${id} succeeded and took effect ${count} times`);
-    if (expected === 'FAILURE' && count > 0) violations.push(`${id} was meant to fail and took effect`);
+async function faultsAtRandom(
+  { seed, killForMs }: CrashOptions,
+  targets: Parameters<typeof inflict>[1] & Pick<Processes, 'haveProduced'>,
+  changes: Changes,
+): Promise<CrashReport['faults']> {
+  const random = randomFrom(seed ^ 0x5eed);
+  const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0]));
+  const underWay = new Set<Promise<void>>();
+  const endAt = performance.now() + killForMs;
+  while (performance.now() < endAt || !targets.haveProduced() || !changes.isDone) {
+    await delay(100 + random() * 900);
+    if (underWay.size >= FAULTS_AT_ONCE) await Promise.race(underWay);
+    const fault = chooseFault(random);
+    const inflicted = inflict(fault, targets, random).finally(() => underWay.delete(inflicted));
+    underWay.add(inflicted);
+    counts[fault] = (counts[fault] ?? 0) + 1;
   }
-  return { states, violations };
+  await Promise.all(underWay);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are FAULTS
+  return counts as CrashReport['faults'];
 }
 
-async function untilQuiet(client: JobsClient, log: (line: string) => void): Promise<void> {
-  const deadline = Date.now() + SETTLE_TIMEOUT_MS;
-  for (let quiet = 0; quiet < 5;) {
+async function gather(client: JobsClient, effects: Evidence['effects'], journals: string): Promise<Evidence> {
+  const letters = new Map<string, DeadLetter[]>();
+  for (const letter of await client.deadLetters.list({ limit: MAX_LETTERS }))
+    letters.set(letter.id, [...(letters.get(letter.id) ?? []), letter]);
+  const files = ['today', 'older', 'foreign'].map((name) => readJournal(join(journals, name)));
+  const answers = new Map((await Promise.all(files)).flatMap((journal) => [...journal]));
+  return { client, effects, letters, answers };
+}
+
+/** Waits for as long as tasks end. */
+async function untilQuiet(client: JobsClient, report: (problem: string) => void): Promise<void> {
+  let least = Infinity;
+  let progressAt = performance.now();
+  for (let quiet = 0; quiet < QUIET_LOOKS;) {
     // What was asked while the broker came back is answered by nobody.
-    const [queue] = await client.queues().catch(() => []);
-    const left =
-      queue === undefined ? 1 : queue.high + queue.normal + queue.low + queue.delayed + queue.running;
-    quiet = left === 0 ? quiet + 1 : 0;
-    if (Date.now() > deadline) {
-      log(`not quiet in time: ${JSON.stringify(queue)}`);
+    const queues = (await client.queues().catch(() => undefined)) ?? [];
+    const left = queues.reduce((sum, each) => sum + leftIn(each), 0);
+    quiet = queues.length > 0 && left === 0 ? quiet + 1 : 0;
+    if (queues.length > 0 && left < least) {
+      least = left;
+      progressAt = performance.now();
+    }
+    if (performance.now() - progressAt > NO_PROGRESS_MS) {
+      report(`the queues do not become empty: ${JSON.stringify(queues)}`);
       return;
     }
     await delay(QUIET_MS);
   }
+}
+
+function leftIn({ high, normal, low, delayed, running }: QueueDepth): number {
+  return high + normal + low + delayed + running;
 }

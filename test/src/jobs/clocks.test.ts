@@ -49,6 +49,27 @@ describe("a worker's clock", () => {
     expect([record.snoozes, record.deliveries]).toEqual([undefined, undefined]);
   });
 
+  test.each([HOUR_MS, -HOUR_MS])(
+    'of a producer, wrong by %i ms, does not move what it delays, nor free a key',
+    async (skewMs) => {
+      const jobs = await openJobs({ ackWaitMs: 2_000 });
+      const { client, topology, natsUrl } = jobs;
+      await startSkewed(jobs, 0);
+      const begun = Date.now();
+      const producer = spawnProgram('test/src/jobs/skewed-producer.mjs', {
+        NATS_URL: natsUrl,
+        PREFIX: topology.names.prefix,
+        SKEW_MS: String(skewMs),
+      });
+      await producer.exited();
+      expect(JSON.parse(producer.output())).toEqual([false, false, true]);
+      const record = await client.result('later');
+      expect(record.state).toBe('SUCCESS');
+      expect(Date.parse(record.started_at ?? '')).toBeGreaterThanOrEqual(begun + 1_000);
+      expect(Math.abs(Date.parse(record.enqueued_at ?? '') - begun)).toBeLessThan(HOUR_MS / 2);
+    },
+  );
+
   test('however wrong, a rate limit holds over all workers', async () => {
     const jobs = await openJobs({ ackWaitMs: 2_000 });
     const { client } = jobs;

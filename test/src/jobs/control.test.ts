@@ -1,5 +1,6 @@
 /** Inspecting and controlling workers. */
 import { connectToNats, createWorker, defineTask, handleTask, reconcileTopology } from '@stratum/jobs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { spawnProgram, waitFor } from '../harness/index.js';
@@ -237,6 +238,34 @@ describe('a rate limit', () => {
     expect(took).toBeGreaterThan(1_050);
     await client.control.setRateLimit('gated', undefined);
     expect(await client.control.rateLimits()).toEqual([]);
+  });
+
+  test('lets its task start although others always wait for the slot', async () => {
+    const { client, worker } = await openJobs();
+    await client.control.setRateLimit('gated', { limit: 10, perMs: 1_000 });
+    const order: string[] = [];
+    const slow = defineTask({ name: 'slow', queue: 'work', input: z.object({}), output: z.null() });
+    const handlers = [
+      handleTask(gated, () => {
+        order.push('gated');
+        return null;
+      }),
+      // The turns of the other task come and go meanwhile.
+      handleTask(slow, async () => {
+        order.push('slow');
+        await delay(150);
+        return null;
+      }),
+    ];
+    await client.enqueue(gated, {});
+    const others = await client.enqueueMany(
+      slow,
+      Array.from({ length: 30 }, () => ({ payload: {} })),
+    );
+    worker(handlers, { concurrency: 1, prefetchMultiplier: 8 });
+    for (const { id } of others) await client.result(id);
+    expect(order.indexOf('gated')).toBeGreaterThanOrEqual(0);
+    expect(order.indexOf('gated')).toBeLessThan(15);
   });
 
   test('delays its own tasks alone, which wait at the broker and not in the worker', async () => {

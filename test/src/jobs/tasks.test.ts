@@ -247,6 +247,32 @@ describe('a bad payload', () => {
     await expect(refused).rejects.toMatchObject({ code: 'payload_too_large' });
     await expect(refused).rejects.toThrow(/ids, not objects/);
   });
+
+  test('larger than the server takes, in a batch, leaves an error that lists what was stored', async () => {
+    const { client } = await openJobs();
+    const large = defineTask({
+      name: 'large',
+      queue: 'work',
+      input: z.object({ text: z.string() }),
+      output: z.null(),
+    });
+    const sizes = [1, 2_000_000, 2];
+    const items = sizes.map((size, index) => ({
+      payload: { text: 'x'.repeat(size) },
+      options: { id: `item-${index}` },
+    }));
+    await expect(client.enqueueMany(large, items)).rejects.toMatchObject({
+      code: 'payload_too_large',
+      details: {
+        stored: [
+          { index: 0, id: 'item-0', duplicate: false },
+          { index: 2, id: 'item-2', duplicate: false },
+        ],
+        failed: [{ index: 1, code: 'payload_too_large' }],
+      },
+    });
+    expect(await client.queues()).toMatchObject([{ normal: 2 }]);
+  });
 });
 
 describe('a failing task', () => {
@@ -301,7 +327,7 @@ describe('a failing task', () => {
     jobs.worker([addHandler], { unknownForMs: 800 });
     const { id } = await jobs.client.publish('work', 'nothing', {});
     expect(await deadLetter(jobs, 'nothing', id)).toMatchObject({ reason: 'unknown_task' });
-    expect(await jobs.client.status(id)).toMatchObject({ state: 'FAILURE', retries: 0, snoozes: 2 });
+    expect(await jobs.client.result(id)).toMatchObject({ state: 'FAILURE', retries: 0, snoozes: 2 });
   });
 
   test('that only another worker knows waits for that one', async () => {

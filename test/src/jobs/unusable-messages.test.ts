@@ -99,6 +99,29 @@ describe('a message whose subject is no task’s', () => {
     await waitFor('an empty queue', async () => (await storedMessages(jobs)) === 0);
   });
 
+  test('becomes one each time, however often its subject is published at once', async () => {
+    const jobs = await openJobs();
+    const { client, connection, topology } = jobs;
+    const delayed = (id: string): string => topology.names.delayedSubject('work', id);
+    const astray = headersOf({ 'Nats-Schedule-Target': 'nowhere.at.all' });
+    const numbers = Array.from({ length: 20 }, (_, number) => number);
+    await Promise.all(
+      numbers.flatMap((number) => [
+        jetstream(connection).publish(delayed(`d${number}`), `{"delayed":${number}}`, { headers: astray }),
+        jetstream(connection).publish(`${topology.names.prefix}.tasks.work.urgent`, `{"stray":${number}}`),
+        jetstream(connection).publish(`${topology.names.prefix}.tasks.work.high`, `{"lane":${number}}`),
+      ]),
+    );
+    jobs.worker([addHandler]);
+    openReaper(jobs);
+    await waitFor('the queue to be empty', async () => (await storedMessages(jobs)) === 0);
+    const payloads = (await client.deadLetters.list()).map(({ payload }) => JSON.stringify(payload));
+    const expected = ['delayed', 'stray', 'lane'].flatMap((kind) =>
+      numbers.map((number) => `{"${kind}":${number}}`),
+    );
+    expect(payloads.toSorted()).toEqual(expected.toSorted());
+  });
+
   test('is purged with the tasks', async () => {
     const jobs = await openJobs();
     await publishAll(jobs, [...STRAYS, ...MISSHAPEN]);

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
 import { deadLettersOf, type DeadLetters } from './dead-letters.js';
+import type { ProducerTime } from '../broker/producer-time.js';
 import { isConflict, isUnconfirmed } from '../broker/server-errors.js';
 import { JobsError, PublishError, TaskFailedError } from '../errors.js';
 import { parsePayload, type ResultOf, type TaskContract } from '../task/define-task.js';
@@ -24,6 +25,7 @@ import {
   type EnqueueOptions,
   type TaskTarget,
 } from '../message/compose-task.js';
+import { fieldOf } from '../values/any-value.js';
 import { storedSubject } from '../broker/stored-message.js';
 import { readStoredTask } from '../record/task-record.js';
 import { maskPayload } from '../task/sensitive.js';
@@ -75,7 +77,11 @@ export interface JobsClient extends ResultReader {
     payload: z.input<Input>,
     options?: EnqueueOptions,
   ): Promise<Enqueued>;
-  /** Enqueues many tasks. It checks all payloads first, so an invalid one enqueues none. Results in the order of the items. */
+  /**
+   * Enqueues many tasks. It checks all payloads first, so an invalid one enqueues none. Results in the order of the items.
+   * @throws InvalidPayloadError; or the error of the first item that was not stored, whose `details` say of each item what became of it:
+   *   `stored` are `{index, id, duplicate}`, `failed` are `{index, id, code}`
+   */
   enqueueMany<Input extends z.ZodType>(
     contract: TaskContract<Input>,
     items: readonly BatchItem<z.input<Input>>[],
@@ -129,7 +135,7 @@ export interface ProducerParts {
 /** A client over resources that somebody else owns: a worker's tasks enqueue through the worker's. */
 export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> {
   const { resources, tracing, contracts = [] } = parts;
-  const { topology, publisher, lookup, locks } = resources;
+  const { topology, publisher, lookup, locks, producerTime } = resources;
   const revoker = new Revoker(resources);
 
   const send = (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
@@ -155,12 +161,14 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     fresh = options.id === undefined,
   ): Promise<Enqueued> => {
     const { uniqueKey } = options;
+    // Most tasks may start at once, and then the time does not matter.
+    const now = options.delayMs === undefined ? undefined : await producerTime.now();
     if (uniqueKey === undefined)
-      return publish(composeTask(topology.names, target, payload, options, { fresh }), target);
+      return publish(composeTask(topology.names, target, payload, options, { fresh, now }), target);
     // The lock names the task that holds it, so the id must be known first.
     const id = options.id ?? randomUUID();
     const key = uniqueToken(target.task, uniqueKey);
-    const until = uniqueUntil(options);
+    const until = await uniqueUntil(options, producerTime);
     const { tenant = target.tenant } = options;
     const asking = { ...target, tenant: tenant === undefined ? undefined : String(tenant), id };
     const holder = await locks.take({ key, holder: asking, until }, statusOf);
@@ -169,7 +177,11 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     try {
       const lock = { key, forMs: until === undefined ? undefined : options.uniqueForMs };
       const named = { ...options, id: holder.id };
-      const composed = composeTask(topology.names, target, payload, named, { fresh: fresh && isOwn, lock });
+      const composed = composeTask(topology.names, target, payload, named, {
+        fresh: fresh && isOwn,
+        lock,
+        now,
+      });
       const enqueued = await publish(composed, target);
       // Not awaited: it matters only once the record of the task is gone.
       if (until !== undefined) locks.confirm(key, holder.id).catch(() => undefined);
@@ -261,7 +273,11 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     enqueue,
     enqueueMany: async (contract, items) => {
       const checked = items.map((item) => ({ ...item, target: targetOf(topology, contract, item.payload) }));
-      return Promise.all(checked.map(({ target, payload, options = {} }) => send(target, payload, options)));
+      return allStored(
+        await Promise.allSettled(
+          checked.map(({ target, payload, options = {} }) => send(target, payload, options)),
+        ),
+      );
     },
     publish: async (queue, task, payload, options = {}) => {
       const target: TaskTarget = {
@@ -305,6 +321,26 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
   };
 }
 
+/** @throws JobsError that lists what was stored and what was not */
+function allStored(outcomes: readonly PromiseSettledResult<Enqueued>[]): Enqueued[] {
+  const stored: (Enqueued & { index: number })[] = [];
+  const errors: { index: number; error: unknown }[] = [];
+  for (const [index, outcome] of outcomes.entries())
+    if (outcome.status === 'fulfilled') stored.push({ index, ...outcome.value });
+    else errors.push({ index, error: outcome.reason });
+  const [first] = errors;
+  if (first === undefined) return stored.map(({ id, duplicate }) => ({ id, duplicate }));
+  if (!(first.error instanceof JobsError)) throw first.error;
+  const failed = errors.map(({ index, error }) => ({
+    index,
+    id: fieldOf(fieldOf(error, 'details'), 'id'),
+    code: fieldOf(error, 'code'),
+  }));
+  const { code, message, cause, details } = first.error;
+  if (first.error instanceof PublishError) throw first.error.about({ stored, failed });
+  throw new JobsError(code, message, { cause, details: { ...details, stored, failed } });
+}
+
 function targetOf<Input extends z.ZodType>(
   topology: Topology,
   contract: TaskContract<Input>,
@@ -319,7 +355,8 @@ function targetOf<Input extends z.ZodType>(
   };
 }
 
-function uniqueUntil({ uniqueForMs }: EnqueueOptions): number | undefined {
+async function uniqueUntil({ uniqueForMs }: EnqueueOptions, time: ProducerTime): Promise<number | undefined> {
   if (uniqueForMs === undefined) return undefined;
-  return Date.now() + duration.within({ min: 1 }).require('uniqueForMs', uniqueForMs);
+  const forMs = duration.within({ min: 1 }).require('uniqueForMs', uniqueForMs);
+  return (await time.now()).getTime() + forMs;
 }

@@ -15,7 +15,7 @@ export async function deadLetterStored(
   { subject, header, seq, time, data }: StoredMessage,
   unusable: typeof unusableSubject,
 ): Promise<string> {
-  const stored = { subject, headers: header, storedAt: time.getTime() };
+  const stored = { subject, headers: header, storedAt: time.getTime(), streamSequence: seq };
   const { task, error } = unusable(names, queue, stored);
   await letters.publishOnce(task, { reason: 'invalid_payload', error, worker: null }, data);
   await streams.delete(names.queueStream(queue), seq);

@@ -11,6 +11,8 @@ export interface DeadTask {
   headers: MsgHdrs | undefined;
   retries: number;
   enqueuedAt: string;
+  /** Place in its stream of a message that is no task: several may come to one subject. */
+  sequence?: number;
 }
 
 export interface Verdict {
@@ -37,11 +39,17 @@ export function composeDeadLetter(
   if (worker !== null) headers.set(DeadHeader.Worker, worker);
   if (history !== undefined) headers.set(TaskHeader.History, history);
   headers.set(DeadHeader.Subject, task.replayTo);
-  headers.set(ServerHeader.MsgId, deadLetterId(id, task.enqueuedAt, task.retries));
+  headers.set(ServerHeader.MsgId, deadLetterId(task));
   return { subject: names.deadSubject(queue, name, id), headers };
 }
 
 /** The same for the same attempt, whoever dead-letters it and however often: so there is one letter. */
-export function deadLetterId(id: string, enqueuedAt: string, retries: number): string {
-  return `${id}.dead-${enqueuedAt}-${retries}`;
+export function deadLetterId({
+  subject: { id },
+  enqueuedAt,
+  retries,
+  sequence,
+}: Pick<DeadTask, 'subject' | 'enqueuedAt' | 'retries' | 'sequence'>): string {
+  const place = sequence === undefined ? '' : `-${sequence}`;
+  return `${id}.dead-${enqueuedAt}-${retries}${place}`;
 }

@@ -98,7 +98,7 @@ export function composeTask(
     now = new Date(),
     fresh = options.id === undefined,
     lock,
-  }: { now?: Date; fresh?: boolean; lock?: UniqueLock | undefined } = {},
+  }: { now?: Date | undefined; fresh?: boolean; lock?: UniqueLock | undefined } = {},
 ): ComposedMessage {
   const id = options.id === undefined ? randomUUID() : requireToken(options.id, 'id');
   const subject: TaskSubject = {

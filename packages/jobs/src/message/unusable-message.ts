@@ -11,6 +11,8 @@ export interface StoredMessage {
   headers: MsgHdrs | undefined;
   /** Milliseconds since 1970. */
   storedAt: number;
+  /** Its place in its stream. */
+  streamSequence: number;
 }
 
 const SHOWN_CHARACTERS = 200;
@@ -47,5 +49,6 @@ function deadTask(names: Names, queue: string, message: StoredMessage, replayTo:
     headers: message.headers,
     retries: 0,
     enqueuedAt: new Date(message.storedAt).toISOString(),
+    sequence: message.streamSequence,
   };
 }

@@ -45,15 +45,14 @@ export class DeadLettering {
   }
 
   /** Finds the dead letter of this attempt. */
-  async find({
-    subject,
-    enqueuedAt,
-    retries,
-  }: Pick<DeadTask, 'subject' | 'enqueuedAt' | 'retries'>): Promise<StreamMessage | undefined> {
+  async find(
+    dead: Pick<DeadTask, 'subject' | 'enqueuedAt' | 'retries' | 'sequence'>,
+  ): Promise<StreamMessage | undefined> {
+    const { subject } = dead;
     const last = await this.streams.get(this.names.deadStream, {
       last_by_subj: this.names.deadSubject(subject.queue, subject.task, subject.id),
     });
-    const isOurs = last?.headers?.get(ServerHeader.MsgId) === deadLetterId(subject.id, enqueuedAt, retries);
+    const isOurs = last?.headers?.get(ServerHeader.MsgId) === deadLetterId(dead);
     return isOurs && last !== undefined && isLetterOf(this.names, last, subject) ? last : undefined;
   }
 

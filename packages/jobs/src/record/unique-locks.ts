@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { KeyValue, type StoredValue } from '../broker/key-value.js';
+import type { ProducerTime } from '../broker/producer-time.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { readJson } from '../values/read-json.js';
 import { ServerHeader } from '../wire/headers.js';
@@ -39,7 +40,7 @@ export interface LockRequest {
   key: string;
   /** The task that is to hold it. */
   holder: TaskIdentity;
-  /** End of the lock, in milliseconds since 1970. `undefined`: when the task ends. */
+  /** End of the lock by the broker's time, in milliseconds since 1970. `undefined`: when the task ends. */
   until: number | undefined;
   /** A dead letter of this task is replayed: `enqueued_at` of its record, `null` without one. */
   endedLife?: string | null;
@@ -62,7 +63,12 @@ type LockState = 'free' | 'held' | 'unborn' | 'replaying';
 export class UniqueLocks {
   private readonly locks: KeyValue;
 
-  constructor(streams: StreamAccess, names: Names, publisher: AckMultiplexer) {
+  constructor(
+    streams: StreamAccess,
+    names: Names,
+    publisher: AckMultiplexer,
+    private readonly time: ProducerTime,
+  ) {
     this.locks = new KeyValue({
       publisher,
       streams,
@@ -76,7 +82,7 @@ export class UniqueLocks {
     const { key, until } = request;
     const { id } = request.holder;
     // Most keys are free, and then nothing has to be read.
-    const first = await this.locks.put(key, bodyOf(request), { expected: 0, ttlMs: ttlOf(until) });
+    const first = await this.locks.put(key, bodyOf(request), { expected: 0, ttlMs: await this.ttlOf(until) });
     if (first !== undefined) return { state: 'own', id };
     const startedAt = performance.now();
     for (;;) {
@@ -89,11 +95,11 @@ export class UniqueLocks {
 
   /** The task of a lock for a period has been enqueued: from now on the lock counts without it. */
   async confirm(key: string, id: string): Promise<void> {
-    await this.locks.change(key, (stored) => {
+    await this.locks.change(key, async (stored) => {
       const held = stored && toLock(stored);
       if (held?.id !== id || held.pending !== true || held.until === null) return undefined;
       const { tenant } = held;
-      return { body: JSON.stringify({ id, tenant, until: held.until }), ttlMs: ttlOf(held.until) };
+      return { body: JSON.stringify({ id, tenant, until: held.until }), ttlMs: await this.ttlOf(held.until) };
     });
   }
 
@@ -119,7 +125,7 @@ export class UniqueLocks {
       const state = held === undefined ? 'free' : await this.stateOf(held, request.holder, statusOf);
       if (held === undefined || state === 'free' || (state === 'replaying' && !isPatient)) {
         holder = { state: 'own', id };
-        return { body: bodyOf(request), ttlMs: ttlOf(until) };
+        return { body: bodyOf(request), ttlMs: await this.ttlOf(until) };
       }
       if (held.id === id) holder = { state: 'own', id };
       else holder = state === 'replaying' ? undefined : { state, id: held.id };
@@ -130,13 +136,18 @@ export class UniqueLocks {
 
   private async stateOf(held: HeldLock, asking: TaskIdentity, statusOf: StatusOf): Promise<LockState> {
     const { id, until, pending, ended_life: endedLife, takenAt } = held;
-    if (until !== null && until <= Date.now()) return 'free';
+    const now = (await this.time.now()).getTime();
+    if (until !== null && until <= now) return 'free';
     if (until !== null && pending !== true && endedLife === undefined) return 'held';
     // The key belongs to one kind of task, so the holder is of the kind that asks.
     const status = await statusOf({ ...asking, id }, held.tenant);
     if (endedLife !== undefined && (status?.enqueued_at ?? null) === endedLife) return 'replaying';
-    if (status === undefined) return Date.now() - takenAt < ENQUEUE_GRACE_MS ? 'unborn' : 'free';
+    if (status === undefined) return now - takenAt < ENQUEUE_GRACE_MS ? 'unborn' : 'free';
     return until !== null || !isFinal(status.state) ? 'held' : 'free';
+  }
+
+  private async ttlOf(until: number | undefined): Promise<number | undefined> {
+    return until === undefined ? undefined : until - (await this.time.now()).getTime();
   }
 }
 
@@ -144,10 +155,6 @@ function bodyOf({ holder, until, endedLife }: LockRequest): string {
   const { id, tenant = null } = holder;
   const pending = until === undefined ? undefined : true;
   return JSON.stringify({ id, tenant, until: until ?? null, pending, ended_life: endedLife });
-}
-
-function ttlOf(until: number | undefined): number | undefined {
-  return until === undefined ? undefined : until - Date.now();
 }
 
 /** `undefined` for the marker that a release leaves, and for what nobody can read: the key is free. */

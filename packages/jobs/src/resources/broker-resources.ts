@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { AckMultiplexer, type AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import { BrokerClock } from '../broker/broker-clock.js';
 import { outboxOf } from '../broker/outbox.js';
+import { ProducerTime } from '../broker/producer-time.js';
 import { StreamAccess } from '../broker/stream-access.js';
 import type { Topology } from '../topology/define.js';
 import type { Names } from '../wire/names.js';
@@ -21,6 +22,8 @@ export class BrokerResources {
   readonly streams: StreamAccess;
   /** Of this process until somebody corrects it. */
   readonly clock = new BrokerClock();
+  /** For what this process asks to happen after a while, also without a heartbeat to correct `clock` by. */
+  readonly producerTime: ProducerTime;
 
   constructor({ connection, topology, publishing }: BrokerResourcesOptions) {
     this.connection = connection;
@@ -28,6 +31,7 @@ export class BrokerResources {
     this.names = topology.names;
     this.publisher = new AckMultiplexer(connection, publishing);
     this.streams = new StreamAccess(connection);
+    this.producerTime = new ProducerTime(connection, topology.names.resultStream);
   }
 
   /** Waits for what is being stored, then stops. The connection stays open: it is the caller's. Idempotent. */

@@ -89,7 +89,7 @@ export class Resources extends BrokerResources {
     this.letterIndex = new LetterIndex(connection, publisher, streams, names);
     this.messages = new OtherMessages(streams, names);
     this.renewals = new Renewals(names, publisher, streams, () => this.maxBodyBytes);
-    this.locks = new UniqueLocks(streams, names, publisher);
+    this.locks = new UniqueLocks(streams, names, publisher, this.producerTime);
     this.workflows = new WorkflowEngine({
       connection,
       topology,

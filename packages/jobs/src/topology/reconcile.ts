@@ -7,7 +7,7 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isApiError, isRefused, ServerCode } from '../broker/server-errors.js';
+import { isApiError, isRefused, isTimeout, ServerCode } from '../broker/server-errors.js';
 import { JobsError, TopologyConflictError } from '../errors.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -105,11 +105,25 @@ function logReport(logger: Logger, { created, changes, kept }: TopologyReport): 
 }
 
 /** A cluster that has just started elects leaders first, and then places the copies of each stream. */
-const TIMEOUT_MS = 20_000;
+const DEADLINE_MS = 30_000;
+/** Of one request: a cluster without a leader does not answer, and does not remember the request. */
+const TIMEOUT_MS = 5_000;
+
+/** Asks again when nobody answers: each request here comes to the same, however often it is made. */
+async function asking<T>(request: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + DEADLINE_MS;
+  for (;;) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!isTimeout(error) || performance.now() + TIMEOUT_MS > deadline) throw error;
+    }
+  }
+}
 
 async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
   try {
-    return await jetstreamManager(connection, { timeout: TIMEOUT_MS });
+    return await asking(() => jetstreamManager(connection, { timeout: TIMEOUT_MS }));
   } catch (cause) {
     throw new JobsError(
       'connection_failed',
@@ -190,7 +204,7 @@ function pausedAs({ pause_until }: ConsumerConfig): Partial<ConsumerConfig> {
 
 async function unlessMissing<T>(read: () => Promise<T>, missing: number): Promise<T | undefined> {
   try {
-    return await read();
+    return await asking(read);
   } catch (error) {
     if (isApiError(error, missing)) return undefined;
     throw error;
@@ -202,7 +216,7 @@ async function attempt(
   update?: { changes: readonly SettingChange[]; reconciling: Reconciling },
 ): Promise<Outcome> {
   try {
-    await change();
+    await asking(change);
     update?.reconciling.report.changes.push(...update.changes);
     return update === undefined ? 'created' : 'updated';
   } catch (error) {

@@ -55,7 +55,7 @@ export class Admission {
       limitOf: (task) => parts.limits.rateLimitOf(task),
       now: () => parts.clock.now(),
       hold: (delivery, lane, waitMs) => {
-        if (this.takes) this.backlog.add(delivery, lane, waitMs);
+        if (this.takes) this.backlog.add(delivery, lane, waitMs, true);
         else parts.handBack(delivery);
         this.startReady();
       },
@@ -136,7 +136,7 @@ export class Admission {
       this.parts.postpone(delivery, wait, delivery.headers.rateTurn);
       return;
     }
-    this.backlog.add(delivery, lane, wait);
+    this.backlog.add(delivery, lane, wait, delivery.headers.rateTurn !== undefined);
     this.startReady();
   }
 

@@ -6,9 +6,16 @@ import type { Lane } from './lanes.js';
 /** This many tasks that are not due yet take no room from others. */
 const FREE_WAITERS = 1_024;
 
+interface Line {
+  lane: Lane;
+  deliveries: Fifo<Delivery>;
+  /** Those that lose their turn if they wait. */
+  urgent: Fifo<Delivery>;
+}
+
 export class Backlog {
   /** One line per lane, the heaviest first. */
-  private readonly lines: readonly { lane: Lane; deliveries: Fifo<Delivery> }[];
+  private readonly lines: readonly Line[];
   private readonly waiters = new Map<Delivery, NodeJS.Timeout>();
   private ready = 0;
 
@@ -18,7 +25,7 @@ export class Backlog {
   ) {
     this.lines = lanes
       .toSorted((a, b) => b.weight - a.weight)
-      .map((lane) => ({ lane, deliveries: new Fifo<Delivery>() }));
+      .map((lane) => ({ lane, deliveries: new Fifo<Delivery>(), urgent: new Fifo<Delivery>() }));
   }
 
   /** Tasks that could start now. */
@@ -36,10 +43,14 @@ export class Backlog {
     return this.ready + Math.max(0, this.waiters.size - FREE_WAITERS);
   }
 
-  /** @param waitMs until it may start */
-  add(delivery: Delivery, lane: Lane, waitMs: number): void {
+  /**
+   * @param waitMs until it may start
+   * @param isUrgent it starts before others of its lane, because it may start for a short time only
+   */
+  add(delivery: Delivery, lane: Lane, waitMs: number, isUrgent = false): void {
     if (waitMs <= 0) {
-      this.line(lane)?.enqueue(delivery);
+      const line = this.lines.find((each) => each.lane === lane);
+      (isUrgent ? line?.urgent : line?.deliveries)?.enqueue(delivery);
       this.ready++;
       return;
     }
@@ -47,7 +58,7 @@ export class Backlog {
     const timer = setTimeout(() => {
       this.waiters.delete(delivery);
       // A timer may fire a millisecond early; the task must not start early.
-      this.add(delivery, lane, due - performance.now());
+      this.add(delivery, lane, due - performance.now(), isUrgent);
       this.onReady();
     }, waitMs);
     this.waiters.set(delivery, timer);
@@ -55,8 +66,8 @@ export class Backlog {
 
   /** The next task to start, from the heaviest lane that has one. */
   next(): { delivery: Delivery; lane: Lane } | undefined {
-    for (const { lane, deliveries } of this.lines) {
-      const delivery = deliveries.dequeue();
+    for (const { lane, deliveries, urgent } of this.lines) {
+      const delivery = urgent.dequeue() ?? deliveries.dequeue();
       if (delivery === undefined) continue;
       this.ready--;
       return { delivery, lane };
@@ -66,7 +77,7 @@ export class Backlog {
 
   held(): { ready: Delivery[]; waiting: Delivery[] } {
     return {
-      ready: this.lines.flatMap(({ deliveries }) => [...deliveries]),
+      ready: this.lines.flatMap(({ deliveries, urgent }) => [...urgent, ...deliveries]),
       waiting: [...this.waiters.keys()],
     };
   }
@@ -75,13 +86,12 @@ export class Backlog {
   drain(): Delivery[] {
     const { ready, waiting } = this.held();
     for (const timer of this.waiters.values()) clearTimeout(timer);
-    for (const { deliveries } of this.lines) deliveries.clear();
+    for (const { deliveries, urgent } of this.lines) {
+      deliveries.clear();
+      urgent.clear();
+    }
     this.waiters.clear();
     this.ready = 0;
     return [...ready, ...waiting];
-  }
-
-  private line(lane: Lane): Fifo<Delivery> | undefined {
-    return this.lines.find((line) => line.lane === lane)?.deliveries;
   }
 }

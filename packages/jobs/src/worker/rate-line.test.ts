@@ -11,23 +11,26 @@ const limit = (count: number, perMs: number): { task: string; limit: number; per
 
 describe('the turns at a rate limit', () => {
   test('are an interval apart, whoever asks when for how many', () => {
-    const asks = fc.array(fc.record({ after: fc.nat(5_000), count: fc.integer({ min: 1, max: 20 }) }));
+    const asks = fc.array(
+      fc.record({ after: fc.nat(5_000), count: fc.integer({ min: 1, max: 20 }), latency: fc.nat(1_000) }),
+    );
     fc.assert(
       fc.property(asks, fc.integer({ min: 1, max: 50 }), (given, perSecond) => {
         let entry: RateLineEntry | undefined;
         let now = 1_000_000;
         const starts: number[] = [];
-        for (const { after, count } of given) {
+        for (const { after, count, latency } of given) {
           now += after;
           const batch = Array.from({ length: count }, () => ({
             limit: limit(perSecond, 1_000),
             isReturning: false,
           }));
-          const taken = takeTurns(entry, batch, now);
+          const taken = takeTurns(entry, batch, now, latency);
           ({ entry } = taken);
           for (const turn of taken.turns)
             if (turn.kind === 'turn') {
-              expect(turn.at).toBeGreaterThanOrEqual(now);
+              // Its task hears of it in time.
+              expect(turn.at).toBeGreaterThanOrEqual(now + latency);
               starts.push(turn.at);
             } else expect(turn.askAt).toBeGreaterThan(now);
         }

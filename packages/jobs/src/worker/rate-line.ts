@@ -11,6 +11,7 @@ import { readJson } from '../values/read-json.js';
 const LINE_MS = 60_000;
 /** The entry of a line that nobody uses goes after this time beyond its last turn, in milliseconds. */
 const KEPT_MS = 60_000;
+const LATENCY_AT_MOST_MS = 1_000;
 
 /** When a task may start, by the broker's clock in milliseconds since 1970; or, with a full line, when it is to ask again. */
 export type Turn = { kind: 'turn'; at: number } | { kind: 'line_full'; askAt: number };
@@ -30,6 +31,8 @@ export class RateLine {
   private readonly bucket: KeyValue;
   private readonly waiting = new Map<string, Waiting[]>();
   private count = 0;
+  /** How long the broker takes to give a turn, in milliseconds: what begins sooner would be missed before its task hears of it. */
+  private latencyMs = 0;
 
   constructor(
     options: Omit<KeyValueOptions, 'subjectOf'> & { subjectOf: (task: string) => string },
@@ -79,13 +82,20 @@ export class RateLine {
   private async serveBatch(task: string, batch: readonly Waiting[]): Promise<void> {
     try {
       let turns: Turn[] = [];
+      let askedAt = 0;
       await this.bucket.change(task, (stored) => {
+        askedAt = performance.now();
         const now = this.now();
-        const taken = takeTurns(stored && rateLineEntry.read(readJson(stored.message)), batch, now);
+        const line = stored && rateLineEntry.read(readJson(stored.message));
+        const taken = takeTurns(line, batch, now, this.latencyMs);
         ({ turns } = taken);
         const ttlMs = Math.max(0, taken.entry.next - now) + KEPT_MS;
         return { body: JSON.stringify(taken.entry), ttlMs };
       });
+      this.latencyMs = Math.min(
+        LATENCY_AT_MOST_MS,
+        Math.max(performance.now() - askedAt, this.latencyMs / 2),
+      );
       for (const [index, waiting] of batch.entries()) {
         const turn = turns[index];
         if (turn === undefined) throw new Error('A request for a turn was not answered.');
@@ -97,18 +107,22 @@ export class RateLine {
   }
 }
 
-/** The turns of a batch, and the entry afterwards. */
+/**
+ * The turns of a batch, and the entry afterwards.
+ * @param latencyMs until its tasks hear of them
+ */
 export function takeTurns(
   stored: RateLineEntry | undefined,
   batch: readonly TurnRequest[],
   now: number,
+  latencyMs = 0,
 ): { turns: Turn[]; entry: RateLineEntry } {
   const [first] = batch;
   const limit = first?.limit ?? { limit: 1, perMs: 1 };
   const interval = limit.perMs / limit.limit;
   // A changed limit begins a new line.
   const isSame = stored?.limit === limit.limit && stored.perMs === limit.perMs;
-  let next = Math.max(now, isSame ? stored.next : 0);
+  let next = Math.max(now + latencyMs, isSame ? stored.next : 0);
   // With an empty line nobody waits beyond it.
   let beyond = isSame && stored.next > now ? stored.beyond : 0;
   const turns = batch.map(({ isReturning }): Turn => {

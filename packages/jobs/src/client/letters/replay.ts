@@ -6,11 +6,12 @@
  * Whoever dies in between leaves the letter, and the next replay, or the task's start, finishes. What would end the task unseen is refused,
  * and the letter stays.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { isConflict } from '../../broker/server-errors.js';
-import { storedSequence } from '../../broker/stored-message.js';
+import { storedSequence, type StreamMessage } from '../../broker/stored-message.js';
 import { JobsError } from '../../errors.js';
 import { bodyOf } from '../../message/compose-task.js';
-import { readStoredTask, replayedRecord } from '../../record/task-record.js';
+import { readStoredTask, replayedRecord, type TaskMessage } from '../../record/task-record.js';
 import type { Resources } from '../../resources/resources.js';
 import { requireInstant } from '../../values/bounds.js';
 import {
@@ -38,6 +39,9 @@ export interface ReplayOptions {
 
 /** Less than a lock waits for a replay. */
 const PUBLISH_DEADLINE_MS = 15_000;
+/** How long the message of a letter may outlive the letter's publish, in milliseconds, before its worker is taken for dead. */
+const LAST_ACK_MS = 2_000;
+const LOOK_EVERY_MS = 20;
 
 const ENDED_WITH_ITS_LIFE = [
   ...Object.values(DeadHeader),
@@ -152,8 +156,9 @@ export class Replayer {
     const key = uniqueKey ?? uniqueFor?.key;
     if (key === undefined) return undefined;
     const { id } = target;
-    const { locks, lookup, records } = this.resources;
-    const until = uniqueFor === undefined ? undefined : Date.now() + uniqueFor.forMs;
+    const { locks, lookup, producerTime, records } = this.resources;
+    const until =
+      uniqueFor === undefined ? undefined : (await producerTime.now()).getTime() + uniqueFor.forMs;
     const endedLife = (await records.read(target))?.record.enqueued_at ?? null;
     const holder = await locks.take(
       { key, holder: target, until, endedLife },
@@ -172,6 +177,26 @@ export class Replayer {
    * @throws JobsError `publish_conflict` when another message of the task waits, in any lane or for a retry
    */
   private async earlierReplay(letter: DeadLetter, target: TaskSubject): Promise<string | undefined> {
+    const { id } = letter;
+    const until = performance.now() + LAST_ACK_MS;
+    let found = await this.waitingMessage(target);
+    while (found !== undefined && isOwnMessage(letter, found.task) && performance.now() < until) {
+      await delay(LOOK_EVERY_MS);
+      found = await this.waitingMessage(target);
+    }
+    if (found === undefined) return undefined;
+    const { message, task } = found;
+    if (task.headers.replayOf === letter.sequence) return task.enqueuedAt;
+    throw new JobsError(
+      'publish_conflict',
+      `The dead letter of "${id}" cannot be replayed now: a task of that id is queued or running. Replay it once that task has ended.`,
+      { details: { id, sequence: storedSequence(message) } },
+    );
+  }
+
+  private async waitingMessage(
+    target: TaskSubject,
+  ): Promise<{ message: StreamMessage; task: TaskMessage } | undefined> {
     const { names, streams } = this.resources;
     const { queue, id } = target;
     const stream = names.queueStream(queue);
@@ -182,13 +207,13 @@ export class Replayer {
     const message = queued ?? delayed;
     const task = message && readStoredTask(names, message);
     if (message === undefined || task === undefined || !isSameTask(task.subject, target)) return undefined;
-    if (task.headers.replayOf === letter.sequence) return task.enqueuedAt;
-    throw new JobsError(
-      'publish_conflict',
-      `The dead letter of "${id}" cannot be replayed now: a task of that id is queued or running. Replay it once that task has ended.`,
-      { details: { id, sequence: storedSequence(message) } },
-    );
+    return { message, task };
   }
+}
+
+/** The message that has become the letter: its worker acknowledges it after it has published the letter. */
+function isOwnMessage({ enqueuedAt, attempts }: DeadLetter, task: TaskMessage): boolean {
+  return task.enqueuedAt === enqueuedAt && task.headers.retries + 1 === attempts;
 }
 
 export function indexEntryOf({ tenant, reason, queue, task, sequence }: DeadLetter): {

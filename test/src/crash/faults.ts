@@ -1,0 +1,89 @@
+/** What is done to the processes, the broker and the database of a run. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Broker } from './broker.js';
+import { ACK_WAIT_MS } from './plan.js';
+import type { Immortal } from './processes.js';
+
+export const FAULTS = [
+  'worker killed',
+  'producer killed',
+  'foreign publisher killed',
+  'scheduler killed',
+  'housekeeping killed',
+  'broker killed',
+  'worker frozen',
+  'worker restarted',
+  'clock set',
+  'database connections cut',
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+export interface Targets {
+  broker: Broker;
+  database: Pool;
+  workers: readonly Immortal[];
+  schedulers: readonly Immortal[];
+  producers: readonly Immortal[];
+  foreign: Immortal;
+  housekeeping: Immortal;
+  /** Processes whose clocks may be set. */
+  clocks: readonly Immortal[];
+}
+
+const WEIGHTS: Record<Fault, number> = {
+  'worker killed': 30,
+  'producer killed': 10,
+  'foreign publisher killed': 5,
+  'scheduler killed': 10,
+  'housekeeping killed': 8,
+  'broker killed': 12,
+  'worker frozen': 5,
+  'worker restarted': 10,
+  'clock set': 12,
+  'database connections cut': 5,
+};
+/** How far a clock is set ahead, in seconds. */
+const CLOCKS = [3_600, -3_600, 60, -60, 0];
+/** More often than a task may lose its worker. */
+const RESTARTS_IN_A_ROW = 10;
+
+export function chooseFault(random: () => number): Fault {
+  const total = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+  let rest = random() * total;
+  return FAULTS.find((fault) => (rest -= WEIGHTS[fault]) < 0) ?? 'worker killed';
+}
+
+export async function inflict(fault: Fault, targets: Targets, random: () => number): Promise<void> {
+  const one = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)];
+  switch (fault) {
+    case 'worker killed':
+      return one(targets.workers)?.kill();
+    case 'producer killed':
+      return one(targets.producers)?.kill();
+    case 'foreign publisher killed':
+      return targets.foreign.kill();
+    case 'scheduler killed':
+      return one(targets.schedulers)?.kill();
+    case 'housekeeping killed':
+      return targets.housekeeping.kill();
+    case 'broker killed':
+      return targets.broker.crash(random);
+    case 'worker frozen':
+      return one(targets.workers)?.freeze(random() * 2 * ACK_WAIT_MS);
+    case 'worker restarted': {
+      // One at a time, so that each of the others may get what this one hands back.
+      for (let restart = 0; restart < RESTARTS_IN_A_ROW; restart++) {
+        await one(targets.workers)?.restart();
+        await delay(100 + random() * 400);
+      }
+      return;
+    }
+    case 'clock set':
+      return one(targets.clocks)?.setClock(one(CLOCKS) ?? 0);
+    case 'database connections cut':
+      await targets.database.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      );
+  }
+}
