@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import {
   ensureAuditStream,
   loadConfiguration,
+  PLATFORM_TENANT_ID,
   publishAudit,
   withTenant,
   type KeyRing,
@@ -48,8 +49,13 @@ export function asTenant<T>(
   return withTenantPool(options, async (pool, audit, tasks) => {
     const later: ((tasks: Session['client']) => Promise<unknown>)[] = [];
     const result = await withTenant(pool, tenant, async (client) => {
-      const { rowCount } = await client.query('SELECT FROM tenant WHERE id = $1', [tenant]);
-      if (rowCount === 0) throw new Error(`There is no tenant ${tenant}.`);
+      const { rows } = await client.query<{ is_deleted: boolean }>(
+        'SELECT deleted_at IS NOT NULL AND id > 0 AS is_deleted FROM tenant WHERE id = $1',
+        [tenant],
+      );
+      if (rows[0] === undefined) throw new Error(`There is no tenant ${tenant}.`);
+      if (rows[0].is_deleted)
+        throw new Error(`The tenant ${tenant} was deleted. Restore it with: tenants restore ${tenant}`);
       return work({ client, audit, tasks, afterCommit: (each) => later.push(each) });
     });
     for (const each of later) await each(tasks);
@@ -60,7 +66,7 @@ export function asTenant<T>(
 /** For work that opens its transactions itself. */
 export async function withTenantPool<T>(
   { tenant, subject, role = 'stratum_api' }: TenantSessionOptions,
-  work: (pool: Pool, audit: Audit, tasks: Session['client']) => Promise<T>,
+  work: (pool: Pool, audit: Audit, tasks: Session['client'], connection: Session['connection']) => Promise<T>,
 ): Promise<T> {
   const configuration = loadConfiguration(
     ['STRATUM_PREFIX', 'STRATUM_REPLICAS', 'AUDIT_MAX_BYTES'],
@@ -80,9 +86,17 @@ export async function withTenantPool<T>(
           details,
           occurred_at: new Date().toISOString(),
         });
-      return work(pool, audit, tasks);
+      return work(pool, audit, tasks, connection);
     }),
   );
+}
+
+/** For changes of the platform itself, in its own chain of the audit trail. */
+export function withPlatformAudit<T>(
+  subject: string,
+  work: (pool: Pool, audit: Audit) => Promise<T>,
+): Promise<T> {
+  return withTenantPool({ tenant: PLATFORM_TENANT_ID, subject }, work);
 }
 
 /** Encrypts secrets at rest. */

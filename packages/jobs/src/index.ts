@@ -9,6 +9,7 @@ export {
 } from './client/client.js';
 export type { CallOptions, ResultOptions, TaskOutcome } from './client/task-result.js';
 export type { AskOptions, Control, RateWait, WorkerReply, WorkerView } from './client/control.js';
+export type { Erased, EraseFilter } from './client/erase.js';
 export type { RevokeOptions, RevokeResult } from './client/revoke.js';
 export type { HeartBeat, RateLimit, TaskFilter } from './control/entries.js';
 export { WORKER_CONDITIONS, type WorkerCondition } from './control/worker-condition.js';

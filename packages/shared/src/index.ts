@@ -42,6 +42,8 @@ export {
   type Queryable,
 } from './database/database.js';
 export { activeTenants, lastCompleteDays, PLATFORM_TENANT_ID } from './database/tenants.js';
+export { lookupHash, lookupHashes, plainHash, type LookupHash } from './lookup/lookup-hash.js';
+export { rekeyTenant, type Rekeyed } from './lookup/rekey.js';
 export { once, type Skipped } from './database/once.js';
 export { FollowedTenants } from './tenants/followed-tenants.js';
 export { derivedTaskId, fanOut, ofTick, slotOf, tickTime } from './fan-out/fan-out.js';
@@ -108,6 +110,8 @@ export {
 export { ingestCustomerEvents } from './tasks/customer-events.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
 export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';
+export { carryOutPrivacyRequest, rekeyTenantHashes } from './tasks/privacy.js';
+export { eraseTenant } from './tasks/tenants.js';
 export { processWebhook, replayWebhookDelivery } from './tasks/webhooks.js';
 export { customerEventSchema, type CustomerEvent } from './customer-events/event.js';
 export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';

@@ -32,6 +32,7 @@ import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
 import { subscriptionRoutes } from './routes/subscriptions.js';
 import { sourceRoutes } from './routes/sources.js';
+import { tenantRoutes } from './routes/tenants.js';
 import { taskRoutes } from './routes/tasks.js';
 import { workflowRoutes } from './routes/workflows.js';
 import type { API_SETTINGS } from './settings.js';
@@ -103,6 +104,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     deadLetterRoutes(app, resources);
     keyRoutes(app, resources);
     auditRoutes(app, resources);
+    tenantRoutes(app, resources);
     subscriptionRoutes(app, resources);
     deliveryRoutes(app, resources);
     await useWebhooks(app, resources);

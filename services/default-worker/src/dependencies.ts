@@ -12,7 +12,7 @@ export interface DefaultDependencies {
   pool: Pool;
   connection: NatsConnection;
   topology: Topology;
-  client: Pick<JobsClient, 'queues' | 'deadLetters'>;
+  client: Pick<JobsClient, 'queues' | 'deadLetters' | 'erase'>;
   keys: KeyRing;
   /** Keys of the audit chain, and the file that gets its anchors besides the stream. */
   audit: { keys: KeyRing; anchorFile?: string | undefined };
@@ -21,6 +21,8 @@ export interface DefaultDependencies {
   site: SafeFetch;
   /** First token of every subject. */
   prefix: string;
+  /** Days for which events that name an erased person are dropped. Default 30. */
+  erasedBlockDays?: number;
   /** How events are delivered to subscriptions. */
   deliveries?: DeliveryOptions;
 }

@@ -10,11 +10,14 @@ import {
   calculateUsageRollup,
   checkPipelineHealth,
   checkTenantPipeline,
+  carryOutPrivacyRequest,
   deliverWebhook,
+  eraseTenant,
   ensureAuditStream,
   processAuditLogs,
   processScheduledWhatsapp,
   processWebhook,
+  rekeyTenantHashes,
   replayWebhookDelivery,
   publishCmsPost,
   publishScheduledCmsPosts,
@@ -38,6 +41,10 @@ import { calculateTenantScoresHandler } from './scores/calculate-tenant-scores.j
 import { lastCompleteDayOfEachTenant } from './last-complete-day.js';
 import { calculateUsageRollupHandler } from './usage/calculate-usage-rollup.js';
 import { rollUpTenantUsageHandler } from './usage/roll-up-tenant-usage.js';
+import { eraseTenantHandler } from './tenants/erase-tenant.js';
+import { carryOutPrivacyRequestHandler } from './privacy/carry-out-privacy-request.js';
+import { rekeyTenantHashesHandler } from './privacy/rekey-tenant-hashes.js';
+import { createUpkeep } from './upkeep.js';
 import { deliverWebhookHandler } from './subscriptions/deliver-webhook.js';
 import { processWebhookHandler } from './webhooks/process-webhook.js';
 import { replayWebhookDeliveryHandler } from './webhooks/replay-webhook-delivery.js';
@@ -69,6 +76,9 @@ export function createDefaultHandlers(dependencies: DefaultDependencies): TaskHa
     handleTask(deliverWebhook, deliverWebhookHandler(dependencies)),
     handleTask(processWebhook, processWebhookHandler(dependencies)),
     handleTask(replayWebhookDelivery, replayWebhookDeliveryHandler(dependencies)),
+    handleTask(eraseTenant, eraseTenantHandler(dependencies)),
+    handleTask(carryOutPrivacyRequest, carryOutPrivacyRequestHandler(dependencies)),
+    handleTask(rekeyTenantHashes, rekeyTenantHashesHandler(dependencies)),
   ];
 }
 
@@ -76,6 +86,7 @@ const SETTINGS = [
   'STRATUM_CREDENTIALS_KEY',
   'STRATUM_AUDIT_KEY',
   'AUDIT_ANCHOR_FILE',
+  'ERASED_PERSON_BLOCK_DAYS',
   'PLATFORM_REQUEST_TIMEOUT',
   'WHATSAPP_BASE_URL',
   'SCANNER_ALLOWED_HOSTS',
@@ -105,6 +116,7 @@ export const defaultService: QueueService<(typeof SETTINGS)[number]> = {
         allowedHosts: configuration.SCANNER_ALLOWED_HOSTS,
         timeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
       }),
+      erasedBlockDays: configuration.ERASED_PERSON_BLOCK_DAYS,
       deliveries: {
         perSubscription: configuration.SUBSCRIPTION_CONCURRENCY,
         // One slot at least is left to the other jobs.
@@ -113,5 +125,10 @@ export const defaultService: QueueService<(typeof SETTINGS)[number]> = {
         pauseAfterMs: configuration.SUBSCRIPTION_PAUSE_AFTER,
       },
     });
+  },
+  startBeside: async ({ pool, client, configuration, logger }) => {
+    const upkeep = createUpkeep({ pool, client, keys: configuration.STRATUM_CREDENTIALS_KEY, logger });
+    upkeep.start();
+    return upkeep;
   },
 };

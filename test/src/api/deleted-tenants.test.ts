@@ -91,3 +91,46 @@ test('keys, events, webhooks, tasks and the outbox of a deleted tenant have no e
     (await database.as('stratum_scheduler').query('SELECT * FROM unpublished_domain_events(10)')).rows,
   ).toHaveLength(1);
 });
+
+test('a key of the platform lists, deletes, restores and exports tenants over HTTP; no other does', async () => {
+  const { call, keys, query } = await openApi();
+  const key = keys.platform;
+  const path = `/v1/tenants/${OTHER_TENANT}`;
+  for (const [method, url] of [
+    ['GET', '/v1/tenants'],
+    ['GET', path],
+    ['DELETE', path],
+    ['POST', `${path}/restore`],
+    ['GET', `${path}/export`],
+  ] as const)
+    expect((await call(method, url, method === 'DELETE' ? { body: { confirm: 'x' } } : {})).status, url).toBe(
+      403,
+    );
+  expect(await call('GET', '/v1/tenants', { key })).toMatchObject({
+    status: 200,
+    body: { data: [{ id: TENANT }, { id: OTHER_TENANT, deleted_at: null }] },
+  });
+  expect(await call('DELETE', path, { key, body: { confirm: 'Somebody' } })).toMatchObject({
+    status: 422,
+    body: { errors: [{ field: 'body.confirm' }] },
+  });
+  const confirm = `Tenant ${OTHER_TENANT}`;
+  expect(await call('DELETE', path, { key, body: { confirm, grace_days: 3 } })).toMatchObject({
+    status: 200,
+    body: { deleted_at: expect.any(String), erase_after: expect.any(String), erased_at: null },
+  });
+  expect((await call('GET', '/v1/tenants', { key })).body).toMatchObject({ data: [{ id: TENANT }] });
+  expect((await call('GET', '/v1/tenants?deleted=true', { key })).body['data']).toHaveLength(2);
+  const exported = await call<string>('GET', `${path}/export`, { key });
+  expect(exported.headers.get('content-type')).toContain('application/x-ndjson');
+  const lines = String(exported.body)
+    .trim()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+  expect(lines).toEqual(expect.arrayContaining([expect.objectContaining({ table: 'platform_account' })]));
+  expect(String(exported.body)).not.toMatch(/secret_hash|"tenant_id":1\b/);
+  expect((await call('POST', `${path}/restore`, { key })).body).toMatchObject({ deleted_at: null });
+  await query(`UPDATE tenant SET deleted_at = now(), erase_after = now() WHERE id = $1`, [OTHER_TENANT]);
+  expect((await call('POST', `${path}/restore`, { key })).status).toBe(409);
+  expect((await call('GET', '/v1/tenants/77', { key })).status).toBe(404);
+});

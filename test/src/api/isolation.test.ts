@@ -75,8 +75,8 @@ async function makeBelongings(api: Api): Promise<Belongings> {
   };
 }
 
-/** Places in paths that name nothing of a tenant's. */
-const SHARED: Record<string, string> = { '/v1/queues/{queue}': 'rules' };
+/** Places in paths that name nothing of a tenant's, or that only a key of the platform may name. */
+const SHARED: Record<string, string> = { '/v1/queues/{queue}': 'rules', '/v1/tenants/{id}': String(TENANT) };
 
 /** The path with what belongs in its places; `undefined` when one of them is not known. */
 function fill(path: string, belongings: Belongings): string | undefined {

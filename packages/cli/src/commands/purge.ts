@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline/promises';
 import { withClient } from '../client-session.js';
+import { confirm } from '../confirm.js';
 import { printJson } from '../output.js';
 import { requireQueue } from '../queue-lookup.js';
 
@@ -30,19 +30,10 @@ export async function purge(queue: string | undefined, { yes, force, json }: Pur
   });
 }
 
-async function confirmed(queue: string | undefined, queues: readonly string[]): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Error('No terminal to ask for confirmation: use --yes.');
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+function confirmed(queue: string | undefined, queues: readonly string[]): Promise<boolean> {
   const [what, word] =
     queue === undefined
       ? [`all ${queues.length} queues (${queues.join(', ')}). Type "${ALL}"`, ALL]
       : [`"${queue}". Type the name of the queue`, queue];
-  try {
-    const answer = await prompt.question(
-      `This deletes every queued and delayed task of ${what} to confirm: `,
-    );
-    return answer === word;
-  } finally {
-    prompt.close();
-  }
+  return confirm(`This deletes every queued and delayed task of ${what} to confirm: `, word);
 }

@@ -1,5 +1,9 @@
 import type { TopLevelCommand } from '../frame/declaration.js';
-import { currency, timeZone } from '../frame/value-types.js';
+import type { ArgumentDeclaration } from '../frame/declaration.js';
+import { count, currency, integer, timeZone } from '../frame/value-types.js';
+
+const id: ArgumentDeclaration = { name: '<id>', description: 'id of the tenant', type: count };
+const MAX_GRACE_DAYS = 3_650;
 
 export const tenantsCommand: TopLevelCommand = {
   group: 'Tenants and their data',
@@ -8,7 +12,8 @@ export const tenantsCommand: TopLevelCommand = {
     {
       name: 'list',
       summary: 'List the tenants.',
-      examples: [''],
+      options: [{ flags: '--deleted', description: 'include deleted tenants' }],
+      examples: ['', '--deleted'],
       run: async () => (await import('./tenants.js')).list,
     },
     {
@@ -36,6 +41,54 @@ export const tenantsCommand: TopLevelCommand = {
       ],
       examples: ['"Alpenglow Reisen" --currency EUR --time-zone Europe/Zurich'],
       run: async () => (await import('./tenants.js')).create,
+    },
+    {
+      name: 'show',
+      summary: 'Show a tenant.',
+      arguments: [id],
+      examples: ['1001'],
+      run: async () => (await import('./tenants.js')).show,
+    },
+    {
+      name: 'delete',
+      summary: 'Delete a tenant: it does nothing any more, and is erased after a grace time.',
+      description:
+        'Within a second or so its tasks, schedules, deliveries, webhooks and keys have no effect. Until the grace time is over, `tenants restore` brings it back.',
+      arguments: [id],
+      options: [
+        {
+          flags: '--grace-days <days>',
+          description: 'days until its data are erased',
+          type: integer(0, MAX_GRACE_DAYS),
+          defaultText: 'TENANT_GRACE_DAYS, 30',
+        },
+        { flags: '--yes', description: 'do not ask for confirmation' },
+      ],
+      examples: ['1001', '1001 --grace-days 7 --yes'],
+      run: async () => (await import('./tenants.js')).remove,
+    },
+    {
+      name: 'restore',
+      summary: 'Restore a deleted tenant within its grace time.',
+      arguments: [id],
+      examples: ['1001'],
+      run: async () => (await import('./tenants.js')).restore,
+    },
+    {
+      name: 'export',
+      summary: 'Write all rows of a tenant as JSON lines.',
+      description: 'Each line is {"table", "row"}. Secrets and hashes are left out.',
+      arguments: [id],
+      options: [
+        {
+          flags: '--out <file>',
+          description: 'file to write, readable by you alone',
+          defaultText: 'standard output',
+        },
+      ],
+      json: 'print the number of rows as JSON; needs --out',
+      examples: ['1001 --out tenant.jsonl'],
+      run: async () => (await import('./tenants.js')).exportRows,
     },
   ],
 };

@@ -2,9 +2,9 @@
  * Data for every job to say something true about: creatives that tire, rules, competitors, customers and what they did, messages and posts.
  * Made after the first sync, because much of it belongs to campaigns. The same rows at every call.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
-import { sealCredentials, type KeyRing, withTenant } from '@stratum/shared';
+import { lookupHash, plainHash, sealCredentials, type KeyRing, withTenant } from '@stratum/shared';
 import { saveSegment, funnelSchema } from '@stratum/shared/customer-data';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '@stratum/shared/rules';
 import { createWebhookEndpoint } from '@stratum/shared/webhooks';
@@ -39,7 +39,7 @@ export async function seedDemonstration(
       await addCampaignData(client, tenantId, options.now);
       await addRules(client, tenantId);
       await addCompetitors(client, tenantId, options.sandboxUrl);
-      await addCustomers(client, tenantId, options.now);
+      await addCustomers(client, tenantId, keys, options.now);
       await addMessages(client, tenantId, keys, options);
       await addPosts(client, tenantId, keys, options);
       await addWebhooks(client, tenantId, keys);
@@ -155,7 +155,7 @@ async function addCompetitors(client: PoolClient, tenantId: number, sandboxUrl: 
 }
 
 /** Visitors who look, add and buy within a month; each step is left by some. */
-async function addCustomers(client: PoolClient, tenantId: number, now: Date): Promise<void> {
+async function addCustomers(client: PoolClient, tenantId: number, keys: KeyRing, now: Date): Promise<void> {
   for (const month of [-1, 0]) {
     await client.query(
       `SELECT ensure_event_partition((date_trunc('month', $1::timestamptz) + $2::int * interval '1 month')::date)`,
@@ -181,10 +181,17 @@ async function addCustomers(client: PoolClient, tenantId: number, now: Date): Pr
      WHERE p.tenant_id = $1 AND (step = 1 OR (step = 2 AND split_part(p.external_id, '-', 2)::int % 3 <> 1) OR (step = 3 AND p.total_purchases > 0))`,
     [tenantId],
   );
-  await client.query(
-    `INSERT INTO cdp_identity (tenant_id, type, value_hash, profile_id)
-     SELECT tenant_id, 'email', sha256((external_id || '@example.com')::bytea), id FROM cdp_profile WHERE tenant_id = $1 AND id % 2 = 0`,
+  const { rows: known } = await client.query<{ id: string; external_id: string }>(
+    'SELECT id, external_id FROM cdp_profile WHERE tenant_id = $1 AND id % 2 = 0',
     [tenantId],
+  );
+  const hashes = known.map(({ external_id: user }) =>
+    lookupHash(keys, tenantId, plainHash(`${user}@example.com`)),
+  );
+  await client.query(
+    `INSERT INTO cdp_identity (tenant_id, type, value_hash, profile_id, hash_key_id)
+     SELECT $1, 'email', decode(hash, 'hex'), id, key_id FROM unnest($2::text[], $3::bigint[], $4::text[]) AS n (hash, id, key_id)`,
+    [tenantId, hashes.map(({ hash }) => hash), known.map(({ id }) => id), hashes.map(({ keyId }) => keyId)],
   );
   const buyers = await saveSegment(client, {
     name: 'Buyers of the last two weeks',
@@ -253,15 +260,11 @@ async function addMessages(
   // The last one has opted out; the one before cannot be reached.
   for (const [index, ending] of ['1001', '1002', '1003', '0026', '1005'].entries()) {
     const phone = `49151${tenantId}00${ending}`;
-    const hash = createHash('sha256').update(phone).digest();
-    const sealed = sealCredentials(
-      keys,
-      { tenantId, platform: 'whatsapp_contact', externalId: hash.toString('hex') },
-      phone,
-    );
+    const { hash, keyId: hashKeyId } = lookupHash(keys, tenantId, plainHash(phone));
+    const sealed = sealCredentials(keys, { tenantId, platform: 'whatsapp_contact', externalId: hash }, phone);
     const contacts = await client.query<{ id: string }>(
-      `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, opted_in_at, opted_out_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
-      [tenantId, hash, sealed.ciphertext, sealed.keyId, now, ending === '1005' ? now : null],
+      `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, opted_in_at, opted_out_at, hash_key_id) VALUES ($1, decode($2, 'hex'), $3, $4, $5, $6, $7) RETURNING id`,
+      [tenantId, hash, sealed.ciphertext, sealed.keyId, now, ending === '1005' ? now : null, hashKeyId],
     );
     await client.query(
       `INSERT INTO whatsapp_message (tenant_id, account_id, contact_id, template_id, parameters, scheduled_at)

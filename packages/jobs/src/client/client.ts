@@ -42,6 +42,7 @@ import {
   type ResultReader,
   type TaskOutcome,
 } from './task-result.js';
+import { eraseStored, type Erased, type EraseFilter } from './erase.js';
 import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 
 export interface ClientOptions {
@@ -103,6 +104,11 @@ export interface JobsClient extends ResultReader {
   revokeAll(filter: TaskFilter, options?: RevokeOptions): Promise<number>;
   /** Removes the waiting and delayed tasks of a queue; running ones continue. Returns their number. */
   purge(queue: string): Promise<number>;
+  /**
+   * Removes for good what the broker keeps of a tenant, or the part of it that `matches`: tasks that wait, dead letters, records, events,
+   * workflows, schedule entries. Reads whole streams. Close the tenant first, or what it does meanwhile is kept.
+   */
+  erase(filter: EraseFilter): Promise<Erased>;
   readonly control: Control;
   readonly deadLetters: DeadLetters;
   readonly workflows: Workflows;
@@ -314,6 +320,8 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     revoke: (id, revokeOptions) => revoker.revoke(requireToken(id, 'id'), revokeOptions),
     revokeAll: (filter, revokeOptions) => revoker.revokeAll(filter, revokeOptions),
     purge: (queue) => revoker.purge(queue),
+    erase: ({ tenant, ...filter }) =>
+      eraseStored(resources, { tenant: requireToken(tenant, 'tenant'), ...filter }),
     control: controlOf(resources),
     deadLetters: deadLettersOf(resources),
     queues: () => readQueueDepths(resources),

@@ -3,5 +3,6 @@
  * every tick, so it answers from memory: a `Set` of tenant ids will do.
  */
 export interface ClosedTenants {
+  /** Whether this tenant is closed. */
   has(tenant: string): boolean;
 }

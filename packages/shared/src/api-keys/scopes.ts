@@ -16,6 +16,7 @@ export const SCOPES = {
   'profiles:read': 'See profiles of customers: who they are and what they did',
   'profiles:admin': 'Undo merges of profiles',
   'audit:read': 'Read the audit log',
+  'tenants:admin': 'List, delete, restore and export tenants',
   'keys:admin': 'List, create, rotate and revoke API keys',
 } as const;
 
@@ -26,7 +27,7 @@ export function isScope(value: string): value is Scope {
 }
 
 /** Scopes over resources that all tenants share: for keys of the platform only. */
-const PLATFORM_ONLY: ReadonlySet<Scope> = new Set(['queues:admin', 'workers:read']);
+const PLATFORM_ONLY: ReadonlySet<Scope> = new Set(['queues:admin', 'workers:read', 'tenants:admin']);
 
 export const ALL_SCOPES: readonly Scope[] = Object.keys(SCOPES).filter(isScope);
 /** Scopes that a tenant's key may have. */

@@ -150,6 +150,10 @@ const SETTINGS = {
   API_TRUSTED_PROXIES: withDefault(commaSeparated, []),
   /** Webhook requests of one endpoint in a second and process; more are answered with 429. Default 5,000. */
   WEBHOOK_RATE_LIMIT: count(5_000),
+  /** Days for which events that name an erased person are dropped. Default 30. */
+  ERASED_PERSON_BLOCK_DAYS: count(30, 3_650, 0),
+  /** Days between the deletion of a tenant and its erasure, in which it can be restored. Default 30. */
+  TENANT_GRACE_DAYS: count(30, 3_650, 0),
   /** Days to keep inbound webhook deliveries; at least 8, because senders repeat for so long. Default 30. */
   WEBHOOK_RETENTION_DAYS: count(30, 3_650, 8),
   /** Days to keep reports of jobs' runs, and ids for the de-duplication of events. Default 90. */

@@ -6,6 +6,8 @@ const ENTRY = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]+={0,2})$/;
 export interface KeyRing {
   /** Encrypts everything new. */
   readonly current: { readonly id: string; readonly key: Buffer };
+  /** Of all keys, the current one first. Absent: there is no other. */
+  readonly ids?: readonly string[];
   /** `undefined` for an id that is not in the ring. */
   key(id: string): Buffer | undefined;
 }
@@ -31,6 +33,7 @@ export function parseKeyRing(text: string): KeyRing {
   if (first === undefined) throw new Error('must name at least one key');
   const ring: KeyRing = {
     current: { id: first[0], key: first[1] },
+    ids: Object.freeze([...keys.keys()]),
     key: (id) => keys.get(id),
   };
   // Keys must not show when a configuration is logged.

@@ -1,5 +1,5 @@
 /** Identifiers of a person: the ids and the e-mail address that an event names. */
-import { hash } from 'node:crypto';
+import { plainHash } from '../lookup/lookup-hash.js';
 import type { CustomerEvent } from './event.js';
 
 export const IDENTIFIER_TYPES = ['user_id', 'email', 'anonymous_id'] as const;
@@ -8,7 +8,7 @@ export type IdentifierType = (typeof IDENTIFIER_TYPES)[number];
 export interface Identifier {
   type: IdentifierType;
   value: string;
-  /** SHA-256 of the normalised value, as hexadecimal digits: what is looked up. */
+  /** SHA-256 of the normalised value, as hexadecimal digits. What is stored and looked up is made of it with a key: `lookupHash`. */
   hash: string;
 }
 
@@ -50,7 +50,7 @@ export function normaliseEmail(text: unknown): string | undefined {
 }
 
 export function identifier(type: IdentifierType, value: string): Identifier {
-  return { type, value, hash: hash('sha256', value, 'hex') };
+  return { type, value, hash: plainHash(value) };
 }
 
 /** The person's own address; one in `properties` may be anybody's. */

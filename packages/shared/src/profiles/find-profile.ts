@@ -2,13 +2,9 @@
 import type { Pool, PoolClient } from 'pg';
 import { openCredentials } from '../credentials/credentials.js';
 import type { KeyRing } from '../credentials/key-ring.js';
-import {
-  identifier,
-  IDENTIFIER_TYPES,
-  normaliseEmail,
-  type IdentifierType,
-} from '../customer-events/identifiers.js';
+import { IDENTIFIER_TYPES, normaliseEmail, type IdentifierType } from '../customer-events/identifiers.js';
 import { withTenant } from '../database/database.js';
+import { lookupHashes, plainHash } from '../lookup/lookup-hash.js';
 
 export interface ProfileView {
   id: number;
@@ -45,7 +41,7 @@ export function findProfile(
   { tenantId, who, events }: ProfileQuery,
 ): Promise<ProfileView | undefined> {
   return withTenant(pool, tenantId, async (client) => {
-    const id = await profileOf(client, who);
+    const id = await profileOf({ client, keys, tenantId }, who);
     if (id === undefined) return undefined;
     const { rows } = await client.query<Omit<ProfileView, 'id' | 'identities' | 'merges' | 'events'>>(
       `SELECT external_id, traits, total_events::int, total_purchases::int, trim_scale(total_revenue)::text AS total_revenue, first_seen_at, last_seen_at
@@ -70,10 +66,18 @@ export function findProfile(
   });
 }
 
-async function profileOf(client: PoolClient, who: ProfileName): Promise<number | undefined> {
-  if (typeof who === 'object') return 'id' in who ? wholeOf(client, who.id) : ownerOf(client, who);
+interface Lookup {
+  client: PoolClient;
+  keys: KeyRing;
+  tenantId: number;
+}
+
+/** The profile that somebody is known as, or what it has become part of. Inside the caller's transaction, as the tenant. */
+export async function profileOf(lookup: Lookup, who: ProfileName): Promise<number | undefined> {
+  const { client } = lookup;
+  if (typeof who === 'object') return 'id' in who ? wholeOf(client, who.id) : ownerOf(lookup, who);
   for (const type of IDENTIFIER_TYPES) {
-    const owner = await ownerOf(client, { type, value: who });
+    const owner = await ownerOf(lookup, { type, value: who });
     if (owner !== undefined) return owner;
   }
   return /^\d{1,15}$/.test(who) ? wholeOf(client, Number(who)) : undefined;
@@ -81,14 +85,15 @@ async function profileOf(client: PoolClient, who: ProfileName): Promise<number |
 
 /** Whose identifier it is. */
 async function ownerOf(
-  client: PoolClient,
+  { client, keys, tenantId }: Lookup,
   { type, value }: { type: IdentifierType; value: string },
 ): Promise<number | undefined> {
   const stored = type === 'email' ? normaliseEmail(value) : value.trim();
   if (stored === undefined) return undefined;
   const { rows } = await client.query<{ profile_id: string }>(
-    `SELECT profile_id FROM cdp_identity WHERE tenant_id = current_tenant() AND type = $1 AND value_hash = decode($2, 'hex')`,
-    [type, identifier(type, stored).hash],
+    `SELECT profile_id FROM cdp_identity WHERE tenant_id = current_tenant() AND type = $1
+       AND value_hash = ANY (SELECT decode(hash, 'hex') FROM unnest($2::text[]) AS hash) LIMIT 1`,
+    [type, lookupHashes(keys, tenantId, plainHash(stored))],
   );
   const [row] = rows;
   if (row !== undefined) return Number(row.profile_id);

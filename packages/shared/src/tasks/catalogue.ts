@@ -6,6 +6,8 @@ import { DEFAULT_TASKS } from './default.js';
 import { fetchCompetitorData, INTEL_TASKS } from './intel.js';
 import { generateForecast, ML_TASKS, runPredictions } from './ml.js';
 import { evaluateRules, RULES_TASKS } from './rules.js';
+import { carryOutPrivacyRequest, rekeyTenantHashes } from './privacy.js';
+import { eraseTenant } from './tenants.js';
 import { SYNC_TASKS, syncCampaignData } from './sync.js';
 import { WEBHOOK_TASKS } from './webhooks.js';
 
@@ -18,6 +20,9 @@ export const TASKS: readonly TaskContract[] = Object.freeze([
   ...RULES_TASKS,
   ...INTEL_TASKS,
   ...WEBHOOK_TASKS,
+  eraseTenant,
+  carryOutPrivacyRequest,
+  rekeyTenantHashes,
 ]);
 
 /**

@@ -16,6 +16,7 @@ import { numberText, rowIdText as id } from '../http/bounded.js';
 import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
+import { personRoutes } from './people.js';
 
 const tags = ['profiles'];
 const MAX_EVENTS = 100;
@@ -142,6 +143,8 @@ export function profileRoutes(app: ApiServer, resources: ApiResources): void {
       }
     },
   });
+
+  personRoutes(app, resources);
 
   async function find(
     request: FastifyRequest,

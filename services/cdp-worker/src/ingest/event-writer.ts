@@ -18,6 +18,7 @@ import { settleRefunds } from './refunds.js';
 import { readPeople, type FoundPeople } from './read-people.js';
 import { saveRejected, type RejectedEvent } from './rejected-events.js';
 import { DEFAULT_LIMITS, keyOf, Resolver, rootOf, type IdentityLimits, type Person } from './resolve.js';
+import { withoutErased } from './erased-people.js';
 import { isFaultOfEvent, isTooMuch } from './write-faults.js';
 import { writePlan } from './write-plan.js';
 
@@ -44,9 +45,11 @@ export interface WriteOutcome {
 /** Events after which the tables are analysed, and the growth factor until they are analysed again. */
 const FIRST_TOLD = 500;
 const TOLD_FACTOR = 5;
+const PLAIN_EVERY_MS = 30_000;
 
 export class EventWriter {
   private readonly partitions: EventPartitions;
+  private plain = { hasAny: true, askAt: 0 };
   private written = 0;
   private tellAt = FIRST_TOLD;
 
@@ -71,6 +74,14 @@ export class EventWriter {
     this.tellAt = this.written * TOLD_FACTOR;
     // After a failure autovacuum does the same, only later.
     await this.options.pool.query('SELECT note_customer_data($1)', [this.written]).catch(() => undefined);
+  }
+
+  /** Asked now and then: processes of the version before may still write such hashes. */
+  private async hasPlain(): Promise<boolean> {
+    if (Date.now() < this.plain.askAt) return this.plain.hasAny;
+    const { rows } = await this.options.pool.query<{ has: boolean }>('SELECT has_plain_hashes() AS has');
+    this.plain = { hasAny: rows[0]?.has !== false, askAt: Date.now() + PLAIN_EVERY_MS };
+    return this.plain.hasAny;
   }
 
   private async writeRows(tenantId: number, rows: readonly EventRow[]): Promise<WriteOutcome> {
@@ -108,9 +119,12 @@ export class EventWriter {
     all: readonly EventRow[],
   ): Promise<WriteOutcome> {
     const { limits = DEFAULT_LIMITS, keys } = this.options;
-    const currency = await lockTenant(client, tenantId);
-    if (currency === undefined) return { stored: 0, repeated: 0, rejected: 0, merged: 0, refusedLinks: 0 };
-    const rows = await newOnes(client, tenantId, all);
+    const withPlain = await this.hasPlain();
+    const tenant = await lockTenant(client, tenantId);
+    if (tenant === undefined) return { stored: 0, repeated: 0, rejected: 0, merged: 0, refusedLinks: 0 };
+    const { currency, has_erased: hasErased } = tenant;
+    const wanted = hasErased ? await withoutErased({ client, tenantId, keys }, all) : all;
+    const rows = await newOnes(client, tenantId, wanted);
     const outcome = {
       stored: rows.length,
       repeated: all.length - rows.length,
@@ -119,7 +133,7 @@ export class EventWriter {
       refusedLinks: 0,
     };
     if (rows.length === 0) return outcome;
-    const found = await readPeople(client, tenantId, distinct(rows));
+    const found = await readPeople({ client, tenantId, keys, withPlain }, distinct(rows));
     const resolver = new Resolver(found, limits);
     const people = rows.map((row) => resolver.resolve(row));
     listUsers(people, found);
@@ -173,16 +187,23 @@ const BY_KEYS = ['enable_seqscan', 'enable_nestloop', 'enable_mergejoin', 'enabl
   .map((setting) => `set_config('${setting}', 'off', true)`)
   .join(', ');
 
-/** Returns the tenant's currency; `undefined` for one that was deleted, of whom nothing is written any more. */
-async function lockTenant(client: PoolClient, tenantId: number): Promise<string | undefined> {
+interface KnownTenant {
+  currency: string;
+  /** People were erased whose events are dropped. */
+  has_erased: boolean;
+}
+
+/** `undefined` for a tenant that was deleted, of whom nothing is written any more. */
+async function lockTenant(client: PoolClient, tenantId: number): Promise<KnownTenant | undefined> {
   await client.query(`SELECT ${BY_KEYS}`);
   await client.query({ name: 'ingest-lock', text: `SELECT ${WRITER_LOCK}`, values: [tenantId] });
-  const { rows } = await client.query<{ currency: string }>({
-    name: 'ingest-currency',
-    text: 'SELECT currency FROM tenant WHERE id = $1 AND deleted_at IS NULL',
+  const { rows } = await client.query<KnownTenant>({
+    name: 'ingest-tenant',
+    text: `SELECT currency, EXISTS (SELECT FROM erased_person WHERE tenant_id = $1) AS has_erased
+      FROM tenant WHERE id = $1 AND deleted_at IS NULL`,
     values: [tenantId],
   });
-  return rows[0]?.currency;
+  return rows[0];
 }
 
 /** The events never written; of equal ids in a batch the first. */

@@ -1,4 +1,5 @@
 /** The database's knowledge of the people that a batch names. */
+import { lookupHashes, type KeyRing } from '@stratum/shared';
 import type { Identifier } from '@stratum/shared/customer-events';
 import type { PoolClient } from 'pg';
 import { apartKey, keyOf, type KnownPeople, type KnownProfile } from './resolve.js';
@@ -24,10 +25,17 @@ interface IdentityRow {
 const PROFILE_COLUMNS =
   'p.user_ids, p.identities, p.external_id IS NOT NULL AS has_external_id, p.kept_apart, p.total_events::float8 AS events';
 
+export interface PeopleLookup {
+  client: PoolClient;
+  tenantId: number;
+  keys: KeyRing;
+  /** Rows of versions before may be left, whose hashes have no key. */
+  withPlain: boolean;
+}
+
 /** @param identifiers each once */
 export async function readPeople(
-  client: PoolClient,
-  tenantId: number,
+  { client, tenantId, keys, withPlain }: PeopleLookup,
   identifiers: readonly Identifier[],
 ): Promise<FoundPeople> {
   const profiles = new Map<string, KnownProfile>();
@@ -50,16 +58,22 @@ export async function readPeople(
     const origin = Number(row.origin_id);
     if (origin !== id) origins.set(key, origin);
   };
+  const hashes = identifiers.map(({ hash }) => lookupHashes(keys, tenantId, hash, withPlain));
+  const perIdentifier = hashes[0]?.length ?? 1;
   const { rows } = await client.query<IdentityRow>({
     name: 'ingest-identities',
     text: `SELECT k.place, i.profile_id, coalesce(i.origin_profile_id, i.profile_id) AS origin_id, ${PROFILE_COLUMNS}
       FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS k (type, hash, place),
         LATERAL (SELECT * FROM cdp_identity WHERE tenant_id = $1 AND type = k.type AND value_hash = k.hash LIMIT 1) i,
         LATERAL (SELECT * FROM cdp_profile WHERE tenant_id = $1 AND id = i.profile_id LIMIT 1) p`,
-    values: [tenantId, identifiers.map(({ type }) => type), identifiers.map(({ hash }) => `\\x${hash}`)],
+    values: [
+      tenantId,
+      identifiers.flatMap(({ type }) => Array.from({ length: perIdentifier }, () => type)),
+      hashes.flat().map((hash) => `\\x${hash}`),
+    ],
   });
   for (const row of rows) {
-    const identifier = identifiers[Number(row.place) - 1];
+    const identifier = identifiers[Math.floor((Number(row.place) - 1) / perIdentifier)];
     if (identifier !== undefined) note(identifier, row);
   }
   const unlisted = new Map<string, Identifier>();

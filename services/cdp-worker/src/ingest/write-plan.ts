@@ -1,5 +1,5 @@
 /** Writes a plan: a handful of statements for a batch of any size, each over arrays. */
-import { sealCredentials, type KeyRing } from '@stratum/shared';
+import { lookupHash, sealCredentials, type KeyRing } from '@stratum/shared';
 import type { PoolClient } from 'pg';
 import type { EventRow } from './event-row.js';
 import type { Plan, PlannedMerge, PlannedProfile } from './plan.js';
@@ -101,20 +101,26 @@ async function insertIdentities(
 ): Promise<void> {
   const added = profiles.flatMap(({ id, fresh }) => fresh.map((identifier) => ({ id, identifier })));
   if (added.length === 0) return;
-  const sealed = added.map(({ identifier: { type, hash, value } }) =>
-    sealCredentials(keys, { tenantId, platform: `cdp_${type}`, externalId: hash }, value),
+  const hashes = added.map(({ identifier }) => lookupHash(keys, tenantId, identifier.hash));
+  const sealed = added.map(({ identifier: { type, value } }, index) =>
+    sealCredentials(
+      keys,
+      { tenantId, platform: `cdp_${type}`, externalId: hashes[index]?.hash ?? '' },
+      value,
+    ),
   );
   await client.query({
     name: 'ingest-new-identities',
-    text: `INSERT INTO cdp_identity (tenant_id, type, value_hash, profile_id, ciphertext, key_id)
-      SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bigint[], $5::bytea[], $6::text[])`,
+    text: `INSERT INTO cdp_identity (tenant_id, type, value_hash, profile_id, ciphertext, key_id, hash_key_id)
+      SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bigint[], $5::bytea[], $6::text[], $7::text[])`,
     values: [
       tenantId,
       added.map(({ identifier }) => identifier.type),
-      added.map(({ identifier }) => `\\x${identifier.hash}`),
+      hashes.map(({ hash }) => `\\x${hash}`),
       added.map(({ id }) => id),
       sealed.map(({ ciphertext }) => ciphertext),
       sealed.map(({ keyId }) => keyId),
+      hashes.map(({ keyId }) => keyId),
     ],
   });
 }

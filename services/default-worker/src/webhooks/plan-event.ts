@@ -3,6 +3,7 @@ import { TENANT_TASKS } from '@stratum/shared';
 import { followingTasksSchema, MalformedWebhookError } from '@stratum/shared/webhooks';
 import { planCustomerEvent } from './customer-events/plan-customer-event.js';
 import { planMetaChange } from './plan-meta-change.js';
+import { planPrivacyRequest } from './plan-privacy-request.js';
 import { planTiktokEvent } from './plan-tiktok-event.js';
 import { planWhatsappEvent } from './plan-whatsapp-event.js';
 import { NOTHING, type IncomingEvent, type Plan, type PlannedTask } from './plan.js';
@@ -29,8 +30,9 @@ function planOfSource(event: IncomingEvent): Plan {
     case 'tiktok':
       return planTiktokEvent(event);
     case 'shopify':
-    case 'stripe':
     case 'hubspot':
+      return planPrivacyRequest(event) ?? planCustomerEvent(event);
+    case 'stripe':
     case 'segment':
       return planCustomerEvent(event);
     case 'github':

@@ -1,6 +1,5 @@
 /** Contacts as webhooks change them. A contact's latest message decides, in any order of arrival. */
-import { createHash } from 'node:crypto';
-import { sealCredentials } from '@stratum/shared';
+import { lookupHash, lookupHashes, plainHash, sealCredentials, type KeyRing } from '@stratum/shared';
 import type { PoolClient } from 'pg';
 import type { IncomingEvent } from './plan.js';
 
@@ -21,35 +20,57 @@ export async function noteInbound(
   { tenantId, keys }: Pick<IncomingEvent, 'tenantId' | 'keys'>,
   { phone, at, consent, wrote }: Inbound,
 ): Promise<string> {
-  const hash = createHash('sha256').update(phone).digest();
-  const owner = { tenantId, platform: 'whatsapp_contact', externalId: hash.toString('hex') };
-  const sealed = sealCredentials(keys, owner, phone);
-  await client.query(
-    `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-    [tenantId, hash, sealed.ciphertext, sealed.keyId],
-  );
+  const id = await contactOf(client, { tenantId, keys, phone });
   if (wrote) {
     await client.query(
-      'UPDATE whatsapp_contact SET last_inbound_at = greatest(last_inbound_at, $2) WHERE phone_hash = $1',
-      [hash, at],
+      'UPDATE whatsapp_contact SET last_inbound_at = greatest(last_inbound_at, $2) WHERE id = $1',
+      [id, at],
     );
   }
   if (consent === 'opted_out') {
     await client.query(
       `UPDATE whatsapp_contact SET opted_out_at = $2
-       WHERE phone_hash = $1 AND opted_out_at IS NULL AND (opted_in_at IS NULL OR opted_in_at <= $2)`,
-      [hash, at],
+       WHERE id = $1 AND opted_out_at IS NULL AND (opted_in_at IS NULL OR opted_in_at <= $2)`,
+      [id, at],
     );
   } else if (consent === 'opted_in') {
     await client.query(
       `UPDATE whatsapp_contact SET opted_in_at = greatest(opted_in_at, $2), opted_out_at = NULL
-       WHERE phone_hash = $1 AND (opted_out_at IS NULL OR opted_out_at < $2)`,
-      [hash, at],
+       WHERE id = $1 AND (opted_out_at IS NULL OR opted_out_at < $2)`,
+      [id, at],
     );
   }
   return [wrote ? 'the contact has written' : undefined, consent?.replace('_', ' ')]
     .filter(Boolean)
     .join(', ');
+}
+
+/** The contact with this number; made, if there is none. */
+async function contactOf(
+  client: PoolClient,
+  { tenantId, keys, phone }: { tenantId: number; keys: KeyRing; phone: string },
+): Promise<string> {
+  const plain = plainHash(phone);
+  const { hash, keyId: hashKeyId } = lookupHash(keys, tenantId, plain);
+  const find = async (): Promise<string | undefined> => {
+    const { rows } = await client.query<{ id: string }>(
+      `SELECT id FROM whatsapp_contact WHERE tenant_id = current_tenant()
+         AND phone_hash = ANY (SELECT decode(hash, 'hex') FROM unnest($1::text[]) AS hash) LIMIT 1`,
+      [lookupHashes(keys, tenantId, plain)],
+    );
+    return rows[0]?.id;
+  };
+  const known = await find();
+  if (known !== undefined) return known;
+  const sealed = sealCredentials(keys, { tenantId, platform: 'whatsapp_contact', externalId: hash }, phone);
+  await client.query(
+    `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, hash_key_id) VALUES ($1, decode($2, 'hex'), $3, $4, $5)
+     ON CONFLICT DO NOTHING`,
+    [tenantId, hash, sealed.ciphertext, sealed.keyId, hashKeyId],
+  );
+  const made = await find();
+  if (made === undefined) throw new Error('The contact was not stored.');
+  return made;
 }
 
 /** The provider refused a message because its contact wants none. */

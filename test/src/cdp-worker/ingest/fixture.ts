@@ -1,6 +1,6 @@
 /** A writer of customer events on a database of its own. */
 import { EventWriter, type IdentityLimits, type IncomingEvent } from '@stratum/cdp-worker';
-import { openCredentials, parseKeyRing, withTenant } from '@stratum/shared';
+import { lookupHash, openCredentials, parseKeyRing, withTenant, type KeyRing } from '@stratum/shared';
 import {
   customerEventSchema,
   identifier,
@@ -21,6 +21,7 @@ export const NO_LIMITS: IdentityLimits = {
 
 export interface WriterFixture {
   owner: Pool;
+  keys: KeyRing;
   worker: Pool;
   writer: EventWriter;
   /** Another one, as another process would have. */
@@ -45,6 +46,7 @@ export async function openWriter(limits?: IdentityLimits): Promise<WriterFixture
     withTenant(worker, TENANT, async (client) => (await client.query<Row>(sql, values)).rows);
   return {
     owner: database.owner,
+    keys,
     worker,
     writer: new EventWriter(options),
     otherWriter: new EventWriter(options),
@@ -52,12 +54,12 @@ export async function openWriter(limits?: IdentityLimits): Promise<WriterFixture
     profileOf: async (type, value) => {
       const [row] = await query<{ profile_id: string }>(
         `SELECT profile_id FROM cdp_identity WHERE type = $1 AND value_hash = decode($2, 'hex')`,
-        [type, identifier(type, value).hash],
+        [type, lookupHash(keys, TENANT, identifier(type, value).hash).hash],
       );
       return row && Number(row.profile_id);
     },
     decrypted: async (type, value) => {
-      const { hash } = identifier(type, value);
+      const { hash } = lookupHash(keys, TENANT, identifier(type, value).hash);
       const [row] = await query<{ ciphertext: Buffer; key_id: string }>(
         `SELECT ciphertext, key_id FROM cdp_identity WHERE type = $1 AND value_hash = decode($2, 'hex')`,
         [type, hash],

@@ -1,5 +1,6 @@
 /** Whose events are whose, against a plain union-find: in any batches, by two writers at once, with messages that come again. */
 import type { IncomingEvent } from '@stratum/cdp-worker';
+import { lookupHash, plainHash } from '@stratum/shared';
 import { identifiersOf, type CustomerEvent } from '@stratum/shared/customer-events';
 import { unmergeProfile } from '@stratum/shared/profiles';
 import fc from 'fast-check';
@@ -241,7 +242,7 @@ function expected(events: readonly IncomingEvent[]): Picture {
   return { people: [...people.values()].map(paint).toSorted() };
 }
 
-async function actual({ query, owner }: WriterFixture): Promise<Picture> {
+async function actual({ query, keys }: WriterFixture): Promise<Picture> {
   const profiles = await query<{
     id: string;
     total_events: number;
@@ -255,12 +256,12 @@ async function actual({ query, owner }: WriterFixture): Promise<Picture> {
   const hashes = await query<{ type: string; hash: string; profile_id: string }>(
     `SELECT type, encode(value_hash, 'hex') AS hash, profile_id FROM cdp_identity`,
   );
-  const { rows: names } = await owner.query<{ value: string; hash: string }>(
-    `SELECT value, encode(sha256(value::bytea), 'hex') AS hash FROM (
-       SELECT p || '-' || n AS value FROM unnest(ARRAY['u', 'a']) p, generate_series(0, 9) n
-       UNION SELECT 'e-' || n || '@example.com' FROM generate_series(0, 9) n) names`,
-  );
-  const valueOf = new Map(names.map(({ value, hash }) => [hash, value]));
+  const numbers = Array.from({ length: 10 }, (_, n) => n);
+  const names = [
+    ...numbers.flatMap((n) => [`u-${n}`, `a-${n}`]),
+    ...numbers.map((n) => `e-${n}@example.com`),
+  ];
+  const valueOf = new Map(names.map((value) => [lookupHash(keys, TENANT, plainHash(value)).hash, value]));
   const events = await query<{ profile_id: string; message_id: string }>(
     'SELECT profile_id, message_id FROM cdp_event',
   );

@@ -1,6 +1,6 @@
 /** Effects of webhook events. */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { parseKeyRing, sealCredentials } from '@stratum/shared';
+import { lookupHash, parseKeyRing, plainHash, sealCredentials } from '@stratum/shared';
 import { Stripe } from 'stripe';
 import { describe, expect, test } from 'vitest';
 import { OTHER_TENANT, TENANT } from '../../api/fixture.js';
@@ -114,8 +114,8 @@ async function openWhatsapp(): Promise<Whatsapp> {
           opted_in_at: Date | null;
           opted_out_at: Date | null;
         }>(
-          'SELECT last_inbound_at, opted_in_at, opted_out_at FROM whatsapp_contact WHERE tenant_id = 1 AND phone_hash = $1',
-          [hash],
+          `SELECT last_inbound_at, opted_in_at, opted_out_at FROM whatsapp_contact WHERE tenant_id = 1 AND phone_hash = decode($1, 'hex')`,
+          [lookupHash(parseKeyRing(webhooks.keyText), TENANT, plainHash(PHONE)).hash],
         )
       )[0],
     message: async (id) =>

@@ -109,6 +109,7 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   'webhook_endpoint.secret': ['stratum_api'],
   'inbound_webhook_delivery.body': ['stratum_api', 'stratum_default_worker'],
   'event_source.key_hash': ['stratum_api'],
+  'privacy_request.person': ['stratum_api', 'stratum_default_worker'],
   'subscription.secret': ['stratum_api', 'stratum_default_worker'],
 };
 /** Rows that a service replaces; all others stay. */

@@ -1,0 +1,208 @@
+-- People are looked up by hashes with a key, can be exported and erased, and do not come back by a repeated event.
+
+-- Whose key the hash was made with; empty: a plain SHA-256 of a version before, until `rekey_tenant_hashes` has changed it.
+ALTER TABLE cdp_identity ADD COLUMN hash_key_id text;
+ALTER TABLE whatsapp_contact ADD COLUMN hash_key_id text;
+CREATE INDEX cdp_identity_plain ON cdp_identity (tenant_id) WHERE hash_key_id IS NULL;
+CREATE INDEX whatsapp_contact_plain ON whatsapp_contact (tenant_id) WHERE hash_key_id IS NULL;
+
+CREATE FUNCTION has_plain_hashes() RETURNS boolean
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT EXISTS (SELECT FROM public.cdp_identity WHERE hash_key_id IS NULL) $$;
+
+-- Tenants with hashes of other keys than the current one. Those without a key are found by an index; others by reading everything.
+CREATE FUNCTION tenants_with_old_hashes(current_key text, with_keyed boolean) RETURNS TABLE (tenant_id bigint)
+  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF with_keyed THEN
+    RETURN QUERY SELECT i.tenant_id FROM public.cdp_identity i WHERE i.hash_key_id IS DISTINCT FROM current_key
+      UNION SELECT c.tenant_id FROM public.whatsapp_contact c WHERE c.hash_key_id IS DISTINCT FROM current_key;
+  ELSE
+    RETURN QUERY SELECT i.tenant_id FROM public.cdp_identity i WHERE i.hash_key_id IS NULL
+      UNION SELECT c.tenant_id FROM public.whatsapp_contact c WHERE c.hash_key_id IS NULL;
+  END IF;
+END
+$$;
+
+-- Rows of the tenant in force whose hash is not of the current key. No role reads encrypted identifiers for more than this.
+CREATE FUNCTION old_lookup_rows(what text, current_key text, most integer)
+  RETURNS TABLE (kind text, old_hash bytea, hash_key_id text, ciphertext bytea, key_id text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  (SELECT i.type, i.value_hash, i.hash_key_id, i.ciphertext, i.key_id FROM public.cdp_identity i
+   WHERE what = 'cdp_identity' AND i.tenant_id = public.current_tenant() AND i.hash_key_id IS DISTINCT FROM current_key LIMIT most)
+  UNION ALL
+  (SELECT 'phone', c.phone_hash, c.hash_key_id, c.phone, c.phone_key_id FROM public.whatsapp_contact c
+   WHERE what = 'whatsapp_contact' AND c.tenant_id = public.current_tenant() AND c.hash_key_id IS DISTINCT FROM current_key LIMIT most)
+$$;
+
+-- Gives such rows their new hashes. Returns how many changed.
+CREATE FUNCTION replace_lookup_rows(what text, kinds text[], old_hashes bytea[], new_hashes bytea[], hash_keys text[], texts bytea[], text_keys text[])
+  RETURNS bigint
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  mine CONSTANT bigint := public.current_tenant();
+  changed bigint := 0;
+  more bigint := 0;
+BEGIN
+  IF what = 'cdp_identity' THEN
+    -- A process of the version before may have met the same value since: one row for each value.
+    DELETE FROM public.cdp_identity t USING unnest(kinds, old_hashes, new_hashes) AS n (kind, old_hash, new_hash)
+    WHERE t.tenant_id = mine AND t.type = n.kind AND t.value_hash = n.old_hash
+      AND EXISTS (SELECT FROM public.cdp_identity d WHERE d.tenant_id = mine AND d.type = n.kind AND d.value_hash = n.new_hash);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    UPDATE public.cdp_identity t SET value_hash = n.new_hash, hash_key_id = n.hash_key, ciphertext = n.body, key_id = n.body_key
+    FROM unnest(kinds, old_hashes, new_hashes, hash_keys, texts, text_keys) AS n (kind, old_hash, new_hash, hash_key, body, body_key)
+    WHERE t.tenant_id = mine AND t.type = n.kind AND t.value_hash = n.old_hash;
+  ELSE
+    UPDATE public.whatsapp_contact t SET phone_hash = n.new_hash, hash_key_id = n.hash_key, phone = n.body, phone_key_id = n.body_key
+    FROM unnest(old_hashes, new_hashes, hash_keys, texts, text_keys) AS n (old_hash, new_hash, hash_key, body, body_key)
+    WHERE t.tenant_id = mine AND t.phone_hash = n.old_hash AND n.body IS NOT NULL
+      AND NOT EXISTS (SELECT FROM public.whatsapp_contact d WHERE d.tenant_id = mine AND d.phone_hash = n.new_hash);
+  END IF;
+  GET DIAGNOSTICS more = ROW_COUNT;
+  RETURN changed + more;
+END
+$$;
+
+-- Of a person that was erased: hashes of what they were known by. Events that name one of them are dropped until the time is over.
+CREATE TABLE erased_person (
+  tenant_id      bigint NOT NULL REFERENCES tenant,
+  type           text NOT NULL CHECK (type IN ('user_id', 'email', 'anonymous_id', 'phone')),
+  value_hash     bytea NOT NULL,
+  erased_at      timestamptz NOT NULL DEFAULT now(),
+  blocked_until  timestamptz NOT NULL,
+  PRIMARY KEY (tenant_id, type, value_hash)
+);
+CREATE INDEX erased_person_over ON erased_person (blocked_until);
+
+-- What was asked for, by whom, and what came of it. Who it was about is encrypted until it is done, and gone afterwards.
+CREATE TABLE privacy_request (
+  tenant_id      bigint NOT NULL REFERENCES tenant,
+  id             bigint GENERATED BY DEFAULT AS IDENTITY UNIQUE,
+  kind           text NOT NULL CHECK (kind IN ('export', 'erase', 'erase_shop')),
+  -- For example shopify/<endpoint>, so that a repeated webhook asks once.
+  origin         text NOT NULL,
+  dedup_key      text NOT NULL,
+  state          text NOT NULL DEFAULT 'received' CHECK (state IN ('received', 'done')),
+  person         bytea,
+  person_key_id  text,
+  -- Numbers of what was found and removed.
+  report         jsonb,
+  received_at    timestamptz NOT NULL DEFAULT now(),
+  done_at        timestamptz,
+  PRIMARY KEY (tenant_id, id),
+  UNIQUE (tenant_id, dedup_key)
+);
+
+CREATE FUNCTION open_privacy_requests() RETURNS TABLE (tenant_id bigint, request_id bigint)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT request.tenant_id, request.id FROM public.privacy_request AS request
+  JOIN public.tenant AS tenant ON tenant.id = request.tenant_id AND tenant.deleted_at IS NULL
+  WHERE request.state = 'received' AND request.kind <> 'export' ORDER BY request.id
+$$;
+
+-- All rows of the tenant in force that belong to these profiles or to these contacts of WhatsApp.
+CREATE FUNCTION person_rows(profiles bigint[], contacts bigint[]) RETURNS TABLE (what text, found jsonb)
+  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  mine CONSTANT bigint := public.current_tenant();
+BEGIN
+  RETURN QUERY SELECT 'cdp_profile', to_jsonb(t) FROM public.cdp_profile t WHERE t.tenant_id = mine AND t.id = ANY (profiles);
+  RETURN QUERY SELECT 'cdp_identity', to_jsonb(t) FROM public.cdp_identity t WHERE t.tenant_id = mine AND t.profile_id = ANY (profiles);
+  RETURN QUERY SELECT 'cdp_event', to_jsonb(t) FROM public.cdp_event t WHERE t.tenant_id = mine AND t.profile_id = ANY (profiles);
+  RETURN QUERY SELECT 'cdp_merge', to_jsonb(t) FROM public.cdp_merge t
+    WHERE t.tenant_id = mine AND (t.profile_id = ANY (profiles) OR t.into_profile_id = ANY (profiles));
+  RETURN QUERY SELECT 'cdp_rfm', to_jsonb(t) FROM public.cdp_rfm t WHERE t.tenant_id = mine AND t.profile_id = ANY (profiles);
+  RETURN QUERY SELECT 'cdp_segment_membership', to_jsonb(t) FROM public.cdp_segment_membership t
+    WHERE t.tenant_id = mine AND t.profile_id = ANY (profiles);
+  RETURN QUERY SELECT 'whatsapp_contact', to_jsonb(t) FROM public.whatsapp_contact t WHERE t.tenant_id = mine AND t.id = ANY (contacts);
+  RETURN QUERY SELECT 'whatsapp_message', to_jsonb(t) FROM public.whatsapp_message t WHERE t.tenant_id = mine AND t.contact_id = ANY (contacts);
+END
+$$;
+
+-- Removes those rows, rejected events, what errors of tasks say of the names (in lower case), and events about the profiles that others were or are
+-- to be told. Returns how many of each table.
+CREATE FUNCTION erase_person_rows(profiles bigint[], contacts bigint[], rejected bigint[], names text[]) RETURNS jsonb
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  mine CONSTANT bigint := public.current_tenant();
+  report jsonb := '{}';
+  gone bigint;
+  what text;
+BEGIN
+  IF mine IS NULL THEN
+    RAISE EXCEPTION 'no tenant is in force';
+  END IF;
+  UPDATE public.cdp_profile SET merged_into = NULL WHERE tenant_id = mine AND merged_into = ANY (profiles);
+  DELETE FROM public.cdp_merge WHERE tenant_id = mine AND (profile_id = ANY (profiles) OR into_profile_id = ANY (profiles));
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  report := report || jsonb_build_object('cdp_merge', gone);
+  FOREACH what IN ARRAY ARRAY['cdp_segment_membership', 'cdp_rfm', 'cdp_event', 'cdp_identity'] LOOP
+    EXECUTE format('DELETE FROM public.%I WHERE tenant_id = $1 AND profile_id = ANY ($2)', what) USING mine, profiles;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    report := report || jsonb_build_object(what, gone);
+  END LOOP;
+  DELETE FROM public.cdp_profile WHERE tenant_id = mine AND id = ANY (profiles);
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  report := report || jsonb_build_object('cdp_profile', gone);
+  DELETE FROM public.whatsapp_message WHERE tenant_id = mine AND contact_id = ANY (contacts);
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  report := report || jsonb_build_object('whatsapp_message', gone);
+  DELETE FROM public.whatsapp_contact WHERE tenant_id = mine AND id = ANY (contacts);
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  report := report || jsonb_build_object('whatsapp_contact', gone);
+  DELETE FROM public.cdp_rejected_event WHERE tenant_id = mine AND id = ANY (rejected);
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  report := report || jsonb_build_object('cdp_rejected_event', gone);
+  FOREACH what IN ARRAY ARRAY['task_open', 'task_run'] LOOP
+    EXECUTE format('UPDATE public.%I AS t SET error_message = NULL, labels = NULL, attempts = %s WHERE t.tenant_id = $1 AND EXISTS (
+      SELECT FROM unnest($2) AS name WHERE position(name IN lower(concat_ws('' '', t.error_message, t.attempts, t.labels))) > 0)',
+      what, CASE what WHEN 'task_open' THEN '''[]''' ELSE 'NULL' END) USING mine, names;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    report := report || jsonb_build_object(what, gone);
+  END LOOP;
+  -- With its outbound messages and their attempts: what was sent, or is to be sent, names them.
+  DELETE FROM public.domain_event t WHERE t.tenant_id = mine AND t.data -> 'profile_ids' IS NOT NULL
+    AND EXISTS (SELECT FROM jsonb_array_elements(t.data -> 'profile_ids') AS named WHERE named::text::bigint = ANY (profiles));
+  GET DIAGNOSTICS gone = ROW_COUNT;
+  report := report || jsonb_build_object('domain_event', gone);
+  RETURN report;
+END
+$$;
+
+-- Marks whose time is over.
+CREATE FUNCTION forget_erased_people() RETURNS void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ DELETE FROM public.erased_person WHERE blocked_until < now() $$;
+
+-- Profiles of the tenant in force with events that a library brought, for example a shop's webhooks.
+CREATE FUNCTION profiles_of_library(library text, most integer) RETURNS TABLE (id bigint)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT DISTINCT event.profile_id FROM public.cdp_event AS event
+  WHERE event.tenant_id = public.current_tenant() AND event.context -> 'library' ->> 'name' = library LIMIT most
+$$;
+
+SELECT isolate_tenants('erased_person', 'privacy_request');
+REVOKE ALL ON FUNCTION has_plain_hashes(), open_privacy_requests(), tenants_with_old_hashes(text, boolean), person_rows(bigint[], bigint[]),
+  erase_person_rows(bigint[], bigint[], bigint[], text[]), old_lookup_rows(text, text, integer),
+  replace_lookup_rows(text, text[], bytea[], bytea[], text[], bytea[], text[]), forget_erased_people(), profiles_of_library(text, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION has_plain_hashes() TO stratum_cdp_worker;
+GRANT EXECUTE ON FUNCTION tenants_with_old_hashes(text, boolean), forget_erased_people(), profiles_of_library(text, integer), open_privacy_requests() TO stratum_default_worker;
+GRANT EXECUTE ON FUNCTION old_lookup_rows(text, text, integer), replace_lookup_rows(text, text[], bytea[], bytea[], text[], bytea[], text[])
+  TO stratum_default_worker;
+GRANT EXECUTE ON FUNCTION person_rows(bigint[], bigint[]), erase_person_rows(bigint[], bigint[], bigint[], text[]) TO stratum_api, stratum_default_worker;
+GRANT SELECT (tenant_id, type, value_hash, profile_id) ON cdp_identity TO stratum_default_worker;
+GRANT SELECT (tenant_id, id, phone_hash) ON whatsapp_contact TO stratum_api;
+GRANT SELECT (tenant_id, id, merged_into, external_id) ON cdp_profile TO stratum_default_worker;
+GRANT SELECT, INSERT, UPDATE ON erased_person TO stratum_api, stratum_default_worker;
+GRANT SELECT ON erased_person TO stratum_cdp_worker;
+GRANT SELECT, INSERT, UPDATE ON privacy_request TO stratum_api, stratum_default_worker;
+GRANT SELECT ON cdp_rejected_event TO stratum_api, stratum_default_worker;
+GRANT UPDATE (headers, body, body_key_id, effect, error) ON inbound_webhook_delivery TO stratum_api, stratum_default_worker;

@@ -1,0 +1,160 @@
+/**
+ * Removes for good what the broker keeps of a tenant, or the part of it that holds certain data: waiting and delayed tasks, dead letters,
+ * records with results, events, workflows, schedule entries. Work of a rare job: it reads whole streams.
+ */
+import { purgeKeys, scanValues } from '../workflow/erase-workflow.js';
+import type { StoredMessage } from '../broker/batch.js';
+import { scanStream } from '../broker/scan.js';
+import type { Resources } from '../resources/resources.js';
+import { readQueuedTask } from '../record/task-record.js';
+import { ScheduleBucket } from '../schedule/bucket.js';
+import { LetterSearch } from './letters/letter-search.js';
+import { indexEntryOf } from './letters/replay.js';
+
+export interface EraseFilter {
+  tenant: string;
+  /** Takes the body of a message or a stored value. Default: all that is the tenant's. */
+  matches?: (body: Uint8Array) => boolean;
+}
+
+/** Numbers of what was removed. */
+export interface Erased {
+  tasks: number;
+  dead_letters: number;
+  records: number;
+  events: number;
+  workflows: number;
+  schedules: number;
+}
+
+/** Idempotent: after a failure it can be repeated. A task that a worker runs goes on; what it stores afterwards stays. */
+export async function eraseStored(resources: Resources, filter: EraseFilter): Promise<Erased> {
+  const eraser = new Eraser(resources, filter);
+  return {
+    workflows: await eraser.workflows(),
+    schedules: await eraser.schedules(),
+    tasks: await eraser.tasks(),
+    dead_letters: await eraser.deadLetters(),
+    records: await eraser.records(),
+    events: await eraser.events(),
+  };
+}
+
+class Eraser {
+  private readonly mark: Buffer;
+
+  constructor(
+    private readonly resources: Resources,
+    private readonly filter: EraseFilter,
+  ) {
+    // Cheaper than to parse every document: most belong to others.
+    this.mark = Buffer.from(JSON.stringify(filter.tenant));
+  }
+
+  async tasks(): Promise<number> {
+    const { topology, names } = this.resources;
+    const { tenant } = this.filter;
+    let removed = 0;
+    for (const { name } of topology.queues) {
+      const stream = names.queueStream(name);
+      const subjects = names.taskSubject({ queue: name, priority: '*', tenant, task: '*', id: '*' });
+      removed += await this.remove(stream, subjects, () => true);
+      removed += await this.remove(stream, names.delayedFilter(name), ({ subject, header, time }) => {
+        const task = readQueuedTask(names, { subject, headers: header, storedAt: time });
+        return task?.subject.tenant === tenant;
+      });
+    }
+    return removed;
+  }
+
+  async deadLetters(): Promise<number> {
+    const { streams, names, letterIndex } = this.resources;
+    let removed = 0;
+    for await (const { letter, message } of new LetterSearch(this.resources).matching({
+      tenant: this.filter.tenant,
+    })) {
+      if (!this.matches(message.data)) continue;
+      if (await streams.delete(names.deadStream, letter.sequence)) removed++;
+      await letterIndex.remove(indexEntryOf(letter));
+    }
+    return removed;
+  }
+
+  /** A bucket allows no removal of single messages, only of keys. */
+  async records(): Promise<number> {
+    const { connection, streams, names } = this.resources;
+    let removed = 0;
+    for await (const message of scanStream(connection, names.resultStream, names.resultKeyFilter)) {
+      if (!this.isOwn(message) || !this.matches(message.data)) continue;
+      removed += await streams.purge(names.resultStream, message.subject);
+    }
+    return removed;
+  }
+
+  events(): Promise<number> {
+    const { eventStream, eventFilter } = this.resources.names;
+    return this.remove(eventStream, eventFilter, (message) => this.isOwn(message));
+  }
+
+  async workflows(): Promise<number> {
+    const { connection, names, streams } = this.resources;
+    const ids = new Set<string>();
+    const own = new Set<string>();
+    for await (const { id, isManifest, message } of scanValues(connection, names)) {
+      if (isManifest && this.isOwn(message, ['tenant', 'owner'])) own.add(id);
+      if (this.matches(message.data)) ids.add(id);
+    }
+    const chosen = [...own].filter((id) => ids.has(id));
+    for (const id of chosen) await purgeKeys(streams, names, id);
+    const starts = names.workflowStartSubject(this.filter.tenant, '*');
+    return chosen.length + (await this.remove(names.workflowStartStream, starts, () => true));
+  }
+
+  async schedules(): Promise<number> {
+    const { connection, names } = this.resources;
+    const bucket = new ScheduleBucket(this.resources);
+    const found = new Set<string>();
+    for await (const message of scanStream(connection, names.scheduleStream, names.scheduleKey('entry.*')))
+      if (this.isOwn(message) && this.matches(message.data))
+        found.add(message.subject.slice(names.scheduleKey('entry.').length));
+    for (const name of found)
+      for (const kind of ['entry', 'state', 'backfill']) await bucket.delete(`${kind}.${name}`);
+    return found.size;
+  }
+
+  private async remove(
+    stream: string,
+    subjects: string,
+    isOwn: (message: StoredMessage) => boolean,
+  ): Promise<number> {
+    const { connection, streams } = this.resources;
+    let removed = 0;
+    for await (const message of scanStream(connection, stream, subjects))
+      if (isOwn(message) && this.matches(message.data) && (await streams.delete(stream, message.seq)))
+        removed++;
+    return removed;
+  }
+
+  private matches(body: Uint8Array): boolean {
+    return this.filter.matches === undefined || this.filter.matches(body);
+  }
+
+  private isOwn(message: StoredMessage, fields: readonly string[] = ['tenant']): boolean {
+    if (
+      !Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength).includes(this.mark)
+    )
+      return false;
+    const document = parsed(message);
+    return fields.some((field) => document[field] === this.filter.tenant);
+  }
+}
+
+function parsed(message: StoredMessage): Readonly<Record<string, unknown>> {
+  try {
+    const value = message.json();
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- any object has text keys
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
