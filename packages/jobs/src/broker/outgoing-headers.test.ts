@@ -1,4 +1,4 @@
-import { headers as newHeaders } from '@nats-io/nats-core';
+import { MsgHdrsImpl } from '@nats-io/nats-core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { OutgoingHeaders } from './outgoing-headers.js';
@@ -14,7 +14,7 @@ test('are encoded as the client encodes them, whether a value was put or set', (
         fc.tuple(name, fc.oneof(fc.tuple(fc.constant('put'), token), fc.tuple(fc.constant('set'), text))),
       ),
       (values) => {
-        const [own, theirs] = [new OutgoingHeaders(), newHeaders()];
+        const [own, theirs] = [new OutgoingHeaders(), new MsgHdrsImpl()];
         for (const [key, [how, value]] of values) {
           if (how === 'put') own.put(key, value);
           else own.set(key, value);

@@ -6,7 +6,7 @@ const LAST = 8.64e15;
 /** The seconds that were asked for last; tasks that wait have other ones than tasks that end. */
 const SLOTS = 8;
 const seconds = new Float64Array(SLOTS).fill(NaN);
-const prefixes = new Array<string>(SLOTS).fill('');
+const prefixes = Array.from({ length: SLOTS }, () => '');
 
 /**
  * As `new Date(milliseconds).toISOString()`.
