@@ -102,6 +102,42 @@ describe('keys', () => {
     expect(await call('POST', '/v1/keys', { body: platformScope })).toMatchObject({ status: 403 });
   });
 
+  test('cannot rotate a key that may do more, or for longer, than they', async () => {
+    const { call, createKey, keys, query } = await openApi();
+    const strong = await createKey(TENANT);
+    const { id, text: key } = await createKey(TENANT, ['keys:admin']);
+    const equal = await createKey(TENANT, ['keys:admin']);
+    expect(await call('POST', `/v1/keys/${strong.id}/rotate`, { key })).toMatchObject({
+      status: 403,
+      body: { detail: expect.stringContaining('tasks:write') },
+    });
+    expect(await call('GET', PROBE, { key: strong.text })).toMatchObject({ status: 200 });
+    expect(await call('POST', `/v1/keys/${equal.id}/rotate`, { key })).toMatchObject({ status: 200 });
+    const end = new Date(Date.now() + 3_600_000);
+    await query('UPDATE api_key SET expires_at = $2 WHERE id = $1', [id, end]);
+    const make = (expiresAt?: Date) =>
+      call('POST', '/v1/keys', {
+        key,
+        body: { name: 'next', scopes: ['keys:admin'], ...(expiresAt && { expires_at: expiresAt }) },
+      });
+    expect(await call('POST', `/v1/keys/${equal.id}/rotate`, { key })).toMatchObject({ status: 403 });
+    expect(await make()).toMatchObject({
+      status: 403,
+      body: { detail: expect.stringContaining(end.toISOString()) },
+    });
+    expect(await make(new Date(end.getTime() + 1_000))).toMatchObject({ status: 403 });
+    expect(await make(end)).toMatchObject({ status: 201 });
+    // Its own secret is no gain, and ends when it did.
+    expect(await call('POST', `/v1/keys/${id}/rotate`, { key })).toMatchObject({
+      status: 200,
+      body: { expires_at: end.toISOString() },
+    });
+    const tenants = { headers: { 'stratum-tenant': String(TENANT) } };
+    expect(
+      await call('POST', `/v1/keys/${strong.id}/rotate`, { key: keys.platform, ...tenants }),
+    ).toMatchObject({ status: 200 });
+  });
+
   test('of a tenant that the platform makes have no rights of the platform', async () => {
     const { call, keys } = await openApi();
     const request = {

@@ -7,6 +7,7 @@ import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { Agent, request } from 'undici';
+import { isPublic } from './public-address.js';
 
 export interface SafeFetchOptions {
   /** Hosts with their ports that are exempt. Default: none. */
@@ -214,27 +215,6 @@ function refuseAddress(url: URL): void {
   if (!PORTS.has(url.port)) throw new SiteError('only ports 80 and 443 are allowed', false, 'address');
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (ipaddr.isValid(host) && !isPublic(host)) throw notPublic();
-}
-
-/** Global unicast only: no private, link-local, loopback, carrier, benchmark or multicast address, in whatever notation or tunnel. */
-function isPublic(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  const parsed = ipaddr.process(address);
-  if (parsed.range() === 'unicast') return parsed instanceof ipaddr.IPv4 || isGlobal(parsed);
-  const inner = parsed instanceof ipaddr.IPv6 ? tunnelled(parsed) : undefined;
-  return inner !== undefined && inner.range() === 'unicast';
-}
-
-/** 2000::/3 is all that was ever given out (RFC 4291): not ::127.0.0.1, an old way to write an IPv4 address. */
-function isGlobal(address: ipaddr.IPv6): boolean {
-  const [first = 0] = address.toByteArray();
-  return (first & 0b1110_0000) === 0b0010_0000;
-}
-
-/** The IPv4 address inside NAT64's prefix (RFC 6052): reached through a translator, so it is what counts. */
-function tunnelled(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
-  if (address.range() !== 'rfc6052') return undefined;
-  return new ipaddr.IPv4(address.toByteArray().slice(12));
 }
 
 type LookupCallback = Parameters<LookupFunction>[2];

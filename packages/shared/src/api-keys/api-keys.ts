@@ -91,6 +91,33 @@ export async function createApiKey(
   return { key, text: formatKey({ id, secret }) };
 }
 
+/**
+ * Why this caller may not have the secret of a key with these scopes and this end: it would have more, or for longer, than by its own key.
+ * `undefined`: it may.
+ */
+export async function excessOver(
+  pool: Pool,
+  { keyId, tenantId, scopes }: Principal,
+  wanted: Pick<ApiKey, 'id' | 'scopes' | 'expiresAt'>,
+): Promise<string | undefined> {
+  if (wanted.id === keyId) return undefined;
+  const excess = wanted.scopes.filter((scope) => !scopes.has(scope));
+  if (excess.length > 0) return `A key cannot grant scopes that it lacks: ${excess.join(', ')}.`;
+  const own = await withTenant(pool, tenantId ?? PLATFORM_TENANT_ID, (client) => findApiKey(client, keyId));
+  const end = own?.expiresAt ?? undefined;
+  if (end === undefined || (wanted.expiresAt !== null && wanted.expiresAt <= end)) return undefined;
+  return `A key cannot grant more time than it has: its own end is ${end.toISOString()}.`;
+}
+
+/** The key of this id; `undefined` when there is none. Inside the caller's transaction, as the tenant. */
+export async function findApiKey(client: Queryable, id: string): Promise<ApiKey | undefined> {
+  const { rows } = await client.query<KeyRow>(
+    `SELECT ${COLUMNS} FROM api_key WHERE tenant_id = current_tenant() AND id = $1`,
+    [id],
+  );
+  return rows.map(toKey)[0];
+}
+
 /** The tenant's keys, the newest first, revoked ones included, those after the key `after`. Inside the caller's transaction, as the tenant. */
 export async function listApiKeys(
   client: Queryable,

@@ -3,6 +3,8 @@ export {
   ApiKeyError,
   authenticateApiKey,
   createApiKey,
+  excessOver,
+  findApiKey,
   listApiKeys,
   revokeApiKey,
   rotateApiKey,

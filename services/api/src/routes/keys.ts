@@ -3,6 +3,8 @@ import { PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
 import {
   ALL_SCOPES,
   createApiKey,
+  excessOver,
+  findApiKey,
   listApiKeys,
   revokeApiKey,
   rotateApiKey,
@@ -84,10 +86,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
     },
     handler: async (request, reply) => {
       const { name, scopes: wanted, expires_at: expiresAt } = request.body;
-      const own = principalOf(request).scopes;
-      const excess = wanted.filter((scope) => !own.has(scope));
-      if (excess.length > 0)
-        throw new ProblemError('forbidden', `A key cannot grant scopes that it lacks: ${excess.join(', ')}.`);
+      await requireCeiling(request, { id: '', scopes: wanted, expiresAt: expiresAt ?? null });
       const tenantId = ownerOf(request);
       const made = await withTenant(pool, tenantId, async (client) => {
         const created = await createApiKey(client, {
@@ -115,6 +114,8 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
     handler: async (request) => {
       const { id } = request.params;
       const tenantId = ownerOf(request);
+      const found = await withTenant(pool, tenantId, (client) => findApiKey(client, id));
+      if (found !== undefined) await requireCeiling(request, found);
       const made = await withTenant(pool, tenantId, async (client) => {
         const rotated = await rotateApiKey(client, id);
         if (rotated !== undefined) await recordAction(request, tenantId, 'key.rotated', id);
@@ -146,6 +147,15 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
       return reply.code(204).send();
     },
   });
+
+  /** Whoever creates or rotates a key gets its secret, so neither may give more than the caller's own. */
+  async function requireCeiling(
+    request: FastifyRequest,
+    wanted: Pick<ApiKey, 'id' | 'scopes' | 'expiresAt'>,
+  ): Promise<void> {
+    const excess = await excessOver(pool, principalOf(request), wanted);
+    if (excess !== undefined) throw new ProblemError('forbidden', excess);
+  }
 
   function recordAction(
     request: FastifyRequest,
