@@ -15,6 +15,7 @@ const CHECKS = [
   ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
   ['format', 'prettier', ['--check', '--log-level=warn', '.']],
   ['unused code and dependencies', 'knip', []],
+  ['advisories about dependencies', process.execPath, [join(ROOT, 'scripts/advisories.mjs')]],
   ['API reference', process.execPath, [join(ROOT, 'scripts/api-reference/main.mjs'), '--check']],
 ];
 

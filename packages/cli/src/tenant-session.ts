@@ -1,11 +1,7 @@
 /** Commands on a tenant's data run in one transaction, with the rights of a service, and write to the audit trail. */
-import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
 import {
-  ensureAuditStream,
   loadConfiguration,
   PLATFORM_TENANT_ID,
-  publishAudit,
   withTenant,
   type KeyRing,
   type ServiceRole,
@@ -64,28 +60,14 @@ export function asTenant<T>(
 }
 
 /** For work that opens its transactions itself. */
-export async function withTenantPool<T>(
+export function withTenantPool<T>(
   { tenant, subject, role = 'stratum_api' }: TenantSessionOptions,
   work: (pool: Pool, audit: Audit, tasks: Session['client'], connection: Session['connection']) => Promise<T>,
 ): Promise<T> {
-  const configuration = loadConfiguration(
-    ['STRATUM_PREFIX', 'STRATUM_REPLICAS', 'AUDIT_MAX_BYTES'],
-    await localEnvironment(),
-  );
   return withDatabase({ role }, (pool) =>
-    withPlatformClient(async ({ connection, client: tasks }) => {
-      // The settings of the running services may differ from those here.
-      await ensureAuditStream(connection, configuration, { update: false });
-      const audit: Audit = (action, id, details = {}) =>
-        publishAudit(connection, configuration.STRATUM_PREFIX, {
-          id: randomUUID(),
-          tenant_id: tenant,
-          actor: `cli/${userInfo().username}`,
-          action,
-          subject: `${subject}/${id}`,
-          details,
-          occurred_at: new Date().toISOString(),
-        });
+    withPlatformClient(({ connection, client: tasks, record }) => {
+      const audit: Audit = (action, id, details) =>
+        record({ action, subject: `${subject}/${id}`, details, tenantId: tenant });
       return work(pool, audit, tasks, connection);
     }),
   );

@@ -1,5 +1,5 @@
 /** The API: its parts put together, started and stopped. */
-import { createClient, openSchedules, reconcileTopology } from '@stratum/jobs';
+import { createClient, openSchedules, reconcileTopology, type LaneDepths } from '@stratum/jobs';
 import {
   ConfigurationError,
   ensureAuditStream,
@@ -20,12 +20,14 @@ import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
 import { startEnqueueResponder, type EnqueueResponder } from './nats/enqueue-responder.js';
+import { TaskQuota } from './quotas/task-quota.js';
 import { auditRoutes } from './routes/audit.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { deliveryRoutes } from './routes/deliveries.js';
 import { customerEventRoutes } from './routes/customer-events.js';
 import { keyRoutes } from './routes/keys.js';
 import { profileRoutes } from './routes/profiles.js';
+import { usageRoutes } from './routes/usage.js';
 import { QueueRates } from './routes/queue-rates.js';
 import { queueRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
@@ -66,8 +68,14 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   });
   const closedTenants = new FollowedTenants(pool, logger);
   await closedTenants.start();
+  const taskQuota = new TaskQuota({
+    pool,
+    countTasks: async (tenantId) => sumOf(await client.waitingOf(String(tenantId))),
+    onError: (error) => logger.warn({ err: error }, 'counting the tasks of a tenant failed'),
+  });
   const resources: ApiResources = {
     pool,
+    taskQuota,
     connection,
     application,
     topology,
@@ -88,6 +96,9 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   });
   const closeResources = async (): Promise<void> => {
     await Promise.all([rates.stop(), closedTenants.stop()]);
+    await taskQuota
+      .close()
+      .catch((error: unknown) => logger.warn({ err: error }, 'the use of quotas was not stored'));
     await Promise.all([acceptedEvents.close(), schedules.close(), client.close(), pool.end()]);
   };
   const attempts = new FailedAttempts(configuration.API_FAILED_KEYS_LIMIT);
@@ -105,6 +116,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     keyRoutes(app, resources);
     auditRoutes(app, resources);
     tenantRoutes(app, resources);
+    usageRoutes(app, resources);
     subscriptionRoutes(app, resources);
     deliveryRoutes(app, resources);
     await useWebhooks(app, resources);
@@ -124,4 +136,8 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     await closeResources();
     throw error;
   }
+}
+
+function sumOf(depths: Readonly<Record<string, LaneDepths>>): number {
+  return Object.values(depths).reduce((sum, { high, normal, low }) => sum + high + normal + low, 0);
 }

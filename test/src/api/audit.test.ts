@@ -89,6 +89,40 @@ test('the audit log is read in pages, by filter, and as a file, by its tenant al
   expect((await call('GET', '/v1/audit', { key: weak })).status).toBe(403);
 });
 
+test('changes say what was before and after, and the reading of personal data is an event', async () => {
+  const api = await openApi();
+  const { call, query, run } = api;
+  await call('POST', '/v1/schedules', {
+    body: { name: 'nightly', task: 'evaluate_rules', payload: {}, cron: '0 3 * * *' },
+  });
+  await call('PATCH', '/v1/schedules/nightly', { body: { cron: '0 4 * * *', enabled: false } });
+  const source = await call('POST', '/v1/sources', { body: { name: 'Shop' } });
+  await call('PATCH', `/v1/sources/${String(source.body['id'])}`, { body: { name: 'Web shop' } });
+  await query(`INSERT INTO cdp_profile (tenant_id, id) VALUES (1, 5)`);
+  expect((await call('GET', '/v1/profiles/5')).status).toBe(200);
+  expect((await call('GET', '/v1/profiles/lookup?email=nobody@example.com')).status).toBe(404);
+  await call('GET', '/v1/dead-letters');
+  startDefaultWorker(api);
+  await run(processAuditLogs, {});
+  const rows = await query('SELECT action, subject, details FROM audit_event ORDER BY sequence');
+  expect(rows).toMatchObject([
+    { action: 'schedule.added' },
+    {
+      action: 'schedule.changed',
+      details: {
+        before: { cron: '0 3 * * *', enabled: true },
+        after: { cron: '0 4 * * *', enabled: false },
+      },
+    },
+    { action: 'source.created' },
+    { action: 'source.changed', details: { before: { name: 'Shop' }, after: { name: 'Web shop' } } },
+    { action: 'profile.read', subject: 'profile/5' },
+    { action: 'profile.read', subject: 'profile/unknown' },
+    { action: 'dead_letters.read' },
+  ]);
+  expect(JSON.stringify(rows)).not.toContain('nobody@example.com');
+});
+
 interface ListedPage {
   items: { sequence: number; action: string; subject: string; occurred_at: string }[];
   next_cursor: string | null;

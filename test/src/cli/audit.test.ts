@@ -14,6 +14,7 @@ import { openPlatform, OTHER_TENANT, TENANT, type Platform } from '../harness/pl
 import { runStratum, type Ran } from './stratum.js';
 
 const EVENTS = 4;
+const PAYLOAD = '{"tenant_id":1}';
 
 const verified = z.object({
   chains: z.array(z.object({ tenant_id: z.int(), problems: z.array(z.string()) })),
@@ -240,4 +241,57 @@ test('events are listed by filter, and exported in full', async () => {
   expect(ndjson.stdout.trimEnd().split('\n')).toHaveLength(EVENTS);
   const csv = await stratum('audit', 'export', '--tenant', '1', '--format', 'csv');
   expect(csv.stdout).toMatch(/^tenant_id,sequence,occurred_at,actor,action,subject,details,id\n1,4,/);
+});
+
+test('what an operator changes by command is an event with the operator, the state before and the one after', async () => {
+  const { stratum, run, query } = await openLog();
+  const commands = [
+    ['control', 'pause', 'rules'],
+    ['control', 'resume', 'rules'],
+    ['control', 'rate-limit', 'evaluate_rules', '10/s'],
+    ['control', 'rate-limit', 'evaluate_rules', 'none'],
+    ['purge', 'rules', '--yes'],
+    ['revoke', '--task', 'evaluate_rules', '--tenant', '1'],
+    ['call', 'evaluate_rules', PAYLOAD, '--delay', '1h', '--id', 'called'],
+    ['revoke', 'called'],
+    ['schedules', 'add', 'nightly', '--task', 'evaluate_rules', '--payload', PAYLOAD, '--cron', '0 3 * * *'],
+    ['schedules', 'edit', 'nightly', '--cron', '0 4 * * *'],
+    ['schedules', 'pause', 'nightly'],
+    ['schedules', 'remove', 'nightly'],
+    ['tenants', 'create', 'Third'],
+  ] as const;
+  for (const command of commands) {
+    const { code, stderr } = await stratum(...command);
+    expect(code, `${command.join(' ')}: ${stderr}`).toBe(0);
+  }
+  await run(processAuditLogs, {});
+  const rows = await query<{ actor: string; action: string; details: Record<string, unknown> }>(
+    'SELECT tenant_id::int AS tenant, actor, action, subject, details FROM audit_event ORDER BY occurred_at',
+  );
+  expect(rows.map(({ action }) => action)).toEqual([
+    'queue.paused',
+    'queue.resumed',
+    'task.rate_limited',
+    'task.rate_limited',
+    'queue.purged',
+    'tasks.revoked',
+    'task.enqueued',
+    'task.revoked',
+    'schedule.added',
+    'schedule.changed',
+    'schedule.paused',
+    'schedule.removed',
+    'tenant.created',
+  ]);
+  for (const { actor } of rows) expect(actor).toMatch(/^cli\/[^@]+@.+$/);
+  expect(rows[0]).toMatchObject({
+    tenant: 0,
+    subject: 'queue/rules',
+    details: { before: { paused: false }, after: { paused: true } },
+  });
+  expect(rows[3]).toMatchObject({ details: { before: { limit: 10 }, after: null } });
+  expect(rows[7]).toMatchObject({ tenant: TENANT, subject: 'task/called' });
+  expect(rows[9]).toMatchObject({
+    details: { before: { cron: '0 3 * * *' }, after: { cron: '0 4 * * *' } },
+  });
 });

@@ -7,6 +7,7 @@ import {
   type StepReport,
 } from '@stratum/shared/customer-data';
 import { typed } from '../frame/invocation.js';
+import { differenceOf } from '@stratum/shared/audit';
 import { readJson } from '../input-file.js';
 import { ago, printJson, printTable, styled, wrapped } from '../output.js';
 import { asTenant, type TenantOptions } from '../tenant-session.js';
@@ -47,8 +48,10 @@ export async function save(name: string, file: string, { tenant, json }: TenantO
   const definition = await readJson(file, 'The definition');
   let task = '';
   const id = await asTenant({ tenant, subject: 'funnel' }, async ({ client, audit, afterCommit }) => {
+    const before = (await listFunnels(client)).find((each) => each.name === name);
     const saved = await saveFunnel(client, { name, definition });
-    await audit('funnel.saved', saved, { name, definition });
+    const difference = differenceOf(before, { ...before, name, definition });
+    await audit('funnel.saved', saved, { name, ...difference });
     afterCommit(async (tasks) => {
       const payload = { funnel_id: saved, tenant_id: tenant };
       task = (await tasks.enqueue(computeCdpFunnel, payload)).id;

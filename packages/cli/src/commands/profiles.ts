@@ -1,5 +1,4 @@
 import { findProfile, unmergeProfile, type ProfileView } from '@stratum/shared/profiles';
-import { withDatabase } from '../database-session.js';
 import { ago, flexible, printFacts, printJson, printTable, styled } from '../output.js';
 import { keyRing, withTenantPool, type TenantOptions } from '../tenant-session.js';
 
@@ -29,9 +28,11 @@ export async function unmerge(profileId: number, { tenant, json }: TenantOptions
 
 async function find(who: string, tenantId: number): Promise<ProfileView | undefined> {
   const keys = await keyRing();
-  return withDatabase({ role: 'stratum_api' }, (pool) =>
-    findProfile(pool, keys, { tenantId, who, events: SHOWN_EVENTS }),
-  );
+  return withTenantPool({ tenant: tenantId, subject: 'profile' }, async (pool, audit) => {
+    const profile = await findProfile(pool, keys, { tenantId, who, events: SHOWN_EVENTS });
+    await audit('profile.read', profile?.id ?? 'unknown');
+    return profile;
+  });
 }
 
 function print(profile: ProfileView): void {

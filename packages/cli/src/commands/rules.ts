@@ -7,6 +7,7 @@ import {
   type RuleExecution,
   type RuleStatus,
 } from '@stratum/shared/rules';
+import { differenceOf } from '@stratum/shared/audit';
 import { typed } from '../frame/invocation.js';
 import { readJson } from '../input-file.js';
 import { ago, flexible, optional, printJson, printTable, styled, wrapped } from '../output.js';
@@ -38,8 +39,9 @@ export async function save(name: string, file: string, options: SaveOptions): Pr
   const { status, priority } = options;
   const definition = await readJson(file, 'The definition');
   const saved = await asRules(options, async ({ client, audit }) => {
+    const before = (await listRules(client)).find((each) => each.name === name);
     const rule = await saveRule(client, { name, definition, status, priority });
-    await audit('rule.saved', rule.id, { name, definition });
+    await audit('rule.saved', rule.id, { name, ...differenceOf(before, { ...before, ...rule, definition }) });
     return rule;
   });
   if (options.json) printJson(saved);
@@ -60,8 +62,9 @@ export function resume(name: string, options: TenantOptions): Promise<void> {
 
 async function changeStatus(name: string, status: RuleStatus, options: TenantOptions): Promise<void> {
   await asRules(options, async ({ client, audit }) => {
+    const before = (await listRules(client)).find((each) => each.name === name);
     if (!(await setRuleStatus(client, name, status))) unknownRule(name, options);
-    await audit(`rule.${status}`, name);
+    await audit(`rule.${status}`, name, differenceOf({ status: before?.status }, { status }));
   });
   if (options.json) printJson({ name, status });
   else console.log(`“${name}” is ${status}.`);

@@ -8,6 +8,7 @@ import {
   type Schedules,
   type ScheduleView,
 } from '@stratum/jobs';
+import { auditedSchedules } from '../audit/audited-client.js';
 import { durationText } from '../duration.js';
 import { typed } from '../frame/invocation.js';
 import { didYouMean } from '../frame/near-names.js';
@@ -210,10 +211,10 @@ async function withNearNames(error: unknown, schedules: Schedules): Promise<unkn
 }
 
 function withSchedules<T>(work: (schedules: Schedules) => Promise<T>): Promise<T> {
-  return withClient(async ({ connection, topology, tasks }) => {
+  return withClient(async ({ connection, topology, tasks, record }) => {
     const schedules = openSchedules({ connection, topology, contracts: tasks });
     try {
-      return await work(schedules);
+      return await work(auditedSchedules(schedules, record));
     } catch (error) {
       throw await withNearNames(error, schedules);
     } finally {

@@ -1,6 +1,7 @@
 import { computeCdpSegment } from '@stratum/shared';
 import { listSegments, saveSegment, type Segment } from '@stratum/shared/customer-data';
 import { typed } from '../frame/invocation.js';
+import { differenceOf } from '@stratum/shared/audit';
 import { readJson } from '../input-file.js';
 import { ago, optional, printJson, printTable } from '../output.js';
 import { asTenant, type TenantOptions } from '../tenant-session.js';
@@ -33,8 +34,10 @@ export async function save(name: string, file: string, { tenant, json }: TenantO
   const definition = await readJson(file, 'The definition');
   let task = '';
   const id = await asTenant({ tenant, subject: 'segment' }, async ({ client, audit, afterCommit }) => {
+    const before = (await listSegments(client)).find((each) => each.name === name);
     const saved = await saveSegment(client, { name, definition });
-    await audit('segment.saved', saved, { name, definition });
+    const difference = differenceOf(before, { ...before, name, definition });
+    await audit('segment.saved', saved, { name, ...difference });
     afterCommit(async (tasks) => {
       const payload = { segment_id: saved, tenant_id: tenant };
       task = (await tasks.enqueue(computeCdpSegment, payload)).id;

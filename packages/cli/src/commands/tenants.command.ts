@@ -1,6 +1,6 @@
 import type { TopLevelCommand } from '../frame/declaration.js';
 import type { ArgumentDeclaration } from '../frame/declaration.js';
-import { count, currency, integer, timeZone } from '../frame/value-types.js';
+import { count, currency, integer, quotaValue, timeZone } from '../frame/value-types.js';
 
 const id: ArgumentDeclaration = { name: '<id>', description: 'id of the tenant', type: count };
 const MAX_GRACE_DAYS = 3_650;
@@ -89,6 +89,22 @@ export const tenantsCommand: TopLevelCommand = {
       json: 'print the number of rows as JSON; needs --out',
       examples: ['1001 --out tenant.jsonl'],
       run: async () => (await import('./tenants.js')).exportRows,
+    },
+    {
+      name: 'quota',
+      summary: 'Show the limits of a tenant, or set one.',
+      description: 'A limit that is set holds within a minute, whatever the plan says.',
+      arguments: [
+        { name: '<tenant>', description: 'id of the tenant', type: count },
+        {
+          name: '[limit]',
+          description: 'name of the limit',
+          choices: async () => (await import('@stratum/shared/quotas')).QUOTA_NAMES,
+        },
+        { name: '[value]', description: 'the limit, or the word plan', type: quotaValue },
+      ],
+      examples: ['1', '1 waiting_tasks 50000', '1 waiting_tasks plan'],
+      run: async () => (await import('./quotas.js')).quota,
     },
   ],
 };

@@ -8,8 +8,10 @@ import {
   restoreTenant,
   type Tenant,
 } from '@stratum/shared/tenants';
+import { differenceOf } from '@stratum/shared/audit';
 import type { Pool } from 'pg';
 import { createTenant } from '../accounts/tenants.js';
+import { withPlatformClient } from '../client-session.js';
 import { confirm } from '../confirm.js';
 import { withDatabase } from '../database-session.js';
 import { localEnvironment } from '../environment.js';
@@ -51,7 +53,12 @@ export async function list({ json, deleted = false }: Json & { deleted?: boolean
 export async function create(name: string, { json, ...options }: CreateOptions): Promise<void> {
   if (name.trim() === '') throw new Error('Give the tenant a name.');
   // No service may create tenants: it takes the owner of the database, as migrations do.
-  const tenant = await withDatabase({}, (owner) => createTenant(owner, { name: name.trim(), ...options }));
+  const tenant = await withPlatformClient(async ({ record }) => {
+    const made = await withDatabase({}, (owner) => createTenant(owner, { name: name.trim(), ...options }));
+    const difference = differenceOf(undefined, made);
+    await record({ action: 'tenant.created', subject: `tenant/${made.id}`, details: difference });
+    return made;
+  });
   if (json) {
     printJson(tenant);
     return;

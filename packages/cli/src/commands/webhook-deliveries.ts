@@ -31,9 +31,12 @@ export async function list(id: string, options: FilterOptions & { limit: number 
 
 export async function show(id: number, { tenant, json }: TenantOptions): Promise<void> {
   const keys = await keyRing();
-  const delivery = await asTenant({ tenant, subject }, ({ client }) =>
-    findWebhookDelivery(client, keys, tenant, id),
-  );
+  const delivery = await asTenant({ tenant, subject: 'webhook-delivery' }, async ({ client, audit }) => {
+    const found = await findWebhookDelivery(client, keys, tenant, id);
+    // The body of an event may say things about people.
+    if (found !== undefined) await audit('webhook_delivery.read', id);
+    return found;
+  });
   if (delivery === undefined) throw unknownDelivery(id, tenant);
   if (json) {
     printJson(delivery);

@@ -3,6 +3,7 @@ import { loadConfiguration } from '@stratum/shared';
 import {
   changeWebhookEndpoint,
   createWebhookEndpoint,
+  findWebhookEndpoint,
   listWebhookEndpoints,
   removeWebhookEndpoint,
   rotateWebhookSecret,
@@ -12,6 +13,7 @@ import {
   type SourceName,
   type WebhookEndpoint,
 } from '@stratum/shared/webhooks';
+import { differenceOf } from '@stratum/shared/audit';
 import { localApi, localEnvironment } from '../environment.js';
 import { typed } from '../frame/invocation.js';
 import { flexible, printJson, printTable, styled } from '../output.js';
@@ -96,8 +98,9 @@ async function changeStatus(
   options: TenantOptions,
 ): Promise<void> {
   const changed = await asTenant({ tenant: options.tenant, subject }, async ({ client, audit }) => {
+    const before = await findWebhookEndpoint(client, id);
     const endpoint = await changeWebhookEndpoint(client, id, { status });
-    if (endpoint !== undefined) await audit('webhook.changed', id, { status });
+    if (endpoint !== undefined) await audit('webhook.changed', id, differenceOf(before, endpoint));
     return endpoint;
   });
   if (changed === undefined) throw unknownEndpoint(id, options);

@@ -31,6 +31,12 @@ export function integer(minimum: number, maximum: number = Number.MAX_SAFE_INTEG
 /** A number of items, from 1. */
 export const count = integer(pageSize.min, pageSize.max);
 
+/** A limit, from 0, or the word `plan`. */
+export const quotaValue: ValueType = {
+  kind: 'integer',
+  parse: (text) => (text === 'plan' ? text : integer(0).parse(text)),
+};
+
 /** Values of one type, for an argument that may be repeated. */
 export function repeated(type: ValueType): ValueType {
   return {

@@ -50,21 +50,23 @@ export async function readQueueDepths({
 
 /** Number of a tenant's tasks in each queue. Running tasks count as well, because the broker keeps them until they end. */
 export async function readTenantDepths(
-  { connection, topology }: Resources,
+  { streams, topology }: Pick<Resources, 'streams' | 'topology'>,
   tenant: string,
 ): Promise<Record<string, LaneDepths>> {
   const { names, queues } = topology;
-  const manager = await jetstreamManager(connection, { checkAPI: false });
+  const count = (queue: string, priority: Priority): Promise<number> =>
+    streams.count(
+      names.queueStream(queue),
+      names.taskSubject({ queue, priority, tenant, task: '*', id: '*' }),
+    );
   const depths = await Promise.all(
     queues.map(async ({ name }): Promise<[string, LaneDepths]> => {
-      const lanes: LaneDepths = { high: 0, normal: 0, low: 0 };
-      const filter = names.taskSubject({ queue: name, priority: '*', tenant, task: '*', id: '*' });
-      const { state } = await manager.streams.info(names.queueStream(name), { subjects_filter: filter });
-      for (const [subject, count] of Object.entries(state.subjects ?? {})) {
-        const parsed = names.parseTaskSubject(subject);
-        if (parsed !== undefined) lanes[parsed.priority] += count;
-      }
-      return [name, lanes];
+      const [high, normal, low] = await Promise.all([
+        count(name, 'high'),
+        count(name, 'normal'),
+        count(name, 'low'),
+      ]);
+      return [name, { high, normal, low }];
     }),
   );
   return Object.fromEntries(depths);

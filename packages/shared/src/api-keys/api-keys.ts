@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { PLATFORM_TENANT_ID } from '../database/tenants.js';
 import { withTenant, type Queryable } from '../database/database.js';
+import { requireRoom } from '../quotas/quotas.js';
 import { isScope, TENANT_SCOPES, type Scope } from './scopes.js';
 import { formatKey, hashSecret, matchesAny, newKeyId, newSecret, parseKey } from './secret.js';
 
@@ -71,7 +72,7 @@ function toKey(row: KeyRow): ApiKey {
 
 /**
  * Inside the caller's transaction, as the tenant. The key's text is returned this once and kept nowhere.
- * @throws ApiKeyError when a tenant's key asks for what is the platform's
+ * @throws ApiKeyError when a tenant's key asks for what is the platform's; QuotaExceededError
  */
 export async function createApiKey(
   client: Queryable,
@@ -81,6 +82,7 @@ export async function createApiKey(
   const foreign = scopes.filter((scope) => !TENANT_SCOPES.includes(scope));
   if (tenantId !== PLATFORM_TENANT_ID && foreign.length > 0)
     throw new ApiKeyError('scopes', `Only a key of the platform can have: ${foreign.join(', ')}.`);
+  await requireRoom(client, 'api_keys');
   const [id, secret] = [newKeyId(), newSecret()];
   const { rows } = await client.query<KeyRow>(
     `INSERT INTO api_key (tenant_id, id, name, scopes, secret_hash, expires_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING ${COLUMNS}`,

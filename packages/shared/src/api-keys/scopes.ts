@@ -15,6 +15,8 @@ export const SCOPES = {
   'sources:admin': 'Add, change and remove sources of customer events and their write keys',
   'profiles:read': 'See profiles of customers: who they are and what they did',
   'profiles:admin': 'Undo merges of profiles',
+  'usage:read': 'See limits and what is used of them',
+  'quotas:admin': 'Set the limits of tenants',
   'audit:read': 'Read the audit log',
   'tenants:admin': 'List, delete, restore and export tenants',
   'keys:admin': 'List, create, rotate and revoke API keys',
@@ -27,7 +29,12 @@ export function isScope(value: string): value is Scope {
 }
 
 /** Scopes over resources that all tenants share: for keys of the platform only. */
-const PLATFORM_ONLY: ReadonlySet<Scope> = new Set(['queues:admin', 'workers:read', 'tenants:admin']);
+const PLATFORM_ONLY: ReadonlySet<Scope> = new Set([
+  'queues:admin',
+  'workers:read',
+  'tenants:admin',
+  'quotas:admin',
+]);
 
 export const ALL_SCOPES: readonly Scope[] = Object.keys(SCOPES).filter(isScope);
 /** Scopes that a tenant's key may have. */

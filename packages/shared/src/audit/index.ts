@@ -10,3 +10,4 @@ export {
   type ChainHead,
 } from './audit-anchors.js';
 export { AUDIT_COLUMNS, auditLines, readAuditLog, type AuditFilter, type AuditRow } from './audit-log.js';
+export { differenceOf } from './difference.js';

@@ -1,6 +1,7 @@
 /** Sources of customer events: made, listed, changed, and recognised by their write keys. */
 import type { Pool } from 'pg';
 import { withTenant, type Queryable } from '../database/database.js';
+import { requireRoom } from '../quotas/quotas.js';
 import { hashWriteKey, newWriteKey, prefixOf } from './write-key.js';
 
 export interface EventSource {
@@ -76,6 +77,7 @@ export async function createSource(
   { name, allowedOrigins = [] }: NewSource,
 ): Promise<{ source: EventSource; writeKey: string }> {
   const writeKey = newWriteKey();
+  await requireRoom(client, 'sources');
   const { rows } = await client.query<SourceRow>(
     `INSERT INTO event_source (tenant_id, name, key_hash, key_prefix, allowed_origins) VALUES (current_tenant(), $1, $2, $3, $4)
      ON CONFLICT (tenant_id, name) WHERE status <> 'removed' DO NOTHING RETURNING ${COLUMNS}`,

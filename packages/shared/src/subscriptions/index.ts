@@ -32,7 +32,6 @@ export {
   createSubscription,
   findSubscription,
   listSubscriptions,
-  MAX_SUBSCRIPTIONS,
   removeSubscription,
   rotateSecret,
   SECRET_GRACE_MS,

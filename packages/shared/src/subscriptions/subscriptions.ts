@@ -3,6 +3,7 @@ import { closeAlert } from '../alerts/alerts.js';
 import type { KeyRing } from '../credentials/key-ring.js';
 import type { Queryable } from '../database/database.js';
 import { isDomainEventType, type DomainEventType } from '../domain-events/payloads.js';
+import { requireRoom } from '../quotas/quotas.js';
 import { newSubscriptionId } from './subscription-id.js';
 import { newSigningSecret, sealSecret } from './signing.js';
 
@@ -36,7 +37,7 @@ export interface SubscriptionWishes {
 /** A refused change of a subscription, with the reason. */
 export class SubscriptionError extends Error {
   constructor(
-    readonly code: 'too_many' | 'not_active' | 'in_flight',
+    readonly code: 'not_active' | 'in_flight',
     message: string,
   ) {
     super(message);
@@ -44,7 +45,6 @@ export class SubscriptionError extends Error {
   }
 }
 
-export const MAX_SUBSCRIPTIONS = 50;
 /** How long the secret before a rotation goes on signing, in milliseconds. */
 export const SECRET_GRACE_MS = 24 * 3_600_000;
 
@@ -81,23 +81,13 @@ function toSubscription(row: SubscriptionRow): Subscription {
   };
 }
 
-/** The secret is returned this once. @throws SubscriptionError `too_many` */
+/** The secret is returned this once. @throws QuotaExceededError */
 export async function createSubscription(
   client: Queryable,
   keys: KeyRing,
   { tenantId, url, eventTypes, description }: SubscriptionWishes & { tenantId: number },
 ): Promise<{ subscription: Subscription; secret: string }> {
-  // Of two at the same time the second counts the first.
-  await client.query(`SELECT pg_advisory_xact_lock(hashtext('stratum.subscriptions'), $1::int)`, [tenantId]);
-  const { rows: counted } = await client.query<{ count: number }>(
-    'SELECT count(*)::int AS count FROM subscription WHERE tenant_id = $1',
-    [tenantId],
-  );
-  if ((counted[0]?.count ?? 0) >= MAX_SUBSCRIPTIONS)
-    throw new SubscriptionError(
-      'too_many',
-      `There are ${MAX_SUBSCRIPTIONS} subscriptions already. Remove one, or let one take more types of events.`,
-    );
+  await requireRoom(client, 'subscriptions');
   const id = newSubscriptionId();
   const secret = newSigningSecret();
   const sealed = sealSecret(keys, { tenantId, subscriptionId: id }, secret);

@@ -2,6 +2,7 @@
 import type { KeyRing } from '../credentials/key-ring.js';
 import type { Queryable } from '../database/database.js';
 import { checkSettings, WebhookEndpointError } from './endpoint-settings.js';
+import { requireRoom } from '../quotas/quotas.js';
 import { randomId } from '../random-id.js';
 import { openSecret, sealSecret } from './sealing.js';
 import { isSourceName, SOURCES, type SourceName } from './sources.js';
@@ -82,6 +83,7 @@ export async function createWebhookEndpoint(
   const { tenantId, source, name } = options;
   const settings = checkSettings(source, options.settings ?? {});
   const { secret, isNew } = secretFor(source, options.secret);
+  await requireRoom(client, 'webhook_endpoints');
   const id = randomId(ID_LENGTH);
   const sealed = sealSecret(keys, { tenantId, id }, secret);
   const { rows } = await client.query<EndpointRow>(

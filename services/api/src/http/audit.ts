@@ -1,6 +1,6 @@
 /**
- * Every change through the API is published to the audit stream before it takes effect: an event may report a change that then failed, but
- * no change goes unreported.
+ * Every change through the API, and every reading of a person's data, is published to the audit stream before it takes effect: an event may
+ * report a change that then failed, but no change goes unreported.
  */
 import { randomUUID } from 'node:crypto';
 import { PLATFORM_TENANT_ID, publishAudit } from '@stratum/shared';
@@ -58,7 +58,7 @@ export async function auditAs(
   } catch (cause) {
     throw new ProblemError(
       'unavailable',
-      'The audit event could not be written, so nothing was changed. Try again in a moment.',
+      'The audit event could not be written, so nothing was changed or shown. Try again in a moment.',
       { retryAfter: 1, cause },
     );
   }

@@ -17,6 +17,7 @@ const TAGS = [
   ['schedules', 'Recurring tasks'],
   ['dead letters', 'Tasks that failed permanently'],
   ['keys', 'API keys'],
+  ['usage', 'Limits of a tenant and what it uses of them'],
   ['audit', 'Who changed or read what'],
   ['webhooks', 'Inbound webhooks from other platforms'],
   ['subscriptions', 'Outbound webhooks'],

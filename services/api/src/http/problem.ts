@@ -7,6 +7,7 @@ import {
   type JobsErrorCode,
 } from '@stratum/jobs';
 import { ApiKeyError } from '@stratum/shared/api-keys';
+import { QUOTA_NAMES, QuotaExceededError } from '@stratum/shared/quotas';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 
@@ -18,6 +19,12 @@ export const fieldErrorSchema = z.object({
 });
 export type FieldError = z.infer<typeof fieldErrorSchema>;
 
+const quotaSchema = z.object({
+  name: z.enum(QUOTA_NAMES),
+  limit: z.int(),
+  used: z.int().describe('Without this request.'),
+});
+
 export const problemSchema = z
   .object({
     type: z.string().describe('Identifies the kind of problem. Stable.'),
@@ -26,6 +33,7 @@ export const problemSchema = z
     detail: z.string().describe('The cause, and what to do about it.'),
     instance: z.string().describe('Request id, as in the log.'),
     errors: z.array(fieldErrorSchema).optional().describe('Invalid fields.'),
+    quota: quotaSchema.optional().describe('The limit that would be exceeded.'),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problemSchema>;
@@ -38,6 +46,7 @@ const KINDS = {
   unauthenticated: [401, 'Authentication required'],
   'bad-signature': [401, 'Invalid signature'],
   forbidden: [403, 'Permission denied'],
+  'quota-exceeded': [403, 'Quota exceeded'],
   'not-found': [404, 'Not found'],
   'method-not-allowed': [405, 'Method not allowed'],
   conflict: [409, 'Conflict'],
@@ -53,6 +62,7 @@ export type ProblemKind = keyof typeof KINDS;
 
 export interface ProblemOptions {
   errors?: readonly FieldError[];
+  quota?: z.infer<typeof quotaSchema>;
   /** Seconds; sent as `Retry-After`. */
   retryAfter?: number;
   cause?: unknown;
@@ -75,7 +85,7 @@ export class ProblemError extends Error {
   /** The body. @param instance the request's id */
   toBody(instance: string): Problem {
     const [status, title] = KINDS[this.kind];
-    const { errors } = this.options;
+    const { errors, quota } = this.options;
     return {
       type: `/problems/${this.kind}`,
       title,
@@ -83,6 +93,7 @@ export class ProblemError extends Error {
       detail: this.detail,
       instance,
       ...(errors === undefined ? {} : { errors: [...errors] }),
+      ...(quota === undefined ? {} : { quota }),
     };
   }
 }
@@ -125,6 +136,7 @@ export function toProblem(error: unknown): ProblemError {
   if (error instanceof InvalidPayloadError) return fromPayload(error);
   if (error instanceof InvalidWorkflowError) return fromWorkflow(error);
   if (error instanceof ApiKeyError) return invalid(`body.${error.field}`, error.message);
+  if (error instanceof QuotaExceededError) return fromQuota(error);
   if (error instanceof JobsError) return fromJobs(error);
   return fromFastify(error) ?? fromConnection(error) ?? fromDatabase(error) ?? internal(error);
 }
@@ -152,6 +164,15 @@ function fromPayload(error: InvalidPayloadError): ProblemError {
     };
   });
   return new ProblemError('invalid', error.message, { errors });
+}
+
+/** 429 where time helps. */
+function fromQuota(error: QuotaExceededError): ProblemError {
+  const { quota: name, limit, used, retryAfterMs } = error;
+  const quota = { name, limit, used };
+  if (retryAfterMs === undefined) return new ProblemError('quota-exceeded', error.message, { quota });
+  const retryAfter = Math.max(1, Math.ceil(retryAfterMs / 1000));
+  return new ProblemError('rate-limited', error.message, { quota, retryAfter });
 }
 
 function fromWorkflow(error: InvalidWorkflowError): ProblemError {

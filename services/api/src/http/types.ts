@@ -13,6 +13,7 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
+import type { TaskQuota } from '../quotas/task-quota.js';
 import type { API_SETTINGS } from '../settings.js';
 
 /** Fastify with routes typed by zod schemas. */
@@ -39,6 +40,7 @@ export interface ApiResources {
   closedTenants: Pick<FollowedTenants, 'has'>;
   configuration: Pick<Configuration, (typeof API_SETTINGS)[number]>;
   registry: Registry;
+  taskQuota: TaskQuota;
   /** Where OpenTelemetry is switched on. */
   tracer?: Tracer;
 }

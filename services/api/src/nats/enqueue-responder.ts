@@ -31,7 +31,7 @@ export interface EnqueueResponder {
 
 type Parts = Pick<
   ApiResources,
-  'connection' | 'topology' | 'application' | 'client' | 'configuration' | 'closedTenants'
+  'connection' | 'topology' | 'application' | 'client' | 'configuration' | 'closedTenants' | 'taskQuota'
 >;
 
 interface Enqueued {

@@ -98,6 +98,13 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     handler: async (request) => {
       const { limit, cursor, ...asked } = request.query;
       const after = decodeCursor(position, cursor);
+      // Letters show payloads, which may say things about people.
+      await audit(resources, request, {
+        action: 'dead_letters.read',
+        subject: 'dead-letters',
+        tenantId: tenantOf(request),
+        details: asked,
+      });
       const letters = await deadLetters.list({
         ...toFilter(asked, tenantOf(request)),
         limit,
@@ -115,7 +122,11 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     url: '/v1/dead-letters/:id',
     config: { access: 'dead-letters:read' },
     schema: { tags, summary: 'Get a dead letter', params: idParams, response: { 200: letterSchema } },
-    handler: async (request) => toView(await ownLetter(resources, request, request.params.id)),
+    handler: async (request) => {
+      const letter = await ownLetter(resources, request, request.params.id);
+      await recordAction(request, 'dead_letter.read', letter);
+      return toView(letter);
+    },
   });
   app.route({
     method: 'POST',
@@ -140,8 +151,13 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
       const letter = await ownLetter(resources, request, id);
       const payload = checkedPayload(resources, request, letter, request.body?.payload);
       const { expires } = request.body ?? {};
-      await recordAction(request, 'dead_letter.replayed', letter, { edited: payload !== undefined });
-      await deadLetters.replay(id, { ...(payload === undefined ? {} : { payload }), ...toExpires(expires) });
+      await resources.taskQuota.within({ tenantId: tenantOf(request) }, async () => {
+        await recordAction(request, 'dead_letter.replayed', letter, { edited: payload !== undefined });
+        await deadLetters.replay(id, {
+          ...(payload === undefined ? {} : { payload }),
+          ...toExpires(expires),
+        });
+      });
       return reply.code(202).send({ id });
     },
   });

@@ -66,3 +66,11 @@ export function ownWorkflow(
     };
   }
 }
+
+/** Number of tasks in a definition; of one that the engine will refuse, at least as many as it has down to `MAX_DEPTH`. */
+export function stepsOf(definition: unknown, depth = 0): number {
+  if (depth > MAX_DEPTH || typeof definition !== 'object' || definition === null) return 0;
+  if ('task' in definition) return 1;
+  const inner = Array.isArray(definition) ? definition : Object.values(definition);
+  return inner.reduce((sum: number, each: unknown) => sum + stepsOf(each, depth + 1), 0);
+}

@@ -155,6 +155,12 @@ export function profileRoutes(app: ApiServer, resources: ApiResources): void {
     const { pool, configuration } = resources;
     const query = { tenantId: requireTenant(request), who, events };
     const profile = await findProfile(pool, configuration.STRATUM_CREDENTIALS_KEY, query);
+    // Also that nobody was found says something about a person.
+    await audit(resources, request, {
+      action: 'profile.read',
+      subject: `profile/${profile?.id ?? 'unknown'}`,
+      tenantId: query.tenantId,
+    });
     if (profile === undefined) throw notFound(what);
     return toView(profile);
   }

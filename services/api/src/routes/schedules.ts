@@ -14,6 +14,7 @@ import {
 } from '@stratum/jobs';
 import { duration } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
+import { differenceOf } from '@stratum/shared/audit';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -145,6 +146,9 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
         name: scope.stored(entry.name),
         payload: scope.payload(entry.task, entry.payload),
       };
+      const tenantId = tenantOf(request);
+      if (tenantId !== undefined)
+        await resources.taskQuota.requireSchedules(tenantId, (await ownEntries(resources, request)).length);
       await recordAction(request, 'schedule.added', entry.name, { task: entry.task });
       return reply.code(201).send(scope.view(await schedules.add(stored)));
     },
@@ -179,10 +183,13 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
         const task = typeof edits['task'] === 'string' ? edits['task'] : entry.task;
         edits['payload'] = scope.payload(task, edits['payload'] ?? entry.payload);
       }
-      await recordAction(request, 'schedule.changed', request.params.name, {
-        fields: Object.keys(request.body),
-        ...(enabled === undefined ? {} : { enabled }),
-      });
+      const before = Object.entries({ ...entry, enabled: entry.paused === null });
+      await recordAction(
+        request,
+        'schedule.changed',
+        request.params.name,
+        differenceOf(Object.fromEntries(before.filter(([field]) => field in request.body)), request.body),
+      );
       if (Object.keys(edits).length > 0) await schedules.edit(entry.name, edits);
       if (enabled === false) await schedules.pause(entry.name, reason);
       if (enabled === true) await schedules.resume(entry.name);
@@ -213,8 +220,10 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
     },
     handler: async (request, reply) => {
       const { entry } = await own(request, request.params.name);
-      await recordAction(request, 'schedule.run', request.params.name);
-      const { id } = await schedules.run(entry.name);
+      const { id } = await resources.taskQuota.within({ tenantId: tenantOf(request) }, async () => {
+        await recordAction(request, 'schedule.run', request.params.name);
+        return schedules.run(entry.name);
+      });
       return reply.code(202).send({ id });
     },
   });
@@ -246,6 +255,15 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
       details,
     });
   }
+}
+
+/** Those of the tenant that asks; all, for the platform. */
+export async function ownEntries(
+  resources: ApiResources,
+  request: FastifyRequest,
+): Promise<readonly ScheduleView[]> {
+  const scope = scopeOf(resources, request);
+  return (await resources.schedules.list()).filter((entry) => scope.owns(entry));
 }
 
 /** How names and payloads look to the one who asks. */

@@ -10,6 +10,7 @@ import {
   SourceNameTakenError,
   type EventSource,
 } from '@stratum/shared/customer-events';
+import { differenceOf } from '@stratum/shared/audit';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
@@ -121,9 +122,10 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
       const tenantId = requireTenant(request);
       const source = await named(() =>
         withTenant(pool, tenantId, async (client) => {
+          const before = await findSource(client, id);
           const changed = await changeSource(client, id, { name: wanted, allowedOrigins, status });
           if (changed !== undefined)
-            await recordAction(request, tenantId, 'source.changed', id, { ...request.body });
+            await recordAction(request, tenantId, 'source.changed', id, differenceOf(before, changed));
           return changed;
         }),
       );

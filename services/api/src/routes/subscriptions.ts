@@ -11,6 +11,7 @@ import {
   updateSubscription,
   type Subscription,
 } from '@stratum/shared/subscriptions';
+import { differenceOf } from '@stratum/shared/audit';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
@@ -138,12 +139,19 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
       const { id } = request.params;
       const { url: address, event_types: types, description: text } = request.body;
       const changed = await withTenant(pool, requireTenant(request), async (client) => {
+        const before = await findSubscription(client, id);
         const updated = await updateSubscription(client, id, {
           ...(address === undefined ? {} : { url: address }),
           ...(types === undefined ? {} : { eventTypes: types }),
           ...(text === undefined ? {} : { description: text }),
         });
-        if (updated !== undefined) await recordAction(request, 'subscription.updated', id, facts(updated));
+        if (before !== undefined && updated !== undefined)
+          await recordAction(
+            request,
+            'subscription.updated',
+            id,
+            differenceOf(facts(before), facts(updated)),
+          );
         return updated;
       });
       return toSubscriptionView(existing(changed, id));

@@ -38,7 +38,8 @@ export function webhookDeliveryRoutes(app: ApiServer, resources: ApiResources): 
   replayRoutes(app, resources);
 }
 
-function readRoutes(app: ApiServer, { pool, configuration }: ApiResources): void {
+function readRoutes(app: ApiServer, resources: ApiResources): void {
+  const { pool, configuration } = resources;
   app.route({
     method: 'GET',
     url: '/v1/webhooks/:id/deliveries',
@@ -79,6 +80,12 @@ function readRoutes(app: ApiServer, { pool, configuration }: ApiResources): void
         findWebhookDelivery(client, configuration.STRATUM_CREDENTIALS_KEY, tenantId, id),
       );
       if (delivery === undefined) throw notFound(`The delivery ${id}`);
+      // The body of an event may say things about people.
+      await audit(resources, request, {
+        action: 'webhook_delivery.read',
+        subject: `webhook-delivery/${id}`,
+        tenantId,
+      });
       const { headers, body } = delivery;
       return { ...deliveryView(delivery), headers, body };
     },
@@ -107,12 +114,14 @@ function replayRoutes(app: ApiServer, resources: ApiResources): void {
         findWebhookDelivery(client, configuration.STRATUM_CREDENTIALS_KEY, tenantId, id),
       );
       if (found === undefined) throw notFound(`The delivery ${id}`);
-      await audit(resources, request, {
-        action: 'webhook.replayed',
-        subject: `webhook-delivery/${id}`,
-        tenantId,
+      const enqueued = await resources.taskQuota.within({ tenantId }, async () => {
+        await audit(resources, request, {
+          action: 'webhook.replayed',
+          subject: `webhook-delivery/${id}`,
+          tenantId,
+        });
+        return tasks.enqueue(replayWebhookDelivery, { tenant_id: tenantId, delivery_id: id });
       });
-      const enqueued = await tasks.enqueue(replayWebhookDelivery, { tenant_id: tenantId, delivery_id: id });
       return reply.code(202).send({ task_id: enqueued.id });
     },
   });
@@ -144,16 +153,18 @@ function replayRoutes(app: ApiServer, resources: ApiResources): void {
           throw notFound(`The webhook endpoint "${id}"`);
         return webhookDeliveryIds(client, id, { ...request.body, limit: MAX_REPLAYS });
       });
-      await audit(resources, request, {
-        action: 'webhook.replayed',
-        subject: `webhook/${id}`,
-        tenantId,
-        details: { deliveries: ids.length },
+      await resources.taskQuota.within({ tenantId, tasks: ids.length }, async () => {
+        await audit(resources, request, {
+          action: 'webhook.replayed',
+          subject: `webhook/${id}`,
+          tenantId,
+          details: { deliveries: ids.length },
+        });
+        await tasks.enqueueMany(
+          replayWebhookDelivery,
+          ids.map((deliveryId) => ({ payload: { tenant_id: tenantId, delivery_id: deliveryId } })),
+        );
       });
-      await tasks.enqueueMany(
-        replayWebhookDelivery,
-        ids.map((deliveryId) => ({ payload: { tenant_id: tenantId, delivery_id: deliveryId } })),
-      );
       return reply.code(202).send({
         replayed: ids.length,
         after: ids.length === MAX_REPLAYS ? (ids.at(-1) ?? null) : null,

@@ -12,6 +12,7 @@ import {
   SECRET_GRACE_SECONDS,
   WebhookEndpointError,
 } from '@stratum/shared/webhooks';
+import { differenceOf } from '@stratum/shared/audit';
 import type { FastifyRequest } from 'fastify';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
@@ -181,10 +182,10 @@ function changeRoutes(
     handler: async (request) => {
       const { id } = request.params;
       const changed = await asTenant(resources, request, async (client, tenantId) => {
+        const before = await findWebhookEndpoint(client, id);
         const endpoint = await changeWebhookEndpoint(client, id, request.body);
-        const { name: newName, status } = request.body;
         if (endpoint !== undefined)
-          await recordAction(request, tenantId, 'webhook.changed', id, { name: newName, status });
+          await recordAction(request, tenantId, 'webhook.changed', id, differenceOf(before, endpoint));
         return endpoint;
       });
       if (changed === undefined) throw unknown(id);

@@ -14,7 +14,7 @@ import { idempotencyHeaders } from '../http/idempotency.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
-import { ownWorkflow } from './own-workflow.js';
+import { ownWorkflow, stepsOf } from './own-workflow.js';
 import { idParams } from './task-schemas.js';
 import type { TaskRouteParts } from './tasks.js';
 import { definitionBody, outcomeSchema, summarySchema, viewSchema } from './workflow-schemas.js';
@@ -49,14 +49,15 @@ export function workflowRoutes(
         tenantId === undefined
           ? request.body
           : ownWorkflow(request.body, tenantId, resources.application.tenantTasks);
-      const start = async (id?: string): Promise<{ id: string; duplicate: boolean }> => {
-        await recordAction(request, 'workflow.started', id ?? '(new)', tenantId);
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `start` checks it, and names what is wrong
-        return workflows.start(definition as unknown as WorkflowDefinition, {
-          ...(id === undefined ? {} : { id }),
-          ...(tenantId === undefined ? {} : { tenant: tenantId }),
+      const start = async (id?: string): Promise<{ id: string; duplicate: boolean }> =>
+        resources.taskQuota.withinWorkflow(tenantId, stepsOf(definition), async () => {
+          await recordAction(request, 'workflow.started', id ?? '(new)', tenantId);
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `start` checks it, and names what is wrong
+          return workflows.start(definition as unknown as WorkflowDefinition, {
+            ...(id === undefined ? {} : { id }),
+            ...(tenantId === undefined ? {} : { tenant: tenantId }),
+          });
         });
-      };
       const key = request.headers['idempotency-key'];
       if (key === undefined) return reply.code(202).send(await start());
       const asked = { scope: [String(tenantId ?? '_'), 'workflow'], key, body: request.body };

@@ -68,8 +68,8 @@ describe('a subscription', () => {
       body: { url: URL, event_types: ['segment.entered'] },
     });
     expect(refused).toMatchObject({
-      status: 409,
-      body: { detail: expect.stringContaining('50 subscriptions') },
+      status: 403,
+      body: { quota: { name: 'subscriptions', limit: 50, used: 50 } },
     });
   });
 
