@@ -74,20 +74,20 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
 
 /** What a worker of one queue does beside the tasks of its queue: the consumers that it reads, and what else it publishes. */
 const BESIDE: Readonly<Partial<Record<QueueName, (names: Names) => readonly string[]>>> = {
-  default: ({ prefix, eventStream, resultStream, deadIndexStream, scheduleKey }) => [
-    ...durable(scoped(prefix, 'AUDIT'), 'process-audit-logs'),
-    ...ordered(eventStream),
-    `${prefix}.audit.*`,
-    `${prefix}.audit-anchors.*`,
+  default: (names) => [
+    ...durable(scoped(names.prefix, 'AUDIT'), 'process-audit-logs'),
+    ...ordered(names.eventStream),
+    `${names.prefix}.audit.*`,
+    `${names.prefix}.audit-anchors.*`,
     // What a deleted tenant or an erased person has left.
     '$JS.API.STREAM.MSG.DELETE.*',
     ...[
-      resultStream,
-      deadIndexStream,
-      scoped(prefix, 'CUSTOMER_EVENTS'),
-      scoped(prefix, 'DOMAIN_EVENTS'),
+      names.resultStream,
+      names.deadIndexStream,
+      scoped(names.prefix, 'CUSTOMER_EVENTS'),
+      scoped(names.prefix, 'DOMAIN_EVENTS'),
     ].map((stream) => `$JS.API.STREAM.PURGE.${stream}`),
-    scheduleKey('>'),
+    names.scheduleKey('>'),
   ],
   rules: ({ prefix }) => [`${prefix}.audit.*`],
   cdp: ({ prefix }) => durable(scoped(prefix, 'CUSTOMER_EVENTS'), 'ingest'),

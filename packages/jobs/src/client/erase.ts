@@ -4,10 +4,10 @@
  */
 import { purgeKeys, scanValues } from '../workflow/erase-workflow.js';
 import type { StoredMessage } from '../broker/batch.js';
+import { KeyValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
 import type { Resources } from '../resources/resources.js';
 import { readQueuedTask } from '../record/task-record.js';
-import { ScheduleBucket } from '../schedule/bucket.js';
 import { LetterSearch } from './letters/letter-search.js';
 import { indexEntryOf } from './letters/replay.js';
 
@@ -111,8 +111,13 @@ class Eraser {
   }
 
   async schedules(): Promise<number> {
-    const { connection, names } = this.resources;
-    const bucket = new ScheduleBucket(this.resources);
+    const { connection, names, publisher, streams } = this.resources;
+    const bucket = new KeyValue({
+      publisher,
+      streams,
+      stream: names.scheduleStream,
+      subjectOf: (key) => names.scheduleKey(key),
+    });
     const found = new Set<string>();
     for await (const message of scanStream(connection, names.scheduleStream, names.scheduleKey('entry.*')))
       if (this.isOwn(message) && this.matches(message.data))
