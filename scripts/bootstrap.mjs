@@ -22,6 +22,8 @@ export async function prepare() {
   if (!installed()) await install();
   const code = await run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
   if (code !== 0) fail('The build failed; the errors are above.');
+  if ((await run(process.execPath, [join(ROOT, 'scripts', 'web.mjs')])) !== 0)
+    fail('The pages of the dashboard could not be built; the errors are above.');
 }
 
 function checkNode() {

@@ -17,6 +17,7 @@ import {
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
 import { pino } from 'pino';
+import { fillHistory, measureSearches, type SearchFigure } from './history-search.js';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface HistoryFigures {
@@ -24,6 +25,7 @@ export interface HistoryFigures {
   runs: number;
   seconds: number;
   eventsPerSecond: number;
+  searches: SearchFigure[];
 }
 
 const TASKS = 40;
@@ -31,7 +33,12 @@ const TENANTS = 200;
 const POLL_MS = 20;
 const HOUR_MS = 3_600_000;
 
-export async function benchHistory(connection: NatsConnection, count: number): Promise<HistoryFigures> {
+/** @param size events to project, and runs of the history that is searched; 0: none is */
+export async function benchHistory(
+  connection: NatsConnection,
+  { events: count, runs: searched }: { events: number; runs: number },
+  say: (message: string) => void,
+): Promise<HistoryFigures> {
   const dataDir = await mkdtemp(join(tmpdir(), 'stratum-bench-'));
   const server = await startPostgres({ dataDir, port: 0 });
   await migrate({ databaseUrl: server.url });
@@ -39,38 +46,55 @@ export async function benchHistory(connection: NatsConnection, count: number): P
   const topology = platformTopology(loadConfiguration([...TOPOLOGY_SETTINGS], { STRATUM_PREFIX: 'history' }));
   await reconcileTopology(connection, topology);
   const publisher = new AckMultiplexer(connection);
-  const events = [...generateEvents(count)];
-  await Promise.all(
-    events.map((event) =>
-      publisher.publish(
-        topology.names.eventSubject(event.queue, event.task, event.state),
-        JSON.stringify(event),
+  const publish = (events: readonly TaskEvent[]): Promise<unknown> =>
+    Promise.all(
+      events.map((event) =>
+        publisher.publish(
+          topology.names.eventSubject(event.queue, event.task, event.state),
+          JSON.stringify(event),
+        ),
       ),
-    ),
-  );
-  await publisher.close();
+    );
   const manager = await jetstreamManager(connection);
-  const { state } = await manager.streams.info(topology.names.eventStream);
-  const projector = createProjector({
-    pool,
-    connection,
-    topology,
-    keptDays: 30,
-    logger: pino({ level: 'warn' }),
-  });
-  const startedAt = performance.now();
-  projector.start();
-  try {
-    for (;;) {
-      const { rows } = await pool.query<{ sequence: string }>('SELECT sequence FROM projector');
-      if (Number(rows[0]?.sequence) === state.last_seq) break;
-      await delay(POLL_MS);
+  /** Until the projector has read everything. */
+  const project = async (): Promise<number> => {
+    const { state } = await manager.streams.info(topology.names.eventStream);
+    const logger = pino({ level: 'warn' });
+    const projector = createProjector({ pool, connection, topology, keptDays: 30, logger });
+    const startedAt = performance.now();
+    projector.start();
+    try {
+      for (;;) {
+        const { rows } = await pool.query<{ sequence: string }>('SELECT sequence FROM projector');
+        if (Number(rows[0]?.sequence) === state.last_seq) return (performance.now() - startedAt) / 1_000;
+        await delay(POLL_MS);
+      }
+    } finally {
+      await projector.stop();
     }
-    const seconds = (performance.now() - startedAt) / 1_000;
+  };
+  try {
+    const [first, ...events] = generateEvents(count + 1);
+    // The first start makes the partitions.
+    await publish(first === undefined ? [] : [first]);
+    await project();
+    await publish(events);
+    await publisher.close();
+    const seconds = await project();
     const runs = new Set(events.map(({ id }) => id)).size;
-    return { events: count, runs, seconds, eventsPerSecond: Math.round(count / seconds) };
+    const figures = { events: count, runs, seconds, eventsPerSecond: Math.round(count / seconds) };
+    if (searched === 0) return { ...figures, searches: [] };
+    const owner = openDatabase({ url: server.url, name: 'bench', statementTimeoutMs: 3_600_000 });
+    try {
+      await owner.query(
+        'TRUNCATE task_run, task_open, task_minute, task_hour, task_name, worker_name RESTART IDENTITY CASCADE',
+      );
+      await fillHistory(owner, searched, say);
+    } finally {
+      await owner.end();
+    }
+    return { ...figures, searches: await measureSearches(pool) };
   } finally {
-    await projector.stop();
     await pool.end();
     await server.stop();
     await rm(dataDir, { recursive: true, force: true });

@@ -39,6 +39,7 @@ const { values: flags } = parseArgs({
     webhooks: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
     history: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '10000000' },
     entries: { type: 'string', default: '100000' },
     profiles: { type: 'string', default: '1000000' },
   },
@@ -126,12 +127,17 @@ try {
     process.exit();
   }
   if (flags.history) {
-    const figures = await benchHistory(connection, Number(flags.events));
+    const size = { events: Number(flags.events), runs: Number(flags.runs) };
+    const figures = await benchHistory(connection, size, say);
     if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
     else
       say(
         `${figures.events.toLocaleString('en')} events of ${figures.runs.toLocaleString('en')} runs became history in ${figures.seconds.toFixed(1)} s: ` +
           `${figures.eventsPerSecond.toLocaleString('en')} events/s`,
+      );
+    for (const { search, scope, medianMs, worstMs, found, complete } of figures.searches)
+      say(
+        `${(search || '(everything)').padEnd(40)} ${scope.padEnd(9)} median ${medianMs.toFixed(1).padStart(7)} ms, worst ${worstMs.toFixed(1).padStart(7)} ms, ${found} found${complete ? '' : ', to be continued'}`,
       );
     await connection.close();
     await server.stop();

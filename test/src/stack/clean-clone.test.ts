@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, inject, onTestFinished, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const LEFT_OUT = new Set(['node_modules', 'dist', '.stratum', '.git']);
+const LEFT_OUT = new Set(['node_modules', 'dist', 'web-dist', '.stratum', '.git']);
 const TIMEOUT_MS = 300_000;
 
 test(
@@ -17,7 +17,10 @@ test(
     const clone = await mkdtemp(join(tmpdir(), 'stratum-clone-'));
     onTestFinished(() => rm(clone, { recursive: true, force: true }));
     await cp(ROOT, clone, { recursive: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
-    const ports = ['nats', 'nats-monitor', 'database', 'sandbox'].flatMap((part) => [`--${part}-port`, '0']);
+    const ports = ['nats', 'nats-monitor', 'database', 'sandbox', 'dashboard'].flatMap((part) => [
+      `--${part}-port`,
+      '0',
+    ]);
     const { STRATUM_HOME: _home, ...environment } = process.env;
     const child = spawn('npm', ['start', '--', '--once', ...ports], {
       cwd: clone,

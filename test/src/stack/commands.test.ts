@@ -77,7 +77,10 @@ test('the start itself reports to programs what it did', async () => {
       'up',
       '--once',
       '--json',
-      ...['nats', 'nats-monitor', 'database', 'sandbox', 'api'].flatMap((part) => [`--${part}-port`, '0']),
+      ...['nats', 'nats-monitor', 'database', 'sandbox', 'api', 'dashboard'].flatMap((part) => [
+        `--${part}-port`,
+        '0',
+      ]),
     ],
     stack.environment,
   );

@@ -7,7 +7,7 @@ import { dataFolder, spawnProgram, startProgram, waitFor, type SpawnedProgram } 
 
 const START_TIMEOUT_MS = 180_000;
 const STRATUM = 'packages/cli/bin/stratum.js';
-const ANY_PORTS = ['nats', 'nats-monitor', 'database', 'sandbox', 'api'].flatMap((part) => [
+const ANY_PORTS = ['nats', 'nats-monitor', 'database', 'sandbox', 'api', 'dashboard'].flatMap((part) => [
   `--${part}-port`,
   '0',
 ]);
@@ -18,6 +18,7 @@ const addressesSchema = z.object({
   database: z.string(),
   sandbox: z.string(),
   api: z.string(),
+  dashboard: z.string(),
   pid: z.int(),
 });
 export type RunningAddresses = z.infer<typeof addressesSchema>;

@@ -3,6 +3,7 @@ import { describe } from 'vitest';
 import { LocalStack } from './local-stack.js';
 import { testCommands } from './running/commands.js';
 import { testCustomerEvents } from './running/customer-events.js';
+import { testDashboard } from './running/dashboard.js';
 import { testJsonOfCommands } from './running/json-of-commands.js';
 import { testSubscriptions } from './running/subscriptions.js';
 
@@ -11,6 +12,7 @@ describe('on a running stack', () => {
   testSubscriptions(running);
   testCustomerEvents(running);
   testCommands(running);
+  testDashboard(running);
   // The last one: it shuts a worker down.
   testJsonOfCommands(running);
 });

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   topology: async () => (await import('./topology.command.js')).topologyCommand,
   worker: async () => (await import('./worker.command.js')).workerCommand,
   scheduler: async () => (await import('./service.command.js')).schedulerCommand,
+  dashboard: async () => (await import('./service.command.js')).dashboardCommand,
   tenants: async () => (await import('./tenants.command.js')).tenantsCommand,
   accounts: async () => (await import('./accounts.command.js')).accountsCommand,
   rules: async () => (await import('./rules.command.js')).rulesCommand,

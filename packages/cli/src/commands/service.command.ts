@@ -13,8 +13,26 @@ export const apiCommand = serviceCommand(
   'Run the HTTP API in the foreground.',
 );
 
+export const dashboardCommand: TopLevelCommand = {
+  ...serviceCommand('dashboard', 'Queues and workers', 'Run the dashboard in the foreground.'),
+  options: [
+    {
+      flags: '--link',
+      description: 'print a link that signs in to the running dashboard once, within ten minutes',
+    },
+  ],
+  examples: ['', '--link'],
+  run: async () => {
+    const [{ runService }, { printSignInLink }] = await Promise.all([
+      import('./service.js'),
+      import('./dashboard.js'),
+    ]);
+    return ({ link }: { link?: boolean }) => (link === true ? printSignInLink() : runService('dashboard'));
+  },
+};
+
 function serviceCommand(
-  name: 'api' | 'scheduler',
+  name: 'api' | 'dashboard' | 'scheduler',
   group: CommandGroup,
   summary: string,
   description?: string,

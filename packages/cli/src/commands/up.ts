@@ -2,6 +2,8 @@ import type { MadeKeys } from '../demonstration/index.js';
 import { reportFailure } from '../frame/failure.js';
 import { typed } from '../frame/invocation.js';
 import { describeError, flexible, printJson, printTable, styled } from '../output.js';
+import type { Stack } from '../stack/stack.js';
+import { createSignInLink } from '../stack/sign-in-link.js';
 import { runFirstSync, type SyncedPlatform } from '../stack/first-sync.js';
 import { choosePorts, type Ports } from '../stack/port-settings.js';
 import { claimHome, type Addresses } from '../stack/run-file.js';
@@ -60,7 +62,10 @@ export async function up(options: UpOptions): Promise<void> {
       if (made?.isNew) progress('added the demonstration data');
       if (!options.once) await stack.startSchedule();
       if (json) printJson({ synced, addresses: stack.addresses });
-      else report(synced, stack.addresses, made?.keys, options.fastClock);
+      else {
+        report(synced, stack.addresses, made?.keys, options.fastClock);
+        reportDashboard(await signInLink(stack));
+      }
       if (synced.some(({ state }) => state !== 'SUCCESS')) process.exitCode = 1;
       if (!options.once) {
         say(styled('dim', '\nCtrl-C stops everything.'), json);
@@ -96,6 +101,10 @@ function endOfRun(): { promise: Promise<End>; signal: AbortSignal; finish: (end:
   return { promise, signal: controller.signal, finish };
 }
 
+function signInLink({ addresses, environment }: Stack): Promise<string> {
+  return createSignInLink(addresses.dashboard ?? '', environment['DATABASE_URL'] ?? '');
+}
+
 function report(
   synced: readonly SyncedPlatform[],
   addresses: Addresses,
@@ -119,6 +128,12 @@ function report(
   console.log('\nNext:');
   for (const [command, purpose] of nextSteps(addresses, keys))
     console.log(`  ${purpose === undefined ? command : `${command.padEnd(34)} ${purpose}`}`);
+}
+
+function reportDashboard(link: string): void {
+  console.log(
+    `\n${styled('bold', 'Dashboard')}: this link signs you in, once, within ten minutes. Another: ${typed('dashboard --link')}\n  ${link}`,
+  );
 }
 
 function reportSynced(synced: readonly SyncedPlatform[]): void {

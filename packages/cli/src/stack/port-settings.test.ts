@@ -24,6 +24,7 @@ test('an option counts before a variable, a variable before the last start, the 
     databasePort: 'postgres://postgres:secret@127.0.0.1:36235/stratum',
     sandboxPort: null,
     apiPort: 'http://127.0.0.1:46399',
+    dashboardPort: null,
   });
   expect(await choosePorts({})).toEqual({
     ...STANDARD,

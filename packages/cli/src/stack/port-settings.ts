@@ -32,6 +32,12 @@ export const PORTS = {
     standard: 8100,
   },
   apiPort: { flag: '--api-port', variable: 'STRATUM_API_PORT', part: 'the HTTP API', standard: 8000 },
+  dashboardPort: {
+    flag: '--dashboard-port',
+    variable: 'STRATUM_DASHBOARD_PORT',
+    part: 'the dashboard',
+    standard: 5555,
+  },
 } as const satisfies Record<string, PortSetting>;
 
 export type PortKey = keyof typeof PORTS;
@@ -53,6 +59,7 @@ export async function choosePorts(given: Partial<Ports>): Promise<Ports> {
     databasePort: choose('databasePort'),
     sandboxPort: choose('sandboxPort'),
     apiPort: choose('apiPort'),
+    dashboardPort: choose('dashboardPort'),
   };
 }
 

@@ -89,14 +89,17 @@ class StackStarter {
       ...withPlatforms,
       API_PORT: String(this.options.apiPort),
     });
-    await this.startService('dashboard', withPlatforms);
+    const dashboard = await this.startService('dashboard', {
+      ...withPlatforms,
+      DASHBOARD_PORT: String(this.options.dashboardPort),
+    });
     signal.throwIfAborted();
     const addresses: Addresses = {
       nats: nats.url,
       nats_monitor: nats.monitorUrl,
       database,
       api: api.url ?? null,
-      dashboard: null,
+      dashboard: dashboard.url ?? null,
       sandbox: sandbox ?? null,
     };
     await rememberPorts({
@@ -105,6 +108,7 @@ class StackStarter {
       databasePort: process.env['DATABASE_URL'] ? null : database,
       sandboxPort: addresses.sandbox,
       apiPort: addresses.api,
+      dashboardPort: addresses.dashboard,
     });
     await writeRunFile(addresses);
     return {
@@ -142,7 +146,7 @@ class StackStarter {
   private async checkPorts(): Promise<void> {
     // A run that was killed leaves its servers on these ports.
     await Promise.all([endStaleNatsServer(natsFolder()), endStalePostgres(databaseFolder())]);
-    const wanted: PortKey[] = ['sandboxPort', 'apiPort'];
+    const wanted: PortKey[] = ['sandboxPort', 'apiPort', 'dashboardPort'];
     if (!process.env['NATS_URL']) wanted.push('natsPort', 'natsMonitorPort');
     if (!process.env['DATABASE_URL']) wanted.push('databasePort');
     await requireFreePorts(wanted.map((key) => ({ ...PORTS[key], port: this.options[key] })));

@@ -164,6 +164,12 @@ const SETTINGS = {
   METRIC_RETENTION_DAYS: days(1_125, 400),
   /** Days to keep customer events. Default 1,125. */
   EVENT_RETENTION_DAYS: days(1_125, 30),
+  /** Address that the dashboard listens on; beyond this machine it needs DASHBOARD_PUBLIC_URL with https. Default 127.0.0.1. */
+  DASHBOARD_HOST: text('127.0.0.1'),
+  /** Where the dashboard listens; 0 is any free port. Default 5555. */
+  DASHBOARD_PORT: count(5555, 65_535, 0),
+  /** Where browsers reach the dashboard, behind whatever proxies. Default: as it listens. */
+  DASHBOARD_PUBLIC_URL: httpUrl(undefined, 'https://dashboard.example.com'),
   /** Days to keep the history of tasks. Default 30. */
   DASHBOARD_HISTORY_DAYS: count(30, 400),
   /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */

@@ -1,6 +1,6 @@
 /** The frame around all routes: types, limits, authentication, errors, OpenAPI, metrics. */
 import rateLimit from '@fastify/rate-limit';
-import fastify, { LogController, type FastifyBaseLogger, type FastifyReply } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
 import { useAuthentication } from '../auth/authenticate.js';
@@ -8,7 +8,8 @@ import type { FailedAttempts } from '../auth/failed-attempts.js';
 import { useContentEncodings } from './content-encoding.js';
 import { useHttpMetrics } from './metrics.js';
 import { useOpenApi } from './openapi.js';
-import { ProblemError, PROBLEM_TYPE, toProblem } from './problem.js';
+import { sendProblem } from '@stratum/shared/http';
+import { ProblemError } from './problem.js';
 import type { ApiResources, ApiServer } from './types.js';
 
 const MAX_HEADERS_TIMEOUT_MS = 10_000;
@@ -17,7 +18,6 @@ const LOOK_FOR_SLOW_MS = 1_000;
 const IDLE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_PARAMETER = 200;
-const SERVER_ERROR = 500;
 
 export async function createServer(
   { pool, closedTenants, configuration, registry }: ApiResources,
@@ -78,17 +78,4 @@ export async function createServer(
       ),
   });
   return app;
-}
-
-function sendProblem(error: unknown, requestId: string, reply: FastifyReply): FastifyReply {
-  const problem = toProblem(error);
-  if (problem.status >= SERVER_ERROR)
-    reply.log.error({ err: problem.options.cause ?? problem, requestId }, 'request failed');
-  if (problem.options.retryAfter !== undefined) reply.header('retry-after', problem.options.retryAfter);
-  if (problem.kind === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
-  return reply
-    .code(problem.status)
-    .type(PROBLEM_TYPE)
-    .serializer(JSON.stringify)
-    .send(problem.toBody(requestId));
 }

@@ -24,6 +24,19 @@ export class Names implements Dictionary {
     return known(this.workers.get(id), 'worker', id);
   }
 
+  get allTasks(): string[] {
+    return [...new Set([...this.tasks.values()].map(({ name }) => name))];
+  }
+
+  /** Numbers of the tasks that are wanted. */
+  tasksWhere(isWanted: (task: { queue: string; name: string }) => boolean): number[] {
+    return [...this.tasks].filter(([, task]) => isWanted(task)).map(([id]) => id);
+  }
+
+  workersWhere(isWanted: (name: string) => boolean): number[] {
+    return [...this.workers].filter(([, name]) => isWanted(name)).map(([id]) => id);
+  }
+
   /** Reads what other processes have added. */
   async load(client: Queryable): Promise<void> {
     const tasks = await client.query<{ id: number; queue: string; name: string }>(
@@ -38,6 +51,14 @@ export class Names implements Dictionary {
       this.workers.set(id, name);
       this.workerIds.set(name, id);
     }
+  }
+
+  /** Reads the dictionaries again if a row has a number that is not known. */
+  async learn(client: Queryable, rows: readonly { task?: unknown; worker?: unknown }[]): Promise<void> {
+    const isKnown = ({ task, worker }: { task?: unknown; worker?: unknown }): boolean =>
+      (typeof task !== 'number' || this.tasks.has(task)) &&
+      (typeof worker !== 'number' || this.workers.has(worker));
+    if (!rows.every(isKnown)) await this.load(client);
   }
 
   /** Gives numbers to names that have none. */

@@ -24,6 +24,11 @@ function bucketOf(ms: number): number {
   return Math.floor(Math.log2(Math.max(1, ms)) * BUCKETS_PER_OCTAVE);
 }
 
+/** Its lower bound, in milliseconds. */
+export function bucketStart(bucket: number): number {
+  return 2 ** (bucket / BUCKETS_PER_OCTAVE);
+}
+
 /** Changes of the counts, added up over many runs. */
 export class RollUp {
   private readonly counts = { minute: new Map<string, Count>(), hour: new Map<string, Count>() };

@@ -20,11 +20,11 @@ const priorities = new Map<number, string>(
   Object.entries(PRIORITY_CODES).map(([priority, code]) => [code, priority]),
 );
 
-const stateOfCode = z
+export const stateOfCode = z
   .number()
   .transform((code) => states.get(code))
   .pipe(z.enum(['SUCCESS', 'FAILURE', 'REVOKED', 'EXPIRED', 'STARTED', 'RETRY', 'SCHEDULED', 'QUEUED']));
-const priorityOfCode = z
+export const priorityOfCode = z
   .number()
   .transform((code) => priorities.get(code))
   .pipe(z.enum(['high', 'normal', 'low']));
@@ -41,6 +41,7 @@ const momentSchema = z.object({
   runtime_ms: z.number().nullable(),
   error: z.object({ type: z.string(), message: z.string(), group: z.string() }).nullable(),
 });
+export const attemptsSchema = z.array(momentSchema);
 
 const sharedColumns = z.object({
   id: z.string(),

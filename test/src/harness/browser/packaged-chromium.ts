@@ -1,7 +1,7 @@
 /** The Chromium that the npm package `@sparticuz/chromium` carries, with the libraries it needs: for Linux on x64, nothing is downloaded. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -37,8 +37,28 @@ export async function unpackChromium(cacheDir: string): Promise<BrowserProgram> 
   if (!existsSync(folder)) await unpackInto(folder, entry);
   return {
     path: join(folder, 'chromium'),
-    env: { LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'), FONTCONFIG_PATH: join(folder, 'fonts') },
+    env: { LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'), FONTCONFIG_FILE: await describeFonts(folder) },
   };
+}
+
+/** The package looks for its fonts in folders of AWS Lambda. Chromium without a font crashes on the first text. */
+async function describeFonts(folder: string): Promise<string> {
+  const path = join(folder, 'fonts.conf');
+  if (existsSync(path)) return path;
+  const draft = `${path}.${process.pid}`;
+  await writeFile(
+    draft,
+    `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>${join(folder, 'fonts', 'fonts')}</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>${join(folder, 'fonts-cache')}</cachedir>
+</fontconfig>
+`,
+  );
+  await rename(draft, path);
+  return path;
 }
 
 async function unpackInto(folder: string, entry: string): Promise<void> {

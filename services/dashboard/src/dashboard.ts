@@ -1,0 +1,110 @@
+/** The dashboard: its parts put together, started and stopped. */
+import { createClient, reconcileTopology } from '@stratum/jobs';
+import {
+  ConfigurationError,
+  ensureAuditStream,
+  openApplication,
+  openDatabase,
+  roleOf,
+  type Running,
+  type ServiceContext,
+} from '@stratum/shared';
+import { Sessions } from './access/sessions.js';
+import { SignInLimit } from './access/sign-in-limit.js';
+import { createProjector } from './history/projector.js';
+import { Names } from './history/names.js';
+import { pageRoutes } from './http/pages.js';
+import { createServer } from './http/server.js';
+import type { DashboardResources } from './http/types.js';
+import { createSampler } from './live/sample.js';
+import { Snapshots } from './live/snapshots.js';
+import { overviewRoutes } from './routes/overview.js';
+import { controlRoutes } from './routes/queues.js';
+import { sessionRoutes } from './routes/session.js';
+import { taskRoutes } from './routes/tasks.js';
+import type { DASHBOARD_SETTINGS } from './settings.js';
+
+export type DashboardContext = ServiceContext<(typeof DASHBOARD_SETTINGS)[number]>;
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** Resolves once it listens. Stopping it is idempotent. @throws ConfigurationError rather than listen to strangers in clear text */
+export async function startDashboard(context: DashboardContext): Promise<Running & { readonly url: string }> {
+  const { configuration, connection, logger } = context;
+  const { DASHBOARD_HOST: host, DASHBOARD_PUBLIC_URL: publicUrl } = configuration;
+  const secure = publicUrl?.startsWith('https:') === true;
+  if (!LOOPBACK.has(host) && !secure)
+    throw new ConfigurationError([
+      `DASHBOARD_HOST is ${host}: beyond this machine the dashboard needs TLS. Set DASHBOARD_PUBLIC_URL to the https address of the proxy in front of it`,
+    ]);
+  const application = await openApplication(configuration.STRATUM_CONFIG);
+  const topology = application.topology(configuration);
+  await reconcileTopology(connection, topology, { logger });
+  await ensureAuditStream(connection, configuration, { logger });
+  const client = createClient({ connection, topology, contracts: application.tasks });
+  const pool = openDatabase({
+    url: configuration.DATABASE_URL,
+    name: 'dashboard',
+    role: roleOf('dashboard'),
+    poolSize: configuration.DATABASE_POOL_SIZE,
+    statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT,
+  });
+  const snapshots = new Snapshots(pool, topology.names.eventStream, logger);
+  const projector = createProjector({
+    pool,
+    connection,
+    topology,
+    logger,
+    keptDays: configuration.DASHBOARD_HISTORY_DAYS,
+  });
+  const sampler = createSampler({ pool, connection, topology, logger });
+  const sessions = new Sessions(pool);
+  // Filled when it is known where the server listens: a port of 0 is any.
+  const hosts = new Set<string>();
+  const origins = new Set<string>();
+  const app = createServer({ hosts, origins, secure, sessions }, logger);
+  const resources: DashboardResources = {
+    pool,
+    connection,
+    topology,
+    client,
+    configuration,
+    sessions,
+    names: new Names(),
+    snapshots,
+  };
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await app.close();
+    await Promise.all([projector.stop(), sampler.stop(), snapshots.stop()]);
+    await client.close();
+    await pool.end();
+  };
+  try {
+    const limit = new SignInLimit(configuration.API_FAILED_KEYS_LIMIT);
+    sessionRoutes(app, resources, { secure, limit });
+    overviewRoutes(app, resources);
+    taskRoutes(app, resources);
+    controlRoutes(app, resources);
+    await pageRoutes(app);
+    projector.start();
+    sampler.start();
+    snapshots.start();
+    const url = await app.listen({ host, port: configuration.DASHBOARD_PORT });
+    for (const address of namesOf(url, publicUrl)) {
+      hosts.add(address.host);
+      origins.add(address.origin);
+    }
+    return { url, stop: () => (stopping ??= stop()) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Every address by which a browser may come. */
+function namesOf(url: string, publicUrl: string | undefined): URL[] {
+  if (publicUrl !== undefined) return [new URL(publicUrl)];
+  const { port } = new URL(url);
+  return ['127.0.0.1', 'localhost', '[::1]'].map((name) => new URL(`http://${name}:${port}`));
+}

@@ -1,0 +1,39 @@
+/** The state of the whole platform, and its figures over time. */
+import { z } from 'zod';
+import type { DashboardResources, DashboardServer } from '../http/types.js';
+import { viewerOf } from '../http/guard.js';
+import { followSnapshots } from '../live/follow.js';
+import { readSeries, SERIES } from '../live/series.js';
+import { visibleTo } from '../live/visible.js';
+
+const MAX_HOURS = 48;
+
+export function overviewRoutes(app: DashboardServer, resources: DashboardResources): void {
+  const { pool, snapshots } = resources;
+  app.route({
+    method: 'GET',
+    url: '/api/overview',
+    config: { access: 'overview:see' },
+    handler: (request) => visibleTo(viewerOf(request), snapshots.current),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/series',
+    config: { access: 'overview:see' },
+    schema: {
+      querystring: z.object({
+        metric: z.enum(SERIES),
+        queue: z.string().max(64).optional(),
+        hours: z.coerce.number().positive().max(MAX_HOURS).default(1),
+      }),
+    },
+    handler: (request) => readSeries(pool, request.query),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/live',
+    exposeHeadRoute: false,
+    config: { access: 'signed-in' },
+    handler: (request, reply) => followSnapshots(request, reply, resources),
+  });
+}

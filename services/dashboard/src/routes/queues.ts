@@ -1,0 +1,108 @@
+/** Controls of queues and workers: the same as the API's and the command's, audited under the viewer's name. */
+import { auditChange, invalid, notFound } from '@stratum/shared/http';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { viewerOf } from '../http/guard.js';
+import type { DashboardResources, DashboardServer } from '../http/types.js';
+
+const MAX_CONCURRENCY = 1_000;
+const queueParams = z.object({ queue: z.string().max(64) });
+const workerParams = z.object({ worker: z.string().regex(/^[\w-]{1,64}$/) });
+
+export function controlRoutes(app: DashboardServer, resources: DashboardResources): void {
+  const { client, connection, configuration, topology, snapshots } = resources;
+  const record = (
+    request: FastifyRequest,
+    action: string,
+    subject: string,
+    details: Record<string, unknown> = {},
+  ): Promise<void> =>
+    auditChange(
+      { connection, prefix: configuration.STRATUM_PREFIX },
+      { actor: viewerOf(request).actor, request: request.id },
+      { action, subject, details, tenantId: undefined },
+    );
+  const requireQueue = (name: string): string => {
+    if (topology.queues.some((queue) => queue.name === name)) return name;
+    throw notFound(`The queue "${name}"`);
+  };
+  const requireWorker = (name: string): string => {
+    if (snapshots.current.workers.some((worker) => worker.name === name)) return name;
+    throw notFound(`The worker "${name}"`);
+  };
+
+  for (const verb of ['pause', 'resume'] as const)
+    app.route({
+      method: 'POST',
+      url: `/api/queues/:queue/${verb}`,
+      config: { access: 'queues:control' },
+      schema: {
+        params: queueParams,
+        body: z.strictObject({ reason: z.string().trim().max(500).default('') }),
+      },
+      handler: async (request) => {
+        const queue = requireQueue(request.params.queue);
+        const { reason } = request.body;
+        const action = verb === 'pause' ? 'queue.paused' : 'queue.resumed';
+        await record(request, action, `queue/${queue}`, reason === '' ? {} : { reason });
+        await client.control[verb](queue);
+        snapshots.expectPaused(queue, verb === 'pause');
+        return { queue, paused: verb === 'pause' };
+      },
+    });
+  app.route({
+    method: 'POST',
+    url: '/api/queues/:queue/purge',
+    config: { access: 'queues:control' },
+    schema: { params: queueParams, body: z.strictObject({ confirm: z.string().max(64) }) },
+    handler: async (request) => {
+      const queue = requireQueue(request.params.queue);
+      if (request.body.confirm !== queue)
+        throw invalid('body.confirm', `must be the name of the queue, "${queue}"`);
+      await record(request, 'queue.purged', `queue/${queue}`);
+      return { queue, purged: await client.purge(queue) };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/workers/:worker/concurrency',
+    config: { access: 'workers:control' },
+    schema: {
+      params: workerParams,
+      body: z.strictObject({ concurrency: z.int().min(1).max(MAX_CONCURRENCY) }),
+    },
+    handler: async (request) => {
+      const worker = requireWorker(request.params.worker);
+      const { concurrency } = request.body;
+      await record(request, 'worker.concurrency_set', `worker/${worker}`, { concurrency });
+      return { worker, concurrency, replies: await client.control.setConcurrency(concurrency, { worker }) };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/workers/:worker/shutdown',
+    config: { access: 'workers:control' },
+    schema: { params: workerParams, body: z.strictObject({ confirm: z.string().max(64) }) },
+    handler: async (request) => {
+      const worker = requireWorker(request.params.worker);
+      if (request.body.confirm !== worker)
+        throw invalid('body.confirm', `must be the name of the worker, "${worker}"`);
+      await record(request, 'worker.shut_down', `worker/${worker}`);
+      return { worker, replies: await client.control.shutdown({ worker }) };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/workers/:worker',
+    config: { access: 'workers:see' },
+    schema: { params: workerParams },
+    handler: async (request) => {
+      const worker = requireWorker(request.params.worker);
+      const [active] = await client.control.inspect('active', { worker });
+      return {
+        worker: snapshots.current.workers.find(({ name }) => name === worker),
+        active: active?.reply ?? null,
+      };
+    },
+  });
+}

@@ -1,0 +1,196 @@
+/** Tasks: what waits, what runs and what has ended, in one list; one task with all that is known of it. */
+import { PRIORITIES, type TaskRecord } from '@stratum/jobs';
+import { auditChange, invalid, notFound, ProblemError } from '@stratum/shared/http';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { viewerOf } from '../http/guard.js';
+import type { DashboardResources, DashboardServer } from '../http/types.js';
+import { parseQuery, QueryError, QUERY_KEYS, type TaskQuery } from '../search/query.js';
+import type { RunView } from '../search/run-view.js';
+import { searchEndedRuns, searchOpenRuns, type Scope } from '../search/search-runs.js';
+import { listWaiting } from '../search/waiting.js';
+import { STATE_CODES } from '../history/rows.js';
+import { findReasons } from '../why/findings.js';
+import { readFacts } from '../why/read-facts.js';
+
+const MAX_LIMIT = 200;
+const DEFAULT_LIMIT = 50;
+const DAY_MS = 86_400_000;
+
+const searchQuery = z.object({
+  q: z.string().max(1_000).default(''),
+  from: z.iso.datetime().optional(),
+  to: z.iso.datetime().optional(),
+  before: z.iso.datetime().optional(),
+  before_id: z.string().max(64).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
+});
+const idParams = z.object({ id: z.string().regex(/^[\w-]{1,64}$/) });
+
+export function taskRoutes(app: DashboardServer, resources: DashboardResources): void {
+  searchRoute(app, resources);
+  suggestRoute(app, resources);
+  taskRoute(app, resources);
+  revokeRoute(app, resources);
+}
+
+function scopeOf(request: FastifyRequest): Scope {
+  const { tenantId } = viewerOf(request);
+  return tenantId === undefined ? 'platform' : `${tenantId}`;
+}
+
+function searchRoute(app: DashboardServer, resources: DashboardResources): void {
+  const { pool, names, configuration } = resources;
+  app.route({
+    method: 'GET',
+    url: '/api/tasks',
+    config: { access: 'tasks:see' },
+    schema: { querystring: searchQuery },
+    handler: async (request) => {
+      const { q, from, to, before, before_id: beforeId, limit } = request.query;
+      const query = parsed(q);
+      const scope = scopeOf(request);
+      await names.load(pool);
+      const oldest = new Date(Date.now() - configuration.DASHBOARD_HISTORY_DAYS * DAY_MS);
+      const range = {
+        from: from === undefined ? oldest : new Date(from),
+        // Clocks of workers may be a little ahead.
+        to: to === undefined ? new Date(Date.now() + DAY_MS) : new Date(to),
+      };
+      const after = before === undefined ? undefined : { at: new Date(before), id: beforeId };
+      const isFirst = after === undefined;
+      const isNow = to === undefined;
+      const [ended, open, waiting] = await Promise.all([
+        searchEndedRuns(pool, names, { scope, query, ...range, after, limit }),
+        isFirst && isNow ? searchOpenRuns(pool, names, { scope, query }) : [],
+        isFirst && isNow ? listWaiting(resources, scope, query) : undefined,
+      ]);
+      return {
+        open,
+        waiting: waiting ?? { items: [], total: 0, complete: true, unsupported: [] },
+        items: ended.items,
+        next:
+          ended.next === undefined
+            ? null
+            : { before: ended.next.at.toISOString(), before_id: ended.next.id ?? null },
+        searched_until: ended.searchedUntil.toISOString(),
+        complete: ended.next === undefined,
+        as_of: new Date().toISOString(),
+      };
+    },
+  });
+}
+
+function parsed(q: string): TaskQuery {
+  try {
+    return parseQuery(q);
+  } catch (error) {
+    if (error instanceof QueryError) throw invalid('query.q', error.message);
+    throw error;
+  }
+}
+
+function suggestRoute(app: DashboardServer, { pool, names, topology }: DashboardResources): void {
+  app.route({
+    method: 'GET',
+    url: '/api/tasks/suggest',
+    config: { access: 'tasks:see' },
+    handler: async () => {
+      await names.load(pool);
+      return {
+        keys: QUERY_KEYS,
+        states: Object.keys(STATE_CODES).map((state) => state.toLowerCase()),
+        queues: topology.queues.map(({ name }) => name),
+        tasks: names.allTasks.toSorted(),
+        priorities: PRIORITIES,
+      };
+    },
+  });
+}
+
+/** @throws ProblemError `not-found` for an id that nobody has seen, and equally for another tenant's */
+async function findTask(
+  { client, pool, names }: DashboardResources,
+  request: FastifyRequest,
+  id: string,
+): Promise<{ record: TaskRecord | null; runs: RunView[] }> {
+  const scope = scopeOf(request);
+  const { tenantId } = viewerOf(request);
+  await names.load(pool);
+  const [found, runs] = await Promise.all([client.status(id), runsOf({ pool, names }, scope, id)]);
+  const isOwn = tenantId === undefined || found?.tenant === String(tenantId);
+  const record = found !== undefined && isOwn ? found : null;
+  if (record === null && runs.length === 0) throw notFound(`The task "${id}"`);
+  return { record, runs };
+}
+
+const MAX_RUNS = 20;
+
+/** Every life of the task, the newest first. */
+async function runsOf(
+  { pool, names }: Pick<DashboardResources, 'pool' | 'names'>,
+  scope: Scope,
+  id: string,
+): Promise<RunView[]> {
+  const query: TaskQuery = { ids: [id] };
+  const range = { from: new Date(Date.now() - 401 * DAY_MS), to: new Date(Date.now() + 2 * DAY_MS) };
+  const [open, ended] = await Promise.all([
+    searchOpenRuns(pool, names, { scope, query }),
+    searchEndedRuns(pool, names, { scope, query, ...range, limit: MAX_RUNS }),
+  ]);
+  return [...open, ...ended.items];
+}
+
+function taskRoute(app: DashboardServer, resources: DashboardResources): void {
+  app.route({
+    method: 'GET',
+    url: '/api/tasks/:id',
+    config: { access: 'tasks:see' },
+    schema: { params: idParams },
+    handler: (request) => findTask(resources, request, request.params.id),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/tasks/:id/why',
+    config: { access: 'tasks:see' },
+    schema: { params: idParams },
+    handler: async (request) => {
+      const { id } = request.params;
+      const { record, runs } = await findTask(resources, request, id);
+      const findings = findReasons(await readFacts(resources, record, runs[0], id));
+      // Whose tasks and workers stand in the way concerns the platform alone.
+      const isTenant = viewerOf(request).tenantId !== undefined;
+      return { findings: isTenant ? findings.map((each) => ({ ...each, remedy: null })) : findings };
+    },
+  });
+}
+
+function revokeRoute(app: DashboardServer, resources: DashboardResources): void {
+  const { client, connection, configuration } = resources;
+  app.route({
+    method: 'POST',
+    url: '/api/tasks/:id/revoke',
+    config: { access: 'tasks:revoke' },
+    schema: { params: idParams, body: z.strictObject({ terminate: z.boolean().default(false) }) },
+    handler: async (request) => {
+      const { id } = request.params;
+      const { terminate } = request.body;
+      const { record } = await findTask(resources, request, id);
+      if (record === null)
+        throw new ProblemError('conflict', 'The task ended long ago; there is nothing to revoke.');
+      await auditChange(
+        { connection, prefix: configuration.STRATUM_PREFIX },
+        { actor: viewerOf(request).actor, request: request.id },
+        {
+          action: 'task.revoked',
+          subject: `task/${id}`,
+          tenantId: record.tenant === null ? undefined : Number(record.tenant),
+          details: { terminate },
+        },
+      );
+      const outcome = await client.revoke(id, { terminate });
+      if (outcome === 'unknown') throw notFound(`The task "${id}"`);
+      return { id, outcome };
+    },
+  });
+}

@@ -1,0 +1,15 @@
+import { TOPOLOGY_SETTINGS, type ConfigurationKey } from '@stratum/shared';
+
+/** Settings that the dashboard reads. */
+export const DASHBOARD_SETTINGS = [
+  ...TOPOLOGY_SETTINGS,
+  'STRATUM_CONFIG',
+  'DATABASE_URL',
+  'DATABASE_POOL_SIZE',
+  'DATABASE_STATEMENT_TIMEOUT',
+  'API_FAILED_KEYS_LIMIT',
+  'DASHBOARD_HOST',
+  'DASHBOARD_PORT',
+  'DASHBOARD_PUBLIC_URL',
+  'DASHBOARD_HISTORY_DAYS',
+] as const satisfies readonly ConfigurationKey[];

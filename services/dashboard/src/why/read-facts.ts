@@ -1,0 +1,89 @@
+/** The facts of one task, from the broker and now. */
+import { jetstreamManager } from '@nats-io/jetstream';
+import { PRIORITIES, ServerHeader, type TaskRecord } from '@stratum/jobs';
+import { readBatch } from '@stratum/jobs/internal';
+import type { DashboardResources } from '../http/types.js';
+import type { RunView } from '../search/run-view.js';
+import type { WhyFacts } from './findings.js';
+
+const MAX_BYTES = 1_048_576;
+
+type Sources = Pick<DashboardResources, 'connection' | 'topology' | 'client' | 'snapshots'>;
+
+export async function readFacts(
+  sources: Sources,
+  record: TaskRecord | null,
+  run: RunView | undefined,
+  id: string,
+): Promise<WhyFacts> {
+  const queue = record?.queue ?? run?.queue ?? '';
+  const task = record?.task ?? run?.task ?? '';
+  const priority = record?.priority ?? run?.priority ?? 'normal';
+  const isServed = sources.topology.queues.some(({ name }) => name === queue);
+  const [place, lanes, workers, rates] = await Promise.all([
+    isServed ? placeOf(sources, queue, id) : { sequence: null, dueAt: null },
+    isServed ? lanesOf(sources, queue) : [],
+    sources.client.control.workers(),
+    sources.client.control.rateWaits(),
+  ]);
+  const own = PRIORITIES.indexOf(priority);
+  return {
+    now: new Date(),
+    task,
+    queue,
+    state: record?.state ?? run?.state ?? '',
+    worker: record?.worker ?? run?.worker ?? null,
+    startedAt: record?.started_at ?? run?.started_at ?? null,
+    finishedAt: record?.finished_at ?? run?.finished_at ?? null,
+    lastError:
+      run?.error_type === undefined || run.error_type === null
+        ? null
+        : `${run.error_type}: ${run.error_message ?? ''}`,
+    ...place,
+    lane: lanes[own] ?? null,
+    waitingBefore: lanes.slice(0, own).reduce((sum, { waiting }) => sum + waiting, 0),
+    workers,
+    rate: rates.find((each) => each.task === task) ?? null,
+    outPerS: sources.snapshots.current.queues.find((each) => each.queue === queue)?.out_per_s ?? null,
+  };
+}
+
+/** Where it is stored, and when it is due. */
+async function placeOf(
+  { connection, topology: { names } }: Sources,
+  queue: string,
+  id: string,
+): Promise<Pick<WhyFacts, 'sequence' | 'dueAt'>> {
+  const first = { seq: 1, batch: 1, max_bytes: MAX_BYTES };
+  const stream = names.queueStream(queue);
+  const [[waiting], [delayed]] = await Promise.all([
+    readBatch(connection, stream, { ...first, next_by_subj: names.taskById(queue, id) }),
+    readBatch(connection, stream, { ...first, next_by_subj: names.delayedSubject(queue, id) }),
+  ]);
+  const [, at] = /^@at (.+)$/.exec(delayed?.header.get(ServerHeader.Schedule) ?? '') ?? [];
+  return {
+    sequence: waiting?.seq ?? null,
+    dueAt: at === undefined || Number.isNaN(Date.parse(at)) ? null : new Date(at).toISOString(),
+  };
+}
+
+/** In the order in which they are taken. */
+async function lanesOf(
+  { connection, topology: { names } }: Sources,
+  queue: string,
+): Promise<NonNullable<WhyFacts['lane']>[]> {
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  return Promise.all(
+    PRIORITIES.map(async (priority) => {
+      const info = await manager.consumers.info(
+        names.queueStream(queue),
+        names.laneConsumer(queue, priority),
+      );
+      return {
+        paused: info.paused === true,
+        delivered: info.delivered.stream_seq,
+        waiting: info.num_pending,
+      };
+    }),
+  );
+}

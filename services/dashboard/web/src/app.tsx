@@ -1,0 +1,228 @@
+/** The frame: who is signed in, where one is, and whether what is shown is fresh. */
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { ApiError, call } from './api.js';
+import { duration } from './format.js';
+import { useLive } from './live.js';
+import { Overview } from './pages/overview.js';
+import { QueuePage, Queues } from './pages/queues.js';
+import { SignIn } from './pages/sign-in.js';
+import { Task } from './pages/task.js';
+import { Tasks } from './pages/tasks.js';
+import { Workers } from './pages/workers.js';
+import { followLink, navigate, usePlace } from './router.js';
+import type { Session, Snapshot } from './types.js';
+import { Empty, Icon, Loading } from './ui.js';
+
+/** The token of a link is used once, and leaves the address at once. */
+async function openSession(): Promise<Session> {
+  const link = /^#link=([\w-]+)$/.exec(window.location.hash)?.[1];
+  if (link !== undefined) {
+    history.replaceState(null, '', window.location.pathname + window.location.search);
+    await call('POST', '/api/session', { link });
+  }
+  return call<Session>('GET', '/api/session');
+}
+
+export function App(): JSX.Element {
+  const [session, setSession] = useState<Session | null>();
+  const [message, setMessage] = useState<string>();
+  const load = (): void => {
+    openSession().then(setSession, (error: unknown) => {
+      const isStranger = error instanceof ApiError && error.status === 401;
+      const isLink = isStranger && error.message.startsWith('The link');
+      setMessage(
+        !isStranger || isLink ? (error instanceof Error ? error.message : String(error)) : undefined,
+      );
+      setSession(null);
+    });
+  };
+  useEffect(load, []);
+  if (session === undefined) return <Loading />;
+  if (session === null) return <SignIn key={message} message={message} onSignedIn={load} />;
+  return <Frame session={session} onSignedOut={() => setSession(null)} />;
+}
+
+interface Page {
+  name: string;
+  title: string;
+  right: string;
+}
+
+const PAGES: readonly Page[] = [
+  { name: 'overview', title: 'Overview', right: 'overview:see' },
+  { name: 'tasks', title: 'Tasks', right: 'tasks:see' },
+  { name: 'queues', title: 'Queues', right: 'queues:see' },
+  { name: 'workers', title: 'Workers', right: 'workers:see' },
+];
+
+function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => void }): JSX.Element {
+  const { path } = usePlace();
+  const live = useLive(true);
+  const pages = PAGES.filter(({ right }) => session.rights.includes(right));
+  const current = path[0] ?? pages[0]?.name ?? '';
+  const problems = live.snapshot?.problems?.length ?? 0;
+  useKeys(pages);
+  useEffect(() => {
+    document.title = `${PAGES.find(({ name }) => name === current)?.title ?? 'Stratum'} · Stratum`;
+  }, [current]);
+  const signOut = (): void => {
+    call('DELETE', '/api/session').then(onSignedOut, onSignedOut);
+  };
+  return (
+    <div class="frame" onClick={followLink}>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <header class="side">
+        <a class="brand" href="/">
+          <img src="/icon.svg" alt="" width="26" height="26" />
+          Stratum
+        </a>
+        <nav aria-label="Pages">
+          {pages.map(({ name, title }) => (
+            <a key={name} href={`/${name}`} aria-current={name === current ? 'page' : undefined}>
+              {title}
+              {name === 'overview' && problems > 0 && (
+                <span class="pill">
+                  {problems}
+                  <span class="visually-hidden"> problems</span>
+                </span>
+              )}
+            </a>
+          ))}
+        </nav>
+        <div class="account">
+          <Theme />
+          <span class="faint" title={session.actor}>
+            {session.tenant === null ? 'Platform' : `Tenant ${session.tenant}`}
+          </span>
+          <button type="button" class="button quiet" onClick={signOut}>
+            Sign out
+          </button>
+        </div>
+      </header>
+      <main id="main" tabindex={-1}>
+        <Freshness heardAt={live.heardAt} />
+        <Content path={path} current={current} pages={pages} session={session} snapshot={live.snapshot} />
+      </main>
+    </div>
+  );
+}
+
+function Content({
+  path,
+  current,
+  pages,
+  session,
+  snapshot,
+}: {
+  path: string[];
+  current: string;
+  pages: readonly Page[];
+  session: Session;
+  snapshot: Snapshot | undefined;
+}): JSX.Element {
+  const page = PAGES.find(({ name }) => name === current);
+  if (page !== undefined && !pages.includes(page))
+    return (
+      <Empty title="You may not see this page">Your key lacks the right. Sign in with another one.</Empty>
+    );
+  const [, detail] = path;
+  switch (current) {
+    case 'overview':
+      return <Overview snapshot={snapshot} session={session} />;
+    case 'tasks':
+      return detail === undefined ? (
+        <Tasks snapshot={snapshot} />
+      ) : (
+        <Task key={detail} id={detail} snapshot={snapshot} session={session} />
+      );
+    case 'queues':
+      return detail === undefined ? (
+        <Queues snapshot={snapshot} session={session} />
+      ) : (
+        <QueuePage name={detail} snapshot={snapshot} session={session} />
+      );
+    case 'workers':
+      return <Workers snapshot={snapshot} session={session} />;
+    default:
+      return (
+        <Empty title="There is no such page">
+          <a href="/">Go to the start</a>
+        </Empty>
+      );
+  }
+}
+
+const STALE_MS = 8_000;
+
+/** Nothing is shown as if it were fresh when it is not. */
+function Freshness({ heardAt }: { heardAt: number }): JSX.Element | null {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  const ageMs = now - heardAt;
+  if (ageMs < STALE_MS) return null;
+  return (
+    <p class="banner" role="status">
+      <Icon name="alert" />
+      The connection to the dashboard is lost. What you see is {duration(ageMs)} old; it continues by itself.
+    </p>
+  );
+}
+
+const THEMES = ['system', 'light', 'dark'] as const;
+type ThemeName = (typeof THEMES)[number];
+const THEME_KEY = 'stratum-theme';
+
+export function applyTheme(): ThemeName {
+  const stored = localStorage.getItem(THEME_KEY);
+  const theme = THEMES.find((each) => each === stored) ?? 'system';
+  document.documentElement.dataset['theme'] = theme;
+  return theme;
+}
+
+function Theme(): JSX.Element {
+  const [theme, setTheme] = useState(applyTheme);
+  return (
+    <label class="theme">
+      <span class="visually-hidden">Theme</span>
+      <select
+        value={theme}
+        onChange={({ currentTarget }) => {
+          localStorage.setItem(THEME_KEY, currentTarget.value);
+          setTheme(applyTheme());
+        }}
+      >
+        <option value="system">System</option>
+        <option value="light">Light</option>
+        <option value="dark">Dark</option>
+      </select>
+    </label>
+  );
+}
+
+/** `/` searches; `g` and the first letter of a page goes there. */
+function useKeys(pages: readonly Page[]): void {
+  useEffect(() => {
+    let before = '';
+    const onKey = (event: KeyboardEvent): void => {
+      const { target } = event;
+      const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select, dialog *');
+      if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === '/') {
+        event.preventDefault();
+        navigate('/tasks');
+        requestAnimationFrame(() => document.querySelector<HTMLInputElement>('#search')?.focus());
+      }
+      const page = pages.find(({ name }) => name.startsWith(event.key));
+      if (before === 'g' && page !== undefined) navigate(`/${page.name}`);
+      before = event.key;
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, [pages.length]);
+}

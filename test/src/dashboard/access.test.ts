@@ -1,0 +1,198 @@
+/** Who gets into the dashboard, and what each may see and do there. */
+import { request } from 'node:http';
+import { defineTask, handleTask } from '@stratum/jobs';
+import { withTenant } from '@stratum/shared';
+import { revokeApiKey } from '@stratum/shared/api-keys';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { waitFor } from '../harness/index.js';
+import { OTHER_TENANT, TENANT } from '../harness/platform.js';
+import { callsOf, cookieOf, openDashboard, type Dashboard } from './fixture.js';
+
+/** Every route, with a body that it accepts. */
+const ROUTES: readonly (readonly [method: string, path: string, body?: object])[] = [
+  ['GET', '/api/session'],
+  ['GET', '/api/overview'],
+  ['GET', '/api/series?metric=waiting'],
+  ['GET', '/api/tasks'],
+  ['GET', '/api/tasks/suggest'],
+  ['GET', '/api/tasks/own'],
+  ['GET', '/api/tasks/own/why'],
+  ['POST', '/api/tasks/own/revoke', {}],
+  ['POST', '/api/queues/default/pause', {}],
+  ['POST', '/api/queues/default/resume', {}],
+  ['POST', '/api/queues/default/purge', { confirm: 'default' }],
+  ['GET', '/api/workers/w'],
+  ['POST', '/api/workers/w/concurrency', { concurrency: 1 }],
+  ['POST', '/api/workers/w/shutdown', { confirm: 'w' }],
+];
+const FOR_TENANTS = new Set([
+  '/api/session',
+  '/api/tasks',
+  '/api/tasks/suggest',
+  '/api/tasks/own',
+  '/api/tasks/own/why',
+  '/api/tasks/own/revoke',
+]);
+
+test('nobody gets anything without a session, and a tenant nothing of what all tenants share', async () => {
+  const dashboard = await openDashboard();
+  const tenant = await dashboard.signIn(await dashboard.createKey(TENANT));
+  const viewer = await dashboard.signIn(
+    await dashboard.createKey(undefined, ['tasks:read', 'queues:read', 'workers:read']),
+  );
+  for (const [method, path, body] of ROUTES) {
+    expect((await dashboard.call(method, path, body)).status, `${method} ${path}, nobody`).toBe(401);
+    const bare = path.split('?')[0] ?? '';
+    const asTenant = (await tenant(method, path, body)).status;
+    if (FOR_TENANTS.has(bare)) expect([200, 404, 409], `${method} ${path}, tenant`).toContain(asTenant);
+    else expect(asTenant, `${method} ${path}, tenant`).toBe(403);
+    const asViewer = (await viewer(method, path, body)).status;
+    if (method === 'POST') expect(asViewer, `${method} ${path}, viewer`).toBe(403);
+    else expect([200, 404], `${method} ${path}, viewer`).toContain(asViewer);
+  }
+});
+
+const label = defineTask({ name: 'label', queue: 'default', input: z.object({}), output: z.string() });
+
+async function runFor(dashboard: Dashboard, tenant: number, id: string): Promise<void> {
+  const { id: accepted } = await dashboard.client.enqueue(label, {}, { id, tenant: String(tenant) });
+  await dashboard.client.result(accepted);
+}
+
+test('a tenant finds its own tasks and no trace of another’s', async () => {
+  const dashboard = await openDashboard();
+  dashboard.startWorker('default', [handleTask(label, () => Promise.resolve('done'))]);
+  await runFor(dashboard, TENANT, 'own');
+  await runFor(dashboard, OTHER_TENANT, 'foreign');
+  const platform = await dashboard.signIn(await dashboard.createKey(undefined));
+  const found = async (call: typeof platform, q = ''): Promise<string[]> => {
+    const { body } = await call<{ items: { id: string }[] }>('GET', `/api/tasks?q=${encodeURIComponent(q)}`);
+    return body.items.map(({ id }) => id).toSorted();
+  };
+  await waitFor('both runs', async () => (await found(platform)).length === 2);
+  const tenant = await dashboard.signIn(await dashboard.createKey(TENANT));
+  for (const q of ['', 'id:f', 'foreign', `tenant:${OTHER_TENANT}`, 'task:label', 'state:success'])
+    expect(await found(tenant, q), q).not.toContain('foreign');
+  expect(await found(tenant)).toEqual(['own']);
+  expect((await tenant('GET', '/api/tasks/own')).status).toBe(200);
+  const unknown = await tenant('GET', '/api/tasks/never-seen');
+  const foreign = await tenant('GET', '/api/tasks/foreign');
+  expect([foreign.status, unknown.status]).toEqual([404, 404]);
+  expect(String(foreign.body['detail']).replace('foreign', '')).toBe(
+    String(unknown.body['detail']).replace('never-seen', ''),
+  );
+  expect((await tenant('POST', '/api/tasks/foreign/revoke', {})).status).toBe(404);
+});
+
+test('a link signs in once, its session is unreadable for scripts and ends at sign-out', async () => {
+  const dashboard = await openDashboard();
+  const link = await dashboard.createLink();
+  const first = await dashboard.call('POST', '/api/session', { link });
+  expect(first.status).toBe(201);
+  expect(first.headers.get('set-cookie')).toMatch(
+    /^stratum-dashboard=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Expires=/,
+  );
+  expect((await dashboard.call('POST', '/api/session', { link })).status).toBe(401);
+  const session = callsOf(dashboard.url, cookieOf(first.headers));
+  expect(await session('GET', '/api/session')).toMatchObject({ status: 200, body: { tenant: null } });
+  // The database holds nothing that would open a session.
+  const [row] = await dashboard.query<{ hash: Buffer }>('SELECT hash FROM dashboard_session');
+  expect(cookieOf(first.headers)).not.toContain(row?.hash.toString('base64url'));
+  await session('DELETE', '/api/session');
+  expect((await session('GET', '/api/session')).status).toBe(401);
+});
+
+test('a session ends with its key', async () => {
+  const dashboard = await openDashboard();
+  const key = await dashboard.createKey(TENANT);
+  const session = await dashboard.signIn(key);
+  expect((await session('GET', '/api/session')).status).toBe(200);
+  await withTenant(dashboard.database.owner, TENANT, (client) =>
+    revokeApiKey(client, key.split('_')[1] ?? ''),
+  );
+  expect((await session('GET', '/api/session')).status).toBe(401);
+});
+
+test('guessing is slowed down', async () => {
+  const dashboard = await openDashboard({ API_FAILED_KEYS_LIMIT: '3' });
+  const guess = async (): Promise<number> =>
+    (await dashboard.call('POST', '/api/session', { key: 'sk_guess' })).status;
+  expect([await guess(), await guess(), await guess(), await guess()]).toEqual([401, 401, 401, 429]);
+});
+
+test('other pages, other names and other methods change nothing', async () => {
+  const dashboard = await openDashboard();
+  const key = await dashboard.createKey(undefined);
+  const platform = await dashboard.signIn(key);
+  const pause = (headers: Record<string, string>): Promise<number> =>
+    platform('POST', '/api/queues/default/pause', {}, headers).then(({ status }) => status);
+  expect(await pause({ 'sec-fetch-site': 'cross-site' })).toBe(403);
+  expect(await pause({ 'sec-fetch-site': 'same-site' })).toBe(403);
+  expect((await platform('GET', '/api/queues/default/pause')).status).toBe(404);
+  const without = await fetch(new URL('/api/session', dashboard.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: 'http://evil.example' },
+    body: JSON.stringify({ key }),
+  });
+  expect(without.status).toBe(403);
+  expect(await statusUnderName(dashboard.url, 'evil.example')).toBe(403);
+  expect(await statusUnderName(dashboard.url, new URL(dashboard.url).host)).toBe(200);
+  const queues = await dashboard.client.queues();
+  expect(queues.some(({ paused }) => paused)).toBe(false);
+});
+
+/** `fetch` does not let its caller choose the name. */
+function statusUnderName(url: string, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request(new URL('/', url), { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    })
+      .once('error', reject)
+      .end();
+  });
+}
+
+test('every answer forbids foreign scripts, frames and caches', async () => {
+  const dashboard = await openDashboard();
+  for (const path of ['/', '/tasks/some-id', '/api/overview', '/api/nothing']) {
+    const { headers } = await dashboard.call('GET', path);
+    expect(headers.get('content-security-policy'), path).toMatch(
+      /^default-src 'none'; script-src 'self'; style-src 'self';.*frame-ancestors 'none'.*require-trusted-types-for 'script'/,
+    );
+    expect(headers.get('cache-control'), path).toBe('no-store');
+    expect(headers.get('access-control-allow-origin'), path).toBeNull();
+  }
+});
+
+test('it does not listen beyond this machine in clear text', async () => {
+  await expect(openDashboard({ DASHBOARD_HOST: '0.0.0.0' })).rejects.toThrow('DASHBOARD_PUBLIC_URL');
+  await expect(
+    openDashboard({ DASHBOARD_HOST: '0.0.0.0', DASHBOARD_PUBLIC_URL: 'http://dashboard.example.com' }),
+  ).rejects.toThrow('DASHBOARD_PUBLIC_URL');
+});
+
+test('behind TLS the cookie is bound to the host', async () => {
+  const dashboard = await openDashboard({ DASHBOARD_PUBLIC_URL: 'https://dashboard.example.com' });
+  const key = await dashboard.createKey(TENANT);
+  const answer = await signInUnder(dashboard.url, 'dashboard.example.com', key);
+  expect(answer).toMatch(/^__Host-stratum=.*; Secure$/);
+});
+
+function signInUnder(url: string, host: string, key: string): Promise<string> {
+  const headers = {
+    host,
+    'content-type': 'application/json',
+    'x-stratum-dashboard': '1',
+    'sec-fetch-site': 'same-origin',
+  };
+  return new Promise((resolve, reject) => {
+    request(new URL('/api/session', url), { method: 'POST', headers }, (response) => {
+      response.resume();
+      resolve(response.headers['set-cookie']?.[0] ?? String(response.statusCode));
+    })
+      .once('error', reject)
+      .end(JSON.stringify({ key }));
+  });
+}

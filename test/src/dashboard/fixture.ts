@@ -1,0 +1,126 @@
+/** A dashboard on a platform of its own, and clients of it: with a session, and without. */
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { DASHBOARD_SETTINGS, startDashboard } from '@stratum/dashboard';
+import { JobsMetrics } from '@stratum/jobs/metrics';
+import { loadConfiguration, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
+import { ALL_SCOPES, createApiKey, TENANT_SCOPES, type Scope } from '@stratum/shared/api-keys';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { onTestFinished } from 'vitest';
+import { openPlatform, type Platform } from '../harness/platform.js';
+
+const BUILD = fileURLToPath(new URL('../../../scripts/web.mjs', import.meta.url));
+let built: Promise<unknown> | undefined;
+
+export interface Answer<Body = Record<string, unknown>> {
+  status: number;
+  headers: Headers;
+  body: Body;
+}
+
+export type Call = <Body = Record<string, unknown>>(
+  method: string,
+  path: string,
+  body?: object,
+  headers?: Record<string, string>,
+) => Promise<Answer<Body>>;
+
+export interface Dashboard extends Platform {
+  url: string;
+  /** The token of a link. */
+  createLink: () => Promise<string>;
+  /** Text of a key. @param tenantId `undefined`: the platform's */
+  createKey: (tenantId: number | undefined, scopes?: readonly Scope[]) => Promise<string>;
+  /** Calls with the session of a key. */
+  signIn: (key: string) => Promise<Call>;
+  /** Without a session. */
+  call: Call;
+}
+
+export async function openDashboard(settings: Record<string, string> = {}): Promise<Dashboard> {
+  built ??= promisify(execFile)(process.execPath, [BUILD]);
+  const [platform] = await Promise.all([openPlatform(), built]);
+  const { database, prefix, natsUrl, connection } = platform;
+  const registry = new Registry();
+  const dashboard = await startDashboard({
+    configuration: loadConfiguration(
+      [...DASHBOARD_SETTINGS, 'NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', 'METRICS_PORT'],
+      {
+        NATS_URL: natsUrl,
+        DATABASE_URL: database.url,
+        STRATUM_PREFIX: prefix,
+        DASHBOARD_PORT: '0',
+        ...settings,
+      },
+    ),
+    connection,
+    logger: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
+    registry,
+    metrics: new JobsMetrics(registry),
+  });
+  onTestFinished(() => dashboard.stop());
+  const call = callsOf(dashboard.url);
+  return {
+    ...platform,
+    url: dashboard.url,
+    call,
+    createLink: async () => {
+      const token = randomBytes(32).toString('base64url');
+      await database.owner.query(
+        `INSERT INTO dashboard_link (hash, expires_at) VALUES ($1, now() + interval '10 minutes')`,
+        [createHash('sha256').update(token).digest()],
+      );
+      return token;
+    },
+    createKey: async (tenantId, scopes) => {
+      const owner = tenantId ?? PLATFORM_TENANT_ID;
+      const { text } = await withTenant(database.owner, owner, (client) =>
+        createApiKey(client, {
+          tenantId: owner,
+          name: 'test',
+          scopes: scopes ?? (tenantId === undefined ? ALL_SCOPES : TENANT_SCOPES),
+        }),
+      );
+      return text;
+    },
+    signIn: async (key) => {
+      const { status, headers } = await call('POST', '/api/session', { key });
+      if (status !== 201) throw new Error(`The key was not accepted: ${status}`);
+      return callsOf(dashboard.url, cookieOf(headers));
+    },
+  };
+}
+
+export function cookieOf(headers: Headers): string {
+  return headers.get('set-cookie')?.split(';')[0] ?? '';
+}
+
+/** As a page of the dashboard calls. */
+export function callsOf(url: string, cookie?: string): Call {
+  return async <Body>(
+    method: string,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<Body>> => {
+    const response = await fetch(new URL(path, url), {
+      method,
+      redirect: 'manual',
+      headers: {
+        'x-stratum-dashboard': '1',
+        'sec-fetch-site': 'same-origin',
+        ...(cookie === undefined ? {} : { cookie }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
+    const parsed: Body = isJson && text !== '' ? JSON.parse(text) : text;
+    return { status: response.status, headers: response.headers, body: parsed };
+  };
+}

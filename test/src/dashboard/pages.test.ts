@@ -1,0 +1,174 @@
+/** The pages in a real browser: what a person does, and its effect. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { defineTask, handleTask } from '@stratum/jobs';
+import type { Browser, Page } from 'playwright-core';
+import { expect, test, type TestContext } from 'vitest';
+import { z } from 'zod';
+import { launchBrowser } from '../harness/browser/launch-browser.js';
+import { waitFor } from '../harness/index.js';
+import { TENANT } from '../harness/platform.js';
+import { openDashboard, type Dashboard } from './fixture.js';
+
+const greet = defineTask({
+  name: 'greet_customer',
+  queue: 'default',
+  input: z.object({ n: z.number() }),
+  output: z.string(),
+  retry: 'never',
+  labels: { n: { field: 'n' } },
+});
+
+interface Opened {
+  dashboard: Dashboard;
+  browser: Browser;
+  page: Page;
+  /** What the browser complained of: scripts that failed, and violations of the policy. */
+  complaints: string[];
+}
+
+/** Signed in by a link, on a platform with a worker and some runs. */
+async function openPages(context: TestContext): Promise<Opened> {
+  const browser = await launchBrowser(context);
+  const dashboard = await openDashboard();
+  dashboard.startWorker('default', [
+    handleTask(greet, ({ n }) =>
+      n === 3
+        ? Promise.reject(new Error('<img src=x onerror=alert(1)> no greeting'))
+        : Promise.resolve('hello'),
+    ),
+  ]);
+  for (let n = 0; n < 5; n++) {
+    const { id } = await dashboard.client.enqueue(greet, { n }, { id: `greet-${n}` });
+    await dashboard.client.result(id);
+  }
+  // A context of its own, in which tests open further tabs.
+  const tabs = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const page = await tabs.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // That nobody is signed in yet is an answer like any other.
+    if (message.type() === 'error' && !message.text().includes('401')) complaints.push(message.text());
+  });
+  await page.goto(`${dashboard.url}/#link=${await dashboard.createLink()}`);
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  return { dashboard, browser, page, complaints };
+}
+
+test('a link opens the overview, and the token leaves the address', async (context) => {
+  const { page, complaints, dashboard } = await openPages(context);
+  expect(page.url()).toBe(`${dashboard.url}/`);
+  await page
+    .getByRole('row', { name: /^default/ })
+    .first()
+    .waitFor();
+  await page.getByText('No scheduler runs').waitFor();
+  expect(complaints).toEqual([]);
+});
+
+test('a queue is paused and resumed with a reason, by the keyboard alone', async (context) => {
+  const { page, dashboard, complaints } = await openPages(context);
+  const isPaused = async (): Promise<boolean> =>
+    (await dashboard.client.queues()).find(({ queue }) => queue === 'default')?.paused === true;
+  await page.keyboard.press('g');
+  await page.keyboard.press('q');
+  const row = page.getByRole('row', { name: /^default/ });
+  await row.getByRole('button', { name: 'Pause' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').getByRole('textbox').focus();
+  await page.keyboard.type('Maintenance');
+  await page.keyboard.press('Enter');
+  await waitFor('the pause', isPaused);
+  await row.getByRole('button', { name: 'Resume' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
+  await waitFor('the end of the pause', async () => !(await isPaused()));
+  expect(complaints).toEqual([]);
+});
+
+test('a search finds the failure, its page shows the error as text, and Back returns to the search', async (context) => {
+  const { page, dashboard, complaints } = await openPages(context);
+  await page.getByRole('link', { name: 'Tasks', exact: true }).click();
+  const search = page.getByRole('searchbox');
+  await waitFor('the runs in the history', async () => {
+    const [row] = await dashboard.query<{ n: string }>('SELECT count(*) AS n FROM task_run');
+    return row?.n === '5';
+  });
+  await search.fill('state:failure label.n:3');
+  await search.press('Enter');
+  await page.getByRole('link', { name: 'greet-3' }).click();
+  await page.getByRole('heading', { name: /greet_customer/ }).waitFor();
+  await page.getByText('<img src=x onerror=alert(1)> no greeting').first().waitFor();
+  expect(await page.locator('img[src="x"]').count()).toBe(0);
+  await page.getByRole('heading', { name: 'Where the time went' }).waitFor();
+  await page.goBack();
+  expect(await page.getByRole('searchbox').inputValue()).toBe('state:failure label.n:3');
+  await page.getByRole('link', { name: 'greet-3' }).waitFor();
+  expect(complaints).toEqual([]);
+});
+
+const PLACES = ['/overview', '/tasks', '/tasks/greet-3', '/queues', '/queues/default', '/workers'];
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+interface Violation {
+  id: string;
+  impact: string | null;
+  nodes: { html: string }[];
+}
+
+test.for(['light', 'dark'] as const)(
+  'no page is wider than a phone or has a serious barrier, in the %s theme',
+  async (theme, context) => {
+    const { page, dashboard } = await openPages(context);
+    const axe = await readFile(AXE, 'utf8');
+    await page.emulateMedia({ colorScheme: theme });
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 844 });
+      for (const path of PLACES) {
+        await page.goto(dashboard.url + path);
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        expect(await page.evaluate('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(width);
+        // By the debugger, which the policy of the page does not bind.
+        await page.evaluate(`${axe}\n;undefined`);
+        const violations: Violation[] = await page.evaluate('axe.run().then(({ violations }) => violations)');
+        const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+        expect(
+          serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
+          `${path} at ${width} px`,
+        ).toEqual([]);
+      }
+    }
+  },
+);
+
+test('signing in needs no more than a key, and says why one is refused', async (context) => {
+  const browser = await launchBrowser(context);
+  const dashboard = await openDashboard();
+  const page = await browser.newPage();
+  await page.goto(dashboard.url);
+  await page.getByLabel('API key').fill('sk_wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').getByText('unknown, revoked or expired').waitFor();
+  await page.getByLabel('API key').fill(await dashboard.createKey(TENANT));
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Tasks' }).waitFor();
+  const pages = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
+  expect(await pages.allTextContents()).toEqual(['Tasks']);
+});
+
+test('several tabs share one stream, and all of them are live', async (context) => {
+  const { page, dashboard } = await openPages(context);
+  const tabs = [page];
+  const streams: string[] = [];
+  for (let n = 0; n < 8; n++) {
+    const tab = await page.context().newPage();
+    tab.on('request', (request) => {
+      if (request.url().endsWith('/api/live')) streams.push(request.url());
+    });
+    await tab.goto(`${dashboard.url}/queues`);
+    tabs.push(tab);
+  }
+  await dashboard.client.control.pause('ml');
+  for (const tab of tabs.slice(1)) await tab.getByRole('row', { name: /^ml.*Paused/ }).waitFor();
+  expect(streams).toEqual([]);
+});

@@ -1,0 +1,143 @@
+/** Searches find exactly what they mean, for whoever asks. */
+import { applyEvents, Names, parseQuery, searchEndedRuns, type SearchOptions } from '@stratum/dashboard';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { testDatabase } from '../harness/index.js';
+import { histories, referenceRuns, type ReferenceRun } from './history-reference.js';
+
+const FROM = new Date('2026-11-01T00:00:00Z');
+const TO = new Date('2026-12-01T00:00:00Z');
+
+/** Parts of a search, each with the plain meaning that it has. */
+const PARTS: readonly (readonly [part: string, means: (run: ReferenceRun) => boolean])[] = [
+  ['state:failure', ({ state }) => state === 'FAILURE'],
+  ['state:success,revoked', ({ state }) => state === 'SUCCESS' || state === 'REVOKED'],
+  ['task:task_1', ({ id }) => taskOf(id) === 'task_1'],
+  ['task:task_*', () => true],
+  ['task:tas', () => false],
+  ['task_2', ({ id }) => taskOf(id) === 'task_2'],
+  ['queue:default', () => true],
+  ['queue:sync', () => false],
+  ['tenant:1,2', ({ tenant_id: tenant }) => tenant === '1' || tenant === '2'],
+  ['label.campaign:7', ({ id }) => id === 'run-7'],
+  ['id:run-1', ({ id }) => id.startsWith('run-1')],
+  ['run-2', ({ id }) => id.startsWith('run-2')],
+  ['error:"failed after"', ({ state }) => state === 'FAILURE'],
+  ['error:"100%_"', () => false],
+  ['retries:>1', ({ retries }) => retries > 1],
+];
+
+function taskOf(id: string): string {
+  return `task_${Number(id.slice('run-'.length)) % 3}`;
+}
+
+test('a search is the runs that each of its parts means, in pages of any size, and a tenant’s are its own', async () => {
+  const database = await testDatabase();
+  const pool = database.as('stratum_dashboard');
+  const parts = fc.uniqueArray(fc.constantFrom(...PARTS), { maxLength: 3, selector: ([part]) => part });
+  const scopes = fc.constantFrom<SearchOptions['scope']>('platform', '1', '2', '0');
+  await fc.assert(
+    fc.asyncProperty(
+      histories,
+      fc.array(fc.record({ parts, scope: scopes, limit: fc.integer({ min: 1, max: 7 }) }), {
+        minLength: 1,
+        maxLength: 8,
+      }),
+      async (events, searches) => {
+        await database.owner.query('TRUNCATE task_open, task_run, task_minute, task_hour, projector');
+        const names = new Names();
+        await names.load(pool);
+        const position = { sequence: events.length + 1, at: new Date() };
+        await applyEvents(pool, names, { stream: 's', events, after: 0, position });
+        const ended = referenceRuns(events).filter(({ finished_at: at }) => at !== null);
+        for (const { parts: chosen, scope, limit } of searches) {
+          const text = chosen.map(([part]) => part).join(' ');
+          if (isTwice(chosen.map(([part]) => part))) continue;
+          const expected = ended.filter(
+            (run) =>
+              (scope === 'platform' || run.tenant_id === scope) && chosen.every(([, means]) => means(run)),
+          );
+          const found = await everyPage(pool, names, {
+            scope,
+            query: parseQuery(text),
+            from: FROM,
+            to: TO,
+            limit,
+          });
+          expect(found.toSorted(), `${text} as ${scope}`).toEqual(
+            expected.map(({ id, finished_at: at }) => `${at} ${id}`).toSorted(),
+          );
+          expect(found).toEqual(found.toSorted().toReversed());
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+/** The same key twice: the second one counts, which the meanings above do not say. */
+function isTwice(parts: readonly string[]): boolean {
+  const keys = parts.map((part) => (part.includes(':') ? (part.split(':')[0] ?? '') : 'word'));
+  return new Set(keys).size < keys.length;
+}
+
+async function everyPage(
+  pool: Parameters<typeof searchEndedRuns>[0],
+  names: Names,
+  options: SearchOptions,
+): Promise<string[]> {
+  const found: string[] = [];
+  let after: SearchOptions['after'];
+  do {
+    // Without time it still goes on from where it was.
+    const page = await searchEndedRuns(pool, names, { ...options, after, budgetMs: 0 });
+    found.push(...page.items.map(({ id, finished_at: at }) => `${at} ${id}`));
+    after = page.next;
+  } while (after !== undefined);
+  return found;
+}
+
+test.each([
+  ['colour:red', 'unknown key "colour"'],
+  ['state:lost', 'the states are'],
+  ['slow:10s', 'slow:>10s'],
+  ['tenant:acme', 'a tenant is a number'],
+  ['group:99999999999999999999', 'not the number of an error group'],
+  ['label:17', 'label.campaign:17'],
+  ['error:ab', 'at least three characters'],
+])('%s is refused by name', (text, reason) => {
+  expect(() => parseQuery(text)).toThrow(reason);
+});
+
+test('quotes hold words together, and nothing in them is syntax', () => {
+  expect(parseQuery('error:"a \\"b\\" task:x" slow:>2m')).toEqual({
+    error: 'a "b" task:x',
+    slowerMs: 120_000,
+  });
+});
+
+test('a search uses the indexes of text and labels, whoever asks', async () => {
+  const { owner } = await testDatabase();
+  await owner.query(`SELECT ensure_history_day('${new Date().toISOString().slice(0, 10)}')`);
+  await owner.query(`INSERT INTO task_name (queue, name) VALUES ('default', 't')`);
+  await owner.query(
+    `INSERT INTO task_run (finished_at, enqueued_at, tenant_id, task, priority, state, retries, attempts_made, id, error_message, labels)
+     SELECT now(), now(), 1 + n % 50, 1, 2, 2, 0, 1, 'r' || n, md5(n::text), jsonb_build_object('k', n::text) FROM generate_series(1, 20000) n`,
+  );
+  // New entries of a GIN index are read one by one until a vacuum has sorted them in.
+  await owner.query('VACUUM ANALYZE task_run');
+  for (const [filter, index] of [
+    [{ error: 'needle' }, /bitmap index scan on \w*error_message/i],
+    [{ labels: { k: '17' } }, /bitmap index scan on \w*labels/i],
+    [{ id_prefix: 'r1999' }, /index scan .*_id/i],
+  ] as const) {
+    const { rows: conditions } = await owner.query<{ text: string }>(
+      `SELECT history_conditions('7', $1) AS text`,
+      [filter],
+    );
+    const { rows } = await owner.query<{ 'QUERY PLAN': string }>(
+      `EXPLAIN SELECT run.* FROM task_run AS run WHERE ${conditions[0]?.text}`,
+    );
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toMatch(index);
+  }
+});
