@@ -108,12 +108,18 @@ const READERS: Readonly<Record<keyof typeof QUERY_KEYS, Reader>> = {
 export function parseQuery(text: string): TaskQuery {
   if (text.length > MAX_LENGTH) throw new QueryError('search', `longer than ${MAX_LENGTH} characters`);
   const query: TaskQuery = {};
+  const seen = new Set<string>();
   const parts = [...text.matchAll(PART)];
   if (parts.length > MAX_PARTS) throw new QueryError('search', `more than ${MAX_PARTS} parts`);
   for (const [part, key, quoted = ''] of parts) {
     const value = quoted.startsWith('"') ? quoted.slice(1, -1).replaceAll(/\\(.)/g, '$1') : quoted;
-    if (key === undefined) query.words = [...(query.words ?? []), value];
-    else readPart(query, key, value, part);
+    if (key === undefined) {
+      query.words = [...(query.words ?? []), value];
+      continue;
+    }
+    if (seen.has(key)) throw new QueryError(part, `${key} is given twice`);
+    seen.add(key);
+    readPart(query, key, value, part);
   }
   return query;
 }

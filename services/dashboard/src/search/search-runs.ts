@@ -121,9 +121,8 @@ function filterOf(
   const states = query.states?.filter((state) => possible.includes(state));
   const tasks = tasksOf(query, names);
   const workers = query.workers && names.workersWhere((name) => query.workers?.includes(name) === true);
-  const words = wordsAsIds(query, names);
-  if (words.length > 1) return undefined;
-  const prefix = query.idPrefix ?? words[0];
+  const prefix = commonPrefix([...wordsAsIds(query, names), query.idPrefix ?? '']);
+  if (prefix === undefined) return undefined;
   for (const list of [states, tasks, workers]) if (list?.length === 0) return undefined;
   return {
     ...(states === undefined ? {} : { states: states.map((state) => STATE_CODES[state]) }),
@@ -134,7 +133,7 @@ function filterOf(
       groups: query.groups,
       labels: query.labels,
       ids: query.ids,
-      id_prefix: prefix,
+      id_prefix: prefix === '' ? undefined : prefix,
       workflow: query.workflow,
       schedule: query.schedule,
       trace: query.trace,
@@ -147,6 +146,12 @@ function filterOf(
 
 function defined(values: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** The longest of the beginnings, if each of the others is its beginning: no id begins in two ways. */
+function commonPrefix(prefixes: readonly string[]): string | undefined {
+  const longest = prefixes.reduce((one, other) => (other.length > one.length ? other : one));
+  return prefixes.every((each) => longest.startsWith(each)) ? longest : undefined;
 }
 
 function isTaskWord(word: string, names: Names): boolean {
