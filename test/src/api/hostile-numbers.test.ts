@@ -108,7 +108,8 @@ test('every number, time and date of every route is bounded', { timeout: 120_000
         path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => {
           const parameter = parameters.find((each) => each.name === name);
           const [choice] = (parameter?.schema.enum ?? []).map(String);
-          const usual = choice ?? (kindOf(parameter?.schema ?? {}) === 'number' ? UNUSED.number : UNUSED.text);
+          const usual =
+            choice ?? (kindOf(parameter?.schema ?? {}) === 'number' ? UNUSED.number : UNUSED.text);
           return encodeURIComponent(own[name] ?? usual);
         });
       for (const { name, in: place, schema } of parameters) {
