@@ -3,6 +3,9 @@ import { reportFailure } from './frame/failure.js';
 import { takeConfig } from './frame/config-option.js';
 import { wantsJson } from './frame/frame.js';
 import { stratumProgram } from './program.js';
+import { guardConsole } from './terminal.js';
+
+guardConsole();
 
 // The reader has enough, as in `stratum tasks list | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

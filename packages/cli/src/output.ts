@@ -1,6 +1,9 @@
 /** Output of commands: tables for people, JSON for programs. */
-import { inspect, styleText } from 'node:util';
+import { inspect } from 'node:util';
 import { tableLines, type Cell, type Column } from './table.js';
+import { styled } from './terminal.js';
+
+export { styled } from './terminal.js';
 
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, undefined, 2));
@@ -58,13 +61,6 @@ export function ago(time: string | Date | null | undefined, now: Date | number =
   const [unit, ms] = STEPS.find(([, size]) => Math.abs(distance) >= size) ?? ['s', 1_000];
   const text = `${Math.floor(Math.abs(distance) / ms)}${unit}`;
   return distance > 0 ? `in ${text}` : `${text} ago`;
-}
-
-type Style = Parameters<typeof styleText>[0];
-
-/** Coloured where the output is a terminal that wants it. */
-export function styled(style: Style, text: string): string {
-  return process.stdout.isTTY && !process.env['NO_COLOR'] ? styleText(style, text) : text;
 }
 
 /** One sentence, or everything. */

@@ -1,5 +1,6 @@
 /** A bar on a terminal's standard error; elsewhere nothing, so that neither logs nor JSON are disturbed. */
 import { SingleBar } from 'cli-progress';
+import { printable } from './terminal.js';
 
 export interface ProgressBar {
   /** Something goes on, and nobody knows for how long. */
@@ -21,10 +22,11 @@ export function progressBar(unit: string): ProgressBar {
   });
   let started = false;
   const show = (done: number, total: number, note: string): void => {
+    const shown = { note: printable(note) };
     if (started) bar.setTotal(total);
-    else bar.start(total, done, { note });
+    else bar.start(total, done, shown);
     started = true;
-    bar.update(done, { note });
+    bar.update(done, shown);
   };
   return {
     wait: (note) => show(0, 1, note),

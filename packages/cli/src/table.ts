@@ -1,5 +1,6 @@
 /** Borderless tables that fit a width: fixed columns are never cut; flexible ones shrink, and optional ones give way. */
 import { stringWidth } from './string-width.js';
+import { printable } from './terminal.js';
 
 /** A list is one line for each item, in a column that wraps. */
 export type Cell = string | number | null | readonly string[];
@@ -71,9 +72,14 @@ function layOut(column: Column, cells: readonly Cell[], width: number): Laid {
 function linesOf(cell: Cell, { fit }: Column, width: number): string[] {
   if (cell === null || cell === '') return [NOTHING];
   if (typeof cell === 'number') return [cell.toLocaleString('en')];
-  if (typeof cell === 'string') return [cell.replaceAll(/\s*\n\s*/g, ' ')];
+  if (typeof cell === 'string') return [onOneLine(cell)];
   if (cell.length === 0) return [NOTHING];
-  return fit === 'wrap' && width !== Infinity ? [...cell] : [cell.join(', ')];
+  return fit === 'wrap' && width !== Infinity ? cell.map(onOneLine) : [onOneLine(cell.join(', '))];
+}
+
+/** As it will be printed: its width counts. */
+function onOneLine(text: string): string {
+  return printable(text.replaceAll(/\s*\n\s*/g, ' '));
 }
 
 function fitted(columns: readonly Laid[], width: number): Laid[] {

@@ -9,5 +9,7 @@ export { isToken, scopedName } from './wire/names.js';
 export { TaskHeader } from './wire/headers.js';
 export { respond, ServiceErrorHeader } from './broker/respond.js';
 export { isConflict } from './broker/server-errors.js';
+export { JsonError, parseBoundedJson, type JsonOptions } from './values/bounded-json.js';
+export { findUnstorable, nameProblem } from './values/text.js';
 export { BackgroundLoop, type BackgroundLoopOptions } from './housekeeping/background-loop.js';
 export { cadenceOf } from './schedule/cadence.js';

@@ -116,4 +116,5 @@ export { processWebhook, replayWebhookDelivery } from './tasks/webhooks.js';
 export { customerEventSchema, type CustomerEvent } from './customer-events/event.js';
 export { fetchCompetitorData, refreshAllCompetitors } from './tasks/intel.js';
 
+export { plainText } from './plain-text.js';
 export { storableJson } from './database/storable-json.js';

@@ -15,6 +15,7 @@ import {
 import { ensureEventStream } from '@stratum/shared/customer-events';
 import { FailedAttempts } from './auth/failed-attempts.js';
 import { AcceptedEvents } from './customer-events/accepted-events.js';
+import { BodyBudget } from './http/body-budget.js';
 import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
@@ -42,10 +43,21 @@ import { useWebhooks } from './webhooks/webhooks.js';
 
 export type ApiContext = ServiceContext<(typeof API_SETTINGS)[number]>;
 
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
+
+/** What a request says of its own host can be made up, so addresses in answers and signatures never come from it. */
+function requirePublicUrl({ API_HOST: host, API_PUBLIC_URL: url }: ApiContext['configuration']): void {
+  if (url !== undefined || LOOPBACK.test(host)) return;
+  throw new ConfigurationError([
+    `API_PUBLIC_URL is not set, and API_HOST is ${host}: set it to the address at which clients reach the API, such as https://api.example.com`,
+  ]);
+}
+
 /** Resolves once it listens. Stopping it is idempotent. */
 export async function startApi(context: ApiContext): Promise<Running & { readonly url: string }> {
   const { configuration, connection, logger, metrics, registry } = context;
   const application = await openApplication(configuration.STRATUM_CONFIG);
+  requirePublicUrl(configuration);
   const topology = application.topology(configuration);
   const platform = platformTopology(configuration);
   if (topology.names.prefix === platform.names.prefix && application !== PLATFORM)
@@ -84,6 +96,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     closedTenants,
     configuration,
     registry,
+    bodies: new BodyBudget(configuration.API_MEMORY_LIMIT),
     ...tracing,
   };
   const rates = new QueueRates(client, (error) =>
@@ -92,7 +105,6 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
   const acceptedEvents = new AcceptedEvents({
     connection,
     prefix: configuration.STRATUM_PREFIX,
-    maxBytes: configuration.INGEST_MEMORY_LIMIT,
   });
   const closeResources = async (): Promise<void> => {
     await Promise.all([rates.stop(), closedTenants.stop()]);
@@ -119,10 +131,13 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     usageRoutes(app, resources);
     subscriptionRoutes(app, resources);
     deliveryRoutes(app, resources);
-    await useWebhooks(app, resources);
+    // Known once it listens.
+    let origin = configuration.API_PUBLIC_URL;
+    const publicUrl = (): string => (origin ??= app.listeningOrigin);
+    await useWebhooks(app, resources, { publicUrl, attempts });
     sourceRoutes(app, resources);
     profileRoutes(app, resources);
-    customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts });
+    customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts, publicUrl });
     responder = startEnqueueResponder(resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     let stopping: Promise<void> | undefined;

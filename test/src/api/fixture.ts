@@ -84,7 +84,7 @@ export async function openApi(
   const registry = new Registry();
   const api = await startApi({
     configuration: loadConfiguration(
-      [...API_SETTINGS, 'NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', 'METRICS_PORT'],
+      [...API_SETTINGS, 'NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', 'METRICS_HOST', 'METRICS_PORT'],
       {
         NATS_URL: natsUrl,
         DATABASE_URL: database.url,

@@ -138,6 +138,15 @@ describe('keys', () => {
     ).toMatchObject({ status: 200 });
   });
 
+  test('have names without control characters', async () => {
+    const { call } = await openApi();
+    for (const name of ['\u001b[2J', 'a\u0000b', 'a\ud800', 'a\nb', 'a\u009b31m', '\u202egnp.exe'])
+      expect(await call('POST', '/v1/keys', { body: { name, scopes: ['tasks:read'] } }), name).toMatchObject({
+        status: 422,
+        body: { errors: [expect.objectContaining({ field: 'body.name' })] },
+      });
+  });
+
   test('of a tenant that the platform makes have no rights of the platform', async () => {
     const { call, keys } = await openApi();
     const request = {

@@ -47,7 +47,7 @@ export async function openDashboard(settings: Record<string, string> = {}): Prom
   const registry = new Registry();
   const dashboard = await startDashboard({
     configuration: loadConfiguration(
-      [...DASHBOARD_SETTINGS, 'NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', 'METRICS_PORT'],
+      [...DASHBOARD_SETTINGS, 'NATS_URL', 'NATS_CREDS', 'LOG_LEVEL', 'METRICS_HOST', 'METRICS_PORT'],
       {
         NATS_URL: natsUrl,
         DATABASE_URL: database.url,

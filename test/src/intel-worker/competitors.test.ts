@@ -322,6 +322,41 @@ describe('a snapshot of a competitor', () => {
     expect(await none.query(problem)).toEqual([{ site_problem: 'the address is not a URL' }]);
   });
 
+  test('a page that is made to be slow to parse costs its own task alone, and is not tried again', async () => {
+    const pages = {
+      attributes: `<div ${Array.from({ length: 250_000 }, (_, index) => `a${index}`).join(' ')}>`,
+      tags: '<div>'.repeat(400_000),
+      depth: '<div>'.repeat(99_000),
+      robots: '',
+    };
+    let beats = 0;
+    const heart = setInterval(() => beats++, 20);
+    onTestFinished(() => clearInterval(heart));
+    const looks = Object.entries(pages).map(async ([name, page]) => {
+      const { url } = await serve((request, response) => {
+        const isRobots = request.url === '/robots.txt';
+        const rules = `User-agent: *\n${`Disallow: /${'*a'.repeat(2_000)}$\n`.repeat(20)}`;
+        response.end(isRobots ? (name === 'robots' ? rules : 'User-agent: *') : page);
+      });
+      const { run, query } = await look({ website: url });
+      expect(run, name).toMatchObject({ outcome: 'succeeded' });
+      const [row] = await query<{ site_problem: string | null }>(
+        'SELECT site_problem FROM competitor_snapshot',
+      );
+      return [name, row?.site_problem];
+    });
+    const problems = Object.fromEntries(await Promise.all(looks));
+    expect(problems).toMatchObject({
+      attributes: expect.stringContaining('attributes'),
+      tags: expect.stringMatching(/tags|deeper/),
+      depth: expect.stringContaining('deeper'),
+    });
+    for (const problem of Object.values(problems))
+      if (problem !== null) expect(problem).toMatch(/the page|a tag/);
+    // This process went on with other work all the time.
+    expect(beats).toBeGreaterThan(10);
+  });
+
   test('leaves fields unknown that it may not or cannot read', async () => {
     const { run, query, sandbox, addCompetitor } = await openIntel({ adLibrary: false });
     const id = await addCompetitor(`${sandbox.url}/sites/private/`);

@@ -143,7 +143,7 @@ describe('metrics', () => {
   test('and health are answered over HTTP', async () => {
     const { connection } = await openJobs();
     const registry = new Registry();
-    const server = await startMonitoring(0, registry, connection);
+    const server = await startMonitoring({ port: 0, registry, connection });
     onTestFinished(() => server.stop());
     const get = async (path: string): Promise<number> =>
       (await fetch(`http://127.0.0.1:${server.port}${path}`)).status;

@@ -4,6 +4,7 @@ import { candidatesFor } from '../completion/candidates.js';
 import { completionScript, type Shell } from '../completion/shells.js';
 import { knownValues } from '../completion/values.js';
 import { root } from '../frame/frame.js';
+import { printable } from '../terminal.js';
 
 export function printScript(shell: Shell): void {
   process.stdout.write(completionScript(shell, [process.execPath, process.argv[1] ?? 'stratum']));
@@ -20,6 +21,6 @@ export async function complete(
   const skipped = shell === 'bash' ? cutLength(current) : 0;
   for (const { value, description } of await candidatesFor(root(command), words, knownValues)) {
     const text = value.slice(skipped);
-    process.stdout.write(`${text}\t${description.replaceAll(/\s+/g, ' ')}\n`);
+    process.stdout.write(`${printable(text)}\t${printable(description.replaceAll(/\s+/g, ' '))}\n`);
   }
 }

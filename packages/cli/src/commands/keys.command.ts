@@ -1,5 +1,5 @@
 import type { ArgumentDeclaration, OptionDeclaration, TopLevelCommand } from '../frame/declaration.js';
-import { count, duration } from '../frame/value-types.js';
+import { count, duration, plainName } from '../frame/value-types.js';
 
 const owner: OptionDeclaration = {
   flags: '--tenant <id>',
@@ -15,7 +15,7 @@ export const keysCommand: TopLevelCommand = {
     {
       name: 'create',
       summary: 'Create a key. It is shown only once.',
-      arguments: [{ name: '<name>', description: 'purpose of the key' }],
+      arguments: [{ name: '<name>', description: 'purpose of the key', type: plainName }],
       options: [
         owner,
         {

@@ -1,6 +1,6 @@
 import type { ArgumentDeclaration, TopLevelCommand } from '../frame/declaration.js';
 import { tenantOption } from '../frame/places.js';
-import { count, origins } from '../frame/value-types.js';
+import { count, origins, plainName } from '../frame/value-types.js';
 
 const id: ArgumentDeclaration = { name: '<id>', description: 'id of the source', type: count };
 
@@ -18,7 +18,7 @@ export const sourcesCommand: TopLevelCommand = {
     {
       name: 'create',
       summary: 'Create a source. Its write key is shown only once.',
-      arguments: [{ name: '<name>', description: 'name of the source, such as "Web shop"' }],
+      arguments: [{ name: '<name>', description: 'name of the source, such as "Web shop"', type: plainName }],
       options: [
         tenantOption,
         {

@@ -1,6 +1,6 @@
 import type { TopLevelCommand } from '../frame/declaration.js';
 import type { ArgumentDeclaration } from '../frame/declaration.js';
-import { count, currency, integer, quotaValue, timeZone } from '../frame/value-types.js';
+import { count, currency, integer, plainName, quotaValue, timeZone } from '../frame/value-types.js';
 
 const id: ArgumentDeclaration = { name: '<id>', description: 'id of the tenant', type: count };
 const MAX_GRACE_DAYS = 3_650;
@@ -19,7 +19,7 @@ export const tenantsCommand: TopLevelCommand = {
     {
       name: 'create',
       summary: 'Create a tenant.',
-      arguments: [{ name: '<name>', description: 'name of the tenant' }],
+      arguments: [{ name: '<name>', description: 'name of the tenant', type: plainName }],
       options: [
         {
           flags: '--currency <code>',

@@ -5,7 +5,7 @@ import type {
   TopLevelCommand,
 } from '../frame/declaration.js';
 import { tenantOption } from '../frame/places.js';
-import { count, duration, integer, jsonObject, repeated } from '../frame/value-types.js';
+import { count, duration, integer, jsonObject, plainName, repeated } from '../frame/value-types.js';
 
 const id: ArgumentDeclaration = { name: '<id>', description: 'id of the endpoint' };
 const secret: OptionDeclaration = {
@@ -50,7 +50,7 @@ export const webhooksCommand: TopLevelCommand = {
           description: 'sender of the webhooks',
           choices: async () => (await import('@stratum/shared/webhooks')).SOURCE_NAMES,
         },
-        { name: '<name>', description: 'purpose of the endpoint' },
+        { name: '<name>', description: 'purpose of the endpoint', type: plainName },
       ],
       options: [
         tenantOption,

@@ -28,9 +28,8 @@ export function reportFailure(error: unknown, { verbose, json }: FailureOptions)
   const advice = ADVICE[code];
   const full =
     advice === undefined ? message : `${message} Start the local stack with: ${typed('up')}; or ${advice}.`;
-  if (json)
-    process.stderr.write(`${JSON.stringify({ error: { code: isUsage ? 'usage' : code, message: full } })}\n`);
-  else process.stderr.write(`${full}${isUsage ? '\nSee --help.' : ''}\n`);
+  if (json) console.error(JSON.stringify({ error: { code: isUsage ? 'usage' : code, message: full } }));
+  else console.error(`${full}${isUsage ? '\nSee --help.' : ''}`);
   return 1;
 }
 

@@ -1,5 +1,5 @@
 /** The values that arguments and options take. Each type parses a word, or refuses it with a sentence. */
-import { isInstant, pageSize, rate } from '@stratum/jobs/bounds';
+import { isInstant, JsonError, nameProblem, pageSize, parseBoundedJson, rate } from '@stratum/jobs/bounds';
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../duration.js';
 
@@ -91,15 +91,23 @@ export const timeZone: ValueType = {
   },
 };
 
+/** What people call something. */
+export const plainName: ValueType = {
+  kind: 'text',
+  parse: (text) => {
+    const problem = nameProblem(text);
+    if (problem === undefined && text.trim() !== '') return text.trim();
+    throw new InvalidArgumentError(`A name ${problem ?? 'must not be empty'}.`);
+  },
+};
+
 /** Any JSON value. */
 export const json: ValueType = {
   kind: 'json',
   parse: (text) => {
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      throw new InvalidArgumentError('Give JSON.');
-    }
+    const value = parsed(text);
+    if (value !== undefined) return value;
+    throw new InvalidArgumentError('Give JSON.');
   },
 };
 
@@ -147,11 +155,14 @@ export const rateLimit: ValueType = {
   },
 };
 
+/** `undefined` for what is no JSON. @throws InvalidArgumentError for a number that would lose digits, and for texts that cannot be stored */
 function parsed(word: string): unknown {
   try {
-    return JSON.parse(word);
-  } catch {
-    return undefined;
+    return parseBoundedJson(word);
+  } catch (error) {
+    if (!(error instanceof JsonError) || error.cause !== undefined) return undefined;
+    const place = error.path.length === 0 ? 'The value' : error.path.join('.');
+    throw new InvalidArgumentError(`${place} ${error.message}.`);
   }
 }
 

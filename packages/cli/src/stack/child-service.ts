@@ -1,8 +1,8 @@
 /** A service of the stack as a child process that reports when it is ready. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import type { WriteStream } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -35,9 +35,9 @@ const FATAL_LEVEL = 60;
 /** Resolves once the service is ready. Rejects with its last fatal line when it is not. */
 export async function startChildService(options: ChildServiceOptions): Promise<ChildService> {
   const { name, module, env, logFolder, onExit, onShutdown } = options;
-  await mkdir(logFolder, { recursive: true });
+  await mkdir(logFolder, { recursive: true, mode: 0o700 });
   const logPath = join(logFolder, `${name}.log`);
-  const log = createWriteStream(logPath, { flags: 'a' });
+  const log = await openLog(logPath);
   // A process group of its own: Ctrl-C reaches the services in the stack's order. When the stack is killed, the closed channel ends them.
   const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve(module))], {
     env,
@@ -76,6 +76,13 @@ export async function startChildService(options: ChildServiceOptions): Promise<C
         : `${name} was not ready within ${READY_TIMEOUT_MS / 1000} s: see ${logPath}`,
     );
   }
+}
+
+/** Only the owner reads it, also where an earlier version left it open to all. */
+async function openLog(path: string): Promise<WriteStream> {
+  const file = await open(path, 'a', 0o600);
+  await file.chmod(0o600);
+  return file.createWriteStream();
 }
 
 async function endChild(child: ChildProcess, graceMs: number): Promise<void> {

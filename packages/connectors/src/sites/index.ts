@@ -1,1 +1,2 @@
-export { readSite, type SiteFacts } from './read-site.js';
+export { readSite } from './read-site.js';
+export type { SiteFacts } from './page-facts.js';

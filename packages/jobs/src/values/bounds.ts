@@ -5,6 +5,9 @@
  */
 import { JobsError } from '../errors.js';
 
+export { JsonError, parseBoundedJson } from './bounded-json.js';
+export { nameProblem } from './text.js';
+
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;
 

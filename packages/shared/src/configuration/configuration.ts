@@ -107,7 +107,9 @@ const SETTINGS = {
   TASK_MAX_RETRIES: count(3, 1_000, 0),
   /** Wait before a retry of a task that sets no backoff, in seconds. Default 60. */
   TASK_RETRY_DELAY: seconds(60),
-  /** Where a service shows its metrics and health over HTTP. Default: nowhere. */
+  /** Address at which a service shows its metrics and health. Default 127.0.0.1; in a container 0.0.0.0. */
+  METRICS_HOST: text('127.0.0.1'),
+  /** Port at which a service shows its metrics and health over HTTP. Default: it does not. */
   METRICS_PORT: withDefault(number(1, 65_535), undefined),
   LOG_LEVEL: withDefault(logLevel, 'info'),
   /** Timeout of a request to an ad platform, in seconds. Default 30. */
@@ -136,7 +138,10 @@ const SETTINGS = {
   API_HOST: text('127.0.0.1'),
   /** Where the API listens; 0 is any free port. Default 8000. */
   API_PORT: count(8000, 65_535, 0),
-  /** Where the API is reached from outside, behind whatever proxies: senders that sign the address sign this one. Default: as it listens. */
+  /**
+   * Where the API is reached from outside, behind whatever proxies: senders that sign the address sign this one. Required where API_HOST
+   * is no loopback address. Default: as it listens.
+   */
   API_PUBLIC_URL: httpUrl(undefined, 'https://api.example.com'),
   /** Requests of one key, or of one address without a key, in a second and process; more are answered with 429. Default 500. */
   API_RATE_LIMIT: count(500),
@@ -144,6 +149,15 @@ const SETTINGS = {
   API_FAILED_KEYS_LIMIT: count(100),
   /** Larger request bodies are refused, in bytes, also after decompression. Default 1,048,576. */
   API_BODY_LIMIT: count(1_048_576, 67_108_864),
+  /**
+   * Request bodies, besides those of customer events, held at once by a process of the API, in bytes; beyond it the longest unfinished body
+   * of the largest sender is answered with 503. Default 134,217,728.
+   */
+  API_MEMORY_LIMIT: count(134_217_728, 17_179_869_184),
+  /** Connections to a process of the API at once; a further one ends the longest idle one. Default 8,192. */
+  API_MAX_CONNECTIONS: count(8_192),
+  /** … from one address. Default 1,024. */
+  API_ADDRESS_CONNECTIONS: count(1_024),
   /** Time in which a request has to arrive, in seconds. Default 30. */
   API_REQUEST_TIMEOUT: seconds(30),
   /** Proxies in front of the API whose `X-Forwarded-For` is believed: addresses or networks, comma-separated. Default: none. */
@@ -174,7 +188,7 @@ const SETTINGS = {
   DASHBOARD_HISTORY_DAYS: count(30, 400),
   /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */
   INGEST_RATE_LIMIT: count(20_000),
-  /** Bodies of customer events held at once by a process of the API, in bytes; more are answered with 503. Default 67,108,864. */
+  /** The same for bodies of customer events, in bytes. Default 67,108,864. */
   INGEST_MEMORY_LIMIT: count(67_108_864, 17_179_869_184),
 };
 

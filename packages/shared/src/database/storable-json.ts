@@ -11,6 +11,7 @@ export function storableJson(value: object): string {
   });
 }
 
-function presentable(text: string): string {
+/** What cannot be stored becomes the sign for what cannot be shown. */
+export function presentable(text: string): string {
   return text.replaceAll(/[\0\p{Surrogate}]/gu, '\uFFFD');
 }

@@ -10,3 +10,7 @@ export {
   type ProblemKind,
 } from './problem.js';
 export { sendProblem } from './send-problem.js';
+export { clientOf } from './client-address.js';
+export { limitConnections, type ConnectionLimits } from './connection-limits.js';
+export { SERVER_LIMITS } from './server-limits.js';
+export { shared } from './shared-answer.js';

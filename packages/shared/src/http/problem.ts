@@ -68,6 +68,19 @@ export interface ProblemOptions {
   cause?: unknown;
 }
 
+/** An answer stays small, whatever the request was made of. */
+const MAX_ERRORS = 100;
+const MAX_DETAIL = 4_000;
+const MAX_MESSAGE = 500;
+
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`;
+}
+
+function cutError(error: FieldError): FieldError {
+  return { ...error, field: cut(error.field, MAX_MESSAGE), message: cut(error.message, MAX_MESSAGE) };
+}
+
 /** Thrown by handlers: becomes the answer. */
 export class ProblemError extends Error {
   readonly status: number;
@@ -90,9 +103,9 @@ export class ProblemError extends Error {
       type: `/problems/${this.kind}`,
       title,
       status,
-      detail: this.detail,
+      detail: cut(this.detail, MAX_DETAIL),
       instance,
-      ...(errors === undefined ? {} : { errors: [...errors] }),
+      ...(errors === undefined ? {} : { errors: errors.slice(0, MAX_ERRORS).map(cutError) }),
       ...(quota === undefined ? {} : { quota }),
     };
   }
@@ -141,21 +154,34 @@ export function toProblem(error: unknown): ProblemError {
   return fromFastify(error) ?? fromConnection(error) ?? fromDatabase(error) ?? internal(error);
 }
 
+/** Invalid fields that the text of an answer spells out. */
+const MAX_DESCRIBED = 10;
+
 function fromValidation(error: {
   validation: readonly { instancePath: string; message?: string; params: unknown }[];
   validationContext?: string | undefined;
 }): ProblemError {
   const place = error.validationContext === 'querystring' ? 'query' : (error.validationContext ?? 'body');
-  const errors = error.validation.map(({ instancePath, message = 'is not valid' }) => ({
+  const errors = error.validation.slice(0, MAX_ERRORS).map(({ instancePath, message = 'is not valid' }) => ({
     field: [place, ...instancePath.split('/').filter((part) => part !== '')].join('.'),
     message,
   }));
-  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
-  return new ProblemError(place === 'body' ? 'invalid' : 'bad-request', detail, { errors });
+  const more = error.validation.length - MAX_DESCRIBED;
+  const detail = errors
+    .slice(0, MAX_DESCRIBED)
+    .map(({ field, message }) => `${field}: ${message}`)
+    .join('; ');
+  return new ProblemError(
+    place === 'body' ? 'invalid' : 'bad-request',
+    more > 0 ? `${detail}; and ${more} more` : detail,
+    { errors },
+  );
 }
 
 function fromPayload(error: InvalidPayloadError): ProblemError {
-  const problems = Array.isArray(error.details['problems']) ? error.details['problems'].map(String) : [];
+  const problems = Array.isArray(error.details['problems'])
+    ? error.details['problems'].slice(0, MAX_ERRORS).map(String)
+    : [];
   const errors = problems.map((problem) => {
     const [path = '', ...message] = problem.split(': ');
     return {
@@ -176,7 +202,7 @@ function fromQuota(error: QuotaExceededError): ProblemError {
 }
 
 function fromWorkflow(error: InvalidWorkflowError): ProblemError {
-  const errors = error.problems.map(({ path, message }) => ({
+  const errors = error.problems.slice(0, MAX_ERRORS).map(({ path, message }) => ({
     field: path === '' ? 'body' : `body.${path}`,
     message,
   }));

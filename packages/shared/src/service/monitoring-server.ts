@@ -1,9 +1,12 @@
 /** Monitoring endpoints of a service over HTTP: `/metrics`, `/healthz`, `/readyz`. */
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isJetStreamUp } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Gauge, type Registry } from 'prom-client';
+import { limitConnections } from '../http/connection-limits.js';
+import { SERVER_LIMITS } from '../http/server-limits.js';
+import { shared } from '../http/shared-answer.js';
 
 export interface MonitoringServer {
   /** The port it listens on. */
@@ -13,27 +16,47 @@ export interface MonitoringServer {
 
 const PROBE_TIMEOUT_MS = 2_000;
 
-/**
- * @param port 0 for any free one
- * @param isReady whether the service can use what it depends on besides NATS
- */
-export async function startMonitoring(
-  port: number,
-  registry: Registry,
-  connection: NatsConnection,
-  isReady: () => boolean = () => true,
-): Promise<MonitoringServer> {
-  const answer = async (path: string, response: ServerResponse): Promise<void> => {
-    if (path === '/metrics') {
-      response.setHeader('content-type', registry.contentType).end(await registry.metrics());
+/** Scrapers and probes are few. */
+const CONNECTIONS = { total: 256, perAddress: 64 };
+
+export interface MonitoringOptions {
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** 0 for any free one. */
+  port: number;
+  registry: Registry;
+  connection: NatsConnection;
+  /** Whether the service can use what it depends on besides NATS. */
+  isReady?: () => boolean;
+}
+
+/** Resolves once it listens. */
+export async function startMonitoring({
+  host = '127.0.0.1',
+  port,
+  registry,
+  connection,
+  isReady = () => true,
+}: MonitoringOptions): Promise<MonitoringServer> {
+  const readMetrics = shared(() => registry.metrics());
+  const findProblem = shared(async () => {
+    if (!(await answersInTime(connection.flush()))) return 'NATS does not answer';
+    if (!(await isJetStreamUp(connection)))
+      return 'JetStream does not store messages: it may be out of space';
+    return isReady() ? undefined : 'the database, or the role of this service there, cannot be used';
+  });
+  const answer = async ({ method, url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const [path] = url.split('?', 1);
+    response.setHeader('cache-control', 'no-store');
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD', connection: 'close' }).end('Only GET and HEAD.\n');
+    } else if (path === '/metrics') {
+      response.setHeader('content-type', registry.contentType).end(await readMetrics());
     } else if (path === '/healthz') {
       // That this is answered at all says that the event loop runs.
       response.end('ok\n');
     } else if (path === '/readyz') {
-      let problem = isReady() ? undefined : 'the database, or the role of this service there, cannot be used';
-      if (!(await answersInTime(connection.flush()))) problem = 'NATS does not answer';
-      else if (!(await isJetStreamUp(connection)))
-        problem = 'JetStream does not store messages: it may be out of space';
+      const problem = await findProblem();
       response.writeHead(problem === undefined ? 200 : 503).end(`${problem ?? 'ready'}\n`);
     } else {
       response.writeHead(404).end('There are /metrics, /healthz and /readyz.\n');
@@ -48,12 +71,14 @@ export async function startMonitoring(
     },
   });
   registry.registerMetric(isUp);
-  const server = createServer((request, response) => {
-    answer(new URL(request.url ?? '/', 'http://localhost').pathname, response).catch((error: unknown) => {
-      response.writeHead(500).end(`${error instanceof Error ? error.message : String(error)}\n`);
+  const server = createServer(SERVER_LIMITS, (request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end(`${error instanceof Error ? error.message : String(error)}\n`);
     });
   });
-  server.listen(port);
+  limitConnections(server, CONNECTIONS);
+  server.listen(port, host);
   await once(server, 'listening');
   const address = server.address();
   return {

@@ -1,6 +1,6 @@
 /** Workers of queues as services: what differs between them is the handlers and what those need. */
 import type { JobsClient, TaskHandler, Topology, Tracer } from '@stratum/jobs';
-import { createClient } from '@stratum/jobs';
+import { createClient, TaskError } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
@@ -100,11 +100,35 @@ async function openPart<Key extends ConfigurationKey>(
     const resources = { pool, connection, client, topology, configuration, logger, registry };
     const handlers = await service.createHandlers(resources);
     beside = await service.startBeside?.(resources);
-    return { pool, handlers, probe: () => requireRole(pool, roleOf(name)), stop };
+    const probe = (): Promise<unknown> => requireRole(pool, roleOf(name));
+    return { pool, handlers: handlers.map(withVerdict), probe, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** PostgreSQL's codes for a text that it cannot store: another attempt has the same text. */
+const UNSTORABLE = new Set(['22021', '22P05']);
+
+function withVerdict(handler: TaskHandler): TaskHandler {
+  return {
+    ...handler,
+    prepare: (payload, tenant) => {
+      const attempt = handler.prepare(payload, tenant);
+      return async (context) => {
+        try {
+          return await attempt(context);
+        } catch (error) {
+          if (!(error instanceof Error && 'code' in error && UNSTORABLE.has(String(error.code)))) throw error;
+          throw new TaskError('A text holds NUL or half a surrogate pair, which the database cannot store.', {
+            retryable: false,
+            cause: error,
+          });
+        }
+      };
+    },
+  };
 }
 
 type StartedContext<Key extends ConfigurationKey> = Omit<QueueServiceContext, 'configuration'> & {

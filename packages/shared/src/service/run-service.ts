@@ -45,6 +45,7 @@ export interface ServiceOptions<Key extends ConfigurationKey> {
 const BASE_KEYS = [
   ...LOGIN_SETTINGS,
   'LOG_LEVEL',
+  'METRICS_HOST',
   'METRICS_PORT',
 ] as const satisfies readonly ConfigurationKey[];
 type BaseKey = (typeof BASE_KEYS)[number];
@@ -87,11 +88,10 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       onShutdownRequest: () => shutdown.emit('request'),
       ...(telemetry === undefined ? {} : { tracer: telemetry.tracer }),
     });
-    const port = configuration.METRICS_PORT;
+    const { METRICS_HOST: host, METRICS_PORT: port } = configuration;
+    const isReady = (): boolean => running.isReady?.() ?? true;
     const monitoring =
-      port === undefined
-        ? undefined
-        : await startMonitoring(port, registry, connection, () => running.isReady?.() ?? true);
+      port === undefined ? undefined : await startMonitoring({ host, port, registry, connection, isReady });
     stopOnSignal(logger, shutdown, isChild, async () => {
       await running.stop();
       await monitoring?.stop();

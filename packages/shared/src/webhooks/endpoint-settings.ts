@@ -1,4 +1,5 @@
 /** Settings of an endpoint: its source's own, and the tasks that its events start. */
+import { findUnstorable } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import { TENANT_TASKS } from '../tasks/catalogue.js';
 import { SOURCES, type SourceName } from './sources.js';
@@ -48,6 +49,9 @@ export function checkSettings(
   source: SourceName,
   given: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
+  const unstorable = findUnstorable(given);
+  if (unstorable !== undefined)
+    throw new WebhookEndpointError(['settings', ...unstorable.path].join('.'), unstorable.problem);
   const { tasks, ...own } = given;
   return {
     ...z.record(z.string(), z.unknown()).parse(parse(SOURCES[source].settings, own, 'settings')),

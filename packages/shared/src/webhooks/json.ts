@@ -1,6 +1,10 @@
 /** Bodies of webhooks as text and JSON. */
+import { JsonError, parseBoundedJson } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import { MalformedWebhookError, type WebhookRequest } from './source.js';
+
+/** Meta sends up to 1,000 updates in a request. */
+const BOUNDS = { depth: 64, keys: 50_000, nodes: 100_000 };
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -17,9 +21,10 @@ export function textOf({ body }: Pick<WebhookRequest, 'body'>): string {
 export function parseJson<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
-    throw new MalformedWebhookError('The body is not JSON.');
+    value = parseBoundedJson(text, { bounds: BOUNDS, lenient: true });
+  } catch (error) {
+    const isBounded = error instanceof JsonError && error.cause === undefined;
+    throw new MalformedWebhookError(isBounded ? `The body ${error.message}.` : 'The body is not JSON.');
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -27,6 +32,15 @@ export function parseJson<Schema extends z.ZodType>(text: string, schema: Schema
   throw new MalformedWebhookError(
     `The body is not as expected: ${issue?.path.join('.')}: ${issue?.message}.`,
   );
+}
+
+/** The value that a text holds as JSON, within its bounds; `undefined` where it holds none. */
+export function jsonOrUndefined(text: string): unknown {
+  try {
+    return parseBoundedJson(text, { bounds: BOUNDS, lenient: true });
+  } catch {
+    return undefined;
+  }
 }
 
 /** The value at a path such as `data.object.id`; `undefined` where there is none that can be written as text. */

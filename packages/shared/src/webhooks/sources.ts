@@ -1,4 +1,5 @@
 /** The senders that there are. */
+import { presentable } from '../database/storable-json.js';
 import { digestOf } from './signature.js';
 import type { VerifyOptions, Verdict, WebhookEvent, WebhookRequest, WebhookSource } from './source.js';
 import { generic } from './sources/generic.js';
@@ -81,15 +82,15 @@ const MAX_TYPE = 100;
 const MAX_KEY = 200;
 
 function boundedKey(key: string): string {
-  return key.length <= MAX_KEY ? key : `hash/${digestOf(key)}`;
+  return key.length <= MAX_KEY && presentable(key) === key ? key : `hash/${digestOf(key)}`;
 }
 
-/** Bounds texts whose length the sender chooses; keys stay distinct. */
+/** Bounds texts that the sender chooses, and keeps to what can be stored; keys stay distinct. */
 function shortened(event: WebhookEvent): WebhookEvent {
   return {
     ...event,
     key: boundedKey(event.key),
     identity: boundedKey(event.identity),
-    type: event.type.slice(0, MAX_TYPE),
+    type: presentable(event.type.slice(0, MAX_TYPE)),
   };
 }

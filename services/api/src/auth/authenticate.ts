@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import { ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import type { FailedAttempts } from './failed-attempts.js';
+import { KnownTenants } from './known-tenants.js';
 
 const BEARER = /^Bearer +(\S+)$/i;
 
@@ -13,6 +14,7 @@ export function useAuthentication(
   { pool, closedTenants }: Pick<ApiResources, 'pool' | 'closedTenants'>,
   attempts: FailedAttempts,
 ): void {
+  const tenants = new KnownTenants(pool);
   app.decorateRequest('principal', undefined);
   app.addHook('onRoute', ({ config, method, url }) => {
     if (config?.access === undefined)
@@ -24,9 +26,10 @@ export function useAuthentication(
     if (access === undefined || access === 'public') return;
     request.principal = await authenticate(request, pool, attempts);
     if (!request.principal.scopes.has(access)) throw lacks(access);
-    const named = request.headers[TENANT_HEADER];
+    const named = tenantOf(request);
     if (named !== undefined && closedTenants.has(String(named)))
-      throw new ProblemError('not-found', `The tenant ${String(named)} was deleted.`);
+      throw new ProblemError('not-found', `The tenant ${named} was deleted.`);
+    if (named !== undefined && request.principal.tenantId === undefined) await tenants.require(named);
   });
 }
 

@@ -11,16 +11,13 @@ const RETRY_AFTER_SECONDS = 2;
 export interface AcceptedEventsOptions {
   connection: NatsConnection;
   prefix: string;
-  /** Bytes of requests held at once. */
-  maxBytes: number;
 }
 
 export class AcceptedEvents {
   private readonly publisher: AckMultiplexer;
   private readonly subject: (tenantId: number, sourceId: number) => string;
-  private heldBytes = 0;
 
-  constructor(private readonly options: AcceptedEventsOptions) {
+  constructor(options: AcceptedEventsOptions) {
     this.publisher = new AckMultiplexer(options.connection, {
       deadlineMs: PUBLISH_DEADLINE_MS,
       failWhenFull: true,
@@ -38,27 +35,15 @@ export class AcceptedEvents {
     try {
       await this.publisher.publish(this.subject(tenantId, sourceId), body);
     } catch (cause) {
-      throw unavailable('The message broker is not accepting events.', cause);
+      throw new ProblemError(
+        'unavailable',
+        'The message broker is not accepting events. These events were not stored. Send them again.',
+        { retryAfter: RETRY_AFTER_SECONDS, cause },
+      );
     }
-  }
-
-  /** Reserves room for a request of `bytes` bytes; the returned function releases it. @throws ProblemError `unavailable` when there is none */
-  hold(bytes: number): () => void {
-    if (this.heldBytes + bytes > this.options.maxBytes) throw unavailable('The ingestion buffer is full.');
-    this.heldBytes += bytes;
-    return () => {
-      this.heldBytes -= bytes;
-    };
   }
 
   async close(): Promise<void> {
     await this.publisher.close();
   }
-}
-
-function unavailable(reason: string, cause?: unknown): ProblemError {
-  return new ProblemError('unavailable', `${reason} These events were not stored. Send them again.`, {
-    retryAfter: RETRY_AFTER_SECONDS,
-    cause,
-  });
 }

@@ -1,5 +1,6 @@
 /** From a request's body to events that can be stored, and the faults of the others. */
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import {
   customerEventSchema,
   EVENT_TYPES,
@@ -8,9 +9,15 @@ import {
 } from '@stratum/shared/customer-events';
 import { z } from 'zod';
 import { ProblemError } from '../http/problem.js';
+import { parseBody } from '../http/read-body.js';
 import { eventTime, parseTime } from './event-time.js';
 
 const MAX_EVENT_BYTES = 32 * 1024;
+/** As many as Segment takes in a request. */
+const MAX_EVENTS = 2_500;
+const EVENTS_AT_ONCE = 50;
+/** Problems in an answer. */
+const MAX_PROBLEMS = 100;
 /** Deeper than anybody nests properties; every reader of them goes in recursively. */
 const MAX_DEPTH = 50;
 /** The most bytes that a UTF-16 unit of a text takes. */
@@ -35,32 +42,50 @@ export interface ReadEvents {
 type Fields = Record<string, unknown>;
 
 /** @throws ProblemError `bad-request` unless the value is a JSON object */
-export function parseBody(body: unknown): Fields {
+export function parseEvents(body: unknown): Fields {
   if (!Buffer.isBuffer(body) || body.length === 0)
     throw new ProblemError('bad-request', 'body: must not be empty. Send a JSON object.');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new ProblemError('bad-request', 'body: must be valid JSON.', { cause });
-  }
+  const parsed = parseBody(body, { lenient: true });
   if (!isFields(parsed)) throw new ProblemError('bad-request', 'body: must be a JSON object.');
   return parsed;
 }
 
-/** @param kind the path: a type, or `batch` */
-export function readEvents(body: Fields, kind: EventType | 'batch', receivedAt: number): ReadEvents {
+/**
+ * The events of a request, which are not looked at before their number is known.
+ * @param kind the path: a type, or `batch`
+ * @throws ProblemError `bad-request`
+ */
+export function eventsIn(body: Fields, kind: EventType | 'batch'): readonly unknown[] {
+  if (kind !== 'batch') return [body];
+  const events: unknown = body['batch'];
+  const problem =
+    !Array.isArray(events) || events.length === 0
+      ? 'must be an array of at least one event'
+      : events.length > MAX_EVENTS
+        ? `must not have more than ${MAX_EVENTS} events`
+        : undefined;
+  if (problem === undefined && Array.isArray(events)) return events;
+  throw new ProblemError('bad-request', `body.batch: ${problem}.`, {
+    errors: [{ field: 'body.batch', message: problem ?? '' }],
+  });
+}
+
+/** Gives way to other requests now and then: a large batch takes a tenth of a second. */
+export async function readEvents(
+  events: readonly unknown[],
+  body: Fields,
+  kind: EventType | 'batch',
+  receivedAt: number,
+): Promise<ReadEvents> {
   const result: ReadEvents = { accepted: [], problems: [] };
   const isBatch = kind === 'batch';
-  const events: unknown = isBatch ? body['batch'] : [body];
-  if (!Array.isArray(events) || events.length === 0)
-    throw new ProblemError('bad-request', 'body.batch: must be an array of at least one event.', {
-      errors: [{ field: 'body.batch', message: 'must be an array of at least one event' }],
-    });
   for (const [index, event] of events.entries()) {
+    if (index > 0 && index % EVENTS_AT_ONCE === 0) await setImmediate();
     const read = readEvent(event, isBatch ? body : undefined, isBatch ? undefined : kind, receivedAt);
     if (typeof read === 'string') result.accepted.push(read);
-    else result.problems.push(...read.map((problem) => ({ index, ...problem })));
+    else
+      for (const problem of read)
+        if (result.problems.length < MAX_PROBLEMS) result.problems.push({ index, ...problem });
   }
   return result;
 }

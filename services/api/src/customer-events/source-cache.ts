@@ -25,6 +25,8 @@ interface Entry {
 
 export class SourceCache {
   private readonly entries = new Map<string, Entry>();
+  /** Unknown keys, apart: whoever tries many makes no source be forgotten. */
+  private readonly unknown = new Map<string, Entry>();
   private readonly lookUps = new Map<string, Promise<Entry>>();
 
   /** @param closed tenants that were deleted: a remembered key of theirs is no longer valid */
@@ -41,7 +43,7 @@ export class SourceCache {
 
   private async findAny(key: string): Promise<KnownSource | undefined> {
     if (!looksLikeWriteKey(key)) return undefined;
-    const known = this.entries.get(key);
+    const known = this.entries.get(key) ?? this.unknown.get(key);
     const now = Date.now();
     if (known !== undefined && now - known.at < FRESH_MS) return known.source;
     try {
@@ -71,9 +73,11 @@ export class SourceCache {
   private remember(key: string, entry: Entry): Entry {
     // A map keeps the order of insertion.
     this.entries.delete(key);
-    this.entries.set(key, entry);
-    const [oldest] = this.entries.keys();
-    if (this.entries.size > MAX_KEYS && oldest !== undefined) this.entries.delete(oldest);
+    this.unknown.delete(key);
+    const entries = entry.source === undefined ? this.unknown : this.entries;
+    entries.set(key, entry);
+    const [oldest] = entries.keys();
+    if (entries.size > MAX_KEYS && oldest !== undefined) entries.delete(oldest);
     return entry;
   }
 }

@@ -20,14 +20,21 @@ export class LongRequests {
       );
     }
     this.open.set(caller, count + 1);
-    const controller = new AbortController();
     reply.raw.once('close', () => {
       const left = (this.open.get(caller) ?? 1) - 1;
       if (left > 0) this.open.set(caller, left);
       else this.open.delete(caller);
-      // Nobody reads it; it says in the metrics that this was no fault of ours.
-      controller.abort(new ProblemError('bad-request', 'The client disconnected.'));
     });
-    return controller.signal;
+    return whileOpen(reply);
   }
+}
+
+/** A signal that aborts when nobody waits for the answer any more. */
+export function whileOpen(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    // Nobody reads it; it says in the metrics that this was no fault of ours.
+    controller.abort(new ProblemError('bad-request', 'The client disconnected.'));
+  });
+  return controller.signal;
 }

@@ -1,29 +1,26 @@
 /** The frame around all routes: types, limits, authentication, errors, OpenAPI, metrics. */
+import proxyAddr from '@fastify/proxy-addr';
 import rateLimit from '@fastify/rate-limit';
+import { limitConnections, sendProblem, SERVER_LIMITS } from '@stratum/shared/http';
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
 import { useAuthentication } from '../auth/authenticate.js';
 import type { FailedAttempts } from '../auth/failed-attempts.js';
-import { useContentEncodings } from './content-encoding.js';
 import { useHttpMetrics } from './metrics.js';
 import { useOpenApi } from './openapi.js';
-import { sendProblem } from '@stratum/shared/http';
 import { ProblemError } from './problem.js';
+import { senderOf, useBodyRelease, useJsonBodies } from './read-body.js';
 import type { ApiResources, ApiServer } from './types.js';
 
-const MAX_HEADERS_TIMEOUT_MS = 10_000;
-/** How often the server looks for requests that are too slow, in milliseconds. */
-const LOOK_FOR_SLOW_MS = 1_000;
-const IDLE_TIMEOUT_MS = 65_000;
-const MAX_HEADER_BYTES = 16_384;
 const MAX_PARAMETER = 200;
 
 export async function createServer(
-  { pool, closedTenants, configuration, registry }: ApiResources,
+  { pool, closedTenants, configuration, registry, bodies }: ApiResources,
   logger: FastifyBaseLogger,
   attempts: FailedAttempts,
 ): Promise<ApiServer> {
+  const proxies = configuration.API_TRUSTED_PROXIES;
   const app = fastify({
     loggerInstance: logger,
     // A line for each request would drown the log; the error handler logs failures.
@@ -31,20 +28,26 @@ export async function createServer(
     genReqId: () => randomUUID(),
     bodyLimit: configuration.API_BODY_LIMIT,
     requestTimeout: configuration.API_REQUEST_TIMEOUT,
-    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    keepAliveTimeout: SERVER_LIMITS.keepAliveTimeout,
     http: {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: Math.min(MAX_HEADERS_TIMEOUT_MS, configuration.API_REQUEST_TIMEOUT),
-      connectionsCheckingInterval: LOOK_FOR_SLOW_MS,
+      ...SERVER_LIMITS,
+      requestTimeout: configuration.API_REQUEST_TIMEOUT,
+      headersTimeout: Math.min(SERVER_LIMITS.headersTimeout, configuration.API_REQUEST_TIMEOUT),
     },
     routerOptions: { maxParamLength: MAX_PARAMETER },
-    trustProxy: configuration.API_TRUSTED_PROXIES.length > 0 ? configuration.API_TRUSTED_PROXIES : false,
+    trustProxy: proxies.length > 0 ? proxies : false,
     // Long requests (waits, event streams) end at once when the server stops.
     forceCloseConnections: true,
     frameworkErrors: (error, request, reply) => {
       void sendProblem(error, request.id, reply);
     },
   }).withTypeProvider<ZodTypeProvider>();
+  const isProxy = proxyAddr.compile(proxies);
+  limitConnections(app.server, {
+    total: configuration.API_MAX_CONNECTIONS,
+    perAddress: configuration.API_ADDRESS_CONNECTIONS,
+    isShared: (address) => isProxy(address, 0),
+  });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request.id, reply));
@@ -61,9 +64,12 @@ export async function createServer(
   app.addHook('onSend', async (request, reply) => {
     reply.header('request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
+    // Secrets and people are shown by many routes: whatever does not say that it may be kept is not.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
   useHttpMetrics(app, registry);
-  useContentEncodings(app, configuration.API_BODY_LIMIT);
+  useBodyRelease(app);
+  useJsonBodies(app, { budget: bodies, senderOf });
   await useOpenApi(app, configuration);
   useAuthentication(app, { pool, closedTenants }, attempts);
   await app.register(rateLimit, {

@@ -15,6 +15,7 @@ import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import type { TaskQuota } from '../quotas/task-quota.js';
 import type { API_SETTINGS } from '../settings.js';
+import type { BodyBudget } from './body-budget.js';
 
 /** Fastify with routes typed by zod schemas. */
 export type ApiServer = FastifyInstance<
@@ -41,6 +42,8 @@ export interface ApiResources {
   configuration: Pick<Configuration, (typeof API_SETTINGS)[number]>;
   registry: Registry;
   taskQuota: TaskQuota;
+  /** Memory for request bodies, besides those of customer events. */
+  bodies: BodyBudget;
   /** Where OpenTelemetry is switched on. */
   tracer?: Tracer;
 }

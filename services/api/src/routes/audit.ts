@@ -1,11 +1,10 @@
 /** The audit log of the tenant that asks, or of the platform. */
-import { PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
+import { plainText, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
 import { AUDIT_COLUMNS, auditLines, readAuditLog, type AuditRow } from '@stratum/shared/audit';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
 import { position, time } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { plainText } from '../http/plain-text.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const MAX_FILTER = 200;

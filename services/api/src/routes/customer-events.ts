@@ -8,15 +8,19 @@ import { z } from 'zod';
 import type { FailedAttempts } from '../auth/failed-attempts.js';
 import type { AcceptedEvents } from '../customer-events/accepted-events.js';
 import { EventRate } from '../customer-events/event-rate.js';
-import { eventProblemSchema, parseBody, readEvents } from '../customer-events/read-events.js';
+import { eventProblemSchema, eventsIn, parseEvents, readEvents } from '../customer-events/read-events.js';
 import { segmentSettings } from '../customer-events/segment-settings.js';
 import { SourceCache } from '../customer-events/source-cache.js';
 import { bodyKey, headerKey } from '../customer-events/write-key-of.js';
+import { BodyBudget } from '../http/body-budget.js';
 import { notFound, ProblemError } from '../http/problem.js';
+import { addressOf, senderOf, useRawBodies } from '../http/read-body.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['customer events'];
 const MAX_BODY_BYTES = 500 * 1024;
+/** Problems that the text of an answer spells out. */
+const MAX_DESCRIBED = 10;
 const PREFLIGHT_SECONDS = 86_400;
 /** How long a browser may keep the settings. */
 const SETTINGS_SECONDS = 300;
@@ -48,24 +52,27 @@ const PATHS: readonly { path: string; kind: EventType | 'batch'; isShort: boolea
 export function customerEventRoutes(
   app: ApiServer,
   { pool, closedTenants, configuration }: ApiResources,
-  { accepted, attempts }: { accepted: AcceptedEvents; attempts: FailedAttempts },
+  {
+    accepted,
+    attempts,
+    publicUrl,
+  }: { accepted: AcceptedEvents; attempts: FailedAttempts; publicUrl: () => string },
 ): void {
   const sources = new SourceCache(pool, closedTenants);
   const rate = new EventRate(configuration.INGEST_RATE_LIMIT);
 
   // A scope of its own: a body of any content type is read.
   app.register(async (scope: ApiServer) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    const budget = new BodyBudget(configuration.INGEST_MEMORY_LIMIT);
+    useRawBodies(scope, { budget, senderOf });
     scope.addHook('onRequest', async (request, reply) => allowOrigin(request, reply));
     for (const { path, kind, isShort } of PATHS) {
       scope.route({
         method: 'POST',
         url: path,
         bodyLimit: MAX_BODY_BYTES,
-        // Before the body is read: every sender's requests are bounded.
-        onRequest: async (request, reply) => {
-          reply.raw.once('close', accepted.hold(announcedBytes(request)));
+        onRequest: async (request) => {
+          await knowSender(request);
           // One that says nothing of its body would count as one that has none.
           request.headers['content-type'] ??= 'application/json';
         },
@@ -105,10 +112,9 @@ export function customerEventRoutes(
         const { writeKey } = request.params;
         const source = await sourceOf(request, writeKey);
         if (source === undefined) throw notFound('The write key');
-        const base = configuration.API_PUBLIC_URL ?? `${request.protocol}://${request.host}`;
         return reply
           .header('cache-control', `public, max-age=${SETTINGS_SECONDS}`)
-          .send(segmentSettings(writeKey, base));
+          .send(segmentSettings(writeKey, publicUrl()));
       },
     });
   });
@@ -119,7 +125,7 @@ export function customerEventRoutes(
     kind: EventType | 'batch',
   ): Promise<z.output<typeof acceptedSchema>> {
     const receivedAt = Date.now();
-    const body = parseBody(request.body);
+    const body = parseEvents(request.body);
     const source = await sourceOf(request, headerKey(request), bodyKey(body));
     if (source === undefined) {
       throw new ProblemError(
@@ -128,13 +134,8 @@ export function customerEventRoutes(
       );
     }
     requireOrigin(request, source);
-    const { accepted: events, problems } = readEvents(body, kind, receivedAt);
-    if (events.length === 0) {
-      throw new ProblemError('bad-request', problems.map(describe).join('; '), {
-        errors: problems.map(({ index, field, message }) => ({ index, field, message })),
-      });
-    }
-    const waitSeconds = rate.take(source.sourceId, events.length);
+    const found = eventsIn(body, kind);
+    const waitSeconds = rate.take(source.sourceId, found.length);
     if (waitSeconds !== undefined) {
       reply.header('x-ratelimit-reset', Math.ceil(receivedAt / 1_000) + waitSeconds);
       throw new ProblemError(
@@ -143,8 +144,23 @@ export function customerEventRoutes(
         { retryAfter: waitSeconds },
       );
     }
+    const { accepted: events, problems } = await readEvents(found, body, kind, receivedAt);
+    if (events.length === 0) {
+      throw new ProblemError('bad-request', problems.slice(0, MAX_DESCRIBED).map(describe).join('; '), {
+        errors: problems.map(({ index, field, message }) => ({ index, field, message })),
+      });
+    }
     await accepted.publish(source, new Date(receivedAt).toISOString(), events);
     return { success: true, ...(problems.length === 0 ? {} : { errors: problems }) };
+  }
+
+  /** Before the body is read. A key in the body is known later: until then its sender is its address. */
+  async function knowSender(request: FastifyRequest): Promise<void> {
+    const key = headerKey(request);
+    if (key === undefined) return;
+    attempts.admit(request, key);
+    const source = await sources.find(key);
+    if (source !== undefined) request.bodySender = `source/${source.sourceId}/${addressOf(request)}`;
   }
 
   /** The first of the keys that is known. @throws ProblemError `rate-limited` when too many of the address were not */
@@ -164,12 +180,6 @@ export function customerEventRoutes(
     attempts.failed(request, given[0]);
     return undefined;
   }
-}
-
-/** A compressed body may grow to the limit. */
-function announcedBytes({ headers }: FastifyRequest): number {
-  const length = Number(headers['content-length'] ?? MAX_BODY_BYTES);
-  return headers['content-encoding'] === undefined && length < MAX_BODY_BYTES ? length : MAX_BODY_BYTES;
 }
 
 function describe({ index, field, message }: z.output<typeof eventProblemSchema>): string {

@@ -12,6 +12,7 @@ import { tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { position, time } from '../http/bounded.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
+import { whileOpen } from '../http/long-requests.js';
 import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { ownPayload } from './own-payload.js';
@@ -95,7 +96,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
       querystring: pageQuery.extend(filterShape),
       response: { 200: pageOf(letterSchema) },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { limit, cursor, ...asked } = request.query;
       const after = decodeCursor(position, cursor);
       // Letters show payloads, which may say things about people.
@@ -108,6 +109,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
       const letters = await deadLetters.list({
         ...toFilter(asked, tenantOf(request)),
         limit,
+        signal: whileOpen(reply),
         ...(after === undefined ? {} : { after }),
       });
       const last = letters.at(-1);

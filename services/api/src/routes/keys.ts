@@ -1,5 +1,5 @@
 /** API keys of the tenant that asks, or of the platform. */
-import { PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
+import { plainText, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
 import {
   ALL_SCOPES,
   createApiKey,
@@ -16,7 +16,6 @@ import { principalOf, tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { time as instant } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 

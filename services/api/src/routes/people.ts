@@ -1,11 +1,11 @@
 /** People who ask: everything that is kept of somebody, and its erasure. */
+import { plainText } from '@stratum/shared';
 import { erasePerson, exportPerson, type Identified } from '@stratum/shared/privacy';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { rowIdText as id } from '../http/bounded.js';
-import { plainText } from '../http/plain-text.js';
 import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 

@@ -1,4 +1,5 @@
 /** Profiles of customers: who somebody is, and a merge undone. */
+import { plainText } from '@stratum/shared';
 import { count } from '@stratum/jobs/bounds';
 import {
   findProfile,
@@ -13,7 +14,6 @@ import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { numberText, rowIdText as id } from '../http/bounded.js';
-import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { personRoutes } from './people.js';

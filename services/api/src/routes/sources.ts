@@ -1,5 +1,5 @@
 /** Sources of customer events, and their write keys. */
-import { withTenant } from '@stratum/shared';
+import { plainText, withTenant } from '@stratum/shared';
 import {
   changeSource,
   createSource,
@@ -17,7 +17,6 @@ import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { rowId, rowIdText } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { plainText } from '../http/plain-text.js';
 import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 

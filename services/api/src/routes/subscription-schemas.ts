@@ -1,5 +1,5 @@
 /** Requests and responses of the subscription routes. */
-import { DOMAIN_EVENT_TYPES } from '@stratum/shared';
+import { DOMAIN_EVENT_TYPES, plainText } from '@stratum/shared';
 import {
   MESSAGE_STATES,
   formatEventId,
@@ -10,7 +10,6 @@ import {
   type Subscription,
 } from '@stratum/shared/subscriptions';
 import { z } from 'zod';
-import { plainText } from '../http/plain-text.js';
 
 const time = z.iso.datetime();
 export const eventTypes = z.array(z.enum(DOMAIN_EVENT_TYPES)).min(1);

@@ -1,7 +1,7 @@
 /** Endpoints of webhooks: where a tenant's senders call. */
 import { count } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
-import { withTenant } from '@stratum/shared';
+import { plainText, withTenant } from '@stratum/shared';
 import {
   changeWebhookEndpoint,
   createWebhookEndpoint,
@@ -19,7 +19,6 @@ import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { plainText } from '../http/plain-text.js';
 import { invalid, notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import type { EndpointCache } from '../webhooks/endpoint-cache.js';

@@ -24,6 +24,8 @@ interface Entry {
 export class EndpointCache {
   /** The longest unused first. */
   private readonly entries = new Map<string, Entry>();
+  /** Tokens that do not exist, apart: whoever tries many makes no endpoint be forgotten. */
+  private readonly missing = new Map<string, Entry>();
   private readonly loading = new Map<string, Promise<Entry>>();
 
   constructor(
@@ -33,7 +35,7 @@ export class EndpointCache {
 
   /** @throws ProblemError `unavailable` when nobody knows, and the error of the look-up */
   async find(token: string): Promise<ReceivingEndpoint | undefined> {
-    const known = this.entries.get(token);
+    const known = this.entries.get(token) ?? this.missing.get(token);
     if (known !== undefined && known.freshUntil > this.now()) return known.endpoint;
     try {
       return (await this.withPatience(this.reload(token))).endpoint;
@@ -47,7 +49,7 @@ export class EndpointCache {
 
   /** The endpoint as the database has it now: the remembered one may be out of date, for example its secret. */
   async findNewer(token: string): Promise<ReceivingEndpoint | undefined> {
-    const known = this.entries.get(token);
+    const known = this.entries.get(token) ?? this.missing.get(token);
     if (known !== undefined && known.loadedAt > this.now() - PATIENCE_MS) return known.endpoint;
     try {
       return (await this.withPatience(this.reload(token))).endpoint;
@@ -59,6 +61,7 @@ export class EndpointCache {
   /** After a change through this process. */
   forget(token: string): void {
     this.entries.delete(token);
+    this.missing.delete(token);
   }
 
   private reload(token: string): Promise<Entry> {
@@ -74,10 +77,11 @@ export class EndpointCache {
     const startedAt = this.now();
     const endpoint = await this.load(token);
     const entry = { endpoint, loadedAt: startedAt, freshUntil: startedAt + FRESH_MS };
-    this.entries.delete(token);
-    this.entries.set(token, entry);
-    const [oldest] = this.entries.keys();
-    if (this.entries.size > MAX_ENTRIES && oldest !== undefined) this.entries.delete(oldest);
+    this.forget(token);
+    const entries = endpoint === undefined ? this.missing : this.entries;
+    entries.set(token, entry);
+    const [oldest] = entries.keys();
+    if (entries.size > MAX_ENTRIES && oldest !== undefined) entries.delete(oldest);
     return entry;
   }
 

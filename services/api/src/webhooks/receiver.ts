@@ -78,7 +78,8 @@ export class WebhookReceiver {
     );
   }
 
-  private async find({ source, token }: Address): Promise<ReceivingEndpoint> {
+  /** @throws ProblemError `not-found` */
+  async find({ source, token }: Address): Promise<ReceivingEndpoint> {
     const endpoint = isSourceName(source) && TOKEN.test(token) ? await this.endpoints.find(token) : undefined;
     // One answer for all: it reveals to nobody which part was right.
     if (endpoint?.source.name !== source || this.options.closedTenants.has(String(endpoint.tenantId)))

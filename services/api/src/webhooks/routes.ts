@@ -3,7 +3,10 @@ import { isSourceName } from '@stratum/shared/webhooks';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, type Registry } from 'prom-client';
 import { z } from 'zod';
+import type { FailedAttempts } from '../auth/failed-attempts.js';
+import type { BodyBudget } from '../http/body-budget.js';
 import { toProblem, type ProblemKind } from '../http/problem.js';
+import { addressOf, senderOf, useRawBodies } from '../http/read-body.js';
 import type { WebhookReceiver } from './receiver.js';
 
 const tags = ['webhooks'];
@@ -21,9 +24,16 @@ const OUTCOMES: Partial<Record<ProblemKind, string>> = {
   unavailable: 'unavailable',
 };
 
+/** Of the metrics: a name that there is, never what somebody typed. */
+function labelOf(source: string): string {
+  return isSourceName(source) ? source : 'unknown';
+}
+
 export interface WebhookRouteOptions {
   receiver: WebhookReceiver;
   registry: Registry;
+  budget: BodyBudget;
+  attempts: FailedAttempts;
   /** Of the API elsewhere, in bytes. */
   bodyLimit: number;
   /** Where the API is reached from outside. */
@@ -34,6 +44,8 @@ export interface WebhookRouteOptions {
 export function webhookRoutes({
   receiver,
   registry,
+  budget,
+  attempts,
   bodyLimit,
   publicUrl,
 }: WebhookRouteOptions): FastifyPluginAsyncZod {
@@ -44,13 +56,27 @@ export function webhookRoutes({
     registers: [registry],
   });
   return async (app) => {
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    useRawBodies(app, { budget, senderOf });
     app.route({
       method: 'POST',
       url: '/webhooks/:source/:endpoint',
       bodyLimit: Math.max(MIN_BODY_LIMIT, bodyLimit),
       config: { access: 'public', rawBody: true, rateLimit: false },
+      // Before the body is read: an address that does not exist gets nothing.
+      onRequest: async (request) => {
+        const { source, endpoint: token } = request.params;
+        attempts.admit(request, token);
+        try {
+          await receiver.find({ source, token });
+        } catch (error) {
+          const { kind } = toProblem(error);
+          if (kind === 'not-found') attempts.failed(request, token);
+          requests.inc({ source: labelOf(source), outcome: OUTCOMES[kind] ?? 'failed' });
+          throw error;
+        }
+        attempts.succeeded(token);
+        request.bodySender = `endpoint/${token}/${addressOf(request)}`;
+      },
       schema: {
         tags,
         summary: 'Receive a webhook',
@@ -61,7 +87,6 @@ export function webhookRoutes({
       },
       handler: async (request) => {
         const { source, endpoint: token } = request.params;
-        const label = isSourceName(source) ? source : 'unknown';
         try {
           const received = await receiver.receive(
             { source, token },
@@ -71,10 +96,10 @@ export function webhookRoutes({
               body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
             },
           );
-          requests.inc({ source: label, outcome: 'accepted' });
+          requests.inc({ source: labelOf(source), outcome: 'accepted' });
           return { received };
         } catch (error) {
-          requests.inc({ source: label, outcome: OUTCOMES[toProblem(error).kind] ?? 'failed' });
+          requests.inc({ source: labelOf(source), outcome: OUTCOMES[toProblem(error).kind] ?? 'failed' });
           throw error;
         }
       },

@@ -1,6 +1,7 @@
 /** Webhooks as a part of the API: put together, started, stopped. */
 import { createClient } from '@stratum/jobs';
 import { platformTopology } from '@stratum/shared';
+import type { FailedAttempts } from '../auth/failed-attempts.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { webhookDeliveryRoutes } from '../routes/webhook-deliveries.js';
 import { webhookEndpointRoutes } from '../routes/webhooks.js';
@@ -11,8 +12,12 @@ import { webhookRoutes } from './routes.js';
 const PUBLISHING = { ackTimeoutMs: 1_500, deadlineMs: 3_500 };
 
 /** Ends with the server. */
-export async function useWebhooks(app: ApiServer, resources: ApiResources): Promise<void> {
-  const { pool, closedTenants, connection, configuration, registry, tracer } = resources;
+export async function useWebhooks(
+  app: ApiServer,
+  resources: ApiResources,
+  { publicUrl, attempts }: { publicUrl: () => string; attempts: FailedAttempts },
+): Promise<void> {
+  const { pool, closedTenants, connection, configuration, registry, bodies, tracer } = resources;
   const topology = platformTopology(configuration);
   const client = createClient({
     connection,
@@ -28,11 +33,15 @@ export async function useWebhooks(app: ApiServer, resources: ApiResources): Prom
     perSecond: configuration.WEBHOOK_RATE_LIMIT,
     maxPayloadBytes: topology.maxPayloadBytes,
   });
-  let origin = configuration.API_PUBLIC_URL;
-  // Known once it listens, and not for nothing: asked for at every request it would cost as much as a signature.
-  const publicUrl = (): string => (origin ??= app.listeningOrigin);
   await app.register(
-    webhookRoutes({ receiver, registry, bodyLimit: configuration.API_BODY_LIMIT, publicUrl }),
+    webhookRoutes({
+      receiver,
+      registry,
+      budget: bodies,
+      attempts,
+      bodyLimit: configuration.API_BODY_LIMIT,
+      publicUrl,
+    }),
   );
   webhookEndpointRoutes(app, resources, { endpoints: receiver.endpoints, publicUrl });
   webhookDeliveryRoutes(app, resources);

@@ -23,7 +23,9 @@ export type Claim =
   /** It is ours to process: new, or begun before and not brought to an end. */
   | { kind: 'ours'; id: number }
   /** It was processed before. */
-  | { kind: 'repeated' };
+  | { kind: 'repeated' }
+  /** Its body came before under another type, which no signature covers. */
+  | { kind: 'contradicted'; id: number };
 
 /** Inside the caller's transaction, as the tenant. Of two at the same time the second waits for the first. */
 export async function claimDelivery(client: PoolClient, keys: KeyRing, event: ClaimedEvent): Promise<Claim> {
@@ -45,7 +47,10 @@ export async function claimDelivery(client: PoolClient, keys: KeyRing, event: Cl
     ],
   );
   const [fresh] = inserted.rows;
-  if (fresh !== undefined) return { kind: 'ours', id: Number(fresh.id) };
+  if (fresh !== undefined) {
+    const id = Number(fresh.id);
+    return { kind: (await cameAsAnother(client, event)) ? 'contradicted' : 'ours', id };
+  }
   const { rows } = await client.query<{ id: string; state: string }>(
     'SELECT id, state FROM inbound_webhook_delivery WHERE tenant_id = $1 AND endpoint_id = $2 AND dedup_key = $3 FOR UPDATE',
     [tenantId, endpointId, key],
@@ -53,6 +58,23 @@ export async function claimDelivery(client: PoolClient, keys: KeyRing, event: Cl
   const [row] = rows;
   if (row === undefined || row.state === 'processed' || row.state === 'ignored') return { kind: 'repeated' };
   return { kind: 'ours', id: Number(row.id) };
+}
+
+/** A new order that is paid or fulfilled at once has one body under these topics of Shopify. */
+const TWINS = /^(\w+)\/(?:create|paid|fulfilled)$/;
+
+async function cameAsAnother(
+  client: PoolClient,
+  { tenantId, endpointId, identity, type }: ClaimedEvent,
+): Promise<boolean> {
+  const [, resource] = TWINS.exec(type) ?? [];
+  const twins =
+    resource === undefined ? [] : ['create', 'paid', 'fulfilled'].map((verb) => `${resource}/${verb}`);
+  const { rowCount } = await client.query(
+    'SELECT FROM inbound_webhook_delivery WHERE tenant_id = $1 AND endpoint_id = $2 AND identity = $3 AND type <> ALL($4) LIMIT 1',
+    [tenantId, endpointId, identity, [type, ...twins]],
+  );
+  return rowCount === 1;
 }
 
 export interface DeliveryEnd {

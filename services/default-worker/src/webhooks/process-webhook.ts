@@ -16,7 +16,7 @@ import type { Pool, PoolClient } from 'pg';
 import { changePlanned, enqueuePlanned } from './carry-out.js';
 import { claimDelivery, closeDelivery, failDelivery, type ClaimedEvent } from './delivery-row.js';
 import { planEvent } from './plan-event.js';
-import type { IncomingEvent, Plan } from './plan.js';
+import { NOTHING, type IncomingEvent, type Plan } from './plan.js';
 
 export interface WebhookDependencies {
   /** Connected as `stratum_default_worker`. */
@@ -97,10 +97,16 @@ async function carryOut(
     // Without tasks everything is one transaction.
     return withTenant(pool, row.tenantId, async (client) => {
       const claim = await claimDelivery(client, keys, row);
+      if (claim.kind === 'contradicted') return end(client, claim.id, NOTHING);
       return claim.kind === 'repeated' ? 'repeated' : end(client, claim.id, plan);
     });
   }
-  const claim = await withTenant(pool, row.tenantId, (client) => claimDelivery(client, keys, row));
+  const claim = await withTenant(pool, row.tenantId, async (client) => {
+    const claimed = await claimDelivery(client, keys, row);
+    if (claimed.kind === 'contradicted') await end(client, claimed.id, NOTHING);
+    return claimed;
+  });
+  if (claim.kind === 'contradicted') return 'ignored';
   if (claim.kind === 'repeated') return 'repeated';
   const tasks = await enqueuePlanned(context, event, plan);
   return withTenant(pool, row.tenantId, (client) => end(client, claim.id, plan, tasks));

@@ -316,6 +316,36 @@ describe('events about customers', () => {
     expect(rows[0]?.tasks).toEqual(rows[1]?.tasks);
   });
 
+  test('of Shopify have no effect under another topic: nobody signed it', async () => {
+    const webhooks = await openWebhooks();
+    const sender = senderOf('shopify');
+    const endpoint = await webhooks.createEndpoint(sender);
+    webhooks.startWorkers();
+    const request = await sender.request(['one'], { secret: sender.secrets[0], url: '', at: new Date() });
+    const sendAs = (topic: string, id: string) =>
+      webhooks.post(endpoint.url, {
+        ...request,
+        headers: { ...request.headers, 'x-shopify-topic': topic, 'x-shopify-event-id': id },
+      });
+    await sendAs('orders/updated', 'true');
+    await webhooks.settled(1);
+    await sendAs('orders/create', 'forged');
+    const rows = await webhooks.settled(2);
+    expect(rows.map(({ type, state }) => [type, state])).toEqual([
+      ['orders/updated', 'processed'],
+      ['orders/create', 'ignored'],
+    ]);
+    expect(webhooks.customerEvents).toMatchObject([{ event: 'Order Updated' }]);
+    const old = JSON.stringify({
+      ...JSON.parse(request.body),
+      updated_at: '2026-11-25T10:00:00-05:00',
+      created_at: '2026-11-24T10:00:00-05:00',
+    });
+    const signature = createHmac('sha256', sender.secrets[0]).update(old).digest('base64');
+    const headers = { ...request.headers, 'x-shopify-hmac-sha256': signature };
+    expect(await webhooks.post(endpoint.url, { body: old, headers })).toMatchObject({ status: 400 });
+  });
+
   test('of Segment come one by one: of a batch only the first is signed', async () => {
     const webhooks = await openWebhooks();
     const sender = senderOf('segment');

@@ -20,6 +20,8 @@ export interface DeadLetterFilter {
   until?: Date;
   /** Only letters behind this sequence: the next page. */
   after?: number;
+  /** Ends the search, which then rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 type SearchParts = Pick<Resources, 'connection' | 'names' | 'streams' | 'letterIndex'>;
@@ -101,6 +103,8 @@ export class LetterSearch {
   }
 
   private *accepted(message: LetterMessage, filter: DeadLetterFilter): Generator<StoredLetter> {
+    // Nobody may be waiting any more, and no letter may match for long.
+    filter.signal?.throwIfAborted();
     const stored = readLetter(this.parts.names, message);
     if (matches(stored, filter)) yield stored;
   }

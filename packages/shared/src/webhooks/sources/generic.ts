@@ -1,6 +1,6 @@
 /** Any sender that signs with an HMAC: the settings say what, how and where. */
 import { z } from 'zod';
-import { textAt, textOf } from '../json.js';
+import { jsonOrUndefined, textAt, textOf } from '../json.js';
 import {
   anyFits,
   checkTime,
@@ -110,10 +110,5 @@ function read(
   field: string | undefined,
 ): string | undefined {
   if (headerName !== undefined) return headerOf(request, headerName);
-  if (field === undefined) return undefined;
-  try {
-    return textAt(JSON.parse(body), field);
-  } catch {
-    return undefined;
-  }
+  return field === undefined ? undefined : textAt(jsonOrUndefined(body), field);
 }

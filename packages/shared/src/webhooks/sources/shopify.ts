@@ -1,11 +1,11 @@
 /**
  * Shopify: orders, refunds, customers. Only the body is signed; topic, id and time are in headers that are not, so effects are keyed by
- * the body. Newer subscriptions name the same headers without `X-`.
+ * the body, and a topic that contradicts it is refused. Newer subscriptions name the same headers without `X-`.
  */
 import { z } from 'zod';
-import { textOf } from '../json.js';
+import { jsonOrUndefined, textAt, textOf } from '../json.js';
 import { anyFits, digestOf, headerOf, hmac, missing, WRONG_SIGNATURE } from '../signature.js';
-import type { WebhookRequest, WebhookSource } from '../source.js';
+import { MalformedWebhookError, type WebhookRequest, type WebhookSource } from '../source.js';
 
 const settings = z.strictObject({});
 
@@ -39,7 +39,23 @@ export const shopify: WebhookSource<z.output<typeof settings>> = {
     const digest = digestOf(request.body);
     const id = shopifyHeader(request, 'event-id') ?? shopifyHeader(request, 'webhook-id') ?? digest;
     const type = shopifyHeader(request, 'topic') ?? 'unknown';
+    const body = textOf(request);
+    refuseOldCreation(type, body);
     // One action of a merchant can arrive under several topics.
-    return [{ key: `${type}/${id}`, identity: digest, type, body: textOf(request) }];
+    return [{ key: `${type}/${id}`, identity: digest, type, body }];
   },
 };
+
+/** A resource that was changed later than this after its creation is not new, in milliseconds. */
+const NEW_FOR_MS = 600_000;
+
+/** @throws MalformedWebhookError where the signed body contradicts the topic */
+function refuseOldCreation(type: string, body: string): void {
+  if (!type.endsWith('/create')) return;
+  const resource = jsonOrUndefined(body);
+  const timeAt = (path: string): number => Date.parse(textAt(resource, path) ?? '');
+  if (timeAt('updated_at') - timeAt('created_at') > NEW_FOR_MS)
+    throw new MalformedWebhookError(
+      `The topic is ${type}, and the body was changed long after its creation. The topic is not signed, so the body counts.`,
+    );
+}

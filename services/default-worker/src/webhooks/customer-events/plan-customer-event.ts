@@ -31,12 +31,12 @@ function toCustomerEvent(event: IncomingEvent): CustomerEvent | typeof NOBODY | 
 }
 
 function toTrack(event: IncomingEvent, reading: Reading): CustomerEvent {
-  const { name, at, userId, anonymousId, email, properties } = reading;
+  const { name, at, subject, userId, anonymousId, email, properties } = reading;
   return {
     type: 'track',
     event: name,
     // The same event under another id of its sender is the same event here.
-    messageId: `${event.source}-${digestOf(event.endpointId, '/', name, '/', event.identity)}`,
+    messageId: `${event.source}-${digestOf(event.endpointId, '/', name, '/', subject ?? event.identity)}`,
     timestamp: at,
     ...(userId === undefined ? {} : { userId }),
     ...(anonymousId === undefined ? {} : { anonymousId }),

@@ -4,6 +4,8 @@ export interface Reading {
   name: string;
   /** RFC 3339. */
   at: string;
+  /** What it happens to once: other bodies that report the same are the same event. */
+  subject?: string | undefined;
   userId?: string | undefined;
   anonymousId?: string | undefined;
   email?: string | undefined;

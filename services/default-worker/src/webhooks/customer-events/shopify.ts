@@ -59,6 +59,7 @@ export function readShopify({ type, body, receivedAt }: IncomingEvent): ReadingR
   return {
     name: topic.name,
     at: topic.at(order) ?? order.updated_at ?? receivedAt.toISOString(),
+    ...(type.endsWith('/create') ? { subject: `${type}/${order.id}` } : {}),
     anonymousId,
     email,
     properties: {
@@ -91,6 +92,7 @@ function readCustomer(body: string, receivedAt: Date): ReadingResult {
   return {
     name: 'Customer Created',
     at: at ?? receivedAt.toISOString(),
+    subject: `customers/create/${id}`,
     anonymousId: `shopify-${id}`,
     email: email ?? undefined,
     properties: { customer_id: id },

@@ -1,0 +1,136 @@
+/** Facts of a page, and the answer of a robots.txt. They come from anybody, so this runs in a thread that can be ended. */
+import { load } from 'cheerio';
+import robotsParser from 'robots-parser';
+import { SiteError, USER_AGENT } from '../safe-fetch/index.js';
+
+export interface SiteFacts {
+  url: string;
+  title: string | null;
+  description: string | null;
+  keywords: string[] | null;
+  social: Record<string, string>;
+  technology: string[];
+}
+
+const NETWORKS: Readonly<Record<string, RegExp>> = {
+  facebook: /^(www\.)?facebook\.com$/,
+  instagram: /^(www\.)?instagram\.com$/,
+  linkedin: /^([a-z]{2,3}\.)?linkedin\.com$/,
+  tiktok: /^(www\.)?tiktok\.com$/,
+  x: /^(www\.)?(x|twitter)\.com$/,
+  youtube: /^(www\.)?youtube\.com$/,
+  pinterest: /^([a-z]{2,3}\.)?pinterest\.[a-z.]+$/,
+};
+
+/** Traces in addresses of scripts and styles. */
+const TRACES: readonly [name: string, trace: RegExp][] = [
+  ['Shopify', /cdn\.shopify\.com/],
+  ['WordPress', /\/wp-(content|includes)\//],
+  ['WooCommerce', /\/plugins\/woocommerce\//],
+  ['Google Tag Manager', /googletagmanager\.com\/gtm/],
+  ['Google Analytics', /googletagmanager\.com\/gtag|google-analytics\.com/],
+  ['Meta Pixel', /connect\.facebook\.net/],
+  ['TikTok Pixel', /analytics\.tiktok\.com/],
+  ['HubSpot', /js\.hs-scripts\.com/],
+  ['Klaviyo', /static\.klaviyo\.com/],
+  ['Segment', /cdn\.segment\.com/],
+  ['Next.js', /\/_next\/static\//],
+];
+
+const MAX_TAGS = 100_000;
+/** Of one tag: the parser compares each attribute with all before it. */
+const MAX_ATTRIBUTES = 1_000;
+/** Elements that are open at once: the parser walks up through them. */
+const MAX_OPEN = 10_000;
+/** The tag of an element that has to be closed; the end tags of others may be left out. */
+const CLOSED_ELEMENT =
+  /^<\/?(?!(?:area|base|br|col|dd|dt|embed|hr|img|input|li|link|meta|option|p|param|source|t[dhr]|tbody|track|wbr)\b)[a-z]/i;
+
+/** One pass over the text, before it is parsed. */
+function refuseExcess(html: string): void {
+  let tags = 0;
+  let open = 0;
+  for (let at = html.indexOf('<'); at !== -1; at = html.indexOf('<', at + 1)) {
+    if (++tags > MAX_TAGS) throw new SiteError(`the page has more than ${MAX_TAGS} tags`, false);
+    const end = html.indexOf('>', at);
+    const tag = html.slice(at, end === -1 ? undefined : end);
+    if (tag.length > MAX_ATTRIBUTES && tag.split(/[\s/"']+/, MAX_ATTRIBUTES + 1).length > MAX_ATTRIBUTES)
+      throw new SiteError(`a tag of the page has more than ${MAX_ATTRIBUTES} attributes`, false);
+    if (!CLOSED_ELEMENT.test(tag) || tag.endsWith('/')) continue;
+    open = Math.max(0, open + (tag.startsWith('</') ? -1 : 1));
+    if (open > MAX_OPEN) throw new SiteError(`the page is nested deeper than ${MAX_OPEN} elements`, false);
+  }
+}
+
+type ParseRobots = (
+  url: string,
+  text: string,
+) => { isAllowed(url: string, agent: string): boolean | undefined };
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the package's types describe an ES module, it is a function that CommonJS exports
+const parseRobots = robotsParser as unknown as ParseRobots;
+
+/** RFC 9309: what follows this many bytes need not be read. */
+const MAX_ROBOTS = 512_000;
+
+export function isAllowed(robots: { url: string; text: string }, page: string): boolean {
+  return parseRobots(robots.url, robots.text.slice(0, MAX_ROBOTS)).isAllowed(page, USER_AGENT) !== false;
+}
+
+/** @throws SiteError where the page is too large to be worth reading */
+export function factsOf(url: URL, html: string, headers: Readonly<Record<string, string>>): SiteFacts {
+  refuseExcess(html);
+  const page = load(html);
+  const meta = (selector: string): string | null => text(page(selector).first().attr('content'));
+  const keywords = meta('meta[name="keywords" i]');
+  const sources = page('script[src], link[href]')
+    .map((_, element) => page(element).attr('src') ?? page(element).attr('href'))
+    .get();
+  const hints = [headers['server'], headers['x-powered-by'], meta('meta[name="generator" i]')];
+  return {
+    url: url.href,
+    title: text(page('title').first().text()),
+    description: meta('meta[name="description" i]') ?? meta('meta[property="og:description"]'),
+    keywords:
+      keywords === null
+        ? null
+        : keywords
+            .split(',')
+            .map((word) => word.trim())
+            .filter((word) => word !== '')
+            .slice(0, MAX_KEYWORDS),
+    social: socialLinks(
+      url,
+      page('a[href]')
+        .map((_, element) => page(element).attr('href'))
+        .get(),
+    ),
+    technology: [
+      ...new Set([
+        ...hints.flatMap((hint) => (hint ? [hint.slice(0, MAX_HINT)] : [])),
+        ...TRACES.flatMap(([name, trace]) => (sources.some((source) => trace.test(source)) ? [name] : [])),
+      ]),
+    ].toSorted(),
+  };
+}
+
+const MAX_TEXT = 1_000;
+const MAX_KEYWORDS = 100;
+const MAX_HINT = 100;
+
+function text(value: string | undefined): string | null {
+  const trimmed = value?.replaceAll(/\s+/g, ' ').trim();
+  return trimmed === undefined || trimmed === '' ? null : trimmed.slice(0, MAX_TEXT);
+}
+
+/** The first link to each network. */
+function socialLinks(base: URL, links: readonly string[]): Record<string, string> {
+  const social: Record<string, string> = {};
+  for (const link of links) {
+    if (!URL.canParse(link, base.href)) continue;
+    const target = new URL(link, base);
+    const name = Object.keys(NETWORKS).find((network) => NETWORKS[network]?.test(target.hostname) === true);
+    if (name !== undefined && target.pathname.length > 1)
+      social[name] ??= `${target.origin}${target.pathname}`;
+  }
+  return social;
+}

@@ -1,0 +1,175 @@
+/**
+ * Bodies of requests are read in this one place: counted while they come, bounded before and after decompression, and parsed within the
+ * bounds of JSON.
+ */
+import { JsonError, parseBoundedJson, type JsonOptions } from '@stratum/jobs/internal';
+import { clientOf } from '@stratum/shared/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, type InputType, type ZlibOptions } from 'node:zlib';
+import type { BodyBudget, BodyLease } from './body-budget.js';
+import { ProblemError } from './problem.js';
+import type { ApiServer } from './types.js';
+
+type Decoder = (packed: InputType, options: Pick<ZlibOptions, 'maxOutputLength'>) => Promise<Buffer>;
+
+const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
+  ['gzip', promisify<InputType, ZlibOptions, Buffer>(gunzip)],
+  ['deflate', promisify<InputType, ZlibOptions, Buffer>(inflate)],
+  ['br', promisify<InputType, { maxOutputLength?: number | undefined }, Buffer>(brotliDecompress)],
+]);
+
+export interface BodyOptions {
+  budget: BodyBudget;
+  /** Who is known to send, before the body is read. */
+  senderOf: (request: FastifyRequest) => string;
+}
+
+/** The key, or the address. */
+export function senderOf(request: FastifyRequest): string {
+  return request.bodySender ?? request.principal?.keyId ?? addressOf(request);
+}
+
+export function addressOf(request: FastifyRequest): string {
+  return `address/${clientOf(request.ip)}`;
+}
+
+/** Routes of this scope read their bodies as bytes. */
+export function useRawBodies(scope: ApiServer, options: BodyOptions): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
+    readBody(request, payload, options),
+  );
+}
+
+/** Routes of this scope read their bodies as JSON. */
+export function useJsonBodies(scope: ApiServer, options: BodyOptions): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) =>
+    parseBody(await readBody(request, payload, options)),
+  );
+}
+
+/** Skips a byte order mark. */
+const utf8 = new TextDecoder();
+
+/** @throws ProblemError `invalid` naming the field, or `bad-request` for what is no JSON at all */
+export function parseBody(bytes: Buffer, options?: JsonOptions): unknown {
+  try {
+    return parseBoundedJson(utf8.decode(bytes), options);
+  } catch (cause) {
+    if (!(cause instanceof JsonError)) throw cause;
+    const field = ['body', ...cause.path].join('.');
+    const isField = cause.path.length > 0;
+    throw new ProblemError(isField ? 'invalid' : 'bad-request', `${field}: ${cause.message}.`, {
+      errors: [{ field, message: cause.message }],
+      cause,
+    });
+  }
+}
+
+async function readBody(
+  request: FastifyRequest,
+  payload: IncomingMessage,
+  { budget, senderOf: sender }: BodyOptions,
+): Promise<Buffer> {
+  const limit = request.routeOptions.bodyLimit ?? request.server.initialConfig.bodyLimit ?? 0;
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase();
+  const isPacked = encoding !== undefined && encoding !== '' && encoding !== 'identity';
+  const decoder = isPacked ? DECODERS.get(encoding) : undefined;
+  if (isPacked && (decoder === undefined || request.routeOptions.config.rawBody === true))
+    throw new ProblemError(
+      'unsupported-media-type',
+      `Content-Encoding ${JSON.stringify(encoding)} is not supported here. Send the body uncompressed${decoder === undefined ? ', or as gzip, deflate or br' : ''}.`,
+    );
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  const { lease, release } = budget.open(sender(request));
+  request.releaseBody = release;
+  const bytes = await collect(payload, lease, limit);
+  if (decoder === undefined) {
+    lease.arrived();
+    return bytes;
+  }
+  const unpacked = await unpack(decoder, bytes, { encoding: encoding ?? '', limit });
+  lease.grow(unpacked.byteLength - bytes.byteLength);
+  lease.arrived();
+  return unpacked;
+}
+
+/** Reads until the end, the limit, or until the body has to give way; then nothing more of it is kept. */
+function collect(payload: IncomingMessage, lease: BodyLease, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const fail = (error: unknown): void => {
+      stop();
+      chunks.length = 0;
+      // The rest is read and dropped.
+      payload.resume();
+      reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    const onData = (chunk: Buffer): void => {
+      size += chunk.byteLength;
+      chunks.push(chunk);
+      if (size > limit) return fail(tooLarge(limit));
+      try {
+        lease.grow(chunk.byteLength);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const onEnd = (): void => {
+      stop();
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+    };
+    const onClose = (): void => fail(new ProblemError('bad-request', 'The request ended early.'));
+    const onAbort = (): void => fail(lease.signal.reason);
+    const stop = (): void => {
+      payload.off('data', onData).off('end', onEnd).off('error', fail).off('close', onClose);
+      lease.signal.removeEventListener('abort', onAbort);
+    };
+    payload.on('data', onData).on('end', onEnd).on('error', fail).on('close', onClose);
+    lease.signal.addEventListener('abort', onAbort);
+  });
+}
+
+async function unpack(
+  decoder: Decoder,
+  bytes: Buffer,
+  { encoding, limit }: { encoding: string; limit: number },
+): Promise<Buffer> {
+  try {
+    return await decoder(bytes, { maxOutputLength: limit });
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : '';
+    if (code === 'ERR_BUFFER_TOO_LARGE')
+      throw new ProblemError('too-large', `The decompressed body exceeds ${limit} bytes.`, { cause });
+    throw new ProblemError('bad-request', `The body is not valid ${encoding}.`, { cause });
+  }
+}
+
+function tooLarge(limit: number): ProblemError {
+  return new ProblemError('too-large', `The body exceeds ${limit} bytes.`);
+}
+
+/** The memory of a body is given back when its answer is sent, or its connection is gone. */
+export function useBodyRelease(app: ApiServer): void {
+  app.decorateRequest('releaseBody', undefined);
+  app.decorateRequest('bodySender', undefined);
+  app.addHook('onRequest', async (request, reply: FastifyReply) => {
+    reply.raw.once('close', () => request.releaseBody?.());
+  });
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is needed exactly as it was sent: no compression. */
+    rawBody?: boolean;
+  }
+  interface FastifyRequest {
+    /** Known before the body by other means than an API key. */
+    bodySender: string | undefined;
+    releaseBody: (() => void) | undefined;
+  }
+}

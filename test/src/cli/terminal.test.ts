@@ -1,0 +1,32 @@
+/** What others chose never reaches the terminal as a command. */
+import { withTenant } from '@stratum/shared';
+import { createApiKey } from '@stratum/shared/api-keys';
+import { createSource } from '@stratum/shared/customer-events';
+import { expect, test } from 'vitest';
+import { openPlatform, TENANT } from '../harness/platform.js';
+import { runStratum } from './stratum.js';
+
+const HOSTILE = '\x1b]0;owned\x07\x1b[2J\x9b31m\u202etxt\rX';
+/** Everything that a terminal obeys, except the end of a line and a tab. */
+const OBEYED = /(?![\n\t])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u;
+
+test('names with control characters are shown with escapes, as JSON is; new ones are refused', async () => {
+  const { database, natsUrl, prefix } = await openPlatform();
+  await withTenant(database.owner, TENANT, async (client) => {
+    await createApiKey(client, { tenantId: TENANT, name: HOSTILE, scopes: ['tasks:read'] });
+    await createSource(client, { name: HOSTILE });
+  });
+  const env = { NATS_URL: natsUrl, STRATUM_PREFIX: prefix, DATABASE_URL: database.url };
+  for (const what of ['keys', 'sources']) {
+    const shown = await runStratum([what, 'list', '--tenant', String(TENANT)], env);
+    expect(shown.code, shown.stderr).toBe(0);
+    expect(shown.stdout).toContain('\\u001b[2J');
+    expect(shown.stdout).not.toMatch(OBEYED);
+    const { stdout } = await runStratum([what, 'list', '--tenant', String(TENANT), '--json'], env);
+    expect(stdout).not.toMatch(OBEYED);
+    expect(JSON.stringify(JSON.parse(stdout))).toContain(JSON.stringify(HOSTILE));
+    const refused = await runStratum([what, 'create', HOSTILE, '--tenant', String(TENANT)], env);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('control characters')]);
+    expect(refused.stderr).not.toMatch(OBEYED);
+  }
+});
