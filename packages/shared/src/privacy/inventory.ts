@@ -64,6 +64,8 @@ export const PERSONAL_DATA: Readonly<Record<string, PersonalData>> = {
   sync_run: 'none',
   task_open: 'by_mention',
   task_run: 'by_mention',
+  tenant_quota: 'none',
+  tenant_use: 'none',
   usage_rollup: 'none',
   webhook_endpoint: 'none',
   whatsapp_account: 'none',
