@@ -21,8 +21,13 @@ interface Opened {
 }
 
 async function open(): Promise<Opened> {
-  const database = await testDatabase();
-  const env = { DATABASE_URL: database.url, STRATUM_CREDENTIALS_KEY: testKeyText() };
+  const [database, { natsUrl, prefix }] = await Promise.all([testDatabase(), testNamespace()]);
+  const env = {
+    DATABASE_URL: database.url,
+    STRATUM_CREDENTIALS_KEY: testKeyText(),
+    NATS_URL: natsUrl,
+    STRATUM_PREFIX: prefix,
+  };
   return { database, env, stratum: (...args) => runStratum(args, env) };
 }
 
@@ -98,12 +103,11 @@ test('a published write key of an earlier version is replaced', async () => {
 
 test('`up` with a database of its own seeds nothing, and starts no sandbox', async () => {
   const { database, env } = await open();
-  const { natsUrl, prefix } = await testNamespace();
   expect((await runStratum(['tenants', 'create', 'Alpenglow'], env)).code).toBe(0);
   await withTenant(database.owner, 1001, (client) => createSource(client, { name: 'Shop' }));
   const before = await tenantsOf(database);
   const stack = await LocalStack.create();
-  const up = stack.up(['--once', '--json'], { ...env, NATS_URL: natsUrl, STRATUM_PREFIX: prefix });
+  const up = stack.up(['--once', '--json'], env);
   onTestFinished(async () => void (await up.kill('SIGKILL')));
   expect(await up.exited(), up.output()).toBe(0);
   expect(up.output()).not.toMatch(/demonstration|sandbox to/);
