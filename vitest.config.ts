@@ -49,7 +49,7 @@ export default defineConfig({
     // Loading the modules anew for each file would take half the time of most of them. No module keeps a state that a test could change.
     isolate: false,
     // Most of a test's time goes by in waiting for servers and processes.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     sequence: { sequencer: LongestFirst },
     // For a test that hangs, not for one that is slow: a machine at a fraction of the usual speed passes.
     testTimeout: 240_000,
