@@ -8,6 +8,8 @@ import { KeyValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
 import type { Resources } from '../resources/resources.js';
 import { readQueuedTask } from '../record/task-record.js';
+import { fieldOf } from '../values/any-value.js';
+import { readJson } from '../values/read-json.js';
 import { LetterSearch } from './letters/letter-search.js';
 import { indexEntryOf } from './letters/replay.js';
 
@@ -149,17 +151,7 @@ class Eraser {
       !Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength).includes(this.mark)
     )
       return false;
-    const document = parsed(message);
-    return fields.some((field) => document[field] === this.filter.tenant);
-  }
-}
-
-function parsed(message: StoredMessage): Readonly<Record<string, unknown>> {
-  try {
-    const value = message.json();
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- any object has text keys
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
+    const document = readJson(message);
+    return fields.some((field) => fieldOf(document, field) === this.filter.tenant);
   }
 }
