@@ -32,7 +32,7 @@ describe('the clock of the broker', () => {
   };
   const brokerAt = (offset: number): number => performance.now() + offset;
 
-  test('never shows a time that the broker has not reached, and is as exact as the quickest confirmation', () => {
+  test('has the time of the broker within its bounds, which are as exact as the quickest confirmation and publish', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: -3_600_000, max: 4_000_000_000_000 }),
@@ -42,7 +42,10 @@ describe('the clock of the broker', () => {
           for (const each of exchanges) {
             exchangeWith(clock, offset, each);
             expect(clock.now()).toBeLessThanOrEqual(brokerAt(offset) + 0.01);
+            expect(clock.latest()).toBeGreaterThanOrEqual(brokerAt(offset) - 0.01);
           }
+          const soonest = Math.min(...exchanges.map(({ before }) => before));
+          expect(clock.latest() - brokerAt(offset)).toBeLessThanOrEqual(soonest + 2);
           const quickest = Math.min(...exchanges.map(({ after }) => after));
           expect(brokerAt(offset) - clock.now()).toBeLessThanOrEqual(quickest + 2);
         },
@@ -62,6 +65,8 @@ describe('the clock of the broker', () => {
           exchangeWith(clock, 1_000_000 + by, second);
           expect(clock.now()).toBeLessThanOrEqual(brokerAt(1_000_000 + by) + 0.01);
           expect(brokerAt(1_000_000 + by) - clock.now()).toBeLessThanOrEqual(second.after + 2);
+          expect(clock.latest()).toBeGreaterThanOrEqual(brokerAt(1_000_000 + by) - 0.01);
+          expect(clock.latest() - brokerAt(1_000_000 + by)).toBeLessThanOrEqual(second.before + 2);
         },
       ),
     );

@@ -4,15 +4,14 @@
  */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { fieldOf } from '../values/any-value.js';
+import type { BrokerClock } from './broker-clock.js';
 import { outboxOf } from './outbox.js';
 
-/** Clocks drift, and are set. */
-const KNOWN_FOR_MS = 60_000;
+/** Between requests, also after one that failed. */
+const ASK_EVERY_MS = 60_000;
 const TIMEOUT_MS = 1_000;
 
 export class ProducerTime {
-  /** Difference to the monotonic clock; `undefined`: the broker's time is not known. */
-  private offset: number | undefined;
   private askAgainAt = -Infinity;
   private asking: Promise<void> | undefined;
 
@@ -20,15 +19,16 @@ export class ProducerTime {
   constructor(
     private readonly connection: NatsConnection,
     private readonly stream: string,
+    private readonly clock: BrokerClock,
   ) {}
 
   /**
-   * The latest that the broker's clock may show, because a task must not start early. It takes one request a minute at most; this machine's
-   * clock counts when the broker does not respond, or does not allow the request.
+   * The latest that the broker's clock may show, because a task must not start early. It takes one request a minute at most, and none where
+   * heartbeats correct the clock; this machine's clock counts when the broker does not respond, or does not allow the request.
    */
   async now(): Promise<Date> {
-    if (performance.now() >= this.askAgainAt) await (this.asking ??= this.ask());
-    return new Date(this.offset === undefined ? Date.now() : performance.now() + this.offset);
+    if (this.clock.isOld && performance.now() >= this.askAgainAt) await (this.asking ??= this.ask());
+    return new Date(this.clock.isKnown ? this.clock.latest() : Date.now());
   }
 
   private async ask(): Promise<void> {
@@ -38,12 +38,11 @@ export class ProducerTime {
       const subject = `$JS.API.STREAM.INFO.${this.stream}`;
       const reply = await this.connection.request(subject, '', { timeout: TIMEOUT_MS });
       const shown = Date.parse(String(fieldOf(reply.json(), 'ts')));
-      // Its text is cut to whole milliseconds here.
-      if (!Number.isNaN(shown)) this.offset = shown + 1 - sentAt;
+      if (!Number.isNaN(shown)) this.clock.correct(sentAt, performance.now(), shown);
     } catch {
       // What was known before is better than a clock that may be wrong.
     } finally {
-      this.askAgainAt = performance.now() + KNOWN_FOR_MS;
+      this.askAgainAt = performance.now() + ASK_EVERY_MS;
       this.asking = undefined;
     }
   }

@@ -31,7 +31,7 @@ export class BrokerResources {
     this.names = topology.names;
     this.publisher = new AckMultiplexer(connection, publishing);
     this.streams = new StreamAccess(connection);
-    this.producerTime = new ProducerTime(connection, topology.names.resultStream);
+    this.producerTime = new ProducerTime(connection, topology.names.resultStream, this.clock);
   }
 
   /** Waits for what is being stored, then stops. The connection stays open: it is the caller's. Idempotent. */
