@@ -4,6 +4,7 @@
  * the platform gets a user of this account.
  */
 import type { Names } from '@stratum/jobs';
+import { scopedName } from '@stratum/jobs/internal';
 import type { QueueName } from '@stratum/shared/broker';
 
 export interface User {
@@ -75,7 +76,7 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
 /** What a worker of one queue does beside the tasks of its queue: the consumers that it reads, and what else it publishes. */
 const BESIDE: Readonly<Partial<Record<QueueName, (names: Names) => readonly string[]>>> = {
   default: (names) => [
-    ...durable(scoped(names.prefix, 'AUDIT'), 'process-audit-logs'),
+    ...durable(scopedName(names.prefix, 'AUDIT'), 'process-audit-logs'),
     ...ordered(names.eventStream),
     `${names.prefix}.audit.*`,
     `${names.prefix}.audit-anchors.*`,
@@ -84,13 +85,13 @@ const BESIDE: Readonly<Partial<Record<QueueName, (names: Names) => readonly stri
     ...[
       names.resultStream,
       names.deadIndexStream,
-      scoped(names.prefix, 'CUSTOMER_EVENTS'),
-      scoped(names.prefix, 'DOMAIN_EVENTS'),
+      scopedName(names.prefix, 'CUSTOMER_EVENTS'),
+      scopedName(names.prefix, 'DOMAIN_EVENTS'),
     ].map((stream) => `$JS.API.STREAM.PURGE.${stream}`),
     names.scheduleKey('>'),
   ],
   rules: ({ prefix }) => [`${prefix}.audit.*`],
-  cdp: ({ prefix }) => durable(scoped(prefix, 'CUSTOMER_EVENTS'), 'ingest'),
+  cdp: ({ prefix }) => durable(scopedName(prefix, 'CUSTOMER_EVENTS'), 'ingest'),
 };
 
 function workerUser(names: Names, queue: QueueName): User {
@@ -126,10 +127,6 @@ function workerUser(names: Names, queue: QueueName): User {
       names.workflowNoticeFilter,
     ],
   };
-}
-
-function scoped(prefix: string, stream: string): string {
-  return prefix === 'stratum' ? stream : `${prefix}_${stream}`;
 }
 
 /** Pulls from a consumer that exists, and acknowledges, in both forms of the subject. */
