@@ -2,14 +2,12 @@
  * The audit events of a tenant form a chain: each carries a hash over its content and the hash before it. The hash is keyed (HMAC-SHA-256,
  * RFC 2104), so only a holder of the key can write a link. Links of before the key have a plain SHA-256; the first keyed link seals them.
  */
-import { createHash, createHmac, hkdfSync } from 'node:crypto';
-import type { KeyRing } from '../credentials/key-ring.js';
+import { createHash, createHmac } from 'node:crypto';
+import { derivedKey, type KeyRing } from '../credentials/key-ring.js';
 import type { AuditEvent } from './audit-stream.js';
 
 /** The hash before the first link. */
 export const CHAIN_START = Buffer.alloc(32);
-
-const KEY_BYTES = 32;
 
 /**
  * The keys of the chain: those of `STRATUM_AUDIT_KEY`; without it, derived (HKDF, RFC 5869) from the keys for credentials, under the same ids.
@@ -31,7 +29,7 @@ function derivedKeys(ring: KeyRing): KeyRing {
 }
 
 function derive(key: Buffer): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), 'stratum audit chain', KEY_BYTES));
+  return derivedKey(key, 'stratum audit chain');
 }
 
 /** @param key `undefined`: as links of before the key were hashed */

@@ -1,4 +1,5 @@
-/** The keys that encrypt credentials at rest. */
+/** The keys that encrypt credentials at rest, and others that come from them. */
+import { hkdfSync } from 'node:crypto';
 
 const KEY_BYTES = 32;
 const ENTRY = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]+={0,2})$/;
@@ -38,4 +39,9 @@ export function parseKeyRing(text: string): KeyRing {
   };
   // Keys must not show when a configuration is logged.
   return Object.freeze({ ...ring, toJSON: () => ({ current: first[0] }) });
+}
+
+/** A key for one purpose alone (HKDF with SHA-256, RFC 5869): who has it learns neither the key that it comes from nor another. */
+export function derivedKey(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES));
 }

@@ -4,10 +4,9 @@
  * ring (HKDF, RFC 5869), so that a new key of the ring is a new key here, too; `hash_key_id` of a row says whose hash it is, and is empty for
  * a plain SHA-256, as versions before wrote it.
  */
-import { createHmac, hash, hkdfSync } from 'node:crypto';
-import type { KeyRing } from '../credentials/key-ring.js';
+import { createHmac, hash } from 'node:crypto';
+import { derivedKey, type KeyRing } from '../credentials/key-ring.js';
 
-const BYTES = 32;
 const derived = new WeakMap<KeyRing, Map<string, Buffer>>();
 
 export interface LookupHash {
@@ -47,7 +46,7 @@ function lookupKey(ring: KeyRing, id: string): Buffer {
   if (known !== undefined) return known;
   const secret = ring.key(id);
   if (secret === undefined) throw new Error(`The key ring has no key "${id}".`);
-  const key = Buffer.from(hkdfSync('sha256', secret, '', 'stratum.lookup', BYTES));
+  const key = derivedKey(secret, 'stratum.lookup');
   keys.set(id, key);
   return key;
 }
