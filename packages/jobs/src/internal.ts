@@ -8,7 +8,7 @@ export { boundedSchema, dateSchema, instantSchema } from './values/bounded-schem
 export { isToken, scopedName } from './wire/names.js';
 export { TaskHeader } from './wire/headers.js';
 export { respond, ServiceErrorHeader } from './broker/respond.js';
-export { isConflict } from './broker/server-errors.js';
+export { isApiError, isConflict, ServerCode } from './broker/server-errors.js';
 export { JsonError, parseBoundedJson, type JsonOptions } from './values/bounded-json.js';
 export { findUnstorable, nameProblem } from './values/text.js';
 export { BackgroundLoop, type BackgroundLoopOptions } from './housekeeping/background-loop.js';

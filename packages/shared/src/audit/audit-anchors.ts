@@ -5,7 +5,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { jetstream, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { instantSchema, scopedName } from '@stratum/jobs/internal';
+import { instantSchema, isApiError, scopedName, ServerCode } from '@stratum/jobs/internal';
 import type { StreamDeclaration } from '@stratum/jobs';
 import { z } from 'zod';
 import type { KeyRing } from '../credentials/key-ring.js';
@@ -80,8 +80,6 @@ function signatureOf(key: Buffer, anchor: Omit<AuditAnchor, 'signature'>): Buffe
 
 const READ_AT_ONCE = 500;
 const READ_TIMEOUT_MS = 5_000;
-/** The server's code. */
-const STREAM_NOT_FOUND = 10_059;
 
 /** All that the stream holds. Messages of another form are forged: `unreadable` counts them. */
 export async function readAnchors(
@@ -105,7 +103,7 @@ export async function readAnchors(
       if (received === 0) throw new Error('The anchors of the audit log could not be read in time.');
     }
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === STREAM_NOT_FOUND)) throw error;
+    if (!isApiError(error, ServerCode.StreamNotFound)) throw error;
   }
   return { anchors, unreadable };
 }

@@ -1,5 +1,5 @@
 /** Removes published events that name a person: profiles by their numbers, users by their ids. */
-import { scopedName } from '@stratum/jobs/internal';
+import { scopedName, ServerCode } from '@stratum/jobs/internal';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 
@@ -13,7 +13,7 @@ export interface DomainEventFilter {
 
 const TIMEOUT_MS = 10_000;
 /** There is no message, or no stream. */
-const ABSENT = new Set([10_037, 10_059]);
+const ABSENT = new Set<number>([ServerCode.MessageNotFound, ServerCode.StreamNotFound]);
 const answerSchema = z.object({
   message: z.object({ seq: z.int(), data: z.string().default('') }).optional(),
   error: z.object({ err_code: z.int().default(0), description: z.string().default('') }).optional(),

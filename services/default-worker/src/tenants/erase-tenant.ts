@@ -5,14 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { HandlerFor } from '@stratum/jobs';
-import { scopedName } from '@stratum/jobs/internal';
+import { isApiError, scopedName, ServerCode } from '@stratum/jobs/internal';
 import { PLATFORM_TENANT_ID, publishAudit, type eraseTenant } from '@stratum/shared';
 import { eventStreamNames } from '@stratum/shared/customer-events';
 import type { DefaultDependencies } from '../dependencies.js';
 
 const BATCH = 5_000;
-/** The server's code. */
-const STREAM_NOT_FOUND = 10_059;
 
 type EraseDependencies = Pick<DefaultDependencies, 'pool' | 'connection' | 'prefix' | 'client'>;
 
@@ -70,7 +68,7 @@ async function purgeStreams({ connection, prefix }: EraseDependencies, tenant: n
     try {
       purged += (await manager.streams.purge(stream, { filter })).purged;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === STREAM_NOT_FOUND)) throw error;
+      if (!isApiError(error, ServerCode.StreamNotFound)) throw error;
     }
   }
   return purged;
