@@ -9,9 +9,10 @@ import type { KeyRing } from '../credentials/key-ring.js';
 import { withTenant } from '../database/database.js';
 import { lookupHash, plainHash } from '../lookup/lookup-hash.js';
 import { WRITER_LOCK } from '../profiles/writer-lock.js';
-import { openBody, sealBody } from '../webhooks/sealing.js';
+import { sealBody } from '../webhooks/sealing.js';
 import { eraseDomainEvents } from './erase-domain-events.js';
 import { findPerson, mentioned, type Person, type PersonQuery } from './find-person.js';
+import { mentioningDeliveries } from './mentioning-deliveries.js';
 import { mentionsOf, searchedTexts } from './mentions.js';
 
 export interface EraseDependencies {
@@ -111,31 +112,15 @@ async function scrubDeliveries(
   matches: (body: string) => boolean,
 ): Promise<number> {
   let scrubbed = 0;
-  for (let after = 0, more = true; more;) {
-    const { rows } = await db.query<{
-      id: string;
-      endpoint_id: string;
-      dedup_key: string;
-      body: Buffer;
-      body_key_id: string;
-    }>(
-      `SELECT id, endpoint_id, dedup_key, body, body_key_id FROM inbound_webhook_delivery
-       WHERE tenant_id = current_tenant() AND id > $1 ORDER BY id LIMIT ${PAGE}`,
-      [after],
+  for await (const delivery of mentioningDeliveries(db, keys, tenantId, matches)) {
+    const { id, endpoint_id: endpointId, dedup_key: dedupKey } = delivery;
+    const sealed = sealBody(keys, { tenantId, endpointId, dedupKey }, ERASED);
+    await db.query(
+      `UPDATE inbound_webhook_delivery SET body = $2, body_key_id = $3, headers = '{}', effect = 'the person was erased', error = NULL
+       WHERE tenant_id = current_tenant() AND id = $1`,
+      [id, sealed.ciphertext, sealed.keyId],
     );
-    for (const row of rows) {
-      after = Number(row.id);
-      const owner = { tenantId, endpointId: row.endpoint_id, dedupKey: row.dedup_key };
-      if (!matches(openBody(keys, owner, { keyId: row.body_key_id, ciphertext: row.body }))) continue;
-      const sealed = sealBody(keys, owner, ERASED);
-      await db.query(
-        `UPDATE inbound_webhook_delivery SET body = $2, body_key_id = $3, headers = '{}', effect = 'the person was erased', error = NULL
-         WHERE tenant_id = current_tenant() AND id = $1`,
-        [row.id, sealed.ciphertext, sealed.keyId],
-      );
-      scrubbed++;
-    }
-    more = rows.length === PAGE;
+    scrubbed++;
   }
   return scrubbed;
 }

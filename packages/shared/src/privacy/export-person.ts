@@ -3,8 +3,8 @@ import type { Pool } from 'pg';
 import type { KeyRing } from '../credentials/key-ring.js';
 import { withTenant } from '../database/database.js';
 import { readableRow } from '../tenants/export-tenant.js';
-import { openBody } from '../webhooks/sealing.js';
 import { findPerson, mentioned, type Identified, type PersonQuery } from './find-person.js';
+import { mentioningDeliveries } from './mentioning-deliveries.js';
 import { mentionsOf } from './mentions.js';
 
 export interface ExportedPerson {
@@ -32,23 +32,8 @@ export function exportPerson(
     );
     for (const { what, found } of rows) (data[what] ??= []).push(readableRow(keys, tenantId, what, found));
     const matches = mentionsOf(mentioned(person));
-    const deliveries = await client.query<{
-      id: string;
-      endpoint_id: string;
-      dedup_key: string;
-      type: string;
-      received_at: Date;
-      body: Buffer;
-      body_key_id: string;
-    }>(
-      `SELECT id, endpoint_id, dedup_key, type, received_at, body, body_key_id FROM inbound_webhook_delivery
-       WHERE tenant_id = current_tenant() ORDER BY id`,
-    );
-    for (const { body, body_key_id: keyId, ...row } of deliveries.rows) {
-      const owner = { tenantId, endpointId: row.endpoint_id, dedupKey: row.dedup_key };
-      const text = openBody(keys, owner, { keyId, ciphertext: body });
-      if (matches(text)) (data['inbound_webhook_delivery'] ??= []).push({ ...row, body: text });
-    }
+    for await (const delivery of mentioningDeliveries(client, keys, tenantId, matches))
+      (data['inbound_webhook_delivery'] ??= []).push({ ...delivery });
     if (Object.keys(data).length === 0) return undefined;
     const { profileIds: profile_ids, identifiers } = person;
     return { tenant_id: tenantId, exported_at: new Date().toISOString(), profile_ids, identifiers, data };
