@@ -1,15 +1,13 @@
 /** The frame around all routes: limits, the guard, errors. */
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import { ProblemError, sendProblem } from '@stratum/shared/http';
+import { ProblemError, sendProblem, SERVER_LIMITS } from '@stratum/shared/http';
 import { randomUUID } from 'node:crypto';
 import { useGuard, type GuardOptions } from './guard.js';
 import type { DashboardServer } from './types.js';
 
 const BODY_LIMIT = 65_536;
 const REQUEST_TIMEOUT_MS = 10_000;
-const IDLE_TIMEOUT_MS = 65_000;
-const MAX_HEADER_BYTES = 16_384;
 const MAX_PARAMETER = 200;
 
 export function createServer(guard: GuardOptions, logger: FastifyBaseLogger): DashboardServer {
@@ -19,8 +17,8 @@ export function createServer(guard: GuardOptions, logger: FastifyBaseLogger): Da
     genReqId: () => randomUUID(),
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: IDLE_TIMEOUT_MS,
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: REQUEST_TIMEOUT_MS },
+    keepAliveTimeout: SERVER_LIMITS.keepAliveTimeout,
+    http: { ...SERVER_LIMITS, requestTimeout: REQUEST_TIMEOUT_MS },
     routerOptions: { maxParamLength: MAX_PARAMETER },
     // Event streams end at once when the server stops.
     forceCloseConnections: true,
