@@ -149,6 +149,16 @@ function tokens(value: string, part: string): string[] {
   return all;
 }
 
+/** Whether a task is one of the search's. A star at the end stands for anything. */
+export function isTaskOf(patterns: readonly string[] | undefined, task: string): boolean {
+  return (
+    patterns === undefined ||
+    patterns.some((pattern) =>
+      pattern.endsWith('*') ? task.startsWith(pattern.slice(0, -1)) : pattern === task,
+    )
+  );
+}
+
 function idPrefix(value: string, part: string): string {
   if (!/^[\w-]{1,64}$/.test(value)) throw new QueryError(part, 'an id has letters, digits, _ and - only');
   return value;

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { isEnd, type RunState } from '../history/run.js';
 import type { Names } from '../history/names.js';
 import { STATE_CODES } from '../history/rows.js';
-import type { TaskQuery } from './query.js';
+import { isTaskOf, type TaskQuery } from './query.js';
 import { toRunView, type RunView } from './run-view.js';
 
 /** Whose runs may be seen: the platform sees those of all tenants. */
@@ -169,12 +169,7 @@ function tasksOf({ tasks, queues, words = [] }: TaskQuery, names: Names): number
   return names.tasksWhere(
     ({ queue, name }) =>
       (queues === undefined || queues.includes(queue)) &&
-      (tasks === undefined || tasks.some((pattern) => matches(pattern, name))) &&
+      isTaskOf(tasks, name) &&
       taskWords.every((word) => name.includes(word)),
   );
-}
-
-/** A star at the end stands for anything. */
-function matches(pattern: string, name: string): boolean {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 }

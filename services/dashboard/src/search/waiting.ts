@@ -3,7 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { PRIORITIES, type Priority, type Topology } from '@stratum/jobs';
 import { readBatch } from '@stratum/jobs/internal';
 import type { DashboardResources } from '../http/types.js';
-import type { TaskQuery } from './query.js';
+import { isTaskOf, type TaskQuery } from './query.js';
 import type { Scope } from './search-runs.js';
 
 export interface WaitingTask {
@@ -134,8 +134,7 @@ function matches(
   { id, task, tenant }: TaskSubject,
 ): boolean {
   return (
-    (tasks === undefined ||
-      tasks.some((name) => (name.endsWith('*') ? task.startsWith(name.slice(0, -1)) : task === name))) &&
+    isTaskOf(tasks, task) &&
     (tenants === undefined || tenants.includes(tenantIdOf(tenant))) &&
     (ids === undefined || ids.includes(id)) &&
     (idPrefix === undefined || id.startsWith(idPrefix)) &&
