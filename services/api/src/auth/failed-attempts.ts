@@ -2,10 +2,9 @@
  * Wrong and missing keys, counted by the address that they come from: an address that sends too many is answered without a look at the
  * database. A key that has worked lately is not concerned, so that one program behind a shared address does not lock out the others.
  */
-import { clientOf } from '@stratum/shared/http';
+import { clientOf, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { hash } from 'node:crypto';
-import { ProblemError } from '../http/problem.js';
 
 /** Addresses, and keys, remembered; the longest unseen are forgotten first. */
 const MAX_REMEMBERED = 10_000;

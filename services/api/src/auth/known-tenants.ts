@@ -1,7 +1,7 @@
 /** Whether the tenant exists that a key of the platform names: asked at most every few seconds for each. */
 import { withTenant } from '@stratum/shared';
+import { ProblemError } from '@stratum/shared/http';
 import type { Pool } from 'pg';
-import { ProblemError } from '../http/problem.js';
 
 const FRESH_MS = 5_000;
 const MAX_REMEMBERED = 10_000;

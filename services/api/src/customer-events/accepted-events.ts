@@ -1,8 +1,8 @@
 /** Accepted events on their way into the stream: one message for each request, and an answer once the broker has it. */
 import { AckMultiplexer } from '@stratum/jobs/internal';
 import { eventStreamNames, type KnownSource } from '@stratum/shared/customer-events';
+import { ProblemError } from '@stratum/shared/http';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ProblemError } from '../http/problem.js';
 
 /** A client waits no longer than this for an answer; it sends again when it gets none. */
 const PUBLISH_DEADLINE_MS = 15_000;

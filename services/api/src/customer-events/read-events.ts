@@ -7,8 +7,8 @@ import {
   identifiersOf,
   type EventType,
 } from '@stratum/shared/customer-events';
+import { ProblemError } from '@stratum/shared/http';
 import { z } from 'zod';
-import { ProblemError } from '../http/problem.js';
 import { parseBody } from '../http/read-body.js';
 import { eventTime, parseTime } from './event-time.js';
 

@@ -4,8 +4,8 @@
  */
 import type { ClosedTenants } from '@stratum/jobs';
 import { looksLikeWriteKey, sourceOfKey, type KnownSource } from '@stratum/shared/customer-events';
+import { ProblemError } from '@stratum/shared/http';
 import type { Pool } from 'pg';
-import { ProblemError } from '../http/problem.js';
 
 const FRESH_MS = 5_000;
 /** How long an answer counts while the database gives no new one. */

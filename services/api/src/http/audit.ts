@@ -4,8 +4,6 @@ import type { FastifyRequest } from 'fastify';
 import { principalOf } from '../auth/authenticate.js';
 import type { ApiResources } from './types.js';
 
-export type { Actor } from '@stratum/shared/http';
-
 /** Resolves once the broker has stored it. @throws ProblemError `unavailable`: then nothing may be changed */
 export async function audit(
   resources: Pick<ApiResources, 'connection' | 'configuration'>,

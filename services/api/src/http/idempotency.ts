@@ -6,10 +6,10 @@ import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import type { Topology } from '@stratum/jobs';
 import { scopedName } from '@stratum/jobs/internal';
+import { ProblemError } from '@stratum/shared/http';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { ProblemError } from './problem.js';
 
 const KEPT_MS = 24 * 3_600_000;
 const REQUEST_TIMEOUT_MS = 5_000;

@@ -1,6 +1,6 @@
 /** Requests that stay open for long: each caller may have some of them, so that none takes all. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ProblemError } from './problem.js';
+import { ProblemError } from '@stratum/shared/http';
 
 const MAX_PER_CALLER = 100;
 const RETRY_AFTER_SECONDS = 5;

@@ -4,9 +4,9 @@ import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { Configuration } from '@stratum/shared';
 import { describeEventTypes } from '@stratum/shared/subscriptions';
+import { problemSchema } from '@stratum/shared/http';
 import { z } from 'zod';
 import { asRecord } from './as-record.js';
-import { problemSchema } from './problem.js';
 import type { ApiServer } from './types.js';
 
 const TAGS = [

@@ -1,8 +1,8 @@
 /** Lists come in pages; a cursor says where the next one begins. */
 import { pageSize } from '@stratum/jobs/bounds';
+import { ProblemError } from '@stratum/shared/http';
 import { z } from 'zod';
 import { numberText } from './bounded.js';
-import { ProblemError } from './problem.js';
 
 const MAX_PAGE = 200;
 const DEFAULT_PAGE = 50;

@@ -3,13 +3,12 @@
  * bounds of JSON.
  */
 import { JsonError, parseBoundedJson, type JsonOptions } from '@stratum/jobs/internal';
-import { clientOf } from '@stratum/shared/http';
+import { clientOf, ProblemError } from '@stratum/shared/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type InputType, type ZlibOptions } from 'node:zlib';
 import type { BodyBudget, BodyLease } from './body-budget.js';
-import { ProblemError } from './problem.js';
 import type { ApiServer } from './types.js';
 
 type Decoder = (packed: InputType, options: Pick<ZlibOptions, 'maxOutputLength'>) => Promise<Buffer>;

@@ -1,7 +1,7 @@
 /** The frame around all routes: types, limits, authentication, errors, OpenAPI, metrics. */
 import proxyAddr from '@fastify/proxy-addr';
 import rateLimit from '@fastify/rate-limit';
-import { limitConnections, sendProblem, SERVER_LIMITS } from '@stratum/shared/http';
+import { limitConnections, sendProblem, SERVER_LIMITS, ProblemError } from '@stratum/shared/http';
 import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
@@ -9,7 +9,6 @@ import { useAuthentication } from '../auth/authenticate.js';
 import type { FailedAttempts } from '../auth/failed-attempts.js';
 import { useHttpMetrics } from './metrics.js';
 import { useOpenApi } from './openapi.js';
-import { ProblemError } from './problem.js';
 import { senderOf, useBodyRelease, useJsonBodies } from './read-body.js';
 import type { ApiResources, ApiServer } from './types.js';
 

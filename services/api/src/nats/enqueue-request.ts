@@ -1,7 +1,7 @@
 /** What the subject of a request to enqueue asks for. */
 import { isToken } from '@stratum/jobs/internal';
 import { PRIORITIES, type Priority, type TaskContract, type Topology } from '@stratum/jobs';
-import { invalid, ProblemError } from '../http/problem.js';
+import { invalid, ProblemError } from '@stratum/shared/http';
 
 export interface EnqueueRequest {
   tenantId: number;

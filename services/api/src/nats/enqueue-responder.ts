@@ -10,10 +10,10 @@
  */
 import { createHash } from 'node:crypto';
 import { isConflict, respond, ServiceErrorHeader } from '@stratum/jobs/internal';
+import { invalid, ProblemError, toProblem } from '@stratum/shared/http';
 import { headers as newHeaders, type Msg, type Subscription } from '@nats-io/transport-node';
 import type { FastifyBaseLogger } from 'fastify';
 import { enqueueReported } from '../tasks/enqueue-reported.js';
-import { invalid, ProblemError, toProblem } from '../http/problem.js';
 import type { ApiResources } from '../http/types.js';
 import { ownPayload } from '../routes/own-payload.js';
 import { readEnqueueRequest, type EnqueueRequest } from './enqueue-request.js';

@@ -2,8 +2,8 @@
 import { INSTANTS, count, isInstant, parseInstant, sequence, timeLimit } from '@stratum/jobs/bounds';
 import { TaskHeader } from '@stratum/jobs/internal';
 import type { EnqueueOptions } from '@stratum/jobs';
+import { ProblemError, type FieldError } from '@stratum/shared/http';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { ProblemError, type FieldError } from '../http/problem.js';
 
 type Options = Pick<
   EnqueueOptions,

@@ -3,6 +3,7 @@
  * is ever the answer to a fault of ours: that is 503, or 429, with `Retry-After`.
  */
 import { EVENT_TYPES, type EventType, type KnownSource } from '@stratum/shared/customer-events';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { FailedAttempts } from '../auth/failed-attempts.js';
@@ -13,7 +14,6 @@ import { segmentSettings } from '../customer-events/segment-settings.js';
 import { SourceCache } from '../customer-events/source-cache.js';
 import { bodyKey, headerKey } from '../customer-events/write-key-of.js';
 import { BodyBudget } from '../http/body-budget.js';
-import { notFound, ProblemError } from '../http/problem.js';
 import { addressOf, senderOf, useRawBodies } from '../http/read-body.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 

@@ -6,6 +6,7 @@ import {
   type DeadLetter,
   type DeadLetterFilter,
 } from '@stratum/jobs';
+import { notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -13,7 +14,6 @@ import { audit } from '../http/audit.js';
 import { position, time } from '../http/bounded.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import { whileOpen } from '../http/long-requests.js';
-import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { ownPayload } from './own-payload.js';
 import { idParams } from './task-schemas.js';

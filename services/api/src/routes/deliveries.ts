@@ -12,13 +12,13 @@ import {
   SubscriptionError,
   type Subscription,
 } from '@stratum/shared/subscriptions';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { rowId } from '../http/bounded.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import {
   deliveryParams,

@@ -10,13 +10,13 @@ import {
   rotateApiKey,
   type ApiKey,
 } from '@stratum/shared/api-keys';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { principalOf, tenantOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { time as instant } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['keys'];

@@ -1,5 +1,5 @@
 /** Whose work a payload is: the key says it, and a payload may not say otherwise. */
-import { ProblemError } from '../http/problem.js';
+import { ProblemError } from '@stratum/shared/http';
 
 /** @param field the payload's place in the request, for the message */
 export function ownPayload(payload: unknown, tenantId: number | undefined, field = 'body.payload'): unknown {

@@ -1,9 +1,9 @@
 /** Shared by the subscription routes: the answer for a missing subscription, and the audit trail. */
 import type { Subscription } from '@stratum/shared/subscriptions';
+import { notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
-import { notFound } from '../http/problem.js';
 import type { ApiResources } from '../http/types.js';
 
 /** Tells the audit trail of a change, before it takes effect. */

@@ -1,7 +1,7 @@
 /** The workflow of a tenant: made of tasks that it may ask for, each of them its own. */
 import type { TaskContract } from '@stratum/jobs';
+import { ProblemError, type FieldError } from '@stratum/shared/http';
 import { asRecord } from '../http/as-record.js';
-import { ProblemError, type FieldError } from '../http/problem.js';
 import { ownPayload } from './own-payload.js';
 
 /** Deeper ones are left as they are: the engine refuses them. */

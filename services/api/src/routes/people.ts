@@ -1,12 +1,12 @@
 /** People who ask: everything that is kept of somebody, and its erasure. */
 import { plainText } from '@stratum/shared';
 import { erasePerson, exportPerson, type Identified } from '@stratum/shared/privacy';
+import { notFound } from '@stratum/shared/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { rowIdText as id } from '../http/bounded.js';
-import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['profiles'];

@@ -9,12 +9,12 @@ import {
   type ProfileView,
 } from '@stratum/shared/profiles';
 import { IDENTIFIER_TYPES } from '@stratum/shared/customer-events';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { numberText, rowIdText as id } from '../http/bounded.js';
-import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { personRoutes } from './people.js';
 

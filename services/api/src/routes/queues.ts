@@ -1,10 +1,10 @@
 /** Queues and workers: shared by all tenants, so a tenant sees only its own waiting tasks. */
 import { WORKER_CONDITIONS, type QueueDepth } from '@stratum/jobs';
+import { invalid, notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { principalOf } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
-import { invalid, notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import type { QueueRates } from './queue-rates.js';
 

@@ -11,13 +11,13 @@ import {
   type EventSource,
 } from '@stratum/shared/customer-events';
 import { differenceOf } from '@stratum/shared/audit';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { rowId, rowIdText } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['sources'];

@@ -1,5 +1,6 @@
 /** Tasks: put in, look at, wait for, take back. */
 import { isFinal, ResultTimeoutError, type TaskContract, type TaskRecord } from '@stratum/jobs';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -7,7 +8,6 @@ import { actorOf, audit } from '../http/audit.js';
 import { waitSeconds } from '../http/bounded.js';
 import { idempotencyHeaders, type Idempotency } from '../http/idempotency.js';
 import type { LongRequests } from '../http/long-requests.js';
-import { notFound, ProblemError } from '../http/problem.js';
 import { sendEvents } from '../http/server-sent-events.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { enqueueReported } from '../tasks/enqueue-reported.js';

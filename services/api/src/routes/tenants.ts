@@ -10,11 +10,11 @@ import {
 } from '@stratum/shared/tenants';
 import { BoundedNumber } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { audit } from '../http/audit.js';
 import { rowIdText as id } from '../http/bounded.js';
-import { notFound, ProblemError } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['tenants'];

@@ -3,11 +3,11 @@ import { withTenant } from '@stratum/shared';
 import { countUse, QUOTA_NAMES, QUOTAS, readQuotas, setQuota } from '@stratum/shared/quotas';
 import { sequence } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
+import { notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
-import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { ownEntries } from './schedules.js';
 

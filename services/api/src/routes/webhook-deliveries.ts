@@ -6,12 +6,12 @@ import {
   listWebhookDeliveries,
   webhookDeliveryIds,
 } from '@stratum/shared/webhooks';
+import { notFound } from '@stratum/shared/http';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { rowId, time } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import {
   deliveryDetailSchema,

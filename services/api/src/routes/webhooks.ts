@@ -13,13 +13,13 @@ import {
   WebhookEndpointError,
 } from '@stratum/shared/webhooks';
 import { differenceOf } from '@stratum/shared/audit';
+import { invalid, notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { invalid, notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import type { EndpointCache } from '../webhooks/endpoint-cache.js';
 import {

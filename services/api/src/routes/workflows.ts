@@ -5,6 +5,7 @@ import {
   type WorkflowDefinition,
   type WorkflowView,
 } from '@stratum/jobs';
+import { notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -12,7 +13,6 @@ import { audit } from '../http/audit.js';
 import { position, waitSeconds } from '../http/bounded.js';
 import { idempotencyHeaders } from '../http/idempotency.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
-import { notFound } from '../http/problem.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { ownWorkflow, stepsOf } from './own-workflow.js';
 import { idParams } from './task-schemas.js';

@@ -1,6 +1,7 @@
 /** The one way from a door (HTTP, NATS) to a task: within the tenant's quotas, reported to the audit trail, then enqueued. */
 import type { Enqueued, EnqueueOptions, TaskContract } from '@stratum/jobs';
-import { auditAs, type Actor } from '../http/audit.js';
+import type { Actor } from '@stratum/shared/http';
+import { auditAs } from '../http/audit.js';
 import { dueAt } from '../quotas/task-quota.js';
 import type { ApiResources } from '../http/types.js';
 

@@ -1,5 +1,5 @@
 /** How much is taken in at once: more is refused before it costs anything, and nothing is taken in by halves. */
-import { ProblemError } from '../http/problem.js';
+import { ProblemError } from '@stratum/shared/http';
 
 /** Requests of this process that wait for the broker at once. */
 const MAX_IN_FLIGHT = 2_000;

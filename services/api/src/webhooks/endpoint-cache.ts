@@ -3,7 +3,7 @@
  * database is silent, remembered endpoints go on working.
  */
 import type { ReceivingEndpoint } from '@stratum/shared/webhooks';
-import { ProblemError } from '../http/problem.js';
+import { ProblemError } from '@stratum/shared/http';
 
 /** A change made through another process shows after this time, in milliseconds. */
 const FRESH_MS = 5_000;

@@ -18,8 +18,8 @@ import {
   type WebhookRequest,
   type WebhookTask,
 } from '@stratum/shared/webhooks';
+import { ProblemError } from '@stratum/shared/http';
 import type { Pool } from 'pg';
-import { ProblemError } from '../http/problem.js';
 import { Admission } from './admission.js';
 import { EndpointCache } from './endpoint-cache.js';
 

@@ -1,11 +1,11 @@
 /** The addresses that senders of webhooks know. */
 import { isSourceName } from '@stratum/shared/webhooks';
+import { toProblem, type ProblemKind } from '@stratum/shared/http';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, type Registry } from 'prom-client';
 import { z } from 'zod';
 import type { FailedAttempts } from '../auth/failed-attempts.js';
 import type { BodyBudget } from '../http/body-budget.js';
-import { toProblem, type ProblemKind } from '../http/problem.js';
 import { addressOf, senderOf, useRawBodies } from '../http/read-body.js';
 import type { WebhookReceiver } from './receiver.js';
 
