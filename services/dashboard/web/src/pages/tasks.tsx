@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration, shortId, since } from '../format.js';
 import { navigate, usePlace } from '../router.js';
-import type { Run, Snapshot, Suggestions, TaskPage, WaitingTask } from '../types.js';
+import type { Run, RunState, Snapshot, Suggestions, TaskPage, WaitingTask } from '../types.js';
 import { Empty, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
 
 const QUICK: readonly (readonly [label: string, query: string])[] = [
@@ -250,6 +250,48 @@ function Results({ page, q }: { page: TaskPage; q: string }): JSX.Element {
   );
 }
 
+function TaskHeads(): JSX.Element {
+  return (
+    <>
+      <th>State</th>
+      <th>Task</th>
+      <th>Id</th>
+      <th>Queue</th>
+      <th class="number">Tenant</th>
+    </>
+  );
+}
+
+interface TaskCellsProps {
+  task: Pick<Run, 'id' | 'task' | 'queue' | 'priority' | 'tenant_id'>;
+  state: RunState;
+}
+
+function TaskCells({
+  task: { id, task, queue, priority, tenant_id: tenant },
+  state,
+}: TaskCellsProps): JSX.Element {
+  return (
+    <>
+      <td>
+        <StateBadge state={state} />
+      </td>
+      <td>
+        <a href={`/tasks${query({ q: `task:${task}` })}`}>{task}</a>
+      </td>
+      <td>
+        <a class="mono" href={`/tasks/${id}`} title={id}>
+          {shortId(id)}
+        </a>
+      </td>
+      <td>
+        {queue} <span class="faint">{priority}</span>
+      </td>
+      <td class="number">{tenant === '0' ? '–' : tenant}</td>
+    </>
+  );
+}
+
 const SHOWN_WAITING = 20;
 
 function WaitingTable({ tasks, now }: { tasks: readonly WaitingTask[]; now: number }): JSX.Element {
@@ -258,32 +300,14 @@ function WaitingTable({ tasks, now }: { tasks: readonly WaitingTask[]; now: numb
       <table>
         <thead>
           <tr>
-            <th>State</th>
-            <th>Task</th>
-            <th>Id</th>
-            <th>Queue</th>
-            <th class="number">Tenant</th>
+            <TaskHeads />
             <th class="number">Waits</th>
           </tr>
         </thead>
         <tbody>
           {tasks.map((task) => (
             <tr key={task.id}>
-              <td>
-                <StateBadge state="QUEUED" />
-              </td>
-              <td>
-                <a href={`/tasks${query({ q: `task:${task.task}` })}`}>{task.task}</a>
-              </td>
-              <td>
-                <a class="mono" href={`/tasks/${task.id}`} title={task.id}>
-                  {shortId(task.id)}
-                </a>
-              </td>
-              <td>
-                {task.queue} <span class="faint">{task.priority}</span>
-              </td>
-              <td class="number">{task.tenant_id === '0' ? '–' : task.tenant_id}</td>
+              <TaskCells task={task} state="QUEUED" />
               <td class="number">{duration(since(task.stored_at, now))}</td>
             </tr>
           ))}
@@ -299,11 +323,7 @@ function RunTable({ runs, now }: { runs: readonly Run[]; now: number }): JSX.Ele
       <table class="runs">
         <thead>
           <tr>
-            <th>State</th>
-            <th>Task</th>
-            <th>Id</th>
-            <th>Queue</th>
-            <th class="number">Tenant</th>
+            <TaskHeads />
             <th class="number">Attempts</th>
             <th class="number">Waited</th>
             <th class="number">Ran</th>
@@ -315,21 +335,7 @@ function RunTable({ runs, now }: { runs: readonly Run[]; now: number }): JSX.Ele
         <tbody>
           {runs.map((run) => (
             <tr key={`${run.id} ${run.enqueued_at}`}>
-              <td>
-                <StateBadge state={run.state} />
-              </td>
-              <td>
-                <a href={`/tasks${query({ q: `task:${run.task}` })}`}>{run.task}</a>
-              </td>
-              <td>
-                <a class="mono" href={`/tasks/${run.id}`} title={run.id}>
-                  {shortId(run.id)}
-                </a>
-              </td>
-              <td>
-                {run.queue} <span class="faint">{run.priority}</span>
-              </td>
-              <td class="number">{run.tenant_id === '0' ? '–' : run.tenant_id}</td>
+              <TaskCells task={run} state={run.state} />
               <td class="number">{run.attempts_made === 0 ? '–' : run.attempts_made}</td>
               <td class="number">{duration(waitedMs(run))}</td>
               <td class="number">
