@@ -1,4 +1,5 @@
 /** Runs as rows of `task_open` and `task_run`, and back. */
+import { EVENT_STATES, PRIORITIES } from '@stratum/jobs';
 import { z } from 'zod';
 import { textOf, type Moment, type Run, type RunContext, type RunState } from './run.js';
 
@@ -20,17 +21,18 @@ const priorities = new Map<number, string>(
   Object.entries(PRIORITY_CODES).map(([priority, code]) => [code, priority]),
 );
 
+const stateSchema = z.enum(EVENT_STATES).exclude(['SKIPPED']);
 export const stateOfCode = z
   .number()
   .transform((code) => states.get(code))
-  .pipe(z.enum(['SUCCESS', 'FAILURE', 'REVOKED', 'EXPIRED', 'STARTED', 'RETRY', 'SCHEDULED', 'QUEUED']));
+  .pipe(stateSchema);
 export const priorityOfCode = z
   .number()
   .transform((code) => priorities.get(code))
-  .pipe(z.enum(['high', 'normal', 'low']));
+  .pipe(z.enum(PRIORITIES));
 const time = z.string().transform((text) => new Date(text).toISOString());
 const momentSchema = z.object({
-  state: z.enum(['SUCCESS', 'FAILURE', 'REVOKED', 'EXPIRED', 'STARTED', 'RETRY', 'SCHEDULED', 'QUEUED']),
+  state: stateSchema,
   at: z.string(),
   retries: z.number(),
   delivery: z.number().nullable(),
