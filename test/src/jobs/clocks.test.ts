@@ -18,7 +18,7 @@ async function startSkewed({ natsUrl, topology }: Jobs, skewMs: number): Promise
   const program = spawnProgram('test/src/jobs/skewed-worker.mjs', {
     NATS_URL: natsUrl,
     PREFIX: topology.names.prefix,
-    SKEW_MS: String(skewMs),
+    CLOCK_SHIFT_MS: String(skewMs),
   });
   await program.ready();
   return program;
@@ -59,7 +59,7 @@ describe("a worker's clock", () => {
       const producer = spawnProgram('test/src/jobs/skewed-producer.mjs', {
         NATS_URL: natsUrl,
         PREFIX: topology.names.prefix,
-        SKEW_MS: String(skewMs),
+        CLOCK_SHIFT_MS: String(skewMs),
       });
       await producer.exited();
       expect(JSON.parse(producer.output())).toEqual([false, false, true]);

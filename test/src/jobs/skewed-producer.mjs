@@ -1,16 +1,5 @@
-/** A producer whose clock is wrong by SKEW_MS. Prints whether each of its tasks was a duplicate. */
-const RealDate = Date;
-const skewMs = Number(process.env.SKEW_MS);
-globalThis.Date = class extends RealDate {
-  constructor(...given) {
-    if (given.length === 0) super(RealDate.now() + skewMs);
-    else super(...given);
-  }
-
-  static now() {
-    return RealDate.now() + skewMs;
-  }
-};
+/** A producer whose clock is wrong by CLOCK_SHIFT_MS. Prints whether each of its tasks was a duplicate. */
+import './shifted-clock.mjs';
 
 const { connectToNats, createClient, defineTopology } = await import('@stratum/jobs');
 const { NATS_URL, PREFIX } = process.env;

@@ -1,18 +1,6 @@
-/** A worker whose clock is wrong by SKEW_MS, and is set by what a payload says. */
+/** A worker whose clock is wrong by CLOCK_SHIFT_MS, and is set by what a payload says. */
 import { setTimeout as delay } from 'node:timers/promises';
-
-const RealDate = Date;
-let skewMs = Number(process.env.SKEW_MS);
-globalThis.Date = class extends RealDate {
-  constructor(...given) {
-    if (given.length === 0) super(RealDate.now() + skewMs);
-    else super(...given);
-  }
-
-  static now() {
-    return RealDate.now() + skewMs;
-  }
-};
+import { shiftBy } from './shifted-clock.mjs';
 
 const { connectToNats, createWorker, defineTask, defineTopology, handleTask } = await import('@stratum/jobs');
 const { z } = await import('zod');
@@ -32,7 +20,7 @@ const worker = createWorker({
         limits: { softTimeLimitMs: 20_000, timeLimitMs: 20_000 },
       }),
       async ({ set_by_ms: setByMs, wait_ms: waitMs }) => {
-        skewMs += setByMs;
+        shiftBy(setByMs);
         await delay(waitMs);
         return { pid: process.pid };
       },
