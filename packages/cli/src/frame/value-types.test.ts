@@ -23,8 +23,14 @@ const LEAVES: Leaf[] = (await loadCommands()).flatMap((command): Leaf[] =>
 const isNumber = ({ type }: ArgumentDeclaration | OptionDeclaration): boolean => type?.kind === 'integer';
 
 /** Words for the arguments before the one in question. */
-const fill = (places: readonly ArgumentDeclaration[]): string[] =>
-  places.map((place) => (isNumber(place) ? '1' : 'x'));
+const fill = (places: readonly ArgumentDeclaration[]): Promise<string[]> =>
+  Promise.all(
+    places.map(async (place) => {
+      const { choices } = place;
+      const [choice = 'x'] = (typeof choices === 'function' ? await choices() : choices) ?? [];
+      return isNumber(place) ? '1' : choice;
+    }),
+  );
 
 interface NumericPlace {
   label: string;
@@ -32,8 +38,9 @@ interface NumericPlace {
   line: (value: string) => string[];
 }
 
-const PLACES: NumericPlace[] = LEAVES.flatMap(({ path, declaration }) => {
+async function placesOf({ path, declaration }: Leaf): Promise<NumericPlace[]> {
   const { arguments: operands = [], options = [] } = declaration;
+  const before = await Promise.all(operands.map((_, index) => fill(operands.slice(0, index))));
   return [
     ...options.filter(isNumber).map(({ flags }) => ({
       label: `${path.join(' ')} ${flags}`,
@@ -49,7 +56,7 @@ const PLACES: NumericPlace[] = LEAVES.flatMap(({ path, declaration }) => {
                 ...path,
                 ...requiredOf(options),
                 '--',
-                ...fill(operands.slice(0, index)),
+                ...(before[index] ?? []),
                 value,
               ],
             },
@@ -57,7 +64,8 @@ const PLACES: NumericPlace[] = LEAVES.flatMap(({ path, declaration }) => {
         : [],
     ),
   ];
-});
+}
+const PLACES = (await Promise.all(LEAVES.map(placesOf))).flat();
 
 function requiredOf(options: readonly OptionDeclaration[]): string[] {
   return options

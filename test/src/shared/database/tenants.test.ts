@@ -50,7 +50,7 @@ test.each(SERVICE_ROLES)(
     const pool = as(role);
     const { rows: readable } = await owner.query<{ name: string; columns: string }>(
       `SELECT c.relname AS name, a.attname AS columns FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
-     WHERE c.relname = ANY($1) AND c.relnamespace = 'public'::regnamespace AND has_column_privilege($2, c.oid, 'tenant_id', 'SELECT')`,
+     WHERE c.relname = ANY($1) AND c.relnamespace = 'public'::regnamespace AND has_column_privilege($2, c.oid, a.attnum, 'SELECT')`,
       [await tenantTables(owner), role],
     );
     let seen = 0;
@@ -73,7 +73,7 @@ test.each(SERVICE_ROLES)(
       `SELECT DISTINCT ON (c.relname) c.relname AS name, a.attname AS "column" FROM pg_class c
        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
        WHERE c.relname = ANY($1) AND c.relnamespace = 'public'::regnamespace AND has_column_privilege($2, c.oid, a.attname, 'UPDATE')
-         AND has_column_privilege($2, c.oid, 'tenant_id', 'SELECT') AND has_column_privilege($2, c.oid, a.attname, 'SELECT')
+         AND has_column_privilege($2, c.oid, a.attnum, 'SELECT') AND has_column_privilege($2, c.oid, a.attname, 'SELECT')
        ORDER BY c.relname, a.attnum DESC`,
       [await tenantTables(owner), role],
     );
