@@ -77,6 +77,7 @@ test('endpoints are created, listed, paused, rotated and removed; deliveries are
   );
   expect(events.map(({ action }) => action)).toEqual([
     'webhook.created',
+    'webhook_delivery.read',
     'webhook.replayed',
     'webhook.changed',
     'webhook.changed',
