@@ -57,6 +57,18 @@ interface Parts {
 
 let prefixes = 0;
 
+/** Whether no stream is left. Servers that have just rejoined choose leaders first and answer late. */
+async function removeStreams(connection: NatsConnection, topology: Topology): Promise<boolean> {
+  try {
+    const manager = await jetstreamManager(connection);
+    const own = new Set(topology.streams.map(({ config }) => config.name));
+    for await (const name of manager.streams.names()) if (own.has(name)) await manager.streams.delete(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function open(servers = cluster.url, publishing = {}): Promise<Parts> {
   const prefix = `c${prefixes++}`;
   const connection = await connectToNats({ servers, name: prefix });
@@ -66,8 +78,7 @@ async function open(servers = cluster.url, publishing = {}): Promise<Parts> {
   const runs = new Map<number, number>();
   onTestFinished(async () => {
     await client.close();
-    const manager = await jetstreamManager(connection);
-    for (const { config } of topology.streams) await manager.streams.delete(config.name);
+    await waitFor('the removal of its streams', () => removeStreams(connection, topology));
     await connection.close();
   });
   return { connection, topology, client, runs };
