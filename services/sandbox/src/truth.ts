@@ -5,7 +5,7 @@ import type { World } from './world/world.js';
 
 export interface AccountTruth {
   currency: string;
-  campaigns: { id: string; name: string }[];
+  campaigns: { id: string; name: string; dailyBudget: string }[];
   metrics: {
     campaignId: string;
     date: string;
@@ -32,7 +32,11 @@ export function truthOf(
   const reported = campaigns.filter(reports);
   return {
     currency: account.currency,
-    campaigns: campaigns.map((campaign) => ({ id: campaignId(account, campaign), name: campaign.name })),
+    campaigns: campaigns.map((campaign) => ({
+      id: campaignId(account, campaign),
+      name: campaign.name,
+      dailyBudget: decimal(campaign.dailyBudgetMinor, account.minorDigits),
+    })),
     metrics: [...world.metrics(account, since, until, reported)].map(({ campaign, date, metric }) => ({
       campaignId: campaignId(account, campaign),
       date,

@@ -124,7 +124,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     const truth = sandbox.truth(platform, account, WINDOW.since, WINDOW.until).campaigns;
     const byId = (a: { id: string }, b: { id: string }): number => a.id.localeCompare(b.id);
     expect(campaigns.map(({ externalId, name }) => ({ id: externalId, name })).toSorted(byId)).toEqual(
-      truth.toSorted(byId),
+      truth.map(({ id, name }) => ({ id, name })).toSorted(byId),
     );
     expect(truth.length).toBeGreaterThan(50);
   });
@@ -158,6 +158,54 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     ): number => key(a).localeCompare(key(b));
     expect(expected.length).toBeGreaterThan(200);
     expect(actual.toSorted(byKey)).toEqual(expected.toSorted(byKey));
+  });
+
+  test.each([
+    ['two decimals', '1'],
+    ['three decimals', '7'],
+    ['cents that the platform may not count', '8'],
+    ['no decimals', '9'],
+  ])('reads and writes budgets in a currency with %s', async (_label, lastDigit) => {
+    const { sandbox, connector, account } = await open(platform, {}, lastDigit);
+    const { signal } = new AbortController();
+    const budgets = async (): Promise<Map<string, number>> =>
+      new Map((await readCampaigns(connector)).map((each) => [each.externalId, Number(each.dailyBudget)]));
+    const truth = (): Map<string, number> =>
+      new Map(
+        sandbox
+          .truth(platform, account, WINDOW.until, WINDOW.until)
+          .campaigns.map((each) => [each.id, Number(each.dailyBudget)]),
+      );
+    expect(await budgets()).toEqual(truth());
+    const [id = ''] = truth().keys();
+    await connector.updateCampaign(id, { dailyBudget: '5000' }, { signal });
+    expect(truth().get(id)).toBe(5_000);
+    expect(await budgets()).toEqual(truth());
+    const failure = await failureOf(connector.updateCampaign(id, { dailyBudget: '50.0000001' }, { signal }));
+    expect(failure).toMatchObject({ kind: 'permanent', platformCode: 'invalid_amount' });
+    expect(truth().get(id)).toBe(5_000);
+  });
+
+  test('refuses a currency whose unit nobody knows, in reading and in writing', async () => {
+    const { sandbox, account } = await open(platform);
+    const connector = createConnector({
+      accountId: account,
+      currency: 'ZZZ',
+      timeZone: 'UTC',
+      credentials: credentialsOf(platform),
+      endpoints: sandbox.endpoints,
+    });
+    const [campaign] = sandbox.truth(platform, account, WINDOW.until, WINDOW.until).campaigns;
+    const { signal } = new AbortController();
+    for (const work of [
+      () => readCampaigns(connector),
+      () => connector.updateCampaign(campaign?.id ?? '', { dailyBudget: '5' }, { signal }),
+    ])
+      expect(await failureOf(work())).toMatchObject({
+        kind: 'permanent',
+        platformCode: 'unknown_currency',
+        message: expect.stringContaining('"ZZZ"'),
+      });
   });
 
   test('keeps to the window', async () => {

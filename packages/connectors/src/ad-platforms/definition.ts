@@ -1,7 +1,9 @@
 /** How one ad platform is declared: everything that the rest of the product derives from it, in one value. */
 import type { z } from 'zod';
 import type { PlatformConnector } from './connector.js';
+import { minorDigits } from '../values/money.js';
 import { HttpClient } from './http-client.js';
+import type { MoneyUnits } from './money-units.js';
 
 /** An address of the platform, set by the environment variable that it is declared under. */
 export interface EndpointSetting {
@@ -48,6 +50,8 @@ export interface AdPlatformOptions<
   accountIdHelp: string;
   /** The id as the API takes it, from an id as people write it; `undefined` for text of another form. */
   parseAccountId: (text: string) => string | undefined;
+  /** The units in which its API counts budgets. */
+  money: MoneyUnits;
   /** Days that the platform restates while conversions are attributed to them; each sync reads them again. */
   attributionLagDays: number;
   connect: (options: ConnectOptions<z.output<Schema>, Setting>) => PlatformConnector;
@@ -72,6 +76,11 @@ export interface AdPlatform<
   parseAccountId: (text: string) => string;
   /** Throws a ZodError for credentials of another form. */
   connect: (request: ConnectRequest) => PlatformConnector;
+  /**
+   * Digits behind the point of the smallest step of a budget: the larger of the currency's unit and the API's.
+   * @throws PlatformError `permanent` for an unknown currency
+   */
+  budgetDigits: (currency: string) => number;
 }
 
 export function defineAdPlatform<
@@ -87,6 +96,7 @@ export function defineAdPlatform<
       if (id === undefined) throw new Error(accountIdHelp);
       return id;
     },
+    budgetDigits: (currency: string) => Math.min(minorDigits(currency), options.money.digits(currency)),
     connect: (request: ConnectRequest) =>
       options.connect({
         ...request,

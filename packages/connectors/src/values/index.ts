@@ -1,3 +1,3 @@
 /** The values that connectors exchange: days and exact amounts. */
 export { addDays, localDate, type DateWindow } from './days.js';
-export { decimalFromUnits, minorDigits, unitsFromDecimal } from './money.js';
+export { decimalFromUnits, isCurrency, minorDigits, unitsFromDecimal } from './money.js';

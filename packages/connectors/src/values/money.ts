@@ -26,9 +26,24 @@ const MINOR_DIGITS: Readonly<Record<string, number>> = {
   OMR: 3,
   TND: 3,
 };
-const MICRO_DIGITS = 6;
+export const MICRO_DIGITS = 6;
 
 const DECIMAL = /^-?\d+(\.\d+)?$/;
+
+/** Currencies of ISO 4217 that money is paid in: without funds, metals and test codes. */
+const CURRENCIES: ReadonlySet<string> = new Set(
+  (
+    'AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK ' +
+    'DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD ' +
+    'KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON ' +
+    'RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF ' +
+    'XCD XCG XOF XPF YER ZAR ZMW ZWG'
+  ).split(' '),
+);
+
+export function isCurrency(code: string): boolean {
+  return CURRENCIES.has(code);
+}
 
 /** Digits behind the point of a currency's smallest unit: 2 for USD, 0 for JPY, 3 for KWD. */
 export function minorDigits(currency: string): number {
@@ -59,11 +74,6 @@ export function unitsFromDecimal(decimal: string, digits: number): bigint {
 /** Millionths of the major unit, as Google and Snapchat report money. */
 export function decimalFromMicros(micros: bigint): string {
   return decimalFromUnits(micros, MICRO_DIGITS);
-}
-
-/** The smallest units of a currency, as Meta reports budgets. */
-export function decimalFromMinor(minor: bigint, currency: string): string {
-  return decimalFromUnits(minor, minorDigits(currency));
 }
 
 /** A decimal as a platform wrote it; `undefined` when it is none. */

@@ -22,6 +22,21 @@ test.each([
   // A yen has no cents; a dinar has a thousand fils.
   ['knows currencies without cents', { percent: 15 }, { now: '1001', dayAgo: '1001' }, 'JPY', '1151'],
   ['knows currencies with more', { percent: 10 }, { now: '1.005', dayAgo: '1.005' }, 'KWD', '1.106'],
+  // Meta counts forints in whole ones, and dinars in hundredths.
+  [
+    'keeps to the units of the platform',
+    { percent: 10 },
+    { now: '333', dayAgo: '333', platform: 'meta' },
+    'HUF',
+    '366',
+  ],
+  [
+    'keeps to the units of the platform',
+    { percent: 10 },
+    { now: '1.05', dayAgo: '1.05', platform: 'meta' },
+    'KWD',
+    '1.16',
+  ],
   // 30 % above the budget a day ago: 130.00, though 10 % of 125.00 more would be 137.50.
   ['keeps to the step of a day', { percent: 10 }, { now: '125', dayAgo: '100' }, 'USD', '130.00'],
   ['sets an amount', { amount: 110 }, { now: '100', dayAgo: '100' }, 'USD', '110.00'],

@@ -1,9 +1,12 @@
 /** The daily budget that a rule asks for, as an absolute amount: a step that is repeated would compound. */
 import type { RuleAction } from '@stratum/shared/rules';
+import { adPlatform } from '@stratum/connectors/ad-platforms';
 import { decimalFromUnits, minorDigits, unitsFromDecimal } from '@stratum/connectors/values';
 
 export interface BudgetState {
   currency: string;
+  /** A platform may count in larger units than the currency has. Default: the currency's own. */
+  platform?: string;
   /** Decimal text in major units. */
   now: string;
   /** The budget a day ago, before any rule changed it. */
@@ -16,9 +19,9 @@ export interface BudgetState {
  */
 export function targetBudget(
   action: Extract<RuleAction, { kind: 'adjust_budget' }>,
-  { currency, now, dayAgo }: BudgetState,
+  { currency, platform, now, dayAgo }: BudgetState,
 ): string {
-  const digits = minorDigits(currency);
+  const digits = platform === undefined ? minorDigits(currency) : adPlatform(platform).budgetDigits(currency);
   const minor = (value: number): number => Math.round(value * 10 ** digits);
   const present = Number(unitsFromDecimal(now, 6)) / 10 ** (6 - digits);
   const before = Number(unitsFromDecimal(dayAgo, 6)) / 10 ** (6 - digits);

@@ -1,5 +1,6 @@
 /** The rules' wishes, weighed against each other and against the conditions of any change. Decisions only: nothing is written here. */
 import type { RuleAction, RuleDefinition } from '@stratum/shared/rules';
+import { isCurrency } from '@stratum/connectors/values';
 import { targetBudget } from './budget.js';
 import { evaluateTree, treeHolds, type Seen } from './conditions.js';
 import type { Campaign, Figures } from './figures.js';
@@ -184,8 +185,13 @@ function wishedChange(
     const target = action.kind === 'pause' ? 'paused' : 'active';
     return campaign.status === target ? undefined : { kind: 'status', target, before: campaign.status };
   }
-  const { dailyBudget: now, currency } = campaign;
-  if (now === null) return undefined;
-  const target = targetBudget(action, { currency, now, dayAgo: budgetDayAgo.get(campaign.id) ?? now });
+  const { dailyBudget: now, currency, platform } = campaign;
+  if (now === null || !isCurrency(currency)) return undefined;
+  const target = targetBudget(action, {
+    currency,
+    platform,
+    now,
+    dayAgo: budgetDayAgo.get(campaign.id) ?? now,
+  });
   return Number(target) === Number(now) ? undefined : { kind: 'daily_budget', target, before: now };
 }

@@ -53,9 +53,9 @@ export class World {
     this.aheadMs += count * DAY_MS;
   }
 
-  /** The last digit of an account's id decides its currency (5 EUR, 7 KWD with three decimals, 9 JPY with none, else USD) and time zone (6 New York, else UTC). */
+  /** The last digit of an account's id decides its currency (5 EUR, 7 KWD with three decimals, 8 HUF, 9 JPY with none, else USD) and time zone (6 New York, else UTC). */
   account(platform: string, id: string): Account {
-    const currency = { '5': 'EUR', '7': 'KWD', '9': 'JPY' }[id.at(-1) ?? ''] ?? 'USD';
+    const currency = { '5': 'EUR', '7': 'KWD', '8': 'HUF', '9': 'JPY' }[id.at(-1) ?? ''] ?? 'USD';
     return {
       platform,
       id,

@@ -9,15 +9,16 @@ import type {
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
-import type { DateWindow } from '../../values/days.js';
+import { momentOfLocalTime, type DateWindow } from '../../values/days.js';
 import { PlatformError } from '../errors.js';
 import { bigInteger, wholeNumber } from '../fields.js';
 import type { HttpClient, HttpReply } from '../http-client.js';
-import { decimalFromCount, decimalFromMicros, unitsFromDecimal } from '../../values/money.js';
+import { decimalFromCount, decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import { googleError } from './errors.js';
 import type { GoogleCredentials } from './credentials.js';
+import { googleMoney } from './money.js';
 
 export interface GoogleConnectorOptions {
   http: HttpClient;
@@ -25,12 +26,14 @@ export interface GoogleConnectorOptions {
   tokenUrl: string;
   /** The customer's id, digits only. */
   accountId: string;
+  currency: string;
+  timeZone: string;
   credentials: GoogleCredentials;
   onCredentialsRefreshed?: ((credentials: GoogleCredentials) => Promise<void>) | undefined;
 }
 
 // Not segmented by date: a segmented query drops campaigns and days without activity.
-const CAMPAIGN_QUERY = `SELECT campaign.id, campaign.name, campaign.status, campaign.advertising_channel_type, campaign.start_date, campaign_budget.amount_micros FROM campaign WHERE campaign.status != 'REMOVED'`;
+const CAMPAIGN_QUERY = `SELECT campaign.id, campaign.name, campaign.status, campaign.advertising_channel_type, campaign.start_date_time, campaign_budget.amount_micros FROM campaign WHERE campaign.status != 'REMOVED'`;
 
 const metricQuery = ({ since, until }: DateWindow): string =>
   `SELECT campaign.id, segments.date, metrics.impressions, metrics.clicks, metrics.cost_micros, metrics.conversions, metrics.conversions_value FROM campaign WHERE segments.date BETWEEN '${since}' AND '${until}' AND campaign.status != 'REMOVED'`;
@@ -45,7 +48,11 @@ const campaignPage = pageSchema(
       name: z.string(),
       status: z.string(),
       advertisingChannelType: z.string().optional(),
-      startDate: z.string().optional(),
+      /** A local time of the account, since version 23 of the API. */
+      startDateTime: z
+        .string()
+        .regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/)
+        .optional(),
     }),
     campaignBudget: z.object({ amountMicros: bigInteger.optional() }).optional(),
   }),
@@ -109,6 +116,7 @@ export class GoogleConnector implements PlatformConnector {
     for await (const [row] of this.search(ACCOUNT_QUERY, accountPage, signal)) {
       if (row === undefined) continue;
       const { descriptiveName: name, currencyCode: currency, timeZone } = row.customer;
+      googleMoney.digits(currency);
       return { name, currency, timeZone };
     }
     throw new PlatformError('google', 'permanent', 'the customer does not exist');
@@ -122,10 +130,9 @@ export class GoogleConnector implements PlatformConnector {
         status: STATUSES[campaign.status] ?? 'unknown',
         platformStatus: campaign.status,
         objective: campaign.advertisingChannelType ?? null,
-        dailyBudget:
-          campaignBudget?.amountMicros === undefined ? null : decimalFromMicros(campaignBudget.amountMicros),
+        dailyBudget: this.budget(campaignBudget?.amountMicros),
         lifetimeBudget: null,
-        startedAt: campaign.startDate === undefined ? null : `${campaign.startDate}T00:00:00Z`,
+        startedAt: this.moment(campaign.startDateTime),
       }));
     }
   }
@@ -159,13 +166,23 @@ export class GoogleConnector implements PlatformConnector {
       await this.post('campaigns:mutate', { operations: [{ updateMask: 'status', update }] }, signal);
     }
     if (dailyBudget === undefined) return;
-    const amountMicros = String(unitsFromDecimal(dailyBudget, 6));
+    const amountMicros = String(googleMoney.write(dailyBudget, this.options.currency));
     const update = { resourceName: await this.ownBudget(externalId, signal), amountMicros };
     await this.post(
       'campaignBudgets:mutate',
       { operations: [{ updateMask: 'amountMicros', update }] },
       signal,
     );
+  }
+
+  private budget(micros: bigint | undefined): string | null {
+    return micros === undefined ? null : googleMoney.read(micros, this.options.currency);
+  }
+
+  private moment(local: string | undefined): string | null {
+    const [date, time] = local?.split(' ') ?? [];
+    if (date === undefined || time === undefined) return null;
+    return momentOfLocalTime(date, time, this.options.timeZone).toISOString();
   }
 
   /** A budget that campaigns share is not changed for one of them. */

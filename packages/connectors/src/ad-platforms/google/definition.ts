@@ -2,6 +2,7 @@ import { accountDigits } from '../account-id.js';
 import { defineAdPlatform } from '../definition.js';
 import { GoogleConnector } from './connector.js';
 import { googleCredentials } from './credentials.js';
+import { googleMoney } from './money.js';
 
 export const google = defineAdPlatform({
   name: 'google',
@@ -21,6 +22,7 @@ export const google = defineAdPlatform({
   },
   accountIdHelp: 'A customer of Google Ads has ten digits, for example 123-456-7890.',
   parseAccountId: (text) => accountDigits(text.trim().replaceAll('-', ''), 10),
+  money: googleMoney,
   attributionLagDays: 7,
   connect: ({ endpoints, ...options }) =>
     new GoogleConnector({

@@ -13,10 +13,10 @@ import type { DateWindow } from '../../values/days.js';
 import { PlatformError } from '../errors.js';
 import { bigInteger, decimalText, wholeNumber } from '../fields.js';
 import type { HttpClient } from '../http-client.js';
-import { decimalFromMinor, minorDigits, unitsFromDecimal } from '../../values/money.js';
 import { parseReply } from '../parse-reply.js';
 import { metaError, quotaWaitMs } from './errors.js';
 import type { MetaCredentials } from './credentials.js';
+import { metaMoney } from './money.js';
 
 export interface MetaConnectorOptions {
   http: HttpClient;
@@ -104,6 +104,7 @@ export class MetaConnector implements PlatformConnector {
     const error = metaError(reply);
     if (error !== undefined) throw error;
     const { name, currency, timezone_name: timeZone } = parseReply('meta', accountSchema, reply.body);
+    metaMoney.digits(currency);
     return { name, currency, timeZone };
   }
 
@@ -155,8 +156,7 @@ export class MetaConnector implements PlatformConnector {
     const { baseUrl, currency, credentials, http } = this.options;
     const form = new URLSearchParams();
     if (status !== undefined) form.set('status', status === 'active' ? 'ACTIVE' : 'PAUSED');
-    if (dailyBudget !== undefined)
-      form.set('daily_budget', String(unitsFromDecimal(dailyBudget, minorDigits(currency))));
+    if (dailyBudget !== undefined) form.set('daily_budget', String(metaMoney.write(dailyBudget, currency)));
     const reply = await http.send({
       method: 'POST',
       url: new URL(`${baseUrl}/${encodeURIComponent(externalId)}`),
@@ -216,8 +216,9 @@ export class MetaConnector implements PlatformConnector {
     }
   }
 
+  /** In the units of Meta's own table. */
   private budget(minor: bigint | undefined): string | null {
-    return minor === undefined ? null : decimalFromMinor(minor, this.options.currency);
+    return minor === undefined ? null : metaMoney.read(minor, this.options.currency);
   }
 }
 

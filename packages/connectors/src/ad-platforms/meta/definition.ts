@@ -2,6 +2,7 @@ import { accountDigits } from '../account-id.js';
 import { defineAdPlatform } from '../definition.js';
 import { MetaConnector } from './connector.js';
 import { metaCredentials } from './credentials.js';
+import { metaMoney } from './money.js';
 
 export const meta = defineAdPlatform({
   name: 'meta',
@@ -16,6 +17,7 @@ export const meta = defineAdPlatform({
   },
   accountIdHelp: 'An ad account of Meta has digits only, for example act_1234567890.',
   parseAccountId: (text) => accountDigits(text.trim().replace(/^act_/, '')),
+  money: metaMoney,
   attributionLagDays: 7,
   connect: ({ endpoints, ...options }) => new MetaConnector({ ...options, baseUrl: endpoints.META_BASE_URL }),
 });

@@ -13,16 +13,18 @@ import { addDays, localDate, sliceWindow, startOfLocalDay, type DateWindow } fro
 import { PlatformError, type PlatformErrorKind } from '../errors.js';
 import { bigInteger, decimalText, wholeNumber } from '../fields.js';
 import { retryAfterMs, type HttpClient, type HttpReply, type HttpRequest } from '../http-client.js';
-import { decimalFromMicros, unitsFromDecimal } from '../../values/money.js';
+import { decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import type { SnapchatCredentials } from './credentials.js';
+import { snapchatMoney } from './money.js';
 
 export interface SnapchatConnectorOptions {
   http: HttpClient;
   baseUrl: string;
   tokenUrl: string;
   accountId: string;
+  currency: string;
   /** The ad account's: days are its local ones. */
   timeZone: string;
   credentials: SnapchatCredentials;
@@ -125,6 +127,7 @@ export class SnapchatConnector implements PlatformConnector {
     if (account === undefined)
       throw new PlatformError('snapchat', 'permanent', 'the ad account does not exist');
     const { name, currency, timezone: timeZone } = account.adaccount;
+    snapchatMoney.digits(currency);
     return { name, currency, timeZone };
   }
 
@@ -146,8 +149,8 @@ export class SnapchatConnector implements PlatformConnector {
         status: STATUSES[campaign.status] ?? 'unknown',
         platformStatus: campaign.status,
         objective: campaign.objective ?? null,
-        dailyBudget: money(campaign.daily_budget_micro),
-        lifetimeBudget: money(campaign.lifetime_spend_cap_micro),
+        dailyBudget: this.budget(campaign.daily_budget_micro),
+        lifetimeBudget: this.budget(campaign.lifetime_spend_cap_micro),
         startedAt: campaign.start_time ?? null,
       }));
       url = this.nextPage(page.paging?.next_link, seen);
@@ -183,7 +186,9 @@ export class SnapchatConnector implements PlatformConnector {
     const campaign = {
       ...current?.campaign,
       ...(status === undefined ? {} : { status: status === 'active' ? 'ACTIVE' : 'PAUSED' }),
-      ...(dailyBudget === undefined ? {} : { daily_budget_micro: Number(unitsFromDecimal(dailyBudget, 6)) }),
+      ...(dailyBudget === undefined
+        ? {}
+        : { daily_budget_micro: Number(snapchatMoney.write(dailyBudget, this.options.currency)) }),
     };
     const reply = await this.request({
       method: 'PUT',
@@ -222,6 +227,10 @@ export class SnapchatConnector implements PlatformConnector {
         conversions: stats.conversion_purchases,
         revenue: decimalFromMicros(stats.conversion_purchases_value),
       }));
+  }
+
+  private budget(micros: bigint | null | undefined): string | null {
+    return micros === null || micros === undefined ? null : snapchatMoney.read(micros, this.options.currency);
   }
 
   /** Only within the API that was asked: another address would get the token. */
@@ -274,8 +283,4 @@ function kindOf(status: number): PlatformErrorKind {
   if (status === 401) return 'auth_expired';
   if (status === 403) return 'permission';
   return status >= 500 || status < 400 ? 'transient' : 'permanent';
-}
-
-function money(micros: bigint | null | undefined): string | null {
-  return micros === null || micros === undefined ? null : decimalFromMicros(micros);
 }

@@ -1,6 +1,7 @@
 import { defineAdPlatform } from '../definition.js';
 import { SnapchatConnector } from './connector.js';
 import { snapchatCredentials } from './credentials.js';
+import { snapchatMoney } from './money.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
@@ -24,6 +25,7 @@ export const snapchat = defineAdPlatform({
     const id = text.trim().toLowerCase();
     return UUID.test(id) ? id : undefined;
   },
+  money: snapchatMoney,
   attributionLagDays: 5,
   connect: ({ endpoints, ...options }) =>
     new SnapchatConnector({

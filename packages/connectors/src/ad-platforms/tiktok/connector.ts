@@ -12,14 +12,16 @@ import type {
 import { sliceWindow, type DateWindow } from '../../values/days.js';
 import { PlatformError, type PlatformErrorKind } from '../errors.js';
 import { retryAfterMs, type HttpClient, type HttpReply } from '../http-client.js';
-import { parseDecimal } from '../../values/money.js';
+import { decimalFromUnits, parseDecimal } from '../../values/money.js';
 import { parseReply } from '../parse-reply.js';
 import type { TikTokCredentials } from './credentials.js';
+import { tiktokMoney } from './money.js';
 
 export interface TikTokConnectorOptions {
   http: HttpClient;
   baseUrl: string;
   accountId: string;
+  currency: string;
   credentials: TikTokCredentials;
 }
 
@@ -134,6 +136,7 @@ export class TikTokConnector implements PlatformConnector {
     if (account === undefined)
       throw new PlatformError('tiktok', 'permission', 'the advertiser does not exist');
     const { name, currency, timezone, display_timezone: place = timezone } = account;
+    tiktokMoney.digits(currency);
     return { name, currency, timeZone: place };
   }
 
@@ -150,8 +153,8 @@ export class TikTokConnector implements PlatformConnector {
           status: STATUSES[campaign.operation_status] ?? 'unknown',
           platformStatus: campaign.secondary_status ?? campaign.operation_status,
           objective: campaign.objective_type ?? null,
-          dailyBudget: campaign.budget_mode === 'BUDGET_MODE_DAY' ? budget(campaign.budget) : null,
-          lifetimeBudget: campaign.budget_mode === 'BUDGET_MODE_TOTAL' ? budget(campaign.budget) : null,
+          dailyBudget: campaign.budget_mode === 'BUDGET_MODE_DAY' ? this.budget(campaign.budget) : null,
+          lifetimeBudget: campaign.budget_mode === 'BUDGET_MODE_TOTAL' ? this.budget(campaign.budget) : null,
           startedAt: campaign.create_time === undefined ? null : `${campaign.create_time.replace(' ', 'T')}Z`,
         }));
       }
@@ -190,7 +193,7 @@ export class TikTokConnector implements PlatformConnector {
     { status, dailyBudget }: CampaignChange,
     { signal }: ReadOptions,
   ): Promise<void> {
-    const { accountId } = this.options;
+    const { accountId, currency } = this.options;
     if (status !== undefined) {
       const operation = status === 'active' ? 'ENABLE' : 'DISABLE';
       await this.post(
@@ -200,12 +203,21 @@ export class TikTokConnector implements PlatformConnector {
       );
     }
     if (dailyBudget !== undefined) {
+      const units = tiktokMoney.write(dailyBudget, currency);
+      const budget = Number(decimalFromUnits(units, tiktokMoney.digits(currency)));
       await this.post(
         '/campaign/update/',
-        { advertiser_id: accountId, campaign_id: externalId, budget: Number(dailyBudget) },
+        { advertiser_id: accountId, campaign_id: externalId, budget },
         signal,
       );
     }
+  }
+
+  /** In major units. A budget of 0 means "none". A JSON number is written out by its shortest exact digits. */
+  private budget(value: number | string | null | undefined): string | null {
+    tiktokMoney.digits(this.options.currency);
+    const text = value === null || value === undefined ? undefined : parseDecimal(String(value));
+    return text === undefined || Number(text) === 0 ? null : text;
   }
 
   private async get(path: string, query: Record<string, string>, signal: AbortSignal): Promise<unknown> {
@@ -268,10 +280,4 @@ function dataOf(reply: HttpReply): unknown {
     requestId,
     retryAfterMs: retryAfterMs(reply.headers),
   });
-}
-
-/** In major units. A budget of 0 means "none". A JSON number is written out by its shortest exact digits. */
-function budget(value: number | string | null | undefined): string | null {
-  const text = value === null || value === undefined ? undefined : parseDecimal(String(value));
-  return text === undefined || Number(text) === 0 ? null : text;
 }

@@ -2,6 +2,7 @@ import { accountDigits } from '../account-id.js';
 import { defineAdPlatform } from '../definition.js';
 import { TikTokConnector } from './connector.js';
 import { tiktokCredentials } from './credentials.js';
+import { tiktokMoney } from './money.js';
 
 export const tiktok = defineAdPlatform({
   name: 'tiktok',
@@ -16,6 +17,7 @@ export const tiktok = defineAdPlatform({
   },
   accountIdHelp: 'An advertiser of TikTok has digits only.',
   parseAccountId: (text) => accountDigits(text.trim()),
+  money: tiktokMoney,
   attributionLagDays: 5,
   connect: ({ endpoints, ...options }) =>
     new TikTokConnector({ ...options, baseUrl: endpoints.TIKTOK_BASE_URL }),

@@ -46,7 +46,7 @@ const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | 
   'campaign.status': ({ campaign }) => STATUSES[campaign.status],
   'campaign.advertising_channel_type': ({ campaign }) =>
     campaign.objective === 'awareness' ? 'VIDEO' : 'SEARCH',
-  'campaign.start_date': ({ campaign }) => campaign.startedOn,
+  'campaign.start_date_time': ({ campaign }) => `${campaign.startedOn} 00:00:00`,
   'campaign_budget.amount_micros': ({ account, campaign }) =>
     String(micros(campaign.dailyBudgetMinor, account.minorDigits)),
   // A budget bears its campaign's number.

@@ -57,7 +57,7 @@ export class MetaAdapter implements PlatformAdapter {
       if (account === undefined) return reply;
       const campaigns = this.options.world.campaigns(account);
       for (const { id } of campaigns) this.owners.set(id, account);
-      return this.listing(request, campaigns, (campaign) => campaignFields(campaign));
+      return this.listing(request, campaigns, (campaign) => campaignFields(account, campaign));
     });
     app.get<{ Params: { account: string } }>(`${this.prefix}/:account/insights`, async (request, reply) => {
       const account = this.enter(request, reply);
@@ -95,7 +95,9 @@ export class MetaAdapter implements PlatformAdapter {
       }
       this.options.world.update(account, request.params.campaign, {
         ...(change.status === undefined ? {} : { status: change.status === 'ACTIVE' ? 'active' : 'paused' }),
-        ...(change.daily_budget === undefined ? {} : { dailyBudgetMinor: change.daily_budget }),
+        ...(change.daily_budget === undefined
+          ? {}
+          : { dailyBudgetMinor: change.daily_budget * minorPerUnit(account) }),
       });
       return { success: true };
     });
@@ -185,14 +187,22 @@ export class MetaAdapter implements PlatformAdapter {
   }
 }
 
-function campaignFields(campaign: WorldCampaign): object {
+/** Currencies with the offset 1 in the vendor's table of currencies; the offset of all others is 100. */
+const OFFSET_ONE = new Set('CLP COP CRC HUF IDR ISK JPY KRW PYG TWD VND'.split(' '));
+
+/** Of a unit that budgets are counted in. */
+function minorPerUnit({ currency, minorDigits }: Account): number {
+  return 10 ** minorDigits / (OFFSET_ONE.has(currency) ? 1 : 100);
+}
+
+function campaignFields(account: Account, campaign: WorldCampaign): object {
   return {
     id: campaign.id,
     name: campaign.name,
     objective: OBJECTIVES[campaign.objective],
     status: STATUSES[campaign.status],
     effective_status: STATUSES[campaign.status],
-    daily_budget: String(campaign.dailyBudgetMinor),
+    daily_budget: String(Math.round(campaign.dailyBudgetMinor / minorPerUnit(account))),
     start_time: `${campaign.startedOn}T00:00:00+0000`,
   };
 }
