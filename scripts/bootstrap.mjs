@@ -10,8 +10,9 @@ const MINIMUM_NODE = [20, 19];
 const STAMP = join(ROOT, 'node_modules', '.stratum-installed');
 const children = new Set();
 
-/** Ends with a sentence instead of a stack trace. */
+/** Ends with a sentence instead of a stack trace, and ends the programs that still run. */
 export function fail(message) {
+  for (const child of children) child.kill();
   console.error(`\n${message}`);
   process.exit(1);
 }
@@ -64,16 +65,19 @@ async function install() {
   writeFileSync(STAMP, fingerprint());
 }
 
-/** Runs a program to its end and returns its exit code. Signals are passed on. */
-export function run(program, args, { env = process.env } = {}) {
+/** Runs a program to its end and returns its exit code. Signals are passed on. `onOutput` receives what it prints instead of the terminal. */
+export function run(program, args, { env = process.env, onOutput } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: ROOT, env, stdio: 'inherit' });
+    const out = onOutput === undefined ? 'inherit' : 'pipe';
+    const child = spawn(program, args, { cwd: ROOT, env, stdio: ['inherit', out, out] });
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', onOutput);
     children.add(child);
     child.once('error', (error) => {
       console.error(`${program} could not be started: ${error.message}`);
       resolve(1);
     });
-    child.once('exit', (code, signal) => {
+    // Not `exit`: by then all of its output has come.
+    child.once('close', (code, signal) => {
       children.delete(child);
       resolve(signal === null ? (code ?? 1) : 130);
     });

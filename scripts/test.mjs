@@ -3,7 +3,7 @@
  * Arguments go to vitest; with any, only the tests run.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fail, prepare, ROOT, run } from './bootstrap.mjs';
 
@@ -22,10 +22,8 @@ const CHECKS = [
 await prepare();
 const filters = process.argv.slice(2);
 if (filters.length === 0) {
-  for (const [label, program, args] of CHECKS) {
-    console.log(`\n# ${label}`);
-    if ((await run(bin(program), args)) !== 0) fail(`The check "${label}" failed.`);
-  }
+  const waiting = CHECKS.values();
+  await Promise.all(Array.from({ length: availableParallelism() }, () => checkEach(waiting)));
 }
 console.log('\n# tests');
 const folder = mkdtempSync(join(tmpdir(), 'stratum-test-'));
@@ -40,6 +38,16 @@ const code = await run(bin('vitest'), [
 printSummary(report);
 rmSync(folder, { recursive: true, force: true });
 process.exitCode = code;
+
+/** Most checks use one processor, so one loop for each runs them. The output of a check is printed when it ends. */
+async function checkEach(waiting) {
+  for (const [label, program, args] of waiting) {
+    const output = [];
+    const code = await run(bin(program), args, { onOutput: (chunk) => output.push(chunk) });
+    process.stdout.write(`\n# ${label}\n${Buffer.concat(output)}`);
+    if (code !== 0) fail(`The check "${label}" failed.`);
+  }
+}
 
 function printSummary(file) {
   try {
