@@ -54,8 +54,8 @@ describe('the forecast of a series', () => {
     const { model, days, origins } = forecastSeries(history, 7);
     expect({ model, origins }).toEqual({ model: 'seasonal_naive', origins: 0 });
     expect(days.map(({ mean }) => mean)).toEqual([40, 50, 60, 70, 12, 22, 32]);
-    // The three steps from week to week were 2 each: σ = 2, and for three origins with three days each Student's 2.179.
-    expect(days[0]?.upper95).toBeCloseTo(40 + 2.179 * 2, 3);
+    // The three steps from week to week were 2 each: σ = 2, and for nine degrees of freedom Student's 2.262.
+    expect(days[0]?.upper95).toBeCloseTo(40 + 2.262 * 2, 3);
   });
 
   test('is never worse than the naive one on its past, and its intervals hold each other', () => {

@@ -3,6 +3,7 @@
  * then. Its errors decide which model is used, and how wide its intervals are.
  */
 import { MODELS, SEASON, type Model, type ModelName } from './models.js';
+import { withoutOddLastDay } from './odd-last-day.js';
 
 export interface Backtest {
   model: ModelName;
@@ -20,12 +21,16 @@ const MAX_TEST_DAYS = 28;
 /** Against the winner's curse: a model has to be better than the naive one by this much. */
 const MARGIN = 0.98;
 
-/** `undefined` where the history is too short to test anything. */
-export function backtest(history: readonly number[]): Backtest | undefined {
+/** `undefined` where the history is too short to test anything. A last day that is odd by itself says nothing about a model. */
+export function backtest(whole: readonly number[]): Backtest | undefined {
+  const history = withoutOddLastDay(whole);
   const room = history.length - MIN_TRAINING;
   if (room < SEASON) return undefined;
   const days = Math.min(MAX_TEST_DAYS, Math.max(SEASON, Math.floor(room / 2)));
-  const origins = originsOf(history.length, days);
+  const origins = originsOf(history.length, days).map((length) => ({
+    length,
+    training: withoutOddLastDay(history.slice(0, length)),
+  }));
   const scale = naiveScale(history);
   let best: { name: ModelName; loss: number; errors: number[][] } | undefined;
   let naiveLoss = Infinity;
@@ -69,14 +74,14 @@ function originsOf(length: number, days: number): number[] {
 function errorsOf(
   model: Model,
   history: readonly number[],
-  origins: readonly number[],
+  origins: readonly { length: number; training: readonly number[] }[],
   days: number,
 ): number[][] | undefined {
   const errors: number[][] = [];
-  for (const origin of origins) {
-    const forecast = model(history.slice(0, origin), days);
+  for (const { length, training } of origins) {
+    const forecast = model(training, days);
     if (forecast === undefined) return undefined;
-    errors.push(forecast.map((value, day) => (history[origin + day] ?? 0) - Math.max(0, value)));
+    errors.push(forecast.map((value, day) => (history[length + day] ?? 0) - Math.max(0, value)));
   }
   return errors;
 }

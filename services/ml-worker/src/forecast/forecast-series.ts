@@ -2,6 +2,9 @@
 import { backtest } from './backtest.js';
 import { coverageOf, spreadOf } from './intervals.js';
 import { MODELS, seasonalNaive, SEASON, type ModelName } from './models.js';
+import { withoutOddLastDay } from './odd-last-day.js';
+import { endsPaused } from './pause.js';
+import { withoutRamp } from './ramp.js';
 
 export interface ForecastDay {
   mean: number;
@@ -12,7 +15,7 @@ export interface ForecastDay {
 }
 
 export interface SeriesForecast {
-  model: ModelName;
+  model: ModelName | 'paused';
   /** `null` where the history was too short for a test. */
   mase: number | null;
   naiveMase: number | null;
@@ -25,13 +28,15 @@ export interface SeriesForecast {
 
 /** @param history a value for each day, the oldest first, without gaps; none below zero */
 export function forecastSeries(history: readonly number[], horizon: number): SeriesForecast {
+  if (endsPaused(history)) return pausedSeries(horizon);
   const tested = backtest(history);
   const model = tested?.model ?? 'seasonal_naive';
+  const usual = withoutOddLastDay(tested === undefined ? withoutRamp(history) : history);
   const points =
-    MODELS[model](history, horizon) ??
-    seasonalNaive(history, horizon) ??
+    MODELS[model](usual, horizon) ??
+    seasonalNaive(usual, horizon) ??
     Array.from({ length: horizon }, () => 0);
-  const errors = tested?.errors ?? weeklySteps(history);
+  const errors = tested?.errors ?? weeklySteps(usual);
   const days = withIntervals(points, errors, horizon);
   return {
     model,
@@ -44,6 +49,23 @@ export function forecastSeries(history: readonly number[], horizon: number): Ser
   };
 }
 
+/** What is paused brings nothing until somebody resumes it. */
+export function pausedSeries(horizon: number): SeriesForecast {
+  const nothing = { mean: 0, lower80: 0, upper80: 0, lower95: 0, upper95: 0 };
+  return {
+    model: 'paused',
+    mase: null,
+    naiveMase: null,
+    coverage95: null,
+    origins: 0,
+    days: Array.from({ length: horizon }, () => nothing),
+    errors: [],
+  };
+}
+
+/** A series that has not moved so far is not certain to stay as it is. */
+const LEAST_SIGMA = 0.01;
+
 /** Nothing that is forecast here can be below zero. */
 export function withIntervals(
   points: readonly number[],
@@ -53,7 +75,7 @@ export function withIntervals(
   const { sigma, at80, at95 } = spreadOf(errors, horizon);
   return points.map((point, day) => {
     const mean = Math.max(0, point);
-    const width = sigma[day] ?? 0;
+    const width = Math.max(sigma[day] ?? 0, LEAST_SIGMA * mean);
     return {
       mean,
       lower80: Math.max(0, mean - at80 * width),

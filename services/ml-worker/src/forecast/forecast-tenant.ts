@@ -112,8 +112,10 @@ function isTestedTogether(histories: readonly CampaignHistory[]): boolean {
   );
 }
 
+/** Paused campaigns have no errors: they are certain to bring nothing. */
 function sumOfErrors(parts: readonly NamedForecast[]): number[][] {
-  return (parts[0]?.errors ?? []).map((row, origin) =>
+  const tested = parts.find(({ errors }) => errors.length > 0);
+  return (tested?.errors ?? []).map((row, origin) =>
     row.map((_value, day) => sum(parts.map(({ errors }) => errors[origin]?.[day] ?? 0))),
   );
 }

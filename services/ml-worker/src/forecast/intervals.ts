@@ -1,17 +1,6 @@
 /** Intervals from a model's past errors, wider further ahead. */
+import { studentQuantile } from '../statistics/student.js';
 
-/** Two-sided Student quantiles at 80 % and 95 %; few origins know their spread badly. */
-const STUDENT: readonly [degrees: number, at80: number, at95: number][] = [
-  [2, 1.886, 4.303],
-  [3, 1.638, 3.182],
-  [4, 1.533, 2.776],
-  [6, 1.44, 2.447],
-  [8, 1.397, 2.306],
-  [12, 1.356, 2.179],
-  [20, 1.325, 2.086],
-  [40, 1.303, 2.021],
-  [Infinity, 1.282, 1.96],
-];
 /** Errors of neighbouring days ahead are taken together. */
 const NEIGHBOURS = 4;
 /** Errors of one origin resemble each other: a week of them counts as this number of independent ones. */
@@ -38,9 +27,9 @@ export function spreadOf(errors: readonly (readonly number[])[], horizon: number
     widest = Math.max(widest, value);
     sigma.push(widest);
   }
+  // Few origins know their spread badly.
   const degrees = errors.length * INDEPENDENT_PER_ORIGIN;
-  const [, at80, at95] = STUDENT.find(([up]) => degrees <= up) ?? [Infinity, 1.282, 1.96];
-  return { sigma, at80, at95 };
+  return { sigma, at80: studentQuantile(0.8, degrees), at95: studentQuantile(0.95, degrees) };
 }
 
 /** The share of the past's days that the 95 % interval held. */
