@@ -1,4 +1,5 @@
 /** Tasks over HTTP. */
+import { jetstream } from '@nats-io/jetstream';
 import { handleTask } from '@stratum/jobs';
 import { evaluateRules, generateForecast, TASKS, TENANT_TASKS } from '@stratum/shared';
 import { describe, expect, test } from 'vitest';
@@ -130,6 +131,22 @@ describe('a task over HTTP', () => {
     });
     expect(other.body['id']).not.toBe(id);
   });
+
+  test.each(['no JSON', '{"of":"another version"}'])(
+    'is done under an Idempotency-Key with the unreadable note %s, which counts as absent',
+    async (note) => {
+      const { call, connection, prefix } = await openApi();
+      const post = (): Promise<Reply> =>
+        call('POST', '/v1/tasks/evaluate_rules', {
+          body: { payload: {} },
+          headers: { 'idempotency-key': 'order 17' },
+        });
+      const first = await post();
+      await jetstream(connection).publish(`$KV.${prefix}_api_idempotency.${String(first.body['id'])}`, note);
+      for (let time = 0; time < 2; time++)
+        expect(await post()).toMatchObject({ status: 202, body: { id: first.body['id'], duplicate: true } });
+    },
+  );
 
   test('with a unique key is refused while another one waits, of the same tenant', async () => {
     const { call, keys } = await openApi();

@@ -15,6 +15,12 @@ import { openPlatform, type Platform } from '../harness/platform.js';
 const BUILD = fileURLToPath(new URL('../../../scripts/web.mjs', import.meta.url));
 let built: Promise<unknown> | undefined;
 
+/** The pages, as `npx pnpm build` leaves them. */
+export async function buildPages(): Promise<void> {
+  built ??= promisify(execFile)(process.execPath, [BUILD]);
+  await built;
+}
+
 export interface Answer<Body = Record<string, unknown>> {
   status: number;
   headers: Headers;
@@ -41,8 +47,7 @@ export interface Dashboard extends Platform {
 }
 
 export async function openDashboard(settings: Record<string, string> = {}): Promise<Dashboard> {
-  built ??= promisify(execFile)(process.execPath, [BUILD]);
-  const [platform] = await Promise.all([openPlatform(), built]);
+  const [platform] = await Promise.all([openPlatform(), buildPages()]);
   const { database, prefix, natsUrl, connection } = platform;
   const registry = new Registry();
   const dashboard = await startDashboard({

@@ -10,7 +10,7 @@ import { markForDemonstration, seed } from '@stratum/cli/demonstration';
 import { connect, nkeyAuthenticator, nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { dataFolder, spawnProgram, testDatabase, testKeyText, waitFor } from './index.js';
+import { dataFolder, spawnProgram, testDatabase, testKeyText, waitFor, type TestDatabase } from './index.js';
 
 const CONFIGURATIONS = fileURLToPath(new URL('../../../deploy/nats', import.meta.url));
 const SERVICES_RUN = ['scheduler', 'api', 'sync-worker', 'rules-worker'] as const;
@@ -116,23 +116,25 @@ export async function startServices(
   server: Pick<SecuredServer, 'urlOf'>,
   services: readonly ServiceUser[] = SERVICES_RUN,
   settings: NodeJS.ProcessEnv = {},
-): Promise<void> {
+): Promise<{ database: TestDatabase; keyText: string }> {
   const database = await testDatabase();
-  const key = testKeyText();
+  const keyText = testKeyText();
   await markForDemonstration(database.owner);
-  await seed(database.owner, parseKeyRing(key));
+  await seed(database.owner, parseKeyRing(keyText));
   // Nothing is connected: a sync has no account to read, which is a success.
   await database.owner.query('DELETE FROM platform_account');
   const environment = {
     DATABASE_URL: database.url,
-    STRATUM_CREDENTIALS_KEY: key,
+    STRATUM_CREDENTIALS_KEY: keyText,
     LOG_LEVEL: 'warn',
     API_PORT: '0',
     ...settings,
   };
   const start = (name: ServiceUser): Promise<unknown> =>
     spawnProgram(`services/${name}/dist/main.js`, { NATS_URL: server.urlOf(name), ...environment }).ready();
-  // Workers may not create streams.
-  await Promise.all(services.filter((name) => !name.endsWith('-worker')).map(start));
-  await Promise.all(services.filter((name) => name.endsWith('-worker')).map(start));
+  // The others may not create streams.
+  const isFirst = (name: ServiceUser): boolean => name === 'scheduler' || name === 'api';
+  await Promise.all(services.filter((name) => isFirst(name)).map(start));
+  await Promise.all(services.filter((name) => !isFirst(name)).map(start));
+  return { database, keyText };
 }

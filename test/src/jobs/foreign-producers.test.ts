@@ -154,6 +154,28 @@ describe('the result responder', () => {
     expect(await ask('7', 'failing')).toMatchObject({ body: { state: 'FAILURE', error: { stack: null } } });
   });
 
+  test('lets a tenant take no more than its share of the requests that wait', async () => {
+    const jobs = await openJobs();
+    const { connection, topology, client } = jobs;
+    const responder = createResultResponder({ connection, topology, client, maxWaiting: 4 });
+    responder.start();
+    onTestFinished(() => responder.stop());
+    const ask = async (tenant: number, question = ''): Promise<unknown> => {
+      const subject = topology.names.awaitSubject(String(tenant), `of-${tenant}`);
+      return (await connection.request(subject, question, { timeout: 10_000 })).json();
+    };
+    for (const tenant of [7, 8])
+      await client.enqueue(add, { a: 1, b: 2, tenant_id: tenant }, { id: `of-${tenant}` });
+    const first = ask(7);
+    await ask(7, '{"wait":0}');
+    expect(await ask(7)).toMatchObject({ state: 'PENDING' });
+    const beside = ask(8);
+    await ask(8, '{"wait":0}');
+    jobs.worker(HANDLERS);
+    expect(await first).toMatchObject({ state: 'SUCCESS' });
+    expect(await beside).toMatchObject({ state: 'SUCCESS' });
+  });
+
   test('answers waiting clients when it stops', async () => {
     const { connection, topology, client } = await openJobs();
     const responder = createResultResponder({ connection, topology, client });

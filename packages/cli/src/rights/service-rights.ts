@@ -61,8 +61,23 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
   };
   const dashboard: User = {
     name: 'dashboard',
-    does: 'Reads streams and events, and asks workers what they do. Changes nothing.',
-    publish: [...READ_JETSTREAM, ...DISCOVER, ...INSPECT.map((verb) => names.workerSubject('*', verb))],
+    does: 'Reads streams and events, and asks workers what they do. For its controls it pauses and purges queues, revokes tasks, and sets the concurrency of workers or stops them. Enqueues nothing, takes no tasks, changes no stream.',
+    publish: [
+      ...READ_JETSTREAM,
+      ...DISCOVER,
+      ...INSPECT.map((verb) => names.workerSubject('*', verb)),
+      ...control,
+      ...queues.flatMap((queue) => [
+        `$JS.API.CONSUMER.PAUSE.${names.queueStream(queue)}.*`,
+        `$JS.API.STREAM.MSG.DELETE.${names.queueStream(queue)}`,
+      ]),
+      // A revoked task: the note for workers, its record, its event, and the end of its workflow's step.
+      names.controlKey('revoke.id.*'),
+      names.resultKey('*'),
+      names.eventFilter,
+      names.workflowKeyFilter,
+      `${prefix}.audit.*`,
+    ],
     subscribe: [
       '_INBOX.dashboard.>',
       names.eventFilter,

@@ -23,7 +23,7 @@ export interface ResultResponderOptions {
   client: Pick<JobsClient, 'status' | 'result'>;
   /** Any pino logger. Default: warnings and errors, as lines of JSON on standard error. */
   logger?: Logger;
-  /** Requests that wait for a result; further ones get the current state at once. Default 10,000. */
+  /** Requests that wait for a result, a quarter of them of one tenant; further ones get the current state at once. Default 10,000. */
   maxWaiting?: number;
 }
 
@@ -35,6 +35,8 @@ export interface ResultResponder {
 }
 
 const DEFAULT_MAX_WAITING = 10_000;
+/** A tenant may have one in this many of the waiting requests. */
+const TENANT_SHARE = 4;
 const MAX_WAIT_SECONDS = 60;
 const questionSchema = z.object({ wait: z.number().min(0).max(MAX_WAIT_SECONDS).default(30) });
 
@@ -48,6 +50,8 @@ class SharedResultResponder implements ResultResponder {
   private readonly maxWaiting: number;
   private readonly closing = new AbortController();
   private readonly answering = new Set<Promise<void>>();
+  /** By tenant. */
+  private readonly waiting = new Map<string, number>();
   private subscription: Subscription | undefined;
 
   constructor(private readonly options: ResultResponderOptions) {
@@ -100,13 +104,20 @@ class SharedResultResponder implements ResultResponder {
 
   private async find(tenant: string, id: string, waitMs: number): Promise<TaskRecord> {
     const now = await this.ownRecord(tenant, id);
-    if (isFinal(now.state) || waitMs === 0 || this.answering.size > this.maxWaiting) return now;
+    const own = this.waiting.get(tenant) ?? 0;
+    const isFull = this.answering.size > this.maxWaiting || own >= this.maxWaiting / TENANT_SHARE;
+    if (isFinal(now.state) || waitMs === 0 || isFull) return now;
+    this.waiting.set(tenant, own + 1);
     try {
       const record = await this.options.client.result(id, { timeoutMs: waitMs, signal: this.closing.signal });
       return record.tenant === tenant ? record : await this.ownRecord(tenant, id);
     } catch (error) {
       if (!(error instanceof ResultTimeoutError) && !this.closing.signal.aborted) throw error;
       return this.ownRecord(tenant, id);
+    } finally {
+      const left = (this.waiting.get(tenant) ?? 1) - 1;
+      if (left > 0) this.waiting.set(tenant, left);
+      else this.waiting.delete(tenant);
     }
   }
 

@@ -3,7 +3,7 @@
  * the key, and the request is remembered, so that the key cannot be used for another one.
  */
 import { jetstream } from '@nats-io/jetstream';
-import { Kvm, type KV } from '@nats-io/kv';
+import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import type { Topology } from '@stratum/jobs';
 import { scopedName } from '@stratum/jobs/internal';
 import { ProblemError } from '@stratum/shared/http';
@@ -85,8 +85,19 @@ export class Idempotency {
     } catch (error) {
       const entry = await this.bucket.get(id);
       if (entry === null) throw error;
-      return entrySchema.parse(entry.json());
+      const known = readEntry(entry);
+      // A value of unknown form counts as absent.
+      if (known === undefined) await this.bucket.put(id, JSON.stringify(own));
+      return known ?? own;
     }
+  }
+}
+
+function readEntry(entry: KvEntry): z.output<typeof entrySchema> | undefined {
+  try {
+    return entrySchema.safeParse(entry.json()).data;
+  } catch {
+    return undefined;
   }
 }
 
