@@ -67,12 +67,15 @@ export interface RateLineEntry {
   next: number;
   /** Tasks that found the line full. */
   beyond: number;
+  /** The latest start that was allowed; a worker of an older version writes none. */
+  started?: number | undefined;
 }
 export const rateLineEntry = flatJson<RateLineEntry>({
   limit: 'number above 0',
   perMs: 'number above 0',
   next: 'number above 0',
   beyond: 'integer',
+  started: 'number?',
 });
 
 /** Key: `worker.<name>`. */

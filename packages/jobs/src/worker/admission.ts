@@ -1,7 +1,7 @@
 /**
  * Which task starts when.
  *
- *     receive → hold until its time → wait for a slot → take a turn at its task's rate limit → run
+ *     receive → hold until its time → wait for a slot → pass its task's rate limit → run
  */
 import type { BrokerClock } from '../broker/broker-clock.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
@@ -54,6 +54,11 @@ export class Admission {
       line: parts.line,
       limitOf: (task) => parts.limits.rateLimitOf(task),
       now: () => parts.clock.now(),
+      start: (delivery) => {
+        if (this.takes) parts.run(delivery);
+        else parts.handBack(delivery);
+        this.startReady();
+      },
       hold: (delivery, lane, waitMs) => {
         if (this.takes) this.backlog.add(delivery, lane, waitMs, true);
         else parts.handBack(delivery);
@@ -109,7 +114,7 @@ export class Admission {
     this.open = false;
   }
 
-  /** Resolves once no task waits for an answer about its turn. */
+  /** Resolves once no task waits for an answer of its rate limit. */
   answered(): Promise<void> {
     return this.turns.answered();
   }
@@ -163,8 +168,8 @@ export class Admission {
       const next = this.backlog.next();
       if (next === undefined) return;
       const { delivery, lane } = next;
-      if (this.turns.mayStart(delivery)) this.parts.run(delivery);
-      else this.turns.take(delivery, lane);
+      if (this.turns.isLimited(delivery)) this.turns.admit(delivery, lane);
+      else this.parts.run(delivery);
     }
   }
 
@@ -173,6 +178,6 @@ export class Admission {
   }
 
   private get hasFreeSlot(): boolean {
-    return this.takes && this.parts.runningCount() < this.slots;
+    return this.takes && this.parts.runningCount() + this.turns.keptSlots < this.slots;
   }
 }

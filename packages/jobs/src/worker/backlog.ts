@@ -9,7 +9,7 @@ const FREE_WAITERS = 1_024;
 interface Line {
   lane: Lane;
   deliveries: Fifo<Delivery>;
-  /** Those that lose their turn if they wait. */
+  /** Those whose turn it is at their rate limit. */
   urgent: Fifo<Delivery>;
 }
 
@@ -45,7 +45,7 @@ export class Backlog {
 
   /**
    * @param waitMs until it may start
-   * @param isUrgent it starts before others of its lane, because it may start for a short time only
+   * @param isUrgent it starts before others of its lane: it has waited for its turn already
    */
   add(delivery: Delivery, lane: Lane, waitMs: number, isUrgent = false): void {
     if (waitMs <= 0) {

@@ -1,7 +1,10 @@
 /**
- * The line in front of each rate limit: every start has a turn of its own, one interval after the one before, over all workers together.
- * An entry in a key-value bucket holds the next free turn, by the broker's clock; a worker takes the turns of all tasks that it holds for
- * the limit with one compare-and-set. (The generic cell rate algorithm, ITU-T I.371, without a burst.)
+ * The line in front of each rate limit, over all workers together: an entry in a key-value bucket, with times by the broker's clock. (The
+ * generic cell rate algorithm, ITU-T I.371, without a burst.)
+ *
+ * A task first takes a turn, which says when it may try to start. Then, with a slot in its worker's hand, it asks to start: that is allowed
+ * an interval after the start before. So a task that finds every slot taken at its turn starts late, and starts are an interval apart all
+ * the same. A worker asks for all of its tasks of a limit together, with one compare-and-set.
  */
 import { KeyValue, type KeyValueOptions } from '../broker/key-value.js';
 import { rateLineEntry, type RateLimit, type RateLineEntry } from '../control/entries.js';
@@ -9,21 +12,34 @@ import { readJson } from '../values/read-json.js';
 
 /** Turns are given away this far ahead, in milliseconds. A changed limit holds for later ones at once. */
 const LINE_MS = 60_000;
+/** Starts are allowed this far ahead, in milliseconds: a slot waits no longer for its task. */
+export const START_AHEAD_MS = 25;
+/** The broker's clock, as two workers know it, differs by less than this, in milliseconds. */
+const CLOCKS_DIFFER_MS = 1_000;
 /** The entry of a line that nobody uses goes after this time beyond its last turn, in milliseconds. */
 const KEPT_MS = 60_000;
-const LATENCY_AT_MOST_MS = 1_000;
 
-/** When a task may start, by the broker's clock in milliseconds since 1970; or, with a full line, when it is to ask again. */
-export type Turn = { kind: 'turn'; at: number } | { kind: 'line_full'; askAt: number };
+export type RateRequest = { limit: RateLimit } & (
+  | {
+      kind: 'turn';
+      /** It found the line full before. */
+      isReturning: boolean;
+    }
+  | { kind: 'start' }
+);
 
-export interface TurnRequest {
-  limit: RateLimit;
-  /** It found the line full before. */
-  isReturning: boolean;
+/**
+ * What a task is to do, and when, by the broker's clock in milliseconds since 1970: start; wait, and then ask to start; with a full line,
+ * come back and ask for a turn again.
+ */
+export interface RateAnswer {
+  kind: 'start' | 'wait' | 'line_full';
+  at: number;
 }
 
-interface Waiting extends TurnRequest {
-  resolve: (turn: Turn) => void;
+interface Waiting {
+  request: RateRequest;
+  resolve: (answer: RateAnswer) => void;
   reject: (error: unknown) => void;
 }
 
@@ -31,8 +47,6 @@ export class RateLine {
   private readonly bucket: KeyValue;
   private readonly waiting = new Map<string, Waiting[]>();
   private count = 0;
-  /** How long the broker takes to give a turn, in milliseconds: what begins sooner would be missed before its task hears of it. */
-  private latencyMs = 0;
 
   constructor(
     options: Omit<KeyValueOptions, 'subjectOf'> & { subjectOf: (task: string) => string },
@@ -47,10 +61,10 @@ export class RateLine {
     return this.count;
   }
 
-  async take(request: TurnRequest): Promise<Turn> {
+  async ask(request: RateRequest): Promise<RateAnswer> {
     this.count++;
     try {
-      return await new Promise<Turn>((resolve, reject) => this.enter({ ...request, resolve, reject }));
+      return await new Promise<RateAnswer>((resolve, reject) => this.enter({ request, resolve, reject }));
     } finally {
       this.count--;
     }
@@ -58,7 +72,7 @@ export class RateLine {
 
   /** Those that ask while a request is under way are served by the next one, together. */
   private enter(waiting: Waiting): void {
-    const { task } = waiting.limit;
+    const { task } = waiting.request.limit;
     const others = this.waiting.get(task);
     if (others !== undefined) {
       others.push(waiting);
@@ -81,25 +95,20 @@ export class RateLine {
 
   private async serveBatch(task: string, batch: readonly Waiting[]): Promise<void> {
     try {
-      let turns: Turn[] = [];
-      let askedAt = 0;
+      let answers: RateAnswer[] = [];
+      const requests = batch.map(({ request }) => request);
       await this.bucket.change(task, (stored) => {
-        askedAt = performance.now();
         const now = this.now();
         const line = stored && rateLineEntry.read(readJson(stored.message));
-        const taken = takeTurns(line, batch, now, this.latencyMs);
-        ({ turns } = taken);
-        const ttlMs = Math.max(0, taken.entry.next - now) + KEPT_MS;
-        return { body: JSON.stringify(taken.entry), ttlMs };
+        const answered = answerAtLine(line, requests, now);
+        ({ answers } = answered);
+        const ttlMs = Math.max(0, answered.entry.next - now) + KEPT_MS;
+        return { body: JSON.stringify(answered.entry), ttlMs };
       });
-      this.latencyMs = Math.min(
-        LATENCY_AT_MOST_MS,
-        Math.max(performance.now() - askedAt, this.latencyMs / 2),
-      );
       for (const [index, waiting] of batch.entries()) {
-        const turn = turns[index];
-        if (turn === undefined) throw new Error('A request for a turn was not answered.');
-        waiting.resolve(turn);
+        const answer = answers[index];
+        if (answer === undefined) throw new Error('A request at a rate limit was not answered.');
+        waiting.resolve(answer);
       }
     } catch (error) {
       for (const { reject } of batch) reject(error);
@@ -107,34 +116,44 @@ export class RateLine {
   }
 }
 
-/**
- * The turns of a batch, and the entry afterwards.
- * @param latencyMs until its tasks hear of them
- */
-export function takeTurns(
+/** How far ahead turns are given, in milliseconds: the next one always is. */
+export function lineReachMs(intervalMs: number): number {
+  return Math.max(LINE_MS, intervalMs);
+}
+
+/** The answers to a batch, and the entry afterwards. */
+export function answerAtLine(
   stored: RateLineEntry | undefined,
-  batch: readonly TurnRequest[],
+  batch: readonly RateRequest[],
   now: number,
-  latencyMs = 0,
-): { turns: Turn[]; entry: RateLineEntry } {
-  const [first] = batch;
-  const limit = first?.limit ?? { limit: 1, perMs: 1 };
-  const interval = limit.perMs / limit.limit;
-  // A changed limit begins a new line.
-  const isSame = stored?.limit === limit.limit && stored.perMs === limit.perMs;
-  let next = Math.max(now + latencyMs, isSame ? stored.next : 0);
+): { answers: RateAnswer[]; entry: RateLineEntry } {
+  const { limit, perMs } = batch[0]?.limit ?? { limit: 1, perMs: 1 };
+  const interval = perMs / limit;
+  const reachMs = lineReachMs(interval);
+  // A changed limit begins a new line. What lies further ahead than anybody was given was written by somebody else, or by another clock.
+  const latest = now + CLOCKS_DIFFER_MS;
+  const isSame = stored?.limit === limit && stored.perMs === perMs;
+  let next = Math.max(now, isSame ? Math.min(stored.next, latest + reachMs + interval) : 0);
   // With an empty line nobody waits beyond it.
   let beyond = isSame && stored.next > now ? stored.beyond : 0;
-  const turns = batch.map(({ isReturning }): Turn => {
-    if (isReturning) beyond = Math.max(0, beyond - 1);
-    if (next - now <= Math.max(LINE_MS, interval)) {
+  let { started } = stored ?? {};
+  if (started !== undefined) started = Math.min(started, latest + START_AHEAD_MS);
+  const answers = batch.map((request): RateAnswer => {
+    if (request.kind === 'start') {
+      const at = Math.max(now, started === undefined ? 0 : started + interval);
+      if (at > now + START_AHEAD_MS) return { kind: 'wait', at };
+      started = at;
+      return { kind: 'start', at };
+    }
+    if (request.isReturning) beyond = Math.max(0, beyond - 1);
+    if (next - now <= reachMs) {
       const at = next;
       next += interval;
-      return { kind: 'turn', at };
+      return { kind: 'wait', at };
     }
     beyond++;
     // Spread, so that they do not come back together.
-    return { kind: 'line_full', askAt: now + (LINE_MS * (1 + Math.random())) / 2 };
+    return { kind: 'line_full', at: now + (LINE_MS * (1 + Math.random())) / 2 };
   });
-  return { turns, entry: { limit: limit.limit, perMs: limit.perMs, next, beyond } };
+  return { answers, entry: { limit, perMs, next, beyond, started } };
 }
