@@ -31,6 +31,14 @@ export const sourcesCommand: TopLevelCommand = {
       run: async () => (await import('./sources.js')).create,
     },
     {
+      name: 'notes',
+      summary: 'List what was changed, guessed or refused of the events of a source.',
+      arguments: [id],
+      options: [tenantOption],
+      examples: ['3 --tenant 1'],
+      run: async () => (await import('./sources.js')).notes,
+    },
+    {
       name: 'rotate',
       summary: 'Give a source a new write key. The previous one works for another week.',
       arguments: [id],

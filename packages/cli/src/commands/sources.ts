@@ -1,5 +1,6 @@
 import {
   createSource,
+  listSourceNotes,
   listSources,
   removeSource,
   rotateWriteKey,
@@ -49,6 +50,25 @@ export async function remove(id: number, options: TenantOptions): Promise<void> 
   else console.log(`Removed ${id}.`);
 }
 
+export async function notes(id: number, options: TenantOptions): Promise<void> {
+  const found = await change(options, (client) => listSourceNotes(client, id));
+  if (found === undefined) throw unknownSource(id, options);
+  if (options.json) printJson(found);
+  else if (found.length === 0) console.log('All events of the source were taken as they came.');
+  else
+    printTable(
+      ['outcome', 'field', wrapped('reason'), 'events', 'first', 'last'],
+      found.map(({ outcome, field, message, events, firstAt, lastAt }) => [
+        outcome,
+        field,
+        message,
+        String(events),
+        ago(firstAt),
+        ago(lastAt),
+      ]),
+    );
+}
+
 function change<T>(
   { tenant }: TenantOptions,
   work: (client: PoolClient, audit: Audit) => Promise<T>,
@@ -74,13 +94,25 @@ async function printWriteKey(
 
 function printSources(sources: readonly EventSource[]): void {
   printTable(
-    ['id', flexible('name'), 'write key', wrapped('origins'), 'state', 'created', 'last event'],
+    [
+      'id',
+      flexible('name'),
+      'write key',
+      wrapped('origins'),
+      'state',
+      'repaired',
+      'rejected',
+      'created',
+      'last event',
+    ],
     sources.map((source) => [
       String(source.id),
       source.name,
       `${source.keyPrefix}…`,
       source.allowedOrigins.length === 0 ? 'any' : source.allowedOrigins,
       source.status,
+      String(source.repaired),
+      String(source.rejected),
       ago(source.createdAt),
       ago(source.lastSeenAt),
     ]),

@@ -5,6 +5,7 @@ import { scopedName } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
 import { ensureWorkQueueStream } from '../work-queue-stream.js';
+import { eventNoteSchema } from './event.js';
 
 export interface EventStreamNames {
   stream: string;
@@ -54,5 +55,7 @@ export const eventMessageSchema = z.object({
   sourceId: z.int().positive(),
   receivedAt: z.iso.datetime(),
   events: z.array(z.unknown()),
+  /** Why other events of the request were refused, one for each. */
+  rejected: z.array(eventNoteSchema).optional(),
 });
 export type EventMessage = z.output<typeof eventMessageSchema>;

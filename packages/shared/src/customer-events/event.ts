@@ -1,11 +1,12 @@
 /** An event of a customer, in Segment's format (https://segment.com/docs/connections/spec/common/), as it travels from the API to the writer. */
 import { z } from 'zod';
+import { emailOf } from './email.js';
 
 export const EVENT_TYPES = ['identify', 'track', 'page', 'screen', 'group', 'alias'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** Longer ids and names identify nothing, and would not fit into an index. */
-const MAX_ID = 255;
+export const MAX_ID = 255;
 const id = z
   .string()
   .trim()
@@ -17,15 +18,22 @@ const id = z
 const looseId = z.union([id, z.number().transform(String)]);
 const fields = z.looseObject({});
 
+/** What was changed, guessed or refused of an event, by its field. */
+export const eventNoteSchema = z.object({
+  field: z.string().describe('Field name, or `(event)` for the whole event.'),
+  message: z.string(),
+});
+export type EventNote = z.output<typeof eventNoteSchema>;
+
 const shape = z.object({
   type: z.enum(EVENT_TYPES),
   /** The sender's own id of the event: the same id from the same source is stored once. */
-  messageId: id,
+  messageId: looseId,
   /** Name of the action; of `track`. */
   event: id.nullish(),
   /** Of `page` and `screen`. */
-  name: z.string().max(MAX_ID).nullish(),
-  category: z.string().max(MAX_ID).nullish(),
+  name: z.string().nullish(),
+  category: z.string().nullish(),
   userId: looseId.nullish(),
   anonymousId: looseId.nullish(),
   /** Of `alias`: who the user was before. */
@@ -39,6 +47,8 @@ const shape = z.object({
   timestamp: z.iso.datetime({ offset: true }).optional(),
   /** The sender's own time, where its clock was wrong. */
   originalTimestamp: z.iso.datetime({ offset: true }).optional(),
+  /** What was changed or guessed when it was read. */
+  repairs: z.array(eventNoteSchema).optional(),
 });
 export type CustomerEvent = z.output<typeof shape>;
 
@@ -56,8 +66,9 @@ export const customerEventSchema = shape.check(({ value, issues }) => {
   const needed = NEEDED[value.type];
   if (needed !== undefined && isAbsent(value[needed]))
     missing(needed, `is needed for an event of the type "${value.type}"`);
-  if (value.type === 'alias' ? isAbsent(value.userId) : isAbsent(value.userId) && isAbsent(value.anonymousId))
-    missing('userId', value.type === 'alias' ? 'is needed for an alias' : 'is needed, or an anonymousId');
+  if (value.type === 'alias' && isAbsent(value.userId)) missing('userId', 'is needed for an alias');
+  else if (isAbsent(value.userId) && isAbsent(value.anonymousId) && emailOf(value) === undefined)
+    missing('userId', 'is needed, or an anonymousId or the address of the person in traits.email');
 });
 
 function isAbsent(value: string | null | undefined): boolean {

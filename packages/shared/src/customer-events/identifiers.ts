@@ -1,5 +1,6 @@
 /** Identifiers of a person: the ids and the e-mail address that an event names. */
 import { plainHash } from '../lookup/lookup-hash.js';
+import { emailOf } from './email.js';
 import type { CustomerEvent } from './event.js';
 
 export const IDENTIFIER_TYPES = ['user_id', 'email', 'anonymous_id'] as const;
@@ -34,28 +35,13 @@ const NOBODY = new Set([
   '[object object]',
   '00000000-0000-0000-0000-000000000000',
 ]);
-const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
-const MAX_ADDRESS = 320;
-
 /** Whether an id can identify one person. */
 export function namesSomebody(id: string): boolean {
   return !NOBODY.has(id.toLowerCase()) && !/^[0\-_.\s]+$/.test(id);
 }
 
-/** Letters in lower case, no spaces around; `undefined` when it is no address. */
-export function normaliseEmail(text: unknown): string | undefined {
-  if (typeof text !== 'string' || text.length > MAX_ADDRESS) return undefined;
-  const address = text.trim().normalize('NFC').toLowerCase();
-  return ADDRESS.test(address) ? address : undefined;
-}
-
 export function identifier(type: IdentifierType, value: string): Identifier {
   return { type, value, hash: plainHash(value) };
-}
-
-/** The person's own address; one in `properties` may be anybody's. */
-function emailOf({ traits, context }: Pick<CustomerEvent, 'traits' | 'context'>): string | undefined {
-  return normaliseEmail(traits?.['email']) ?? normaliseEmail(asRecord(context?.['traits'])?.['email']);
 }
 
 /**
@@ -77,9 +63,4 @@ export function identifiersOf(event: CustomerEvent): Identifier[] {
   add('email', emailOf(event));
   add('anonymous_id', event.anonymousId);
   return found;
-}
-
-function asRecord(value: unknown): Record<string, unknown> | undefined {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- any object has text keys
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
 }

@@ -1,5 +1,14 @@
 /** Customer events in Segment's format: their form, their stream, their sources. */
-export { customerEventSchema, EVENT_TYPES, eventName, type CustomerEvent, type EventType } from './event.js';
+export {
+  customerEventSchema,
+  EVENT_TYPES,
+  eventName,
+  eventNoteSchema,
+  type CustomerEvent,
+  type EventNote,
+  type EventType,
+} from './event.js';
+export { readCustomerEvent } from './read-event.js';
 export {
   ensureEventStream,
   eventMessageSchema,
@@ -19,6 +28,7 @@ export {
   changeSource,
   createSource,
   findSource,
+  listSourceNotes,
   listSources,
   removeSource,
   rotateWriteKey,

@@ -15,6 +15,21 @@ export interface EventSource {
   rotatedAt: Date | null;
   /** To the minute. */
   lastSeenAt: Date | null;
+  /** Events of which something was changed or guessed, by reason: one event may count for several. */
+  repaired: number;
+  /** Events that were refused, or could not be written. */
+  rejected: number;
+}
+
+/** Why events of a source were changed or refused, and how many. */
+export interface SourceNoteCount {
+  outcome: 'repaired' | 'rejected';
+  /** Field name, or `(event)`. */
+  field: string;
+  message: string;
+  events: number;
+  firstAt: Date;
+  lastAt: Date;
 }
 
 /** Where a request's events come from. */
@@ -27,7 +42,10 @@ export interface KnownSource {
 /** How long the key before a rotation goes on working, in milliseconds: pages that are open have it. */
 const KEY_GRACE_MS = 7 * 24 * 3_600_000;
 const SEEN_EVERY_MS = 60_000;
-const COLUMNS = 'id, name, key_prefix, allowed_origins, status, created_at, rotated_at, last_seen_at';
+const counted = (outcome: string): string =>
+  `(SELECT coalesce(sum(events), 0) FROM event_source_note n
+     WHERE n.tenant_id = event_source.tenant_id AND n.source_id = event_source.id AND n.outcome = '${outcome}') AS ${outcome}`;
+const COLUMNS = `id, name, key_prefix, allowed_origins, status, created_at, rotated_at, last_seen_at, ${counted('repaired')}, ${counted('rejected')}`;
 
 interface SourceRow {
   id: string;
@@ -38,6 +56,8 @@ interface SourceRow {
   created_at: Date;
   rotated_at: Date | null;
   last_seen_at: Date | null;
+  repaired: string;
+  rejected: string;
 }
 
 function toSource(row: SourceRow): EventSource {
@@ -50,6 +70,8 @@ function toSource(row: SourceRow): EventSource {
     createdAt: row.created_at,
     rotatedAt: row.rotated_at,
     lastSeenAt: row.last_seen_at,
+    repaired: Number(row.repaired),
+    rejected: Number(row.rejected),
   };
 }
 
@@ -106,6 +128,31 @@ export async function findSource(client: Queryable, id: number): Promise<EventSo
     [id],
   );
   return rows.map(toSource)[0];
+}
+
+/** The most frequent first. `undefined` when there is no such source. Inside the caller's transaction, as the tenant. */
+export async function listSourceNotes(client: Queryable, id: number): Promise<SourceNoteCount[] | undefined> {
+  if ((await findSource(client, id)) === undefined) return undefined;
+  const { rows } = await client.query<{
+    outcome: SourceNoteCount['outcome'];
+    field: string;
+    message: string;
+    events: string;
+    first_at: Date;
+    last_at: Date;
+  }>(
+    `SELECT outcome, field, message, events, first_at, last_at FROM event_source_note
+     WHERE tenant_id = current_tenant() AND source_id = $1 ORDER BY events DESC, outcome, field, message LIMIT 1000`,
+    [id],
+  );
+  return rows.map(({ outcome, field, message, events, first_at: firstAt, last_at: lastAt }) => ({
+    outcome,
+    field,
+    message,
+    events: Number(events),
+    firstAt,
+    lastAt,
+  }));
 }
 
 export interface SourceChange {

@@ -7,7 +7,7 @@ import type { Pool, PoolClient } from 'pg';
 import { openCredentials, sealCredentials, type SealedCredentials } from '../credentials/credentials.js';
 import type { KeyRing } from '../credentials/key-ring.js';
 import { withTenant } from '../database/database.js';
-import { normaliseEmail } from '../customer-events/identifiers.js';
+import { normaliseEmail } from '../customer-events/email.js';
 import { WRITER_LOCK } from '../profiles/writer-lock.js';
 import { lookupHash, plainHash } from './lookup-hash.js';
 

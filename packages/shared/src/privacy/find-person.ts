@@ -1,7 +1,8 @@
 /** Everything that a person is known by: their profiles, identifiers and contacts. Inside the caller's transaction, as the tenant. */
 import type { PoolClient } from 'pg';
 import type { KeyRing } from '../credentials/key-ring.js';
-import { namesSomebody, normaliseEmail } from '../customer-events/identifiers.js';
+import { normaliseEmail } from '../customer-events/email.js';
+import { namesSomebody } from '../customer-events/identifiers.js';
 import { lookupHashes, plainHash } from '../lookup/lookup-hash.js';
 import { profileOf, type ProfileName } from '../profiles/find-profile.js';
 import { readableRow } from '../tenants/export-tenant.js';

@@ -46,6 +46,7 @@ export const PERSONAL_DATA: Readonly<Record<string, PersonalData>> = {
   domain_event: 'by_mention',
   erased_person: { kept: 'keyed hashes, so that repeated events do not bring the person back' },
   event_source: 'none',
+  event_source_note: 'none',
   forecast: 'none',
   forecast_accuracy: 'none',
   inbound_webhook_delivery: 'by_mention',

@@ -2,7 +2,8 @@
 import type { Pool, PoolClient } from 'pg';
 import { openCredentials } from '../credentials/credentials.js';
 import type { KeyRing } from '../credentials/key-ring.js';
-import { IDENTIFIER_TYPES, normaliseEmail, type IdentifierType } from '../customer-events/identifiers.js';
+import { normaliseEmail } from '../customer-events/email.js';
+import { IDENTIFIER_TYPES, type IdentifierType } from '../customer-events/identifiers.js';
 import { withTenant } from '../database/database.js';
 import { lookupHashes, plainHash } from '../lookup/lookup-hash.js';
 

@@ -113,15 +113,16 @@ async function partsOf(client: PoolClient, profileId: number): Promise<number[]>
 
 /**
  * Totals were kept for the part, too, so they are subtracted. Other values are computed again, from the whole as it was before anything
- * became part of it, from its events that stay, and from its other parts. A trait that it has from the part alone goes.
+ * became part of it, from its events that stay, and from its other parts. A trait that it has from the part gives way to the newest of
+ * these, or goes.
  */
 async function takeOut(client: PoolClient, profileId: number, into: number): Promise<void> {
   await client.query(
     `WITH before AS (
-       SELECT traits_before, first_seen_before, last_seen_before, last_purchase_before FROM cdp_merge
+       SELECT traits_before, trait_times_before, first_seen_before, last_seen_before, last_purchase_before FROM cdp_merge
        WHERE tenant_id = current_tenant() AND into_profile_id = $2 ORDER BY id LIMIT 1
      ), others AS (
-       SELECT traits, first_seen_at, last_seen_at, last_purchase_at FROM cdp_profile
+       SELECT traits, trait_times, first_seen_at, last_seen_at, last_purchase_at FROM cdp_profile
        WHERE tenant_id = current_tenant() AND merged_into = $2 AND id <> $1
      ), seen AS (
        SELECT min(first_seen) AS first_seen, max(last_seen) AS last_seen, max(last_purchase) AS last_purchase FROM (
@@ -131,16 +132,24 @@ async function takeOut(client: PoolClient, profileId: number, into: number): Pro
          UNION ALL
          SELECT min(occurred_at), max(occurred_at), max(occurred_at) FILTER (WHERE name = 'Order Completed')
          FROM cdp_event WHERE tenant_id = current_tenant() AND profile_id = $2
-       ) AS told (first_seen, last_seen, last_purchase)
+       ) AS noted (first_seen, last_seen, last_purchase)
      ), borrowed AS (
-       SELECT coalesce(array_agg(t.key), '{}') AS keys
-       FROM cdp_profile part, jsonb_each(part.traits) t, before, cdp_profile whole
+       SELECT t.key FROM cdp_profile part, jsonb_each(part.traits) t, cdp_profile whole
        WHERE part.tenant_id = current_tenant() AND part.id = $1 AND whole.tenant_id = current_tenant() AND whole.id = $2
-         AND whole.traits -> t.key = t.value
-         AND NOT before.traits_before ? t.key
-         AND NOT EXISTS (SELECT FROM others WHERE others.traits ? t.key)
-         AND NOT EXISTS (SELECT FROM cdp_event e
-           WHERE e.tenant_id = current_tenant() AND e.profile_id = $2 AND e.type = 'identify' AND e.properties ? t.key)
+         AND whole.traits -> t.key = t.value AND (whole.trait_times -> t.key) IS NOT DISTINCT FROM (part.trait_times -> t.key)
+     ), told AS (
+       SELECT t.key, t.value, trait_times_before ->> t.key AS at FROM before, jsonb_each(traits_before) t
+       UNION ALL
+       SELECT t.key, t.value, trait_times ->> t.key FROM others, jsonb_each(traits) t
+       UNION ALL
+       SELECT t.key, t.value, floor(extract(epoch FROM e.occurred_at) * 1000)::text FROM cdp_event e, jsonb_each(e.properties) t
+       WHERE e.tenant_id = current_tenant() AND e.profile_id = $2 AND e.type = 'identify'
+     ), newest AS (
+       SELECT DISTINCT ON (key) key, value, at FROM told WHERE key IN (SELECT key FROM borrowed) ORDER BY key, at::numeric DESC NULLS LAST
+     ), own AS (
+       SELECT (SELECT coalesce(array_agg(key), '{}') FROM borrowed) AS borrowed,
+         coalesce(jsonb_object_agg(key, value), '{}') AS traits,
+         coalesce(jsonb_object_agg(key, at::numeric) FILTER (WHERE at IS NOT NULL), '{}') AS times FROM newest
      )
      UPDATE cdp_profile whole SET
        total_events = whole.total_events - part.total_events,
@@ -149,8 +158,10 @@ async function takeOut(client: PoolClient, profileId: number, into: number): Pro
        user_ids = greatest(0, whole.user_ids - part.user_ids),
        identities = greatest(0, whole.identities - part.identities),
        first_seen_at = seen.first_seen, last_seen_at = seen.last_seen, last_purchase_at = seen.last_purchase,
-       traits = whole.traits - borrowed.keys
-     FROM cdp_profile part, seen, borrowed
+       addresses = greatest(0, whole.addresses - part.addresses),
+       traits = (whole.traits - own.borrowed) || own.traits,
+       trait_times = (whole.trait_times - own.borrowed) || own.times
+     FROM cdp_profile part, seen, own
      WHERE whole.tenant_id = current_tenant() AND whole.id = $2 AND part.tenant_id = current_tenant() AND part.id = $1`,
     [profileId, into],
   );

@@ -1,6 +1,6 @@
 /** Accepted events on their way into the stream: one message for each request, and an answer once the broker has it. */
 import { AckMultiplexer } from '@stratum/jobs/internal';
-import { eventStreamNames, type KnownSource } from '@stratum/shared/customer-events';
+import { eventStreamNames, type KnownSource, type EventNote } from '@stratum/shared/customer-events';
 import { ProblemError } from '@stratum/shared/http';
 import type { NatsConnection } from '@nats-io/transport-node';
 
@@ -25,13 +25,19 @@ export class AcceptedEvents {
     this.subject = eventStreamNames(options.prefix).subject;
   }
 
-  /** Resolves once the broker has stored them. @throws ProblemError `unavailable`: then they have to be sent again */
+  /**
+   * Resolves once the broker has stored them.
+   * @param rejected why other events of the request were refused, to be counted
+   * @throws ProblemError `unavailable`: then they have to be sent again
+   */
   async publish(
     { tenantId, sourceId }: KnownSource,
     receivedAt: string,
     events: readonly string[],
+    rejected: readonly EventNote[] = [],
   ): Promise<void> {
-    const body = `{"sourceId":${sourceId},"receivedAt":"${receivedAt}","events":[${events.join(',')}]}`;
+    const notes = rejected.length === 0 ? '' : `,"rejected":${JSON.stringify(rejected)}`;
+    const body = `{"sourceId":${sourceId},"receivedAt":"${receivedAt}","events":[${events.join(',')}]${notes}}`;
     try {
       await this.publisher.publish(this.subject(tenantId, sourceId), body);
     } catch (cause) {

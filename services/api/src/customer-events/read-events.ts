@@ -1,16 +1,14 @@
 /** From a request's body to events that can be stored, and the faults of the others. */
-import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import {
-  customerEventSchema,
-  EVENT_TYPES,
-  identifiersOf,
+  eventNoteSchema,
+  readCustomerEvent,
   type EventType,
+  type EventNote,
 } from '@stratum/shared/customer-events';
 import { ProblemError } from '@stratum/shared/http';
 import { z } from 'zod';
 import { parseBody } from '../http/read-body.js';
-import { eventTime, parseTime } from './event-time.js';
 
 const MAX_EVENT_BYTES = 32 * 1024;
 /** As many as Segment takes in a request. */
@@ -18,25 +16,23 @@ const MAX_EVENTS = 2_500;
 const EVENTS_AT_ONCE = 50;
 /** Problems in an answer. */
 const MAX_PROBLEMS = 100;
-/** Deeper than anybody nests properties; every reader of them goes in recursively. */
-const MAX_DEPTH = 50;
 /** The most bytes that a UTF-16 unit of a text takes. */
 const MAX_BYTES_PER_UNIT = 3;
 
-/** Of Segment's short paths. */
-const BY_LETTER = new Map<string, EventType>(EVENT_TYPES.map((type) => [type.charAt(0), type]));
-
-export const eventProblemSchema = z.object({
+export const eventProblemSchema = eventNoteSchema.extend({
   index: z.int().describe('Index of the event in the batch, from 0.'),
-  field: z.string().describe('Field name, or `(event)` for the whole event.'),
-  message: z.string(),
 });
 export type EventProblem = z.output<typeof eventProblemSchema>;
 
 export interface ReadEvents {
   /** JSON of each event that can be stored. */
   accepted: string[];
+  /** Of the others. */
   problems: EventProblem[];
+  /** What was changed or guessed about accepted events. */
+  repaired: EventProblem[];
+  /** One for each event that is refused. */
+  rejected: EventNote[];
 }
 
 type Fields = Record<string, unknown>;
@@ -77,85 +73,35 @@ export async function readEvents(
   kind: EventType | 'batch',
   receivedAt: number,
 ): Promise<ReadEvents> {
-  const result: ReadEvents = { accepted: [], problems: [] };
-  const isBatch = kind === 'batch';
-  for (const [index, event] of events.entries()) {
+  const result: ReadEvents = { accepted: [], problems: [], repaired: [], rejected: [] };
+  const origin =
+    kind === 'batch'
+      ? { receivedAt, context: body['context'], sentAt: body['sentAt'] }
+      : { receivedAt, type: kind };
+  for (const [index, raw] of events.entries()) {
     if (index > 0 && index % EVENTS_AT_ONCE === 0) await setImmediate();
-    const read = readEvent(event, isBatch ? body : undefined, isBatch ? undefined : kind, receivedAt);
-    if (typeof read === 'string') result.accepted.push(read);
-    else
-      for (const problem of read)
-        if (result.problems.length < MAX_PROBLEMS) result.problems.push({ index, ...problem });
+    const { event, problems } = readCustomerEvent(raw, origin);
+    const text = event === undefined ? undefined : JSON.stringify(event);
+    if (text !== undefined && !isTooLarge(text)) {
+      result.accepted.push(text);
+      for (const repair of event?.repairs ?? []) note(result.repaired, { index, ...repair });
+      continue;
+    }
+    const found = problems ?? [{ field: '(event)', message: `is larger than ${MAX_EVENT_BYTES} bytes` }];
+    for (const problem of found) note(result.problems, { index, ...problem });
+    if (found[0] !== undefined) result.rejected.push(found[0]);
   }
   return result;
 }
 
-type Problem = Omit<EventProblem, 'index'>;
-
-/** The event's JSON, or its fault. */
-function readEvent(
-  event: unknown,
-  batch: Fields | undefined,
-  type: EventType | undefined,
-  receivedAt: number,
-): string | Problem[] {
-  if (!isFields(event)) return [{ field: '(event)', message: 'must be an object' }];
-  if (!isShallow(event, MAX_DEPTH))
-    return [{ field: '(event)', message: `is nested deeper than ${MAX_DEPTH} levels` }];
-  const timestamp = parseTime(event['timestamp']);
-  if (timestamp === undefined && isPresent(event['timestamp']))
-    return [{ field: 'timestamp', message: 'must be a time such as 2026-01-31T12:00:00.000Z' }];
-  const sentAt = parseTime(event['sentAt']) ?? parseTime(batch?.['sentAt']);
-  const common = batch?.['context'];
-  const { data, error } = customerEventSchema.safeParse({
-    ...event,
-    type: type ?? typeOf(event['type']),
-    messageId: isPresent(event['messageId']) ? event['messageId'] : randomUUID(),
-    userId: idOf(event['userId']),
-    anonymousId: idOf(event['anonymousId']),
-    context: isFields(common) ? { ...common, ...asFields(event['context']) } : event['context'],
-    ...eventTime(timestamp, sentAt, receivedAt),
-  });
-  if (error !== undefined)
-    return error.issues.map(({ path, message }) => ({ field: path.join('.') || '(event)', message }));
-  if (identifiersOf(data).length === 0)
-    return [
-      {
-        field: isPresent(data.userId) ? 'userId' : 'anonymousId',
-        message: 'is a placeholder, not an id. Send the real id, or omit the field',
-      },
-    ];
-  const text = JSON.stringify(data);
-  if (text.length * MAX_BYTES_PER_UNIT > MAX_EVENT_BYTES && Buffer.byteLength(text) > MAX_EVENT_BYTES)
-    return [{ field: '(event)', message: `is larger than ${MAX_EVENT_BYTES} bytes` }];
-  return text;
+function note(list: EventProblem[], problem: EventProblem): void {
+  if (list.length < MAX_PROBLEMS) list.push(problem);
 }
 
-/** `track` as it is; `t` as analytics.js abbreviates it. */
-function typeOf(value: unknown): unknown {
-  return typeof value === 'string' ? (BY_LETTER.get(value) ?? value) : value;
-}
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (levels === 0) return false;
-  const parts: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  return parts.every((part) => isShallow(part, levels - 1));
-}
-
-/** An empty id is none. */
-function idOf(value: unknown): unknown {
-  return value === '' ? undefined : value;
-}
-
-function isPresent(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== '';
+function isTooLarge(text: string): boolean {
+  return text.length * MAX_BYTES_PER_UNIT > MAX_EVENT_BYTES && Buffer.byteLength(text) > MAX_EVENT_BYTES;
 }
 
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function asFields(value: unknown): Fields {
-  return isFields(value) ? value : {};
 }

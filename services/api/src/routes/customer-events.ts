@@ -36,6 +36,10 @@ const acceptedSchema = z.object({
     .array(eventProblemSchema)
     .optional()
     .describe('Events that were not stored. All others were stored.'),
+  repaired: z
+    .array(eventProblemSchema)
+    .optional()
+    .describe('What was changed or guessed about events that were stored.'),
 });
 
 /** Segment's paths, and the short ones of analytics.js. */
@@ -144,14 +148,26 @@ export function customerEventRoutes(
         { retryAfter: waitSeconds },
       );
     }
-    const { accepted: events, problems } = await readEvents(found, body, kind, receivedAt);
+    const {
+      accepted: events,
+      problems,
+      repaired,
+      rejected,
+    } = await readEvents(found, body, kind, receivedAt);
+    const received = new Date(receivedAt).toISOString();
     if (events.length === 0) {
+      // Counted, if the broker takes it now; the sender's fault is the answer in any case.
+      void accepted.publish(source, received, [], rejected).catch(() => undefined);
       throw new ProblemError('bad-request', problems.slice(0, MAX_DESCRIBED).map(describe).join('; '), {
         errors: problems.map(({ index, field, message }) => ({ index, field, message })),
       });
     }
-    await accepted.publish(source, new Date(receivedAt).toISOString(), events);
-    return { success: true, ...(problems.length === 0 ? {} : { errors: problems }) };
+    await accepted.publish(source, received, events, rejected);
+    return {
+      success: true,
+      ...(problems.length === 0 ? {} : { errors: problems }),
+      ...(repaired.length === 0 ? {} : { repaired }),
+    };
   }
 
   /** Before the body is read. A key in the body is known later: until then its sender is its address. */

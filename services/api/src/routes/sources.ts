@@ -3,7 +3,9 @@ import { plainText, withTenant } from '@stratum/shared';
 import {
   changeSource,
   createSource,
+  eventNoteSchema,
   findSource,
+  listSourceNotes,
   listSources,
   removeSource,
   rotateWriteKey,
@@ -39,12 +41,23 @@ const sourceSchema = z
     created_at: z.iso.datetime(),
     rotated_at: time,
     last_seen_at: time.describe('Accurate to the minute.'),
+    repaired: z.int().describe('Events of which something was changed or guessed, by reason.'),
+    rejected: z.int().describe('Events that were refused, or could not be written.'),
   })
   .meta({ id: 'EventSource' });
 
 const newSourceSchema = sourceSchema
   .extend({ write_key: z.string().describe('The write key. Shown only once.') })
   .meta({ id: 'NewEventSource' });
+
+const noteSchema = eventNoteSchema
+  .extend({
+    outcome: z.enum(['repaired', 'rejected']),
+    events: z.int(),
+    first_at: z.iso.datetime(),
+    last_at: z.iso.datetime(),
+  })
+  .meta({ id: 'EventSourceNote' });
 
 export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
   const { pool } = resources;
@@ -100,6 +113,31 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
       const source = await withTenant(pool, requireTenant(request), (client) => findSource(client, id));
       if (source === undefined) throw unknown(id);
       return toView(source);
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/v1/sources/:id/notes',
+    config: { access: 'sources:read' },
+    schema: {
+      tags,
+      summary: 'List what was changed, guessed or refused of the events of a source, with counts',
+      params,
+      response: { 200: z.object({ data: z.array(noteSchema) }) },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const notes = await withTenant(pool, requireTenant(request), (client) => listSourceNotes(client, id));
+      if (notes === undefined) throw unknown(id);
+      const data = notes.map(({ outcome, field, message, events, firstAt, lastAt }) => ({
+        outcome,
+        field,
+        message,
+        events,
+        first_at: firstAt.toISOString(),
+        last_at: lastAt.toISOString(),
+      }));
+      return { data };
     },
   });
   app.route({
@@ -212,5 +250,7 @@ function toView(source: EventSource): z.output<typeof sourceSchema> {
     created_at: source.createdAt.toISOString(),
     rotated_at: source.rotatedAt?.toISOString() ?? null,
     last_seen_at: source.lastSeenAt?.toISOString() ?? null,
+    repaired: source.repaired,
+    rejected: source.rejected,
   };
 }

@@ -5,9 +5,20 @@ import {
   eventName,
   identifiersOf,
   type CustomerEvent,
+  type EventNote,
   type Identifier,
 } from '@stratum/shared/customer-events';
-import { PURCHASE, REFUND, refundOf, revenueOf, type Fields, type Refund, type Revenue } from './revenue.js';
+import {
+  isMoney,
+  moneyNotes,
+  PURCHASE,
+  REFUND,
+  refundOf,
+  revenueOf,
+  type Fields,
+  type Refund,
+  type Revenue,
+} from './revenue.js';
 
 /** An event with where it came from. */
 export interface IncomingEvent {
@@ -41,6 +52,8 @@ export interface EventRow {
   /** A purchase's revenue; a refund's is computed later. */
   revenue: Revenue | undefined;
   refund: Refund | undefined;
+  /** What was changed or guessed. */
+  repairs: readonly EventNote[];
 }
 
 const ID_BYTES_HEX = 32;
@@ -50,6 +63,7 @@ export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow 
   const isPurchase = name === PURCHASE;
   const properties = propertiesOf(event);
   const context = contextOf(event.context);
+  const repairs = [...(event.repairs ?? []), ...(isMoney(name) ? moneyNotes(properties) : [])];
   return {
     event,
     id: idOf(sourceId, event.messageId),
@@ -67,6 +81,7 @@ export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow 
     isPurchase,
     revenue: isPurchase ? revenueOf(properties) : undefined,
     refund: name === REFUND ? refundOf(properties) : undefined,
+    repairs,
   };
 }
 

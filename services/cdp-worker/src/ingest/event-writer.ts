@@ -11,6 +11,7 @@ import { withTenant, type KeyRing } from '@stratum/shared';
 import type { Identifier } from '@stratum/shared/customer-events';
 import { WRITER_LOCK } from '@stratum/shared/profiles';
 import type { Pool, PoolClient } from 'pg';
+import { countNotes, type SourceNote } from './event-notes.js';
 import { toRow, type EventRow, type IncomingEvent } from './event-row.js';
 import { EventPartitions } from './event-partitions.js';
 import { countNew, planBatch } from './plan.js';
@@ -32,6 +33,8 @@ export interface EventWriterOptions {
 
 export interface WriteOutcome {
   stored: number;
+  /** Of the stored: something about them was changed or guessed. */
+  repaired: number;
   /** Were written before. */
   repeated: number;
   /** Could not be written, and are set aside. */
@@ -85,7 +88,7 @@ export class EventWriter {
   }
 
   private async writeRows(tenantId: number, rows: readonly EventRow[]): Promise<WriteOutcome> {
-    const outcome = { stored: 0, repeated: 0, rejected: 0, merged: 0, refusedLinks: 0 };
+    const outcome = { ...NOTHING };
     if (rows.length === 0) return outcome;
     try {
       return await withTenant(this.options.pool, tenantId, (client) =>
@@ -121,17 +124,11 @@ export class EventWriter {
     const { limits = DEFAULT_LIMITS, keys } = this.options;
     const withPlain = await this.hasPlain();
     const tenant = await lockTenant(client, tenantId);
-    if (tenant === undefined) return { stored: 0, repeated: 0, rejected: 0, merged: 0, refusedLinks: 0 };
+    if (tenant === undefined) return { ...NOTHING };
     const { currency, has_erased: hasErased } = tenant;
     const wanted = hasErased ? await withoutErased({ client, tenantId, keys }, all) : all;
     const rows = await newOnes(client, tenantId, wanted);
-    const outcome = {
-      stored: rows.length,
-      repeated: all.length - rows.length,
-      rejected: 0,
-      merged: 0,
-      refusedLinks: 0,
-    };
+    const outcome = { ...NOTHING, stored: rows.length, repeated: all.length - rows.length };
     if (rows.length === 0) return outcome;
     const found = await readPeople({ client, tenantId, keys, withPlain }, distinct(rows));
     const resolver = new Resolver(found, limits);
@@ -147,7 +144,13 @@ export class EventWriter {
       currency,
     });
     await writePlan({ client, tenantId, keys }, plan, rows);
-    return { ...outcome, merged: plan.merges.length, refusedLinks: resolver.refused };
+    await countNotes(client, tenantId, rows.flatMap(repairsOf));
+    return {
+      ...outcome,
+      repaired: rows.filter(({ repairs }) => repairs.length > 0).length,
+      merged: plan.merges.length,
+      refusedLinks: resolver.refused,
+    };
   }
 }
 
@@ -171,8 +174,22 @@ function toRows(events: readonly IncomingEvent[]): { rows: EventRow[]; rejected:
   return { rows, rejected };
 }
 
+function repairsOf({ sourceId, receivedAt, repairs }: EventRow): SourceNote[] {
+  return repairs.map((repair) => ({ ...repair, sourceId, outcome: 'repaired', at: receivedAt }));
+}
+
+const NOTHING: Readonly<WriteOutcome> = {
+  stored: 0,
+  repaired: 0,
+  repeated: 0,
+  rejected: 0,
+  merged: 0,
+  refusedLinks: 0,
+};
+
 function addTo(sum: WriteOutcome, more: WriteOutcome): void {
   sum.stored += more.stored;
+  sum.repaired += more.repaired;
   sum.repeated += more.repeated;
   sum.rejected += more.rejected;
   sum.merged += more.merged;

@@ -31,7 +31,7 @@ export class IngestMetrics {
     });
     this.events = new Counter({
       name: 'stratum_customer_events_total',
-      help: 'Customer events by outcome: stored, repeated (were stored before), rejected (set aside)',
+      help: 'Customer events by outcome: stored, repaired (of the stored: something was changed or guessed), repeated (were stored before), rejected (set aside)',
       labelNames: ['outcome'],
       registers,
     });
@@ -53,8 +53,12 @@ export class IngestMetrics {
     });
   }
 
-  noteBatch({ stored, repeated, rejected, merged, refusedLinks }: WriteOutcome, milliseconds: number): void {
+  noteBatch(
+    { stored, repaired, repeated, rejected, merged, refusedLinks }: WriteOutcome,
+    milliseconds: number,
+  ): void {
     this.events.inc({ outcome: 'stored' }, stored);
+    this.events.inc({ outcome: 'repaired' }, repaired);
     this.events.inc({ outcome: 'repeated' }, repeated);
     this.events.inc({ outcome: 'rejected' }, rejected);
     this.merges.inc(merged);

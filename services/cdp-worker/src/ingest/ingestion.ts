@@ -7,10 +7,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Fetcher, type PulledMessage } from '@stratum/jobs/internal';
+import { withTenant } from '@stratum/shared';
 import { customerEventSchema, eventMessageSchema, eventStreamNames } from '@stratum/shared/customer-events';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
+import { countNotes, type SourceNote } from './event-notes.js';
 import type { IncomingEvent } from './event-row.js';
 import type { EventWriter } from './event-writer.js';
 import type { IngestMetrics } from './ingest-metrics.js';
@@ -161,11 +163,14 @@ export class Ingestion {
       this.letGo(messages);
       return;
     }
-    const { events, rejected } = parse(messages);
+    const { events, rejected, refused } = parse(messages);
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       try {
         await saveRejected(this.options.pool, tenantId, rejected);
         rejected.length = 0;
+        if (refused.length > 0)
+          await withTenant(this.options.pool, tenantId, (client) => countNotes(client, tenantId, refused));
+        refused.length = 0;
         const startedAt = performance.now();
         const outcome = await this.options.writer.write(tenantId, events);
         metrics?.noteBatch(outcome, performance.now() - startedAt);
@@ -189,8 +194,14 @@ export class Ingestion {
 }
 
 /** Events that are none are set aside at once: other programs may publish here, too. */
-function parse(messages: readonly PulledMessage[]): { events: IncomingEvent[]; rejected: RejectedEvent[] } {
+function parse(messages: readonly PulledMessage[]): {
+  events: IncomingEvent[];
+  rejected: RejectedEvent[];
+  /** The API has refused them. */
+  refused: SourceNote[];
+} {
   const events: IncomingEvent[] = [];
+  const refused: SourceNote[] = [];
   const rejected: RejectedEvent[] = [];
   for (const message of messages) {
     const body = parseBody(message);
@@ -204,6 +215,8 @@ function parse(messages: readonly PulledMessage[]): { events: IncomingEvent[]; r
       continue;
     }
     const { sourceId, receivedAt } = body;
+    for (const note of body.rejected ?? [])
+      refused.push({ ...note, sourceId, outcome: 'rejected', at: receivedAt });
     for (const each of body.events) {
       const { data: event, error } = customerEventSchema.safeParse(each);
       if (event !== undefined) events.push({ sourceId, receivedAt, event });
@@ -216,7 +229,7 @@ function parse(messages: readonly PulledMessage[]): { events: IncomingEvent[]; r
         });
     }
   }
-  return { events, rejected };
+  return { events, rejected, refused };
 }
 
 function parseBody(message: PulledMessage): ReturnType<typeof eventMessageSchema.safeParse>['data'] {

@@ -13,6 +13,7 @@ export interface PlannedProfile {
   /** Totals after the batch. */
   userIds: number;
   identities: number;
+  addresses: number;
 }
 
 export interface PlannedMerge {
@@ -64,6 +65,7 @@ export function planBatch({ rows, people, found, newIds, parents, currency }: Pl
       fresh: root.fresh,
       userIds: root.userIds,
       identities: root.identities,
+      addresses: root.addresses,
     };
     planned.set(root, profile);
     plan.profiles.push(profile);

@@ -12,14 +12,16 @@ export class ProfileChange {
   firstSeenAt: string | null = null;
   lastSeenAt: string | null = null;
   lastPurchaseAt: string | null = null;
-  private traits: Fields = {};
+  private readonly traits: Fields = {};
+  /** When each was said, in milliseconds. */
+  private readonly traitTimes: Record<string, number> = {};
 
   /** @param currency the tenant's own: amounts in others are not added up */
   add(row: EventRow, currency: string): void {
     this.events++;
     this.firstSeenAt = earlier(this.firstSeenAt, row.occurredAt);
     this.lastSeenAt = later(this.lastSeenAt, row.occurredAt);
-    if (row.traits !== undefined) Object.assign(this.traits, row.traits);
+    if (row.traits !== undefined) this.say(row.traits, Date.parse(row.occurredAt));
     if (row.isPurchase) {
       this.purchases++;
       this.lastPurchaseAt = later(this.lastPurchaseAt, row.occurredAt);
@@ -27,6 +29,15 @@ export class ProfileChange {
     const { revenue } = row;
     if (revenue !== undefined && (revenue.currency ?? currency) === currency)
       this.revenueMicros += revenue.micros;
+  }
+
+  /** The newer event counts, whichever comes first. */
+  private say(traits: Fields, at: number): void {
+    for (const [name, value] of Object.entries(traits)) {
+      if ((this.traitTimes[name] ?? at) > at) continue;
+      this.traits[name] = value;
+      this.traitTimes[name] = at;
+    }
   }
 
   /** A decimal number. */
@@ -41,6 +52,11 @@ export class ProfileChange {
   /** JSON; `null` when the events say nothing. */
   get traitsJson(): string | null {
     return Object.keys(this.traits).length === 0 ? null : storableJson(this.traits);
+  }
+
+  /** JSON: the time of each trait. */
+  get traitTimesJson(): string | null {
+    return Object.keys(this.traits).length === 0 ? null : storableJson(this.traitTimes);
   }
 }
 

@@ -17,13 +17,14 @@ interface IdentityRow {
   origin_id: string;
   user_ids: number;
   identities: number;
+  addresses: number;
   has_external_id: boolean;
   kept_apart: boolean;
   events: number;
 }
 
 const PROFILE_COLUMNS =
-  'p.user_ids, p.identities, p.external_id IS NOT NULL AS has_external_id, p.kept_apart, p.total_events::float8 AS events';
+  'p.user_ids, p.identities, p.addresses, p.external_id IS NOT NULL AS has_external_id, p.kept_apart, p.total_events::float8 AS events';
 
 export interface PeopleLookup {
   client: PoolClient;
@@ -49,6 +50,7 @@ export async function readPeople(
       id,
       userIds: row.user_ids,
       identities: row.identities,
+      addresses: row.addresses,
       hasExternalId: row.has_external_id,
       events: row.events,
     };

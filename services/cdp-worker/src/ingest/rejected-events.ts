@@ -1,6 +1,7 @@
 /** Accepted events that could not be written: kept with the reason, for somebody to look at. */
 import { withTenant } from '@stratum/shared';
 import type { Pool } from 'pg';
+import { countNotes } from './event-notes.js';
 
 export interface RejectedEvent {
   sourceId: number | null;
@@ -12,6 +13,7 @@ export interface RejectedEvent {
 
 const MAX_ERROR = 1_000;
 const MAX_MESSAGE_ID = 255;
+const UNWRITABLE = { outcome: 'rejected', field: '(event)', message: 'could not be written' } as const;
 
 export async function saveRejected(
   pool: Pool,
@@ -19,8 +21,11 @@ export async function saveRejected(
   rejected: readonly RejectedEvent[],
 ): Promise<void> {
   if (rejected.length === 0) return;
-  await withTenant(pool, tenantId, (client) =>
-    client.query(
+  const at = new Date().toISOString();
+  const notes = rejected.map(({ sourceId }) => ({ ...UNWRITABLE, sourceId, at }));
+  await withTenant(pool, tenantId, async (client) => {
+    await countNotes(client, tenantId, notes);
+    await client.query(
       `INSERT INTO cdp_rejected_event (tenant_id, source_id, message_id, error, payload)
        SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bytea[])`,
       [
@@ -30,8 +35,8 @@ export async function saveRejected(
         rejected.map(({ error }) => printable(error).slice(0, MAX_ERROR)),
         rejected.map(({ payload }) => Buffer.from(payload)),
       ],
-    ),
-  );
+    );
+  });
 }
 
 function printable(text: string): string {

@@ -11,6 +11,7 @@ export interface KnownProfile {
   id: number;
   userIds: number;
   identities: number;
+  addresses: number;
   hasExternalId: boolean;
   events: number;
 }
@@ -25,6 +26,8 @@ export interface KnownPeople {
 export interface IdentityLimits {
   /** Users that an identifier of this kind may join into one profile. */
   users: Readonly<Record<IdentifierType, number>>;
+  /** E-mail addresses that an identifier of this kind may join into one profile. */
+  addresses: Readonly<Record<IdentifierType, number>>;
   /** Identifiers of one profile. */
   identities: number;
   /** Events of a profile that becomes part of another one: they all move in the batch's transaction. */
@@ -32,11 +35,12 @@ export interface IdentityLimits {
 }
 
 /**
- * A device that two people use must not make one of them; an address is a person's own, though they may have an account here and one in the
- * shop; an alias says itself that both are one.
+ * A device that two people use must not make one of them, whether they sign in or type their addresses; an address is a person's own, though they
+ * may have an account here and one in the shop; an alias says itself that both are one.
  */
 export const DEFAULT_LIMITS: IdentityLimits = {
   users: { anonymous_id: 1, email: 5, user_id: 10 },
+  addresses: { anonymous_id: 1, email: 5, user_id: 10 },
   identities: 500,
   movedEvents: 50_000,
 };
@@ -55,6 +59,7 @@ export interface Person {
   fresh: Identifier[];
   userIds: number;
   identities: number;
+  addresses: number;
 }
 
 export interface ResolvableEvent {
@@ -132,13 +137,14 @@ export class Resolver {
     if (profile === undefined) return undefined;
     let person = this.byProfile.get(profile.id);
     if (person === undefined) {
-      const { userIds, identities } = profile;
+      const { userIds, identities, addresses } = profile;
       person = {
         parent: undefined,
         profiles: [{ profile, link: undefined }],
         fresh: [],
         userIds: Math.max(userIds, profile.hasExternalId ? 1 : 0),
         identities,
+        addresses,
       };
       this.byProfile.set(profile.id, person);
     }
@@ -147,15 +153,25 @@ export class Resolver {
   }
 
   private add(identifier: Identifier): Person {
-    const person: Person = { parent: undefined, profiles: [], fresh: [], userIds: 0, identities: 0 };
+    const person: Person = {
+      parent: undefined,
+      profiles: [],
+      fresh: [],
+      userIds: 0,
+      identities: 0,
+      addresses: 0,
+    };
     this.attach(person, identifier);
     return person;
   }
 
   private attach(person: Person, identifier: Identifier): void {
     const isUser = identifier.type === 'user_id';
+    const isAddress = identifier.type === 'email';
     const isTooMany =
-      person.identities >= this.limits.identities || (isUser && person.userIds >= this.limits.users.user_id);
+      person.identities >= this.limits.identities ||
+      (isUser && person.userIds >= this.limits.users.user_id) ||
+      (isAddress && person.addresses >= this.limits.addresses.user_id);
     if (isTooMany) {
       this.refused++;
       return;
@@ -163,6 +179,7 @@ export class Resolver {
     person.fresh.push(identifier);
     person.identities++;
     if (isUser) person.userIds++;
+    if (isAddress) person.addresses++;
     this.byIdentifier.set(keyOf(identifier), person);
   }
 
@@ -182,11 +199,14 @@ export class Resolver {
     large.fresh.push(...small.fresh);
     large.userIds += small.userIds;
     large.identities += small.identities;
+    large.addresses += small.addresses;
   }
 
   private mayJoin(one: Person, other: Person, reason: IdentifierType): boolean {
     const users = one.userIds + other.userIds;
     if (one.userIds > 0 && other.userIds > 0 && users > this.limits.users[reason]) return false;
+    const addresses = one.addresses + other.addresses;
+    if (one.addresses > 0 && other.addresses > 0 && addresses > this.limits.addresses[reason]) return false;
     if (one.identities + other.identities > this.limits.identities) return false;
     const profiles = [...one.profiles, ...other.profiles];
     const survivor = survivorOf(profiles);

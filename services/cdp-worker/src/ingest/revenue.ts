@@ -1,4 +1,6 @@
 /** An event's money fields, by Segment's e-commerce specification. */
+import type { EventNote } from '@stratum/shared/customer-events';
+import { readAmount } from './amount.js';
 
 export type Fields = Record<string, unknown>;
 
@@ -20,17 +22,38 @@ export interface Refund {
 export const PURCHASE = 'Order Completed';
 export const REFUND = 'Order Refunded';
 
+/** Segment's order of fields: the shop's revenue, else the customer's payment. */
+const AMOUNTS = ['revenue', 'total', 'value'] as const;
+
 /** Sums stay far inside numeric(20,6). */
 const MAX_REVENUE = 1e9;
 const MICROS = 1_000_000;
 
-/** Segment's order of fields: the shop's revenue, else the customer's payment. */
 export function revenueOf(properties: Fields): Revenue | undefined {
-  for (const field of ['revenue', 'total', 'value']) {
+  for (const field of AMOUNTS) {
     const micros = microsOf(properties[field]);
     if (micros !== undefined) return { micros, currency: currencyOf(properties) };
   }
   return undefined;
+}
+
+export function isMoney(name: string): boolean {
+  return name === PURCHASE || name === REFUND;
+}
+
+/** Amounts that are no plain numbers, and those that cannot be read at all. */
+export function moneyNotes(properties: Fields): EventNote[] {
+  const notes: EventNote[] = [];
+  for (const field of AMOUNTS) {
+    const amount = properties[field];
+    if (amount === undefined || amount === null || amount === '') continue;
+    const read = readAmount(amount);
+    const name = `properties.${field}`;
+    if (read === undefined || Math.abs(read.number) >= MAX_REVENUE)
+      notes.push({ field: name, message: 'is no amount that can be read and was not counted' });
+    else if (read.guess !== undefined) notes.push({ field: name, message: read.guess });
+  }
+  return notes;
 }
 
 /** Some senders write refunds as negative amounts. Without an amount, the returned products' prices count. */
@@ -66,9 +89,8 @@ function productsOf(properties: Fields): Revenue | undefined {
 }
 
 function microsOf(amount: unknown): bigint | undefined {
-  if (amount === undefined || amount === null || amount === '') return undefined;
-  const number = Number(amount);
-  if (!Number.isFinite(number) || Math.abs(number) >= MAX_REVENUE) return undefined;
+  const number = readAmount(amount)?.number;
+  if (number === undefined || Math.abs(number) >= MAX_REVENUE) return undefined;
   return BigInt(Math.round(number * MICROS));
 }
 

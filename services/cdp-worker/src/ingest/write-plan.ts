@@ -29,11 +29,12 @@ async function insertProfiles({ client, tenantId }: PlanTarget, { profiles, chan
   await client.query({
     name: 'ingest-new-profiles',
     text: `INSERT INTO cdp_profile (tenant_id, id, external_id, user_ids, identities, total_events, total_purchases, total_revenue,
-        first_seen_at, last_seen_at, last_purchase_at, traits)
-      SELECT $1, id, external_id, user_ids, identities, events, purchases, revenue, first_seen, last_seen, last_purchase, coalesce(traits, '{}')
+        first_seen_at, last_seen_at, last_purchase_at, traits, trait_times, addresses)
+      SELECT $1, id, external_id, user_ids, identities, events, purchases, revenue, first_seen, last_seen, last_purchase, coalesce(traits, '{}'),
+        coalesce(trait_times, '{}'), addresses
       FROM unnest($2::bigint[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::numeric[], $9::timestamptz[],
-        $10::timestamptz[], $11::timestamptz[], $12::jsonb[])
-        AS n (id, external_id, user_ids, identities, events, purchases, revenue, first_seen, last_seen, last_purchase, traits)`,
+        $10::timestamptz[], $11::timestamptz[], $12::jsonb[], $13::jsonb[], $14::int[])
+        AS n (id, external_id, user_ids, identities, events, purchases, revenue, first_seen, last_seen, last_purchase, traits, trait_times, addresses)`,
     values: [
       tenantId,
       added.map(({ id }) => id),
@@ -41,6 +42,7 @@ async function insertProfiles({ client, tenantId }: PlanTarget, { profiles, chan
       added.map(({ userIds }) => userIds),
       added.map(({ identities }) => identities),
       ...totals(added.map(changeOf)),
+      added.map(({ addresses }) => addresses),
     ],
   });
 }
@@ -63,10 +65,14 @@ async function updateProfiles({ client, tenantId }: PlanTarget, { profiles, chan
         first_seen_at = least(p.first_seen_at, n.first_seen),
         last_seen_at = greatest(p.last_seen_at, n.last_seen),
         last_purchase_at = greatest(p.last_purchase_at, n.last_purchase),
-        traits = CASE WHEN n.traits IS NULL OR pg_column_size(p.traits) > ${MAX_TRAITS} THEN p.traits ELSE p.traits || n.traits END
+        addresses = coalesce(n.addresses, p.addresses),
+        (traits, trait_times) = (
+          SELECT m.traits, m.times FROM merge_traits(p.traits, p.trait_times, n.traits, n.trait_times, true) m
+          WHERE n.traits IS NOT NULL AND pg_column_size(p.traits) <= ${MAX_TRAITS}
+          UNION ALL SELECT p.traits, p.trait_times WHERE n.traits IS NULL OR pg_column_size(p.traits) > ${MAX_TRAITS})
       FROM unnest($2::bigint[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::numeric[], $9::timestamptz[],
-        $10::timestamptz[], $11::timestamptz[], $12::jsonb[])
-        AS n (id, external_id, user_ids, identities, events, purchases, revenue, first_seen, last_seen, last_purchase, traits)
+        $10::timestamptz[], $11::timestamptz[], $12::jsonb[], $13::jsonb[], $14::int[])
+        AS n (id, external_id, user_ids, identities, events, purchases, revenue, first_seen, last_seen, last_purchase, traits, trait_times, addresses)
       WHERE p.tenant_id = $1 AND p.id = ANY($2::bigint[]) AND p.id = n.id`,
     values: [
       tenantId,
@@ -75,6 +81,7 @@ async function updateProfiles({ client, tenantId }: PlanTarget, { profiles, chan
       planned.map((profile) => profile?.userIds ?? null),
       planned.map((profile) => profile?.identities ?? null),
       ...totals(changed.map(([, change]) => change)),
+      planned.map((profile) => profile?.addresses ?? null),
     ],
   });
 }
@@ -92,6 +99,7 @@ function totals(changes: readonly ProfileChange[]): unknown[][] {
     changes.map(({ lastSeenAt }) => lastSeenAt),
     changes.map(({ lastPurchaseAt }) => lastPurchaseAt),
     changes.map(({ traitsJson }) => traitsJson),
+    changes.map(({ traitTimesJson }) => traitTimesJson),
   ];
 }
 
@@ -134,8 +142,8 @@ async function mergeProfiles(
   const from = 'unnest($2::bigint[], $3::bigint[]) AS m (loser, survivor)';
   await client.query({
     name: 'ingest-note-merges',
-    text: `INSERT INTO cdp_merge (tenant_id, profile_id, into_profile_id, reason, event_id, traits_before, first_seen_before, last_seen_before, last_purchase_before)
-      SELECT $1, m.loser, m.survivor, m.reason, m.event_id, s.traits, s.first_seen_at, s.last_seen_at, s.last_purchase_at
+    text: `INSERT INTO cdp_merge (tenant_id, profile_id, into_profile_id, reason, event_id, traits_before, trait_times_before, first_seen_before, last_seen_before, last_purchase_before)
+      SELECT $1, m.loser, m.survivor, m.reason, m.event_id, s.traits, s.trait_times, s.first_seen_at, s.last_seen_at, s.last_purchase_at
       FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::uuid[]) AS m (loser, survivor, reason, event_id)
       JOIN cdp_profile s ON s.tenant_id = $1 AND s.id = ANY($3::bigint[]) AND s.id = m.survivor`,
     values: [
@@ -153,13 +161,19 @@ async function mergeProfiles(
           bool_or(l.kept_apart) AS kept_apart
         FROM ${from} JOIN cdp_profile l ON l.tenant_id = $1 AND l.id = ANY($2::bigint[]) AND l.id = m.loser GROUP BY m.survivor
       ), said AS (
-        SELECT m.survivor, jsonb_object_agg(t.key, t.value) AS traits
-        FROM ${from} JOIN cdp_profile l ON l.tenant_id = $1 AND l.id = ANY($2::bigint[]) AND l.id = m.loser, jsonb_each(l.traits) t GROUP BY m.survivor
+        SELECT survivor, jsonb_object_agg(key, value) AS traits, coalesce(jsonb_object_agg(key, at) FILTER (WHERE at IS NOT NULL), '{}') AS times
+        FROM (
+          SELECT DISTINCT ON (m.survivor, t.key) m.survivor, t.key, t.value, l.trait_times -> t.key AS at
+          FROM ${from} JOIN cdp_profile l ON l.tenant_id = $1 AND l.id = ANY($2::bigint[]) AND l.id = m.loser, jsonb_each(l.traits) t
+          ORDER BY m.survivor, t.key, (l.trait_times ->> t.key)::numeric DESC NULLS LAST, l.id
+        ) newest GROUP BY survivor
       )
       UPDATE cdp_profile p SET total_events = p.total_events + sums.events, total_purchases = p.total_purchases + sums.purchases,
         total_revenue = p.total_revenue + sums.revenue, first_seen_at = least(p.first_seen_at, sums.first_seen),
         last_seen_at = greatest(p.last_seen_at, sums.last_seen), last_purchase_at = greatest(p.last_purchase_at, sums.last_purchase),
-        traits = coalesce(said.traits, '{}') || p.traits, kept_apart = p.kept_apart OR sums.kept_apart
+        (traits, trait_times) = (SELECT m.traits, m.times
+          FROM merge_traits(p.traits, p.trait_times, coalesce(said.traits, '{}'), coalesce(said.times, '{}'), false) m),
+        kept_apart = p.kept_apart OR sums.kept_apart
       FROM sums LEFT JOIN said USING (survivor) WHERE p.tenant_id = $1 AND p.id = ANY($3::bigint[]) AND p.id = sums.survivor`,
     values: [tenantId, ...pairs],
   });

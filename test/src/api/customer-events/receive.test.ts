@@ -1,9 +1,18 @@
 /** Customer events that the API accepts or refuses, and its messages. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { waitFor } from '../../harness/index.js';
 import { OTHER_TENANT, TENANT } from '../fixture.js';
 import { basic, openEventsApi } from './fixture.js';
+
+const noteSchema = z.object({
+  data: z.array(z.object({ outcome: z.string(), field: z.string(), events: z.int() })),
+});
+const fixture = (name: string): string =>
+  readFileSync(join(import.meta.dirname, '../../../fixtures', name), 'utf8');
 
 const track = (fields: Record<string, unknown> = {}): Record<string, unknown> => ({
   type: 'track',
@@ -167,14 +176,18 @@ describe('invalid events', () => {
       { index: 2, field: 'userId' },
       { index: 3, field: 'type' },
       { index: 4, field: '(event)' },
-      { index: 5, field: 'timestamp' },
       { index: 6, field: 'userId' },
       { index: 7, field: 'groupId' },
       { index: 8, field: 'previousId' },
+    ]);
+    expect(reply.body['repaired']).toMatchObject([
+      { index: 5, field: 'timestamp' },
       { index: 9, field: 'properties' },
     ]);
     expect((await accepted()).map(({ messageId, userId }) => [messageId, userId])).toEqual([
       ['good', 'u-1'],
+      ['m-1', 'u-1'],
+      ['m-1', 'u-1'],
       ['number', '7'],
       ['anonymous', 'undefined'],
     ]);
@@ -217,6 +230,58 @@ describe('invalid events', () => {
       status: 400,
     });
     expect(await accepted()).toHaveLength(1 + full.length);
+  });
+});
+
+describe('events as senders really write them', () => {
+  test('are taken, and everything that was changed or refused is counted for the source', async () => {
+    const api = await openEventsApi();
+    api.startIngestion();
+    const php: unknown = JSON.parse(fixture('segment-php-empty.json'));
+    const times: unknown[] = JSON.parse(fixture('segment-times.json'));
+    expect(await api.send('/v1/track', php)).toMatchObject({ status: 200 });
+    for (const [n, timestamp] of times.entries())
+      expect(await api.send('/v1/track', track({ messageId: `t-${n}`, timestamp }))).toMatchObject({
+        status: 200,
+      });
+    // Digits that a number of JavaScript does not hold, and a byte order mark.
+    for (const line of fixture('segment-64-bit-ids.jsonl').trim().split('\n'))
+      expect(await api.send('/v1/identify', `\uFEFF${line}`)).toMatchObject({ status: 200 });
+    expect(
+      await api.send('/v1/track', JSON.parse(fixture('rudderstack-original-timestamp.json'))),
+    ).toMatchObject({
+      status: 200,
+    });
+    expect(await api.send('/v1/track', { userId: 'u' })).toMatchObject({ status: 400 });
+    const stored = await api.stored(9);
+    const byId = new Map(stored.map((event) => [event.message_id, event]));
+    for (const n of [0, 1]) expect(byId.get(`t-${n}`)?.occurred_at).toEqual(byId.get(`t-${n}`)?.received_at);
+    expect([2, 3, 4].map((n) => byId.get(`t-${n}`)?.occurred_at.toISOString())).toEqual([
+      '2025-11-20T00:53:20.000Z',
+      '2026-11-20T01:00:30.000Z',
+      '2026-11-20T01:00:30.000Z',
+    ]);
+    const late = byId.get('rs-1');
+    expect((late?.received_at.getTime() ?? 0) - (late?.occurred_at.getTime() ?? 0)).toBe(48 * 3_600_000);
+    expect(byId.get('n1')?.profile_id).not.toBe(byId.get('n2')?.profile_id);
+    const notes = await waitFor('the notes', async () => {
+      const reply = await api.call('GET', `/v1/sources/${api.sourceId}/notes`);
+      const found = noteSchema.parse(reply.body).data;
+      return found.some(({ outcome }) => outcome === 'rejected') && found;
+    });
+    expect(
+      Object.fromEntries(notes.map(({ outcome, field, events }) => [`${outcome} ${field}`, events])),
+    ).toEqual({
+      'repaired context': 1,
+      'repaired properties': 1,
+      'repaired timestamp': expect.any(Number),
+      'rejected event': 1,
+    });
+    expect((await api.call('GET', `/v1/sources/${api.sourceId}`)).body).toMatchObject({
+      repaired: 5,
+      rejected: 1,
+    });
+    expect(await api.call('GET', '/v1/sources/999/notes')).toMatchObject({ status: 404 });
   });
 });
 

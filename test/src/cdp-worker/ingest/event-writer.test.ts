@@ -208,6 +208,19 @@ describe('identifiers', () => {
     expect(await fixture.profileOf('user_id', 'u-1')).toBe(await fixture.profileOf('anonymous_id', 'a-1'));
   });
 
+  test('that six people type at one kiosk keep them apart, in any order and in any batches', async () => {
+    const names = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay'];
+    const { writer, profileOf } = await openWriter();
+    await writer.write(TENANT, [incoming({ anonymousId: 'kiosk' })]);
+    const visits = [...names, ...names.toReversed()].map((name) =>
+      incoming({ anonymousId: 'kiosk', traits: { email: `${name}@example.com` } }),
+    );
+    expect(await writer.write(TENANT, visits.slice(0, 4))).toMatchObject({ refusedLinks: 3 });
+    await writer.write(TENANT, visits.slice(4));
+    const found = await Promise.all(names.map((name) => profileOf('email', `${name}@example.com`)));
+    expect(new Set(found).size).toBe(names.length);
+  });
+
   test('that hundreds share join no hundreds', async () => {
     const fixture = await openWriter();
     const shared = Array.from({ length: 300 }, (_, n) => [
@@ -244,6 +257,51 @@ describe('identifiers', () => {
     expect(outcome.stored).toBe(1_200);
     expect(outcome.refusedLinks).toBeGreaterThan(600);
     expect(await profiles(fixture)).toMatchObject([{ identities: 500, total_events: 1_200 }]);
+  });
+});
+
+describe('a trait', () => {
+  const said = (fields: Parameters<typeof incoming>[0], day: number) =>
+    incoming({ type: 'identify', timestamp: `2026-11-${day}T00:00:00Z`, ...fields });
+  const three = [
+    said({ userId: 'u', traits: { plan: 'free', city: 'Rome' } }, 11),
+    said({ userId: 'u', traits: { plan: 'pro', seats: 3 } }, 13),
+    said({ userId: 'u', traits: { plan: 'trial', seats: 1, since: 2 } }, 12),
+  ];
+  const orders = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ];
+
+  test.each(orders)('is the newest event’s, whatever the order of arrival: %j %j %j', async (...order) => {
+    const fixture = await openWriter();
+    const events = order.flatMap((index) => three[index] ?? []);
+    // The last two share a batch.
+    await fixture.writer.write(TENANT, events.slice(0, 1));
+    await fixture.writer.write(TENANT, events.slice(1));
+    expect(await profiles(fixture)).toMatchObject([
+      { traits: { plan: 'pro', city: 'Rome', seats: 3, since: 2 } },
+    ]);
+  });
+
+  test('of two profiles that become one is the newer one’s, and goes back with them', async () => {
+    const fixture = await openWriter();
+    const { writer, worker, profileOf } = fixture;
+    await writer.write(TENANT, [said({ anonymousId: 'a', traits: { plan: 'pro', city: 'Rome' } }, 13)]);
+    await writer.write(TENANT, [said({ userId: 'u', traits: { plan: 'free', city: 'Oslo', seats: 1 } }, 12)]);
+    const visitor = (await profileOf('anonymous_id', 'a')) ?? 0;
+    await writer.write(TENANT, [incoming({ userId: 'u', anonymousId: 'a' })]);
+    await writer.write(TENANT, [said({ userId: 'u', traits: { city: 'Kiel' } }, 14)]);
+    expect(await profiles(fixture)).toMatchObject([{ traits: { plan: 'pro', city: 'Kiel', seats: 1 } }]);
+    await unmergeProfile(worker, { tenantId: TENANT, profileId: visitor });
+    expect(await profiles(fixture)).toMatchObject([
+      { traits: { plan: 'pro', city: 'Rome' } },
+      { traits: { plan: 'free', city: 'Kiel', seats: 1 } },
+    ]);
   });
 });
 

@@ -15,6 +15,7 @@ export const SOURCE = 7;
 /** As a union-find has it: everything named together is one. */
 export const NO_LIMITS: IdentityLimits = {
   users: { anonymous_id: 1e9, email: 1e9, user_id: 1e9 },
+  addresses: { anonymous_id: 1e9, email: 1e9, user_id: 1e9 },
   identities: 1e9,
   movedEvents: 1e9,
 };
