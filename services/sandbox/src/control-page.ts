@@ -18,6 +18,8 @@ const MEANING: Readonly<Record<FaultKind, string>> = {
   page_failure: 'a page after the first of a listing is answered with a server error',
   permission: 'refused for want of a permission',
   disconnect: 'cut off in the middle',
+  answer:
+    'answered with <code>status</code>, <code>headers</code> and <code>body</code>; without a body as ever, with these headers besides',
 };
 
 const STYLE = `:root{color-scheme:light dark;--text:#1c2430;--ground:#fff;--code:#f3f5f8;--line:#dde2e9}

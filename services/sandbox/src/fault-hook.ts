@@ -8,9 +8,10 @@ import type { SandboxPlatform } from './platforms/platforms.js';
 export function faultHook(faults: Faults, adapters: ReadonlyMap<SandboxPlatform, PlatformAdapter>) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     for (const [platform, adapter] of adapters) {
-      if (!request.url.startsWith(`${adapter.prefix}/`)) continue;
       const path = request.url.split('?', 1)[0] ?? '';
-      const fault = faults.take({ platform, path, laterPage: adapter.isLaterPage(request) });
+      const isToken = path === adapter.tokenPath;
+      if (!isToken && !path.startsWith(`${adapter.prefix}/`)) continue;
+      const fault = faults.take({ platform, path, laterPage: adapter.isLaterPage(request), isToken });
       if (fault !== undefined) return answer(fault, adapter, reply);
     }
     return undefined;
@@ -34,6 +35,10 @@ async function answer(
       return adapter.sendPermission(reply);
     case 'broken_json':
       return reply.type('application/json').send('{"data": [{"id": "12');
+    case 'answer':
+      void reply.headers(fault.headers);
+      if (fault.body === undefined) return undefined;
+      return reply.code(fault.status).send(fault.body);
     case 'slow':
       await delay(fault.delayMs);
       return undefined;

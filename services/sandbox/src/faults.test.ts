@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { Faults } from './faults.js';
 
-const request = { platform: 'meta', path: '/v25.0/act_1/campaigns', laterPage: false } as const;
+const request = {
+  platform: 'meta',
+  path: '/v25.0/act_1/campaigns',
+  laterPage: false,
+  isToken: false,
+} as const;
 
 test('a fault affects its number of requests, and only the targeted ones', () => {
   const faults = new Faults();

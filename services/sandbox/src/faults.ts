@@ -11,6 +11,7 @@ export const FAULT_KINDS = [
   'page_failure',
   'permission',
   'disconnect',
+  'answer',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -25,6 +26,10 @@ export const faultSchema = z.strictObject({
   path: z.string().optional(),
   /** The wait that a rate limit asks for, in milliseconds. */
   retryAfterMs: z.int().positive().default(30_000),
+  /** What `answer` says, as the vendor writes it. Without a body the request is answered as ever, with these headers besides. */
+  status: z.int().min(200).max(599).default(200),
+  headers: z.record(z.string(), z.string()).default({}),
+  body: z.unknown().optional(),
   /** How long a slow answer takes, in milliseconds. */
   delayMs: z.int().positive().default(5_000),
 });
@@ -37,6 +42,8 @@ export interface FaultSubject {
   path: string;
   /** A page behind the first of a listing. */
   laterPage: boolean;
+  /** A request for an access token, which only a fault that names its path meets. */
+  isToken: boolean;
 }
 
 export class Faults {
@@ -55,11 +62,11 @@ export class Faults {
   }
 
   /** The fault that this request meets, used up by it. */
-  take({ platform, path, laterPage }: FaultSubject): ActiveFault | undefined {
+  take({ platform, path, laterPage, isToken }: FaultSubject): ActiveFault | undefined {
     const fault = this.active.find(
       (each) =>
         each.platform === platform &&
-        (each.path === undefined || path.includes(each.path)) &&
+        (each.path === undefined ? !isToken : path.includes(each.path)) &&
         (each.kind !== 'page_failure' || laterPage),
     );
     if (fault === undefined) return undefined;

@@ -115,6 +115,7 @@ const ADVICE: Readonly<Record<PlatformErrorKind, string>> = {
   rate_limited: 'The platform limits the rate of requests: try again later.',
   transient: 'The platform did not answer: try again.',
   too_much_data: 'The platform did not answer: try again.',
+  unsupported_version: 'Set the base address to a version that the platform supports, or update Stratum.',
   permanent: 'Check the id of the account.',
 };
 

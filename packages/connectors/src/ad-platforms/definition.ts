@@ -24,6 +24,8 @@ export interface ConnectOptions<Credentials, Setting extends string> {
   /** Of the account, IANA. */
   timeZone: string;
   credentials: Credentials;
+  /** How long a reading pauses between pages while a quota is nearly used up and the platform names no wait, in milliseconds. Default 2,000. */
+  quotaPauseMs?: number | undefined;
   /** Stores credentials that have a new access token. */
   onCredentialsRefreshed?: ((credentials: Credentials) => Promise<void>) | undefined;
 }

@@ -1,7 +1,14 @@
 /** One error for everything an ad platform can answer instead of data. */
 
 export type PlatformErrorKind =
-  'rate_limited' | 'auth_expired' | 'permission' | 'transient' | 'too_much_data' | 'permanent';
+  | 'rate_limited'
+  | 'auth_expired'
+  | 'permission'
+  | 'transient'
+  | 'too_much_data'
+  /** The API's version has ended, or is not the one that this release knows: somebody has to act. */
+  | 'unsupported_version'
+  | 'permanent';
 
 /** Trying again helps with these, and only with these. */
 const RETRYABLE: ReadonlySet<PlatformErrorKind> = new Set(['rate_limited', 'transient', 'too_much_data']);
@@ -35,5 +42,22 @@ export class PlatformError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.platformCode = details.platformCode;
     this.requestId = details.requestId;
+  }
+}
+
+/** Listings end on a cursor that has come before: following it would read the same pages for ever. */
+export class SeenCursors {
+  private readonly seen = new Set<string>();
+
+  constructor(private readonly platform: string) {}
+
+  /** @throws PlatformError `transient`: the next attempt gets cursors of its own */
+  follow(cursor: string): string {
+    if (this.seen.has(cursor))
+      throw new PlatformError(this.platform, 'transient', 'paging is stuck: a cursor came twice', {
+        platformCode: 'cursor_came_twice',
+      });
+    this.seen.add(cursor);
+    return cursor;
   }
 }

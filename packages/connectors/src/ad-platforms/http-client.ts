@@ -1,4 +1,5 @@
 /** One HTTP request to a platform: bounded in time and size, its answer parsed as JSON, its errors free of secrets. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { PlatformError } from './errors.js';
 
 export interface HttpRequest {
@@ -83,6 +84,8 @@ export class HttpClient {
     try {
       return JSON.parse(text);
     } catch {
+      // The page of a server that does not know the address: the status says all.
+      if (status === 404 || status === 410) return undefined;
       // A proxy's error page, or an answer that was cut: the next try may get a whole one.
       throw this.transient(`the answer (HTTP ${status}) is not JSON`);
     }
@@ -98,6 +101,16 @@ function connectionFault(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   if (typeof cause === 'object' && cause !== null && 'code' in cause) return String(cause.code);
   return 'no further reason';
+}
+
+/** Rejects with the signal's reason when it aborts. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
 }
 
 /** The wait that a `Retry-After` header asks for, in milliseconds: seconds or a date. */

@@ -20,5 +20,4 @@ export { createConnector, type ConnectorOptions } from './create-connector.js';
 export { checkAccess, type Access, type AccessOptions } from './check-access.js';
 export { PlatformError, type PlatformErrorKind } from './errors.js';
 export { HttpClient } from './http-client.js';
-export { metaError } from './meta/errors.js';
-export { parseReply } from './parse-reply.js';
+export { readMetaPages } from './meta/pages.js';

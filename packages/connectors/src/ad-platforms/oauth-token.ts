@@ -1,7 +1,7 @@
 /** The short-lived access token of an OAuth platform: cached, refreshed when it runs out, once for all who need it. */
 import { z } from 'zod';
-import { PlatformError } from './errors.js';
-import { retryAfterMs, type HttpClient } from './http-client.js';
+import { PlatformError, type PlatformErrorKind } from './errors.js';
+import { retryAfterMs, type HttpClient, type HttpReply } from './http-client.js';
 import { parseReply } from './parse-reply.js';
 
 /** Credentials of a platform that issues short-lived access tokens. */
@@ -71,19 +71,7 @@ export class OAuthToken<Credentials extends OAuthCredentials> {
       }).toString(),
       signal,
     });
-    if (reply.status !== 200) {
-      const refusal = refusalSchema.safeParse(reply.body).data?.error;
-      const passing = reply.status === 429 || reply.status >= 500;
-      throw new PlatformError(
-        platform,
-        passing ? 'transient' : 'auth_expired',
-        'the access token could not be refreshed',
-        {
-          platformCode: refusal ?? `HTTP ${reply.status}`,
-          retryAfterMs: retryAfterMs(reply.headers),
-        },
-      );
-    }
+    if (reply.status !== 200) throw refusal(platform, reply);
     const token = parseReply(platform, tokenSchema, reply.body);
     this.credentials = {
       ...this.credentials,
@@ -93,4 +81,27 @@ export class OAuthToken<Credentials extends OAuthCredentials> {
     await onRefreshed?.(this.credentials);
     return token.access_token;
   }
+}
+
+/**
+ * RFC 6749 §5.2. Only these three end the access; `invalid_client` because the application lost its own. Everything else passes, or is a fault of
+ * the request: Google answers a broken backend with HTTP 400, too, and people would connect their accounts anew for nothing.
+ */
+const REFUSALS: Readonly<Record<string, PlatformErrorKind>> = {
+  invalid_grant: 'auth_expired',
+  invalid_client: 'auth_expired',
+  unauthorized_client: 'auth_expired',
+  invalid_request: 'permanent',
+  unsupported_grant_type: 'permanent',
+  invalid_scope: 'permanent',
+};
+
+function refusal(platform: string, reply: HttpReply): PlatformError {
+  const code = refusalSchema.safeParse(reply.body).data?.error;
+  const known = code === undefined ? undefined : REFUSALS[code];
+  const kind = reply.status === 429 ? 'rate_limited' : reply.status >= 500 ? 'transient' : known;
+  return new PlatformError(platform, kind ?? 'transient', 'the access token could not be refreshed', {
+    platformCode: code ?? `HTTP ${reply.status}`,
+    retryAfterMs: retryAfterMs(reply.headers),
+  });
 }

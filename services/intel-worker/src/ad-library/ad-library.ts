@@ -1,6 +1,6 @@
 /** Meta's Ad Library: the ads of a page that run in some countries. Commercial ads carry no spend, so none is reported. */
 import { z } from 'zod';
-import { PlatformError, HttpClient, parseReply, metaError } from '@stratum/connectors/ad-platforms';
+import { PlatformError, HttpClient, readMetaPages } from '@stratum/connectors/ad-platforms';
 
 export interface AdLibraryQuery {
   pageId: string;
@@ -22,26 +22,19 @@ export interface AdLibraryAd {
 const FIELDS =
   'id,ad_creative_bodies,ad_creative_link_titles,publisher_platforms,ad_delivery_start_time,ad_delivery_stop_time';
 const PAGE_SIZE = 100;
-const MAX_PAGES = 50;
+const MAX_ADS = 5_000;
 
 const day = z
   .string()
   .transform((value) => value.slice(0, 10))
   .pipe(z.iso.date());
-const pageSchema = z.object({
-  data: z.array(
-    z.object({
-      id: z.string(),
-      ad_creative_bodies: z.array(z.string()).optional(),
-      ad_creative_link_titles: z.array(z.string()).optional(),
-      publisher_platforms: z.array(z.string()).optional(),
-      ad_delivery_start_time: day.optional(),
-      ad_delivery_stop_time: day.optional(),
-    }),
-  ),
-  paging: z
-    .object({ cursors: z.object({ after: z.string() }).optional(), next: z.string().optional() })
-    .optional(),
+const adSchema = z.object({
+  id: z.string(),
+  ad_creative_bodies: z.array(z.string()).optional(),
+  ad_creative_link_titles: z.array(z.string()).optional(),
+  publisher_platforms: z.array(z.string()).optional(),
+  ad_delivery_start_time: day.optional(),
+  ad_delivery_stop_time: day.optional(),
 });
 
 export class AdLibrary {
@@ -54,48 +47,41 @@ export class AdLibrary {
   /** Every active ad. @throws PlatformError */
   async activeAds({ pageId, countries }: AdLibraryQuery, signal: AbortSignal): Promise<AdLibraryAd[]> {
     const ads: AdLibraryAd[] = [];
-    let after: string | undefined;
-    for (let count = 0; count < MAX_PAGES; count++) {
-      const url = new URL(`${this.options.baseUrl}/ads_archive`);
-      url.search = new URLSearchParams({
+    const pages = readMetaPages({
+      http: this.http,
+      url: `${this.options.baseUrl}/ads_archive`,
+      query: {
         search_page_ids: pageId,
         ad_reached_countries: JSON.stringify(countries),
         ad_active_status: 'ACTIVE',
         ad_type: 'ALL',
         fields: FIELDS,
-        limit: String(PAGE_SIZE),
-        ...(after === undefined ? {} : { after }),
-      }).toString();
-      const reply = await this.http.send({
-        url,
-        headers: { authorization: `Bearer ${this.options.accessToken}` },
-        signal,
-      });
-      const error = metaError(reply);
-      if (error !== undefined) throw error;
-      const { data, paging } = parseReply('meta', pageSchema, reply.body);
+      },
+      accessToken: this.options.accessToken,
+      pageSize: PAGE_SIZE,
+      item: adSchema,
+      signal,
+    });
+    for await (const page of pages) {
       // An empty page is the end, even if its paging says otherwise.
-      if (data.length === 0) return ads;
-      ads.push(
-        ...data.map((ad) => ({
-          id: ad.id,
-          text: ad.ad_creative_bodies?.join('\n') ?? null,
-          title: ad.ad_creative_link_titles?.join('\n') ?? null,
-          platforms: ad.publisher_platforms ?? null,
-          startedOn: ad.ad_delivery_start_time ?? null,
-          stoppedOn: ad.ad_delivery_stop_time ?? null,
-        })),
-      );
-      const next = paging?.next === undefined ? undefined : paging.cursors?.after;
-      if (next === undefined) return ads;
-      if (next === after)
-        throw new PlatformError('meta', 'transient', 'paging is stuck: a cursor came twice');
-      after = next;
+      if (page.length === 0) return ads;
+      ads.push(...page.map((ad) => adOf(ad)));
+      if (ads.length > MAX_ADS)
+        throw new PlatformError('meta', 'permanent', `the page has more than ${MAX_ADS} active ads`, {
+          platformCode: 'too_many_ads',
+        });
     }
-    throw new PlatformError(
-      'meta',
-      'too_much_data',
-      `the page has more than ${MAX_PAGES * PAGE_SIZE} active ads`,
-    );
+    return ads;
   }
+}
+
+function adOf(ad: z.infer<typeof adSchema>): AdLibraryAd {
+  return {
+    id: ad.id,
+    text: ad.ad_creative_bodies?.join('\n') ?? null,
+    title: ad.ad_creative_link_titles?.join('\n') ?? null,
+    platforms: ad.publisher_platforms ?? null,
+    startedOn: ad.ad_delivery_start_time ?? null,
+    stoppedOn: ad.ad_delivery_stop_time ?? null,
+  };
 }

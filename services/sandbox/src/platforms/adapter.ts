@@ -22,6 +22,8 @@ export interface AdapterOptions {
 export interface PlatformAdapter {
   /** The path that all its routes begin with. */
   readonly prefix: string;
+  /** Where it issues access tokens, if it does. */
+  readonly tokenPath?: string;
   register(app: FastifyInstance): void;
   isLaterPage(request: FastifyRequest): boolean;
   sendRateLimit(reply: FastifyReply, retryAfterMs: number): FastifyReply;

@@ -25,6 +25,8 @@ export interface Account {
   timeZone: string;
   /** Digits behind the point of the currency's smallest unit. */
   minorDigits: number;
+  /** Whether it only manages other accounts and has no campaigns. */
+  isManager: boolean;
 }
 
 export const DAY_MS = 86_400_000;

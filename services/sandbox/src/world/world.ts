@@ -30,6 +30,7 @@ const REGIONS = ['DACH', 'UK', 'US', 'Nordics', 'GCC', 'France'] as const;
 const EPOCH = '2024-01-01';
 
 const LISTINGS_KEPT = 8;
+const MANAGER = /^9999\d{6}$/;
 
 export class World {
   private readonly campaignsByAccount = new Map<string, WorldCampaign[]>();
@@ -53,7 +54,7 @@ export class World {
     this.aheadMs += count * DAY_MS;
   }
 
-  /** The last digit of an account's id decides its currency (5 EUR, 7 KWD with three decimals, 8 HUF, 9 JPY with none, else USD) and time zone (6 New York, else UTC). */
+  /** The last digit of an account's id decides its currency (5 EUR, 7 KWD with three decimals, 8 HUF, 9 JPY with none, else USD) and time zone (6 New York, else UTC). Ids that begin with 9999 are managers'. */
   account(platform: string, id: string): Account {
     const currency = { '5': 'EUR', '7': 'KWD', '8': 'HUF', '9': 'JPY' }[id.at(-1) ?? ''] ?? 'USD';
     return {
@@ -62,6 +63,7 @@ export class World {
       name: `Sandbox ${id.slice(-4)}`,
       currency,
       timeZone: id.endsWith('6') ? 'America/New_York' : 'UTC',
+      isManager: MANAGER.test(id),
       minorDigits: { KWD: 3, JPY: 0 }[currency] ?? 2,
     };
   }
@@ -69,6 +71,7 @@ export class World {
   /** The campaigns that the platform lists today: launched so far and not removed. */
   campaigns(account: Account): WorldCampaign[] {
     const today = this.today();
+    if (account.isManager) return [];
     return this.all(account).filter(
       (campaign) => campaign.startedOn <= today && !this.removed.has(keyOf(account, campaign.id)),
     );

@@ -10,13 +10,13 @@ import type {
   ReadOptions,
 } from '../connector.js';
 import { momentOfLocalTime, type DateWindow } from '../../values/days.js';
-import { PlatformError } from '../errors.js';
+import { PlatformError, SeenCursors } from '../errors.js';
 import { bigInteger, wholeNumber } from '../fields.js';
 import type { HttpClient, HttpReply } from '../http-client.js';
 import { decimalFromCount, decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
-import { googleError } from './errors.js';
+import { googleError, MANAGER_ACCOUNT } from './errors.js';
 import type { GoogleCredentials } from './credentials.js';
 import { googleMoney } from './money.js';
 
@@ -81,7 +81,7 @@ const budgetPage = pageSchema(
 );
 
 const ACCOUNT_QUERY =
-  'SELECT customer.descriptive_name, customer.currency_code, customer.time_zone FROM customer';
+  'SELECT customer.descriptive_name, customer.currency_code, customer.time_zone, customer.manager FROM customer';
 
 const accountPage = pageSchema(
   z.object({
@@ -89,6 +89,7 @@ const accountPage = pageSchema(
       descriptiveName: z.string().default(''),
       currencyCode: z.string(),
       timeZone: z.string(),
+      manager: z.boolean().default(false),
     }),
   }),
 );
@@ -115,7 +116,9 @@ export class GoogleConnector implements PlatformConnector {
   async describeAccount({ signal }: ReadOptions): Promise<AccountDescription> {
     for await (const [row] of this.search(ACCOUNT_QUERY, accountPage, signal)) {
       if (row === undefined) continue;
-      const { descriptiveName: name, currencyCode: currency, timeZone } = row.customer;
+      const { descriptiveName: name, currencyCode: currency, timeZone, manager } = row.customer;
+      if (manager)
+        throw new PlatformError('google', 'permanent', MANAGER_ACCOUNT, { platformCode: 'MANAGER_ACCOUNT' });
       googleMoney.digits(currency);
       return { name, currency, timeZone };
     }
@@ -204,6 +207,7 @@ export class GoogleConnector implements PlatformConnector {
     schema: z.ZodType<{ results: Item[]; nextPageToken?: string | undefined }>,
     signal: AbortSignal,
   ): AsyncIterable<Item[]> {
+    const cursors = new SeenCursors('google');
     let pageToken: string | undefined;
     do {
       const reply = await this.post(
@@ -213,10 +217,7 @@ export class GoogleConnector implements PlatformConnector {
       );
       const page = parseReply('google', schema, reply.body);
       yield page.results;
-      if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
-        throw new PlatformError('google', 'transient', 'paging is stuck: a page token came twice');
-      }
-      pageToken = page.nextPageToken || undefined;
+      pageToken = page.nextPageToken ? cursors.follow(page.nextPageToken) : undefined;
     } while (pageToken !== undefined);
   }
 

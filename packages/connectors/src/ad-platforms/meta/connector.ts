@@ -10,11 +10,11 @@ import type {
   ReadOptions,
 } from '../connector.js';
 import type { DateWindow } from '../../values/days.js';
-import { PlatformError } from '../errors.js';
 import { bigInteger, decimalText, wholeNumber } from '../fields.js';
 import type { HttpClient } from '../http-client.js';
 import { parseReply } from '../parse-reply.js';
-import { metaError, quotaWaitMs } from './errors.js';
+import { metaError } from './errors.js';
+import { readMetaPages } from './pages.js';
 import type { MetaCredentials } from './credentials.js';
 import { metaMoney } from './money.js';
 
@@ -25,6 +25,7 @@ export interface MetaConnectorOptions {
   accountId: string;
   currency: string;
   credentials: MetaCredentials;
+  quotaPauseMs?: number | undefined;
 }
 
 const CAMPAIGN_FIELDS = 'id,name,objective,status,effective_status,daily_budget,lifetime_budget,start_time';
@@ -44,14 +45,6 @@ const PURCHASE_TYPES = [
 
 const actionSchema = z.object({ action_type: z.string(), value: decimalText });
 type Action = z.infer<typeof actionSchema>;
-
-const pageSchema = <Item extends z.ZodType>(item: Item) =>
-  z.object({
-    data: z.array(item),
-    paging: z
-      .object({ cursors: z.object({ after: z.string() }).optional(), next: z.string().optional() })
-      .optional(),
-  });
 
 const campaignSchema = z.object({
   id: z.string(),
@@ -76,9 +69,6 @@ const insightSchema = z.object({
 });
 
 const accountSchema = z.object({ name: z.string(), currency: z.string(), timezone_name: z.string() });
-
-const campaignPage = pageSchema(campaignSchema);
-const insightPage = pageSchema(insightSchema);
 
 const STATUSES: Readonly<Record<string, CampaignStatus>> = {
   ACTIVE: 'active',
@@ -109,7 +99,7 @@ export class MetaConnector implements PlatformConnector {
   }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
-    const pages = this.pages('campaigns', { fields: CAMPAIGN_FIELDS }, CAMPAIGN_PAGE, campaignPage, signal);
+    const pages = this.pages('campaigns', { fields: CAMPAIGN_FIELDS }, CAMPAIGN_PAGE, campaignSchema, signal);
     for await (const campaigns of pages) {
       yield campaigns.map((campaign) => ({
         externalId: campaign.id,
@@ -134,7 +124,7 @@ export class MetaConnector implements PlatformConnector {
       time_range: JSON.stringify({ since, until }),
       fields: INSIGHT_FIELDS,
     };
-    for await (const insights of this.pages('insights', query, INSIGHT_PAGE, insightPage, signal)) {
+    for await (const insights of this.pages('insights', query, INSIGHT_PAGE, insightSchema, signal)) {
       yield insights.map((insight) => ({
         campaignExternalId: insight.campaign_id,
         date: insight.date_start,
@@ -172,48 +162,25 @@ export class MetaConnector implements PlatformConnector {
     parseReply('meta', z.object({ success: z.literal(true) }), reply.body);
   }
 
-  private async *pages<Item>(
+  private pages<Item>(
     edge: string,
     query: Record<string, string>,
     pageSize: number,
-    schema: z.ZodType<{
-      data: Item[];
-      paging?: { cursors?: { after: string } | undefined; next?: string | undefined } | undefined;
-    }>,
+    item: z.ZodType<Item>,
     signal: AbortSignal,
   ): AsyncIterable<Item[]> {
-    let limit = pageSize;
-    let after: string | undefined;
-    for (;;) {
-      const url = new URL(`${this.options.baseUrl}/act_${this.options.accountId}/${edge}`);
-      const cursor = after === undefined ? {} : { after };
-      url.search = new URLSearchParams({ ...query, limit: String(limit), ...cursor }).toString();
-      const reply = await this.options.http.send({
-        url,
-        // In a header, not in the address: addresses end up in logs.
-        headers: { authorization: `Bearer ${this.options.credentials.accessToken}` },
-        signal,
-      });
-      const error = metaError(reply);
-      if (error?.kind === 'too_much_data' && limit > 1) {
-        limit = Math.floor(limit / 2);
-        continue;
-      }
-      if (error !== undefined) throw error;
-      const page = parseReply('meta', schema, reply.body);
-      yield page.data;
-      const next = page.paging?.next === undefined ? undefined : page.paging.cursors?.after;
-      if (next === undefined) return;
-      if (next === after)
-        throw new PlatformError('meta', 'transient', 'paging is stuck: a cursor came twice');
-      after = next;
-      const wait = quotaWaitMs(reply.headers);
-      if (wait > 0) {
-        throw new PlatformError('meta', 'rate_limited', 'the quota is nearly used up', {
-          retryAfterMs: wait,
-        });
-      }
-    }
+    const { http, baseUrl, accountId, credentials, quotaPauseMs } = this.options;
+    const url = `${baseUrl}/act_${accountId}/${edge}`;
+    return readMetaPages({
+      http,
+      url,
+      query,
+      accessToken: credentials.accessToken,
+      pageSize,
+      item,
+      quotaPauseMs,
+      signal,
+    });
   }
 
   /** In the units of Meta's own table. */

@@ -10,13 +10,14 @@ import type {
   ReadOptions,
 } from '../connector.js';
 import { addDays, localDate, sliceWindow, startOfLocalDay, type DateWindow } from '../../values/days.js';
-import { PlatformError, type PlatformErrorKind } from '../errors.js';
+import { PlatformError, SeenCursors } from '../errors.js';
 import { bigInteger, decimalText, wholeNumber } from '../fields.js';
-import { retryAfterMs, type HttpClient, type HttpReply, type HttpRequest } from '../http-client.js';
+import { type HttpClient, type HttpReply, type HttpRequest } from '../http-client.js';
 import { decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import type { SnapchatCredentials } from './credentials.js';
+import { snapchatError } from './errors.js';
 import { snapchatMoney } from './money.js';
 
 export interface SnapchatConnectorOptions {
@@ -132,12 +133,11 @@ export class SnapchatConnector implements PlatformConnector {
   }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
-    const seen = new Set<string>();
+    const cursors = new SeenCursors('snapchat');
     let url: URL | undefined = new URL(
       `${this.options.baseUrl}/adaccounts/${this.options.accountId}/campaigns?limit=${PAGE_SIZE}`,
     );
     while (url !== undefined) {
-      seen.add(url.href);
       const page: z.infer<typeof campaignPage> = parseReply(
         'snapchat',
         campaignPage,
@@ -153,7 +153,7 @@ export class SnapchatConnector implements PlatformConnector {
         lifetimeBudget: this.budget(campaign.lifetime_spend_cap_micro),
         startedAt: campaign.start_time ?? null,
       }));
-      url = this.nextPage(page.paging?.next_link, seen);
+      url = this.nextPage(page.paging?.next_link, cursors);
     }
   }
 
@@ -234,15 +234,14 @@ export class SnapchatConnector implements PlatformConnector {
   }
 
   /** Only within the API that was asked: another address would get the token. */
-  private nextPage(link: string | undefined, seen: ReadonlySet<string>): URL | undefined {
+  private nextPage(link: string | undefined, cursors: SeenCursors): URL | undefined {
     if (link === undefined || link === '') return undefined;
     const base = new URL(this.options.baseUrl);
     const next = new URL(link, base);
     if (next.origin !== base.origin) {
       throw new PlatformError('snapchat', 'permanent', 'paging leads to another server');
     }
-    if (seen.has(next.href))
-      throw new PlatformError('snapchat', 'transient', 'paging is stuck: a page came twice');
+    cursors.follow(next.href);
     return next;
   }
 
@@ -264,23 +263,4 @@ export class SnapchatConnector implements PlatformConnector {
     const headers = { ...request.headers, authorization: `Bearer ${token}` };
     return this.options.http.send({ ...request, headers });
   }
-}
-
-const errorSchema = z.object({ request_status: z.string(), request_id: z.string().optional() });
-
-function snapchatError(reply: HttpReply): PlatformError | undefined {
-  const body = errorSchema.safeParse(reply.body).data;
-  if (reply.status < 400 && body?.request_status.toUpperCase() !== 'ERROR') return undefined;
-  return new PlatformError('snapchat', kindOf(reply.status), `request refused (HTTP ${reply.status})`, {
-    platformCode: `HTTP ${reply.status}`,
-    requestId: body?.request_id,
-    retryAfterMs: retryAfterMs(reply.headers),
-  });
-}
-
-function kindOf(status: number): PlatformErrorKind {
-  if (status === 429) return 'rate_limited';
-  if (status === 401) return 'auth_expired';
-  if (status === 403) return 'permission';
-  return status >= 500 || status < 400 ? 'transient' : 'permanent';
 }

@@ -10,11 +10,12 @@ import type {
   ReadOptions,
 } from '../connector.js';
 import { sliceWindow, type DateWindow } from '../../values/days.js';
-import { PlatformError, type PlatformErrorKind } from '../errors.js';
-import { retryAfterMs, type HttpClient, type HttpReply } from '../http-client.js';
+import { PlatformError, SeenCursors } from '../errors.js';
+import type { HttpClient } from '../http-client.js';
 import { decimalFromUnits, parseDecimal } from '../../values/money.js';
 import { parseReply } from '../parse-reply.js';
 import type { TikTokCredentials } from './credentials.js';
+import { tiktokData } from './errors.js';
 import { tiktokMoney } from './money.js';
 
 export interface TikTokConnectorOptions {
@@ -47,7 +48,6 @@ const CAMPAIGN_FILTERS = [
   { buying_types: ['RESERVATION_RF'] },
 ];
 
-const envelopeSchema = z.object({ code: z.int(), request_id: z.string().optional(), data: z.unknown() });
 const pageInfo = z.object({ page: z.int(), total_page: z.int() });
 
 const campaignPage = z.object({
@@ -110,15 +110,6 @@ const STATUSES: Readonly<Record<string, CampaignStatus>> = {
   DISABLE: 'paused',
   DELETE: 'removed',
 };
-
-const KINDS = new Map<number, PlatformErrorKind>([
-  [40100, 'rate_limited'],
-  [40105, 'auth_expired'],
-  [40104, 'auth_expired'],
-  [40110, 'auth_expired'],
-  [40101, 'auth_expired'],
-  [40001, 'permission'],
-]);
 
 export class TikTokConnector implements PlatformConnector {
   readonly platform = 'tiktok';
@@ -224,7 +215,7 @@ export class TikTokConnector implements PlatformConnector {
     const { http, baseUrl, credentials } = this.options;
     const url = new URL(`${baseUrl}${path}`);
     url.search = new URLSearchParams(query).toString();
-    return dataOf(await http.send({ url, headers: { 'access-token': credentials.accessToken }, signal }));
+    return tiktokData(await http.send({ url, headers: { 'access-token': credentials.accessToken }, signal }));
   }
 
   private async post(path: string, body: object, signal: AbortSignal): Promise<void> {
@@ -236,48 +227,34 @@ export class TikTokConnector implements PlatformConnector {
       body: JSON.stringify(body),
       signal,
     });
-    dataOf(reply);
+    tiktokData(reply);
   }
 
   private async *pages<Item>(
     path: string,
     query: Record<string, string>,
-    schema: z.ZodType<{ list: Item[]; page_info: { total_page: number } }>,
+    schema: z.ZodType<{ list: Item[]; page_info: { page: number; total_page: number } }>,
     signal: AbortSignal,
   ): AsyncIterable<Item[]> {
+    const cursors = new SeenCursors('tiktok');
+    let size = PAGE_SIZE;
     for (let page = 1, last = 1; page <= last; page++) {
-      const data = await this.get(
-        path,
-        {
-          advertiser_id: this.options.accountId,
-          ...query,
-          page: String(page),
-          page_size: String(PAGE_SIZE),
-        },
-        signal,
-      );
+      const paging = { page: String(page), page_size: String(size) };
+      let data: unknown;
+      try {
+        data = await this.get(path, { advertiser_id: this.options.accountId, ...query, ...paging }, signal);
+      } catch (error) {
+        if (!(error instanceof PlatformError) || error.kind !== 'too_much_data' || size === 1) throw error;
+        // Pages are counted in their size, so a smaller one begins anew.
+        size = Math.floor(size / 2);
+        page = 0;
+        continue;
+      }
       const { list, page_info: info } = parseReply('tiktok', schema, data);
+      // A listing that answers with a page that it has given before would never end.
+      cursors.follow(`${size}/${info.page}`);
       yield list;
       last = info.total_page;
     }
   }
-}
-
-function dataOf(reply: HttpReply): unknown {
-  const envelope = envelopeSchema.safeParse(reply.body).data;
-  if (envelope === undefined) {
-    const passing = reply.status === 429 || reply.status >= 500;
-    throw new PlatformError('tiktok', passing ? 'transient' : 'permanent', `HTTP ${reply.status}`, {
-      platformCode: `HTTP ${reply.status}`,
-      retryAfterMs: retryAfterMs(reply.headers),
-    });
-  }
-  const { code, request_id: requestId, data } = envelope;
-  if (code === 0) return data;
-  const kind = KINDS.get(code) ?? (code >= 50_000 && code < 60_000 ? 'transient' : 'permanent');
-  throw new PlatformError('tiktok', kind, `request refused (code ${code})`, {
-    platformCode: String(code),
-    requestId,
-    retryAfterMs: retryAfterMs(reply.headers),
-  });
 }

@@ -64,7 +64,9 @@ const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | 
     unlessZero(day?.metric.revenueMinor, (minor) => minor / 10 ** account.minorDigits),
 };
 
-const CUSTOMER_FIELDS: Readonly<Record<string, [string, (account: Account) => string]>> = {
+const CUSTOMER_FIELDS: Readonly<Record<string, [string, (account: Account) => string | boolean]>> = {
+  'customer.id': ['id', ({ id }) => id],
+  'customer.manager': ['manager', ({ isManager }) => isManager],
   'customer.descriptive_name': ['descriptiveName', ({ name }) => name],
   'customer.currency_code': ['currencyCode', ({ currency }) => currency],
   'customer.time_zone': ['timeZone', ({ timeZone }) => timeZone],
@@ -72,6 +74,7 @@ const CUSTOMER_FIELDS: Readonly<Record<string, [string, (account: Account) => st
 
 export class GoogleAdapter implements PlatformAdapter {
   readonly prefix = '/google';
+  readonly tokenPath = '/google-oauth/token';
   private readonly tokens: AccessTokens;
 
   constructor(private readonly options: AdapterOptions) {
@@ -79,7 +82,7 @@ export class GoogleAdapter implements PlatformAdapter {
   }
 
   register(app: FastifyInstance): void {
-    app.post('/google-oauth/token', async (request, reply) => this.tokens.issue(request, reply));
+    app.post(this.tokenPath, async (request, reply) => this.tokens.issue(request, reply));
     for (const resource of ['campaigns', 'campaignBudgets']) {
       app.post(`${this.prefix}/v26/customers/:customer/${resource}::mutate`, async (request, reply) =>
         this.mutate(request, reply),
@@ -173,6 +176,8 @@ export class GoogleAdapter implements PlatformAdapter {
     if (selected === undefined || fields.some((field) => FIELDS[field] === undefined)) {
       return badRequest(reply, 'UNRECOGNIZED_FIELD');
     }
+    if (account.isManager && fields.some((field) => field.startsWith('metrics.')))
+      return badRequest(reply, 'REQUESTED_METRICS_FOR_MANAGER');
     const wanted = CAMPAIGN_ID.exec(where)?.[1];
     const campaigns = this.options.world
       .campaigns(account)

@@ -35,6 +35,7 @@ const DAY_MS = 86_400_000;
 
 export class SnapchatAdapter implements PlatformAdapter {
   readonly prefix = '/snapchat';
+  readonly tokenPath = '/snapchat-oauth/login/oauth2/access_token';
   private readonly tokens: AccessTokens;
   /** Statistics name the campaign alone: its account is known from its listing. */
   private readonly owners = new Map<string, { account: Account; campaign: WorldCampaign }>();
@@ -45,9 +46,7 @@ export class SnapchatAdapter implements PlatformAdapter {
 
   register(app: FastifyInstance): void {
     this.registerUpdates(app);
-    app.post('/snapchat-oauth/login/oauth2/access_token', async (request, reply) =>
-      this.tokens.issue(request, reply),
-    );
+    app.post(this.tokenPath, async (request, reply) => this.tokens.issue(request, reply));
     app.get<{ Params: { account: string } }>(
       `${this.prefix}/v1/adaccounts/:account`,
       async (request, reply) => {
