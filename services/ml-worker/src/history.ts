@@ -2,6 +2,7 @@
 import { withTenant } from '@stratum/shared';
 import { addDays } from '@stratum/connectors/values';
 import type { Pool } from 'pg';
+import type { CampaignChange } from './campaign-changes.js';
 
 export const METRICS = ['spend', 'revenue', 'conversions'] as const;
 export type Metric = (typeof METRICS)[number];
@@ -12,6 +13,10 @@ export interface CampaignHistory {
   status: string;
   currency: string;
   dailyBudget: number | null;
+  /** The account's local day; `null`: unknown. */
+  startedOn: string | null;
+  /** Of the days of the history, the oldest first. */
+  changes: CampaignChange[];
   /** YYYY-MM-DD of each figure. */
   dates: string[];
   /** Days from the last figure to UTC's yesterday that are not over where the account is, or that nobody has synced: unknown, not zero. */
@@ -24,6 +29,8 @@ export interface CampaignHistory {
 
 /** Enough for a year's shape of the week, little enough to be quick. */
 const HISTORY_DAYS = 180;
+/** Campaigns that were paused lately are forecast, too: as nothing. */
+const PAUSED_DAYS = 30;
 const DAY_MS = 86_400_000;
 
 interface MetricRow {
@@ -32,6 +39,8 @@ interface MetricRow {
   status: string;
   currency: string;
   daily_budget: string | null;
+  started_on: string | null;
+  changes: CampaignChange[];
   /** The first day that is not known without a row: it is not over, or was not at the last sync. */
   known_until: string;
   dates: string[];
@@ -47,7 +56,13 @@ export function readHistories(
 ): Promise<CampaignHistory[]> {
   return withTenant(pool, tenantId, async (client) => {
     const { rows } = await client.query<MetricRow>(
-      `SELECT c.id AS campaign_id, c.name, c.status, c.currency, c.daily_budget, array_agg(m.date::text ORDER BY m.date) AS dates,
+      `SELECT c.id AS campaign_id, c.name, c.status, c.currency, c.daily_budget, (c.started_at AT TIME ZONE a.time_zone)::date::text AS started_on,
+         (SELECT coalesce(jsonb_agg(jsonb_build_object('date', (h.changed_at AT TIME ZONE a.time_zone)::date,
+            'statusBefore', h.status_before, 'statusAfter', h.status_after, 'budgetBefore', h.budget_before, 'budgetAfter', h.budget_after)
+            ORDER BY h.changed_at, h.id), '[]')
+          FROM campaign_change h WHERE h.tenant_id = c.tenant_id AND h.campaign_id = c.id
+            AND h.changed_at >= $1::date - ${HISTORY_DAYS + 1} AND h.changed_at <= $3::timestamptz) AS changes,
+         array_agg(m.date::text ORDER BY m.date) AS dates,
          least($1::date, ($3::timestamptz AT TIME ZONE a.time_zone)::date,
            coalesce((a.last_synced_at AT TIME ZONE a.time_zone)::date, 'epoch'))::text AS known_until,
          array_agg(m.spend::float8 ORDER BY m.date) AS spend,
@@ -56,8 +71,9 @@ export function readHistories(
        FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
        JOIN campaign_metric_daily m ON m.tenant_id = c.tenant_id AND m.campaign_id = c.id
        WHERE m.date >= $1::date - ${HISTORY_DAYS} AND m.date < $1::date AND m.date < ($3::timestamptz AT TIME ZONE a.time_zone)::date
-         AND c.status = 'active' AND ($2::bigint[] IS NULL OR c.id = ANY($2))
-       GROUP BY c.tenant_id, c.id, a.last_synced_at, a.time_zone ORDER BY c.id`,
+         AND c.status IN ('active', 'paused') AND ($2::bigint[] IS NULL OR c.id = ANY($2))
+       GROUP BY c.tenant_id, c.id, a.last_synced_at, a.time_zone
+       HAVING c.status = 'active' OR max(m.date) >= $1::date - ${PAUSED_DAYS} ORDER BY c.id`,
       [at.toISOString().slice(0, 10), campaignIds ?? null, at],
     );
     return rows.map((row) => fillGaps(row, at));
@@ -79,6 +95,8 @@ function fillGaps(row: MetricRow, at: Date): CampaignHistory {
     status: row.status,
     currency: row.currency,
     dailyBudget: row.daily_budget === null ? null : Number(row.daily_budget),
+    startedOn: row.started_on,
+    changes: row.changes,
     dates,
     unknownDays: Math.round((today - end) / DAY_MS),
     spend: fill(row.spend),

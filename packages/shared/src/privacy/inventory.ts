@@ -20,6 +20,7 @@ export const PERSONAL_DATA: Readonly<Record<string, PersonalData>> = {
   audit_chain: 'none',
   audit_event: { kept: 'proof of what was done; names profiles by number' },
   campaign: 'none',
+  campaign_change: 'none',
   campaign_metric_daily: 'none',
   cdp_event: 'by_profile',
   cdp_funnel: 'none',

@@ -1,7 +1,7 @@
 /** The forecast of one daily series: the model that was best on its past, with intervals from its past mistakes. */
 import { backtest } from './backtest.js';
 import { coverageOf, spreadOf } from './intervals.js';
-import { MODELS, seasonalNaive, SEASON, type ModelName } from './models.js';
+import { mean, MODELS, seasonalNaive, SEASON, type ModelName } from './models.js';
 import { withoutOddLastDay } from './odd-last-day.js';
 import { endsPaused } from './pause.js';
 import { withoutRamp } from './ramp.js';
@@ -71,26 +71,38 @@ export function withIntervals(
   points: readonly number[],
   errors: readonly (readonly number[])[],
   horizon: number,
+  perOrigin?: number,
 ): ForecastDay[] {
-  const { sigma, at80, at95 } = spreadOf(errors, horizon);
+  const { sigma, at80, at95 } = spreadOf(errors, horizon, perOrigin);
   return points.map((point, day) => {
-    const mean = Math.max(0, point);
-    const width = Math.max(sigma[day] ?? 0, LEAST_SIGMA * mean);
+    const middle = Math.max(0, point);
+    const width = Math.max(sigma[day] ?? 0, LEAST_SIGMA * middle);
     return {
-      mean,
-      lower80: Math.max(0, mean - at80 * width),
-      upper80: mean + at80 * width,
-      lower95: Math.max(0, mean - at95 * width),
-      upper95: mean + at95 * width,
+      mean: middle,
+      lower80: Math.max(0, middle - at80 * width),
+      upper80: middle + at80 * width,
+      lower95: Math.max(0, middle - at95 * width),
+      upper95: middle + at95 * width,
     };
   });
 }
 
-/** Of a history too short for a test: how far the same weekday of the next week was off. */
+/**
+ * Of a history too short for a test: how far the same weekday of the next week was off; of a few days, how far they lie apart. Each holds
+ * for a week ahead.
+ */
 function weeklySteps(history: readonly number[]): number[][] {
-  if (history.length <= SEASON) return [[rootMeanSquare(history)]];
-  return history.slice(SEASON).map((value, day) => [value - (history[day] ?? 0)]);
+  const aWeek = (error: number): number[] => Array.from({ length: SEASON }, () => error);
+  if (history.length > SEASON)
+    return history.slice(SEASON).map((value, day) => aWeek(value - (history[day] ?? 0)));
+  const middle = mean(history);
+  const spread = rootMeanSquare(history.map((value) => value - middle));
+  // One day says nothing about the next; a few do not show the shape of a week.
+  const sigma = history.length < 3 ? middle : Math.hypot(2 * spread, UNSEEN_WEEK * middle);
+  return history.map(() => aWeek(sigma));
 }
+
+const UNSEEN_WEEK = 0.1;
 
 function rootMeanSquare(values: readonly number[]): number {
   return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / Math.max(1, values.length));

@@ -3,12 +3,23 @@ import { withTenant } from '@stratum/shared';
 import { addDays } from '@stratum/connectors/values';
 import type { Pool, PoolClient } from 'pg';
 import { METRICS, readHistories, type CampaignHistory, type Metric } from '../history.js';
-import { forecastSeries, withIntervals, type ForecastDay, type SeriesForecast } from './forecast-series.js';
+import { isStopped, onPresentTerms, type Figures } from '../campaign-changes.js';
+import {
+  forecastSeries,
+  pausedSeries,
+  withIntervals,
+  type ForecastDay,
+  type SeriesForecast,
+} from './forecast-series.js';
 import { mean } from './models.js';
 
 const HORIZON = 30;
 /** The total of a tenant's campaigns in one currency. */
 const TOTAL = 0;
+/** What moves all campaigns, such as a market, stays for all days of an origin: a total's errors in it count as one. */
+const TOTAL_PER_ORIGIN = 1;
+
+type History = Omit<CampaignHistory, keyof Figures> & Figures;
 
 interface NamedForecast extends SeriesForecast {
   campaignId: number;
@@ -37,7 +48,10 @@ export interface ForecastSummary {
 export async function forecastTenant(pool: Pool, job: ForecastJob): Promise<ForecastSummary> {
   const { tenantId, campaignIds, at } = job;
   const madeOn = at.toISOString().slice(0, 10);
-  const histories = await readHistories(pool, { tenantId, at, campaignIds });
+  const histories = (await readHistories(pool, { tenantId, at, campaignIds })).map((history) => ({
+    ...history,
+    ...onPresentTerms(history, history.changes),
+  }));
   const forecasts: NamedForecast[] = [];
   for (const [index, history] of histories.entries()) {
     job.signal.throwIfAborted();
@@ -45,7 +59,8 @@ export async function forecastTenant(pool: Pool, job: ForecastJob): Promise<Fore
       const { campaignId, currency, unknownDays } = history;
       const values = history[metric];
       if (values === null) continue;
-      const forecast = forecastSeries(values, unknownDays + HORIZON);
+      const ahead = unknownDays + HORIZON;
+      const forecast = isStopped(history.status) ? pausedSeries(ahead) : forecastSeries(values, ahead);
       const days = forecast.days.slice(unknownDays);
       forecasts.push({ ...forecast, days, campaignId, currency, metric, historyDays: history.dates.length });
     }
@@ -70,10 +85,7 @@ export async function forecastTenant(pool: Pool, job: ForecastJob): Promise<Fore
  * different directions cancel out, so the errors of the sums are used, day by day of the past; where the campaigns were not tested over
  * the same days, the error of a forecast of their sum.
  */
-function totalsOf(
-  histories: readonly CampaignHistory[],
-  forecasts: readonly NamedForecast[],
-): NamedForecast[] {
+function totalsOf(histories: readonly History[], forecasts: readonly NamedForecast[]): NamedForecast[] {
   const totals: NamedForecast[] = [];
   for (const currency of new Set(histories.map((history) => history.currency))) {
     for (const metric of METRICS) {
@@ -82,11 +94,16 @@ function totalsOf(
       const points = Array.from({ length: HORIZON }, (_, day) =>
         sum(parts.map(({ days }) => days[day]?.mean ?? 0)),
       );
-      const own = histories.filter((history) => history.currency === currency && history[metric] !== null);
+      const own = histories.filter(
+        (history) => history.currency === currency && history[metric] !== null && !isStopped(history.status),
+      );
       const errors = isTestedTogether(own)
         ? sumOfErrors(parts)
         : forecastSeries(sumOf(own, metric), HORIZON).errors;
-      const days = errors.length > 0 ? withIntervals(points, errors, HORIZON) : independent(points, parts);
+      const days =
+        errors.length > 0
+          ? withIntervals(points, errors, HORIZON, TOTAL_PER_ORIGIN)
+          : independent(points, parts);
       totals.push({
         campaignId: TOTAL,
         currency,
@@ -96,7 +113,7 @@ function totalsOf(
         naiveMase: null,
         coverage95: null,
         origins: errors.length,
-        historyDays: Math.max(...own.map(({ dates }) => dates.length)),
+        historyDays: Math.max(0, ...own.map(({ dates }) => dates.length)),
         days,
         errors,
       });
@@ -106,7 +123,7 @@ function totalsOf(
 }
 
 /** Histories of the same days are tested from the same origins, so that their errors can be added up. */
-function isTestedTogether(histories: readonly CampaignHistory[]): boolean {
+function isTestedTogether(histories: readonly History[]): boolean {
   return histories.every(
     ({ dates }) => dates[0] === histories[0]?.dates[0] && dates.length === histories[0]?.dates.length,
   );
@@ -121,7 +138,7 @@ function sumOfErrors(parts: readonly NamedForecast[]): number[][] {
 }
 
 /** Their daily sums, for the days on which all of them are known. */
-function sumOf(histories: readonly CampaignHistory[], metric: Metric): number[] {
+function sumOf(histories: readonly History[], metric: Metric): number[] {
   const sums = new Map<string, number>();
   for (const history of histories) {
     for (const [index, date] of history.dates.entries())

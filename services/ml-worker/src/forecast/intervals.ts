@@ -13,8 +13,15 @@ export interface Spread {
   at95: number;
 }
 
-/** @param errors a row for each origin, a column for each day ahead; at least one of each */
-export function spreadOf(errors: readonly (readonly number[])[], horizon: number): Spread {
+/**
+ * @param errors a row for each origin, a column for each day ahead; at least one of each
+ * @param perOrigin the number of independent errors in a row
+ */
+export function spreadOf(
+  errors: readonly (readonly number[])[],
+  horizon: number,
+  perOrigin = INDEPENDENT_PER_ORIGIN,
+): Spread {
   const days = errors[0]?.length ?? 0;
   const known = Array.from({ length: days }, (_, day) =>
     rootMeanSquare(errors.flatMap((row) => row.slice(Math.max(0, day - NEIGHBOURS), day + NEIGHBOURS + 1))),
@@ -28,7 +35,7 @@ export function spreadOf(errors: readonly (readonly number[])[], horizon: number
     sigma.push(widest);
   }
   // Few origins know their spread badly.
-  const degrees = errors.length * INDEPENDENT_PER_ORIGIN;
+  const degrees = errors.length * perOrigin;
   return { sigma, at80: studentQuantile(0.8, degrees), at95: studentQuantile(0.95, degrees) };
 }
 

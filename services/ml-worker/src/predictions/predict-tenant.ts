@@ -1,9 +1,10 @@
 /** `run_predictions`: each active campaign's month-end forecast, its response to other budgets, and its anomalies. */
 import { openAlert, recordDomainEvent, withTenant } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
-import { forecastSeries, type SeriesForecast } from '../forecast/forecast-series.js';
 import { readHistories, type CampaignHistory } from '../history.js';
-import { controlled, normalCumulative, testLastDay, type Anomaly } from './anomalies.js';
+import { isStopped } from '../campaign-changes.js';
+import { controlled, testLastDay, type Anomaly } from './anomalies.js';
+import { pacingOf } from './pacing.js';
 import { bestBudgets, fitResponses, roasAt, type ResponseCurve } from './response.js';
 
 export interface PredictionJob {
@@ -19,12 +20,9 @@ export interface PredictionSummary {
   shifted: number;
 }
 
-/** A campaign misses its month when it spends less than this share of its budget. */
-const FULL_DELIVERY = 0.9;
 const BUDGET_STEPS = [0.5, 0.8, 1, 1.2, 1.5, 2] as const;
 /** Smaller shifts are not worth a change. */
 const WORTH_SHIFTING = 0.05;
-const AT_95 = 1.96;
 
 type AnomalyMetric = 'spend' | 'cpa' | 'roas';
 
@@ -41,10 +39,11 @@ export async function predictTenant(
   pool: Pool,
   { tenantId, at, signal }: PredictionJob,
 ): Promise<PredictionSummary> {
-  const campaigns = await readHistories(pool, { tenantId, at });
+  const known = await readHistories(pool, { tenantId, at });
+  const campaigns = known.filter(({ status }) => !isStopped(status));
   const curves = new Map(fitResponses(campaigns).map((curve) => [curve.campaignId, curve]));
   const budgets = suggestedBudgets(campaigns, curves);
-  const rows = campaigns.map((campaign) => {
+  const rows = known.map((campaign) => {
     signal.throwIfAborted();
     return predictionOf(campaign, at, curves.get(campaign.campaignId), budgets.get(campaign.campaignId));
   });
@@ -81,19 +80,7 @@ function predictionOf(
   curve: ResponseCurve | undefined,
   suggested: number | undefined,
 ) {
-  const month = at.toISOString().slice(0, 7);
-  const [year = 0, number = 0] = month.split('-').map(Number);
-  const daysInMonth = new Date(Date.UTC(year, number, 0)).getUTCDate();
-  const daysLeft = daysInMonth - at.getUTCDate() + 1;
-  const spent = campaign.spend.reduce(
-    (sum, value, day) => (campaign.dates[day]?.startsWith(month) ? sum + value : sum),
-    0,
-  );
-  // Days that nobody has synced are forecast, too, as far as they lie in this month.
-  const ahead = daysLeft + campaign.unknownDays;
-  const { mean, sigma } = sumOfDays(forecastSeries(campaign.spend, ahead), Math.min(ahead, daysInMonth));
-  const end = spent + mean;
-  const budget = campaign.dailyBudget === null ? null : campaign.dailyBudget * daysInMonth;
+  const { spent, end, lower, upper, budget, missProbability } = pacingOf(campaign, at);
   const isWorth =
     curve !== undefined &&
     suggested !== undefined &&
@@ -103,11 +90,11 @@ function predictionOf(
     currency: campaign.currency,
     spent: spent.toFixed(6),
     month_end_spend: end,
-    month_end_lower: Math.max(spent, end - AT_95 * sigma),
-    month_end_upper: end + AT_95 * sigma,
+    month_end_lower: lower,
+    month_end_upper: upper,
     month_budget: budget === null ? null : budget.toFixed(6),
     pacing: budget === null || budget === 0 ? null : end / budget,
-    miss_probability: budget === null ? null : shortfallProbability(FULL_DELIVERY * budget, end, sigma),
+    miss_probability: missProbability,
     elasticity: curve?.elasticity ?? null,
     roas_at:
       curve === undefined || curve.current === 0
@@ -119,28 +106,6 @@ function predictionOf(
 }
 
 type PredictionRow = ReturnType<typeof predictionOf>;
-
-/** The spread of a sum comes from sums on the past: days that are off are mostly off in the same direction. */
-function sumOfDays({ days: all, errors }: SeriesForecast, last: number): { mean: number; sigma: number } {
-  const days = all.slice(-last);
-  const mean = days.reduce((sum, day) => sum + day.mean, 0);
-  const tested = Math.min(days.length, errors[0]?.length ?? 0);
-  if (tested === 0) {
-    const square = days.reduce(
-      (sum, { mean: middle, upper95 }) => sum + ((upper95 - middle) / AT_95) ** 2,
-      0,
-    );
-    return { mean, sigma: Math.sqrt(square) };
-  }
-  const sums = errors.map((row) => row.slice(0, tested).reduce((a, b) => a + b, 0));
-  const spread = Math.sqrt(sums.reduce((total, each) => total + each * each, 0) / sums.length);
-  return { mean, sigma: spread * (days.length / tested) };
-}
-
-function shortfallProbability(target: number, expected: number, sigma: number): number {
-  if (sigma === 0) return expected < target ? 1 : 0;
-  return normalCumulative((target - expected) / sigma);
-}
 
 function explain(
   end: number,
