@@ -13,9 +13,8 @@ import {
   type ServiceContext,
 } from '@stratum/shared';
 import { ensureEventStream } from '@stratum/shared/customer-events';
-import { FailedAttempts } from './auth/failed-attempts.js';
+import { BodyBudget, FailedAttempts } from '@stratum/shared/http';
 import { AcceptedEvents } from './customer-events/accepted-events.js';
-import { BodyBudget } from './http/body-budget.js';
 import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';

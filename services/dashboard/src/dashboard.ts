@@ -9,8 +9,8 @@ import {
   type Running,
   type ServiceContext,
 } from '@stratum/shared';
+import { FailedAttempts } from '@stratum/shared/http';
 import { Sessions } from './access/sessions.js';
-import { SignInLimit } from './access/sign-in-limit.js';
 import { createProjector } from './history/projector.js';
 import { Names } from './history/names.js';
 import { pageRoutes } from './http/pages.js';
@@ -62,7 +62,8 @@ export async function startDashboard(context: DashboardContext): Promise<Running
   // Filled when it is known where the server listens: a port of 0 is any.
   const hosts = new Set<string>();
   const origins = new Set<string>();
-  const app = createServer({ hosts, origins, secure, sessions }, logger);
+  const attempts = new FailedAttempts(configuration.API_FAILED_KEYS_LIMIT);
+  const app = await createServer({ hosts, origins, secure, sessions, attempts }, configuration, logger);
   const resources: DashboardResources = {
     pool,
     connection,
@@ -81,8 +82,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     await pool.end();
   };
   try {
-    const limit = new SignInLimit(configuration.API_FAILED_KEYS_LIMIT);
-    sessionRoutes(app, resources, { secure, limit });
+    sessionRoutes(app, resources, { secure, attempts });
     overviewRoutes(app, resources);
     taskRoutes(app, resources);
     controlRoutes(app, resources);

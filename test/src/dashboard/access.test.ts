@@ -121,6 +121,35 @@ test('guessing is slowed down', async () => {
   expect([await guess(), await guess(), await guess(), await guess()]).toEqual([401, 401, 401, 429]);
 });
 
+test('wrong cookies count as guesses; a session that is open goes on from the same address', async () => {
+  const dashboard = await openDashboard({ API_FAILED_KEYS_LIMIT: '3' });
+  const session = await dashboard.signIn(await dashboard.createKey(undefined));
+  expect((await session('GET', '/api/session')).status).toBe(200);
+  const statuses: number[] = [];
+  for (const name of ['a', 'b', 'c', 'd'])
+    statuses.push((await callsOf(dashboard.url, `stratum-dashboard=${name}`)('GET', '/api/session')).status);
+  expect(statuses).toEqual([401, 401, 401, 429]);
+  expect((await session('GET', '/api/session')).status).toBe(200);
+});
+
+test('requests, bodies and their depth are bounded as those of the API', async () => {
+  const dashboard = await openDashboard({ API_RATE_LIMIT: '3' });
+  const session = await dashboard.signIn(await dashboard.createKey(undefined));
+  const deep = await fetch(new URL('/api/session', dashboard.url), {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-stratum-dashboard': '1',
+      'sec-fetch-site': 'same-origin',
+    },
+    body: `{"key":${'['.repeat(1_000)}${']'.repeat(1_000)}}`,
+  });
+  expect(deep.status).toBe(400);
+  expect((await dashboard.call('POST', '/api/session', { key: 'x'.repeat(100_000) })).status).toBe(413);
+  const many = await Promise.all(Array.from({ length: 12 }, () => session('GET', '/api/session')));
+  expect(many.map(({ status }) => status)).toContain(429);
+});
+
 test('other pages, other names and other methods change nothing', async () => {
   const dashboard = await openDashboard();
   const key = await dashboard.createKey(undefined);

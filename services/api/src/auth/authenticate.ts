@@ -1,10 +1,9 @@
 /** Who asks, and whether they may. Runs before a body is read. */
 import { authenticateApiKey, SCOPES, type Principal, type Scope } from '@stratum/shared/api-keys';
-import { ProblemError } from '@stratum/shared/http';
+import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import type { ApiResources, ApiServer } from '../http/types.js';
-import type { FailedAttempts } from './failed-attempts.js';
 import { KnownTenants } from './known-tenants.js';
 
 const BEARER = /^Bearer +(\S+)$/i;

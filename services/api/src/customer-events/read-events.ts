@@ -6,9 +6,8 @@ import {
   type EventType,
   type EventNote,
 } from '@stratum/shared/customer-events';
-import { ProblemError } from '@stratum/shared/http';
+import { parseBody, ProblemError } from '@stratum/shared/http';
 import { z } from 'zod';
-import { parseBody } from '../http/read-body.js';
 
 const MAX_EVENT_BYTES = 32 * 1024;
 /** As many as Segment takes in a request. */

@@ -2,29 +2,14 @@
 import type { JobsClient, Schedules, Topology, Tracer } from '@stratum/jobs';
 import type { Application, Configuration, FollowedTenants } from '@stratum/shared';
 import type { Principal, Scope } from '@stratum/shared/api-keys';
+import type { BodyBudget, HttpServer } from '@stratum/shared/http';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from 'pg';
 import type { Registry } from 'prom-client';
 import type { TaskQuota } from '../quotas/task-quota.js';
 import type { API_SETTINGS } from '../settings.js';
-import type { BodyBudget } from './body-budget.js';
 
-/** Fastify with routes typed by zod schemas. */
-export type ApiServer = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
+export type ApiServer = HttpServer;
 
 /** Dependencies of routes. */
 export interface ApiResources {

@@ -3,18 +3,23 @@
  * is ever the answer to a fault of ours: that is 503, or 429, with `Retry-After`.
  */
 import { EVENT_TYPES, type EventType, type KnownSource } from '@stratum/shared/customer-events';
-import { notFound, ProblemError } from '@stratum/shared/http';
+import {
+  addressOf,
+  BodyBudget,
+  notFound,
+  ProblemError,
+  useRawBodies,
+  type FailedAttempts,
+} from '@stratum/shared/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { FailedAttempts } from '../auth/failed-attempts.js';
 import type { AcceptedEvents } from '../customer-events/accepted-events.js';
 import { EventRate } from '../customer-events/event-rate.js';
 import { eventProblemSchema, eventsIn, parseEvents, readEvents } from '../customer-events/read-events.js';
 import { segmentSettings } from '../customer-events/segment-settings.js';
 import { SourceCache } from '../customer-events/source-cache.js';
 import { bodyKey, headerKey } from '../customer-events/write-key-of.js';
-import { BodyBudget } from '../http/body-budget.js';
-import { addressOf, senderOf, useRawBodies } from '../http/read-body.js';
+import { senderOf } from '../http/sender.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['customer events'];
@@ -80,7 +85,7 @@ export function customerEventRoutes(
           // One that says nothing of its body would count as one that has none.
           request.headers['content-type'] ??= 'application/json';
         },
-        config: { access: 'public', rateLimit: false },
+        config: { access: 'public', ownRate: true },
         schema: {
           tags,
           summary: kind === 'batch' ? 'Send a batch of events' : `Send a ${kind} event`,
@@ -97,7 +102,7 @@ export function customerEventRoutes(
       scope.route({
         method: 'OPTIONS',
         url: path,
-        config: { access: 'public', rateLimit: false },
+        config: { access: 'public', ownRate: true },
         schema: { hide: true },
         handler: preflight,
       });
@@ -105,7 +110,7 @@ export function customerEventRoutes(
     scope.route({
       method: 'GET',
       url: '/v1/projects/:writeKey/settings',
-      config: { access: 'public', rateLimit: false },
+      config: { access: 'public', ownRate: true },
       schema: {
         tags,
         summary: 'Get settings for analytics.js',

@@ -10,7 +10,7 @@ import {
 } from '@stratum/shared/tenants';
 import { BoundedNumber } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
-import { notFound, ProblemError } from '@stratum/shared/http';
+import { invalid, notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { audit } from '../http/audit.js';
@@ -84,12 +84,8 @@ export function tenantRoutes(app: ApiServer, resources: ApiResources): void {
       const tenant = await require(request.params.id);
       if (tenant.erasedAt !== null)
         throw new ProblemError('conflict', `The tenant ${tenant.id} has been erased.`);
-      if (confirm !== tenant.name) {
-        const message = `must be the name of the tenant, "${tenant.name}"`;
-        throw new ProblemError('invalid', `body.confirm: ${message}.`, {
-          errors: [{ field: 'body.confirm', message }],
-        });
-      }
+      if (confirm !== tenant.name)
+        throw invalid('body.confirm', `must be the name of the tenant, "${tenant.name}"`);
       await record(request, 'tenant.deleted', tenant.id, { grace_days: graceDays });
       return toView((await deleteTenant(pool, { id: tenant.id, graceDays })) ?? tenant);
     },

@@ -1,12 +1,17 @@
 /** The addresses that senders of webhooks know. */
 import { isSourceName } from '@stratum/shared/webhooks';
-import { toProblem, type ProblemKind } from '@stratum/shared/http';
+import {
+  addressOf,
+  toProblem,
+  useRawBodies,
+  type BodyBudget,
+  type FailedAttempts,
+  type ProblemKind,
+} from '@stratum/shared/http';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, type Registry } from 'prom-client';
 import { z } from 'zod';
-import type { FailedAttempts } from '../auth/failed-attempts.js';
-import type { BodyBudget } from '../http/body-budget.js';
-import { addressOf, senderOf, useRawBodies } from '../http/read-body.js';
+import { senderOf } from '../http/sender.js';
 import type { WebhookReceiver } from './receiver.js';
 
 const tags = ['webhooks'];
@@ -61,7 +66,7 @@ export function webhookRoutes({
       method: 'POST',
       url: '/webhooks/:source/:endpoint',
       bodyLimit: Math.max(MIN_BODY_LIMIT, bodyLimit),
-      config: { access: 'public', rawBody: true, rateLimit: false },
+      config: { access: 'public', rawBody: true, ownRate: true },
       // Before the body is read: an address that does not exist gets nothing.
       onRequest: async (request) => {
         const { source, endpoint: token } = request.params;
@@ -107,7 +112,7 @@ export function webhookRoutes({
     app.route({
       method: 'GET',
       url: '/webhooks/:source/:endpoint',
-      config: { access: 'public', rateLimit: false },
+      config: { access: 'public', ownRate: true },
       schema: {
         tags,
         summary: 'Verify an endpoint (Meta and WhatsApp)',

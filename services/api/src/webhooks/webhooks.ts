@@ -1,7 +1,7 @@
 /** Webhooks as a part of the API: put together, started, stopped. */
 import { createClient } from '@stratum/jobs';
 import { platformTopology } from '@stratum/shared';
-import type { FailedAttempts } from '../auth/failed-attempts.js';
+import type { FailedAttempts } from '@stratum/shared/http';
 import type { ApiResources, ApiServer } from '../http/types.js';
 import { webhookDeliveryRoutes } from '../routes/webhook-deliveries.js';
 import { webhookEndpointRoutes } from '../routes/webhooks.js';

@@ -1,6 +1,6 @@
 /** What keeps other web pages, other hosts and strangers out: runs before a body is read. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ProblemError } from '@stratum/shared/http';
+import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { may, missing } from '../access/rights.js';
 import type { Sessions, Viewer } from '../access/sessions.js';
 import type { DashboardServer } from './types.js';
@@ -36,6 +36,8 @@ export interface GuardOptions {
   origins: ReadonlySet<string>;
   secure: boolean;
   sessions: Sessions;
+  /** Unknown sessions and wrong keys, by address. */
+  attempts: FailedAttempts;
 }
 
 export function useGuard(app: DashboardServer, options: GuardOptions): void {
@@ -80,10 +82,20 @@ function cookieName(secure: boolean): string {
   return secure ? '__Host-stratum' : 'stratum-dashboard';
 }
 
-async function signedIn(request: FastifyRequest, { sessions, secure }: GuardOptions): Promise<Viewer> {
+async function signedIn(
+  request: FastifyRequest,
+  { sessions, secure, attempts }: GuardOptions,
+): Promise<Viewer> {
   const token = cookieOf(request, cookieName(secure));
-  const viewer = token === undefined ? undefined : await sessions.find(token);
-  if (viewer !== undefined) return viewer;
+  if (token !== undefined) {
+    attempts.admit(request, token);
+    const viewer = await sessions.find(token);
+    if (viewer !== undefined) {
+      attempts.succeeded(token);
+      return viewer;
+    }
+    attempts.failed(request, token);
+  }
   throw new ProblemError(
     'unauthenticated',
     'Sign in with an API key, or open a link of `stratum dashboard --link`.',

@@ -1,38 +1,33 @@
 /** The frame around all routes: limits, the guard, errors. */
-import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
-import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import { ProblemError, sendProblem, SERVER_LIMITS } from '@stratum/shared/http';
-import { randomUUID } from 'node:crypto';
+import { addressOf, BodyBudget, createHttpServer, useRateLimit } from '@stratum/shared/http';
+import type { FastifyBaseLogger } from 'fastify';
 import { useGuard, type GuardOptions } from './guard.js';
-import type { DashboardServer } from './types.js';
+import type { DashboardResources, DashboardServer } from './types.js';
 
 const BODY_LIMIT = 65_536;
+/** Bytes of all bodies at once: those of the dashboard are short. */
+const BODY_MEMORY = 16 * 1_048_576;
 const REQUEST_TIMEOUT_MS = 10_000;
-const MAX_PARAMETER = 200;
 
-export function createServer(guard: GuardOptions, logger: FastifyBaseLogger): DashboardServer {
-  const app = fastify({
-    loggerInstance: logger,
-    logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => randomUUID(),
+export async function createServer(
+  guard: GuardOptions,
+  configuration: DashboardResources['configuration'],
+  logger: FastifyBaseLogger,
+): Promise<DashboardServer> {
+  const app = createHttpServer({
+    logger,
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: SERVER_LIMITS.keepAliveTimeout,
-    http: { ...SERVER_LIMITS, requestTimeout: REQUEST_TIMEOUT_MS },
-    routerOptions: { maxParamLength: MAX_PARAMETER },
-    // Event streams end at once when the server stops.
-    forceCloseConnections: true,
-  }).withTypeProvider<ZodTypeProvider>();
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler((error, request, reply) => sendProblem(error, request.id, reply));
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      new ProblemError('not-found', `There is no ${request.url.split('?')[0]}.`),
-      request.id,
-      reply,
-    ),
-  );
+    maxConnections: configuration.API_MAX_CONNECTIONS,
+    addressConnections: configuration.API_ADDRESS_CONNECTIONS,
+    proxies: configuration.API_TRUSTED_PROXIES,
+    bodies: {
+      budget: new BodyBudget(BODY_MEMORY),
+      senderOf: (request) => request.viewer?.sessionId ?? addressOf(request),
+    },
+    describeUnknown: (_method, path) => `There is no ${path}.`,
+  });
   useGuard(app, guard);
+  await useRateLimit(app, configuration.API_RATE_LIMIT, (request) => request.viewer?.sessionId);
   return app;
 }

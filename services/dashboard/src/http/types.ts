@@ -1,15 +1,8 @@
 /** Types that routes are built with. */
 import type { JobsClient, Topology } from '@stratum/jobs';
 import type { Configuration } from '@stratum/shared';
+import type { HttpServer } from '@stratum/shared/http';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from 'pg';
 import type { RightName } from '../access/rights.js';
 import type { Sessions, Viewer } from '../access/sessions.js';
@@ -17,14 +10,7 @@ import type { Names } from '../history/names.js';
 import type { Snapshots } from '../live/snapshots.js';
 import type { DASHBOARD_SETTINGS } from '../settings.js';
 
-/** Fastify with routes typed by zod schemas. */
-export type DashboardServer = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
+export type DashboardServer = HttpServer;
 
 /** Dependencies of routes. */
 export interface DashboardResources {

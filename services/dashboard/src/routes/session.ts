@@ -1,9 +1,8 @@
 /** Signing in and out. */
 import { authenticateApiKey } from '@stratum/shared/api-keys';
-import { ProblemError } from '@stratum/shared/http';
+import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { z } from 'zod';
 import { rightsOf } from '../access/rights.js';
-import type { SignInLimit } from '../access/sign-in-limit.js';
 import type { Visitor } from '../access/sessions.js';
 import { clearSession, setSession, viewerOf } from '../http/guard.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
@@ -14,7 +13,7 @@ const MAX_KEY = 200;
 export function sessionRoutes(
   app: DashboardServer,
   { pool, sessions }: DashboardResources,
-  { secure, limit }: { secure: boolean; limit: SignInLimit },
+  { secure, attempts }: { secure: boolean; attempts: FailedAttempts },
 ): void {
   app.route({
     method: 'GET',
@@ -41,10 +40,11 @@ export function sessionRoutes(
       ]),
     },
     handler: async (request, reply) => {
-      limit.admit(request.ip);
+      const secret = 'key' in request.body ? request.body.key : request.body.link;
+      attempts.admit(request, secret);
       const keyId = await signIn(request.body);
       if (keyId === null) {
-        limit.failed(request.ip);
+        attempts.failed(request, secret);
         throw new ProblemError(
           'unauthenticated',
           'key' in request.body
@@ -52,6 +52,7 @@ export function sessionRoutes(
             : 'The link has been used or is older than ten minutes. Make another with `stratum dashboard --link`.',
         );
       }
+      if (keyId !== undefined) attempts.succeeded(secret);
       const { token, expiresAt } = await sessions.open(keyId, visitorOf(request));
       setSession(reply, secure, token, expiresAt);
       return reply.code(201).send({ expires_at: expiresAt.toISOString() });

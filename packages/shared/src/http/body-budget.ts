@@ -3,7 +3,7 @@
  * it is used up, the sender that holds the most gives way: its body that has been on its way for the longest ends. An honest body takes
  * milliseconds, so slow senders, and many senders of one kind, lose their own room and nobody else's.
  */
-import { ProblemError } from '@stratum/shared/http';
+import { ProblemError } from './problem.js';
 
 /** A body's part of the memory. */
 export interface BodyLease {

@@ -2,9 +2,10 @@
  * Wrong and missing keys, counted by the address that they come from: an address that sends too many is answered without a look at the
  * database. A key that has worked lately is not concerned, so that one program behind a shared address does not lock out the others.
  */
-import { clientOf, ProblemError } from '@stratum/shared/http';
-import type { FastifyRequest } from 'fastify';
 import { hash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { clientOf } from './client-address.js';
+import { ProblemError } from './problem.js';
 
 /** Addresses, and keys, remembered; the longest unseen are forgotten first. */
 const MAX_REMEMBERED = 10_000;

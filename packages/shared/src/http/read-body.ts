@@ -3,13 +3,14 @@
  * bounds of JSON.
  */
 import { JsonError, parseBoundedJson, type JsonOptions } from '@stratum/jobs/internal';
-import { clientOf, ProblemError } from '@stratum/shared/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type InputType, type ZlibOptions } from 'node:zlib';
 import type { BodyBudget, BodyLease } from './body-budget.js';
-import type { ApiServer } from './types.js';
+import { clientOf } from './client-address.js';
+import { ProblemError } from './problem.js';
+import type { HttpServer } from './server-type.js';
 
 type Decoder = (packed: InputType, options: Pick<ZlibOptions, 'maxOutputLength'>) => Promise<Buffer>;
 
@@ -25,17 +26,13 @@ export interface BodyOptions {
   senderOf: (request: FastifyRequest) => string;
 }
 
-/** The key, or the address. */
-export function senderOf(request: FastifyRequest): string {
-  return request.bodySender ?? request.principal?.keyId ?? addressOf(request);
-}
-
+/** Who sends, as long as nobody is known. */
 export function addressOf(request: FastifyRequest): string {
   return `address/${clientOf(request.ip)}`;
 }
 
 /** Routes of this scope read their bodies as bytes. */
-export function useRawBodies(scope: ApiServer, options: BodyOptions): void {
+export function useRawBodies(scope: HttpServer, options: BodyOptions): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
     readBody(request, payload, options),
@@ -43,7 +40,7 @@ export function useRawBodies(scope: ApiServer, options: BodyOptions): void {
 }
 
 /** Routes of this scope read their bodies as JSON. */
-export function useJsonBodies(scope: ApiServer, options: BodyOptions): void {
+export function useJsonBodies(scope: HttpServer, options: BodyOptions): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) =>
     parseBody(await readBody(request, payload, options)),
@@ -153,9 +150,8 @@ function tooLarge(limit: number): ProblemError {
 }
 
 /** The memory of a body is given back when its answer is sent, or its connection is gone. */
-export function useBodyRelease(app: ApiServer): void {
+export function useBodyRelease(app: HttpServer): void {
   app.decorateRequest('releaseBody', undefined);
-  app.decorateRequest('bodySender', undefined);
   app.addHook('onRequest', async (request, reply: FastifyReply) => {
     reply.raw.once('close', () => request.releaseBody?.());
   });
@@ -167,8 +163,6 @@ declare module 'fastify' {
     rawBody?: boolean;
   }
   interface FastifyRequest {
-    /** Known before the body by other means than an API key. */
-    bodySender: string | undefined;
     releaseBody: (() => void) | undefined;
   }
 }
