@@ -1,7 +1,7 @@
 /** Identifiers of a person: the ids and the e-mail address that an event names. */
 import { plainHash } from '../lookup/lookup-hash.js';
 import { emailOf } from './email.js';
-import type { CustomerEvent } from './event.js';
+import { MAX_ID, type CustomerEvent } from './event.js';
 
 export const IDENTIFIER_TYPES = ['user_id', 'email', 'anonymous_id'] as const;
 export type IdentifierType = (typeof IDENTIFIER_TYPES)[number];
@@ -35,6 +35,8 @@ const NOBODY = new Set([
   '[object object]',
   '00000000-0000-0000-0000-000000000000',
 ]);
+const MAX_OTHER_IDS = 5;
+
 /** Whether an id can identify one person. */
 export function namesSomebody(id: string): boolean {
   return !NOBODY.has(id.toLowerCase()) && !/^[0\-_.\s]+$/.test(id);
@@ -62,5 +64,10 @@ export function identifiersOf(event: CustomerEvent): Identifier[] {
   }
   add('email', emailOf(event));
   add('anonymous_id', event.anonymousId);
+  // Of the platform's own webhooks: ids by which other events of an order name the same person.
+  const others: unknown = event.context?.['anonymousIds'];
+  if (Array.isArray(others))
+    for (const other of others.slice(0, MAX_OTHER_IDS))
+      if (typeof other === 'string' && other.length <= MAX_ID) add('anonymous_id', other);
   return found;
 }

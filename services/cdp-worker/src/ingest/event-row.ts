@@ -8,17 +8,7 @@ import {
   type EventNote,
   type Identifier,
 } from '@stratum/shared/customer-events';
-import {
-  isMoney,
-  moneyNotes,
-  PURCHASE,
-  REFUND,
-  refundOf,
-  revenueOf,
-  type Fields,
-  type Refund,
-  type Revenue,
-} from './revenue.js';
+import { isMoney, moneyNotes, PURCHASE, type Fields, type Revenue } from './revenue.js';
 
 /** An event with where it came from. */
 export interface IncomingEvent {
@@ -49,9 +39,10 @@ export interface EventRow {
   /** The event's facts about the person. */
   traits: Fields | undefined;
   isPurchase: boolean;
-  /** A purchase's revenue; a refund's is computed later. */
+  /** By how much it changes the person's purchases: the same order told again is none. Settled with the other events of the order. */
+  purchases: number;
+  /** By how much it changes the person's revenue, likewise. */
   revenue: Revenue | undefined;
-  refund: Refund | undefined;
   /** What was changed or guessed. */
   repairs: readonly EventNote[];
 }
@@ -79,8 +70,8 @@ export function toRow({ sourceId, receivedAt, event }: IncomingEvent): EventRow 
     identifiers: identifiersOf(event),
     traits: traitsOf(event),
     isPurchase,
-    revenue: isPurchase ? revenueOf(properties) : undefined,
-    refund: name === REFUND ? refundOf(properties) : undefined,
+    purchases: 0,
+    revenue: undefined,
     repairs,
   };
 }

@@ -15,7 +15,7 @@ import { countNotes, type SourceNote } from './event-notes.js';
 import { toRow, type EventRow, type IncomingEvent } from './event-row.js';
 import { EventPartitions } from './event-partitions.js';
 import { countNew, planBatch } from './plan.js';
-import { settleRefunds } from './refunds.js';
+import { settleOrders } from './settle-orders.js';
 import { readPeople, type FoundPeople } from './read-people.js';
 import { saveRejected, type RejectedEvent } from './rejected-events.js';
 import { DEFAULT_LIMITS, keyOf, Resolver, rootOf, type IdentityLimits, type Person } from './resolve.js';
@@ -134,7 +134,7 @@ export class EventWriter {
     const resolver = new Resolver(found, limits);
     const people = rows.map((row) => resolver.resolve(row));
     listUsers(people, found);
-    const settled = await settleRefunds(client, { tenantId, currency }, rows, people);
+    const settled = await settleOrders(client, { tenantId, currency }, rows, people);
     const plan = planBatch({
       rows: settled,
       people,

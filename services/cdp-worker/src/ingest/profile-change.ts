@@ -22,8 +22,8 @@ export class ProfileChange {
     this.firstSeenAt = earlier(this.firstSeenAt, row.occurredAt);
     this.lastSeenAt = later(this.lastSeenAt, row.occurredAt);
     if (row.traits !== undefined) this.say(row.traits, Date.parse(row.occurredAt));
-    if (row.isPurchase) {
-      this.purchases++;
+    this.purchases += row.purchases;
+    if (row.isPurchase || row.purchases > 0) {
       this.lastPurchaseAt = later(this.lastPurchaseAt, row.occurredAt);
     }
     const { revenue } = row;

@@ -61,15 +61,9 @@ export function refundOf(properties: Fields): Refund {
   const stated = revenueOf(properties) ?? productsOf(properties);
   return {
     amount: stated && { ...stated, micros: stated.micros < 0n ? -stated.micros : stated.micros },
-    order: nameOf(properties['order_id']),
-    payment: nameOf(properties['payment_intent']),
+    order: textOf(properties['order_id']),
+    payment: textOf(properties['payment_intent']),
   };
-}
-
-/** Whether a purchase is the one that a refund names. */
-export function isOfOrder(properties: Fields, { order, payment }: Refund): boolean {
-  if (order !== undefined) return nameOf(properties['order_id']) === order;
-  return payment !== undefined && nameOf(properties['payment_intent']) === payment;
 }
 
 function productsOf(properties: Fields): Revenue | undefined {
@@ -98,7 +92,7 @@ function currencyOf({ currency }: Fields): string | undefined {
   return typeof currency === 'string' && currency !== '' ? currency.toUpperCase() : undefined;
 }
 
-function nameOf(id: unknown): string | undefined {
+export function textOf(id: unknown): string | undefined {
   if (typeof id === 'number') return String(id);
   return typeof id === 'string' && id !== '' ? id : undefined;
 }

@@ -1,4 +1,4 @@
-/** HubSpot reports that a contact has changed, and hardly anything else. */
+/** HubSpot reports that a contact or a deal has changed, and hardly anything else. */
 import { idSchema, parseJson } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import type { IncomingEvent } from '../plan.js';
@@ -7,35 +7,74 @@ import type { ReadingResult } from './reading.js';
 const eventSchema = z.looseObject({
   portalId: idSchema,
   objectId: idSchema,
+  /** Of generic subscriptions, whose types begin with `object.`. */
+  objectTypeId: z.string().nullish(),
   occurredAt: z.number(),
   propertyName: z.string().nullish(),
   propertyValue: z.unknown().optional(),
   changeSource: z.string().nullish(),
 });
 
+/** https://developers.hubspot.com/docs/guides/crm/understanding-the-crm#object-type-ids */
+const OBJECTS: ReadonlyMap<string, string> = new Map([
+  ['0-1', 'contact'],
+  ['0-3', 'deal'],
+]);
+
 const NAMES: Readonly<Record<string, string>> = {
   'contact.creation': 'Contact Created',
   'contact.propertyChange': 'Contact Property Changed',
   'contact.deletion': 'Contact Deleted',
+  'deal.creation': 'Deal Created',
+  'deal.propertyChange': 'Deal Updated',
+  'deal.deletion': 'Deal Deleted',
 };
 
-export function readHubspot({ type, body }: IncomingEvent): ReadingResult {
-  const name = NAMES[type];
+/** The last stage of a deal in HubSpot's own pipeline. Other pipelines say it in `hs_is_closed_won`. */
+const WON_STAGE = 'closedwon';
+
+export function readHubspot({ type, body }: Pick<IncomingEvent, 'type' | 'body'>): ReadingResult {
+  if (!/^(?:contact|deal|object)\./.test(type)) return undefined;
+  const event = parseJson(body, eventSchema);
+  const [kind = '', what = ''] = type.split('.');
+  const object = kind === 'object' ? OBJECTS.get(event.objectTypeId ?? '') : kind;
+  const name = NAMES[`${object}.${what}`];
   if (name === undefined) return undefined;
-  const { portalId, objectId, occurredAt, propertyName, propertyValue, changeSource } = parseJson(
-    body,
-    eventSchema,
-  );
+  const { portalId, objectId, propertyName, propertyValue: value, changeSource } = event;
+  const change = { property: propertyName, value, change_source: changeSource };
+  const at = new Date(event.occurredAt).toISOString();
+  if (object === 'deal') {
+    // The event names no contact: the deal is somebody of its own.
+    const id = `hubspot-${portalId}-deal-${objectId}`;
+    return {
+      name,
+      at,
+      anonymousId: id,
+      properties: { order_id: id, deal_id: objectId, ...change, ...dealFacts(propertyName, value) },
+    };
+  }
   return {
     name,
-    at: new Date(occurredAt).toISOString(),
+    at,
     anonymousId: `hubspot-${portalId}-${objectId}`,
-    email: propertyName === 'email' && typeof propertyValue === 'string' ? propertyValue : undefined,
-    properties: {
-      contact_id: objectId,
-      property: propertyName,
-      value: propertyValue,
-      change_source: changeSource,
-    },
+    email: propertyName === 'email' && typeof value === 'string' && value !== '' ? value : undefined,
+    properties: { contact_id: objectId, ...change },
   };
+}
+
+/** What a property says about the deal's money. */
+function dealFacts(property: string | null | undefined, value: unknown): Record<string, unknown> {
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  switch (property) {
+    case 'amount':
+      return { deal_amount: text === '' ? 0 : text };
+    case 'dealstage':
+      return { deal_won: text === WON_STAGE };
+    case 'hs_is_closed_won':
+      return { deal_won: text === 'true' };
+    case 'deal_currency_code':
+      return { deal_currency: text };
+    default:
+      return {};
+  }
 }

@@ -3,7 +3,7 @@ import type { CustomerEvent } from '@stratum/shared';
 import { digestOf } from '@stratum/shared/webhooks';
 import { NOTHING, type IncomingEvent, type Plan } from '../plan.js';
 import { readHubspot } from './hubspot.js';
-import { recordCustomerEvent } from './record-customer-event.js';
+import { recordCustomerEvents } from './record-customer-event.js';
 import { readSegment } from './segment.js';
 import { readShopify } from './shopify.js';
 import { readStripe } from './stripe.js';
@@ -12,26 +12,30 @@ import { NOBODY, type Reading } from './reading.js';
 const READERS = { shopify: readShopify, stripe: readStripe, hubspot: readHubspot } as const;
 
 export function planCustomerEvent(event: IncomingEvent): Plan {
-  const found = toCustomerEvent(event);
+  const found = toCustomerEvents(event);
   if (found === undefined) return NOTHING;
   if (found === NOBODY) return { effect: 'names no customer', tasks: [] };
-  return {
-    effect: `records “${found.event ?? found.type}”`,
-    tasks: [recordCustomerEvent(event.tenantId, found)],
-  };
+  const names = found.map(({ event: name, type }) => `“${name ?? type}”`);
+  return { effect: `records ${names.join(' and ')}`, tasks: [recordCustomerEvents(event.tenantId, found)] };
 }
 
-/** An event in Segment's format, out of one of a sender's. `undefined`: its type says nothing about customers. */
-function toCustomerEvent(event: IncomingEvent): CustomerEvent | typeof NOBODY | undefined {
+/** Events in Segment's format, out of one of a sender's. `undefined`: its type says nothing about customers. */
+export function toCustomerEvents(event: IncomingEvent): CustomerEvent[] | typeof NOBODY | undefined {
   const { source } = event;
-  if (source === 'segment') return readSegment(event);
+  if (source === 'segment') {
+    const own = readSegment(event);
+    return own && [own];
+  }
   if (source !== 'shopify' && source !== 'stripe' && source !== 'hubspot') return undefined;
   const reading = READERS[source](event);
-  return reading === undefined || reading === NOBODY ? reading : toTrack(event, reading);
+  if (reading === undefined || reading === NOBODY) return reading;
+  const readings = 'name' in reading ? [reading] : reading;
+  return readings.map((each) => toTrack(event, each));
 }
 
 function toTrack(event: IncomingEvent, reading: Reading): CustomerEvent {
-  const { name, at, subject, userId, anonymousId, email, properties } = reading;
+  const { name, at, subject, userId, anonymousId, alsoKnownAs = [], email, properties } = reading;
+  const others = alsoKnownAs.filter((id) => id !== undefined && id !== anonymousId);
   return {
     type: 'track',
     event: name,
@@ -44,6 +48,7 @@ function toTrack(event: IncomingEvent, reading: Reading): CustomerEvent {
     context: {
       library: { name: `webhook/${event.source}` },
       ...(email === undefined ? {} : { traits: { email } }),
+      ...(others.length === 0 ? {} : { anonymousIds: others }),
     },
   };
 }

@@ -8,10 +8,25 @@ export interface Reading {
   subject?: string | undefined;
   userId?: string | undefined;
   anonymousId?: string | undefined;
+  /** Other ids by which later events may name the same customer, such as that of the order. */
+  alsoKnownAs?: readonly (string | undefined)[];
   email?: string | undefined;
   properties: Readonly<Record<string, unknown>>;
 }
 
 /** The event says of no customer whom it is about. */
 export const NOBODY = Symbol('nobody');
-export type ReadingResult = Reading | typeof NOBODY | undefined;
+/** `undefined`: it says nothing about customers. */
+export type ReadingResult = Reading | readonly Reading[] | typeof NOBODY | undefined;
+
+/** The first text that is not empty. */
+export function firstOf(...texts: readonly (string | null | undefined)[]): string | undefined {
+  return texts.map((text) => text?.trim()).find((text) => text !== undefined && text !== '');
+}
+
+const MAX_ID = 200;
+
+/** The id of a guest who is known by an address alone. */
+export function guestId(email: string | undefined): string | undefined {
+  return email === undefined ? undefined : `email-${email.toLowerCase()}`.slice(0, MAX_ID);
+}

@@ -2,7 +2,7 @@
 import { idSchema, parseJson } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import type { IncomingEvent } from '../plan.js';
-import { NOBODY, type ReadingResult } from './reading.js';
+import { firstOf, guestId, NOBODY, type Reading, type ReadingResult } from './reading.js';
 
 const time = z.iso.datetime({ offset: true });
 const amount = z.union([z.string().regex(/^-?\d+(\.\d+)?$/), z.number()]).transform(Number);
@@ -19,6 +19,7 @@ const lineSchema = z.looseObject({
 
 const orderSchema = z.looseObject({
   id: idSchema,
+  test: z.boolean().nullish(),
   name: z.string().nullish(),
   email: z.string().nullish(),
   created_at: time.nullish(),
@@ -36,11 +37,17 @@ const orderSchema = z.looseObject({
 });
 type Order = z.output<typeof orderSchema>;
 
-/** Only what customers do first-hand is revenue: `orders/create`. A payment of the same order must not count again. */
-const TOPICS: Readonly<
-  Record<string, { name: string; at: (order: Order) => string | null | undefined; revenue?: true }>
-> = {
-  'orders/create': { name: 'Order Completed', at: (order) => order.created_at, revenue: true },
+interface Topic {
+  name: string;
+  at: (order: Order) => string | null | undefined;
+}
+
+const COMPLETED: Topic = { name: 'Order Completed', at: (order) => order.created_at };
+/** States of an order whose money has not come. A shop that sends none has no such orders. */
+const UNPAID: ReadonlySet<string> = new Set(['pending', 'authorized', 'voided', 'expired']);
+
+const TOPICS: Readonly<Record<string, Topic>> = {
+  'orders/create': COMPLETED,
   'orders/paid': { name: 'Payment Succeeded', at: (order) => order.updated_at },
   'orders/updated': { name: 'Order Updated', at: (order) => order.updated_at },
   'orders/fulfilled': { name: 'Order Fulfilled', at: (order) => order.updated_at },
@@ -50,23 +57,43 @@ const TOPICS: Readonly<
 
 export function readShopify({ type, body, receivedAt }: IncomingEvent): ReadingResult {
   if (type === 'customers/create') return readCustomer(body, receivedAt);
+  if (type === 'refunds/create') return readRefund(body, receivedAt);
   const topic = TOPICS[type];
   if (topic === undefined) return undefined;
   const order = parseJson(body, orderSchema);
-  const email = order.email ?? order.customer?.email ?? undefined;
-  const anonymousId = anonymousIdOf(order.customer?.id, email);
+  // A payment that was only tried out is no order.
+  if (order.test === true) return undefined;
+  if (type !== 'orders/create') {
+    const told = readOrder(type, order, topic, receivedAt);
+    // An order that was not paid when it was made counts now; another one is the same event as at its creation.
+    if (type !== 'orders/paid' || told === NOBODY) return told;
+    const completed = readOrder('orders/create', order, COMPLETED, receivedAt);
+    return completed === NOBODY ? told : [told, completed];
+  }
+  const isPaid = !UNPAID.has(order.financial_status?.toLowerCase() ?? '');
+  return readOrder(type, order, isPaid ? topic : { ...topic, name: 'Order Placed' }, receivedAt);
+}
+
+function readOrder(type: string, order: Order, topic: Topic, receivedAt: Date): Reading | typeof NOBODY {
+  const email = firstOf(order.email, order.customer?.email);
+  const ofOrder = type.startsWith('orders/') ? orderName(order.id) : undefined;
+  const customerId = order.customer?.id;
+  // A guest without an address is somebody of his own in each order.
+  const anonymousId = (customerId === undefined ? guestId(email) : `shopify-${customerId}`) ?? ofOrder;
   if (anonymousId === undefined) return NOBODY;
+  const isRevenue = topic === COMPLETED;
   return {
     name: topic.name,
     at: topic.at(order) ?? order.updated_at ?? receivedAt.toISOString(),
     ...(type.endsWith('/create') ? { subject: `${type}/${order.id}` } : {}),
     anonymousId,
+    alsoKnownAs: [ofOrder],
     email,
     properties: {
       order_id: order.id,
       order_name: order.name,
       total: order.total_price,
-      ...(topic.revenue ? { revenue: order.total_price, value: order.total_price } : {}),
+      ...(isRevenue ? { revenue: order.total_price, value: order.total_price } : {}),
       subtotal: order.subtotal_price,
       tax: order.total_tax,
       discount: order.total_discounts,
@@ -94,14 +121,51 @@ function readCustomer(body: string, receivedAt: Date): ReadingResult {
     at: at ?? receivedAt.toISOString(),
     subject: `customers/create/${id}`,
     anonymousId: `shopify-${id}`,
-    email: email ?? undefined,
+    email: firstOf(email),
     properties: { customer_id: id },
   };
 }
 
-/** The shop's own number of the customer; a guest is known by the e-mail address alone. */
-function anonymousIdOf(id: string | undefined, email: string | undefined): string | undefined {
-  if (id !== undefined) return `shopify-${id}`;
-  return email === undefined ? undefined : `email-${email.toLowerCase()}`.slice(0, MAX_ID);
+const refundSchema = z.looseObject({
+  id: idSchema,
+  order_id: idSchema,
+  created_at: time.nullish(),
+  transactions: z
+    .array(
+      z.looseObject({
+        kind: z.string().nullish(),
+        status: z.string().nullish(),
+        test: z.boolean().nullish(),
+        amount: amount.nullish(),
+        currency: z.string().nullish(),
+      }),
+    )
+    .nullish(),
+});
+
+/** Money that goes back. A refund names its order and nobody else. */
+function readRefund(body: string, receivedAt: Date): ReadingResult {
+  const { id, order_id: orderId, created_at: at, transactions } = parseJson(body, refundSchema);
+  const real = (transactions ?? []).filter(({ test }) => test !== true);
+  if (real.length === 0 && (transactions ?? []).length > 0) return undefined;
+  const back = real.filter(
+    ({ kind, status }) => kind === 'refund' && status !== 'failure' && status !== 'error',
+  );
+  const micros = back.reduce((sum, each) => sum + Math.round((each.amount ?? 0) * 1e6), 0);
+  return {
+    name: 'Order Refunded',
+    at: at ?? receivedAt.toISOString(),
+    subject: `refunds/create/${id}`,
+    anonymousId: orderName(orderId),
+    properties: {
+      order_id: orderId,
+      refund_id: id,
+      total: micros / 1e6,
+      currency: back.find(({ currency }) => currency)?.currency,
+    },
+  };
 }
-const MAX_ID = 200;
+
+function orderName(id: string): string {
+  return `shopify-order-${id}`;
+}

@@ -2,7 +2,7 @@
 import { idSchema, parseJson } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import type { IncomingEvent } from '../plan.js';
-import { NOBODY, type ReadingResult } from './reading.js';
+import { firstOf, guestId, NOBODY, type Reading, type ReadingResult } from './reading.js';
 
 /** An id, or the whole object where the account asks Stripe for it. */
 const reference = z.union([idSchema, z.looseObject({ id: idSchema }).transform(({ id }) => id)]);
@@ -26,7 +26,18 @@ const eventSchema = z.looseObject({
       currency: z.string().nullish(),
       status: z.string().nullish(),
       payment_status: z.string().nullish(),
+      mode: z.string().nullish(),
       payment_intent: reference.nullish(),
+      /** Of a checkout, and of payments and charges in older versions of the API. */
+      invoice: reference.nullish(),
+      /** Of an invoice, in newer versions. */
+      payments: z
+        .looseObject({
+          data: z.array(
+            z.looseObject({ payment: z.looseObject({ payment_intent: reference.nullish() }).nullish() }),
+          ),
+        })
+        .nullish(),
       amount_total: z.int().nullish(),
       amount_received: z.int().nullish(),
       amount_refunded: z.int().nullish(),
@@ -43,12 +54,23 @@ type AmountOf = (
   object: StripeObject,
   previous: StripeData['previous_attributes'],
 ) => number | null | undefined;
+interface Type {
+  name: string;
+  amount: AmountOf;
+  revenue?: true;
+}
 /** A purchase is revenue once: at the checkout, never again at the payment or the invoice behind it. */
-const TYPES: Readonly<Record<string, { name: string; amount: AmountOf; revenue?: true }>> = {
-  'checkout.session.completed': {
-    name: 'Order Completed',
+const COMPLETED: Type = { name: 'Order Completed', amount: (object) => object.amount_total, revenue: true };
+/** Checkouts of other modes only save a way to pay. */
+const ORDER_MODES: ReadonlySet<string> = new Set(['payment', 'subscription']);
+const CHECKOUT = 'checkout.session.';
+const TYPES: Readonly<Record<string, Type>> = {
+  'checkout.session.completed': COMPLETED,
+  // The money of a bank debit comes days after the checkout, or not at all.
+  'checkout.session.async_payment_succeeded': COMPLETED,
+  'checkout.session.async_payment_failed': {
+    name: 'Payment Failed',
     amount: (object) => object.amount_total,
-    revenue: true,
   },
   'payment_intent.succeeded': { name: 'Payment Succeeded', amount: (object) => object.amount_received },
   'payment_intent.payment_failed': { name: 'Payment Failed', amount: (object) => object.amount },
@@ -69,29 +91,59 @@ export function readStripe({ type, body }: Pick<IncomingEvent, 'type' | 'body'>)
   const known = TYPES[type];
   if (known === undefined) return undefined;
   const { created, data } = parseJson(body, eventSchema);
+  const { mode, payment_status: paid } = data.object;
+  if (!type.startsWith(CHECKOUT)) return readObject(type, known, data, created);
+  if (mode !== undefined && mode !== null && !ORDER_MODES.has(mode)) return undefined;
+  if (type === `${CHECKOUT}completed` && paid === 'unpaid')
+    return readObject(type, { ...known, name: 'Order Placed', revenue: undefined }, data, created);
+  const reading = readObject(type, known, data, created);
+  if (known === COMPLETED || reading === NOBODY) return reading;
+  // Versions before counted an order at its checkout, paid or not.
+  return [reading, { ...reading, name: 'Order Cancelled', subject: `order/${data.object.id}` }];
+}
+
+function readObject(
+  type: string,
+  known: Omit<Type, 'revenue'> & { revenue?: true | undefined },
+  data: StripeData,
+  created: number,
+): Reading | typeof NOBODY {
   const { object } = data;
-  const address =
-    object.customer_details?.email ??
-    object.customer_email ??
-    object.receipt_email ??
-    object.billing_details?.email ??
-    object.email ??
-    undefined;
-  const customer = object.object === 'customer' ? object.id : object.customer;
-  const userId = object.client_reference_id ?? undefined;
-  const anonymousId = anonymousIdOf(customer, address);
+  const address = firstOf(
+    object.customer_details?.email,
+    object.customer_email,
+    object.receipt_email,
+    object.billing_details?.email,
+    object.email,
+  );
+  const customer = firstOf(object.object === 'customer' ? object.id : object.customer);
+  const userId = firstOf(object.client_reference_id);
+  const isCheckout = type.startsWith(CHECKOUT);
+  const isInvoice = type.startsWith('invoice.');
+  const payment = firstOf(
+    type.startsWith('payment_intent.') ? object.id : object.payment_intent,
+    object.payments?.data.find((each) => each.payment?.payment_intent)?.payment?.payment_intent,
+  );
+  const invoice = firstOf(isInvoice ? object.id : object.invoice);
+  const ofPayment = payment && `stripe-${payment}`;
+  const ofInvoice = invoice && `stripe-${invoice}`;
+  const anonymousId = firstOf(customer && `stripe-${customer}`, guestId(address), ofPayment, ofInvoice);
   if (userId === undefined && anonymousId === undefined) return NOBODY;
   const amount = inMajorUnits(known.amount(object, data.previous_attributes), object.currency);
   return {
     name: known.name,
     at: new Date(created * 1000).toISOString(),
+    // Both events of a checkout that end in its money are one order.
+    ...(known.revenue ? { subject: `order/${object.id}` } : {}),
     userId,
     anonymousId,
+    alsoKnownAs: [ofPayment, ofInvoice],
     email: address,
     properties: {
       stripe_id: object.id,
-      order_id: known.revenue ? object.id : undefined,
-      payment_intent: object.payment_intent,
+      order_id: isCheckout ? object.id : undefined,
+      payment_intent: payment,
+      invoice_id: invoice,
       total: amount,
       ...(known.revenue ? { revenue: amount, value: amount } : {}),
       currency: object.currency?.toUpperCase(),
@@ -99,12 +151,6 @@ export function readStripe({ type, body }: Pick<IncomingEvent, 'type' | 'body'>)
     },
   };
 }
-
-function anonymousIdOf(customer: string | null | undefined, address: string | undefined): string | undefined {
-  if (typeof customer === 'string') return `stripe-${customer}`;
-  return address === undefined ? undefined : `email-${address.toLowerCase()}`.slice(0, MAX_ID);
-}
-const MAX_ID = 200;
 
 /** Stripe's own lists, which differ from ISO 4217 in a few places. */
 const NO_DECIMALS = new Set('BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF'.split(' '));

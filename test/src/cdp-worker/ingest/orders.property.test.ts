@@ -1,0 +1,314 @@
+/** The revenue of orders as shops report them by webhook: in any order of arrival, in any batches, with deliveries that come again. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { IncomingEvent } from '@stratum/cdp-worker';
+import { NOBODY, toCustomerEvents } from '@stratum/default-worker';
+import { parseKeyRing } from '@stratum/shared';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { testKeyText } from '../../harness/index.js';
+import { openWriter, TENANT, type WriterFixture } from './fixture.js';
+
+interface Delivery {
+  source: 'shopify' | 'stripe' | 'hubspot';
+  type: string;
+  body: unknown;
+}
+
+const keys = parseKeyRing(testKeyText());
+const receivedAt = '2026-11-28T12:00:00.000Z';
+
+function eventsOf({ source, type, body }: Delivery): IncomingEvent[] {
+  const text = JSON.stringify(body);
+  const events = toCustomerEvents({
+    tenantId: TENANT,
+    endpointId: 'e',
+    source,
+    settings: {},
+    identity: `${type}/${text}`,
+    type,
+    body: text,
+    receivedAt: new Date(receivedAt),
+    keys,
+  });
+  if (events === undefined || events === NOBODY) return [];
+  return events.map((event) => ({ sourceId: null, receivedAt, event }));
+}
+
+const shopify = (type: string, body: object): Delivery => ({ source: 'shopify', type, body });
+const order = (fields: object): object => ({
+  id: 9001,
+  email: 'ann@example.com',
+  customer: { id: 7 },
+  created_at: '2026-11-24T10:00:00-05:00',
+  updated_at: '2026-11-24T10:00:00-05:00',
+  currency: 'USD',
+  total_price: '100.00',
+  ...fields,
+});
+const refund = (id: number, amount: string, fields: object = {}): Delivery =>
+  shopify('refunds/create', {
+    id,
+    order_id: 9001,
+    created_at: '2026-11-25T10:00:00-05:00',
+    transactions: [{ kind: 'refund', status: 'success', amount, currency: 'USD', ...fields }],
+  });
+const stripe = (type: string, object: object, previous?: object): Delivery => ({
+  source: 'stripe',
+  type,
+  body: {
+    id: `evt_${type}`,
+    created: 1_764_000_000,
+    data: { object: { currency: 'usd', ...object }, ...(previous && { previous_attributes: previous }) },
+  },
+});
+const session = (fields: object): object => ({
+  id: 'cs_1',
+  object: 'checkout.session',
+  mode: 'payment',
+  payment_status: 'paid',
+  amount_total: 5_000,
+  payment_intent: 'pi_1',
+  client_reference_id: 'buyer',
+  ...fields,
+});
+const charge = (refunded: number, fields: object = {}): Delivery =>
+  stripe(
+    'charge.refunded',
+    {
+      id: 'ch_1',
+      object: 'charge',
+      payment_intent: 'pi_1',
+      amount: 5_000,
+      amount_refunded: refunded,
+      ...fields,
+    },
+    { amount_refunded: 0 },
+  );
+const deal = (propertyName: string, propertyValue: string, at: number): Delivery => ({
+  source: 'hubspot',
+  type: 'object.propertyChange',
+  body: {
+    portalId: 1,
+    objectId: 5,
+    objectTypeId: '0-3',
+    occurredAt: 1_764_000_000_000 + at,
+    propertyName,
+    propertyValue,
+  },
+});
+const fixtureOf = (name: string): { topic: string; body: object } =>
+  JSON.parse(readFileSync(join(import.meta.dirname, '../../../fixtures', name), 'utf8'));
+const sepa = fixtureOf('stripe-sepa-unpaid.json');
+const paid = { financial_status: 'paid', updated_at: '2026-11-26T10:00:00-05:00' };
+const subscription = { mode: 'subscription', payment_intent: null, invoice: 'in_1', customer: 'cus_1' };
+
+const CASES: [name: string, deliveries: Delivery[], revenue: number, purchases: number][] = [
+  ['an order', [shopify('orders/create', order({}))], 100, 1],
+  [
+    'an order that is paid at once',
+    [shopify('orders/create', order(paid)), shopify('orders/paid', order(paid))],
+    100,
+    1,
+  ],
+  [
+    'an order that waits for its money',
+    [shopify('orders/create', order({ financial_status: 'pending' }))],
+    0,
+    0,
+  ],
+  [
+    'an order that is paid later',
+    [shopify('orders/create', order({ financial_status: 'pending' })), shopify('orders/paid', order(paid))],
+    100,
+    1,
+  ],
+  ['a refund', [shopify('orders/create', order({})), refund(1, '100.00')], 0, 1],
+  [
+    'two refunds in part',
+    [shopify('orders/create', order({})), refund(1, '30.10'), refund(2, '20.00')],
+    49.9,
+    1,
+  ],
+  [
+    'refunds of more than the order',
+    [shopify('orders/create', order({})), refund(1, '80.00'), refund(2, '80.00')],
+    0,
+    1,
+  ],
+  [
+    'a refund that failed',
+    [shopify('orders/create', order({})), refund(1, '80.00', { status: 'failure' })],
+    100,
+    1,
+  ],
+  ['a refund of an order from before', [refund(1, '80.00')], 0, 0],
+  [
+    'a cancelled order',
+    [
+      shopify('orders/create', order({})),
+      shopify('orders/cancelled', order({ cancelled_at: '2026-11-25T00:00:00Z' })),
+    ],
+    0,
+    1,
+  ],
+  [
+    'a cancelled order whose money goes back',
+    [shopify('orders/create', order({})), shopify('orders/cancelled', order({})), refund(1, '100.00')],
+    0,
+    1,
+  ],
+  [
+    'a test order',
+    [shopify('orders/create', fixtureOf('shopify-test-order.json').body), refund(1, '999', { test: true })],
+    0,
+    0,
+  ],
+  [
+    'a guest’s order',
+    [shopify('orders/create', order({ email: '', customer: null })), refund(1, '40.00')],
+    60,
+    1,
+  ],
+  ['a paid checkout', [stripe('checkout.session.completed', session({}))], 50, 1],
+  ['a debit that is not paid', [{ source: 'stripe', type: 'checkout.session.completed', body: sepa }], 0, 0],
+  [
+    'a debit that is paid',
+    [
+      stripe('checkout.session.completed', session({ payment_status: 'unpaid' })),
+      stripe('checkout.session.async_payment_succeeded', session({})),
+    ],
+    50,
+    1,
+  ],
+  [
+    'a debit that fails',
+    [
+      stripe('checkout.session.completed', session({ payment_status: 'unpaid' })),
+      stripe('checkout.session.async_payment_failed', session({ payment_status: 'unpaid' })),
+    ],
+    0,
+    0,
+  ],
+  [
+    'a card that is only saved',
+    [stripe('checkout.session.completed', session({ mode: 'setup', amount_total: null }))],
+    0,
+    0,
+  ],
+  ['a refund of a payment', [stripe('checkout.session.completed', session({})), charge(2_000)], 30, 1],
+  [
+    'a refund of a subscription, in older versions',
+    [
+      stripe('checkout.session.completed', session(subscription)),
+      charge(2_000, { payment_intent: 'pi_2', invoice: 'in_1', customer: 'cus_1' }),
+    ],
+    30,
+    1,
+  ],
+  [
+    'a refund of a subscription',
+    [
+      stripe('checkout.session.completed', session(subscription)),
+      stripe('invoice.paid', {
+        id: 'in_1',
+        customer: 'cus_1',
+        amount_paid: 5_000,
+        payments: { data: [{ payment: { payment_intent: 'pi_2' } }] },
+      }),
+      charge(5_000, { payment_intent: 'pi_2' }),
+    ],
+    0,
+    1,
+  ],
+  ['a deal that is not won', [deal('amount', '700', 1), deal('dealstage', 'presentation', 2)], 0, 0],
+  [
+    'a deal',
+    [deal('amount', '700', 1), deal('dealstage', 'closedwon', 2), deal('amount', '650.50', 3)],
+    650.5,
+    1,
+  ],
+  [
+    'a deal that is lost again',
+    [deal('amount', '700', 1), deal('hs_is_closed_won', 'true', 2), deal('hs_is_closed_won', 'false', 3)],
+    0,
+    0,
+  ],
+];
+
+test('are counted alike however their deliveries arrive', async () => {
+  const fixture = await openWriter();
+  for (const [name, deliveries, revenue, purchases] of CASES) {
+    const all = deliveries.flatMap(eventsOf);
+    const twice = { minLength: 2 * all.length, maxLength: 2 * all.length };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.shuffledSubarray([...all, ...all], twice),
+        fc.integer({ min: 1, max: 4 }),
+        async (events, size) => {
+          await deliver(fixture, events, size);
+          expect(await total(fixture), name).toEqual({ revenue, purchases });
+        },
+      ),
+      { numRuns: 4, endOnFailure: true },
+    );
+  }
+});
+
+/** By two writers in turn, into an empty database. */
+async function deliver(
+  fixture: WriterFixture,
+  events: readonly IncomingEvent[],
+  size: number,
+): Promise<void> {
+  await fixture.owner.query(
+    'TRUNCATE cdp_event, cdp_message, cdp_identity, cdp_merge, cdp_profile RESTART IDENTITY CASCADE',
+  );
+  for (let from = 0; from < events.length; from += size) {
+    const writer = from % 2 === 0 ? fixture.writer : fixture.otherWriter;
+    await writer.write(TENANT, events.slice(from, from + size));
+  }
+}
+
+async function total(fixture: WriterFixture): Promise<unknown> {
+  const [sum] = await fixture.query(
+    `SELECT coalesce(sum(total_revenue), 0)::float8 AS revenue, coalesce(sum(total_purchases), 0)::int AS purchases
+     FROM cdp_profile WHERE merged_into IS NULL`,
+  );
+  return sum;
+}
+
+test('till buyers without a name stay apart', async () => {
+  const fixture = await openWriter();
+  const { topic, body } = fixtureOf('shopify-pos-guest.json');
+  const four = [1, 2, 3, 4].flatMap((id) => eventsOf(shopify(topic, { ...body, id })));
+  const named = eventsOf(shopify(topic, { ...body, id: 5, customer: { id: 9, email: 'ann@example.com' } }));
+  expect(named[0]?.event.context?.['traits']).toEqual({ email: 'ann@example.com' });
+  await fixture.writer.write(TENANT, [...four, ...named]);
+  expect(await fixture.query('SELECT total_revenue::float8 AS revenue FROM cdp_profile')).toEqual(
+    Array.from({ length: 5 }, () => ({ revenue: 50 })),
+  );
+});
+
+test('a sender’s own order counts once, whatever its messages are called', async () => {
+  const fixture = await openWriter();
+  const told = (messageId: string, timestamp: string, revenue: number): IncomingEvent => ({
+    sourceId: 1,
+    receivedAt,
+    event: {
+      type: 'track',
+      event: 'Order Completed',
+      userId: 'u',
+      messageId,
+      timestamp,
+      properties: { order_id: 'o', revenue },
+    },
+  });
+  await fixture.writer.write(TENANT, [told('server', '2026-11-20T10:00:01Z', 24)]);
+  await fixture.writer.write(TENANT, [told('browser', '2026-11-20T10:00:00Z', 25)]);
+  expect(
+    await fixture.query(
+      'SELECT total_revenue::float8 AS revenue, total_purchases::int AS n FROM cdp_profile',
+    ),
+  ).toEqual([{ revenue: 25, n: 1 }]);
+});
