@@ -87,9 +87,15 @@ async function askLibrary(
   try {
     return { value: await adLibrary.activeAds({ pageId, countries }, signal), problem: null };
   } catch (error) {
-    if (error instanceof PlatformError && (isLastTry || !error.retryable))
-      return { value: null, problem: error.message };
-    throw error;
+    if (!(error instanceof PlatformError)) throw error;
+    if (isLastTry || !error.retryable) return { value: null, problem: error.message };
+    const { retryAfterMs } = error;
+    // A library that cannot be reached spends retries as well: after the last one, what the site says is stored without it.
+    throw new TaskError(error.message, {
+      cause: error,
+      retryable: true,
+      ...(retryAfterMs && { retryAfterMs }),
+    });
   }
 }
 

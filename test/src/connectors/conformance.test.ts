@@ -241,6 +241,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     const error = await failureOf(readCampaigns(connector));
     expect(error.kind).toBe(expected);
     expect(error.retryable).toBe(expected !== 'permission');
+    expect(error.unreachable).toBe(['slow', 'disconnect'].includes(kind));
     if (kind === 'rate_limit')
       expect(error.retryAfterMs).toBe(SIMULATED[platform].namesRetryDelay ? RETRY_AFTER_MS : undefined);
     expect(await readCampaigns(connector)).toEqual(before);
@@ -308,9 +309,13 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     await expect(reading).rejects.toBe(reason);
   });
 
-  test('an unreachable server is a transient error', async () => {
+  test('an unreachable server is a transient error of its own kind', async () => {
     const { sandbox, connector } = await open(platform);
     await sandbox.stop();
-    expect(await failureOf(readCampaigns(connector))).toMatchObject({ kind: 'transient', retryable: true });
+    expect(await failureOf(readCampaigns(connector))).toMatchObject({
+      kind: 'transient',
+      retryable: true,
+      unreachable: true,
+    });
   });
 });

@@ -151,6 +151,18 @@ describe('a sync', () => {
     expect(rows).toEqual([{ outcome: 'failed', error_kind: 'transient', campaigns_read: 5 }]);
   });
 
+  test('waits for a platform that cannot be reached, and spends no retry', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    await setup.sandbox.stop();
+    const { id } = await setup.client.enqueue(syncCampaignData, { tenant_id: 1, platform: 'google' });
+    const record = await waitFor('the wait', async () => {
+      const found = await setup.client.status(id);
+      return found?.state === 'SCHEDULED' ? found : undefined;
+    });
+    expect(record).toMatchObject({ retries: 0, snoozes: 1, error: { type: 'PlatformError' } });
+  });
+
   test('waits as long as the platform asks, and leaves the wait on the account', async () => {
     const setup = await openSync();
     setup.startWorker();

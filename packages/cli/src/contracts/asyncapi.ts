@@ -1,8 +1,14 @@
 /** The wire contract as an AsyncAPI 3.0 document, seen from Stratum: it receives what others publish, and sends what they subscribe to. */
-import { EVENT_STATES, PRIORITIES, type Names, type TaskContract } from '@stratum/jobs';
+import { DEAD_REASONS, EVENT_STATES, PRIORITIES, type Names, type TaskContract } from '@stratum/jobs';
 import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
 import type { JsonSchema } from './json-schema.js';
-import { eventSchema, payloadSchema, recordSchema, resultSchema } from './json-schemas.js';
+import {
+  eventSchema,
+  payloadSchema,
+  recordSchema,
+  resultSchema,
+  workflowStateSchema,
+} from './json-schemas.js';
 
 export interface AsyncApiParts {
   names: Names;
@@ -25,6 +31,8 @@ const ID = {
   description: 'Id of the task: 1 to 64 of A–Z, a–z, 0–9, "_" and "-". Make it up, for example a UUID.',
 };
 const TENANT = { description: 'Id of the tenant, or "_" for work that belongs to none.' };
+
+const WORKFLOW_ID = { description: 'Id of the workflow: 1 to 58 of A–Z, a–z, 0–9, "_" and "-".' };
 
 /** Stands for itself in a subject; the names' own functions put it in its place. */
 const PLACE = { tenant: '{tenant}', task: '{task}', id: '{id}' } as const;
@@ -105,6 +113,41 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
     messages: messages('dead_letter'),
     'x-stream': names.deadStream,
   };
+  channels['dead_letter_index'] = {
+    address: indexAddress(names),
+    title: 'Index of the dead letters',
+    description:
+      'One message for each dead letter, in their order, as long as the letter: its subject says whose letter it is and why. The reaper writes it behind the letters.',
+    parameters: {
+      tenant: TENANT,
+      reason: { enum: [...DEAD_REASONS] },
+      queue: { enum: [...queues] },
+      task: taskParameter(contracts),
+      sequence: { description: 'Sequence of the letter in its stream.' },
+    },
+    messages: messages('dead_letter_entry'),
+    'x-stream': names.deadIndexStream,
+  };
+  channels['workflow_starts'] = {
+    address: names.workflowStartSubject(PLACE.tenant, PLACE.id),
+    title: 'Workflows to start',
+    description: 'A workflow, started once by its id. See docs/write-tasks/workflows.md.',
+    parameters: { tenant: TENANT, id: WORKFLOW_ID },
+    messages: messages('workflow_definition'),
+    'x-stream': names.workflowStartStream,
+  };
+  channels['workflow_states'] = {
+    address: names.workflowNotice(PLACE.id),
+    title: 'States of workflows',
+    description: `The state of a workflow, each time it is stored. The newest one is also the value of the key state.{id} in the bucket ${names.workflowBucket}.`,
+    parameters: { id: WORKFLOW_ID },
+    messages: messages('workflow_state'),
+    'x-stream': names.workflowStream,
+    'x-bucket': names.workflowBucket,
+  };
+  operations['start_workflow'] = receives('workflow_starts', 'Starts a workflow.');
+  operations['tell_workflow_state'] = sends('workflow_states', 'Publishes the state of a workflow.');
+  operations['index_dead_letter'] = sends('dead_letter_index', 'Adds a dead letter to the index.');
   operations['tell_result'] = sends('results', 'Publishes the record of a task.');
   operations['tell_event'] = sends('events', 'Publishes a state change.');
   operations['deadLetter'] = sends('dead_letters', 'Keeps a task that failed for good.');
@@ -176,6 +219,11 @@ function delayedChannel(names: Names, queue: string, tasks: readonly TaskContrac
   };
 }
 
+function indexAddress(names: Names): string {
+  const entry = { tenant: PLACE.tenant, reason: '{reason}', queue: '{queue}', task: PLACE.task };
+  return names.deadIndexSubject({ ...entry, sequence: '*' }).replace('*', '{sequence}');
+}
+
 function taskParameter(tasks: readonly TaskContract[]): object {
   return { enum: tasks.map(({ name }) => name), description: 'Name of the task.' };
 }
@@ -229,6 +277,22 @@ function messageComponents(contracts: readonly TaskContract[]): Record<string, o
     headers: schemaRef('dead_letter_headers'),
     payload: { description: 'The payload as it was, which may be the reason.' },
   };
+  components['dead_letter_entry'] = {
+    name: 'dead_letter_entry',
+    title: 'Entry of a dead letter',
+    contentType: 'text/plain',
+    payload: { type: 'string', description: 'Subject of the letter.' },
+  };
+  components['workflow_definition'] = {
+    name: 'workflow_definition',
+    title: 'Workflow',
+    payload: { type: 'object', description: 'A step, or an object with chain, group or chord.' },
+  };
+  components['workflow_state'] = {
+    name: 'workflow_state',
+    title: 'State of a workflow',
+    payload: schemaRef('workflow_state'),
+  };
   components['question'] = {
     name: 'question',
     title: 'Request for a result',
@@ -248,6 +312,7 @@ function schemaComponents(contracts: readonly TaskContract[]): Record<string, Js
     ),
     record: recordSchema(DIALECT),
     event: eventSchema(DIALECT),
+    workflow_state: workflowStateSchema(DIALECT),
     enqueued: {
       type: 'object',
       properties: {

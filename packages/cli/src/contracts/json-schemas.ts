@@ -1,5 +1,5 @@
 /** The contracts as JSON Schema. */
-import { taskEventSchema, taskRecordSchema, type TaskContract } from '@stratum/jobs';
+import { taskEventSchema, taskRecordSchema, workflowSummarySchema, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
 import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
 import type { JsonSchema } from './json-schema.js';
@@ -24,6 +24,10 @@ export function recordSchema(dialect: Dialect): JsonSchema {
 
 export function eventSchema(dialect: Dialect): JsonSchema {
   return outputSchema(taskEventSchema, dialect);
+}
+
+export function workflowStateSchema(dialect: Dialect): JsonSchema {
+  return outputSchema(workflowSummarySchema, dialect);
 }
 
 /** Open to fields that a later version adds: who reads must not refuse them. */

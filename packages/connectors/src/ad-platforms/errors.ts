@@ -19,6 +19,8 @@ export interface PlatformErrorDetails {
   /** How long the platform asks to wait, in milliseconds. */
   retryAfterMs?: number | undefined;
   requestId?: string | undefined;
+  /** No answer came at all. */
+  unreachable?: boolean | undefined;
   cause?: unknown;
 }
 
@@ -29,6 +31,8 @@ export class PlatformError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly platformCode: string | undefined;
   readonly requestId: string | undefined;
+  /** Whether the platform could not be reached: a task that meets this waits, and spends no retry. */
+  readonly unreachable: boolean;
 
   constructor(
     readonly platform: string,
@@ -42,6 +46,7 @@ export class PlatformError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.platformCode = details.platformCode;
     this.requestId = details.requestId;
+    this.unreachable = details.unreachable ?? false;
   }
 }
 

@@ -41,8 +41,9 @@ export class HttpClient {
    */
   async send(request: HttpRequest): Promise<HttpReply> {
     const timeout = AbortSignal.timeout(this.timeoutMs);
+    let response: Response | undefined;
     try {
-      const response = await fetch(request.url, {
+      response = await fetch(request.url, {
         method: request.method ?? 'GET',
         headers: { accept: 'application/json', ...request.headers },
         body: request.body ?? null,
@@ -55,8 +56,10 @@ export class HttpClient {
     } catch (error) {
       request.signal.throwIfAborted();
       if (error instanceof PlatformError) throw error;
-      if (timeout.aborted) throw this.transient(`no answer within ${this.timeoutMs} ms`);
-      throw this.transient(`the connection failed (${connectionFault(error)})`);
+      const isSilent = response === undefined;
+      if (timeout.aborted) throw this.transient(`no answer within ${this.timeoutMs} ms`, isSilent);
+      const fault = connectionFault(error);
+      throw this.transient(`the connection failed (${fault})`, isSilent && UNREACHABLE.test(fault));
     }
   }
 
@@ -91,10 +94,13 @@ export class HttpClient {
     }
   }
 
-  private transient(message: string): PlatformError {
-    return new PlatformError(this.platform, 'transient', message);
+  private transient(message: string, unreachable = false): PlatformError {
+    return new PlatformError(this.platform, 'transient', message, { unreachable });
   }
 }
+
+/** Codes of sockets, name lookups and the HTTP client. Others, as for a certificate or a redirect, do not pass with an outage. */
+const UNREACHABLE = /^(?:E(?!RR_)[A-Z_]+|UND_ERR_(?:CONNECT_TIMEOUT|SOCKET))$/;
 
 /** The system's code, such as ECONNREFUSED. Not the message: it can hold the address. */
 function connectionFault(error: unknown): string {

@@ -3,6 +3,7 @@ import type { Resources } from '../resources/resources.js';
 import { JobsError } from '../errors.js';
 import { pageSize } from '../values/bounds.js';
 import { requireToken } from '../wire/names.js';
+import { ahead } from './letters/ahead.js';
 import { LetterSearch, type DeadLetterFilter } from './letters/letter-search.js';
 import { letterMessage, readLetter, type DeadLetter, type StoredLetter } from './letters/letter.js';
 import { replayMany, type ReplayManyOptions } from './letters/replay-many.js';
@@ -32,6 +33,7 @@ export interface DeadLetters {
 }
 
 const PAGE = 100;
+const DISCARDED_AT_ONCE = 64;
 
 export function deadLettersOf(resources: Resources): DeadLetters {
   return new DeadLetterBox(resources);
@@ -80,8 +82,10 @@ class DeadLetterBox implements DeadLetters {
   }
 
   async *discardMany(filter: DeadLetterFilter): AsyncGenerator<DeadLetter> {
-    for await (const stored of this.present(filter)) {
-      if (await this.remove(stored)) yield stored.letter;
+    const discard = async (stored: StoredLetter): Promise<DeadLetter | undefined> =>
+      (await this.remove(stored)) ? stored.letter : undefined;
+    for await (const letter of ahead(this.present(filter), DISCARDED_AT_ONCE, discard)) {
+      if (letter !== undefined) yield letter;
     }
   }
 
