@@ -18,9 +18,8 @@ const change = (day: number, parts: Partial<CampaignChange>): CampaignChange => 
 });
 const spendOf = (spend: number[], changes: CampaignChange[]): readonly number[] =>
   onPresentTerms({ dates: DATES, spend, revenue: null, conversions: spend }, changes).spend;
-const closeTo = (days: readonly number[], wanted: (day: number) => number): void => {
-  for (const [day, value] of days.entries()) expect(value, date(day)).toBeCloseTo(wanted(day), 6);
-};
+const furthestFrom = (wanted: (day: number) => number, days: readonly number[]): number =>
+  Math.max(...days.map((value, day) => Math.abs(value - wanted(day))));
 
 test('without changes figures stay as they are', () => {
   const spend = DATES.map((_date, day) => usual(day));
@@ -34,14 +33,16 @@ test.each([
 ])('a budget that was %s rescales the days before', (_name, day, budgetAfter) => {
   const factor = budgetAfter / 100;
   const spend = DATES.map((_date, each) => usual(each) * (each >= day ? factor : 1));
-  closeTo(spendOf(spend, [change(day, { budgetAfter })]), (each) => factor * usual(each));
+  expect(
+    furthestFrom((each) => factor * usual(each), spendOf(spend, [change(day, { budgetAfter })])),
+  ).toBeLessThan(1e-6);
 });
 
 test('the days since say how far spend has followed', () => {
   // Of a budget of 1,000 a tenth is used: doubling it changes nothing.
   const spend = DATES.map((_date, day) => usual(day));
   const free = change(30, { budgetBefore: 1_000, budgetAfter: 2_000 });
-  closeTo(spendOf(spend, [free]), usual);
+  expect(furthestFrom(usual, spendOf(spend, [free]))).toBeLessThan(1e-6);
   // Doubled, but half as much again was spent: after nine days that counts 9 to 2.
   const half = DATES.map((_date, day) => usual(day) * (day >= 30 ? 1.5 : 1));
   const seen = spendOf(half, [change(30, { budgetAfter: 200 })])[0] ?? 0;
@@ -55,15 +56,17 @@ test('several steps count one after the other, those of one day as one', () => {
     change(20, { budgetBefore: 170, budgetAfter: 150 }),
     change(30, { budgetBefore: 150, budgetAfter: 200 }),
   ];
-  closeTo(spendOf(spend, steps), (day) => 2 * usual(day));
+  expect(furthestFrom((day) => 2 * usual(day), spendOf(spend, steps))).toBeLessThan(1e-6);
 });
 
 test('a pause is filled, and so are the days on which it began and ended', () => {
   const spend = DATES.map((_date, day) => (day > 30 && day < 38 ? 0 : usual(day) / (day === 30 ? 3 : 1)));
   const pause = [change(30, { statusAfter: 'paused' }), change(38, { statusBefore: 'paused' })];
-  closeTo(spendOf(spend, pause), usual);
+  expect(furthestFrom(usual, spendOf(spend, pause))).toBeLessThan(1e-6);
   // One that is over before anything was spent again.
   const tail = DATES.map((_date, day) => (day >= 30 ? 0 : usual(day)));
   const resumed = change(40, { statusBefore: 'paused' });
-  closeTo(spendOf(tail, [change(30, { statusAfter: 'paused' }), resumed]), usual);
+  expect(furthestFrom(usual, spendOf(tail, [change(30, { statusAfter: 'paused' }), resumed]))).toBeLessThan(
+    1e-6,
+  );
 });

@@ -26,7 +26,7 @@ const BUDGET_DAYS = 2;
 const RETURN_DAYS = 7;
 /** Returns diminish: of 1 % more spend come about 0.7 % more revenue and conversions. */
 const ELASTICITY = 0.7;
-const STOPPED: readonly string[] = ['paused', 'archived', 'removed'];
+const STOPPED: ReadonlySet<string> = new Set(['paused', 'archived', 'removed']);
 /** From the first share of its budget on, a campaign begins to be held back by it; from the second on, it is. */
 const HELD_BACK = { from: 0.5, full: 0.8 } as const;
 
@@ -86,7 +86,7 @@ export function changeDays(changes: readonly CampaignChange[]): CampaignChange[]
 }
 
 export function isStopped(status: string): boolean {
-  return STOPPED.includes(status);
+  return STOPPED.has(status);
 }
 
 /** Places of the days on which the campaign was paused, or changed. */

@@ -12,20 +12,35 @@ const dates = fc.constantFrom(
   '2026-11-20T08:00:00Z',
   '2026-02-31',
   '2026-10-01T00:00:00.500Z',
+  '2026-11-19T23:30:00.123456789-01:00',
+  '2026-11-20 08:00',
+  '20261001T000000+0100',
+  '2026-W47-4',
+  '1793520000',
   'yesterday',
 );
-const validDates = fc.constantFrom('2026-11-19', '2026-11-20T08:00:00Z', '2026-10-01');
+const numberTexts = fc.constantFrom('2', ' 2.5', '1e1', '-3', '0x10', '1,5');
+const validDates = fc.constantFrom(
+  '2026-11-19',
+  '2026-11-20T08:00:00Z',
+  '2026-10-01',
+  '2026-11-20T10:00+02:00',
+);
 const numbers = fc.constantFrom(-1, 0, 1, 2, 3, 2.5, 10);
 const traitValue = fc.oneof(
   words,
   dates,
+  numberTexts,
+  fc.constant(1_793_520_000),
   numbers,
   fc.boolean(),
   fc.constant(null),
   fc.array(words, { maxLength: 3 }),
 );
 const traitNames = fc.constantFrom('tier', 'city', 'a.b');
-const eventNames = fc.constantFrom('Order Completed', 'Viewed', 'v1.opened');
+const eventNames = fc.constantFrom('Order Completed', 'Viewed', 'v1.opened', 'a.property.b');
+/** As fields name them: those that could be misread as JSON strings. */
+const fieldName = (event: string): string => (event.includes('.property.') ? JSON.stringify(event) : event);
 const propertyNames = fc.constantFrom('value', 'colour');
 const past = fc.integer({ min: -2, max: 60 * 24 }).map((hours) => NOW - hours * 3_600_000);
 
@@ -147,15 +162,20 @@ const condition = fc.oneof(
     .map(([id, operator]) => ({ field: `segment.${id}`, operator, value: true })),
   fc
     .tuple(eventNames, comparison(count, true), scope)
-    .map(([name, rest, more]) => ({ field: `event.${name}.count`, ...rest, ...more })),
+    .map(([name, rest, more]) => ({ field: `event.${fieldName(name)}.count`, ...rest, ...more })),
   fc
     .tuple(eventNames, fc.boolean(), scope)
-    .map(([name, value, more]) => ({ field: `event.${name}.exists`, operator: 'equals', value, ...more })),
+    .map(([name, value, more]) => ({
+      field: `event.${fieldName(name)}.exists`,
+      operator: 'equals',
+      value,
+      ...more,
+    })),
   fc
     .tuple(eventNames, fc.constantFrom('first', 'last'), comparison(time, false), scope)
-    .map(([name, which, rest, more]) => ({ field: `event.${name}.${which}`, ...rest, ...more })),
+    .map(([name, which, rest, more]) => ({ field: `event.${fieldName(name)}.${which}`, ...rest, ...more })),
   fc.tuple(eventNames, propertyNames, comparison(any, false), scope).map(([name, property, rest, more]) => ({
-    field: `event.${name}.property.${property}`,
+    field: `event.${fieldName(name)}.property.${property}`,
     ...rest,
     ...more,
   })),

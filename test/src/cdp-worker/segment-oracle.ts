@@ -1,7 +1,7 @@
 /** What a segment means, said a second time and in another way: profile by profile, in memory. */
 import {
-  DATE_TEXT,
   parseField,
+  timeOf,
   type EventFilter,
   type Operator,
   type SegmentCondition,
@@ -93,15 +93,19 @@ function compareTime(time: number | null, operator: Operator, value: unknown, no
   if (operator === 'is_null') return time === null;
   if (operator === 'is_not_null') return time !== null;
   if (time === null) return false;
-  if (operator === 'before') return time < Date.parse(String(value));
-  if (operator === 'after') return time > Date.parse(String(value));
+  if (operator === 'before') return time < (timeOf(String(value))?.getTime() ?? NaN);
+  if (operator === 'after') return time > (timeOf(String(value))?.getTime() ?? NaN);
   return time > now - Number(value) * DAY && time <= now;
 }
 
 function compare(actual: unknown, operator: Operator, value: unknown, now: number): boolean {
   const missing = actual === undefined || actual === null;
   const list = Array.isArray(value) ? value : [];
-  const number = typeof actual === 'number' ? actual : NaN;
+  // Other than JavaScript's own: '' and '0x1f' are no numbers.
+  const isNumber =
+    typeof actual === 'number' ||
+    (typeof actual === 'string' && /^ *[+-]?\d+(\.\d+)?(e\d+)? *$/.test(actual));
+  const number = isNumber ? Number(actual) : NaN;
   const text = typeof actual === 'string' ? actual : undefined;
   switch (operator) {
     case 'is_null':
@@ -137,9 +141,8 @@ function compare(actual: unknown, operator: Operator, value: unknown, now: numbe
     case 'before':
     case 'after':
     case 'within_last': {
-      const read = text !== undefined && DATE_TEXT.test(text) ? Date.parse(text) : NaN;
-      const isReal = !Number.isNaN(read) && new Date(read).toISOString().startsWith(text?.slice(0, 10) ?? '');
-      const time = isReal ? read : NaN;
+      const unix = typeof actual === 'number' ? actual : /^\d{10}$/.test(text ?? '') ? Number(text) : 0;
+      const time = unix >= 1e8 && unix < 1e11 ? unix * 1_000 : (timeOf(text ?? '')?.getTime() ?? NaN);
       return compareTime(Number.isNaN(time) ? null : time, operator, value, now);
     }
   }

@@ -10,7 +10,7 @@ import {
   withTenant,
 } from '@stratum/shared';
 import { createDomainEventRelay, domainEventNames, ensureDomainEventStream } from '@stratum/scheduler';
-import { funnelSchema, saveSegment, type SegmentTree } from '@stratum/shared/customer-data';
+import { funnelSchema, saveSegment, timeOf, type SegmentTree } from '@stratum/shared/customer-data';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -352,34 +352,54 @@ describe('a segment', () => {
   });
 });
 
-test('RFM scores are quintiles in which equal values get equal scores', async () => {
-  const platform = await openPlatform();
-  const { query } = platform;
-  // Revenue 10, 20, 20, 30, 50: the shares reached are 0.2, 0.6, 0.6, 0.8, 1, so the scores 1, 3, 3, 4, 5.
-  await insertProfiles(
-    platform,
-    [10, 20, 20, 30, 50, 0].map((revenue, index) => ({
-      ...plain,
-      id: index + 1,
-      total_revenue: revenue,
-      total_purchases: revenue === 0 ? 0 : 1,
-    })),
-  );
-  await query(
-    `UPDATE cdp_profile SET last_purchase_at = timestamptz '2026-11-01Z' + id * interval '1 day' WHERE tenant_id = 1`,
-  );
-  const run = await runCdp(platform, computeCdpRfm.name, { tenant_id: TENANT });
-  expect(run.result).toEqual({ tenant_id: TENANT, scored: 5, changed: 5, enqueued: 0 });
-  const rows = await query('SELECT recency, frequency, monetary FROM cdp_rfm ORDER BY profile_id');
-  expect(rows).toEqual([
-    { recency: 1, frequency: 5, monetary: 1 },
-    { recency: 2, frequency: 5, monetary: 3 },
-    { recency: 3, frequency: 5, monetary: 3 },
-    { recency: 4, frequency: 5, monetary: 4 },
-    { recency: 5, frequency: 5, monetary: 5 },
-  ]);
-  expect((await runCdp(platform, computeCdpRfm.name, { tenant_id: TENANT })).result).toMatchObject({
-    changed: 0,
+describe('RFM scores', () => {
+  async function buyers({ query }: Platform, all: { revenue: number; purchases: number }[]): Promise<void> {
+    await query(
+      `INSERT INTO cdp_profile (tenant_id, id, total_revenue, total_purchases, last_purchase_at)
+       SELECT 1, row_number() OVER (), revenue, purchases, CASE WHEN purchases > 0 THEN timestamptz '2026-11-01Z' + row_number() OVER () * interval '1 day' END
+       FROM jsonb_to_recordset($1::jsonb) AS b (revenue numeric, purchases bigint)`,
+      [JSON.stringify(all)],
+    );
+  }
+
+  test('are quintiles in which equal values get equal scores', async () => {
+    const platform = await openPlatform();
+    const { query } = platform;
+    // Revenue 10, 20, 20, 30, 50: the shares below are 0, 0.2, 0.2, 0.6 and 0.8, so the scores 1, 2, 2, 4, 5.
+    await buyers(
+      platform,
+      [10, 20, 20, 30, 50, 0].map((revenue) => ({ revenue, purchases: revenue === 0 ? 0 : 1 })),
+    );
+    const run = await runCdp(platform, computeCdpRfm.name, { tenant_id: TENANT });
+    expect(run.result).toEqual({ tenant_id: TENANT, scored: 5, changed: 5, enqueued: 0 });
+    const rows = await query('SELECT recency, frequency, monetary FROM cdp_rfm ORDER BY profile_id');
+    expect(rows).toEqual([
+      { recency: 1, frequency: 1, monetary: 1 },
+      { recency: 2, frequency: 1, monetary: 2 },
+      { recency: 3, frequency: 1, monetary: 2 },
+      { recency: 4, frequency: 1, monetary: 4 },
+      { recency: 5, frequency: 1, monetary: 5 },
+    ]);
+    expect((await runCdp(platform, computeCdpRfm.name, { tenant_id: TENANT })).result).toMatchObject({
+      changed: 0,
+    });
+  });
+
+  test.each([85, 80, 50])('of buyers of whom %i %% bought once tell those from the others', async (share) => {
+    const platform = await openPlatform();
+    const purchases = Array.from({ length: 200 }, (_, index) => (index < 2 * share ? 1 : 2 + (index % 9)));
+    await buyers(
+      platform,
+      purchases.map((each) => ({ revenue: each, purchases: each })),
+    );
+    await runCdp(platform, computeCdpRfm.name, { tenant_id: TENANT });
+    const rows = await platform.query<{ frequency: number }>(
+      'SELECT frequency FROM cdp_rfm ORDER BY profile_id',
+    );
+    const below = (value: number): number => purchases.filter((each) => each < value).length;
+    expect(rows.map(({ frequency }) => frequency)).toEqual(
+      purchases.map((each) => 1 + Math.floor((5 * below(each)) / purchases.length)),
+    );
   });
 });
 
@@ -506,66 +526,193 @@ describe('a funnel', () => {
     expect(run.result).toEqual({ funnel_id: funnelId, entered: 1, completed: 1 });
   });
 
-  test('finds the deepest chain that there is, on random events', async () => {
+  test.each<[string, string[], [string, number][], number]>([
+    [
+      'two that fit the first step, one of them the second',
+      ['A', 'A=2'],
+      [
+        ['A', 1],
+        ['A', 2],
+      ],
+      2,
+    ],
+    [
+      'three A and C',
+      ['A', 'C', 'A', 'A'],
+      [
+        ['A', 1],
+        ['A', 1],
+        ['A', 1],
+        ['C', 1],
+      ],
+      4,
+    ],
+    [
+      'two A and C',
+      ['A', 'C', 'A', 'A'],
+      [
+        ['A', 1],
+        ['A', 1],
+        ['C', 1],
+      ],
+      3,
+    ],
+    ['one that fits both steps', ['A', 'A'], [['A', 1]], 1],
+  ])('of one time, %s, gets as far as it can', async (_name, steps, events, depth) => {
     const platform = await openPlatform();
-    const { query } = platform;
-    const names = ['A', 'B', 'C'];
-    const minute = 60_000;
-    const someEvents = fc.array(
-      fc.record({ name: fc.constantFrom(...names), minutes: fc.integer({ min: 1, max: 40 }) }),
-      { maxLength: 10 },
+    const happened = events.map(([name, v]) => ({ ...did(name, '10:00'), properties: { v } }));
+    await insertProfiles(platform, [{ ...plain, id: 1, events: happened }]);
+    const funnelId = await addFunnel(platform, { steps: steps.map(stepOf) });
+    await runCdp(platform, computeCdpFunnel.name, { funnel_id: funnelId });
+    const [result] = await platform.query<{ steps: { profiles: number }[] }>(
+      'SELECT steps FROM cdp_funnel_result',
     );
-    const windowMinutes = 10;
-    const funnelId = await addFunnel(platform, {
-      steps: [...names, 'A'].map((event) => ({ event })),
-      window_seconds: windowMinutes * 60,
-    });
-    await fc.assert(
-      fc.asyncProperty(fc.array(someEvents, { minLength: 1, maxLength: 20 }), async (all) => {
-        await query('DELETE FROM cdp_event; DELETE FROM cdp_profile');
-        const profiles = all.map((events, index) => ({
-          ...plain,
-          id: index + 1,
-          events: events.map(({ name, minutes }) => ({
-            name,
-            properties: {},
-            occurredAt: NOW - minutes * minute,
-          })),
-        }));
-        await insertProfiles(platform, profiles);
-        await runCdp(platform, computeCdpFunnel.name, { funnel_id: funnelId });
-        const depths = profiles.map(({ id, events }) => deepest(id, events, windowMinutes * minute));
-        const [result] = await query<{ steps: { profiles: number }[] }>(
-          'SELECT steps FROM cdp_funnel_result',
-        );
-        const expected = [1, 2, 3, 4].map((step) => depths.filter((depth) => depth >= step).length);
-        expect(result?.steps.map((step) => step.profiles)).toEqual(expected);
-      }),
-      { numRuns: 40 },
-    );
-
-    /** Tries every chain. */
-    function deepest(id: number, events: OracleEvent[], windowMs: number): number {
-      const place = ({ name }: OracleEvent): number => names.indexOf(name);
-      const ordered = events
-        .map((event, index) => ({ ...event, message: `${id}-${index}` }))
-        .toSorted(
-          (a, b) => a.occurredAt - b.occurredAt || place(a) - place(b) || (a.message < b.message ? -1 : 1),
-        );
-      const steps = [...names, 'A'];
-      const from = (index: number, depth: number, start: number): number => {
-        let best = depth;
-        for (let next = index + 1; next < ordered.length && depth < steps.length; next++) {
-          const event = ordered[next];
-          if (event !== undefined && event.name === steps[depth] && event.occurredAt <= start + windowMs)
-            best = Math.max(best, from(next, depth + 1, start));
-        }
-        return best;
-      };
-      return Math.max(
-        0,
-        ...ordered.map((event, index) => (event.name === 'A' ? from(index, 1, event.occurredAt) : 0)),
-      );
-    }
+    expect(result?.steps.filter(({ profiles }) => profiles === 1)).toHaveLength(depth);
   });
+
+  /** `A=2`: the event A whose v is 2. */
+  function stepOf(step: string): { event: string; where?: unknown[] } {
+    const [event = '', v] = step.split('=');
+    return v === undefined
+      ? { event }
+      : { event, where: [{ property: 'v', operator: 'equals', value: Number(v) }] };
+  }
+
+  test.each([[['A', 'B', 'C']], [['A', 'B', 'C', 'A']], [['A', 'A=2', 'B', 'A']]])(
+    'of %j finds the deepest chain that there is, on random events',
+    async (steps) => {
+      const platform = await openPlatform();
+      const { query } = platform;
+      const minute = 60_000;
+      // So few minutes that many events share one.
+      const someEvents = fc.array(
+        fc.record({
+          name: fc.constantFrom('A', 'B', 'C'),
+          v: fc.constantFrom(1, 2),
+          minutes: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 3 })),
+        }),
+        { maxLength: 8 },
+      );
+      const windowMinutes = 10;
+      const funnelId = await addFunnel(platform, {
+        steps: steps.map(stepOf),
+        window_seconds: windowMinutes * 60,
+      });
+      await fc.assert(
+        fc.asyncProperty(fc.array(someEvents, { minLength: 1, maxLength: 20 }), async (all) => {
+          await query('DELETE FROM cdp_event; DELETE FROM cdp_profile');
+          const profiles = all.map((events, index) => ({
+            ...plain,
+            id: index + 1,
+            events: events.map(({ name, v, minutes }) => ({
+              name,
+              properties: { v },
+              occurredAt: NOW - minutes * minute,
+            })),
+          }));
+          await insertProfiles(platform, profiles);
+          await runCdp(platform, computeCdpFunnel.name, { funnel_id: funnelId });
+          const depths = profiles.map(({ events }) => deepest(events, steps, windowMinutes * minute));
+          const [result] = await query<{ steps: { profiles: number }[] }>(
+            'SELECT steps FROM cdp_funnel_result',
+          );
+          const expected = steps.map((_step, index) => depths.filter((depth) => depth > index).length);
+          expect(result?.steps.map((step) => step.profiles)).toEqual(expected);
+        }),
+        { numRuns: 25 },
+      );
+    },
+  );
+
+  /** Tries every chain of different events, of which none lies before the last. */
+  function deepest(events: readonly OracleEvent[], steps: readonly string[], windowMs: number): number {
+    const fits = ({ name, properties }: OracleEvent, step = ''): boolean => {
+      const [event, v] = step.split('=');
+      return name === event && (v === undefined || properties['v'] === Number(v));
+    };
+    const from = (used: readonly OracleEvent[]): number => {
+      const [first, last] = [used[0]?.occurredAt ?? 0, used.at(-1)?.occurredAt ?? 0];
+      const next = events.filter(
+        (event) =>
+          !used.includes(event) &&
+          fits(event, steps[used.length]) &&
+          event.occurredAt >= last &&
+          (used.length === 0 || event.occurredAt <= first + windowMs),
+      );
+      return Math.max(used.length, ...next.map((event) => from([...used, event])));
+    };
+    return from([]);
+  }
+});
+
+test('times and numbers of customers are read in all their common forms', async () => {
+  const { query } = await openPlatform();
+  const at = '2026-11-20T10:00:00.000Z';
+  const times: [unknown, string | null][] = [
+    ['2026-11-20T10:00:00Z', at],
+    ['2026-11-20T10:00:00+00:00', at],
+    ['2026-11-20T11:00:00+01:00', at],
+    ['2026-11-20T05:30-0430', at],
+    ['2026-11-20T12+02', at],
+    ['2026-11-20T10:00:00.000000Z', at],
+    ['2026-11-20T10:00:00.000000000Z', at],
+    ['2026-11-20T10:00:00,5', '2026-11-20T10:00:00.500Z'],
+    ['2026-11-20T10:00:00', at],
+    ['2026-11-20 10:00:00 UTC', at],
+    ['20261120T100000Z', at],
+    ['2026-W47-5T10:00Z', at],
+    ['2026W475T1000', at],
+    ['2026-324T10:00Z', at],
+    ['2026-11-20', '2026-11-20T00:00:00.000Z'],
+    ['2026-11-19T24:00:00Z', '2026-11-20T00:00:00.000Z'],
+    ['2020-W53-5', '2021-01-01T00:00:00.000Z'],
+    ['2024-366', '2024-12-31T00:00:00.000Z'],
+    ['2026-02-29', null],
+    ['2026-02-31T10:00:00Z', null],
+    ['2026-13-01', null],
+    ['2026-366', null],
+    ['2026-W54-1', null],
+    ['2026-11-20T25:00:00Z', null],
+    ['2026-11-20T10:60:00Z', null],
+    ['0000-01-01', null],
+    ['20.11.2026', null],
+    ['tomorrow', null],
+    ['', null],
+  ];
+  for (const [text, expected] of times)
+    expect(timeOf(String(text))?.toISOString() ?? null, String(text)).toBe(expected);
+  const unix: [unknown, string | null][] = [
+    [1_795_168_800, at],
+    ['1795168800', at],
+    ['1795168800.5', '2026-11-20T10:00:00.500Z'],
+    [1_795_168_800_000, at],
+    ['1795168800000', at],
+    [34, null],
+    [true, null],
+    [['2026-11-20'], null],
+  ];
+  const all = [...times, ...unix];
+  const read = await query<{ time: Date | null }>(
+    'SELECT read_time(value) AS time FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS given (value, place) ORDER BY place',
+    [JSON.stringify(all.map(([value]) => value))],
+  );
+  expect(read.map(({ time }, index) => [all[index]?.[0], time?.toISOString() ?? null])).toEqual(all);
+  const numbers: [unknown, number | null][] = [
+    [34, 34],
+    ['34', 34],
+    [' -2.50 ', -2.5],
+    ['1e3', 1_000],
+    ['.5', 0.5],
+    ['1,5', null],
+    ['', null],
+    ['0x10', null],
+    ['NaN', null],
+    [true, null],
+    [null, null],
+  ];
+  const counted = await query<{ number: number | null }>(
+    'SELECT read_number(value)::float8 AS number FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS given (value, place) ORDER BY place',
+    [JSON.stringify(numbers.map(([value]) => value))],
+  );
+  expect(counted.map(({ number }) => number)).toEqual(numbers.map(([, number]) => number));
 });

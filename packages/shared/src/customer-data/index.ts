@@ -1,6 +1,5 @@
 /** The languages of segments and funnels. */
 export {
-  DATE_TEXT,
   dependenciesOf,
   OPERATORS,
   parseField,
@@ -11,6 +10,7 @@ export {
   type SegmentCondition,
   type SegmentTree,
 } from './segment-tree.js';
+export { timeOf } from './time-text.js';
 export { saveSegment, SegmentCycleError } from './save-segment.js';
 export { listSegments, type Segment } from './segments.js';
 export { funnelSchema, type Funnel, type FunnelStep } from './funnel.js';

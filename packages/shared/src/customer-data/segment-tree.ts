@@ -5,6 +5,7 @@
  * `not` holds when none of its parts does.
  */
 import { z } from 'zod';
+import { timeOf } from './time-text.js';
 
 export const OPERATORS = [
   'equals',
@@ -91,16 +92,40 @@ function profileField(name: string): FieldKind | undefined {
   return time === undefined ? undefined : { kind: 'time', column: time };
 }
 
-/** Names of events may contain dots, so the attribute comes last. */
+/**
+ * Names of events may contain dots, so the attribute comes last. A name that contains `.property.` or ends like an attribute is written as
+ * a JSON string: `event."a.property.b".count`.
+ */
 function eventField(name: string): FieldKind | undefined {
+  const quoted = /^("(?:[^"\\]|\\.)*")\.(.+)$/.exec(name);
+  if (quoted?.[1] && quoted[2]) {
+    const event = textOfJson(quoted[1]);
+    if (event === undefined || event === '') return undefined;
+    const property = /^property\.(.+)$/.exec(quoted[2])?.[1];
+    return property === undefined
+      ? eventAttribute(event, quoted[2])
+      : { kind: 'event_property', event, property };
+  }
   const property = /^(.+)\.property\.(.+)$/.exec(name);
   if (property?.[1] && property[2])
     return { kind: 'event_property', event: property[1], property: property[2] };
   const [, event, what] = /^(.+)\.(count|exists|first|last)$/.exec(name) ?? [];
-  if (event === undefined) return undefined;
+  return event === undefined ? undefined : eventAttribute(event, what);
+}
+
+function eventAttribute(event: string, what: string | undefined): FieldKind | undefined {
   if (what === 'count') return { kind: 'event_count', event };
   if (what === 'exists') return { kind: 'event_exists', event };
-  return { kind: 'event_time', event, which: what === 'first' ? 'first' : 'last' };
+  return what === 'first' || what === 'last' ? { kind: 'event_time', event, which: what } : undefined;
+}
+
+function textOfJson(json: string): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(json);
+    return typeof parsed === 'string' ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const NUMERIC: readonly Operator[] = [
@@ -228,15 +253,6 @@ function conditionProblem(condition: {
   return undefined;
 }
 
-/** Dates as people and programs write them, in UTC. */
-export const DATE_TEXT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z)?$/;
-
-/** A day that the calendar has: 31 February would be read as 3 March. */
-function isDate(text: string): boolean {
-  const time = DATE_TEXT.test(text) ? new Date(text) : new Date(NaN);
-  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 10));
-}
-
 const isNumber = (each: unknown): boolean => typeof each === 'number';
 
 /** The problem of an operator's value; `undefined` when there is none. */
@@ -264,9 +280,9 @@ export function valueProblem(
         : 'must be a number of days';
     case 'before':
     case 'after':
-      return typeof given === 'string' && isDate(given)
+      return typeof given === 'string' && timeOf(given) !== undefined
         ? undefined
-        : 'must be a date such as 2026-11-20 or 2026-11-20T10:00:00Z';
+        : 'must be a date such as 2026-11-20 or 2026-11-20T10:00:00+01:00';
     case 'in':
     case 'not_in':
       if (!Array.isArray(given)) return 'must be a list';

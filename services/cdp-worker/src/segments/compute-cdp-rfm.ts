@@ -3,13 +3,16 @@ import type { HandlerFor } from '@stratum/jobs';
 import { computeCdpSegment, derivedTaskId, ofTick, withTenant, type computeCdpRfm } from '@stratum/shared';
 import type { Pool } from 'pg';
 
-/** A value's score is the fifth of the buyers that it reaches at most: ties share the higher one. */
+/**
+ * 1 + ⌊5 · share of the buyers strictly below⌋: ties share the lower score. By the share up to and including, all buyers would be the best
+ * where most have bought once.
+ */
 const COMPUTE = `
   WITH scored AS MATERIALIZED (
     SELECT id AS profile_id,
-      ceil(5 * cume_dist() OVER (ORDER BY last_purchase_at))::smallint AS recency,
-      ceil(5 * cume_dist() OVER (ORDER BY total_purchases))::smallint AS frequency,
-      ceil(5 * cume_dist() OVER (ORDER BY total_revenue))::smallint AS monetary
+      (1 + 5 * (rank() OVER (ORDER BY last_purchase_at) - 1) / count(*) OVER ())::smallint AS recency,
+      (1 + 5 * (rank() OVER (ORDER BY total_purchases) - 1) / count(*) OVER ())::smallint AS frequency,
+      (1 + 5 * (rank() OVER (ORDER BY total_revenue) - 1) / count(*) OVER ())::smallint AS monetary
     FROM cdp_profile
     WHERE tenant_id = $1 AND merged_into IS NULL AND total_purchases > 0 AND last_purchase_at IS NOT NULL
   ), gone AS (

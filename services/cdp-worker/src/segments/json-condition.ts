@@ -1,5 +1,5 @@
 /** Conditions on a value of a JSON object: a trait, or a property of an event. */
-import { DATE_TEXT, type Operator } from '@stratum/shared/customer-data';
+import { timeOf, type Operator } from '@stratum/shared/customer-data';
 import type { Statement } from '../sql.js';
 
 export interface JsonCondition {
@@ -18,7 +18,6 @@ export function jsonCondition(
   const key = statement.place(name, 'text');
   const json = `(${object} -> ${key})`;
   const text = `CASE WHEN jsonb_typeof(${json}) = 'string' THEN ${object} ->> ${key} END`;
-  const number = `CASE WHEN jsonb_typeof(${json}) = 'number' THEN (${object} ->> ${key})::numeric END`;
   const one = (each: unknown): string => statement.place(JSON.stringify(each), 'jsonb');
   switch (operator) {
     case 'is_null':
@@ -46,11 +45,11 @@ export function jsonCondition(
     case 'lt':
     case 'lte':
     case 'between':
-      return isTrue(compareNumber(statement, number, operator, value));
+      return isTrue(compareNumber(statement, asNumber(json), operator, value));
     case 'before':
     case 'after':
     case 'within_last':
-      return isTrue(compareTime(statement, asTime(text), operator, value, now));
+      return isTrue(compareTime(statement, asTime(json), operator, value, now));
   }
 }
 
@@ -80,7 +79,7 @@ export function compareTime(
     const days = statement.place(value, 'float8');
     return `(${time} > ${now} - ${days} * interval '1 day' AND ${time} <= ${now})`;
   }
-  const date = statement.place(new Date(String(value)), 'timestamptz');
+  const date = statement.place(timeOf(String(value)), 'timestamptz');
   return `${time} ${operator === 'before' ? '<' : '>'} ${date}`;
 }
 
@@ -95,10 +94,14 @@ function containsText(statement: Statement, json: string, text: string, value: u
   return `CASE WHEN jsonb_typeof(${json}) = 'array' THEN ${json} @> to_jsonb(ARRAY[${part}]) ELSE position(${part} in ${text}) > 0 END`;
 }
 
-/** Texts that are no dates have no time. */
-function asTime(text: string): string {
-  const value = `(${text})`;
-  return `CASE WHEN ${value} ~ '${DATE_TEXT.source}' AND pg_input_is_valid(${value}, 'timestamptz') THEN ${value}::timestamptz END`;
+/** SQL of the number that a value is, also in text; NULL where it is none. */
+export function asNumber(json: string): string {
+  return `read_number(${json})`;
+}
+
+/** SQL of the time that a value is, in any common form of ISO 8601 or as a Unix time; NULL where it is none. */
+export function asTime(json: string): string {
+  return `read_time(${json})`;
 }
 
 export function isTrue(condition: string): string {

@@ -1,5 +1,12 @@
 /** How tired a creative is: its day against its own seven days before. */
-import { clamp, rateHasFallen, ratio, relativeChange, yieldHasFallen } from '../statistics.js';
+import {
+  clamp,
+  rateHasFallen,
+  ratio,
+  relativeChange,
+  revenueHasFallen,
+  yieldHasFallen,
+} from '../statistics.js';
 
 export interface Performance {
   impressions: number;
@@ -87,15 +94,15 @@ function ctrDrop(day: Performance, baseline: Performance): number | null {
 function roasDrop(day: Performance, baseline: Performance): number | null {
   const change = relativeChange(ratio(day.revenue, day.spend), ratio(baseline.revenue, baseline.spend));
   if (change === null) return null;
-  return yieldHasFallen(day, baseline) ? clamp(-change, 0, 1) : 0;
+  const isReal = revenueHasFallen(day, baseline) || yieldHasFallen(day, baseline);
+  return isReal ? clamp(-change, 0, 1) : 0;
 }
 
-/** A day without conversions has no cost per conversion. */
+/** Money for no conversion at all is the highest cost per conversion that there is. */
 function cpaRise(day: Performance, baseline: Performance): number | null {
-  const change = relativeChange(
-    ratio(day.spend, day.conversions),
-    ratio(baseline.spend, baseline.conversions),
-  );
+  const before = ratio(baseline.spend, baseline.conversions);
+  if (before === null || day.spend <= 0) return null;
+  const change = day.conversions === 0 ? 1 : relativeChange(day.spend / day.conversions, before);
   if (change === null) return null;
   return yieldHasFallen(day, baseline) ? clamp(change, 0, 1) : 0;
 }

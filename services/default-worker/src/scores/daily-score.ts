@@ -49,6 +49,8 @@ const BASELINE_DAYS = 7;
 const TIRED = { frequency: 3, loss: 0.25 } as const;
 const BLURRED = { quality: 0.75, loss: 0.2 } as const;
 const THIN = { conversions: 10, loss: 0.15 } as const;
+/** With fewer, both seen and expected, chance alone would scale or fix a campaign on every third day. */
+const MIN_CONVERSIONS = 5;
 
 /**
  * 0.45·ΔROAS − 0.25·ΔCPA + 0.20·ΔCVR + 0.10·ΔCTR, each change clamped to ±1, reduced where it is to be trusted less, and smoothed
@@ -58,7 +60,7 @@ const THIN = { conversions: 10, loss: 0.15 } as const;
 export function dailyScoreOf({ day, baseline, baselineDays, previous }: ScoreInput): DailyScore {
   const changes = {
     roas: change(day, baseline, ({ revenue, spend }) => ratio(revenue, spend)),
-    cpa: change(day, baseline, ({ spend, conversions }) => ratio(spend, conversions)),
+    cpa: cpaChange(day, baseline),
     cvr: change(day, baseline, ({ conversions, clicks }) => ratio(conversions, clicks)),
     ctr: change(day, baseline, ({ clicks, impressions }) => ratio(clicks, impressions)),
   };
@@ -73,11 +75,8 @@ export function dailyScoreOf({ day, baseline, baselineDays, previous }: ScoreInp
     signal_quality: signalQuality,
     conversions: day.conversions,
   };
-  if (day.impressions < MIN_IMPRESSIONS || baselineDays < MIN_BASELINE_DAYS) {
-    const reason =
-      day.impressions < MIN_IMPRESSIONS
-        ? `only ${day.impressions} impressions, ${MIN_IMPRESSIONS} are needed`
-        : `only ${baselineDays} days to compare with, ${MIN_BASELINE_DAYS} are needed`;
+  const reason = missingData(day, baseline, baselineDays);
+  if (reason !== undefined) {
     return { verdict: 'not_enough_data', raw: null, score: null, health: null, reasons: [reason], evidence };
   }
   let raw =
@@ -105,6 +104,25 @@ export function dailyScoreOf({ day, baseline, baselineDays, previous }: ScoreInp
   }
   const score = previous === null ? raw : SMOOTHING * raw + (1 - SMOOTHING) * previous;
   return { verdict: verdictOf(score), raw, score, health: Math.round(50 + 50 * score), reasons, evidence };
+}
+
+/** What there is too little of; `undefined`: nothing. */
+function missingData(day: CampaignDay, baseline: CampaignDay, baselineDays: number): string | undefined {
+  if (day.impressions < MIN_IMPRESSIONS)
+    return `only ${day.impressions} impressions, ${MIN_IMPRESSIONS} are needed`;
+  if (baselineDays < MIN_BASELINE_DAYS)
+    return `only ${baselineDays} days to compare with, ${MIN_BASELINE_DAYS} are needed`;
+  const expected = day.spend * (ratio(baseline.conversions, baseline.spend) ?? 0);
+  if (Math.max(day.conversions, expected) < MIN_CONVERSIONS)
+    return `only ${day.conversions} conversions where ${expected.toFixed(1)} were to be expected, ${MIN_CONVERSIONS} are needed`;
+  return undefined;
+}
+
+/** Money for no conversion at all is the highest cost per conversion that there is. */
+function cpaChange(day: CampaignDay, baseline: CampaignDay): number | null {
+  const before = ratio(baseline.spend, baseline.conversions);
+  if (before !== null && day.conversions === 0 && day.spend > 0) return 1;
+  return change(day, baseline, ({ spend, conversions }) => ratio(spend, conversions));
 }
 
 function verdictOf(score: number): Verdict {

@@ -17,59 +17,105 @@ export interface ResponseCurve {
   current: number;
 }
 
-/** Where there is no evidence: returns diminish as they commonly do. */
-const PRIOR = { elasticity: 0.7, variance: 0.04 } as const;
+/** Where there is no evidence: returns diminish as they commonly do. Counts as this number of campaigns. */
+const PRIOR = { elasticity: 0.7, variance: 0.04, campaigns: 2 } as const;
 const BOUNDS = { min: 0.1, max: 0.95 } as const;
 const MIN_DAYS = 14;
 const RECENT_DAYS = 90;
 const WEEK = 7;
 
 /**
- * Log-log regression of revenue on spend for each campaign, each slope drawn towards the common one by as much as it is uncertain
- * (empirical Bayes). Campaigns without enough days that brought something are left out.
+ * Quasi-Poisson regression of revenue on the logarithm of spend for each campaign, days without revenue included, each slope drawn towards
+ * the common one by as much as it is uncertain (empirical Bayes). Campaigns without enough days, or without revenue, are left out. A
+ * regression of logarithms would lose the days of nothing, and miss the level by half the variance.
  */
 export function fitResponses(campaigns: readonly CampaignDays[]): ResponseCurve[] {
   const fits = campaigns.flatMap((campaign) => {
-    const fit = regress(campaign);
-    return fit === undefined ? [] : [{ campaign, ...fit }];
+    const days = daysOf(campaign);
+    const fit = regress(days);
+    return fit === undefined ? [] : [{ campaign, days, ...fit }];
   });
-  const weight = fits.reduce((sum, { variance }) => sum + 1 / variance, 1 / PRIOR.variance);
-  const pooled =
-    fits.reduce((sum, { slope, variance }) => sum + slope / variance, PRIOR.elasticity / PRIOR.variance) /
-    weight;
-  return fits.map(({ campaign, slope, variance, meanLogSpend, meanLogRevenue }) => {
-    const trust = PRIOR.variance / (PRIOR.variance + variance);
-    const elasticity = Math.min(BOUNDS.max, Math.max(BOUNDS.min, trust * slope + (1 - trust) * pooled));
+  const { between, common } = pool(fits);
+  return fits.map(({ campaign, days, slope, variance }) => {
+    const trust = between / (between + variance);
+    const elasticity = Math.min(BOUNDS.max, Math.max(BOUNDS.min, trust * slope + (1 - trust) * common));
     const week = campaign.spend.slice(-WEEK);
     return {
       campaignId: campaign.campaignId,
       elasticity,
-      scale: Math.exp(meanLogRevenue - elasticity * meanLogSpend),
-      current: week.reduce((a, b) => a + b, 0) / Math.max(1, week.length),
+      // So that the curve brings what the days have brought, whatever its slope.
+      scale: sum(days.map(({ y }) => y)) / sum(days.map(({ x }) => Math.exp(elasticity * x))),
+      current: sum(week) / Math.max(1, week.length),
     };
   });
 }
 
-function regress({
-  spend,
-  revenue,
-}: CampaignDays):
-  { slope: number; variance: number; meanLogSpend: number; meanLogRevenue: number } | undefined {
-  if (revenue === null) return undefined;
+/** The mean of the campaigns' elasticities, and how much they differ beyond chance (DerSimonian and Laird 1986). */
+function pool(fits: readonly { slope: number; variance: number }[]): { between: number; common: number } {
+  const weights = fits.map(({ variance }) => 1 / variance);
+  const total = sum(weights);
+  const mean = sum(fits.map(({ slope }, index) => slope * (weights[index] ?? 0))) / total;
+  const spread = sum(fits.map(({ slope }, index) => (weights[index] ?? 0) * (slope - mean) ** 2));
+  const squares = sum(weights.map((weight) => weight * weight));
+  const seen = fits.length < 2 ? 0 : Math.max(0, (spread - (fits.length - 1)) / (total - squares / total));
+  const between = (fits.length * seen + PRIOR.campaigns * PRIOR.variance) / (fits.length + PRIOR.campaigns);
+  // By sampling error alone, one precise campaign would outweigh all others.
+  const ofPrior = PRIOR.campaigns / (2 * between);
+  const inPool = fits.map(({ variance }) => 1 / (variance + between));
+  const common =
+    (sum(fits.map(({ slope }, index) => slope * (inPool[index] ?? 0))) + PRIOR.elasticity * ofPrior) /
+    (sum(inPool) + ofPrior);
+  return { between, common };
+}
+
+/** The logarithm of a day's spend, and its revenue. */
+interface Day {
+  x: number;
+  y: number;
+}
+
+function daysOf({ spend, revenue }: CampaignDays): Day[] {
   const from = Math.max(0, spend.length - RECENT_DAYS);
-  const days = spend.flatMap((value, day) => {
-    const brought = revenue[day] ?? 0;
-    return day >= from && value > 0 && brought > 0 ? [{ x: Math.log(value), y: Math.log(brought) }] : [];
-  });
-  if (days.length < MIN_DAYS) return undefined;
-  const meanX = days.reduce((sum, { x }) => sum + x, 0) / days.length;
-  const meanY = days.reduce((sum, { y }) => sum + y, 0) / days.length;
-  const squares = days.reduce((sum, { x }) => sum + (x - meanX) ** 2, 0);
-  if (squares < 1e-9) return undefined;
-  const slope = days.reduce((sum, { x, y }) => sum + (x - meanX) * (y - meanY), 0) / squares;
-  const residual =
-    days.reduce((sum, { x, y }) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0) / (days.length - 2);
-  return { slope, variance: Math.max(1e-6, residual / squares), meanLogSpend: meanX, meanLogRevenue: meanY };
+  return spend.flatMap((value, day) =>
+    revenue !== null && day >= from && value > 0 ? [{ x: Math.log(value), y: revenue[day] ?? 0 }] : [],
+  );
+}
+
+const STEPS = 50;
+/** The slope is looked for in here. */
+const SLOPES = { min: -2, max: 4 } as const;
+
+/** Iteratively reweighted least squares, with the level concentrated out. The variance is of the quasi-Poisson family: φ times the mean. */
+function regress(days: readonly Day[]): { slope: number; variance: number } | undefined {
+  const brought = sum(days.map(({ y }) => y));
+  if (days.length < MIN_DAYS || brought <= 0) return undefined;
+  let slope: number = PRIOR.elasticity;
+  let information = 0;
+  let means: number[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    const weights = days.map(({ x }) => Math.exp(slope * (x - (days[0]?.x ?? 0))));
+    const level = brought / sum(weights);
+    means = weights.map((weight) => level * weight);
+    const middle = sum(days.map(({ x }, index) => x * (means[index] ?? 0))) / brought;
+    information = sum(days.map(({ x }, index) => (means[index] ?? 0) * (x - middle) ** 2));
+    // Days of one spend show no response.
+    if (information < 1e-9 * brought) return undefined;
+    const score = sum(days.map(({ x, y }, index) => (y - (means[index] ?? 0)) * (x - middle)));
+    const next = Math.min(
+      SLOPES.max,
+      Math.max(SLOPES.min, slope + Math.min(1, Math.max(-1, score / information))),
+    );
+    const isDone = Math.abs(next - slope) < 1e-10;
+    slope = next;
+    if (isDone) break;
+  }
+  const dispersion =
+    sum(days.map(({ y }, index) => (y - (means[index] ?? 0)) ** 2 / (means[index] ?? 1))) / (days.length - 2);
+  return { slope, variance: Math.max(1e-6, dispersion / information) };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }
 
 /** Return on ad spend at a daily spend. */
@@ -87,7 +133,7 @@ const BISECTIONS = 100;
  */
 export function bestBudgets(curves: readonly ResponseCurve[]): Map<number, number> {
   const active = curves.filter(({ current, scale }) => current > 0 && scale > 0);
-  const total = active.reduce((sum, { current }) => sum + current, 0);
+  const total = sum(active.map(({ current }) => current));
   const at = (marginal: number): number[] =>
     active.map(({ elasticity, scale, current }) => {
       const wanted = ((elasticity * scale) / marginal) ** (1 / (1 - elasticity));
@@ -97,7 +143,7 @@ export function bestBudgets(curves: readonly ResponseCurve[]): Map<number, numbe
   let high = 1e12;
   for (let round = 0; round < BISECTIONS; round++) {
     const middle = Math.sqrt(low * high);
-    const spent = at(middle).reduce((a, b) => a + b, 0);
+    const spent = sum(at(middle));
     if (spent > total) low = middle;
     else high = middle;
   }
