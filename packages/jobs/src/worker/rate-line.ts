@@ -13,7 +13,7 @@ import { readJson } from '../values/read-json.js';
 /** Turns are given away this far ahead, in milliseconds. A changed limit holds for later ones at once. */
 const LINE_MS = 60_000;
 /** Starts are allowed this far ahead, in milliseconds: a slot waits no longer for its task. */
-export const START_AHEAD_MS = 25;
+export const START_AHEAD_MS = 50;
 /** The broker's clock, as two workers know it, differs by less than this, in milliseconds. */
 const CLOCKS_DIFFER_MS = 1_000;
 /** The entry of a line that nobody uses goes after this time beyond its last turn, in milliseconds. */

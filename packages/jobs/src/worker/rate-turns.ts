@@ -26,6 +26,8 @@ export interface RateTurnsParts {
 
 /** A task whose time or turn is further away than this goes back to the broker, as a delayed one. */
 export const HOLD_AT_MOST_MS = 2_000;
+/** As many tasks ask to start at once as the limit lets in within this time, in milliseconds: more than an answer of the broker takes. */
+const ASKING_MS = 100;
 /** A time in a header has whole milliseconds, and a timer may fire early. */
 const EARLY_MS = 5;
 /** After a request that failed, in milliseconds. */
@@ -90,8 +92,8 @@ export class RateTurns {
   private pass(delivery: Delivery, lane: Lane, limit: RateLimit, now: number): void {
     const gate = this.gateOf(limit);
     const interval = limit.perMs / limit.limit;
-    // No slot is kept for more tasks than the limit could let in together: tasks of other kinds would wait for nothing.
-    const isCrowded = gate.asking > START_AHEAD_MS / interval;
+    // No slot is kept for more tasks than the limit could let in: tasks of other kinds would wait for nothing.
+    const isCrowded = gate.asking > ASKING_MS / interval;
     if (isCrowded || gate.closedUntil > now + EARLY_MS) {
       const opens = Math.max(gate.closedUntil, isCrowded ? now + interval : 0);
       // One after the other, so that they do not all try at once; and no later than a changed limit is to reach them.
