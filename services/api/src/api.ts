@@ -29,6 +29,7 @@ import { keyRoutes } from './routes/keys.js';
 import { profileRoutes } from './routes/profiles.js';
 import { usageRoutes } from './routes/usage.js';
 import { QueueRates } from './routes/queue-rates.js';
+import { recordRoutes } from './routes/records.js';
 import { queueRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
@@ -136,6 +137,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     await useWebhooks(app, resources, { publicUrl, attempts });
     sourceRoutes(app, resources);
     profileRoutes(app, resources);
+    recordRoutes(app, resources);
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts, publicUrl });
     responder = startEnqueueResponder(resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });

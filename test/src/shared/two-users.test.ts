@@ -14,7 +14,6 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'customer-data/save-segment.ts': 'whoever writes a segment checks it by the language that the worker reads',
   'customer-data/segments.ts': 'beside it, as funnels',
   'lookup/rekey.ts': 'renews the hashes that the module beside it makes',
-  'plain-text.ts': 'beside the other bounds of text, for every door',
   'privacy/inventory.ts': 'says which tables erasure reaches; a test compares it with the schema',
   'rules/rules.ts': 'whoever writes a rule checks it by the language that the worker reads',
 };

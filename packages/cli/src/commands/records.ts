@@ -1,0 +1,137 @@
+/** The commands of every kind of record. */
+import { differenceOf } from '@stratum/shared/audit';
+import {
+  changeRecord,
+  createRecord,
+  findRecord,
+  listRecords,
+  RECORD_KINDS,
+  type RecordKind,
+} from '@stratum/shared/records';
+import { z } from 'zod';
+import { typed } from '../frame/invocation.js';
+import { readJson } from '../input-file.js';
+import { flexible, printJson, printTable } from '../output.js';
+import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface InputOptions extends TenantOptions {
+  field?: Fields;
+  input?: string;
+}
+
+/** Longer values would push all others out of the table. */
+const MAX_CELL = 60;
+
+function kindOf(path: string): RecordKind {
+  const kind = RECORD_KINDS.find((each) => each.path === path);
+  if (kind === undefined) throw new Error(`There are no records of the kind "${path}".`);
+  return kind;
+}
+
+export function listOf(path: string) {
+  const kind = kindOf(path);
+  return async ({ tenant, json }: TenantOptions): Promise<void> => {
+    const records = await asTenant({ tenant, subject: kind.table }, ({ client }) =>
+      listRecords(client, kind),
+    );
+    if (json) return printJson(records);
+    if (records.length === 0) return console.log(`No ${kind.plural}.`);
+    const names = Object.keys(kind.columns);
+    printTable(
+      names.map((name) => (name === 'id' ? name : flexible(name.replaceAll('_', ' ')))),
+      records.map((record) => names.map((name) => cell(record[name]))),
+    );
+  };
+}
+
+export function showOf(path: string) {
+  const kind = kindOf(path);
+  return async (id: number, { tenant, json }: TenantOptions): Promise<void> => {
+    const record = await asTenant({ tenant, subject: kind.table }, ({ client }) =>
+      findRecord(client, kind, id),
+    );
+    if (record === undefined) throw unknown(kind, id, tenant);
+    print(record, json);
+  };
+}
+
+export function addOf(path: string) {
+  const kind = kindOf(path);
+  return async (fields: Fields | undefined, options: InputOptions): Promise<void> => {
+    const { tenant, json } = options;
+    const input = await inputOf(kind.create, fields, options);
+    const keys = await keyRing();
+    const record = await asTenant({ tenant, subject: kind.table }, async ({ client, audit }) => {
+      const made = await createRecord(kind, input, { client, keys, tenantId: tenant });
+      await audit(`${kind.table}.created`, String(made['id']), { ...made });
+      return made;
+    });
+    print(record, json);
+  };
+}
+
+export function changeOf(path: string) {
+  const kind = kindOf(path);
+  return async (id: number, fields: Fields | undefined, options: InputOptions): Promise<void> => {
+    const { tenant, json } = options;
+    const input = await inputOf(kind.change, fields, options);
+    const keys = await keyRing();
+    const record = await asTenant({ tenant, subject: kind.table }, async ({ client, audit }) => {
+      const done = await changeRecord(kind, id, input, { client, keys, tenantId: tenant });
+      if (done === undefined) throw unknown(kind, id, tenant);
+      await audit(`${kind.table}.changed`, id, differenceOf(done.before, done.after));
+      return done.after;
+    });
+    print(record, json);
+  };
+}
+
+/** The fields of a kind, for the help. */
+export function fieldsHelp(path: string): string {
+  const { create, change } = kindOf(path);
+  return `Fields: ${namesOf(create)}. Changeable: ${namesOf(change)}.`;
+}
+
+function namesOf({ shape }: z.ZodObject): string {
+  return Object.keys(shape).join(', ');
+}
+
+/** @throws Error that names the field and never its value */
+async function inputOf(
+  schema: z.ZodObject,
+  fields: Fields = {},
+  { field = {}, input }: InputOptions,
+): Promise<Fields> {
+  const more =
+    input === undefined ? {} : z.record(z.string(), z.unknown()).parse(await readJson(input, 'the fields'));
+  const { data, error } = schema.safeParse({ ...fields, ...more, ...field });
+  if (data !== undefined) return data;
+  throw new Error(
+    error.issues.map(({ path, message }) => `${path.join('.') || 'fields'}: ${message}`).join('\n'),
+  );
+}
+
+function print(record: Fields, json: boolean | undefined): void {
+  if (json) return printJson(record);
+  for (const [name, value] of Object.entries(record))
+    console.log(`${name.replaceAll('_', ' ')}: ${cell(value) ?? '–'}`);
+}
+
+function cell(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  const text = Array.isArray(value)
+    ? value.join(', ')
+    : typeof value === 'string'
+      ? value
+      : JSON.stringify(value);
+  return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}…` : text;
+}
+
+function unknown({ noun, path }: RecordKind, id: number, tenant: number): Error {
+  const [family = '', kind] = path.split('/');
+  return new Error(
+    `Tenant ${tenant} has no ${noun} ${id}. List them with: ${typed(`${family} ${kind ?? 'list'} --tenant ${tenant}`)}`,
+  );
+}
