@@ -4,7 +4,7 @@ import { z } from 'zod';
 export interface OutgoingMessage {
   phoneNumberId: string;
   accessToken: string;
-  /** Digits, with the country's code. */
+  /** Digits, with the country's code; or a user id of the business. */
   to: string;
   /** Comes back in the delivery reports. */
   reference: string;
@@ -15,20 +15,32 @@ export interface OutgoingMessage {
 
 /** `unknown`: the provider may have it, or not. */
 export type SendResult =
-  | { outcome: 'accepted'; providerId: string }
+  /** `knownAs`: what WhatsApp calls the recipient. */
+  | { outcome: 'accepted'; providerId: string; knownAs: string[] }
   | { outcome: 'unknown'; reason: string }
   | { outcome: 'later'; reason: string; afterMs: number | undefined }
   | { outcome: 'account_paused'; reason: string }
   | { outcome: 'opted_out'; reason: string }
   | { outcome: 'failed'; reason: string };
 
-const acceptedSchema = z.object({ messages: z.array(z.object({ id: z.string() })).min(1) });
+const acceptedSchema = z.object({
+  messages: z.array(z.object({ id: z.string() })).min(1),
+  contacts: z.array(z.object({ wa_id: z.string().optional(), user_id: z.string().optional() })).optional(),
+});
 const errorSchema = z.object({
-  error: z.object({ code: z.int(), error_data: z.object({ details: z.string() }).optional() }),
+  error: z.object({
+    code: z.int(),
+    error_subcode: z.int().optional(),
+    error_data: z.object({ details: z.string() }).optional(),
+  }),
 });
 
-const LATER = new Set([4, 80007, 130429, 131056, 133016]);
-const ACCOUNT_PAUSED = new Set([0, 190, 3, 10, 368, 131031, 131042, 131048]);
+/** https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes */
+const LATER = new Set([4, 80007, 130429, 131016, 131056, 131057, 133004, 133016]);
+/** The number, its account or its token is at fault, so every message would fail. */
+const ACCOUNT_PAUSED = new Set([0, 3, 10, 190, 368, 131005, 131031, 131042, 131045, 131048, 133006, 133010]);
+/** An object that does not exist, or that the token may not use: the number's id. */
+const NO_OBJECT = { code: 100, subcode: 33 } as const;
 const OPTED_OUT = 131050;
 /** The provider failed in the middle of its work. */
 const UNKNOWN = new Set([1, 2, 131000]);
@@ -58,7 +70,13 @@ export class WhatsAppClient {
     }
     const accepted = acceptedSchema.safeParse(body).data;
     const [first] = accepted?.messages ?? [];
-    if (response.ok && first !== undefined) return { outcome: 'accepted', providerId: first.id };
+    if (response.ok && first !== undefined) {
+      const [contact] = accepted?.contacts ?? [];
+      const knownAs = [contact?.wa_id, contact?.user_id].filter(
+        (id): id is string => id !== undefined && id !== '',
+      );
+      return { outcome: 'accepted', providerId: first.id, knownAs };
+    }
     return refusal(response, body);
   }
 }
@@ -67,7 +85,7 @@ function payloadOf({ to, content, reference }: OutgoingMessage): object {
   const envelope = {
     messaging_product: 'whatsapp',
     recipient_type: 'individual',
-    to,
+    ...(/^\d+$/.test(to) ? { to } : { recipient: to }),
     biz_opaque_callback_data: reference,
   };
   if (content.kind === 'text')
@@ -93,10 +111,12 @@ function refusal(response: Response, body: unknown): SendResult {
       ? { outcome: 'unknown', reason: `HTTP ${response.status}` }
       : { outcome: 'failed', reason: `HTTP ${response.status}` };
   }
-  const { code } = error;
+  const { code, error_subcode: subcode } = error;
   const reason = `code ${code}`;
   if (LATER.has(code)) return { outcome: 'later', reason, afterMs: retryAfter(response) };
-  if (ACCOUNT_PAUSED.has(code) || (code >= 200 && code <= 299)) return { outcome: 'account_paused', reason };
+  const isNumberGone = code === NO_OBJECT.code && subcode === NO_OBJECT.subcode;
+  if (isNumberGone || ACCOUNT_PAUSED.has(code) || (code >= 200 && code <= 299))
+    return { outcome: 'account_paused', reason };
   if (code === OPTED_OUT) return { outcome: 'opted_out', reason };
   if (UNKNOWN.has(code) || response.status >= SERVER_ERROR) return { outcome: 'unknown', reason };
   return { outcome: 'failed', reason };

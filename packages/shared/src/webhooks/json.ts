@@ -17,11 +17,19 @@ export function textOf({ body }: Pick<WebhookRequest, 'body'>): string {
   }
 }
 
+/** A byte order mark is signed with the body, and no JSON. */
+function parseText(text: string): unknown {
+  return parseBoundedJson(text.startsWith('\uFEFF') ? text.slice(1) : text, {
+    bounds: BOUNDS,
+    lenient: true,
+  });
+}
+
 /** @throws MalformedWebhookError naming the field */
 export function parseJson<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
   let value: unknown;
   try {
-    value = parseBoundedJson(text, { bounds: BOUNDS, lenient: true });
+    value = parseText(text);
   } catch (error) {
     const isBounded = error instanceof JsonError && error.cause === undefined;
     throw new MalformedWebhookError(isBounded ? `The body ${error.message}.` : 'The body is not JSON.');
@@ -37,7 +45,7 @@ export function parseJson<Schema extends z.ZodType>(text: string, schema: Schema
 /** The value that a text holds as JSON, within its bounds; `undefined` where it holds none. */
 export function jsonOrUndefined(text: string): unknown {
   try {
-    return parseBoundedJson(text, { bounds: BOUNDS, lenient: true });
+    return parseText(text);
   } catch {
     return undefined;
   }

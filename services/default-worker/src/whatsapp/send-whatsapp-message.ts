@@ -15,6 +15,7 @@ import {
 } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
+import { contactsOf, hasOptedOut, shareConsent } from './contacts.js';
 import { untilQuietEnds } from './quiet-hours.js';
 import type { OutgoingMessage, SendResult, WhatsAppClient } from '@stratum/connectors/whatsapp';
 
@@ -83,7 +84,7 @@ export function sendWhatsappMessageHandler({
 }): HandlerFor<typeof sendWhatsappMessage> {
   return async ({ tenant_id: tenantId, message_id: messageId }, context) => {
     const start = await withTenant(pool, tenantId, (client) =>
-      begin(client, messageId, context.deliveries > 1),
+      begin(client, { tenantId, keys, messageId, comesAgain: context.deliveries > 1 }),
     );
     if (start.kind === 'wait') return context.snooze(start.ms);
     if (start.kind === 'done')
@@ -91,7 +92,7 @@ export function sendWhatsappMessageHandler({
     const result = await whatsapp.send(compose(keys, tenantId, messageId, start.row), context.signal);
     const waits = result.outcome === 'later' && context.retries >= MAX_RETRIES;
     const state = await withTenant(pool, tenantId, async (client) => {
-      const settled = await settle(client, { tenantId, messageId, row: start.row, result });
+      const settled = await settle(client, { tenantId, keys, messageId, row: start.row, result });
       if (waits) await keepClaim(client, messageId, PAUSED_RETRY_MS);
       return settled;
     });
@@ -108,7 +109,15 @@ export function sendWhatsappMessageHandler({
 }
 
 /** @param comesAgain the task was handed to a worker before, which was lost */
-async function begin(client: PoolClient, messageId: number, comesAgain: boolean): Promise<Start> {
+async function begin(
+  client: PoolClient,
+  {
+    tenantId,
+    keys,
+    messageId,
+    comesAgain,
+  }: { tenantId: number; keys: KeyRing; messageId: number; comesAgain: boolean },
+): Promise<Start> {
   const { rows } = await client.query<MessageRow>(READ, [messageId]);
   const [row] = rows;
   if (row === undefined) throw new TaskError(`There is no message ${messageId}.`, { retryable: false });
@@ -126,7 +135,9 @@ async function begin(client: PoolClient, messageId: number, comesAgain: boolean)
   if (row.state !== 'claimed') return { kind: 'done', state: row.state, providerId: row.provider_id };
   if (row.tenant_gone) return set('suppressed', 'the tenant is gone');
   if (row.account_status !== 'active') return wait(client, messageId, PAUSED_RETRY_MS);
-  if (row.opted_out_at !== null) return set('suppressed', 'the contact has opted out');
+  const named = { tenantId, keys, ids: [phoneOf(keys, tenantId, row)], known: [row.contact_id] };
+  if (row.opted_out_at !== null || (await hasOptedOut(client, named)))
+    return set('suppressed', 'the contact has opted out');
   if (row.opted_in_at === null) return set('suppressed', 'the contact has not opted in');
   const isOpen = row.last_inbound_at !== null && Date.now() - row.last_inbound_at.getTime() < WINDOW_MS;
   if (row.template === null && !isOpen)
@@ -181,16 +192,24 @@ async function waitForTurn(
 
 const secretSchema = z.object({ access_token: z.string() });
 
+function phoneOf(
+  keys: KeyRing,
+  tenantId: number,
+  { phone, phone_key_id: keyId, phone_hash: hash }: MessageRow,
+): string {
+  const contact = { tenantId, platform: 'whatsapp_contact', externalId: hash.toString('hex') };
+  return z.string().parse(openCredentials(keys, contact, { keyId, ciphertext: phone }));
+}
+
 function compose(keys: KeyRing, tenantId: number, messageId: number, row: MessageRow): OutgoingMessage {
   const account = { tenantId, platform: 'whatsapp', externalId: row.phone_number_id };
-  const contact = { tenantId, platform: 'whatsapp_contact', externalId: row.phone_hash.toString('hex') };
   const secret = secretSchema.parse(
     openCredentials(keys, account, { keyId: row.secret_key_id, ciphertext: row.secret }),
   );
   return {
     phoneNumberId: row.phone_number_id,
     accessToken: secret.access_token,
-    to: z.string().parse(openCredentials(keys, contact, { keyId: row.phone_key_id, ciphertext: row.phone })),
+    to: phoneOf(keys, tenantId, row),
     reference: String(messageId),
     content:
       row.template === null || row.language === null
@@ -203,10 +222,11 @@ async function settle(
   client: PoolClient,
   {
     tenantId,
+    keys,
     messageId,
     row,
     result,
-  }: { tenantId: number; messageId: number; row: MessageRow; result: SendResult },
+  }: { tenantId: number; keys: KeyRing; messageId: number; row: MessageRow; result: SendResult },
 ): Promise<string> {
   // A report of the provider may have been faster: only a message still "sending", or one taken for lost, is ours to change.
   const set = async (
@@ -223,6 +243,10 @@ async function settle(
   switch (result.outcome) {
     case 'accepted':
       await closeAlert(client, pausedKey(row.account_id), 'the number sends again', new Date());
+      if (result.knownAs.length > 0) {
+        const named = { tenantId, keys, ids: result.knownAs, known: [row.contact_id] };
+        await shareConsent(client, await contactsOf(client, named));
+      }
       return set('accepted', null, result.providerId);
     case 'unknown':
       return set('unknown', result.reason);

@@ -1,13 +1,18 @@
 /** Effects of webhook events. */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { lookupHash, parseKeyRing, plainHash, sealCredentials } from '@stratum/shared';
 import { Stripe } from 'stripe';
+import { z } from 'zod';
 import { describe, expect, test } from 'vitest';
 import { OTHER_TENANT, TENANT } from '../../api/fixture.js';
 import { openWebhooks, type Endpoint, type Webhooks } from '../../api/webhooks/fixture.js';
 import { senderOf, type Sender } from '../../api/webhooks/senders.js';
 import { sign as signForHub } from '@octokit/webhooks-methods';
 
+const changeSchema = z.object({ value: z.record(z.string(), z.unknown()) });
+const bodySchema = z.object({ entry: z.tuple([z.object({ changes: z.tuple([changeSchema]) })]) });
 const NUMBER = '100200300';
 const PHONE = '491510000001';
 
@@ -222,6 +227,58 @@ describe('WhatsApp', () => {
       'SELECT last_inbound_at, opted_out_at FROM whatsapp_contact WHERE id = 50',
     );
     expect(other).toEqual({ last_inbound_at: null, opted_out_at: null });
+  });
+
+  test.each([
+    ['whatsapp-stop-by-user-id.json', 'messages'],
+    ['whatsapp-preference-by-user-id.json', 'user_preferences'],
+  ])('of somebody known by the user id alone opt out every name of the contact: %s', async (file, field) => {
+    const whatsapp = await openWhatsapp();
+    const user = 'US.13491208655302741918';
+    await whatsapp.tell({
+      contacts: [{ wa_id: PHONE, user_id: user }],
+      messages: [{ from: PHONE, id: 'm1', timestamp: '1763000000', type: 'text', text: { body: 'START' } }],
+    });
+    await whatsapp.settled(1);
+    expect(await whatsapp.contact()).toMatchObject({ opted_out_at: null });
+    const { entry } = bodySchema.parse(
+      JSON.parse(readFileSync(join(import.meta.dirname, '../../../fixtures', file), 'utf8')),
+    );
+    const { metadata: _metadata, ...value } = entry[0].changes[0].value;
+    await whatsapp.tell(value, field);
+    expect((await whatsapp.settled(2)).at(-1)).toMatchObject({ state: 'processed' });
+    expect(await whatsapp.contact()).toMatchObject({ opted_out_at: expect.any(Date) });
+    expect(await whatsapp.query('SELECT id FROM whatsapp_contact WHERE tenant_id = 1')).toHaveLength(1);
+  });
+
+  test('of a Brazilian number belong to its contact with and without the ninth digit, and an answer to the message’s', async () => {
+    const whatsapp = await openWhatsapp();
+    const from = (phone: string, id: string, at: number, body: string, context?: object) =>
+      whatsapp.tell({
+        messages: [{ from: phone, id, timestamp: String(at), type: 'text', text: { body }, context }],
+      });
+    await from('5551999887766', 'm1', 1_763_000_000, 'START');
+    await whatsapp.settled(1);
+    await from('555199887766', 'm2', 1_763_000_010, 'STOP');
+    await whatsapp.settled(2);
+    const contacts = 'SELECT id::int, opted_out_at FROM whatsapp_contact WHERE tenant_id = 1 ORDER BY id';
+    const [contact] = await whatsapp.query<{ id: number; opted_out_at: Date | null }>(contacts);
+    expect(await whatsapp.query(contacts)).toEqual([
+      { id: contact?.id, opted_out_at: new Date(1_763_000_010_000) },
+    ]);
+    await from('555199887766', 'm3', 1_763_000_020, 'START');
+    await whatsapp.settled(3);
+    await whatsapp.query(
+      `INSERT INTO whatsapp_message (tenant_id, account_id, contact_id, body, scheduled_at, state, provider_id)
+       VALUES (1, 1, $1, 'x', now(), 'accepted', 'wamid.BR1')`,
+      [contact?.id],
+    );
+    // Somebody whom WhatsApp calls by a name that nobody has heard.
+    await from('33612345678', 'm4', 1_763_000_030, 'STOP', { id: 'wamid.BR1' });
+    await whatsapp.settled(4);
+    expect(await whatsapp.query(contacts)).toEqual([
+      { id: contact?.id, opted_out_at: new Date(1_763_000_030_000) },
+    ]);
   });
 
   test('of a number that is another tenant’s changes nothing', async () => {

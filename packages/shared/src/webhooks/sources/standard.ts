@@ -3,7 +3,7 @@ import { createPublicKey, randomBytes, verify as verifyBytes } from 'node:crypto
 import { z } from 'zod';
 import { textAt, textOf } from '../json.js';
 import { anyFits, checkTime, headerOf, hmac, missing, WRONG_SIGNATURE } from '../signature.js';
-import { MalformedWebhookError, type WebhookSource } from '../source.js';
+import { MalformedWebhookError, type WebhookRequest, type WebhookSource } from '../source.js';
 
 const settings = z.strictObject({});
 
@@ -16,6 +16,11 @@ const PUBLIC_KEY_BYTES = 32;
 const ED25519_DER = Buffer.from('302a300506032b6570032100', 'hex');
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const MAX_SIGNATURES = 10;
+
+/** Svix, where the specification comes from, sends the same headers under its own name. */
+function standardHeader(request: WebhookRequest, name: string): string | undefined {
+  return headerOf(request, `webhook-${name}`) ?? headerOf(request, `svix-${name}`);
+}
 
 export const standard: WebhookSource<z.output<typeof settings>> = {
   name: 'standard',
@@ -30,11 +35,9 @@ export const standard: WebhookSource<z.output<typeof settings>> = {
     return length >= MIN_KEY_BYTES && length <= MAX_KEY_BYTES ? undefined : 'must hold 24 to 64 bytes';
   },
   settings,
-  keptHeaders: ['webhook-id', 'webhook-timestamp'],
+  keptHeaders: ['webhook-id', 'webhook-timestamp', 'svix-id', 'svix-timestamp'],
   verify: (request, { secrets, now }) => {
-    const [id, time, header] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) =>
-      headerOf(request, name),
-    );
+    const [id, time, header] = ['id', 'timestamp', 'signature'].map((name) => standardHeader(request, name));
     if (id === undefined) return missing('webhook-id');
     if (header === undefined) return missing('webhook-signature');
     const inTime = checkTime(time ?? '', now);
@@ -54,7 +57,7 @@ export const standard: WebhookSource<z.output<typeof settings>> = {
     return fits || isSigned ? 'valid' : WRONG_SIGNATURE;
   },
   events: (request) => {
-    const id = headerOf(request, 'webhook-id');
+    const id = standardHeader(request, 'id');
     if (id === undefined) throw new MalformedWebhookError('The header webhook-id is missing.');
     const body = textOf(request);
     return [{ key: id, identity: id, type: typeOf(body), body }];

@@ -30,7 +30,7 @@ const envelope = z.object({
           field: z.string(),
           value: z.looseObject({
             metadata: z.looseObject({ phone_number_id: idSchema }).optional(),
-            contacts: z.array(z.unknown()).optional(),
+            contacts: z.array(z.looseObject({})).optional(),
             messages: z
               .array(z.looseObject({ id: idSchema, type: z.string().default('unknown') }))
               .optional(),
@@ -46,7 +46,7 @@ function events(request: WebhookRequest): WebhookEvent[] {
   const { entry } = parseJson(textOf(request), envelope);
   return entry.flatMap(({ changes, id, time }) =>
     changes.flatMap(({ field, value }): WebhookEvent[] => {
-      const { metadata, messages = [], statuses = [] } = value;
+      const { metadata, messages = [], statuses = [], contacts = [] } = value;
       const eventOf = (key: string, type: string, content: object): WebhookEvent => ({
         key,
         identity: key,
@@ -55,7 +55,10 @@ function events(request: WebhookRequest): WebhookEvent[] {
       });
       const parts = [
         ...messages.map((message) =>
-          eventOf(`message/${message.id}`, `message.${message.type}`, { message }),
+          eventOf(`message/${message.id}`, `message.${message.type}`, {
+            message,
+            ...senderOf(message, contacts),
+          }),
         ),
         ...statuses.map((status) =>
           eventOf(`status/${status.id}/${status.status}`, `status.${status.status}`, { status }),
@@ -67,6 +70,18 @@ function events(request: WebhookRequest): WebhookEvent[] {
       return [{ key, identity: key, type: field, body }];
     }),
   );
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The contact that has sent the message: it may have a name that the message does not say. */
+function senderOf(message: Fields, contacts: readonly Fields[]): { contact?: Fields } {
+  const { from, from_user_id: user } = message;
+  const contact = contacts.find(
+    ({ wa_id: waId, user_id: userId }) =>
+      (waId !== undefined && waId === from) || (userId !== undefined && userId === user),
+  );
+  return contact === undefined ? {} : { contact: { wa_id: contact['wa_id'], user_id: contact['user_id'] } };
 }
 
 export const whatsapp: WebhookSource<WhatsappSettings> = {

@@ -1,0 +1,94 @@
+/**
+ * The contacts that one person is: known by number, by the `wa_id` that WhatsApp makes of it, and by the user id of the business. Consent holds
+ * under every one of these names. All of it inside the caller's transaction, as the tenant.
+ */
+import {
+  lookupHash,
+  lookupHashes,
+  phoneVariants,
+  plainHash,
+  sealCredentials,
+  type KeyRing,
+} from '@stratum/shared';
+import type { PoolClient } from 'pg';
+
+export interface Named {
+  tenantId: number;
+  keys: KeyRing;
+  /** Numbers as digits, and user ids; the number first. */
+  ids: readonly string[];
+  /** Contacts that are known to be this person. */
+  known?: readonly string[];
+}
+
+/** All contacts of the person, which from now on have all of the names. An unknown person becomes a contact. */
+export async function contactsOf(client: PoolClient, named: Named): Promise<string[]> {
+  const found = await findContacts(client, named);
+  if (found.length === 0) {
+    await addContact(client, named);
+    found.push(...(await findContacts(client, named)));
+  }
+  if (found.length === 0) throw new Error('The contact was not stored.');
+  const { tenantId, keys, ids } = named;
+  await client.query(
+    `INSERT INTO whatsapp_identity (tenant_id, hash, contact_id)
+     SELECT current_tenant(), decode(h.hash, 'hex'), c.id FROM unnest($1::text[]) AS h (hash), whatsapp_contact c
+     WHERE c.tenant_id = current_tenant() AND c.id = ANY ($2::bigint[]) AND c.phone_hash <> decode(h.hash, 'hex')
+     ON CONFLICT DO NOTHING`,
+    [ids.map((id) => lookupHash(keys, tenantId, plainHash(id)).hash), found],
+  );
+  return found;
+}
+
+/** Nobody is asked again who has opted out under another name. */
+export async function shareConsent(client: PoolClient, contacts: readonly string[]): Promise<void> {
+  if (contacts.length < 2) return;
+  await client.query(
+    `UPDATE whatsapp_contact SET opted_out_at = latest.left_at
+     FROM (SELECT max(opted_out_at) AS left_at, max(opted_in_at) AS joined_at FROM whatsapp_contact WHERE id = ANY ($1::bigint[])) latest
+     WHERE id = ANY ($1::bigint[]) AND opted_out_at IS NULL AND latest.left_at IS NOT NULL AND (latest.joined_at IS NULL OR latest.left_at >= latest.joined_at)`,
+    [contacts],
+  );
+}
+
+/** Whether the person has opted out under any name. */
+export async function hasOptedOut(client: PoolClient, named: Named): Promise<boolean> {
+  const contacts = await findContacts(client, named);
+  const { rowCount } = await client.query(
+    'SELECT FROM whatsapp_contact WHERE id = ANY ($1::bigint[]) AND opted_out_at IS NOT NULL LIMIT 1',
+    [contacts],
+  );
+  return rowCount !== 0;
+}
+
+async function findContacts(
+  client: PoolClient,
+  { tenantId, keys, ids, known = [] }: Named,
+): Promise<string[]> {
+  const hashes = ids.flatMap(phoneVariants).flatMap((id) => lookupHashes(keys, tenantId, plainHash(id)));
+  const { rows } = await client.query<{ id: string }>(
+    `WITH asked AS (SELECT decode(hash, 'hex') AS hash FROM unnest($1::text[]) AS hash), direct AS (
+       SELECT id FROM whatsapp_contact WHERE tenant_id = current_tenant() AND (phone_hash IN (SELECT hash FROM asked) OR id = ANY ($2::bigint[]))
+       UNION SELECT contact_id FROM whatsapp_identity WHERE tenant_id = current_tenant() AND hash IN (SELECT hash FROM asked)
+     )
+     SELECT id FROM direct
+     UNION SELECT other.contact_id FROM direct
+       JOIN whatsapp_identity one ON one.tenant_id = current_tenant() AND one.contact_id = direct.id
+       JOIN whatsapp_identity other ON other.tenant_id = one.tenant_id AND other.hash = one.hash
+     UNION SELECT c.id FROM direct
+       JOIN whatsapp_identity one ON one.tenant_id = current_tenant() AND one.contact_id = direct.id
+       JOIN whatsapp_contact c ON c.tenant_id = one.tenant_id AND c.phone_hash = one.hash`,
+    [hashes, known],
+  );
+  return rows.map(({ id }) => id);
+}
+
+async function addContact(client: PoolClient, { tenantId, keys, ids: [id = ''] }: Named): Promise<void> {
+  const { hash, keyId } = lookupHash(keys, tenantId, plainHash(id));
+  const sealed = sealCredentials(keys, { tenantId, platform: 'whatsapp_contact', externalId: hash }, id);
+  await client.query(
+    `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, hash_key_id) VALUES ($1, decode($2, 'hex'), $3, $4, $5)
+     ON CONFLICT DO NOTHING`,
+    [tenantId, hash, sealed.ciphertext, sealed.keyId, keyId],
+  );
+}
