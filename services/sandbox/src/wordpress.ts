@@ -30,14 +30,18 @@ export class WordPressSite {
   readonly posts: SandboxPost[] = [];
 
   register(app: FastifyInstance): void {
-    app.get<{ Querystring: { slug?: string } }>(`${PREFIX}/posts`, async (request, reply) => {
-      if (!isEditor(request)) return refuse(reply);
-      return reply.send(
-        this.posts
-          .filter(({ slug }) => request.query.slug === undefined || slug === request.query.slug)
-          .map((post) => view(request, post)),
-      );
-    });
+    app.get<{ Querystring: { slug?: string; search?: string } }>(
+      `${PREFIX}/posts`,
+      async (request, reply) => {
+        if (!isEditor(request)) return refuse(reply);
+        return reply.send(
+          this.posts
+            .filter(({ slug }) => request.query.slug === undefined || slug === request.query.slug)
+            .filter(({ title, content }) => `${title} ${content}`.includes(request.query.search ?? ''))
+            .map((post) => view(request, post)),
+        );
+      },
+    );
     app.post(`${PREFIX}/posts`, async (request, reply) => {
       if (!isEditor(request)) return refuse(reply);
       const body = postBody.parse(request.body);
@@ -49,7 +53,7 @@ export class WordPressSite {
       const post = {
         id: this.posts.length + 1,
         slug,
-        title: body.title ?? '',
+        title: storedTitle(body.title ?? ''),
         content: body.content ?? '',
         status: body.status ?? 'draft',
       };
@@ -88,12 +92,18 @@ function refuse(reply: FastifyReply): FastifyReply {
   });
 }
 
-function view(request: FastifyRequest, { id, slug, title, status }: SandboxPost): object {
+/** As the real one keeps it for an editor without `unfiltered_html`. */
+function storedTitle(title: string): string {
+  return title.trim().replaceAll(/&(?!#?\w+;)/g, '&amp;');
+}
+
+function view(request: FastifyRequest, { id, slug, title, content, status }: SandboxPost): object {
   return {
     id,
     slug,
     status,
     link: `http://${request.headers.host}/wordpress/${slug}/`,
     title: { raw: title, rendered: title },
+    content: { raw: content, rendered: content.replaceAll(/<!--.*?-->/gs, '') },
   };
 }

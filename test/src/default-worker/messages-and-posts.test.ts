@@ -418,20 +418,23 @@ describe('a post', () => {
     expect(sandbox.posts()).toMatchObject([{ slug: 'winter-boots', status: 'draft' }]);
   });
 
-  test('whose answer was lost is not made a second time', async () => {
-    const outbox = await openOutbox();
-    const id = await outbox.addPost('fails-after-it-is-made');
-    expect(await outbox.attempt(publishCmsPost.name, publish(id))).toMatchObject({ outcome: 'retry' });
-    expect(await outbox.post(id)).toMatchObject({
-      status: 'scheduled',
-      error: 'The site refused the request (HTTP 502).',
-    });
-    expect((await outbox.attempt(publishCmsPost.name, publish(id), { retries: 1 })).result).toMatchObject({
-      status: 'published',
-      slug: 'fails-after-it-is-made',
-    });
-    expect(outbox.sandbox.posts()).toHaveLength(1);
-  });
+  test.each(['Boots & Socks', 'A space at its end ', 'Größe <b>36</b>'])(
+    'whose answer was lost is not made a second time: %j',
+    async (title) => {
+      const outbox = await openOutbox();
+      const id = await outbox.addPost('fails-after-it-is-made', { title });
+      expect(await outbox.attempt(publishCmsPost.name, publish(id))).toMatchObject({ outcome: 'retry' });
+      expect(await outbox.post(id)).toMatchObject({
+        status: 'scheduled',
+        error: 'The site refused the request (HTTP 502).',
+      });
+      expect((await outbox.attempt(publishCmsPost.name, publish(id), { retries: 1 })).result).toMatchObject({
+        status: 'published',
+        slug: 'fails-after-it-is-made',
+      });
+      expect(outbox.sandbox.posts()).toHaveLength(1);
+    },
+  );
 
   test('takes another slug when the site has a different post under its own', async () => {
     const outbox = await openOutbox();

@@ -1,12 +1,16 @@
 /** Snapshots of competitors, and addresses that the scanner refuses. */
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { LookupFunction } from 'node:net';
 import { createIntelHandlers, AdLibrary } from '@stratum/intel-worker';
 import { runTask, type TaskRun } from '@stratum/jobs/testing';
 import { SANDBOX_CREDENTIALS, startSandbox, type Sandbox } from '@stratum/sandbox';
 import { fetchCompetitorData, refreshAllCompetitors } from '@stratum/shared';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';
+import { readSite } from '@stratum/connectors/sites';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openPlatform, OTHER_TENANT, TENANT, type Platform } from '../harness/platform.js';
 
@@ -142,9 +146,104 @@ describe('the scanner', () => {
     await expect(
       new SafeFetch({ allowedHosts: [host], timeoutMs: 300 }).page(`${url}slow`, signal),
     ).rejects.toThrow('no answer in time');
-    await expect(
-      new SafeFetch({ allowedHosts: [host], maxBytes: 100_000 }).page(`${url}large`, signal),
-    ).rejects.toThrow('larger than 100000 bytes');
+    const fetcher = new SafeFetch({ allowedHosts: [host], maxBytes: 100_000 });
+    const page = await fetcher.page(`${url}large`, signal);
+    expect([page.body.length, page.isCut]).toEqual([100_000, true]);
+    await expect(fetcher.send(`${url}large`, {}, signal)).rejects.toThrow('larger than 100000 bytes');
+  });
+});
+
+describe('the facts of a page', () => {
+  const fixture = (name: string): Buffer => readFileSync(join(import.meta.dirname, '../../fixtures', name));
+  const links = (...addresses: string[]): Buffer =>
+    Buffer.from(addresses.map((address) => `<a href="${address}">x</a>`).join(''));
+
+  test.each([
+    [
+      'in windows-1251',
+      fixture('site-windows-1251.html'),
+      {},
+      { title: expect.stringMatching(/^[а-яА-Я ]+$/) },
+    ],
+    [
+      'compressed without being asked',
+      gzipSync('<title>Shop</title>'),
+      { 'content-encoding': 'gzip' },
+      { title: 'Shop' },
+    ],
+    [
+      'beside share buttons',
+      fixture('site-share-links.html'),
+      {},
+      { social: { facebook: 'https://www.facebook.com/realpage' } },
+    ],
+    [
+      'beside the share buttons of every network',
+      links(
+        'https://www.facebook.com/dialog/share?app_id=1',
+        'https://m.facebook.com/acme',
+        'https://twitter.com/intent/tweet?text=x',
+        'https://x.com/share?url=x',
+        'https://x.com/acme',
+        'https://www.linkedin.com/shareArticle?mini=true',
+        'https://www.linkedin.com/sharing/share-offsite/?url=x',
+        'https://www.linkedin.com/company/acme/',
+        'https://www.pinterest.com/pin/create/button/?url=x',
+        'https://www.pinterest.com/acme/',
+        'https://www.youtube.com/watch?v=1',
+        'https://www.youtube.com/@acme',
+        'https://www.tiktok.com/share?url=x',
+        'https://www.tiktok.com/@acme',
+        'https://www.instagram.com/p/abc/',
+        'https://www.instagram.com/acme/',
+      ),
+      {},
+      {
+        social: {
+          facebook: 'https://m.facebook.com/acme',
+          x: 'https://x.com/acme',
+          linkedin: 'https://www.linkedin.com/company/acme/',
+          pinterest: 'https://www.pinterest.com/acme/',
+          youtube: 'https://www.youtube.com/@acme',
+          tiktok: 'https://www.tiktok.com/@acme',
+          instagram: 'https://www.instagram.com/acme/',
+        },
+      },
+    ],
+  ])('are read %s', async (_name, body, headers, expected) => {
+    const { url, host } = await serve((request, response) => {
+      if (request.url === '/robots.txt') response.writeHead(404).end();
+      else response.writeHead(200, { 'content-type': 'text/html', ...headers }).end(body);
+    });
+    expect(await readSite(new SafeFetch({ allowedHosts: [host] }), url, signal)).toMatchObject(expected);
+  });
+
+  test('are not read where a redirect leads to a host, or a page, that forbids it', async () => {
+    const forbidding = await serve((request, response) => {
+      response.end(request.url === '/robots.txt' ? 'User-agent: *\nDisallow: /' : '<title>Secret</title>');
+    });
+    const { url, host } = await serve((request, response) => {
+      if (request.url === '/robots.txt') response.end('User-agent: *\nDisallow: /hidden');
+      else response.writeHead(302, { location: request.url === '/' ? forbidding.url : '/hidden' }).end();
+    });
+    const fetcher = new SafeFetch({ allowedHosts: [host, forbidding.host] });
+    await expect(readSite(fetcher, url, signal)).rejects.toThrow('disallows');
+    await expect(readSite(fetcher, `${url}moved`, signal)).rejects.toThrow('disallows');
+  });
+
+  test('of the first 500 KiB of a large robots.txt count, whole lines alone', async () => {
+    const rules = (last: string): string => {
+      const filler = '# comment\n'.repeat(51_190);
+      return `User-agent: *\n${filler}`.padEnd(500 * 1024 - 'Disallow: /'.length - 1, '#') + `\n${last}`;
+    };
+    let robots = `User-agent: *\nDisallow: /hidden\n${'# comment\n'.repeat(100_000)}`;
+    const { url, host } = await serve((request, response) => {
+      response.end(request.url === '/robots.txt' ? robots : '<title>Page</title>');
+    });
+    const fetcher = new SafeFetch({ allowedHosts: [host] });
+    await expect(readSite(fetcher, `${url}hidden`, signal)).rejects.toThrow('disallows');
+    robots = rules(`Disallow: /elsewhere\n`);
+    expect(await readSite(fetcher, url, signal)).toMatchObject({ title: 'Page' });
   });
 });
 

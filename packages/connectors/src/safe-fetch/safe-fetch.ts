@@ -7,6 +7,7 @@ import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { Agent, request } from 'undici';
+import { EncodingError, textOf, unpacked } from './decoded-text.js';
 import { isPublic } from './public-address.js';
 
 export interface SafeFetchOptions {
@@ -14,7 +15,7 @@ export interface SafeFetchOptions {
   allowedHosts?: readonly string[];
   /** For each page, redirects included, in milliseconds. Default 15,000. */
   timeoutMs?: number;
-  /** Larger pages are refused, in bytes. Default 2 MiB. */
+  /** Of a larger page the beginning counts, and a larger answer is refused, in bytes. Default 2 MiB. */
   maxBytes?: number;
   /** Default: the system's resolver. */
   resolve?: LookupFunction;
@@ -26,6 +27,15 @@ export interface FetchedPage {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: string;
+  /** More was there than counts. */
+  isCut: boolean;
+}
+
+export interface PageOptions {
+  /** The most bytes that count, where fewer than of other pages. */
+  maxBytes?: number;
+  /** Asked before a redirect is followed; throws when it must not be. */
+  onRedirect?: (target: URL) => Promise<void>;
 }
 
 export interface SendOptions {
@@ -95,9 +105,11 @@ export class SafeFetch {
   }
 
   /** A page, over redirects. @throws SiteError; the signal's reason when it aborts */
-  page(address: string | URL, signal: AbortSignal): Promise<FetchedPage> {
+  page(address: string | URL, signal: AbortSignal, options: PageOptions = {}): Promise<FetchedPage> {
     return this.fetch(address, signal, {
       headers: { accept: 'text/html,text/plain;q=0.9,*/*;q=0.1', 'accept-encoding': 'identity' },
+      isPage: true,
+      ...options,
     });
   }
 
@@ -116,7 +128,10 @@ export class SafeFetch {
       timeoutMs = this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       keepBytes,
       redirects = MAX_REDIRECTS,
-    }: SendOptions & { redirects?: number },
+      isPage = false,
+      maxBytes = this.options.maxBytes ?? DEFAULT_MAX_BYTES,
+      onRedirect,
+    }: SendOptions & PageOptions & { redirects?: number; isPage?: boolean },
   ): Promise<FetchedPage> {
     const timeout = AbortSignal.timeout(timeoutMs);
     let url = parse(address);
@@ -133,16 +148,32 @@ export class SafeFetch {
         });
         const location = headers['location'];
         if (redirects === 0 || !REDIRECTS.has(statusCode) || typeof location !== 'string') {
-          const text = keepBytes === undefined ? await this.read(body) : await beginning(body, keepBytes);
-          return { url, status: statusCode, headers: plain(headers), body: text };
+          const answer = plain(headers);
+          if (keepBytes !== undefined) {
+            const text = await beginning(body, keepBytes);
+            return { url, status: statusCode, headers: answer, body: text, isCut: false };
+          }
+          const stream = unpacked(body, answer['content-encoding']);
+          const { bytes, isCut } = await read(stream, { maxBytes, refusesMore: !isPage });
+          return {
+            url,
+            status: statusCode,
+            headers: answer,
+            body: textOf(bytes, answer['content-type']),
+            isCut,
+          };
         }
         await body.dump();
         url = parse(new URL(location, url));
+        await onRedirect?.(url);
       }
       throw new SiteError(`more than ${MAX_REDIRECTS} redirects`, false);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof SiteError) throw error;
+      if (error instanceof EncodingError) throw new SiteError(error.message, false);
+      if (/^(?:Z_|ERR_BROTLI|ERR__ERROR|ERR_PADDING)/.test(codeOf(error)))
+        throw new SiteError('the answer cannot be decompressed', false);
       if (timeout.aborted) throw new SiteError('no answer in time', true, 'timeout');
       throw new SiteError(
         connectionProblem(error),
@@ -151,18 +182,23 @@ export class SafeFetch {
       );
     }
   }
+}
 
-  private async read(body: AsyncIterable<Buffer>): Promise<string> {
-    const chunks: Buffer[] = [];
-    const maxBytes = this.options.maxBytes ?? DEFAULT_MAX_BYTES;
-    let size = 0;
-    for await (const chunk of body) {
-      size += chunk.byteLength;
-      if (size > maxBytes) throw new SiteError(`the page is larger than ${maxBytes} bytes`, false);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString('utf8');
+/** As much as counts. @throws SiteError where more is there, and it may not be cut */
+async function read(
+  body: AsyncIterable<Buffer>,
+  { maxBytes, refusesMore }: { maxBytes: number; refusesMore: boolean },
+): Promise<{ bytes: Buffer; isCut: boolean }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > maxBytes && refusesMore)
+      throw new SiteError(`the answer is larger than ${maxBytes} bytes`, false);
+    chunks.push(chunk);
+    if (size > maxBytes) break;
   }
+  return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), isCut: size > maxBytes };
 }
 
 /** An answer that never ends, or breaks off, still has a status. */

@@ -13,13 +13,25 @@ export interface SiteFacts {
 }
 
 const NETWORKS: Readonly<Record<string, RegExp>> = {
-  facebook: /^(www\.)?facebook\.com$/,
+  facebook: /^((www|m|web|[a-z]{2}-[a-z]{2})\.)?(facebook|fb)\.com$/,
   instagram: /^(www\.)?instagram\.com$/,
   linkedin: /^([a-z]{2,3}\.)?linkedin\.com$/,
   tiktok: /^(www\.)?tiktok\.com$/,
-  x: /^(www\.)?(x|twitter)\.com$/,
-  youtube: /^(www\.)?youtube\.com$/,
+  x: /^((www|mobile)\.)?(x|twitter)\.com$/,
+  youtube: /^((www|m)\.)?youtube\.com$/,
   pinterest: /^([a-z]{2,3}\.)?pinterest\.[a-z.]+$/,
+};
+
+/** First parts of paths that share, play, search or sign in: nobody's own page. */
+const NO_PAGES: Readonly<Record<string, RegExp>> = {
+  facebook:
+    /^(sharer|sharer\.php|share|share\.php|dialog|plugins|tr|login|login\.php|hashtag|events|photo\.php|watch|help|policies|privacy)$/i,
+  instagram: /^(p|reel|reels|tv|stories|explore|accounts|share|sharer|create|direct)$/i,
+  linkedin: /^(sharing|sharearticle|cws|share|feed|uas|login|posts|pulse|legal|help)$/i,
+  tiktok: /^(?!@)/,
+  x: /^(intent|share|home|hashtag|search|i|login|signup|tos|privacy)$/i,
+  youtube: /^(watch|embed|shorts|playlist|results|live|feed|redirect|share|t|v)$/i,
+  pinterest: /^(pin|pinterest|search|ideas|join)$/i,
 };
 
 /** Traces in addresses of scripts and styles. */
@@ -69,11 +81,8 @@ type ParseRobots = (
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the package's types describe an ES module, it is a function that CommonJS exports
 const parseRobots = robotsParser as unknown as ParseRobots;
 
-/** RFC 9309: what follows this many bytes need not be read. */
-const MAX_ROBOTS = 512_000;
-
 export function isAllowed(robots: { url: string; text: string }, page: string): boolean {
-  return parseRobots(robots.url, robots.text.slice(0, MAX_ROBOTS)).isAllowed(page, USER_AGENT) !== false;
+  return parseRobots(robots.url, robots.text).isAllowed(page, USER_AGENT) !== false;
 }
 
 /** @throws SiteError where the page is too large to be worth reading */
@@ -129,7 +138,8 @@ function socialLinks(base: URL, links: readonly string[]): Record<string, string
     if (!URL.canParse(link, base.href)) continue;
     const target = new URL(link, base);
     const name = Object.keys(NETWORKS).find((network) => NETWORKS[network]?.test(target.hostname) === true);
-    if (name !== undefined && target.pathname.length > 1)
+    const first = target.pathname.split('/').find((part) => part !== '') ?? '';
+    if (name !== undefined && first !== '' && NO_PAGES[name]?.test(first) !== true)
       social[name] ??= `${target.origin}${target.pathname}`;
   }
   return social;

@@ -9,6 +9,8 @@ export interface WordPressSite {
 }
 
 export interface PostContent {
+  /** By which the post is found again on the site: letters, digits and hyphens. */
+  mark: string;
   slug: string;
   title: string;
   content: string;
@@ -39,7 +41,7 @@ const remoteSchema = z.object({
   id: z.int(),
   link: z.string(),
   slug: z.string(),
-  title: z.object({ raw: z.string().optional(), rendered: z.string() }),
+  content: z.object({ raw: z.string().optional(), rendered: z.string().optional() }).optional(),
 });
 const errorSchema = z.object({ code: z.string(), message: z.string() });
 const NOT_FOUND = 404;
@@ -55,23 +57,20 @@ export class WordPress {
   ) {}
 
   /**
-   * Makes the post, or takes the one that an earlier try has made; under another slug where a different post has it.
-   * @param others posts of the site known to be different ones, even with an equal title
+   * Makes the post, or takes the one that an earlier try has made; under another slug where a different post has it. WordPress changes titles and
+   * slugs, and leaves comments of the content alone: the mark is one.
    */
-  async publish(
-    post: PostContent,
-    remoteId: number | null,
-    others: readonly number[] = [],
-  ): Promise<RemotePost> {
+  async publish(post: PostContent, remoteId: number | null): Promise<RemotePost> {
     const known = remoteId === null ? undefined : await this.replace(post, remoteId);
     if (known !== undefined) return known;
+    const made = (await this.find({ search: post.mark })).find((each) => hasMark(each, post.mark));
+    if (made !== undefined) return this.save({ ...post, slug: made.slug }, `/posts/${made.id}`);
     for (let number = 1; number <= MAX_SLUGS; number++) {
       const slug = number === 1 ? post.slug : `${post.slug}-${number}`;
-      const existing = await this.find(slug);
+      const [existing] = await this.find({ slug });
       if (existing === undefined) return this.save({ ...post, slug }, '/posts');
-      const isOurs =
-        !others.includes(existing.id) && (existing.title.raw ?? existing.title.rendered) === post.title;
-      if (isOurs) return this.save({ ...post, slug }, `/posts/${existing.id}`);
+      // A site whose search leaves drafts or comments out.
+      if (hasMark(existing, post.mark)) return this.save({ ...post, slug }, `/posts/${existing.id}`);
     }
     throw new WordPressError(
       `The slug "${post.slug}" and ${MAX_SLUGS - 1} like it are taken on the site. Choose another one.`,
@@ -85,12 +84,10 @@ export class WordPress {
     if (reply.status !== NOT_FOUND) this.accept(reply);
   }
 
-  private async find(slug: string): Promise<z.output<typeof remoteSchema> | undefined> {
-    const reply = await this.request(
-      'GET',
-      `/posts?slug=${encodeURIComponent(slug)}&status=any&context=edit`,
-    );
-    return z.array(remoteSchema).parse(this.accept(reply))[0];
+  private async find(by: { slug: string } | { search: string }): Promise<Remote[]> {
+    const query = new URLSearchParams({ ...by, status: 'any', context: 'edit' });
+    const reply = await this.request('GET', `/posts?${query.toString()}`);
+    return z.array(remoteSchema).parse(this.accept(reply));
   }
 
   /** `undefined`: somebody has removed it from the site. */
@@ -103,8 +100,9 @@ export class WordPress {
     return this.saved(await this.write(post, path));
   }
 
-  private write({ slug, title, content, excerpt }: PostContent, path: string): Promise<FetchedPage> {
-    return this.request('POST', path, { slug, title, content, excerpt, status: 'publish' });
+  private write({ slug, title, content, excerpt, mark }: PostContent, path: string): Promise<FetchedPage> {
+    const marked = `${content}\n<!-- ${mark} -->`;
+    return this.request('POST', path, { slug, title, content: marked, excerpt, status: 'publish' });
   }
 
   private saved(reply: FetchedPage): RemotePost {
@@ -137,7 +135,7 @@ export class WordPress {
   }
 
   private accept({ status, body }: FetchedPage): unknown {
-    if (status >= 200 && status < 300) return JSON.parse(body);
+    if (status >= 200 && status < 300) return readJson(body);
     const code = errorCode(body);
     const retryable = status === TOO_MANY || status >= SERVER_ERROR;
     throw new WordPressError(
@@ -147,9 +145,37 @@ export class WordPress {
   }
 }
 
+type Remote = z.output<typeof remoteSchema>;
+
+function hasMark({ content }: Remote, mark: string): boolean {
+  return (content?.raw ?? content?.rendered ?? '').includes(mark);
+}
+
+/** PHP may print its notices before the JSON. @throws WordPressError where there is none */
+function readJson(body: string): unknown {
+  const starts = [
+    0,
+    ...[...body.matchAll(/^[ \t]*[[{]/gm)].map(({ index }) => index),
+    body.search(/[[{]"?[\w\]}{]/),
+  ];
+  for (const start of starts) {
+    const text = start < 0 ? '' : body.slice(start).trim();
+    try {
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null) return value;
+    } catch {
+      // The next place may be it.
+    }
+  }
+  throw new WordPressError(
+    `The site answers with something else than JSON: ${JSON.stringify(body.trim().slice(0, 80))}. Its REST API, or a plugin that prints notices, has to be mended.`,
+    true,
+  );
+}
+
 function errorCode(body: string): string | undefined {
   try {
-    return errorSchema.safeParse(JSON.parse(body)).data?.code;
+    return errorSchema.safeParse(readJson(body)).data?.code;
   } catch {
     return undefined;
   }

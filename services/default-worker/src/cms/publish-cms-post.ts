@@ -1,5 +1,5 @@
 /** `publish_cms_post`: claim the post by its state → publish it to the site → store version, address and state. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { TaskError, WorkerShutdownError, type HandlerFor } from '@stratum/jobs';
 import { closeAlert, openCredentials, publishCmsPost, withTenant, type KeyRing } from '@stratum/shared';
 import type { SafeFetch } from '@stratum/connectors/safe-fetch';
@@ -21,8 +21,6 @@ interface PostRow {
   user_name: string | null;
   secret: Buffer | null;
   secret_key_id: string | null;
-  /** Posts of the site that are other posts of ours with the same title. */
-  others: string[];
 }
 
 type Action = 'publish' | 'unpublish';
@@ -57,7 +55,10 @@ export function publishCmsPostHandler({
     try {
       const wordpress = connect(post, tenantId, keys, site, context.signal);
       if (wordpress !== undefined && action === 'publish')
-        remote = await wordpress.publish(post, remoteId, post.others.map(Number));
+        remote = await wordpress.publish(
+          { ...post, mark: markOf(tenantId, postId, post.base_url) },
+          remoteId,
+        );
       if (wordpress !== undefined && action === 'unpublish' && remoteId !== null)
         await wordpress.unpublish(remoteId);
     } catch (error) {
@@ -83,6 +84,14 @@ export function publishCmsPostHandler({
   };
 }
 
+/** The same for every try of one post, and nothing that a visitor of the site could read out of it. */
+function markOf(tenantId: number, postId: number, site: string | null): string {
+  const digest = createHash('sha256').update(`${site} ${tenantId} ${postId}`).digest('hex');
+  return `stratum-${digest.slice(0, MARK_DIGITS)}`;
+}
+
+const MARK_DIGITS = 32;
+
 /** The site might say something else in a moment. */
 function isPassing(error: unknown): boolean {
   return !(error instanceof WordPressError && !error.retryable);
@@ -100,8 +109,7 @@ async function claimPost(
 ): Promise<PostRow | { done: PostRow }> {
   return withTenant(pool, tenantId, async (client) => {
     const { rows } = await client.query<PostRow>(
-      `SELECT p.slug, p.title, p.content, p.excerpt, p.status, p.remote_id, p.remote_url, p.site_id, s.base_url, s.user_name, s.secret, s.secret_key_id,
-         ARRAY(SELECT o.remote_id FROM cms_post o WHERE o.site_id = p.site_id AND o.title = p.title AND o.id <> p.id AND o.remote_id IS NOT NULL) AS others
+      `SELECT p.slug, p.title, p.content, p.excerpt, p.status, p.remote_id, p.remote_url, p.site_id, s.base_url, s.user_name, s.secret, s.secret_key_id
        FROM cms_post p LEFT JOIN cms_site s ON s.tenant_id = p.tenant_id AND s.id = p.site_id WHERE p.id = $1 FOR UPDATE OF p`,
       [postId],
     );
