@@ -43,9 +43,9 @@ process.exitCode = code;
 async function checkEach(waiting) {
   for (const [label, program, args] of waiting) {
     const output = [];
-    const code = await run(bin(program), args, { onOutput: (chunk) => output.push(chunk) });
-    process.stdout.write(`\n# ${label}\n${Buffer.concat(output)}`);
-    if (code !== 0) fail(`The check "${label}" failed.`);
+    const exitCode = await run(bin(program), args, { onOutput: (chunk) => output.push(chunk) });
+    process.stdout.write(`\n# ${label}\n${Buffer.concat(output).toString()}`);
+    if (exitCode !== 0) fail(`The check "${label}" failed.`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The dashboard: its parts put together, started and stopped. */
-import { createClient, reconcileTopology } from '@stratum/jobs';
+import { createClient, openSchedules, reconcileTopology } from '@stratum/jobs';
 import {
   ConfigurationError,
   ensureAuditStream,
@@ -18,8 +18,11 @@ import { createServer } from './http/server.js';
 import type { DashboardResources } from './http/types.js';
 import { createSampler } from './live/sample.js';
 import { Snapshots } from './live/snapshots.js';
+import { auditRoutes } from './routes/audit.js';
+import { failureRoutes } from './routes/failures.js';
 import { overviewRoutes } from './routes/overview.js';
 import { controlRoutes } from './routes/queues.js';
+import { scheduleRoutes } from './routes/schedules.js';
 import { sessionRoutes } from './routes/session.js';
 import { taskRoutes } from './routes/tasks.js';
 import type { DASHBOARD_SETTINGS } from './settings.js';
@@ -42,6 +45,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
   await reconcileTopology(connection, topology, { logger });
   await ensureAuditStream(connection, configuration, { logger });
   const client = createClient({ connection, topology, contracts: application.tasks });
+  const schedules = openSchedules({ connection, topology, contracts: application.tasks });
   const pool = openDatabase({
     url: configuration.DATABASE_URL,
     name: 'dashboard',
@@ -69,6 +73,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     connection,
     topology,
     client,
+    schedules,
     configuration,
     sessions,
     names: new Names(),
@@ -78,7 +83,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
   const stop = async (): Promise<void> => {
     await app.close();
     await Promise.all([projector.stop(), sampler.stop(), snapshots.stop()]);
-    await client.close();
+    await Promise.all([client.close(), schedules.close()]);
     await pool.end();
   };
   try {
@@ -86,6 +91,9 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     overviewRoutes(app, resources);
     taskRoutes(app, resources);
     controlRoutes(app, resources);
+    failureRoutes(app, resources);
+    scheduleRoutes(app, resources);
+    auditRoutes(app, resources);
     await pageRoutes(app);
     projector.start();
     sampler.start();

@@ -1,7 +1,7 @@
 /** Processes that are started again whenever they end, each with a clock of its own and its output in a file. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { createWriteStream, writeFileSync, type WriteStream } from 'node:fs';
+import { createWriteStream, rmSync, writeFileSync, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -131,11 +131,18 @@ export class Immortal {
     });
     child.on('exit', (code, signal) => {
       this.isReady = false;
+      removeClockFiles(child);
       if (this.stopped) return;
       this.log.write(`ended: ${signal ?? code}\n`);
       this.spawn();
     });
   }
+}
+
+/** libfaketime leaves its shared memory behind when its process is killed. */
+function removeClockFiles({ pid }: ChildProcess): void {
+  for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`])
+    rmSync(join('/dev/shm', name), { force: true });
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {

@@ -22,11 +22,22 @@ const ROUTES: readonly (readonly [method: string, path: string, body?: object])[
   ['POST', '/api/queues/default/pause', {}],
   ['POST', '/api/queues/default/resume', {}],
   ['POST', '/api/queues/default/purge', { confirm: 'default' }],
+  ['GET', '/api/failures?hours=1'],
+  ['POST', '/api/failures/12/replay', { most: 1 }],
+  ['GET', '/api/schedules'],
+  ['GET', '/api/schedules/ticks?names=none'],
+  ['GET', '/api/schedules/none'],
+  ['POST', '/api/schedules/none/pause', {}],
+  ['POST', '/api/schedules/none/resume', {}],
+  ['POST', '/api/schedules/none/run', {}],
+  ['GET', '/api/audit'],
   ['GET', '/api/workers/w'],
   ['POST', '/api/workers/w/concurrency', { concurrency: 1 }],
   ['POST', '/api/workers/w/shutdown', { confirm: 'w' }],
 ];
 const FOR_TENANTS = new Set([
+  '/api/audit',
+  '/api/failures',
   '/api/session',
   '/api/tasks',
   '/api/tasks/suggest',
@@ -39,7 +50,14 @@ test('nobody gets anything without a session, and a tenant nothing of what all t
   const dashboard = await openDashboard();
   const tenant = await dashboard.signIn(await dashboard.createKey(TENANT));
   const viewer = await dashboard.signIn(
-    await dashboard.createKey(undefined, ['tasks:read', 'queues:read', 'workers:read']),
+    await dashboard.createKey(undefined, [
+      'tasks:read',
+      'queues:read',
+      'workers:read',
+      'dead-letters:read',
+      'schedules:read',
+      'audit:read',
+    ]),
   );
   for (const [method, path, body] of ROUTES) {
     expect((await dashboard.call(method, path, body)).status, `${method} ${path}, nobody`).toBe(401);

@@ -1,11 +1,11 @@
 /** Each control by its effect on the broker, and in the audit. */
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { defineTask, handleTask } from '@stratum/jobs';
+import { defineTask, handleTask, openSchedules } from '@stratum/jobs';
 import { auditNames } from '@stratum/shared';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
-import { TENANT } from '../harness/platform.js';
+import { OTHER_TENANT, TENANT } from '../harness/platform.js';
 import { openDashboard, type Call, type Dashboard } from './fixture.js';
 
 const wait = defineTask({ name: 'wait', queue: 'default', input: z.object({}), output: z.string() });
@@ -147,4 +147,121 @@ test('why it is not running: asked of the broker, as things change', async () =>
   await dashboard.client.result('first');
   expect(await why('first')).toEqual(['ended']);
   expect((await platform('GET', '/api/tasks/never-seen/why')).status).toBe(404);
+});
+
+const flaky = defineTask({
+  name: 'flaky',
+  queue: 'default',
+  input: z.object({ account: z.int() }),
+  output: z.string(),
+  retry: 'never',
+});
+
+const broken = defineTask({
+  name: 'broken',
+  queue: 'default',
+  input: z.object({}),
+  output: z.string(),
+  retry: 'never',
+});
+
+interface Group {
+  group: string;
+  failures: number;
+  tenants: number;
+  error_message: string;
+}
+
+test('failures of one cause are one group, of which one letter and then all go back to work', async () => {
+  const dashboard = await openDashboard();
+  let isDown = true;
+  dashboard.startWorker('default', [
+    handleTask(flaky, ({ account }) =>
+      isDown ? Promise.reject(new Error(`Account ${account} cannot be reached`)) : Promise.resolve('done'),
+    ),
+    handleTask(broken, () => Promise.reject(new Error('Another cause'))),
+  ]);
+  for (const [index, tenant] of [TENANT, OTHER_TENANT, TENANT].entries()) {
+    const id = `flaky-${index}`;
+    await dashboard.client.enqueue(flaky, { account: 4_000 + index }, { id, tenant: String(tenant) });
+    await dashboard.client.result(id);
+  }
+  await dashboard.client.enqueue(broken, {}, { id: 'other', tenant: String(TENANT) });
+  await dashboard.client.result('other');
+  const platform = await dashboard.signIn(await dashboard.createKey(undefined));
+  const groups = async (call = platform): Promise<Group[]> =>
+    (await call<{ groups: Group[] }>('GET', '/api/failures')).body.groups;
+  await waitFor(
+    'the failures in the history',
+    async () => (await groups()).length === 2 && (await groups())[0]?.failures === 3,
+  );
+  const [first] = await groups();
+  expect(first).toMatchObject({ failures: 3, tenants: 2, error_message: 'Account 4002 cannot be reached' });
+  const tenant = await dashboard.signIn(await dashboard.createKey(OTHER_TENANT));
+  expect(await groups(tenant)).toMatchObject([{ failures: 1, tenants: 1 }]);
+
+  isDown = false;
+  const path = `/api/failures/${first?.group}/replay`;
+  expect((await tenant('POST', path, { most: 1 })).status).toBe(403);
+  expect(await platform('POST', path, { most: 1 })).toMatchObject({
+    status: 200,
+    body: { replayed: ['flaky-2'], conflicts: [], more: true },
+  });
+  expect(await platform('POST', path, { most: 1_000 })).toMatchObject({
+    body: { replayed: ['flaky-1', 'flaky-0'], conflicts: [], more: false },
+  });
+  await waitFor('their success', async () => {
+    const states = ['flaky-0', 'flaky-1', 'flaky-2'].map(
+      async (id) => (await dashboard.client.status(id))?.state,
+    );
+    return (await Promise.all(states)).every((state) => state === 'SUCCESS');
+  });
+  // The letter of the other cause stays.
+  expect((await dashboard.client.deadLetters.list({})).map(({ id }) => id)).toEqual(['other']);
+  expect(await platform('POST', path, { most: 10 })).toMatchObject({ body: { replayed: [], more: false } });
+  expect(await auditedActions(dashboard)).toContainEqual([
+    'key',
+    'dead_letters.replayed',
+    `failure-group/${first?.group}`,
+  ]);
+});
+
+test('a schedule entry is run, paused with a reason and resumed; its run is on its page', async () => {
+  const dashboard = await openDashboard();
+  dashboard.startWorker('default', [handleTask(wait, () => Promise.resolve('done'))]);
+  const { connection, topology } = dashboard;
+  const schedules = openSchedules({ connection, topology, contracts: [wait] });
+  await schedules.add({ name: 'nightly', task: 'wait', cron: '30 2 * * *', time_zone: 'Europe/Berlin' });
+  const platform = await dashboard.signIn(await dashboard.createKey(undefined));
+  const { body: ran } = await platform<{ id: string }>('POST', '/api/schedules/nightly/run', {});
+  await dashboard.client.result(ran.id);
+  const detail = async (): Promise<{ past: { id: string; state: string }[]; upcoming: string[] }> =>
+    (
+      await platform<{ past: { id: string; state: string }[]; upcoming: string[] }>(
+        'GET',
+        '/api/schedules/nightly',
+      )
+    ).body;
+  const { past, upcoming } = await waitFor('the run on the page', async () => {
+    const found = await detail();
+    return found.past.length > 0 && found;
+  });
+  expect(past).toMatchObject([{ id: ran.id, state: 'SUCCESS' }]);
+  expect(upcoming).toEqual((await schedules.upcoming('nightly', 200)).map((at) => at.toISOString()));
+  expect(await platform('GET', '/api/schedules/ticks?names=nightly')).toMatchObject({
+    body: { nightly: { past: [{ id: ran.id }] } },
+  });
+  await platform('POST', '/api/schedules/nightly/pause', { reason: 'Migration' });
+  expect((await schedules.get('nightly')).paused).toMatchObject({ reason: 'Migration' });
+  expect(await platform('GET', '/api/schedules')).toMatchObject({
+    body: { items: [{ name: 'nightly', next: null, paused: { reason: 'Migration' } }] },
+  });
+  await platform('POST', '/api/schedules/nightly/resume', {});
+  expect((await schedules.get('nightly')).paused).toBeNull();
+  expect(await auditedActions(dashboard)).toEqual([
+    ['key', 'schedule.run', 'schedule/nightly'],
+    ['key', 'schedule.paused', 'schedule/nightly'],
+    ['key', 'schedule.resumed', 'schedule/nightly'],
+  ]);
+  expect((await platform('POST', '/api/schedules/none/run', {})).status).toBe(404);
 });

@@ -1,7 +1,7 @@
 /** The pages in a real browser: what a person does, and its effect. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { defineTask, handleTask } from '@stratum/jobs';
+import { defineTask, handleTask, openSchedules } from '@stratum/jobs';
 import type { Browser, Page } from 'playwright-core';
 import { expect, test, type TestContext } from 'vitest';
 import { z } from 'zod';
@@ -42,6 +42,9 @@ async function openPages(context: TestContext): Promise<Opened> {
     const { id } = await dashboard.client.enqueue(greet, { n }, { id: `greet-${n}` });
     await dashboard.client.result(id);
   }
+  const { connection, topology } = dashboard;
+  const schedules = openSchedules({ connection, topology, contracts: [greet] });
+  await schedules.add({ name: 'nightly', task: greet.name, cron: '30 2 * * *', payload: { n: 1 } });
   // A context of its own, in which tests open further tabs.
   const tabs = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const page = await tabs.newPage();
@@ -107,7 +110,53 @@ test('a search finds the failure, its page shows the error as text, and Back ret
   expect(complaints).toEqual([]);
 });
 
-const PLACES = ['/overview', '/tasks', '/tasks/greet-3', '/queues', '/queues/default', '/workers'];
+const PLACES = [
+  '/overview',
+  '/tasks',
+  '/tasks/greet-3',
+  '/failures',
+  '/queues',
+  '/queues/default',
+  '/workers',
+  '/schedules',
+  '/schedules/nightly',
+  '/audit',
+];
+test('the failed run is a cause among the failures, and its letter is replayed from there', async (context) => {
+  const { page, dashboard, complaints } = await openPages(context);
+  await waitFor('the failure in the history', async () => {
+    const [row] = await dashboard.query<{ n: string }>('SELECT count(*) AS n FROM task_run WHERE state = 2');
+    return row?.n === '1';
+  });
+  await page.getByRole('link', { name: 'Failures', exact: true }).click();
+  await page.getByRole('heading', { name: 'Error: <img src=x onerror=alert(1)> no greeting' }).waitFor();
+  await page.getByRole('button', { name: 'Replay one' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Replay one' }).click();
+  await page.getByText('1 replayed.').waitFor();
+  await waitFor('the second failure', async () => {
+    const [letter] = await dashboard.client.deadLetters.list({});
+    return letter?.id === 'greet-3';
+  });
+  expect(complaints).toEqual([]);
+});
+
+test('a schedule entry is run now, and its next times are listed', async (context) => {
+  const { page, dashboard, complaints } = await openPages(context);
+  await page.getByRole('link', { name: 'Schedules', exact: true }).click();
+  const row = page.getByRole('row', { name: /^nightly/ });
+  await row.getByRole('img', { name: /expected/ }).waitFor();
+  await row.getByRole('button', { name: 'Run now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Run now' }).click();
+  await waitFor('its run', async () => {
+    const [run] = await dashboard.query<{ id: string }>("SELECT id FROM task_run WHERE schedule = 'nightly'");
+    return run?.id;
+  });
+  await page.getByRole('link', { name: 'nightly', exact: true }).click();
+  await page.getByRole('heading', { name: 'Next 10' }).waitFor();
+  await page.getByRole('row', { name: /Succeeded/ }).waitFor();
+  expect(complaints).toEqual([]);
+});
+
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 interface Violation {
@@ -153,7 +202,7 @@ test('signing in needs no more than a key, and says why one is refused', async (
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Tasks' }).waitFor();
   const pages = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-  expect(await pages.allTextContents()).toEqual(['Tasks']);
+  expect(await pages.allTextContents()).toEqual(['Tasks', 'Failures', 'Audit']);
 });
 
 test('several tabs share one stream, and all of them are live', async (context) => {

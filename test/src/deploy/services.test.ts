@@ -64,6 +64,19 @@ async function useControls(call: Call, client: JobsClient): Promise<void> {
   await waiting();
   expect(await done('/api/queues/rules/purge', { confirm: 'rules' })).toMatchObject({ purged: 1 });
   await done('/api/queues/rules/resume', {});
+  for (const verb of ['pause', 'resume', 'run']) await done(`/api/schedules/process_audit_logs/${verb}`, {});
+  const failed = await client.publish(
+    'intel',
+    'fetch_competitor_data',
+    { note: 'broken' },
+    { tenant: TENANT },
+  );
+  await client.result(failed.id);
+  const group = await waitFor('the failure in the history', async () => {
+    const { body } = await call<{ items: { error_group: string }[] }>('GET', `/api/tasks?q=id:${failed.id}`);
+    return body.items[0]?.error_group;
+  });
+  expect(await done(`/api/failures/${group}/replay`, { most: 1 })).toMatchObject({ replayed: [failed.id] });
   const worker = await waitFor('the sample of the workers', async () => {
     const { body } = await call<{ workers?: { name: string; queues: string[] }[] }>('GET', '/api/overview');
     return body.workers?.find(({ queues }) => queues.includes('ml'))?.name;

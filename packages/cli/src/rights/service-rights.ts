@@ -61,7 +61,7 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
   };
   const dashboard: User = {
     name: 'dashboard',
-    does: 'Reads streams and events, and asks workers what they do. For its controls it pauses and purges queues, revokes tasks, and sets the concurrency of workers or stops them. Enqueues nothing, takes no tasks, changes no stream.',
+    does: 'Reads streams and events, and asks workers what they do. For its controls it pauses and purges queues, revokes tasks, replays dead letters, runs, pauses and resumes schedule entries, and sets the concurrency of workers or stops them. Takes no tasks, changes no stream.',
     publish: [
       ...READ_JETSTREAM,
       ...DISCOVER,
@@ -71,6 +71,13 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
         `$JS.API.CONSUMER.PAUSE.${names.queueStream(queue)}.*`,
         `$JS.API.STREAM.MSG.DELETE.${names.queueStream(queue)}`,
       ]),
+      // Replayed letters, and entries that are run: the task, its unique key, and the letter that leaves.
+      `${prefix}.tasks.>`,
+      names.lockKeyFilter,
+      names.deadIndexFilter,
+      `$JS.API.STREAM.MSG.DELETE.${names.deadStream}`,
+      `$JS.API.STREAM.PURGE.${names.deadIndexStream}`,
+      names.scheduleKey('entry.*'),
       // A revoked task: the note for workers, its record, its event, and the end of its workflow's step.
       names.controlKey('revoke.id.*'),
       names.resultKey('*'),

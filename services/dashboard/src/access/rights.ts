@@ -11,10 +11,14 @@ interface Right {
 export const RIGHTS = {
   'tasks:see': { scope: 'tasks:read' },
   'tasks:revoke': { scope: 'tasks:write' },
-  'tasks:replay': { scope: 'dead-letters:write' },
+  'failures:see': { scope: 'dead-letters:read' },
+  'failures:replay': { scope: 'dead-letters:write', platformOnly: true },
   'overview:see': { scope: 'queues:read', platformOnly: true },
   'queues:see': { scope: 'queues:read', platformOnly: true },
   'queues:control': { scope: 'queues:admin', platformOnly: true },
+  'schedules:see': { scope: 'schedules:read', platformOnly: true },
+  'schedules:control': { scope: 'schedules:write', platformOnly: true },
+  'audit:see': { scope: 'audit:read' },
   'workers:see': { scope: 'workers:read', platformOnly: true },
   'workers:control': { scope: 'queues:admin', platformOnly: true },
 } as const satisfies Record<string, Right>;

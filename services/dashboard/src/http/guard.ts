@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { may, missing } from '../access/rights.js';
 import type { Sessions, Viewer } from '../access/sessions.js';
+import type { Scope } from '../search/search-runs.js';
 import type { DashboardServer } from './types.js';
 
 /** Sent with every answer. */
@@ -114,6 +115,12 @@ function cookieOf(request: FastifyRequest, name: string): string | undefined {
 export function viewerOf(request: FastifyRequest): Viewer {
   if (request.viewer === undefined) throw new Error('The route is public and has no viewer.');
   return request.viewer;
+}
+
+/** Whose runs the viewer may see. */
+export function scopeOf(request: FastifyRequest): Scope {
+  const { tenantId } = viewerOf(request);
+  return tenantId === undefined ? 'platform' : `${tenantId}`;
 }
 
 export function setSession(reply: FastifyReply, secure: boolean, token: string, expiresAt: Date): void {

@@ -1,5 +1,5 @@
 /** Types that routes are built with. */
-import type { JobsClient, Topology } from '@stratum/jobs';
+import type { JobsClient, Schedules, Topology } from '@stratum/jobs';
 import type { Configuration } from '@stratum/shared';
 import type { HttpServer } from '@stratum/shared/http';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -19,6 +19,7 @@ export interface DashboardResources {
   connection: NatsConnection;
   topology: Topology;
   client: JobsClient;
+  schedules: Schedules;
   configuration: Pick<Configuration, (typeof DASHBOARD_SETTINGS)[number]>;
   sessions: Sessions;
   names: Names;

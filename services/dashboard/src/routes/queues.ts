@@ -1,8 +1,7 @@
 /** Controls of queues and workers: the same as the API's and the command's, audited under the viewer's name. */
-import { auditChange, invalid, notFound } from '@stratum/shared/http';
-import type { FastifyRequest } from 'fastify';
+import { invalid, notFound } from '@stratum/shared/http';
 import { z } from 'zod';
-import { viewerOf } from '../http/guard.js';
+import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 
 const MAX_CONCURRENCY = 1_000;
@@ -10,18 +9,7 @@ const queueParams = z.object({ queue: z.string().max(64) });
 const workerParams = z.object({ worker: z.string().regex(/^[\w-]{1,64}$/) });
 
 export function controlRoutes(app: DashboardServer, resources: DashboardResources): void {
-  const { client, connection, configuration, topology, snapshots } = resources;
-  const record = (
-    request: FastifyRequest,
-    action: string,
-    subject: string,
-    details: Record<string, unknown> = {},
-  ): Promise<void> =>
-    auditChange(
-      { connection, prefix: configuration.STRATUM_PREFIX },
-      { actor: viewerOf(request).actor, request: request.id },
-      { action, subject, details, tenantId: undefined },
-    );
+  const { client, topology, snapshots } = resources;
   const requireQueue = (name: string): string => {
     if (topology.queues.some((queue) => queue.name === name)) return name;
     throw notFound(`The queue "${name}"`);
@@ -44,7 +32,11 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
         const queue = requireQueue(request.params.queue);
         const { reason } = request.body;
         const action = verb === 'pause' ? 'queue.paused' : 'queue.resumed';
-        await record(request, action, `queue/${queue}`, reason === '' ? {} : { reason });
+        await recordAction(resources, request, {
+          action,
+          subject: `queue/${queue}`,
+          details: reason === '' ? {} : { reason },
+        });
         await client.control[verb](queue);
         snapshots.expectPaused(queue, verb === 'pause');
         return { queue, paused: verb === 'pause' };
@@ -59,7 +51,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
       const queue = requireQueue(request.params.queue);
       if (request.body.confirm !== queue)
         throw invalid('body.confirm', `must be the name of the queue, "${queue}"`);
-      await record(request, 'queue.purged', `queue/${queue}`);
+      await recordAction(resources, request, { action: 'queue.purged', subject: `queue/${queue}` });
       return { queue, purged: await client.purge(queue) };
     },
   });
@@ -74,7 +66,11 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
     handler: async (request) => {
       const worker = requireWorker(request.params.worker);
       const { concurrency } = request.body;
-      await record(request, 'worker.concurrency_set', `worker/${worker}`, { concurrency });
+      await recordAction(resources, request, {
+        action: 'worker.concurrency_set',
+        subject: `worker/${worker}`,
+        details: { concurrency },
+      });
       return { worker, concurrency, replies: await client.control.setConcurrency(concurrency, { worker }) };
     },
   });
@@ -87,7 +83,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
       const worker = requireWorker(request.params.worker);
       if (request.body.confirm !== worker)
         throw invalid('body.confirm', `must be the name of the worker, "${worker}"`);
-      await record(request, 'worker.shut_down', `worker/${worker}`);
+      await recordAction(resources, request, { action: 'worker.shut_down', subject: `worker/${worker}` });
       return { worker, replies: await client.control.shutdown({ worker }) };
     },
   });

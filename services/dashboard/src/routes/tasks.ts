@@ -1,9 +1,10 @@
 /** Tasks: what waits, what runs and what has ended, in one list; one task with all that is known of it. */
 import { PRIORITIES, type TaskRecord } from '@stratum/jobs';
-import { auditChange, invalid, notFound, ProblemError } from '@stratum/shared/http';
+import { invalid, notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { viewerOf } from '../http/guard.js';
+import { scopeOf, viewerOf } from '../http/guard.js';
+import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 import { parseQuery, QueryError, QUERY_KEYS, type TaskQuery } from '../search/query.js';
 import type { RunView } from '../search/run-view.js';
@@ -32,11 +33,6 @@ export function taskRoutes(app: DashboardServer, resources: DashboardResources):
   suggestRoute(app, resources);
   taskRoute(app, resources);
   revokeRoute(app, resources);
-}
-
-function scopeOf(request: FastifyRequest): Scope {
-  const { tenantId } = viewerOf(request);
-  return tenantId === undefined ? 'platform' : `${tenantId}`;
 }
 
 function searchRoute(app: DashboardServer, resources: DashboardResources): void {
@@ -166,7 +162,7 @@ function taskRoute(app: DashboardServer, resources: DashboardResources): void {
 }
 
 function revokeRoute(app: DashboardServer, resources: DashboardResources): void {
-  const { client, connection, configuration } = resources;
+  const { client } = resources;
   app.route({
     method: 'POST',
     url: '/api/tasks/:id/revoke',
@@ -178,16 +174,12 @@ function revokeRoute(app: DashboardServer, resources: DashboardResources): void 
       const { record } = await findTask(resources, request, id);
       if (record === null)
         throw new ProblemError('conflict', 'The task ended long ago; there is nothing to revoke.');
-      await auditChange(
-        { connection, prefix: configuration.STRATUM_PREFIX },
-        { actor: viewerOf(request).actor, request: request.id },
-        {
-          action: 'task.revoked',
-          subject: `task/${id}`,
-          tenantId: record.tenant === null ? undefined : Number(record.tenant),
-          details: { terminate },
-        },
-      );
+      await recordAction(resources, request, {
+        action: 'task.revoked',
+        subject: `task/${id}`,
+        tenantId: record.tenant === null ? undefined : Number(record.tenant),
+        details: { terminate },
+      });
       const outcome = await client.revoke(id, { terminate });
       if (outcome === 'unknown') throw notFound(`The task "${id}"`);
       return { id, outcome };

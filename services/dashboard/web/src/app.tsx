@@ -4,8 +4,11 @@ import { useEffect, useState } from 'preact/hooks';
 import { ApiError, call } from './api.js';
 import { duration } from './format.js';
 import { useLive } from './live.js';
+import { Audit } from './pages/audit.js';
+import { Failures } from './pages/failures.js';
 import { Overview } from './pages/overview.js';
 import { QueuePage, Queues } from './pages/queues.js';
+import { SchedulePage, Schedules } from './pages/schedules.js';
 import { SignIn } from './pages/sign-in.js';
 import { Task } from './pages/task.js';
 import { Tasks } from './pages/tasks.js';
@@ -52,8 +55,11 @@ interface Page {
 const PAGES: readonly Page[] = [
   { name: 'overview', title: 'Overview', right: 'overview:see' },
   { name: 'tasks', title: 'Tasks', right: 'tasks:see' },
+  { name: 'failures', title: 'Failures', right: 'failures:see' },
   { name: 'queues', title: 'Queues', right: 'queues:see' },
   { name: 'workers', title: 'Workers', right: 'workers:see' },
+  { name: 'schedules', title: 'Schedules', right: 'schedules:see' },
+  { name: 'audit', title: 'Audit', right: 'audit:see' },
 ];
 
 function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => void }): JSX.Element {
@@ -144,8 +150,18 @@ function Content({
       ) : (
         <QueuePage name={detail} snapshot={snapshot} session={session} />
       );
+    case 'failures':
+      return <Failures session={session} />;
     case 'workers':
       return <Workers snapshot={snapshot} session={session} />;
+    case 'schedules':
+      return detail === undefined ? (
+        <Schedules session={session} />
+      ) : (
+        <SchedulePage key={detail} name={detail} session={session} />
+      );
+    case 'audit':
+      return <Audit />;
     default:
       return (
         <Empty title="There is no such page">

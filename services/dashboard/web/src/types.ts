@@ -171,3 +171,76 @@ export interface SeriesData {
   unit: string;
   step_s: number;
 }
+
+/** Failed runs with one fingerprint. */
+export interface FailureGroup {
+  group: string;
+  task: string;
+  queue: string;
+  failures: number;
+  tenants: number;
+  first_at: string;
+  last_at: string;
+  error_type: string | null;
+  error_message: string | null;
+  worker: string | null;
+  /** By hour, the oldest first. */
+  hours: number[];
+}
+
+export interface GroupReplay {
+  replayed: string[];
+  conflicts: { id: string; code: string; detail: string }[];
+  more: boolean;
+}
+
+export interface ScheduleEntry {
+  name: string;
+  task: string;
+  queue: string;
+  tenant: string | null;
+  cron?: string;
+  every_ms?: number;
+  time_zone: string;
+  source: 'code' | 'runtime';
+  paused: { at: string; reason: string } | null;
+  next: string | null;
+  warnings: string[];
+  catch_up: string;
+  overlap: string;
+  jitter_ms: number;
+  starting_deadline_ms: number;
+  last_run: {
+    id: string;
+    tick: string;
+    outcome: Exclude<RunState, 'QUEUED'> | 'PENDING' | 'UNKNOWN' | null;
+    finished_at: string | null;
+  } | null;
+  fired: number;
+  missed: number;
+  last_missed: { reason: 'down' | 'overlap'; since: string; until: string } | null;
+}
+
+export interface PastTick {
+  id: string;
+  tick: string;
+  state: RunState;
+  started_at: string | null;
+  finished_at: string | null;
+  runtime_ms: number | null;
+}
+
+export interface EntryTicks {
+  past: PastTick[];
+  upcoming: string[];
+}
+
+export interface AuditEvent {
+  sequence: number;
+  id: string;
+  actor: string;
+  action: string;
+  subject: string;
+  details: Record<string, unknown>;
+  occurred_at: string;
+}

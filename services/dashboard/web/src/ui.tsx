@@ -88,6 +88,16 @@ export function Scroll({ label, children }: { label: string; children: Component
   );
 }
 
+/** A line of a list of facts. */
+export function Fact({ label, value }: { label: string; value: ComponentChildren }): JSX.Element {
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
 export function Pre({ children }: { children: ComponentChildren }): JSX.Element {
   return <pre tabindex={0}>{children}</pre>;
 }

@@ -4,7 +4,7 @@ import { call } from '../api.js';
 import { bytes, count, duration, since } from '../format.js';
 import { usePlace } from '../router.js';
 import type { Session, Snapshot, Worker } from '../types.js';
-import { ConditionBadge, ConfirmDialog, Empty, Failed, Loading, useLoaded } from '../ui.js';
+import { ConditionBadge, ConfirmDialog, Empty, Fact, Failed, Loading, useLoaded } from '../ui.js';
 
 export function Workers({
   snapshot,
@@ -158,15 +158,6 @@ function WorkerCard({
         />
       )}
     </li>
-  );
-}
-
-function Fact({ label, value }: { label: string; value: string }): JSX.Element {
-  return (
-    <div>
-      <dt>{label}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }
 

@@ -1,0 +1,37 @@
+/** The audit log: who changed or read what. */
+import { plainText, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
+import { readAuditLog } from '@stratum/shared/audit';
+import { z } from 'zod';
+import { viewerOf } from '../http/guard.js';
+import type { DashboardResources, DashboardServer } from '../http/types.js';
+
+const PAGE = 50;
+const MAX_FILTER = 200;
+const filter = plainText(MAX_FILTER).min(1).optional();
+
+export function auditRoutes(app: DashboardServer, { pool }: DashboardResources): void {
+  app.route({
+    method: 'GET',
+    url: '/api/audit',
+    config: { access: 'audit:see' },
+    schema: {
+      querystring: z.object({
+        actor: filter,
+        action: filter,
+        subject: filter,
+        before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+      }),
+    },
+    handler: async (request) => {
+      const tenantId = viewerOf(request).tenantId ?? PLATFORM_TENANT_ID;
+      const rows = await withTenant(pool, tenantId, (client) =>
+        readAuditLog(client, tenantId, { ...request.query, limit: PAGE + 1 }),
+      );
+      const items = rows.slice(0, PAGE);
+      return {
+        items: items.map((row) => ({ ...row, occurred_at: row.occurred_at.toISOString() })),
+        next: rows.length > PAGE ? (items.at(-1)?.sequence ?? null) : null,
+      };
+    },
+  });
+}

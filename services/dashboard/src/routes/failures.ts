@@ -1,0 +1,56 @@
+/** Failed runs by cause, and their way back to work. */
+import { z } from 'zod';
+import { readFailureGroups } from '../failures/failure-groups.js';
+import { replayGroup } from '../failures/replay-group.js';
+import { scopeOf } from '../http/guard.js';
+import { recordAction } from '../http/record-action.js';
+import type { DashboardResources, DashboardServer } from '../http/types.js';
+
+const HOUR_MS = 3_600_000;
+const MAX_HOURS = 168;
+const MAX_REPLAYED = 1_000;
+
+const groupParams = z.object({ group: z.string().regex(/^-?\d{1,19}$/) });
+
+export function failureRoutes(app: DashboardServer, resources: DashboardResources): void {
+  const { pool, names } = resources;
+  app.route({
+    method: 'GET',
+    url: '/api/failures',
+    config: { access: 'failures:see' },
+    schema: {
+      querystring: z.object({ hours: z.coerce.number().int().min(1).max(MAX_HOURS).default(24) }),
+    },
+    handler: async (request) => {
+      const now = Date.now();
+      const since = new Date(now - request.query.hours * HOUR_MS);
+      const groups = await readFailureGroups(pool, names, { scope: scopeOf(request), since });
+      return { groups, since: since.toISOString(), as_of: new Date(now).toISOString() };
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/failures/:group/replay',
+    config: { access: 'failures:replay' },
+    schema: {
+      params: groupParams,
+      body: z.strictObject({ most: z.int().min(1).max(MAX_REPLAYED) }),
+    },
+    handler: async (request) => {
+      const { group } = request.params;
+      const { most } = request.body;
+      await recordAction(resources, request, {
+        action: 'dead_letters.replayed',
+        subject: `failure-group/${group}`,
+        details: { most },
+      });
+      await names.load(pool);
+      return replayGroup(resources, {
+        scope: scopeOf(request),
+        group,
+        from: new Date(Date.now() - MAX_HOURS * HOUR_MS),
+        most,
+      });
+    },
+  });
+}

@@ -1,0 +1,127 @@
+/** Schedule entries: what they did, what they will do, and their controls. */
+import { JobsError, MAX_ENTRY_NAME, type ScheduleView } from '@stratum/jobs';
+import { notFound } from '@stratum/shared/http';
+import { z } from 'zod';
+import { scopeOf } from '../http/guard.js';
+import { recordAction } from '../http/record-action.js';
+import type { DashboardResources, DashboardServer } from '../http/types.js';
+import { toEntryView } from '../schedules/schedule-view.js';
+import { readTicks, type EntryTicks } from '../schedules/ticks.js';
+
+const HOUR_MS = 3_600_000;
+/** A page draws so many lanes at once. */
+const MAX_LANES = 50;
+const LANE_TICKS = 60;
+const DETAIL_TICKS = 200;
+const LANE_HOURS = 12;
+const DETAIL_HOURS = 168;
+
+const entryName = z
+  .string()
+  .max(MAX_ENTRY_NAME)
+  .regex(/^[\w-]+$/);
+const nameParams = z.object({ name: entryName });
+
+export function scheduleRoutes(app: DashboardServer, resources: DashboardResources): void {
+  const { schedules, pool, names } = resources;
+  const requireEntry = async (name: string): Promise<ScheduleView> => {
+    try {
+      return await schedules.get(name);
+    } catch (error) {
+      if (error instanceof JobsError && error.code === 'unknown_entry')
+        throw notFound(`The schedule entry "${name}"`);
+      throw error;
+    }
+  };
+  const since = (hours: number): Date => new Date(Date.now() - hours * HOUR_MS);
+
+  app.route({
+    method: 'GET',
+    url: '/api/schedules',
+    config: { access: 'schedules:see' },
+    handler: async () => {
+      const [entries, now] = await Promise.all([schedules.list(), schedules.now()]);
+      return { items: entries.map(toEntryView), now: now.toISOString() };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/schedules/ticks',
+    config: { access: 'schedules:see' },
+    schema: {
+      querystring: z.object({
+        names: z
+          .string()
+          .max(MAX_LANES * (MAX_ENTRY_NAME + 1))
+          .transform((text) => text.split(','))
+          .pipe(z.array(entryName).max(MAX_LANES)),
+      }),
+    },
+    handler: async (request): Promise<Record<string, EntryTicks>> => {
+      const scope = scopeOf(request);
+      await names.load(pool);
+      const lanes = await Promise.all(
+        request.query.names.map(async (entry): Promise<[string, EntryTicks]> => {
+          await requireEntry(entry);
+          return [
+            entry,
+            await readTicks(resources, { scope, entry, from: since(LANE_HOURS), limit: LANE_TICKS }),
+          ];
+        }),
+      );
+      return Object.fromEntries(lanes);
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/schedules/:name',
+    config: { access: 'schedules:see' },
+    schema: { params: nameParams },
+    handler: async (request) => {
+      const { name } = request.params;
+      const entry = await requireEntry(name);
+      await names.load(pool);
+      const options = {
+        scope: scopeOf(request),
+        entry: name,
+        from: since(DETAIL_HOURS),
+        limit: DETAIL_TICKS,
+      };
+      const [ticks, now] = await Promise.all([readTicks(resources, options), schedules.now()]);
+      return { entry: toEntryView(entry), ...ticks, now: now.toISOString() };
+    },
+  });
+  for (const verb of ['pause', 'resume'] as const)
+    app.route({
+      method: 'POST',
+      url: `/api/schedules/:name/${verb}`,
+      config: { access: 'schedules:control' },
+      schema: {
+        params: nameParams,
+        body: z.strictObject({ reason: z.string().trim().max(200).default('') }),
+      },
+      handler: async (request) => {
+        const { name } = await requireEntry(request.params.name);
+        const { reason } = request.body;
+        const given = reason === '' ? undefined : reason;
+        await recordAction(resources, request, {
+          action: verb === 'pause' ? 'schedule.paused' : 'schedule.resumed',
+          subject: `schedule/${name}`,
+          details: given === undefined ? {} : { reason: given },
+        });
+        const entry = verb === 'pause' ? await schedules.pause(name, given) : await schedules.resume(name);
+        return { entry: toEntryView(entry) };
+      },
+    });
+  app.route({
+    method: 'POST',
+    url: '/api/schedules/:name/run',
+    config: { access: 'schedules:control' },
+    schema: { params: nameParams, body: z.strictObject({}) },
+    handler: async (request) => {
+      const { name } = await requireEntry(request.params.name);
+      await recordAction(resources, request, { action: 'schedule.run', subject: `schedule/${name}` });
+      return { id: (await schedules.run(name)).id };
+    },
+  });
+}
