@@ -22,6 +22,10 @@ const entryName = z
   .regex(/^[\w-]+$/);
 const nameParams = z.object({ name: entryName });
 
+function hoursAgo(hours: number): Date {
+  return new Date(Date.now() - hours * HOUR_MS);
+}
+
 export function scheduleRoutes(app: DashboardServer, resources: DashboardResources): void {
   const { schedules, pool, names } = resources;
   const requireEntry = async (name: string): Promise<ScheduleView> => {
@@ -33,7 +37,6 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
       throw error;
     }
   };
-  const since = (hours: number): Date => new Date(Date.now() - hours * HOUR_MS);
 
   app.route({
     method: 'GET',
@@ -65,7 +68,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
           await requireEntry(entry);
           return [
             entry,
-            await readTicks(resources, { scope, entry, from: since(LANE_HOURS), limit: LANE_TICKS }),
+            await readTicks(resources, { scope, entry, from: hoursAgo(LANE_HOURS), limit: LANE_TICKS }),
           ];
         }),
       );
@@ -84,7 +87,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
       const options = {
         scope: scopeOf(request),
         entry: name,
-        from: since(DETAIL_HOURS),
+        from: hoursAgo(DETAIL_HOURS),
         limit: DETAIL_TICKS,
       };
       const [ticks, now] = await Promise.all([readTicks(resources, options), schedules.now()]);
