@@ -1,15 +1,28 @@
 /** How good forecasts are: on series whose truth is known, against the seasonal naive forecast of the same series. */
 import { forecastSeries, loadModels } from '@stratum/ml-worker';
+import { normal, poisson, randomFrom, type Chance } from './chance.js';
+import { realSeries } from './real-series.js';
 
-export interface ForecastFigures {
-  series: number;
+/** Means over series. */
+export interface Accuracy {
+  /** Mean absolute scaled error: against the step from week to week. */
   mase: number;
   naiveMase: number;
-  ratio: number;
-  coverage95: number;
+  /** In per cent. */
+  smape: number;
   coverage80: number;
+  coverage95: number;
+  /** Width of the 95 % interval and 40 times what lies outside (Gneiting and Raftery 2007), scaled like MASE. */
+  intervalScore95: number;
+}
+
+export interface ForecastFigures extends Accuracy {
+  series: number;
+  ratio: number;
   campaignsPerMinute: number;
-  byKind: Record<string, { mase: number; naiveMase: number; coverage95: number }>;
+  byKind: Record<string, Accuracy>;
+  /** By package; empty where they cannot be fetched. */
+  real: Record<string, Accuracy & { origins: number }>;
 }
 
 const SEASON = 7;
@@ -18,8 +31,6 @@ const HORIZON = 30;
 const SERIES_PER_KIND = 60;
 const METRICS_PER_CAMPAIGN = 3;
 const WEEK = [0.86, 1.04, 1.06, 1.05, 1.03, 1.08, 0.88];
-
-type Chance = () => number;
 
 /** What daily figures of campaigns look like: `next` gives the value of a day. */
 const KINDS: Readonly<Record<string, (chance: Chance) => (day: number) => number>> = {
@@ -50,84 +61,87 @@ const KINDS: Readonly<Record<string, (chance: Chance) => (day: number) => number
   },
 };
 
-export async function benchForecast(): Promise<ForecastFigures> {
+export async function benchForecast(
+  cacheDir: string,
+  say: (message: string) => void,
+): Promise<ForecastFigures> {
   await loadModels();
-  const sums = { mase: 0, naive: 0, within95: 0, within80: 0, count: 0 };
+  const all: Accuracy[] = [];
   const byKind: ForecastFigures['byKind'] = {};
   let spentMs = 0;
   for (const [kind, make] of Object.entries(KINDS)) {
-    const own = { mase: 0, naive: 0, within95: 0 };
+    const own: Accuracy[] = [];
     for (let index = 0; index < SERIES_PER_KIND; index++) {
       const next = make(randomFrom(`${kind}/${index}`));
       const values = Array.from({ length: HISTORY + HORIZON }, (_, day) => Math.max(0, next(day)));
-      const history = values.slice(0, HISTORY);
-      const truth = values.slice(HISTORY);
       const startedAt = performance.now();
-      const { days } = forecastSeries(history, HORIZON);
+      own.push(accuracyOf(values.slice(0, HISTORY), values.slice(HISTORY)));
       spentMs += performance.now() - startedAt;
-      const scale =
-        meanOf(history.slice(SEASON).map((value, day) => Math.abs(value - (history[day] ?? 0)))) || 1;
-      own.mase += meanOf(truth.map((value, day) => Math.abs(value - (days[day]?.mean ?? 0)))) / scale;
-      own.naive +=
-        meanOf(
-          truth.map((value, day) => Math.abs(value - (history[HISTORY - SEASON + (day % SEASON)] ?? 0))),
-        ) / scale;
-      own.within95 += meanOf(
-        truth.map((value, day) =>
-          value >= (days[day]?.lower95 ?? 0) && value <= (days[day]?.upper95 ?? 0) ? 1 : 0,
-        ),
-      );
-      sums.within80 += meanOf(
-        truth.map((value, day) =>
-          value >= (days[day]?.lower80 ?? 0) && value <= (days[day]?.upper80 ?? 0) ? 1 : 0,
-        ),
-      );
     }
-    byKind[kind] = {
-      mase: own.mase / SERIES_PER_KIND,
-      naiveMase: own.naive / SERIES_PER_KIND,
-      coverage95: own.within95 / SERIES_PER_KIND,
-    };
-    sums.mase += own.mase;
-    sums.naive += own.naive;
-    sums.within95 += own.within95;
-    sums.count += SERIES_PER_KIND;
+    byKind[kind] = meanAccuracy(own);
+    all.push(...own);
   }
+  const total = meanAccuracy(all);
   return {
-    series: sums.count,
-    mase: sums.mase / sums.count,
-    naiveMase: sums.naive / sums.count,
-    ratio: sums.mase / sums.naive,
-    coverage95: sums.within95 / sums.count,
-    coverage80: sums.within80 / sums.count,
-    campaignsPerMinute: (60_000 * sums.count) / METRICS_PER_CAMPAIGN / spentMs,
+    ...total,
+    series: all.length,
+    ratio: total.mase / total.naiveMase,
+    campaignsPerMinute: (60_000 * all.length) / METRICS_PER_CAMPAIGN / spentMs,
     byKind,
+    real: await benchReal(cacheDir, say),
   };
 }
 
-/** The same numbers in every run (mulberry32). */
-function randomFrom(seed: string): Chance {
-  let state = 0;
-  for (const char of seed) state = (Math.imul(state, 31) + (char.codePointAt(0) ?? 0)) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+/** As the product does it: half a year of history, from origins that are spread over the series. */
+const REAL_HISTORY = 180;
+const REAL_ORIGINS = 40;
+
+async function benchReal(cacheDir: string, say: (message: string) => void): Promise<ForecastFigures['real']> {
+  const real: ForecastFigures['real'] = {};
+  const fetched = await realSeries(cacheDir).catch((error: unknown) => {
+    say(`The real series cannot be fetched: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  });
+  for (const { name, values } of fetched) {
+    const step = Math.floor((values.length - REAL_HISTORY - HORIZON) / (REAL_ORIGINS - 1));
+    const own = Array.from({ length: REAL_ORIGINS }, (_, index) => {
+      const origin = REAL_HISTORY + index * step;
+      return accuracyOf(values.slice(origin - REAL_HISTORY, origin), values.slice(origin, origin + HORIZON));
+    });
+    real[name] = { ...meanAccuracy(own), origins: REAL_ORIGINS };
+  }
+  return real;
+}
+
+function accuracyOf(history: readonly number[], truth: readonly number[]): Accuracy {
+  const { days } = forecastSeries(history, HORIZON);
+  const scale = meanOf(history.slice(SEASON).map((value, day) => Math.abs(value - (history[day] ?? 0)))) || 1;
+  const each = truth.map((value, day) => {
+    const { mean = 0, lower80 = 0, upper80 = 0, lower95 = 0, upper95 = 0 } = days[day] ?? {};
+    const naive = history[history.length - SEASON + (day % SEASON)] ?? 0;
+    const outside = Math.max(0, lower95 - value, value - upper95);
+    return {
+      mase: Math.abs(value - mean) / scale,
+      naiveMase: Math.abs(value - naive) / scale,
+      smape: value + mean === 0 ? 0 : (200 * Math.abs(value - mean)) / (value + mean),
+      coverage80: value >= lower80 && value <= upper80 ? 1 : 0,
+      coverage95: outside === 0 ? 1 : 0,
+      intervalScore95: (upper95 - lower95 + (2 / 0.05) * outside) / scale,
+    };
+  });
+  return meanAccuracy(each);
+}
+
+function meanAccuracy(all: readonly Accuracy[]): Accuracy {
+  const of = (figure: keyof Accuracy): number => meanOf(all.map((each) => each[figure]));
+  return {
+    mase: of('mase'),
+    naiveMase: of('naiveMase'),
+    smape: of('smape'),
+    coverage80: of('coverage80'),
+    coverage95: of('coverage95'),
+    intervalScore95: of('intervalScore95'),
   };
-}
-
-/** Box and Muller. */
-function normal(chance: Chance): number {
-  return Math.sqrt(-2 * Math.log(1 - chance())) * Math.cos(2 * Math.PI * chance());
-}
-
-/** Knuth. */
-function poisson(rate: number, chance: Chance): number {
-  const limit = Math.exp(-rate);
-  let count = 0;
-  for (let product = chance(); product > limit; product *= chance()) count++;
-  return count;
 }
 
 function meanOf(values: readonly number[]): number {

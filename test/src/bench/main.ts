@@ -3,10 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connectToNats } from '@stratum/jobs';
 import { findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
+import { benchAnomalies, type AnomalyFigures } from './anomalies.js';
 import { benchCustomerData } from './customer-data.js';
 import { benchDelays } from './delays.js';
 import { benchEnqueue } from './enqueue.js';
-import { benchForecast, type ForecastFigures } from './forecast.js';
+import { benchForecast, type Accuracy, type ForecastFigures } from './forecast.js';
 import { benchHistory } from './history.js';
 import { benchIngest } from './ingest.js';
 import { benchLatency } from './latency.js';
@@ -28,6 +29,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '3' },
     'skip-sync': { type: 'boolean', default: false },
     forecast: { type: 'boolean', default: false },
+    anomalies: { type: 'boolean', default: false },
     cdp: { type: 'boolean', default: false },
     ingest: { type: 'boolean', default: false },
     events: { type: 'string', default: '300000' },
@@ -56,18 +58,29 @@ function reportForecast(figures: ForecastFigures): void {
     return;
   }
   say(
-    `${figures.series} generated series of 120 days, 30 days ahead; MASE: smaller is better, 1 is the step from week to week.\n`,
+    `${figures.series} generated series of 120 days, and real ones of half a year each, 30 days ahead; MASE: smaller is better, 1 is the step from week to week.\n`,
   );
-  const row = (name: string, mase: number, naive: number, coverage: number): void =>
+  const row = (name: string, each: Accuracy): void =>
     say(
-      `${name.padEnd(20)} MASE ${mase.toFixed(3)}   seasonal naive ${naive.toFixed(3)}   ratio ${(mase / naive).toFixed(2)}   95 % interval held ${(100 * coverage).toFixed(1)} %`,
+      `${name.padEnd(52)} MASE ${each.mase.toFixed(3)}   seasonal naive ${each.naiveMase.toFixed(3)}   sMAPE ${each.smape.toFixed(1)} %   ` +
+        `held 80 % ${percent(each.coverage80)}, 95 % ${percent(each.coverage95)}   interval score ${each.intervalScore95.toFixed(2)}`,
     );
-  for (const [kind, each] of Object.entries(figures.byKind))
-    row(kind, each.mase, each.naiveMase, each.coverage95);
-  row('all', figures.mase, figures.naiveMase, figures.coverage95);
-  say(
-    `80 % interval held ${(100 * figures.coverage80).toFixed(1)} %; ${Math.round(figures.campaignsPerMinute)} campaigns of three metrics a minute on one core`,
-  );
+  for (const [kind, each] of Object.entries(figures.byKind)) row(kind, each);
+  row('all generated', figures);
+  for (const [name, each] of Object.entries(figures.real)) row(name, each);
+  say(`${Math.round(figures.campaignsPerMinute)} campaigns of three metrics a minute on one core`);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function reportAnomalies({ quietRuns, withoutConversion, oddSpend }: AnomalyFigures): void {
+  for (const [course, share] of Object.entries(quietRuns))
+    say(`runs of a quiet tenant of 20 campaigns with an alert, ${course}: ${percent(share)}`);
+  for (const [band, share] of Object.entries(withoutConversion))
+    say(`days without a conversion found, conversions a day ${band}: ${percent(share)}`);
+  say(`days of twice or 40 % of the usual spend with an alert: ${percent(oddSpend)}`);
 }
 
 function line(label: string, unit: string, { ours, bare, ratio }: Comparison, digits: number): void {
@@ -78,7 +91,13 @@ function line(label: string, unit: string, { ours, bare, ratio }: Comparison, di
 }
 
 if (flags.forecast) {
-  reportForecast(await benchForecast());
+  reportForecast(await benchForecast(CACHE, say));
+  process.exit();
+}
+if (flags.anomalies) {
+  const figures = benchAnomalies();
+  if (flags.json) console.log(JSON.stringify(figures, undefined, 2));
+  else reportAnomalies(figures);
   process.exit();
 }
 if (flags.rules) {

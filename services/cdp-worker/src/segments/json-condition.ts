@@ -95,12 +95,12 @@ function containsText(statement: Statement, json: string, text: string, value: u
 }
 
 /** SQL of the number that a value is, also in text; NULL where it is none. */
-export function asNumber(json: string): string {
+function asNumber(json: string): string {
   return `read_number(${json})`;
 }
 
 /** SQL of the time that a value is, in any common form of ISO 8601 or as a Unix time; NULL where it is none. */
-export function asTime(json: string): string {
+function asTime(json: string): string {
   return `read_time(${json})`;
 }
 

@@ -92,7 +92,6 @@ export function withIntervals(
  * for a week ahead.
  */
 function weeklySteps(history: readonly number[]): number[][] {
-  const aWeek = (error: number): number[] => Array.from({ length: SEASON }, () => error);
   if (history.length > SEASON)
     return history.slice(SEASON).map((value, day) => aWeek(value - (history[day] ?? 0)));
   const middle = mean(history);
@@ -100,6 +99,10 @@ function weeklySteps(history: readonly number[]): number[][] {
   // One day says nothing about the next; a few do not show the shape of a week.
   const sigma = history.length < 3 ? middle : Math.hypot(2 * spread, UNSEEN_WEEK * middle);
   return history.map(() => aWeek(sigma));
+}
+
+function aWeek(error: number): number[] {
+  return Array.from({ length: SEASON }, () => error);
 }
 
 const UNSEEN_WEEK = 0.1;

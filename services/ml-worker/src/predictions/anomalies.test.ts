@@ -1,45 +1,119 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { controlled, testLastDay } from './anomalies.js';
+import { anscombeResidual, countTails } from '../statistics/counts.js';
+import { controlled, suspected, testsOfLastDay, type Anomaly } from './anomalies.js';
 
-test('a day is measured against the expectation from the others', () => {
-  const flat = Array.from({ length: 28 }, () => 100);
-  // Nothing deviates, so the least spread counts, 3 % of 100: 0.6745 · (120 − 100) / 3.
-  expect(testLastDay([...flat, 120])).toMatchObject({
-    value: 120,
-    expected: 100,
-    robustZ: expect.closeTo(4.4967, 4),
-  });
-  // Every seventh day, the tested one's weekday, has 50; of four weeks four sixths of the difference count: 100 − 4/6 · 50.
-  const weekly = Array.from({ length: 28 }, (_, day) => (day % 7 === 0 ? 50 : 100));
-  expect(testLastDay([...weekly, 50])?.expected).toBeCloseTo(100 - (4 / 6) * 50, 10);
-});
+const WEEK = [86, 104, 106, 105, 103, 108, 88];
+/** About 100 a day with the shape of a week and deviations that repeat after 23 days. */
+const SPEND = Array.from({ length: 70 }, (_, day) => (WEEK[day % 7] ?? 0) + ((day * 5) % 23) - 11);
+const CONVERSIONS = SPEND.map((spend, day) => Math.round(spend / 10) + ((day * 7) % 5) - 2);
+const REVENUE = CONVERSIONS.map((count, day) => count * (48 + ((day * 3) % 7)));
 
-test('fewer than 14 days, or a day without a value, yield no anomaly', () => {
-  expect(testLastDay([...Array.from({ length: 13 }, () => 5), 50])).toBeUndefined();
-  expect(testLastDay([...Array.from({ length: 20 }, () => 5), null])).toBeUndefined();
-  expect(testLastDay([...Array.from({ length: 20 }, (_, day) => (day < 13 ? 5 : null)), 50])).toBeUndefined();
-});
-
-test('of usual days few are unusual, however short the history, and a day far out is', () => {
-  // A sum of twelve uniform numbers is nearly normal. With one residual for the spread and the centre together it was one in ten.
-  const noise = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 12, maxLength: 12 });
-  const histories = fc.sample(fc.array(noise, { minLength: 29, maxLength: 29 }), { numRuns: 400, seed: 7 });
-  const days = histories.map((history) =>
-    history.map((parts) => 100 + 10 * (parts.reduce((a, b) => a + b, 0) - 6)),
+const testOf = (metric: Anomaly['metric'], parts: Partial<Parameters<typeof testsOfLastDay>[0]>) =>
+  testsOfLastDay({ spend: SPEND, conversions: CONVERSIONS, revenue: REVENUE, ...parts }).find(
+    (each) => each.metric === metric,
   );
-  const unusual = days.filter((values) => Math.abs(testLastDay(values)?.robustZ ?? 0) > 3.5).length;
-  expect(unusual / days.length).toBeLessThan(0.03);
-  const far = days.filter(
-    (values) => (testLastDay([...values.slice(0, -1), 220])?.robustZ ?? 0) > 3.5,
-  ).length;
-  expect(far / days.length).toBeGreaterThan(0.97);
+const ending = (values: readonly number[], ...last: number[]): number[] => [
+  ...values.slice(0, values.length - last.length),
+  ...last,
+];
+
+test('a usual day is usual', () => {
+  for (const metric of ['spend', 'cpa', 'roas'] as const)
+    expect(testOf(metric, {})?.probability, metric).toBeGreaterThan(0.01);
 });
 
-test('of many tests, only results beyond the threshold that their number does not explain are kept', () => {
-  const found = (robustZ: number, probability: number) => ({ value: 1, expected: 1, robustZ, probability });
+test.each<[string, Anomaly['metric'], Parameters<typeof testOf>[1], 1 | -1]>([
+  ['twice the spend', 'spend', { spend: ending(SPEND, 200) }, 1],
+  ['no spend', 'spend', { spend: ending(SPEND, 0) }, -1],
+  ['no conversion', 'cpa', { conversions: ending(CONVERSIONS, 0) }, 1],
+  ['a third of the conversions', 'cpa', { conversions: ending(CONVERSIONS, 2) }, 1],
+  ['three times the conversions', 'cpa', { conversions: ending(CONVERSIONS, 30) }, -1],
+  ['a revenue of nothing', 'roas', { revenue: ending(REVENUE, 0) }, -1],
+])('%s is unusual', (_name, metric, parts, sign) => {
+  const found = testOf(metric, parts);
+  expect(found?.probability).toBeLessThan(0.03);
+  expect(Math.sign(found?.robustZ ?? 0)).toBe(sign);
+});
+
+test('what a day without conversions costs is its value, and the cost of one what was expected', () => {
+  const spend = SPEND.map(() => 100);
+  const conversions = ending(
+    SPEND.map(() => 10),
+    0,
+  );
+  const found = testsOfLastDay({ spend, conversions, revenue: null }).find(({ metric }) => metric === 'cpa');
+  expect(found).toMatchObject({ value: 100, expected: expect.closeTo(10, 6), withoutConversion: true });
+});
+
+test('a step that lasts is usual after a few days', () => {
+  const after = (days: number) =>
+    testOf('spend', { spend: SPEND.map((spend, day) => (day >= 70 - days ? 2 : 1) * spend) });
+  expect(after(1)?.probability).toBeLessThan(0.001);
+  expect(after(6)?.probability).toBeGreaterThan(0.005);
+});
+
+test('the day after an odd one is usual', () => {
+  const spend = SPEND.map(() => 100);
+  const after = testsOfLastDay({ spend: ending(spend, 300, 100), conversions: [], revenue: null });
+  expect(after).toEqual([
+    expect.objectContaining({ expected: expect.closeTo(100, 6), probability: expect.closeTo(1, 6) }),
+  ]);
+});
+
+test('what spend explains is no anomaly of conversions, nor what conversions explain one of revenue', () => {
+  const half = {
+    spend: ending(SPEND, 44),
+    conversions: ending(CONVERSIONS, 4),
+    revenue: ending(REVENUE, 200),
+  };
+  expect(testOf('cpa', half)?.probability).toBeGreaterThan(0.1);
+  expect(testOf('roas', half)).toBeUndefined();
+});
+
+test.each([
+  ['fewer than 14 days', SPEND.slice(0, 14), CONVERSIONS.slice(0, 14)],
+  ['days of nothing', SPEND.map(() => 0), SPEND.map(() => 0)],
+])('%s yield no test', (_name, spend, conversions) => {
+  expect(testsOfLastDay({ spend, conversions, revenue: null })).toEqual([]);
+});
+
+// R: ppois(3, 10); pnbinom(3, size = 10, mu = 10), a variance of twice the mean.
+test.each([
+  [3, 10, 1, 0.010336],
+  [0, 7, 1, Math.exp(-7)],
+  [3, 10, 2, 0.046143],
+  [0, 7, 2, 2 ** -7],
+])('the tails of %i at a mean of %d and a dispersion of %d', (count, mean, dispersion, atMost) => {
+  const tails = countTails(count, mean, dispersion);
+  expect(tails.atMost).toBeCloseTo(atMost, 5);
+  expect(tails.atLeast).toBeCloseTo(
+    1 - (count === 0 ? 0 : countTails(count - 1, mean, dispersion).atMost),
+    9,
+  );
+});
+
+test('the residual of a count without any is three halves of the root of its mean', () => {
+  expect(anscombeResidual(0, 9)).toBeCloseTo(-4.5, 9);
+  expect(anscombeResidual(9, 9)).toBe(0);
+});
+
+const anomaly = (probability: number, withoutConversion = false): Anomaly => ({
+  metric: 'cpa',
+  value: 1,
+  expected: 1,
+  robustZ: 1,
+  probability,
+  withoutConversion,
+});
+
+test('of many tests, only results that their number does not explain are kept', () => {
   // Of four, the smallest must be below 1/4 · 5 %, the two smallest below 2/4 · 5 %.
-  const tests = [found(4, 0.001), found(-3.6, 0.02), found(2, 0.024), found(0.1, 0.9)];
-  expect(controlled(tests)).toEqual([tests[0], tests[1]]);
-  expect(controlled([found(4, 0.03), ...tests.slice(3), ...tests.slice(3)])).toEqual([]);
+  const tests = [anomaly(0.001), anomaly(0.02), anomaly(0.04), anomaly(0.9)];
+  expect(controlled(tests)).toEqual(tests.slice(0, 2));
+  expect(controlled([anomaly(0.03), anomaly(0.9), anomaly(0.9)])).toEqual([]);
+});
+
+test('unlikely days without a conversion are noted besides', () => {
+  const [noted, usual] = [anomaly(0.07, true), anomaly(0.3, true)];
+  expect(suspected([noted, usual, anomaly(0.001)])).toEqual([noted]);
 });

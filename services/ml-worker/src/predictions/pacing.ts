@@ -4,7 +4,7 @@ import { forecastSeries, pausedSeries, type SeriesForecast } from '../forecast/f
 import type { CampaignHistory } from '../history.js';
 import { studentQuantile, studentWithin } from '../statistics/student.js';
 
-export interface Pacing {
+interface Pacing {
   spent: number;
   end: number;
   lower: number;
@@ -87,7 +87,7 @@ interface Sum {
 }
 
 /** The spread of a sum comes from sums on the past: days that are off are mostly off in the same direction. */
-export function sumOfDays({ days: all, errors }: SeriesForecast, last: number): Sum {
+function sumOfDays({ days: all, errors }: SeriesForecast, last: number): Sum {
   const days = all.slice(-last);
   const mean = days.reduce((sum, day) => sum + day.mean, 0);
   const least = LEAST_SPREAD * mean;

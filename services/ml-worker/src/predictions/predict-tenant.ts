@@ -2,8 +2,8 @@
 import { openAlert, recordDomainEvent, withTenant } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { readHistories, type CampaignHistory } from '../history.js';
-import { isStopped } from '../campaign-changes.js';
-import { controlled, testLastDay, type Anomaly } from './anomalies.js';
+import { isStopped, onPresentTerms } from '../campaign-changes.js';
+import { controlled, suspected, testsOfLastDay, type Anomaly, type AnomalyMetric } from './anomalies.js';
 import { pacingOf } from './pacing.js';
 import { bestBudgets, fitResponses, roasAt, type ResponseCurve } from './response.js';
 
@@ -24,15 +24,12 @@ const BUDGET_STEPS = [0.5, 0.8, 1, 1.2, 1.5, 2] as const;
 /** Smaller shifts are not worth a change. */
 const WORTH_SHIFTING = 0.05;
 
-type AnomalyMetric = 'spend' | 'cpa' | 'roas';
-
 /** Conversions are reported for some days after the click: a day's return is known only then. */
 const UNSETTLED_DAYS = 2;
 
 interface FoundAnomaly extends Anomaly {
   date: string;
   campaign: CampaignHistory;
-  metric: AnomalyMetric;
 }
 
 export async function predictTenant(
@@ -47,10 +44,12 @@ export async function predictTenant(
     signal.throwIfAborted();
     return predictionOf(campaign, at, curves.get(campaign.campaignId), budgets.get(campaign.campaignId));
   });
-  const found = controlled(campaigns.flatMap(testsOf));
+  const tests = campaigns.flatMap(testsOf);
+  const found = controlled(tests);
+  const noted = suspected(tests).filter((test) => !found.includes(test));
   await withTenant(pool, tenantId, async (client) => {
     await writePredictions(client, at, rows);
-    await writeAnomalies(client, { tenantId, at, found });
+    await writeAnomalies(client, { tenantId, at, found, noted });
   });
   return {
     tenant_id: tenantId,
@@ -125,25 +124,20 @@ function explain(
   return parts.join(' ');
 }
 
+/** Known steps of the budget are no anomalies, so spend is tested on present terms. */
 function testsOf(campaign: CampaignHistory): FoundAnomaly[] {
-  const { spend, revenue, conversions } = campaign;
-  const series: Record<AnomalyMetric, (number | null)[]> = {
-    spend: [...spend],
-    cpa: ratios(spend, conversions),
-    roas: revenue === null ? [] : ratios(revenue, spend),
+  const { spend } = onPresentTerms(campaign, campaign.changes);
+  const settled = {
+    spend: campaign.spend.slice(0, -UNSETTLED_DAYS),
+    conversions: campaign.conversions.slice(0, -UNSETTLED_DAYS),
+    revenue: campaign.revenue?.slice(0, -UNSETTLED_DAYS) ?? null,
   };
-  return (['spend', 'cpa', 'roas'] as const).flatMap((metric) => {
-    const values = metric === 'spend' ? series.spend : series[metric].slice(0, -UNSETTLED_DAYS);
-    const tested = testLastDay(values);
-    return tested === undefined
-      ? []
-      : [{ ...tested, campaign, metric, date: campaign.dates[values.length - 1] ?? '' }];
+  const ofSpend = testsOfLastDay({ spend, conversions: [], revenue: null });
+  const ofReturns = testsOfLastDay(settled).filter(({ metric }) => metric !== 'spend');
+  return [...ofSpend, ...ofReturns].map((test) => {
+    const days = test.metric === 'spend' ? spend.length : settled.spend.length;
+    return { ...test, campaign, date: campaign.dates[days - 1] ?? '' };
   });
-}
-
-/** A day without anything below the line has no ratio. */
-function ratios(above: readonly number[], below: readonly number[]): (number | null)[] {
-  return above.map((value, day) => ((below[day] ?? 0) > 0 ? value / (below[day] ?? 1) : null));
 }
 
 async function writePredictions(client: PoolClient, at: Date, rows: readonly PredictionRow[]): Promise<void> {
@@ -164,20 +158,20 @@ async function writePredictions(client: PoolClient, at: Date, rows: readonly Pre
 
 async function writeAnomalies(
   client: PoolClient,
-  { tenantId, at, found }: { tenantId: number; at: Date; found: readonly FoundAnomaly[] },
+  {
+    tenantId,
+    at,
+    found,
+    noted,
+  }: { tenantId: number; at: Date; found: readonly FoundAnomaly[]; noted: readonly FoundAnomaly[] },
 ): Promise<void> {
+  for (const anomaly of noted) await writeAnomaly(client, anomaly);
   const open: string[] = [];
-  for (const { campaign, metric, date, value, expected, robustZ, probability } of found) {
+  for (const anomaly of found) {
+    const { campaign, metric, date, value, expected, probability } = anomaly;
     const key = `anomaly/${metric}/${campaign.campaignId}`;
     open.push(key);
-    const explanation = `The ${WORDS[metric]} of “${campaign.name}” on ${date} was ${value.toFixed(2)}; for this weekday about ${expected.toFixed(2)} is usual.`;
-    await client.query(
-      `INSERT INTO anomaly (tenant_id, campaign_id, metric, date, value, expected, robust_z, confidence, explanation)
-       VALUES (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)
-       ON CONFLICT (tenant_id, campaign_id, metric, date) DO UPDATE SET value = excluded.value, expected = excluded.expected,
-         robust_z = excluded.robust_z, confidence = excluded.confidence, explanation = excluded.explanation`,
-      [campaign.campaignId, metric, date, value, expected, robustZ, 1 - probability, explanation],
-    );
+    const explanation = await writeAnomaly(client, anomaly);
     const isNew = await openAlert(client, {
       tenantId,
       key,
@@ -209,6 +203,22 @@ async function writeAnomalies(
     `UPDATE alert SET closed_at = $2, close_reason = 'back to usual' WHERE kind = 'anomaly' AND closed_at IS NULL AND NOT key = ANY($1)`,
     [open, at],
   );
+}
+
+/** Returns its explanation. */
+async function writeAnomaly(client: PoolClient, anomaly: FoundAnomaly): Promise<string> {
+  const { campaign, metric, date, value, expected, robustZ, probability } = anomaly;
+  const explanation = anomaly.withoutConversion
+    ? `“${campaign.name}” spent ${value.toFixed(2)} on ${date} without a conversion; about ${(value / expected).toFixed(1)} were to be expected.`
+    : `The ${WORDS[metric]} of “${campaign.name}” on ${date} was ${value.toFixed(2)}; about ${expected.toFixed(2)} was to be expected.`;
+  await client.query(
+    `INSERT INTO anomaly (tenant_id, campaign_id, metric, date, value, expected, robust_z, confidence, explanation)
+     VALUES (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (tenant_id, campaign_id, metric, date) DO UPDATE SET value = excluded.value, expected = excluded.expected,
+       robust_z = excluded.robust_z, confidence = excluded.confidence, explanation = excluded.explanation`,
+    [campaign.campaignId, metric, date, value, expected, robustZ, 1 - probability, explanation],
+  );
+  return explanation;
 }
 
 const WORDS: Readonly<Record<AnomalyMetric, string>> = {

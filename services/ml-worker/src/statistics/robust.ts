@@ -1,12 +1,12 @@
 /** Estimates that single odd days do not move. */
 
-const WEEK = 7;
+export const WEEK = 7;
 /** Makes the median deviation an estimate of the standard deviation. */
-const MAD_TO_SIGMA = 1.4826;
+export const MAD_TO_SIGMA = 1.4826;
 /** Few weeks know a weekday badly: its difference counts by weeks / (weeks + this). */
 const WEEKDAY_DOUBT = 2;
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? 0;
