@@ -6,6 +6,7 @@ import {
   type KeyRing,
   type ServiceRole,
 } from '@stratum/shared';
+import type { AuditAction } from '@stratum/shared/audit';
 import type { Pool, PoolClient } from 'pg';
 import { withDatabase } from './database-session.js';
 import { withPlatformClient, type Session } from './client-session.js';
@@ -17,7 +18,11 @@ export interface TenantOptions {
 }
 
 /** Writes to the audit trail. @param id of what changes */
-export type Audit = (action: string, id: number | string, details?: Record<string, unknown>) => Promise<void>;
+export type Audit = (
+  action: AuditAction,
+  id: number | string,
+  details?: Record<string, unknown>,
+) => Promise<void>;
 
 export interface TenantSession {
   /** In a transaction, as the tenant. */

@@ -5,6 +5,7 @@ export { Fetcher, type FetcherOptions } from './broker/pull/fetcher.js';
 export type { PulledMessage } from './broker/pull/pulled-message.js';
 export { StreamConsumer, type StreamConsumerOptions } from './broker/pull/stream-consumer.js';
 export { boundedSchema, dateSchema, instantSchema } from './values/bounded-schema.js';
+export { GROUP_PORTION } from './workflow/plan.js';
 export { isToken, scopedName } from './wire/names.js';
 export { TaskHeader } from './wire/headers.js';
 export { respond, ServiceErrorHeader } from './broker/respond.js';

@@ -6,6 +6,7 @@ export {
   ensureAuditStream,
   publishAudit,
   type AuditEvent,
+  type NewAuditEvent,
 } from './audit/audit-stream.js';
 export { ConfigurationError } from './configuration/settings.js';
 export {

@@ -110,10 +110,11 @@ test('changes say what was before and after, and the reading of personal data is
     {
       action: 'schedule.changed',
       details: {
-        before: { cron: '0 3 * * *', enabled: true },
-        after: { cron: '0 4 * * *', enabled: false },
+        before: { cron: '0 3 * * *' },
+        after: { cron: '0 4 * * *' },
       },
     },
+    { action: 'schedule.paused', details: { before: { enabled: true }, after: { enabled: false } } },
     { action: 'source.created' },
     { action: 'source.changed', details: { before: { name: 'Shop' }, after: { name: 'Web shop' } } },
     { action: 'profile.read', subject: 'profile/5' },

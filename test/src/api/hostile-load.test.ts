@@ -5,6 +5,7 @@
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { freePort, spawnProgram } from '../harness/index.js';
@@ -16,6 +17,8 @@ const REQUESTS = Number(LONG_FORM ?? 60);
 const AT_ONCE = 24;
 const HONEST_ALONE = LONG_FORM === undefined ? 50 : 1_000;
 const MAX_RSS_BYTES = 1_073_741_824;
+const UNAVAILABLE = 503;
+const RETRY_MS = 1_000;
 
 interface Sent {
   method: string;
@@ -33,6 +36,15 @@ async function repeat(kind: Kind, times: number): Promise<void> {
     while (left-- > 0) await kind().catch(() => undefined);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, one));
+}
+
+/** As senders do: a broker on a busy machine may take longer than the API waits for it. */
+async function patiently(ask: () => Promise<number>): Promise<number> {
+  for (let left = 2; ; left--) {
+    const status = await ask();
+    if (status !== UNAVAILABLE || left === 0) return status;
+    await delay(RETRY_MS);
+  }
 }
 
 /** Bytes as they are, and the end of the connection after the answer, or when it has been silent for a while. */
@@ -111,7 +123,7 @@ test(
       const request = HONEST[which];
       if (request === undefined) return 0;
       const began = performance.now();
-      const status = await send(request).catch((error: unknown) => String(error));
+      const status = await patiently(() => send(request)).catch((error: unknown) => String(error));
       if (status !== EXPECTED[which]) wrong.push(`${request.path}: ${status}`);
       return performance.now() - began;
     };
@@ -142,7 +154,13 @@ test(
       metrics: () => raw(metricsPort, 'GET // HTTP/1.1\r\nHost: x\r\n\r\n'),
       host: () => raw(port, `GET /v1/projects/${api.writeKey}/settings HTTP/1.1\r\nHost: [::\r\n\r\n`),
     };
-    const figures: Record<string, unknown> = { 'alone, ms': figuresOf(alone) };
+    // At once: a run takes minutes, and one that is cut short has shown something.
+    const print = (name: string, values: readonly number[], rss: number): void => {
+      if (LONG_FORM === undefined) return;
+      const figures = { ...figuresOf(values), rss_mb: Math.round(rss / 1_048_576) };
+      process.stdout.write(`${name}: ${JSON.stringify(figures)}\n`);
+    };
+    print('alone, ms', alone, await rssOf(service.pid));
     let peak = 0;
     for (const [name, kind] of Object.entries(KINDS)) {
       const beside: number[] = [];
@@ -153,12 +171,8 @@ test(
         peak = Math.max(peak, await rssOf(service.pid));
       }
       await load;
-      figures[name] = figuresOf(beside);
+      print(`beside ${REQUESTS} × ${name}`, beside, peak);
     }
-    if (LONG_FORM !== undefined)
-      process.stdout.write(
-        `${JSON.stringify({ requests: REQUESTS, peak_rss_mb: Math.round(peak / 1_048_576), ...figures }, undefined, 2)}\n`,
-      );
     expect(service.hasEnded(), service.output()).toBe(false);
     expect(wrong).toEqual([]);
     expect(peak).toBeGreaterThan(0);

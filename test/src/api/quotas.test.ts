@@ -1,4 +1,6 @@
 /** Limits of tenants: whatever the entrance, more is refused with the limit and the use, and other tenants notice nothing. */
+import { handleTask, TaskError } from '@stratum/jobs';
+import { evaluateRules } from '@stratum/shared';
 import { expect, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
 import { runStratum } from '../cli/stratum.js';
@@ -151,4 +153,60 @@ test('only the operator sets limits, and every tenant sees its own', async () =>
   const headers = { 'stratum-tenant': String(OTHER_TENANT + 1_000) };
   const nobody = await call('PUT', '/v1/usage/limits/sources', { key: keys.platform, headers, body });
   expect(nobody.status).toBe(404);
+});
+
+test('a bulk replay stops at the quota, and says what was replayed and what is left', async () => {
+  const api = await openApi();
+  const { call, client } = api;
+  api.startWorker('rules', [
+    handleTask(evaluateRules, () => {
+      throw new TaskError('no', { retryable: false });
+    }),
+  ]);
+  const ids = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const { id } = await client.enqueue(evaluateRules, { tenant_id: TENANT });
+      await client.result(id);
+      return id;
+    }),
+  );
+  await waitFor('the dead letters', async () => (await client.deadLetters.list()).length === ids.length);
+  await client.control.pause('rules');
+  await setLimit(api, 'waiting_tasks', 3);
+  interface Replayed extends Refusal {
+    replayed: string[];
+    next_cursor: string;
+    stopped?: { quota: object; not_replayed: number; detail: string };
+  }
+  const replay = (cursor?: string): Promise<Reply<Replayed>> =>
+    call<Replayed>('POST', '/v1/dead-letters/replay', { body: { filter: {}, cursor } });
+  const quota = { name: 'waiting_tasks', limit: 3, used: 3 };
+  const first = await replay();
+  expect(first).toMatchObject({
+    status: 202,
+    body: {
+      more: true,
+      stopped: { quota, not_replayed: 2, detail: expect.stringContaining('waiting_tasks') },
+    },
+  });
+  expect(first.body.replayed).toHaveLength(3);
+  expect(await client.deadLetters.list()).toHaveLength(2);
+  // With nothing replayed it is a problem.
+  expect(await replay(first.body.next_cursor)).toMatchObject({ status: 429, body: { quota } });
+  await setLimit(api, 'waiting_tasks', null);
+  const rest = await replay(first.body.next_cursor);
+  expect(rest.body).toMatchObject({ more: false });
+  expect([...first.body.replayed, ...rest.body.replayed].toSorted()).toEqual(ids.toSorted());
+});
+
+test('a large group of a plan that allows it takes no more of the waiting tasks than its first portion', async () => {
+  const api = await openApi();
+  await setLimit(api, 'workflow_steps', 2_000);
+  await setLimit(api, 'waiting_tasks', 700);
+  const group = Array.from({ length: 1_000 }, () => ({ task: 'evaluate_rules', payload: {} }));
+  const start = (body: object): Promise<Reply<Refusal>> =>
+    api.call<Refusal>('POST', '/v1/workflows', { body });
+  expect((await start({ group: [{ group }, { group }] })).status).toBe(429);
+  expect((await start({ chain: [{ group }, { task: 'evaluate_rules', payload: {} }] })).status).toBe(202);
+  expect(await usedOf(api, 'waiting_tasks')).toBe(500);
 });

@@ -75,7 +75,7 @@ async function openLog(): Promise<Log> {
         id,
         tenant_id: tenantId,
         actor: 'key/abc',
-        action: 'rule.changed',
+        action: 'rule.saved',
         subject: 'rule/1',
         details: { before: { limit: 1 }, after: { limit: 2 } },
         occurred_at: '2026-11-20T10:00:00.000Z',

@@ -1,4 +1,6 @@
 /** Demonstration data and tenants of customers never share a database, whoever slips. */
+import { randomBytes } from 'node:crypto';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { isMarked, markForDemonstration } from '@stratum/cli/demonstration';
 import { parseKeyRing, withTenant } from '@stratum/shared';
 import { createSource } from '@stratum/shared/customer-events';
@@ -16,19 +18,29 @@ const madeSchema = z.object({
 
 interface Opened {
   database: TestDatabase;
+  /** Actions and details in the stream of the audit log. */
+  audited: () => Promise<unknown[]>;
   env: NodeJS.ProcessEnv;
   stratum: (...args: string[]) => Promise<Ran>;
 }
 
 async function open(): Promise<Opened> {
-  const [database, { natsUrl, prefix }] = await Promise.all([testDatabase(), testNamespace()]);
+  const [database, { natsUrl, prefix, connection }] = await Promise.all([testDatabase(), testNamespace()]);
   const env = {
     DATABASE_URL: database.url,
     STRATUM_CREDENTIALS_KEY: testKeyText(),
     NATS_URL: natsUrl,
     STRATUM_PREFIX: prefix,
   };
-  return { database, env, stratum: (...args) => runStratum(args, env) };
+  const audited = async (): Promise<unknown[]> => {
+    const { streams } = await jetstreamManager(connection);
+    const { state } = await streams.info(`${prefix}_AUDIT`);
+    const places = Array.from({ length: state.last_seq }, (_, index) => ({ seq: index + 1 }));
+    return Promise.all(
+      places.map(async (place) => (await streams.getMessage(`${prefix}_AUDIT`, place))?.json()),
+    );
+  };
+  return { database, env, audited, stratum: (...args) => runStratum(args, env) };
 }
 
 const tenantsOf = async ({ owner }: TestDatabase): Promise<unknown[]> =>
@@ -55,6 +67,37 @@ test.each([
     'SELECT FROM platform_account UNION ALL SELECT FROM rule UNION ALL SELECT FROM event_source',
   );
   expect(rows).toEqual([]);
+});
+
+test('migrating and seeding leave entries in the audit log', async () => {
+  const { database, env, audited, stratum } = await open();
+  const { owner } = database;
+  const name = `migrated_${randomBytes(6).toString('hex')}`;
+  await owner.query(`CREATE DATABASE ${name}`);
+  onTestFinished(async () => {
+    await owner.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  });
+  const url = new URL(database.url);
+  url.pathname = `/${name}`;
+  // A new installation may have no broker yet.
+  const early = { ...env, DATABASE_URL: url.href, NATS_URL: 'nats://127.0.0.1:9' };
+  expect(await runStratum(['migrate'], early)).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('The audit log has no entry of these migrations'),
+  });
+  await owner.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  await owner.query(`CREATE DATABASE ${name}`);
+  expect(await runStratum(['migrate'], { ...early, NATS_URL: env['NATS_URL'] })).toMatchObject({ code: 0 });
+  expect((await stratum('seed', '--mark')).code).toBe(0);
+  const by = { tenant_id: 0, actor: expect.stringMatching(/^cli\/.+@.+/), subject: 'database' };
+  expect(await audited()).toMatchObject([
+    {
+      ...by,
+      action: 'database.migrated',
+      details: { applied: expect.arrayContaining(['20261124002233_foundation']) },
+    },
+    { ...by, action: 'database.seeded', details: { accounts_added: 5, marked: true } },
+  ]);
 });
 
 test('ids of demonstration tenants are never a customer’s, and their secrets are their own', async () => {

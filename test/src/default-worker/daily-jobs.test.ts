@@ -20,7 +20,7 @@ import {
   processAuditLogs,
   publishAudit,
   withTenant,
-  type AuditEvent,
+  type NewAuditEvent,
 } from '@stratum/shared';
 import { readAnchors } from '@stratum/shared/audit';
 import { describe, expect, test } from 'vitest';
@@ -519,11 +519,11 @@ describe('the health of the pipeline', () => {
 });
 
 describe('the audit log', () => {
-  const event = (id: string, more: Partial<AuditEvent> = {}): AuditEvent => ({
+  const event = (id: string, more: Partial<NewAuditEvent> = {}): NewAuditEvent => ({
     id,
     tenant_id: TENANT,
     actor: 'user/7',
-    action: 'campaign.paused',
+    action: 'campaign.status',
     subject: 'campaign/1',
     details: { before: 'active', after: 'paused', nested: { b: 1, a: [2, { d: 1, c: 2 }] } },
     occurred_at: '2026-11-20T10:00:00.000Z',

@@ -58,3 +58,21 @@ test.runIf(await isInstalled('python3'))('a producer in Python is Python', async
     stderr: '',
   });
 });
+
+const hasNats = (await runProgram('python3', ['-c', 'import nats']).catch(() => undefined))?.code === 0;
+
+test.runIf(hasNats)('a producer in Python, where its client is installed', async () => {
+  const server = await securedServer();
+  await startServices(server);
+  const { code, stdout, stderr } = await runProgram(
+    'python3',
+    [`${EXAMPLES}/publish.py`],
+    settings(server, 'shop'),
+  );
+  expect(code, stderr).toBe(0);
+  expect(told(stdout)).toEqual([
+    expect.objectContaining({ what: 'enqueued', again: true }),
+    expect.objectContaining({ what: 'ended', state: 'SUCCESS' }),
+    expect.objectContaining({ what: 'delayed', state: 'SCHEDULED' }),
+  ]);
+});

@@ -10,7 +10,7 @@ import {
   type WorkflowDefinition,
   type WorkflowNode,
 } from '@stratum/jobs';
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
@@ -539,18 +539,81 @@ describe('a workflow in progress', () => {
   });
 });
 
-describe('workflow maintenance', () => {
-  const openMaintenance = ({ connection, topology }: Jobs): void => {
-    const maintenance = createWorkflowMaintenance({
-      connection,
-      topology,
-      contracts: [total, moody],
-      roundMs: 50,
-    });
-    maintenance.start();
-    onTestFinished(() => maintenance.stop());
-  };
+/** As many members of a group run at once. */
+const PORTION = 500;
 
+describe('a large group', () => {
+  const waiting = async ({ client }: Jobs): Promise<number> => (await client.queues())[0]?.normal ?? 0;
+  const numbered = (count: number): ReturnType<typeof step>[] =>
+    Array.from({ length: count }, (_, plus) => step(total, { plus }));
+
+  test('starts in portions: what is enqueued after it waits for one portion, and all members run', async () => {
+    const jobs = await openWorkflows();
+    const members = numbered(PORTION + 120);
+    const { id } = await jobs.client.workflows.start(chain(group(...members), step(total, {}, PREVIOUS)));
+    expect(await waiting(jobs)).toBe(PORTION);
+    const { handlers, runs } = countedHandlers();
+    const neighbour = await jobs.client.enqueue(total, { plus: 1 });
+    jobs.worker(handlers);
+    expect(await jobs.client.workflows.result(id)).toMatchObject({
+      state: 'SUCCESS',
+      result: { sum: (members.length * (members.length - 1)) / 2 },
+    });
+    // Those behind it were started when others had ended.
+    expect([...runs.keys()].indexOf(neighbour.id)).toBeLessThan(members.length - 1);
+    expect(new Set(runs.values())).toEqual(new Set([1]));
+    expect(runs.size).toBe(members.length + 2);
+  });
+
+  test.each([true, false])('goes on behind a failed member (tolerated: %s)', async (tolerateFailures) => {
+    const jobs = await openWorkflows();
+    jobs.worker(HANDLERS);
+    const members = [step(moody, { good: false }), ...numbered(PORTION)];
+    await jobs.client.workflows.start({ group: members, tolerate_failures: tolerateFailures }, { id: 'w' });
+    const last = `w-${members.length}`;
+    expect(await jobs.client.result(last)).toMatchObject({ state: 'SUCCESS' });
+    const { state } = await jobs.client.workflows.result('w');
+    expect(state).toBe(tolerateFailures ? 'SUCCESS' : 'FAILURE');
+  });
+
+  test('continues where a process died between the end of a member and the start of the next', async () => {
+    const jobs = await openWorkflows();
+    const { client, connection, topology } = jobs;
+    const { names } = topology;
+    jobs.worker(HANDLERS);
+    const later = step(total, { plus: 1 }, { options: { delay_ms: 3_600_000 } });
+    await client.workflows.start(group(...numbered(PORTION), later), { id: 'w' });
+    const id = `w-${PORTION + 1}`;
+    const { streams } = await jetstreamManager(connection);
+    const delayed = { last_by_subj: names.delayedSubject('work', id) };
+    const isThere = async (): Promise<boolean> =>
+      (await streams.getMessage(names.queueStream('work'), delayed).catch(() => null)) !== null;
+    await waitFor('the last member', isThere);
+    await waitFor(
+      'the others',
+      async () => (await client.workflows.get('w'))?.steps?.['SUCCESS'] === PORTION,
+    );
+    // As if it had never been started.
+    await streams.purge(names.queueStream('work'), { filter: names.delayedSubject('work', id) });
+    await streams.purge(names.workflowStream, { filter: names.workflowKey(`entry.w.${PORTION + 1}`) });
+    expect(await isThere()).toBe(false);
+    openMaintenance(jobs);
+    await waitFor('it again', isThere);
+  });
+});
+
+const openMaintenance = ({ connection, topology }: Jobs): void => {
+  const maintenance = createWorkflowMaintenance({
+    connection,
+    topology,
+    contracts: [total, moody],
+    roundMs: 50,
+  });
+  maintenance.start();
+  onTestFinished(() => maintenance.stop());
+};
+
+describe('workflow maintenance', () => {
   test('starts a definition from any NATS client', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);

@@ -1,6 +1,6 @@
 /** A client whose changes are in the audit log before they take effect: the one place through which commands change queues and tasks. */
 import { parsePayload, type DeadLetterFilter, type JobsClient, type Schedules } from '@stratum/jobs';
-import { differenceOf } from '@stratum/shared/audit';
+import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { recording, type Changes } from './recording.js';
 import type { OperatorEvent, RecordEvent } from './operator-events.js';
 
@@ -101,7 +101,7 @@ function auditedControl(client: JobsClient, record: RecordEvent): JobsClient['co
 
 function auditedLetters(client: JobsClient, record: RecordEvent): JobsClient['deadLetters'] {
   const { deadLetters } = client;
-  const one = async (action: string, id: string): Promise<OperatorEvent> => ({
+  const one = async (action: AuditAction, id: string): Promise<OperatorEvent> => ({
     action,
     subject: `dead-letter/${id}`,
     tenantId: tenantIdOf((await deadLetters.get(id))?.tenant),
@@ -118,7 +118,7 @@ function auditedLetters(client: JobsClient, record: RecordEvent): JobsClient['de
   return recording(deadLetters, record, changes, ['replayMany', 'discardMany']);
 }
 
-function many(action: string, filter: DeadLetterFilter = {}): OperatorEvent {
+function many(action: AuditAction, filter: DeadLetterFilter = {}): OperatorEvent {
   return {
     action,
     subject: 'dead-letters',
@@ -129,13 +129,13 @@ function many(action: string, filter: DeadLetterFilter = {}): OperatorEvent {
 
 export function auditedSchedules(schedules: Schedules, record: RecordEvent): Schedules {
   const change = async (
-    action: string,
+    action: AuditAction,
     name: string,
     details?: (before: object) => Record<string, unknown>,
   ): Promise<OperatorEvent> => {
     const entry = await schedules.get(name);
     return {
-      action: `schedule.${action}`,
+      action,
       subject: `schedule/${name}`,
       tenantId: tenantIdOf(entry.tenant),
       details: details?.(entry),
@@ -148,16 +148,16 @@ export function auditedSchedules(schedules: Schedules, record: RecordEvent): Sch
       details: differenceOf(undefined, entry),
     }),
     edit: (name, changes) =>
-      change('changed', name, (entry) => {
+      change('schedule.changed', name, (entry) => {
         const fields = Object.entries(entry).filter(([field]) => field in changes);
         return differenceOf(Object.fromEntries(fields), changes);
       }),
-    remove: (name) => change('removed', name),
-    pause: (name, reason) => change('paused', name, () => ({ after: { paused: reason ?? true } })),
-    resume: (name) => change('resumed', name),
-    run: (name) => change('run', name),
+    remove: (name) => change('schedule.removed', name),
+    pause: (name, reason) => change('schedule.paused', name, () => ({ after: { paused: reason ?? true } })),
+    resume: (name) => change('schedule.resumed', name),
+    run: (name) => change('schedule.run', name),
     backfill: (name, { from, to }) =>
-      change('backfilled', name, () => ({ from: from.toISOString(), to: to.toISOString() })),
+      change('schedule.backfilled', name, () => ({ from: from.toISOString(), to: to.toISOString() })),
   });
 }
 

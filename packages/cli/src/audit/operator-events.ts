@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import { ensureAuditStream, loadConfiguration, PLATFORM_TENANT_ID, publishAudit } from '@stratum/shared';
+import type { AuditAction } from '@stratum/shared/audit';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { localEnvironment } from '../environment.js';
 
 export interface OperatorEvent {
-  /** For example `queue.paused`. */
-  action: string;
+  action: AuditAction;
   /** To what, for example `queue/sync`. */
   subject: string;
   details?: Record<string, unknown> | undefined;

@@ -1,6 +1,7 @@
 import { loadConfiguration } from '@stratum/shared';
 import { migrate } from '../database/index.js';
 import { markForDemonstration, readMadeKeys, seed } from '../demonstration/index.js';
+import { withPlatformClient } from '../client-session.js';
 import { withDatabase } from '../database-session.js';
 import { localEnvironment } from '../environment.js';
 import { typed } from '../frame/invocation.js';
@@ -10,16 +11,38 @@ import { keyRing } from '../tenant-session.js';
 export async function runMigrations({ json }: { json?: boolean }): Promise<void> {
   const { DATABASE_URL: databaseUrl } = loadConfiguration(['DATABASE_URL'], await localEnvironment());
   const applied = await migrate({ databaseUrl });
+  if (applied.length > 0) await recordMigrations(applied);
   if (json) printJson({ applied });
   else console.log(applied.length === 0 ? 'The schema is up to date.' : `Applied: ${applied.join(', ')}.`);
 }
 
+/** The schema of a new installation is made before its broker runs, so the change does not depend on the event. */
+async function recordMigrations(applied: readonly string[]): Promise<void> {
+  try {
+    await withPlatformClient(({ record }) =>
+      record({ action: 'database.migrated', subject: 'database', details: { applied } }),
+    );
+  } catch (error) {
+    console.error(
+      `The audit log has no entry of these migrations: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
 export async function seedDatabase({ json, mark }: { json?: boolean; mark?: boolean }): Promise<void> {
   const keys = await keyRing();
-  const added = await withDatabase({}, async (pool) => {
-    if (mark) await markForDemonstration(pool);
-    return seed(pool, keys);
-  });
+  const added = await withPlatformClient(({ record }) =>
+    withDatabase({}, async (pool) => {
+      if (mark) await markForDemonstration(pool);
+      const accounts = await seed(pool, keys);
+      await record({
+        action: 'database.seeded',
+        subject: 'database',
+        details: { accounts_added: accounts, ...(mark === true ? { marked: true } : {}) },
+      });
+      return accounts;
+    }),
+  );
   if (json) printJson({ accounts_added: added });
   else if (added === 0) console.log('The demonstration tenants exist already.');
   else

@@ -25,7 +25,7 @@ import { isSameTask, type TaskIdentity } from '../wire/identity.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';
 import { WorkflowBucket, workflowKeys } from './bucket.js';
 import { Ends } from './ends.js';
-import { identityOf, pointerOf, startsWith, type PlanNode, type TaskNode } from './plan.js';
+import { identityOf, pointerOf, startsWith, successorOf, type PlanNode, type TaskNode } from './plan.js';
 import { isTolerated, Results } from './results.js';
 import { Runs, type Run } from './runs.js';
 import { WorkflowStates } from './states.js';
@@ -123,12 +123,11 @@ export class WorkflowEngine {
     for (;;) {
       const { parent, position } = node;
       if (parent === undefined) return this.states.succeed(run.id);
+      const next = successorOf(node);
+      if (next !== undefined) await this.enter(run, next);
       if (parent.kind === 'group') {
         if (!(await this.tally.add(run, parent, position))) return;
-      } else {
-        const next = parent.members[position + 1];
-        if (next !== undefined) return this.enter(run, next);
-      }
+      } else if (next !== undefined) return;
       node = parent;
     }
   }
@@ -137,7 +136,11 @@ export class WorkflowEngine {
     let node: PlanNode = failed;
     for (; node.parent !== undefined; node = node.parent) {
       const { parent, position } = node;
-      if (parent.kind !== 'group' || !parent.toleratesFailures) continue;
+      if (parent.kind !== 'group') continue;
+      // The other members go on.
+      const next = successorOf(node);
+      if (next !== undefined) await this.enter(run, next);
+      if (!parent.toleratesFailures) continue;
       const isFull = await this.tally.add(run, parent, position);
       return isFull ? this.succeeded(run, parent) : undefined;
     }

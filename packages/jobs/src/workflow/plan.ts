@@ -7,6 +7,12 @@ import type { TaskIdentity } from '../wire/identity.js';
 import type { Priority } from '../wire/names.js';
 import type { Step, WorkflowDefinition } from './definition.js';
 
+/**
+ * A group runs so many members at once: enough for hundreds of workers, and few enough that what is enqueued behind them waits seconds, not
+ * minutes.
+ */
+export const GROUP_PORTION = 500;
+
 interface NodeBase {
   readonly number: number;
   /** Path in the definition: `chain[1].group[0]`. */
@@ -27,6 +33,8 @@ export interface TaskNode extends NodeBase {
 export interface MembersNode extends NodeBase {
   readonly kind: 'chain' | 'group';
   readonly members: readonly PlanNode[];
+  /** So many members start with the node; each further one when the member this many before it has ended. 1 for a chain. */
+  readonly portion: number;
   /** For a group: a failed member counts as done. */
   readonly toleratesFailures: boolean;
 }
@@ -35,6 +43,7 @@ export interface ChordNode extends NodeBase {
   readonly kind: 'chord';
   /** The group and the callback. */
   readonly members: readonly PlanNode[];
+  readonly portion: 1;
 }
 
 export type ParentNode = MembersNode | ChordNode;
@@ -46,16 +55,25 @@ export interface Plan {
   readonly nodes: readonly PlanNode[];
 }
 
-/** @param definition complete: every step names its queue, its priority and, where it has one, its tenant */
-export function planOf(definition: WorkflowDefinition): Plan {
-  const nodes: PlanNode[] = [];
-  const root = addNode(nodes, definition, { path: '', parent: undefined, position: 0 });
-  return { root, nodes };
+/**
+ * @param definition complete: every step names its queue, its priority and, where it has one, its tenant
+ * @param groupPortion members of a group that run at once
+ */
+export function planOf(definition: WorkflowDefinition, groupPortion = Infinity): Plan {
+  const building: Building = { nodes: [], groupPortion };
+  const root = addNode(building, definition, { path: '', parent: undefined, position: 0 });
+  return { root, nodes: building.nodes };
+}
+
+interface Building {
+  nodes: PlanNode[];
+  groupPortion: number;
 }
 
 type Place = Pick<NodeBase, 'path' | 'parent' | 'position'>;
 
-function addNode(nodes: PlanNode[], definition: WorkflowDefinition, place: Place): PlanNode {
+function addNode(building: Building, definition: WorkflowDefinition, place: Place): PlanNode {
+  const { nodes, groupPortion } = building;
   const base = { ...place, number: nodes.length };
   if ('task' in definition) {
     const { priority = 'normal', tenant } = definition.options ?? {};
@@ -72,11 +90,11 @@ function addNode(nodes: PlanNode[], definition: WorkflowDefinition, place: Place
   }
   const members: PlanNode[] = [];
   const add = (parent: ParentNode, member: WorkflowDefinition, path: string): void =>
-    void members.push(addNode(nodes, member, { path, parent, position: members.length }));
+    void members.push(addNode(building, member, { path, parent, position: members.length }));
   const prefix = place.path === '' ? '' : `${place.path}.`;
   if ('chord' in definition) {
     const { callback, ...group } = definition.chord;
-    const node: ChordNode = { ...base, kind: 'chord', members };
+    const node: ChordNode = { ...base, kind: 'chord', members, portion: 1 };
     nodes.push(node);
     add(node, group, `${prefix}chord`);
     add(node, callback, `${prefix}chord.callback`);
@@ -85,7 +103,8 @@ function addNode(nodes: PlanNode[], definition: WorkflowDefinition, place: Place
   const kind = 'chain' in definition ? 'chain' : 'group';
   const inside = 'chain' in definition ? definition.chain : definition.group;
   const toleratesFailures = 'group' in definition && definition.tolerate_failures === true;
-  const node: MembersNode = { ...base, kind, members, toleratesFailures };
+  const portion = kind === 'chain' ? 1 : groupPortion;
+  const node: MembersNode = { ...base, kind, members, portion, toleratesFailures };
   nodes.push(node);
   for (const [index, member] of inside.entries()) add(node, member, `${prefix}${kind}[${index}]`);
   return node;
@@ -109,12 +128,17 @@ export function pointerOf(workflow: string, { number }: TaskNode): WorkflowPoint
 export function predecessorOf(node: PlanNode): PlanNode | undefined {
   const { parent, position } = node;
   if (parent === undefined) return undefined;
-  return isEntryPoint(node) ? parent.members[position - 1] : predecessorOf(parent);
+  return parent.kind === 'group' || position === 0 ? predecessorOf(parent) : parent.members[position - 1];
 }
 
-/** A node that starts after its predecessor: the root, a later member of a chain, a callback. Nodes that start with it are below it. */
+/** A node that starts by itself: the root, a later member of a chain or a large group, a callback. Nodes that start with it are below it. */
 export function isEntryPoint({ parent, position }: PlanNode): boolean {
-  return parent === undefined || (parent.kind !== 'group' && position > 0);
+  return parent === undefined || position >= parent.portion;
+}
+
+/** The member that starts when the node has ended. */
+export function successorOf({ parent, position }: PlanNode): PlanNode | undefined {
+  return parent?.members[position + parent.portion];
 }
 
 /** Nodes that start together with a node: steps, and empty groups, which end at once. */
@@ -124,7 +148,7 @@ export function startsWith(node: PlanNode): { steps: TaskNode[]; emptyGroups: Me
   const visit = (each: PlanNode): void => {
     if (each.kind === 'task') steps.push(each);
     else if (each.kind === 'group' && each.members.length === 0) emptyGroups.push(each);
-    else for (const member of each.kind === 'group' ? each.members : each.members.slice(0, 1)) visit(member);
+    else for (const member of each.members.slice(0, each.portion)) visit(member);
   };
   visit(node);
   return { steps, emptyGroups };

@@ -99,7 +99,10 @@ function progressOf(run: Run, ends: ReadonlyMap<number, TaskRecord>): Progress {
       return 'failed';
     }
     if (node.kind === 'group') {
-      const outcomes = new Set(node.members.map((member) => visit(member)));
+      const visited = node.members.map((member) => visit(member));
+      for (const [index, member] of node.members.slice(node.portion).entries())
+        if (visited[index] !== 'open') entryPoints.push(member);
+      const outcomes = new Set(visited);
       if (outcomes.has('open')) return 'open';
       return outcomes.has('failed') && !node.toleratesFailures ? 'failed' : 'done';
     }

@@ -19,6 +19,8 @@ export const manifestSchema = z.object({
   parts: z.int(),
   /** Digest of the definition as JSON. It distinguishes a repeated start from another workflow with the same id. */
   digest: z.string(),
+  /** Members of a group that run at once. Without it, as a version before has stored it: all. */
+  group_portion: z.int().positive().optional(),
   /** The task that started it. */
   parent_id: z.string().nullable(),
   root_id: z.string().nullable(),
@@ -83,7 +85,7 @@ export class Runs {
     if (stored === undefined) return undefined;
     const definition = stored.manifest.definition ?? (await this.readParts(stored.manifest));
     if (definition === undefined) return undefined;
-    const run = { id, ...stored, plan: planOf(definition) };
+    const run = { id, ...stored, plan: planOf(definition, stored.manifest.group_portion) };
     this.keep(run);
     return run;
   }

@@ -16,6 +16,7 @@ import { workflowKeys } from './bucket.js';
 import { MAX_DEFINITION_BYTES, type WorkflowDefinition } from './definition.js';
 import type { WorkflowEngine } from './engine.js';
 import { resolveDefinition } from './resolve.js';
+import { GROUP_PORTION } from './plan.js';
 import { digestOf, type Manifest } from './runs.js';
 
 export interface StartWorkflowOptions {
@@ -161,6 +162,7 @@ function manifestOf(
     tenant: tenant ?? null,
     owner: owner ?? null,
     started_at: new Date().toISOString(),
+    group_portion: GROUP_PORTION,
     parent_id: parentId ?? null,
     root_id: rootId ?? null,
     traceparent: traceParent ?? null,

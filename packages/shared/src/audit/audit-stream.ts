@@ -6,6 +6,7 @@ import { instantSchema, scopedName } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import type { Configuration } from '../configuration/configuration.js';
 import { ensureWorkQueueStream } from '../work-queue-stream.js';
+import type { AuditAction } from './actions.js';
 import { anchorStream } from './audit-anchors.js';
 
 export const auditEventSchema = z.object({
@@ -24,6 +25,8 @@ export const auditEventSchema = z.object({
   occurred_at: instantSchema,
 });
 export type AuditEvent = z.infer<typeof auditEventSchema>;
+/** As it is published; what is read may be of another version. */
+export type NewAuditEvent = AuditEvent & { action: AuditAction };
 
 export interface AuditNames {
   stream: string;
@@ -69,7 +72,7 @@ export async function ensureAuditStream(
 export async function publishAudit(
   connection: NatsConnection,
   prefix: string,
-  event: AuditEvent,
+  event: NewAuditEvent,
 ): Promise<void> {
   const headers = newHeaders();
   headers.set('Nats-Msg-Id', event.id);

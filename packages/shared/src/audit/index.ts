@@ -1,4 +1,5 @@
-/** The audit log: its chain of keyed hashes, its anchors, and how it is read. */
+/** The audit log: its actions, its chain of keyed hashes, its anchors, and how it is read. */
+export type { AuditAction } from './actions.js';
 export { auditKeys, CHAIN_START, linkHash } from './audit-chain.js';
 export {
   anchorNames,

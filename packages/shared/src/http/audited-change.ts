@@ -4,13 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { AuditAction } from '../audit/actions.js';
 import { publishAudit } from '../audit/audit-stream.js';
 import { PLATFORM_TENANT_ID } from '../database/tenants.js';
 import { ProblemError } from './problem.js';
 
 export interface AuditedChange {
-  /** The action, for example `task.enqueued`. */
-  action: string;
+  action: AuditAction;
   /** To what, for example `task/17`. */
   subject: string;
   /** Never secrets, never payloads. */

@@ -9,13 +9,8 @@ export {
   type FieldError,
   type ProblemKind,
 } from './problem.js';
-export { sendProblem } from './send-problem.js';
-export { clientOf } from './client-address.js';
 export { BodyBudget } from './body-budget.js';
 export { FailedAttempts } from './failed-attempts.js';
 export { createHttpServer, useRateLimit } from './http-server.js';
 export { addressOf, parseBody, useRawBodies } from './read-body.js';
 export type { HttpServer } from './server-type.js';
-export { limitConnections, type ConnectionLimits } from './connection-limits.js';
-export { SERVER_LIMITS } from './server-limits.js';
-export { shared } from './shared-answer.js';

@@ -21,6 +21,12 @@ export interface TaskUse {
   tasks_per_minute: number;
 }
 
+export interface WorkflowSize {
+  steps: number;
+  /** Steps that begin with it, and may all wait at once. */
+  first: number;
+}
+
 interface Use {
   kind: 'enqueued' | 'due';
   until: number;
@@ -62,36 +68,46 @@ export class TaskQuota {
 
   /**
    * Enqueues tasks, unless there are too many.
-   * @param asked `tenantId`: `undefined` for the platform's own, without limits; `tasks`: default 1; `due`: of delayed ones
+   * @param asked `tenantId`: `undefined` for the platform's own, without limits; `tasks`: default 1; `waiting`: those of them that wait at once,
+   *   default all; `due`: of delayed ones
    * @throws QuotaExceededError; what `enqueue` throws
    */
   async within<T>(
-    { tenantId, tasks = 1, due }: { tenantId: number | undefined; tasks?: number; due?: Date | undefined },
+    {
+      tenantId,
+      tasks = 1,
+      waiting = tasks,
+      due,
+    }: { tenantId: number | undefined; tasks?: number; waiting?: number; due?: Date | undefined },
     enqueue: () => Promise<T>,
   ): Promise<T> {
     const state = tenantId === undefined ? undefined : await this.current(tenantId);
     if (state?.limits === undefined || tasks === 0) return enqueue();
     const now = Date.now();
-    refuseExcess(state, state.limits, tasks, now);
+    refuseExcess(state, state.limits, { waiting_tasks: waiting, tasks_per_minute: tasks }, now);
     add(state, { kind: 'enqueued', until: minuteOf(now), tasks });
-    state.entering += tasks;
+    state.entering += waiting;
     try {
       const enqueued = await enqueue();
       if (due !== undefined && due.getTime() > now)
         add(state, { kind: 'due', until: dueBucket(due.getTime(), now), tasks });
-      else state.since += tasks;
+      else state.since += waiting;
       return enqueued;
     } finally {
-      state.entering -= tasks;
+      state.entering -= waiting;
     }
   }
 
   /** Starts a workflow, unless it is too large, or its tasks are too many. */
-  async withinWorkflow<T>(tenantId: number | undefined, steps: number, start: () => Promise<T>): Promise<T> {
+  async withinWorkflow<T>(
+    tenantId: number | undefined,
+    { steps, first }: WorkflowSize,
+    start: () => Promise<T>,
+  ): Promise<T> {
     const limits = tenantId === undefined ? undefined : (await this.current(tenantId)).limits;
     if (limits !== undefined && steps > limits.workflow_steps)
       throw new QuotaExceededError('workflow_steps', limits.workflow_steps, steps, 0);
-    return this.within({ tenantId, tasks: steps }, start);
+    return this.within({ tenantId, tasks: steps, waiting: first }, start);
   }
 
   /** Before a schedule entry is added. @param used entries that there are */
@@ -204,13 +220,13 @@ function add({ unsent }: TenantState, use: Use): void {
   else same.tasks += use.tasks;
 }
 
-function refuseExcess(state: TenantState, limits: QuotaLimits, tasks: number, now: number): void {
+function refuseExcess(state: TenantState, limits: QuotaLimits, tasks: TaskUse, now: number): void {
   const use = useOf(state, now);
   for (const [name, retryAfterMs] of [
     ['waiting_tasks', WAITING_RETRY_MS],
     ['tasks_per_minute', minuteOf(now) - now],
   ] as const) {
-    const wanted = use[name] + tasks;
+    const wanted = use[name] + tasks[name];
     if (wanted > limits[name])
       throw new QuotaExceededError(name, limits[name], wanted, use[name], retryAfterMs);
   }

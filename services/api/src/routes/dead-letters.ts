@@ -1,4 +1,5 @@
 /** Dead letters: looked at, sent back to work, thrown away. */
+import type { AuditAction } from '@stratum/shared/audit';
 import {
   DEAD_REASONS,
   parsePayload,
@@ -7,6 +8,7 @@ import {
   type DeadLetterFilter,
 } from '@stratum/jobs';
 import { notFound } from '@stratum/shared/http';
+import { QUOTA_NAMES, QuotaExceededError } from '@stratum/shared/quotas';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
@@ -23,6 +25,7 @@ const MAX_REPLAYED = 1_000;
 /** Of one request, so that its answer stays short; the next page goes on behind them. */
 const MAX_CONFLICTS = 1_000;
 const REPLAY_RATE = 2_000;
+const SECOND_MS = 1_000;
 
 const letterSchema = z
   .object({
@@ -67,6 +70,15 @@ const conflictSchema = z.object({
     .describe('`publish_conflict`, `unique_key_held`, `dead_letter_expired`, `payload_omitted`, …'),
   detail: z.string(),
 });
+
+const stoppedSchema = z
+  .object({
+    detail: z.string(),
+    quota: z.object({ name: z.enum(QUOTA_NAMES), limit: z.int(), used: z.int() }),
+    retry_after: z.int().describe('Seconds.'),
+    not_replayed: z.int().describe(`Matching letters that are left, counted up to ${MAX_REPLAYED}.`),
+  })
+  .describe('The quota of the tenant that ended it.');
 
 function toExpires(expires: Date | 'never' | undefined): { expires?: Date | 'never' } {
   return expires === undefined ? {} : { expires };
@@ -170,7 +182,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     schema: {
       tags,
       summary: 'Replay all matching dead letters',
-      description: `At most ${MAX_REPLAYED} per request, up to ${REPLAY_RATE} per second, oldest first. \`conflicts\` are those that stay, with the reason. \`more\` is true if some are left; \`next_cursor\` then goes on behind those that were looked at.`,
+      description: `At most ${MAX_REPLAYED} per request, up to ${REPLAY_RATE} per second, oldest first. \`conflicts\` are those that stay, with the reason. \`more\` is true if some are left; \`next_cursor\` then goes on behind those that were looked at. A replay that the quota of the tenant ends says so in \`stopped\`; the other letters stay.`,
       body: z.strictObject({
         filter: filterSchema,
         expires: expiresSchema.optional(),
@@ -182,6 +194,7 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
           conflicts: z.array(conflictSchema),
           more: z.boolean(),
           next_cursor: z.string().nullable(),
+          stopped: stoppedSchema.optional(),
         }),
       },
     },
@@ -198,6 +211,8 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
       const replayed: string[] = [];
       const conflicts: z.output<typeof conflictSchema>[] = [];
       let last = after ?? 0;
+      // Letters behind the first that a quota has refused may have been replayed: the next request begins at that one.
+      let refused: { at: number; error: QuotaExceededError } | undefined;
       const matching = { ...toFilter(filter, tenantId), ...(after === undefined ? {} : { after }) };
       const letters = deadLetters.replayMany(matching, {
         ratePerSecond: REPLAY_RATE,
@@ -208,16 +223,38 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
           conflicts.push({ id, code, detail: message });
           last = sequence;
         },
+        within: async ({ sequence }, replay) => {
+          try {
+            await resources.taskQuota.within({ tenantId }, replay);
+          } catch (error) {
+            if (error instanceof QuotaExceededError && sequence < (refused?.at ?? Infinity))
+              refused = { at: sequence, error };
+            throw error;
+          }
+        },
       });
-      for await (const { id, sequence } of letters) {
-        replayed.push(id);
-        last = sequence;
-        if (reply.raw.destroyed) break;
+      try {
+        for await (const { id, sequence } of letters) {
+          replayed.push(id);
+          last = sequence;
+          if (reply.raw.destroyed) break;
+        }
+      } catch (error) {
+        if (refused === undefined || error !== refused.error || replayed.length + conflicts.length === 0)
+          throw error;
       }
-      const more = replayed.length >= MAX_REPLAYED || conflicts.length >= MAX_CONFLICTS;
-      return reply
-        .code(202)
-        .send({ replayed, conflicts, more, next_cursor: more ? encodeCursor(last) : null });
+      const more =
+        refused !== undefined || replayed.length >= MAX_REPLAYED || conflicts.length >= MAX_CONFLICTS;
+      const end = refused === undefined ? last : Math.min(last, refused.at - 1);
+      return reply.code(202).send({
+        replayed,
+        conflicts,
+        more,
+        next_cursor: more ? encodeCursor(end) : null,
+        ...(refused === undefined
+          ? {}
+          : { stopped: await stoppedBy(refused.error, { ...matching, after: end }) }),
+      });
     },
   });
   app.route({
@@ -239,9 +276,22 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
     },
   });
 
+  async function stoppedBy(
+    { quota: name, limit, used, message, retryAfterMs = 0 }: QuotaExceededError,
+    left: DeadLetterFilter,
+  ): Promise<z.output<typeof stoppedSchema>> {
+    const letters = await deadLetters.list({ ...left, limit: MAX_REPLAYED });
+    return {
+      detail: message,
+      quota: { name, limit, used },
+      retry_after: Math.ceil(retryAfterMs / SECOND_MS),
+      not_replayed: letters.length,
+    };
+  }
+
   function recordAction(
     request: FastifyRequest,
-    action: string,
+    action: AuditAction,
     { id, task, tenant }: DeadLetter,
     details: Record<string, unknown> = {},
   ): Promise<void> {

@@ -1,4 +1,5 @@
 /** API keys of the tenant that asks, or of the platform. */
+import type { AuditAction } from '@stratum/shared/audit';
 import { plainText, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
 import {
   ALL_SCOPES,
@@ -159,7 +160,7 @@ export function keyRoutes(app: ApiServer, resources: ApiResources): void {
   function recordAction(
     request: FastifyRequest,
     tenantId: number,
-    action: string,
+    action: AuditAction,
     id: string,
     details: Record<string, unknown> = {},
   ): Promise<void> {

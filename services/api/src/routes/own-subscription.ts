@@ -1,4 +1,5 @@
 /** Shared by the subscription routes: the answer for a missing subscription, and the audit trail. */
+import type { AuditAction } from '@stratum/shared/audit';
 import type { Subscription } from '@stratum/shared/subscriptions';
 import { notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
@@ -10,7 +11,7 @@ import type { ApiResources } from '../http/types.js';
 export function auditSubscription(
   resources: ApiResources,
   request: FastifyRequest,
-  action: string,
+  action: AuditAction,
   id: string,
   details: Record<string, unknown> = {},
 ): Promise<void> {

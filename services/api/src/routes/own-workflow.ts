@@ -1,6 +1,8 @@
 /** The workflow of a tenant: made of tasks that it may ask for, each of them its own. */
 import type { TaskContract } from '@stratum/jobs';
+import { GROUP_PORTION } from '@stratum/jobs/internal';
 import { ProblemError, type FieldError } from '@stratum/shared/http';
+import type { WorkflowSize } from '../quotas/task-quota.js';
 import { asRecord } from '../http/as-record.js';
 import { ownPayload } from './own-payload.js';
 
@@ -67,10 +69,20 @@ export function ownWorkflow(
   }
 }
 
-/** Number of tasks in a definition; of one that the engine will refuse, at least as many as it has down to `MAX_DEPTH`. */
-export function stepsOf(definition: unknown, depth = 0): number {
-  if (depth > MAX_DEPTH || typeof definition !== 'object' || definition === null) return 0;
-  if ('task' in definition) return 1;
-  const inner = Array.isArray(definition) ? definition : Object.values(definition);
-  return inner.reduce((sum: number, each: unknown) => sum + stepsOf(each, depth + 1), 0);
+/** Of a definition that the engine will refuse, at least of what it knows down to `MAX_DEPTH`. */
+export function sizeOf(definition: unknown, depth = 0): WorkflowSize {
+  const { task, chain, group, chord, callback } = asRecord(definition);
+  if (depth > MAX_DEPTH) return { steps: 0, first: 0 };
+  if (task !== undefined) return { steps: 1, first: 1 };
+  const sizes = (members: unknown): WorkflowSize[] =>
+    Array.isArray(members) ? members.map((member) => sizeOf(member, depth + 1)) : [];
+  const inChain = sizes(chain);
+  const inGroup = sizes(group);
+  const [inChord, last] = [sizes([chord]), sizes([callback])];
+  const sum = (parts: readonly WorkflowSize[], of: keyof WorkflowSize): number =>
+    parts.reduce((total, part) => total + part[of], 0);
+  return {
+    steps: sum([...inChain, ...inGroup, ...inChord, ...last], 'steps'),
+    first: sum([...inChain.slice(0, 1), ...inGroup.slice(0, GROUP_PORTION), ...inChord], 'first'),
+  };
 }

@@ -1,4 +1,5 @@
 /** Queues and workers: shared by all tenants, so a tenant sees only its own waiting tasks. */
+import type { AuditAction } from '@stratum/shared/audit';
 import { WORKER_CONDITIONS, type QueueDepth } from '@stratum/jobs';
 import { invalid, notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
@@ -99,14 +100,14 @@ export function queueRoutes(app: ApiServer, resources: ApiResources, rates: Queu
       },
       handler: async (request) => {
         const { queue } = requireQueue(resources, request.params.queue);
-        await recordAction(request, `queue.${paused ? 'paused' : 'resumed'}`, queue);
+        await recordAction(request, paused ? 'queue.paused' : 'queue.resumed', queue);
         await resources.client.control[verb](queue);
         return { queue, paused };
       },
     });
   }
 
-  function recordAction(request: FastifyRequest, action: string, queue: string): Promise<void> {
+  function recordAction(request: FastifyRequest, action: AuditAction, queue: string): Promise<void> {
     return audit(resources, request, { action, subject: `queue/${queue}`, tenantId: undefined });
   }
 }

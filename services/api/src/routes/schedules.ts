@@ -14,7 +14,7 @@ import {
 } from '@stratum/jobs';
 import { duration } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
-import { differenceOf } from '@stratum/shared/audit';
+import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { invalid, notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -183,16 +183,31 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
         const task = typeof edits['task'] === 'string' ? edits['task'] : entry.task;
         edits['payload'] = scope.payload(task, edits['payload'] ?? entry.payload);
       }
-      const before = Object.entries({ ...entry, enabled: entry.paused === null });
-      await recordAction(
-        request,
-        'schedule.changed',
-        request.params.name,
-        differenceOf(Object.fromEntries(before.filter(([field]) => field in request.body)), request.body),
-      );
-      if (Object.keys(edits).length > 0) await schedules.edit(entry.name, edits);
-      if (enabled === false) await schedules.pause(entry.name, reason);
-      if (enabled === true) await schedules.resume(entry.name);
+      const recordChange = (action: AuditAction, before: object, after: object): Promise<void> => {
+        const fields = Object.entries(before).filter(([field]) => field in after);
+        return recordAction(
+          request,
+          action,
+          request.params.name,
+          differenceOf(Object.fromEntries(fields), after),
+        );
+      };
+      if (Object.keys(edits).length > 0) {
+        await recordChange('schedule.changed', entry, changes);
+        await schedules.edit(entry.name, edits);
+      }
+      const isEnabled = { enabled: entry.paused === null };
+      if (enabled === false) {
+        await recordChange('schedule.paused', isEnabled, {
+          enabled,
+          ...(reason === undefined ? {} : { reason }),
+        });
+        await schedules.pause(entry.name, reason);
+      }
+      if (enabled === true) {
+        await recordChange('schedule.resumed', isEnabled, { enabled });
+        await schedules.resume(entry.name);
+      }
       return scope.view(await schedules.get(entry.name));
     },
   });
@@ -244,7 +259,7 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
 
   function recordAction(
     request: FastifyRequest,
-    action: string,
+    action: AuditAction,
     entry: string,
     details: Record<string, unknown> = {},
   ): Promise<void> {

@@ -12,7 +12,7 @@ import {
   SourceNameTakenError,
   type EventSource,
 } from '@stratum/shared/customer-events';
-import { differenceOf } from '@stratum/shared/audit';
+import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -218,7 +218,7 @@ export function sourceRoutes(app: ApiServer, resources: ApiResources): void {
   function recordAction(
     request: FastifyRequest,
     tenantId: number,
-    action: string,
+    action: AuditAction,
     id: number,
     details: Record<string, unknown> = {},
   ): Promise<void> {

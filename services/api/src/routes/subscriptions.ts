@@ -11,7 +11,7 @@ import {
   updateSubscription,
   type Subscription,
 } from '@stratum/shared/subscriptions';
-import { differenceOf } from '@stratum/shared/audit';
+import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
@@ -203,7 +203,7 @@ function writeRoutes(app: ApiServer, resources: ApiResources): void {
 
   function recordAction(
     request: FastifyRequest,
-    action: string,
+    action: AuditAction,
     id: string,
     details: Record<string, unknown> = {},
   ): Promise<void> {

@@ -1,4 +1,5 @@
 /** Tenants, for those who run the platform: listed, deleted, restored, exported. With a key of the platform. */
+import type { AuditAction } from '@stratum/shared/audit';
 import { Readable } from 'node:stream';
 import {
   deleteTenant,
@@ -154,7 +155,7 @@ export function tenantRoutes(app: ApiServer, resources: ApiResources): void {
 
   function record(
     request: FastifyRequest,
-    action: string,
+    action: AuditAction,
     tenantId: number,
     details: Record<string, unknown> = {},
   ): Promise<void> {

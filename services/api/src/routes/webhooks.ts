@@ -12,7 +12,7 @@ import {
   SECRET_GRACE_SECONDS,
   WebhookEndpointError,
 } from '@stratum/shared/webhooks';
-import { differenceOf } from '@stratum/shared/audit';
+import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { invalid, notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import type { PoolClient } from 'pg';
@@ -157,7 +157,7 @@ function changeRoutes(
   const recordAction = (
     request: FastifyRequest,
     tenantId: number,
-    action: string,
+    action: AuditAction,
     id: string,
     details: Record<string, unknown> = {},
   ): Promise<void> => audit(resources, request, { action, subject: `webhook/${id}`, tenantId, details });

@@ -1,4 +1,5 @@
 /** Workflows: started, looked at, waited for, cancelled. */
+import type { AuditAction } from '@stratum/shared/audit';
 import {
   ResultTimeoutError,
   WORKFLOW_STATES,
@@ -14,7 +15,7 @@ import { position, waitSeconds } from '../http/bounded.js';
 import { idempotencyHeaders } from '../http/idempotency.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
-import { ownWorkflow, stepsOf } from './own-workflow.js';
+import { ownWorkflow, sizeOf } from './own-workflow.js';
 import { idParams } from './task-schemas.js';
 import type { TaskRouteParts } from './tasks.js';
 import { definitionBody, outcomeSchema, summarySchema, viewSchema } from './workflow-schemas.js';
@@ -50,7 +51,7 @@ export function workflowRoutes(
           ? request.body
           : ownWorkflow(request.body, tenantId, resources.application.tenantTasks);
       const start = async (id?: string): Promise<{ id: string; duplicate: boolean }> =>
-        resources.taskQuota.withinWorkflow(tenantId, stepsOf(definition), async () => {
+        resources.taskQuota.withinWorkflow(tenantId, sizeOf(definition), async () => {
           await recordAction(request, 'workflow.started', id ?? '(new)', tenantId);
           // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `start` checks it, and names what is wrong
           return workflows.start(definition as unknown as WorkflowDefinition, {
@@ -168,7 +169,7 @@ export function workflowRoutes(
 
   function recordAction(
     request: FastifyRequest,
-    action: string,
+    action: AuditAction,
     id: string,
     tenantId: number | undefined,
     details: Record<string, unknown> = {},

@@ -67,7 +67,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
       const worker = requireWorker(request.params.worker);
       const { concurrency } = request.body;
       await recordAction(resources, request, {
-        action: 'worker.concurrency_set',
+        action: 'worker.concurrency_changed',
         subject: `worker/${worker}`,
         details: { concurrency },
       });

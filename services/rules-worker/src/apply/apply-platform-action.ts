@@ -9,7 +9,7 @@ import {
   openConnector,
   withTenant,
   type applyPlatformAction,
-  type AuditEvent,
+  type NewAuditEvent,
   type StoredAccount,
 } from '@stratum/shared';
 import { PlatformError, type CampaignChange } from '@stratum/connectors/ad-platforms';
@@ -192,7 +192,7 @@ function changeOf({ kind, target }: ClaimedAction): CampaignChange {
   return { status: target === 'paused' ? 'paused' : 'active' };
 }
 
-function auditEvent(tenantId: number, actionId: number, action: ActionFacts, at: Date): AuditEvent {
+function auditEvent(tenantId: number, actionId: number, action: ActionFacts, at: Date): NewAuditEvent {
   return {
     id: `platform-action-${tenantId}-${actionId}`,
     tenant_id: tenantId,

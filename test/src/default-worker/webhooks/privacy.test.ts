@@ -1,8 +1,10 @@
 /** Requests of people that Shopify and HubSpot pass on. */
 import { createHmac } from 'node:crypto';
+import { createUpkeep } from '@stratum/default-worker';
 import { carryOutPrivacyRequest, parseKeyRing, withTenant } from '@stratum/shared';
 import { exportPerson, listRequests } from '@stratum/shared/privacy';
-import { expect, test } from 'vitest';
+import { pino } from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
 import { TENANT } from '../../api/fixture.js';
 import { openWebhooks, type Endpoint, type Webhooks } from '../../api/webhooks/fixture.js';
 import { senderOf } from '../../api/webhooks/senders.js';
@@ -12,6 +14,7 @@ const EMAIL = 'jon@example.com';
 const SHOP = { shop_id: 954889, shop_domain: 'shop.myshopify.com' };
 const CUSTOMER = { id: 115310627314723950, email: EMAIL };
 const shopify = senderOf('shopify');
+const hubspot = senderOf('hubspot');
 
 async function openShop(): Promise<{
   webhooks: Webhooks;
@@ -113,4 +116,52 @@ test('a request for data is recorded, once, and erases nothing', async () => {
     { kind: 'export', state: 'received', origin: expect.stringMatching(/^shopify\//) },
   ]);
   expect(await webhooks.query('SELECT FROM cdp_profile')).toHaveLength(1);
+});
+
+test('contact.privacyDeletion of HubSpot erases the contact: from the signed request to the upkeep of a worker and the rows', async () => {
+  const webhooks = await openWebhooks();
+  const { client, database, keyText, query } = webhooks;
+  const endpoint = await webhooks.createEndpoint(hubspot);
+  webhooks.startWorkers();
+  await webhooks.send(hubspot, endpoint, ['1']);
+  await waitFor('the contact', async () => (await query('SELECT FROM cdp_profile')).length === 1);
+  const askFor = async (secret: string, eventId: string): Promise<number> => {
+    const body = JSON.stringify([
+      {
+        eventId,
+        subscriptionId: 13,
+        portalId: 62_515,
+        occurredAt: Date.now(),
+        subscriptionType: 'contact.privacyDeletion',
+        objectId: 123,
+        objectEmail: EMAIL,
+      },
+    ]);
+    const time = String(Date.now());
+    const signed = createHmac('sha256', secret).update(`POST${endpoint.url}${body}${time}`);
+    const headers = {
+      'content-type': 'application/json',
+      'x-hubspot-signature-v3': signed.digest('base64'),
+      'x-hubspot-request-timestamp': time,
+    };
+    return (await webhooks.post(endpoint.url, { body, headers })).status;
+  };
+  expect(await askFor('of somebody else', '2')).toBe(401);
+  expect(await askFor(hubspot.secrets[0], '3')).toBe(200);
+  await webhooks.settled(2);
+  const upkeep = createUpkeep({
+    pool: database.as('stratum_default_worker'),
+    client,
+    keys: parseKeyRing(keyText),
+    logger: pino({ level: 'silent' }),
+  });
+  upkeep.start();
+  onTestFinished(() => upkeep.stop());
+  await waitFor('the erasure', async () => (await requestsOf(webhooks))[0]?.state === 'done');
+  for (const table of ['cdp_profile', 'cdp_identity', 'cdp_event'])
+    expect(await query(`SELECT FROM ${table}`), table).toEqual([]);
+  expect(await query('SELECT FROM privacy_request WHERE person IS NOT NULL')).toEqual([]);
+  const names = [{ type: 'email', value: EMAIL } as const];
+  const kept = { tenantId: TENANT, names };
+  expect(await exportPerson(database.as('stratum_api'), parseKeyRing(keyText), kept)).toBeUndefined();
 });

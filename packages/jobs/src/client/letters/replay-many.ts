@@ -14,6 +14,11 @@ export interface ReplayManyOptions extends Pick<ReplayOptions, 'expires'> {
   onConflict?: (letter: DeadLetter, error: JobsError) => void;
   /** Ends after this many conflicts. Default: never. */
   mostConflicts?: number;
+  /**
+   * Runs each replay; for limits of the caller's own. Its error stops the others: no further letter is begun, those that have been are
+   * yielded, and then it is thrown.
+   */
+  within?: (letter: DeadLetter, replay: () => Promise<void>) => Promise<void>;
 }
 
 /** They concern one letter; the others can be replayed all the same. */
@@ -33,7 +38,10 @@ const AT_ONCE_PER_RATE = 0.1;
 
 interface Replayed {
   letter: DeadLetter;
-  error?: JobsError;
+  /** It stays. */
+  conflict?: JobsError;
+  /** It stays, and so do the others. */
+  stop?: { error: unknown };
 }
 
 /** Yields each letter that was replayed. Leaving the loop waits for those that have begun. */
@@ -46,6 +54,7 @@ export async function* replayMany(
     mostConflicts = Infinity,
     expires,
     onConflict,
+    within = (_letter, replay) => replay(),
   }: ReplayManyOptions,
 ): AsyncGenerator<DeadLetter> {
   rate.require('ratePerSecond', ratePerSecond);
@@ -59,14 +68,17 @@ export async function* replayMany(
   let replayed = 0;
   let conflicts = 0;
   let isExhausted = false;
+  let stop: Replayed['stop'];
   const hasRoom = (): boolean => replayed + begun.length < limit && conflicts + begun.length < mostConflicts;
   const begin = async ({ letter, message }: StoredLetter): Promise<Replayed> => {
     try {
-      await replayer.replay({ letter, message }, expires === undefined ? {} : { expires });
+      await within(letter, () =>
+        replayer.replay({ letter, message }, expires === undefined ? {} : { expires }),
+      );
       return { letter };
     } catch (error) {
-      if (error instanceof JobsError && CONFLICTS.has(error.code)) return { letter, error };
-      throw error;
+      if (error instanceof JobsError && CONFLICTS.has(error.code)) return { letter, conflict: error };
+      return { letter, stop: { error } };
     }
   };
   try {
@@ -78,24 +90,27 @@ export async function* replayMany(
         const wait = startedAt + (started++ * 1000) / ratePerSecond - performance.now();
         // A timer takes a millisecond at least.
         if (wait >= 1) await delay(wait);
-        const job = begin(next.value);
-        // It is awaited in its turn.
-        job.catch(() => undefined);
-        begun.push(job);
+        begun.push(begin(next.value));
       }
       const first = begun.shift();
-      if (first === undefined) return;
-      const { letter, error } = await first;
-      if (error !== undefined) {
+      if (first === undefined) {
+        if (stop !== undefined) throw stop.error;
+        return;
+      }
+      const { letter, conflict, stop: stopped } = await first;
+      if (stopped !== undefined) {
+        stop ??= stopped;
+        isExhausted = true;
+      } else if (conflict !== undefined) {
         conflicts++;
-        onConflict?.(letter, error);
+        onConflict?.(letter, conflict);
       } else {
         replayed++;
         yield letter;
       }
     }
   } finally {
-    await Promise.allSettled(begun);
+    await Promise.all(begun);
     await source.return?.(undefined);
   }
 }
