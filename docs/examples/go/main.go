@@ -1,5 +1,6 @@
 // A producer in Go: puts tasks of its tenant in, and asks for their results.
 //
+//	go mod tidy
 //	NATS_URL=nats://127.0.0.1:4222 NATS_USER=shop NATS_PASSWORD=… go run .
 package main
 

@@ -78,11 +78,14 @@ export function sizeOf(definition: unknown, depth = 0): WorkflowSize {
     Array.isArray(members) ? members.map((member) => sizeOf(member, depth + 1)) : [];
   const inChain = sizes(chain);
   const inGroup = sizes(group);
-  const [inChord, last] = [sizes([chord]), sizes([callback])];
-  const sum = (parts: readonly WorkflowSize[], of: keyof WorkflowSize): number =>
-    parts.reduce((total, part) => total + part[of], 0);
+  const inChord = chord === undefined ? [] : sizes([chord]);
+  const last = callback === undefined ? [] : sizes([callback]);
   return {
     steps: sum([...inChain, ...inGroup, ...inChord, ...last], 'steps'),
     first: sum([...inChain.slice(0, 1), ...inGroup.slice(0, GROUP_PORTION), ...inChord], 'first'),
   };
+}
+
+function sum(parts: readonly WorkflowSize[], of: keyof WorkflowSize): number {
+  return parts.reduce((total, part) => total + part[of], 0);
 }

@@ -184,12 +184,12 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
         edits['payload'] = scope.payload(task, edits['payload'] ?? entry.payload);
       }
       const recordChange = (action: AuditAction, before: object, after: object): Promise<void> => {
-        const fields = Object.entries(before).filter(([field]) => field in after);
+        const known = Object.entries(before).filter(([field]) => field in after);
         return recordAction(
           request,
           action,
           request.params.name,
-          differenceOf(Object.fromEntries(fields), after),
+          differenceOf(Object.fromEntries(known), after),
         );
       };
       if (Object.keys(edits).length > 0) {

@@ -29,12 +29,16 @@ const FORMS: readonly { kind: RequestKind; schema: z.ZodType<Readonly<Record<str
   { kind: 'erase', schema: z.strictObject({ ...shop, customer, orders_to_redact: z.array(idSchema) }) },
   { kind: 'erase_shop', schema: z.strictObject(shop) },
 ];
-const deletionSchema = z.looseObject({
-  portalId: idSchema,
-  objectId: idSchema,
-  subscriptionType: z.literal('contact.privacyDeletion'),
-  objectEmail: z.string().nullish(),
-});
+const deletion = { portalId: idSchema, objectId: idSchema, objectEmail: z.string().nullish() };
+/** Of a subscription of its own, or of a generic one, in which 0-1 means contacts. */
+const deletionSchema = z.union([
+  z.looseObject({ ...deletion, subscriptionType: z.literal('contact.privacyDeletion') }),
+  z.looseObject({
+    ...deletion,
+    subscriptionType: z.literal('object.privacyDeletion'),
+    objectTypeId: z.literal('0-1'),
+  }),
+]);
 
 const WORDS: Readonly<Record<RequestKind, string>> = {
   export: 'records a request for the data of a customer; answer it with `stratum profiles export --request`',

@@ -118,7 +118,10 @@ test('a request for data is recorded, once, and erases nothing', async () => {
   expect(await webhooks.query('SELECT FROM cdp_profile')).toHaveLength(1);
 });
 
-test('contact.privacyDeletion of HubSpot erases the contact: from the signed request to the upkeep of a worker and the rows', async () => {
+test.each([
+  { subscriptionType: 'contact.privacyDeletion' },
+  { subscriptionType: 'object.privacyDeletion', objectTypeId: '0-1' },
+])('$subscriptionType of HubSpot erases the contact: from the signed request to the rows', async (type) => {
   const webhooks = await openWebhooks();
   const { client, database, keyText, query } = webhooks;
   const endpoint = await webhooks.createEndpoint(hubspot);
@@ -132,7 +135,7 @@ test('contact.privacyDeletion of HubSpot erases the contact: from the signed req
         subscriptionId: 13,
         portalId: 62_515,
         occurredAt: Date.now(),
-        subscriptionType: 'contact.privacyDeletion',
+        ...type,
         objectId: 123,
         objectEmail: EMAIL,
       },
