@@ -1,4 +1,5 @@
 /** Every action of the audit log: one name for each, whichever door it comes through. Logs of before may hold others. */
+import type { RecordTable } from '../records/record.js';
 import type { RuleStatus } from '../rules/rules.js';
 
 export type AuditAction =
@@ -67,4 +68,5 @@ export type AuditAction =
   | 'worker.shut_down'
   | 'workflow.cancelled'
   | 'workflow.started'
-  | `rule.${RuleStatus}`;
+  | `rule.${RuleStatus}`
+  | `${RecordTable}.${'created' | 'changed'}`;

@@ -18,6 +18,15 @@ export interface RecordContext {
   before: Fields | undefined;
 }
 
+export type RecordTable =
+  | 'cms_post'
+  | 'cms_site'
+  | 'competitor'
+  | 'whatsapp_account'
+  | 'whatsapp_contact'
+  | 'whatsapp_message'
+  | 'whatsapp_template';
+
 export interface RecordKind {
   /** One of them, for example `competitor`. */
   noun: string;
@@ -26,7 +35,7 @@ export interface RecordKind {
   /** Behind `/v1/`. */
   path: string;
   scopes: { read: Scope; write: Scope };
-  table: string;
+  table: RecordTable;
   /** SQL of each field that is shown, `id` first. */
   columns: Readonly<Record<string, string>>;
   view: z.ZodObject;
