@@ -1,11 +1,12 @@
 /** Writes what a viewer is about to do into the audit log. */
+import type { AuditAction } from '@stratum/shared/audit';
 import { auditChange } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { viewerOf } from './guard.js';
 import type { DashboardResources } from './types.js';
 
 export interface ViewerAction {
-  action: string;
+  action: AuditAction;
   subject: string;
   /** `undefined`: the platform's. */
   tenantId?: number | undefined;
