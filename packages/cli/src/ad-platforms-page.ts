@@ -13,13 +13,14 @@ export function platformsPage(): string {
 }
 
 function section(name: (typeof PLATFORM_NAMES)[number]): string {
-  const { title, accountIdHelp, credentialsHelp, attributionLagDays, endpoints } = adPlatform(name);
+  const { title, accountIdHelp, credentialsHelp, attributionLagDays, attributionWindowDays, endpoints } =
+    adPlatform(name);
   const credentials = credentialsHelp.replace(/^\{.*?\}/, (fields) => `\`${fields}\``);
   const facts = [
     `Platform: \`${name}\``,
     `Account: ${accountIdHelp}`,
     `Credentials: ${credentials}`,
-    `Restated days, read again by each sync: ${attributionLagDays}`,
+    `Restated days, read again by each sync: ${attributionLagDays}; by one sync a day: ${attributionWindowDays}`,
     ...Object.entries(endpoints).map(
       ([variable, endpoint]) => `\`${variable}\`, default \`${endpoint.default}\`: ${endpoint.description}`,
     ),

@@ -28,8 +28,8 @@ export function truthOf(
 ): AccountTruth {
   const account = world.account(platform, accountId);
   const campaigns = world.campaigns(account);
-  const { campaignId, reports, reportsRevenue } = SIMULATIONS[platform];
-  const reported = campaigns.filter(reports);
+  const { campaignId, reports, knowsRevenue } = SIMULATIONS[platform];
+  const reported = world.reported(account).filter(reports);
   return {
     currency: account.currency,
     campaigns: campaigns.map((campaign) => ({
@@ -44,7 +44,9 @@ export function truthOf(
       clicks: metric.clicks,
       spend: decimal(metric.spendMinor, account.minorDigits),
       conversions: metric.conversions,
-      revenue: reportsRevenue ? decimal(metric.revenueMinor, account.minorDigits) : null,
+      revenue: knowsRevenue(campaign, metric.conversions)
+        ? decimal(metric.revenueMinor, account.minorDigits)
+        : null,
     })),
   };
 }

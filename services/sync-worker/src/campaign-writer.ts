@@ -12,6 +12,8 @@ export class CampaignWriter {
   /** Database ids by the platform's. */
   private readonly ids = new Map<string, string>();
   private readonly months = new Set<string>();
+  /** Days of campaigns that this sync has figures of. */
+  private readonly reported = new Map<string, Set<string>>();
   /** Known campaigns whose daily budget has changed. */
   readonly rebudgeted: string[] = [];
 
@@ -61,16 +63,46 @@ export class CampaignWriter {
     await recordDomainEvents(client, events);
   }
 
-  /** Returns how many rows are new or changed. Rows of campaigns that were not listed are left out. */
+  /** Returns how many rows are new or changed. A campaign that was not listed, because it was deleted, gets a place for its figures. */
   async writeMetrics(metrics: readonly DailyMetricRecord[]): Promise<number> {
-    const known = metrics.filter((metric) => this.ids.has(metric.campaignExternalId));
-    await this.ensurePartitions(known);
+    await this.findUnlisted(metrics);
+    await this.ensurePartitions(metrics);
+    for (const { campaignExternalId: id, date } of metrics) {
+      const campaigns = this.reported.get(date);
+      if (campaigns === undefined) this.reported.set(date, new Set([id]));
+      else campaigns.add(id);
+    }
     let written = 0;
-    for (let first = 0; first < known.length; first += BATCH_ROWS) {
-      const batch = known.slice(first, first + BATCH_ROWS);
+    for (let first = 0; first < metrics.length; first += BATCH_ROWS) {
+      const batch = metrics.slice(first, first + BATCH_ROWS);
       written += await withTenant(this.pool, this.tenantId, (client) => this.upsertMetrics(client, batch));
     }
     return written;
+  }
+
+  /** Sets figures of a day to zero that the platform reported once and reports no more. */
+  async clearUnreported(date: string): Promise<void> {
+    await withTenant(this.pool, this.tenantId, (client) =>
+      client.query(CLEAR_UNREPORTED, [this.account.id, date, [...(this.reported.get(date) ?? [])]]),
+    );
+  }
+
+  private async findUnlisted(metrics: readonly DailyMetricRecord[]): Promise<void> {
+    const names = new Map<string, string>();
+    for (const { campaignExternalId: id, campaignName } of metrics)
+      if (!this.ids.has(id)) names.set(id, campaignName ?? id);
+    if (names.size === 0) return;
+    const { rows } = await withTenant(this.pool, this.tenantId, (client) =>
+      client.query<{ id: string; external_id: string }>(INSERT_UNLISTED, [
+        this.tenantId,
+        this.account.id,
+        this.startedAt,
+        this.account.currency,
+        [...names.keys()],
+        [...names.values()],
+      ]),
+    );
+    for (const { id, external_id: externalId } of rows) this.ids.set(externalId, id);
   }
 
   /** An unchanged campaign only gets its `last_synced_at`; `changed` distinguishes the two. */
@@ -171,6 +203,27 @@ const UPSERT_CAMPAIGNS = `
       AS differs
     FROM written JOIN incoming USING (external_id) LEFT JOIN before USING (external_id)
   ) compared`;
+
+/** Known ones keep what is known of them. */
+const INSERT_UNLISTED = `
+  WITH wanted AS (
+    SELECT * FROM unnest($5::text[], $6::text[]) AS row (external_id, name)
+  ), added AS (
+    INSERT INTO campaign (tenant_id, account_id, external_id, name, status, platform_status, currency, last_synced_at, removed_at)
+    SELECT $1, $2, external_id, name, 'removed', 'UNLISTED', $4, $3, $3 FROM wanted
+    ON CONFLICT (tenant_id, account_id, external_id) DO NOTHING
+    RETURNING id, external_id
+  )
+  SELECT id, external_id FROM added
+  UNION ALL
+  SELECT id, external_id FROM campaign WHERE tenant_id = $1 AND account_id = $2 AND external_id = ANY ($5)`;
+
+const CLEAR_UNREPORTED = `
+  UPDATE campaign_metric_daily m
+  SET impressions = 0, clicks = 0, reach = NULL, spend = 0, conversions = 0, revenue = NULL, updated_at = now()
+  FROM campaign c
+  WHERE c.tenant_id = current_tenant() AND c.account_id = $1 AND m.tenant_id = c.tenant_id AND m.campaign_id = c.id
+    AND m.date = $2 AND NOT c.external_id = ANY ($3::text[])`;
 
 const UPSERT_METRICS = `
   INSERT INTO campaign_metric_daily AS target

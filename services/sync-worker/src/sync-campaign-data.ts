@@ -1,7 +1,7 @@
 /**
  * `sync_campaign_data`: brings one tenant's campaigns and daily metrics of one platform into the database.
  *
- * For each account: list the campaigns page by page, then the metrics of the window page by page; every page is
+ * Each account has its own outcome: all are tried, and an attempt after a failure tries those that failed. For each account: list the campaigns page by page, then the metrics of the window page by page; every page is
  * upserted in a short transaction of its own, and none stays open while the platform is asked. A crash in the middle leaves
  * whole pages behind, and the next attempt writes the rest.
  */
@@ -17,11 +17,21 @@ import {
 } from '@stratum/shared';
 import { PlatformError, type PlatformName } from '@stratum/connectors/ad-platforms';
 import type { DateWindow } from '@stratum/connectors/values';
-import { loadAccounts, markAccountFailed, markAccountSynced, type SyncAccount } from './accounts.js';
+import {
+  loadAccounts,
+  markAccountFailed,
+  markAccountSynced,
+  noAccount,
+  syncedBy,
+  type SyncAccount,
+} from './accounts.js';
+import { checkTotals } from './account-totals.js';
 import { tellDepletedBudgets } from './depleted-budgets.js';
 import type { SyncDependencies } from './dependencies.js';
 import { emptyCounts, finishRun, startRun, type SyncCounts } from './sync-run.js';
-import { syncWindow } from './sync-window.js';
+import { keepIntraday } from './intraday.js';
+import { syncWindow, type SyncWindow } from './sync-window.js';
+import { tellVersionEnded, versionIsGood } from './version-alert.js';
 import { CampaignWriter } from './campaign-writer.js';
 
 const DEFAULT_BUSY_WAIT_MS = 15_000;
@@ -36,6 +46,8 @@ export function syncCampaignDataHandler(dependencies: SyncDependencies): Handler
         taskId: context.id,
         signal,
         onProgress: context.progress.bind(context),
+        onNote: (account, note) =>
+          context.logger.warn({ account, note }, 'the totals of an account could not be compared'),
       }),
     );
     if (!isLocked(outcome)) return { tenant_id: tenantId, platform, ...outcome };
@@ -50,23 +62,37 @@ interface SyncJob {
   taskId: string;
   signal: AbortSignal;
   onProgress: (done: number, total: number, note?: string) => void;
+  onNote: (accountId: string, note: string) => void;
 }
 
 type SyncSummary = SyncCounts & { accounts: number; window: DateWindow | null };
 
 async function syncTenant(dependencies: SyncDependencies, job: SyncJob): Promise<SyncSummary> {
-  const accounts = await withTenant(dependencies.pool, job.tenantId, (client) =>
-    loadAccounts(client, job.platform),
-  );
+  const { accounts, synced } = await withTenant(dependencies.pool, job.tenantId, async (client) => ({
+    accounts: await loadAccounts(client, job.platform),
+    synced: await syncedBy(client, job.taskId),
+  }));
+  if (accounts.length === 0)
+    throw await withTenant(dependencies.pool, job.tenantId, (client) => noAccount(client, job.platform));
   const summary: SyncSummary = { accounts: accounts.length, window: null, ...emptyCounts() };
+  const failures: unknown[] = [];
   for (const [index, account] of accounts.entries()) {
+    if (synced.has(account.id)) continue;
     const now = dependencies.now?.() ?? new Date();
     const window = syncWindow(account, now);
-    const counts = await syncAccount(dependencies, job, account, { now, window });
-    add(summary, counts);
-    summary.window = widest(summary.window, window);
-    job.onProgress(index + 1, accounts.length, `account ${account.externalId} is done`);
+    try {
+      add(summary, await syncAccount(dependencies, job, account, { now, window }));
+      summary.window = widest(summary.window, window);
+      job.onProgress(index + 1, accounts.length, `account ${account.externalId} is done`);
+    } catch (error) {
+      job.signal.throwIfAborted();
+      // The others are tried all the same; the next attempt is for those that failed.
+      failures.push(error);
+      job.onProgress(index + 1, accounts.length, `account ${account.externalId} has failed`);
+    }
   }
+  const passing = failures.find((error) => !(error instanceof PlatformError) || error.retryable);
+  if (failures.length > 0) throw passing ?? failures[0];
   return summary;
 }
 
@@ -74,7 +100,7 @@ async function syncAccount(
   dependencies: SyncDependencies,
   job: SyncJob,
   account: SyncAccount,
-  { now, window }: { now: Date; window: DateWindow },
+  { now, window }: { now: Date; window: SyncWindow },
 ): Promise<SyncCounts> {
   const { pool } = dependencies;
   const { tenantId, signal } = job;
@@ -94,8 +120,12 @@ async function syncAccount(
       counts.metric_rows_read += metrics.length;
       counts.metric_rows_written += await writer.writeMetrics(metrics);
     }
+    const note = await checkTotals({ pool, tenantId, account, connector, writer, window, now, signal });
+    if (note !== undefined) job.onNote(account.id, note);
     await withTenant(pool, tenantId, async (client) => {
-      await markAccountSynced(client, account.id, now);
+      await markAccountSynced(client, account.id, { syncedAt: now, ...window });
+      await versionIsGood(client, account.platform);
+      await keepIntraday(client, account, now);
       await finishRun(client, run, counts, undefined);
       await tellDepletedBudgets(client, account, now, writer.rebudgeted);
       const data = completed(run.id, account, window, counts);
@@ -104,7 +134,9 @@ async function syncAccount(
     return counts;
   } catch (error) {
     await withTenant(pool, tenantId, async (client) => {
-      if (error instanceof PlatformError) await markAccountFailed(client, account.id, error);
+      if (!signal.aborted) await markAccountFailed(client, account.id, error);
+      if (error instanceof PlatformError && error.kind === 'unsupported_version')
+        await tellVersionEnded(client, tenantId, account.platform, error);
       await finishRun(client, run, counts, error);
     });
     throw error;
@@ -138,6 +170,6 @@ function add(sum: SyncCounts, counts: SyncCounts): void {
 }
 
 function widest(a: DateWindow | null, b: DateWindow): DateWindow {
-  if (a === null) return b;
+  if (a === null) return { since: b.since, until: b.until };
   return { since: a.since < b.since ? a.since : b.since, until: a.until > b.until ? a.until : b.until };
 }

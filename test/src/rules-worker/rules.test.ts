@@ -357,6 +357,85 @@ describe('a rule', () => {
     expect(rows[0]?.done).toEqual(['daily_budget left to the rule “Dear: less”, which comes first']);
   });
 
+  test('keeps its change for its cooldown from rules that come after it', async () => {
+    const rules = await openRules();
+    await addDays(rules, 1, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50 }));
+    const active: RuleDefinitionInput['when'] = {
+      logic: 'and',
+      conditions: [{ fact: 'status', operator: 'equals', value: 'active' }],
+    };
+    const paused: RuleDefinitionInput['when'] = {
+      logic: 'and',
+      conditions: [{ fact: 'status', operator: 'equals', value: 'paused' }],
+    };
+    const scope = { campaign_ids: [1] };
+    await rules.addRule('Pause', { scope, when: active, actions: [{ kind: 'pause' }] }, { priority: 100 });
+    await rules.addRule('Enable', { scope, when: paused, actions: [{ kind: 'enable' }] });
+    expect(await rules.evaluate()).toMatchObject({ fired: 1 });
+    await rules.applied();
+    expect(await rules.evaluate(hoursLater(0.25))).toMatchObject({ matched: 1, fired: 0, conflicts: 1 });
+    expect(await onPlatform(rules, 1)).toMatchObject({ local: { status: 'paused' } });
+    // A rule that comes before it may.
+    await rules.addRule(
+      'Enable now',
+      { scope, when: paused, actions: [{ kind: 'enable' }] },
+      { priority: 200 },
+    );
+    expect(await rules.evaluate(hoursLater(0.5))).toMatchObject({ fired: 1 });
+    await rules.applied();
+    expect(await onPlatform(rules, 1)).toMatchObject({ local: { status: 'active' } });
+  });
+
+  test('sees a campaign that has stopped: a synced day without a row is zero', async () => {
+    const rules = await openRules();
+    await rules.query(
+      `UPDATE platform_account SET covered_since = '2026-10-20' WHERE tenant_id = 1 AND platform = 'meta'`,
+    );
+    await rules.query(`UPDATE campaign SET started_at = '2026-10-01' WHERE tenant_id = 1`);
+    await rules.query(`UPDATE campaign SET started_at = '2026-11-20' WHERE tenant_id = 1 AND id = 2`);
+    await addDays(rules, 1, daysBefore('2026-11-19', 7, { impressions: 1_000, spend: 50 }));
+    await rules.addRule('Stopped', {
+      when: {
+        logic: 'and',
+        conditions: [
+          { fact: 'status', operator: 'equals', value: 'active' },
+          { metric: 'impressions', window: 'yesterday', operator: 'equals', value: 0 },
+        ],
+      },
+      actions: [{ kind: 'send_alert' }],
+    });
+    // Campaign 2 was launched today; nobody knows what Google's campaign 3 did.
+    expect(await rules.evaluate()).toMatchObject({ matched: 1 });
+    const rows = await rules.query<{ campaign_id: string }>('SELECT campaign_id FROM rule_execution');
+    expect(rows).toEqual([{ campaign_id: '1' }]);
+  });
+
+  test('compares today with the same hours of yesterday', async () => {
+    const rules = await openRules();
+    await addDays(rules, 1, { [TODAY]: { impressions: 500, spend: 20 } });
+    await addDays(rules, 1, { '2026-11-19': { impressions: 5_000, spend: 100 } });
+    for (const [time, spend] of [
+      ['2026-11-19T08:00:00Z', 10],
+      ['2026-11-19T11:00:00Z', 16],
+      ['2026-11-19T14:00:00Z', 70],
+    ] as const)
+      await rules.query(
+        `INSERT INTO campaign_metric_intraday VALUES (1, 1, '2026-11-19', $1, 400, 1, 1, $2, 0, NULL)`,
+        [time, spend],
+      );
+    await rules.addRule('More', {
+      when: {
+        logic: 'and',
+        conditions: [{ metric: 'spend', window: 'today', compare: 'change_pct', operator: 'gt', value: 0 }],
+      },
+      actions: [{ kind: 'add_label', label: 'seen' }],
+    });
+    await rules.evaluate();
+    // Synced at 11:00: 20.00 after 16.00 at that hour of the day before; 100.00 was its whole day.
+    const rows = await rules.query<{ seen: { value: number }[] }>('SELECT seen FROM rule_execution');
+    expect(rows.map(({ seen }) => seen[0]?.value)).toEqual([25]);
+  });
+
   test('does not hold where there are no data: that is not zero', async () => {
     const rules = await openRules();
     await addDays(rules, 1, daysBefore(TODAY, 7, { impressions: 1_000, spend: 50, conversions: 0 }));

@@ -1,14 +1,21 @@
 /** `sync_campaign_data` and `sync_all_campaigns` on the sandbox's data, through a real queue into a real database. */
 import { handleTask, createWorker } from '@stratum/jobs';
 import { assertEnqueued, assertSucceeded, runTask } from '@stratum/jobs/testing';
-import { syncAllCampaigns, syncCampaignData, withAdvisoryLock } from '@stratum/shared';
+import {
+  parseKeyRing,
+  sealCredentials,
+  syncAllCampaigns,
+  syncCampaignData,
+  withAdvisoryLock,
+} from '@stratum/shared';
 import { PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';
 import { createSyncHandlers } from '@stratum/sync-worker';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
 import { openSync, TODAY, type SyncSetup } from './fixture.js';
 
-const FIRST_SINCE = '2026-10-23';
+/** Of the attribution window: 30 days on Google, 28 elsewhere. */
+const firstSince = (platform: PlatformName): string => (platform === 'google' ? '2026-10-21' : '2026-10-23');
 
 /** Everything that a sync writes, without times. */
 async function stored({ database: { owner } }: SyncSetup, platform: PlatformName, tenantId = 1) {
@@ -50,7 +57,12 @@ describe.each(PLATFORM_NAMES)('a sync of %s', (platform) => {
     const setup = await openSync();
     setup.startWorker();
     const record = await setup.sync(platform);
-    const truth = setup.sandbox.truth(platform, await accountOf(setup, platform), FIRST_SINCE, TODAY);
+    const truth = setup.sandbox.truth(
+      platform,
+      await accountOf(setup, platform),
+      firstSince(platform),
+      TODAY,
+    );
     expect(record).toMatchObject({
       state: 'SUCCESS',
       result: {
@@ -62,7 +74,7 @@ describe.each(PLATFORM_NAMES)('a sync of %s', (platform) => {
         campaigns_removed: 0,
         metric_rows_read: truth.metrics.length,
         metric_rows_written: truth.metrics.length,
-        window: { since: FIRST_SINCE, until: TODAY },
+        window: { since: firstSince(platform), until: TODAY },
       },
     });
     const key = (row: { id: string; date: string }): string => `${row.id} ${row.date}`;
@@ -106,8 +118,11 @@ describe('a sync', () => {
     await setup.sync('meta');
     setup.sandbox.advance(1);
     const record = await setup.sync('meta');
-    // From the last sync's day less the attribution lag of 7 days, until the new day.
-    expect(record.result).toMatchObject({ window: { since: '2026-11-13', until: '2026-11-21' } });
+    // The first sync of a day reaches over the attribution window of 28 days, the next ones over the 7 days that are restated soon.
+    expect(record.result).toMatchObject({ window: { since: '2026-10-24', until: '2026-11-21' } });
+    expect((await setup.sync('meta')).result).toMatchObject({
+      window: { since: '2026-11-14', until: '2026-11-21' },
+    });
     const truth = setup.sandbox.truth('meta', await accountOf(setup, 'meta'), '2026-11-13', '2026-11-21');
     const { rows } = await setup.database.owner.query<{ conversions: string; revenue: string }>(
       `SELECT trim_scale(sum(conversions))::text AS conversions, trim_scale(sum(revenue))::text AS revenue FROM campaign_metric_daily WHERE date >= '2026-11-13'`,
@@ -161,6 +176,118 @@ describe('a sync', () => {
       return found?.state === 'SCHEDULED' ? found : undefined;
     });
     expect(record).toMatchObject({ retries: 0, snoozes: 1, error: { type: 'PlatformError' } });
+  });
+
+  test('tries every account, and after a failure those that failed', async () => {
+    const setup = await openSync();
+    const { owner } = setup.database;
+    const externalId = '3000000009';
+    const { ciphertext, keyId } = sealCredentials(
+      parseKeyRing(setup.keyText),
+      { tenantId: 1, platform: 'tiktok', externalId },
+      { platform: 'tiktok', accessToken: 'sandbox-tiktok-token' },
+    );
+    await owner.query(
+      `INSERT INTO platform_account (tenant_id, platform, external_id, currency, time_zone, credentials_ciphertext, credentials_key_id)
+       VALUES (1, 'tiktok', $1, 'JPY', 'UTC', $2, $3)`,
+      [externalId, ciphertext, keyId],
+    );
+    setup.sandbox.inject({ platform: 'tiktok', kind: 'server_error' });
+    setup.startWorker();
+    const { id } = await setup.client.enqueue(syncCampaignData, { tenant_id: 1, platform: 'tiktok' });
+    const accounts = async () =>
+      (
+        await owner.query(
+          `SELECT external_id = $1 AS second, last_error IS NOT NULL AS failed, last_synced_at IS NOT NULL AS synced
+           FROM platform_account WHERE tenant_id = 1 AND platform = 'tiktok' ORDER BY id`,
+          [externalId],
+        )
+      ).rows;
+    await waitFor('the first attempt', async () => (await setup.client.status(id))?.state === 'RETRY');
+    expect(await accounts()).toEqual([
+      { second: false, failed: true, synced: false },
+      { second: true, failed: false, synced: true },
+    ]);
+    expect(await setup.client.result(id)).toMatchObject({ state: 'SUCCESS', result: { accounts: 2 } });
+    expect(await accounts()).toEqual([
+      { second: false, failed: false, synced: true },
+      { second: true, failed: false, synced: true },
+    ]);
+    const { rows } = await owner.query('SELECT outcome FROM sync_run WHERE task_id = $1 ORDER BY id', [id]);
+    expect(rows.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
+      'failed',
+      'succeeded',
+      'succeeded',
+    ]);
+  });
+
+  test('of no account is no success', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    await setup.database.owner.query(
+      `UPDATE platform_account SET status = 'needs_reconnect', last_error = 'the token has ended' WHERE platform = 'snapchat'`,
+    );
+    expect(await setup.sync('snapchat')).toMatchObject({
+      state: 'FAILURE',
+      error: { message: expect.stringContaining('the token has ended') },
+    });
+  });
+
+  test.each(PLATFORM_NAMES)('of %s keeps the spend of deleted campaigns', async (platform) => {
+    const setup = await openSync();
+    setup.startWorker();
+    const account = await accountOf(setup, platform);
+    const [gone] = setup.sandbox.truth(platform, account, firstSince(platform), TODAY).metrics;
+    setup.sandbox.removeCampaign(platform, account, gone?.campaignId ?? '');
+    await setup.sync(platform);
+    const spent = (rows: readonly { spend: string }[]): number =>
+      Math.round(rows.reduce((sum, { spend }) => sum + Number(spend), 0) * 1e6);
+    const { metrics, campaigns } = await stored(setup, platform);
+    expect(spent(metrics)).toBe(
+      spent(setup.sandbox.truth(platform, account, firstSince(platform), TODAY).metrics),
+    );
+    expect(campaigns.filter(({ removed }) => removed)).toEqual([
+      expect.objectContaining({ external_id: gone?.campaignId, status: 'removed' }),
+    ]);
+    expect((await setup.database.owner.query('SELECT FROM alert WHERE tenant_id = 1')).rowCount).toBe(0);
+  });
+
+  test('whose sum is not the account’s own total opens an alert, which closes when it is again', async () => {
+    const setup = await openSync();
+    const { owner } = setup.database;
+    setup.startWorker();
+    const alerts = async (): Promise<unknown[]> =>
+      (await owner.query('SELECT kind, severity, closed_at IS NULL AS open FROM alert WHERE tenant_id = 1'))
+        .rows;
+    const body = { data: [{ date_start: '2026-11-19', spend: '99999.00' }] };
+    setup.sandbox.inject({ platform: 'meta', kind: 'answer', path: '/insights', afterRequests: 1, body });
+    expect(await setup.sync('meta')).toMatchObject({ state: 'SUCCESS' });
+    expect(await alerts()).toEqual([{ kind: 'sync_total_differs', severity: 'warning', open: true }]);
+    // A row that the platform reports no more is set to zero, because the account's total knows nothing of it.
+    await owner.query(
+      `INSERT INTO campaign_metric_daily SELECT tenant_id, id, '2026-11-18', currency, 1, 1, 1, 5, 0, 0 FROM campaign
+       WHERE tenant_id = 1 AND started_at > '2026-11-19' OR id = (SELECT min(id) FROM campaign WHERE tenant_id = 1 AND status = 'archived') ON CONFLICT DO NOTHING`,
+    );
+    expect(await setup.sync('meta')).toMatchObject({ state: 'SUCCESS' });
+    expect(await alerts()).toEqual([{ kind: 'sync_total_differs', severity: 'warning', open: false }]);
+  });
+
+  test('of an API version that has ended opens an alert that says what to do', async () => {
+    const setup = await openSync();
+    const { owner } = setup.database;
+    setup.startWorker();
+    const body = { error: { code: 2635, message: 'You are calling a deprecated version of the Ads API.' } };
+    setup.sandbox.inject({ platform: 'meta', kind: 'answer', status: 400, body });
+    expect(await setup.sync('meta')).toMatchObject({ state: 'FAILURE' });
+    const { rows } = await owner.query<{ kind: string; message: string; closed_at: Date | null }>(
+      'SELECT kind, message, closed_at FROM alert WHERE tenant_id = 1',
+    );
+    expect(rows).toEqual([
+      { kind: 'platform_version_ended', message: expect.stringContaining('META_BASE_URL'), closed_at: null },
+    ]);
+    await setup.sync('meta');
+    const open = await owner.query('SELECT FROM alert WHERE tenant_id = 1 AND closed_at IS NULL');
+    expect(open.rowCount).toBe(0);
   });
 
   test('waits as long as the platform asks, and leaves the wait on the account', async () => {

@@ -19,6 +19,8 @@ export interface CampaignRecord {
 
 export interface DailyMetricRecord {
   campaignExternalId: string;
+  /** For a campaign that no listing shows any more. */
+  campaignName?: string | undefined;
   /** The account's local day, YYYY-MM-DD. */
   date: string;
   impressions: number;
@@ -27,7 +29,14 @@ export interface DailyMetricRecord {
   reach: number | null;
   spend: string;
   conversions: string;
+  /** `null` where the platform does not say. */
   revenue: string | null;
+}
+
+/** What the account itself says that it has spent on a local day. */
+export interface DailySpend {
+  date: string;
+  spend: string;
 }
 
 /** The account as the platform describes it. */
@@ -58,10 +67,12 @@ export interface PlatformConnector {
   readonly platform: string;
   /** Fails as the other calls do, so it shows, too, whether the credentials are good for the account. */
   describeAccount(options: ReadOptions): Promise<AccountDescription>;
-  /** Every campaign that the platform lists. */
+  /** Every campaign that the platform lists: archived ones, too; deleted ones may be left out. */
   listCampaigns(options: ReadOptions): AsyncIterable<CampaignRecord[]>;
-  /** One row for each campaign and day on which something happened. */
+  /** One row for each campaign and day on which something happened, of campaigns of every status. */
   dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]>;
+  /** The account's own totals, by which the sum of its campaigns is checked; a day without spend may be missing. */
+  accountSpend(window: DateWindow, options: ReadOptions): Promise<DailySpend[]>;
   /** Resolves when the platform has taken the change. After a `transient` error it may have, or not: ask again. */
   updateCampaign(externalId: string, change: CampaignChange, options: ReadOptions): Promise<void>;
 }

@@ -54,8 +54,10 @@ export interface AdPlatformOptions<
   parseAccountId: (text: string) => string | undefined;
   /** The units in which its API counts budgets. */
   money: MoneyUnits;
-  /** Days that the platform restates while conversions are attributed to them; each sync reads them again. */
+  /** Days that the platform restates soon; each sync reads them again. */
   attributionLagDays: number;
+  /** Days over which conversions are still attributed; they are read again once a day. */
+  attributionWindowDays: number;
   connect: (options: ConnectOptions<z.output<Schema>, Setting>) => PlatformConnector;
 }
 

@@ -21,6 +21,7 @@ export interface PlatformErrorDetails {
   requestId?: string | undefined;
   /** No answer came at all. */
   unreachable?: boolean | undefined;
+  httpStatus?: number | undefined;
   cause?: unknown;
 }
 
@@ -33,6 +34,7 @@ export class PlatformError extends Error {
   readonly requestId: string | undefined;
   /** Whether the platform could not be reached: a task that meets this waits, and spends no retry. */
   readonly unreachable: boolean;
+  readonly httpStatus: number | undefined;
 
   constructor(
     readonly platform: string,
@@ -47,6 +49,7 @@ export class PlatformError extends Error {
     this.platformCode = details.platformCode;
     this.requestId = details.requestId;
     this.unreachable = details.unreachable ?? false;
+    this.httpStatus = details.httpStatus;
   }
 }
 

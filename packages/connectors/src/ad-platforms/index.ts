@@ -4,6 +4,7 @@ export type {
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
+  DailySpend,
   PlatformConnector,
 } from './connector.js';
 export {

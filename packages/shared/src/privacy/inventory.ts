@@ -22,6 +22,7 @@ export const PERSONAL_DATA: Readonly<Record<string, PersonalData>> = {
   campaign: 'none',
   campaign_change: 'none',
   campaign_metric_daily: 'none',
+  campaign_metric_intraday: 'none',
   cdp_event: 'by_profile',
   cdp_funnel: 'none',
   cdp_funnel_result: 'none',

@@ -25,7 +25,7 @@ export const syncCampaignData = defineTask({
     metric_rows_read: z.int(),
     /** Rows of daily metrics that are new or changed. */
     metric_rows_written: z.int(),
-    /** The days that were asked for; `null` when no account is connected. */
+    /** The days that were asked for; `null` when an earlier attempt has synced every account. */
     window: z.object({ since: date, until: date }).nullable(),
   }),
   retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },

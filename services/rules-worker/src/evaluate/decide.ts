@@ -36,6 +36,15 @@ export interface Circumstances {
   gate: string | undefined;
   lastFired: ReadonlyMap<string, number>;
   budgetDayAgo: ReadonlyMap<number, string>;
+  /** Changes whose rules are still cooling down, by `<campaign>/<kind>`. */
+  claims: ReadonlyMap<string, Claim>;
+}
+
+/** For its rule's cooldown a change keeps out rules that come after it: otherwise they would undo it at the next look. */
+export interface Claim {
+  ruleId: number;
+  ruleName: string;
+  priority: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -120,10 +129,11 @@ function decideOne(
     const change = wishedChange(action, campaign, circumstances);
     if (change === undefined) continue;
     const key = `${campaign.id}/${change.kind}`;
-    const winner = taken.get(key);
+    const claim = circumstances.claims.get(key);
+    const winner = taken.get(key)?.name ?? (claim && holds(claim, rule) ? claim.ruleName : undefined);
     if (winner !== undefined) {
       conflict = true;
-      decision.done.push(`${change.kind} left to the rule “${winner.name}”, which comes first`);
+      decision.done.push(`${change.kind} left to the rule “${winner}”, which comes first`);
     } else if (barrier !== undefined) {
       held = true;
       decision.done.push(`${change.kind} → ${change.target} held: ${barrier}`);
@@ -142,6 +152,12 @@ function decideOne(
   decision.outcome = outcomeOf(decision, { dryRun, held, conflict });
   if (dryRun) decision.changes = [];
   return decision;
+}
+
+/** Rules come by priority, then by age. */
+function holds(claim: Claim, rule: Rule): boolean {
+  if (claim.ruleId === rule.id) return false;
+  return claim.priority === rule.priority ? claim.ruleId < rule.id : claim.priority > rule.priority;
 }
 
 function outcomeOf(

@@ -7,7 +7,7 @@ import { applyPlatformAction, tickTime, withTenant, type evaluateRules } from '@
 import { ruleDefinitionSchema, type RuleDefinition } from '@stratum/shared/rules';
 import type { PoolClient } from 'pg';
 import type { RulesDependencies } from '../dependencies.js';
-import { decide, type Decision, type Rule } from './decide.js';
+import { decide, type Claim, type Decision, type Rule } from './decide.js';
 import { readCampaigns, readFigures } from './figures.js';
 import { closeRuleAlerts } from './rule-alerts.js';
 import { writeDecisions } from './write-decisions.js';
@@ -110,6 +110,7 @@ interface History {
   lastFired: Map<string, number>;
   /** A campaign's budget a day ago, for campaigns whose budget a rule has changed since. */
   budgetDayAgo: Map<number, string>;
+  claims: Map<string, Claim>;
 }
 
 async function readHistory(client: PoolClient, now: Date): Promise<History> {
@@ -124,7 +125,21 @@ async function readHistory(client: PoolClient, now: Date): Promise<History> {
      ORDER BY campaign_id, proposed_at, id`,
     [now],
   );
+  const claims = await client.query<{ key: string; rule_id: string; name: string; priority: number }>(
+    `SELECT DISTINCT ON (p.campaign_id, p.kind) p.campaign_id || '/' || p.kind AS key, p.rule_id, r.name, r.priority
+     FROM platform_action p JOIN rule r ON r.tenant_id = p.tenant_id AND r.id = p.rule_id
+     WHERE p.state <> 'failed' AND r.status = 'active' AND p.proposed_at <= $1
+       AND p.proposed_at > $1::timestamptz - coalesce((r.definition ->> 'cooldown_hours')::int, 24) * interval '1 hour'
+     ORDER BY p.campaign_id, p.kind, r.priority DESC, r.id`,
+    [now],
+  );
   return {
+    claims: new Map(
+      claims.rows.map((row) => [
+        row.key,
+        { ruleId: Number(row.rule_id), ruleName: row.name, priority: row.priority },
+      ]),
+    ),
     lastFired: new Map(fired.rows.map((row) => [`${row.rule_id}/${row.campaign_id}`, row.at.getTime()])),
     budgetDayAgo: new Map(budgets.rows.map((row) => [Number(row.campaign_id), row.before])),
   };

@@ -26,7 +26,7 @@ export interface Sums {
   reach: number | null;
 }
 
-/** Sums of a campaign by window; `undefined` where it has no row in it. */
+/** Sums of a campaign by window; `undefined` where nothing is known of it. */
 export type Figures = (campaignId: number, window: RuleWindow, before: boolean) => Sums | undefined;
 
 export async function readCampaigns(client: PoolClient): Promise<Campaign[]> {
@@ -59,19 +59,36 @@ export async function readCampaigns(client: PoolClient): Promise<Campaign[]> {
 }
 
 /**
- * Days are those of the campaign's ad account: what its platform calls yesterday. The bounds around them leave the rest of the partitions
+ * Days are those of the campaign's ad account: what its platform calls yesterday. Platforms report no day without activity, so a campaign without a
+ * row in a window has zero there, if the account was synced from before the window until its last day and the campaign was launched. Revenue
+ * that one of the days does not know is not known of the window. The bounds around them leave the rest of the partitions
  * unread, because no place is more than a day away from UTC's date.
  */
 const READ_FIGURES = `
   WITH local AS MATERIALIZED (
-    SELECT c.id, ($1::timestamptz AT TIME ZONE a.time_zone)::date AS today
+    SELECT c.id, ($1::timestamptz AT TIME ZONE a.time_zone)::date AS today, a.covered_since,
+      (a.last_synced_at AT TIME ZONE a.time_zone)::date AS covered_until, (c.started_at AT TIME ZONE a.time_zone)::date AS launched
     FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
+    WHERE c.status IN ('active', 'paused')
   )
-  SELECT m.campaign_id, sum(m.impressions)::float8 AS impressions, sum(m.clicks)::float8 AS clicks, sum(m.spend)::float8 AS spend,
-    sum(m.conversions)::float8 AS conversions, sum(m.revenue)::float8 AS revenue, sum(m.reach)::float8 AS reach
-  FROM campaign_metric_daily m JOIN local ON local.id = m.campaign_id
-  WHERE m.date >= $2 AND m.date <= $3 AND ($4::int IS NULL OR m.date >= local.today + $4::int) AND m.date <= local.today + $5::int
-  GROUP BY m.campaign_id`;
+  SELECT local.id AS campaign_id, coalesce(sum(m.impressions), 0)::float8 AS impressions, coalesce(sum(m.clicks), 0)::float8 AS clicks,
+    coalesce(sum(m.spend), 0)::float8 AS spend, coalesce(sum(m.conversions), 0)::float8 AS conversions,
+    CASE WHEN count(*) FILTER (WHERE m.campaign_id IS NOT NULL AND m.revenue IS NULL) > 0 THEN NULL ELSE coalesce(sum(m.revenue), 0) END::float8 AS revenue,
+    sum(m.reach)::float8 AS reach
+  FROM local LEFT JOIN campaign_metric_daily m ON m.campaign_id = local.id
+    AND m.date >= $2 AND m.date <= $3 AND ($4::int IS NULL OR m.date >= local.today + $4::int) AND m.date <= local.today + $5::int
+  GROUP BY local.id, local.today, local.covered_since, local.covered_until, local.launched
+  HAVING count(m.campaign_id) > 0
+    OR (($4::int IS NULL OR local.covered_since <= greatest(local.today + $4::int, local.launched)) AND local.covered_since IS NOT NULL
+      AND local.covered_until >= local.today + $5::int AND coalesce(local.launched <= local.today + $5::int, true))`;
+
+/** A day that is not over is compared with what was known of the day before at the same hour, and not with all of it. */
+const READ_SAME_HOURS = `
+  SELECT DISTINCT ON (i.campaign_id) i.campaign_id, i.impressions::float8, i.clicks::float8, i.spend::float8, i.conversions::float8, i.revenue::float8, i.reach::float8
+  FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
+  JOIN campaign_metric_intraday i ON i.tenant_id = c.tenant_id AND i.campaign_id = c.id AND i.date = ($1::timestamptz AT TIME ZONE a.time_zone)::date - 1
+    AND i.read_at <= a.last_synced_at - interval '23 hours 30 minutes' AND i.read_at > a.last_synced_at - interval '27 hours'
+  ORDER BY i.campaign_id, i.read_at DESC`;
 
 export async function readFigures(
   client: PoolClient,
@@ -82,6 +99,11 @@ export async function readFigures(
   for (const { when } of rules) collectWindows(when, wanted);
   const sums = new Map<string, Map<number, Sums>>();
   for (const [key, { first, last }] of wanted) {
+    if (key === keyOf('today', true)) {
+      const { rows } = await client.query<Sums & { campaign_id: string }>(READ_SAME_HOURS, [now]);
+      sums.set(key, new Map(rows.map(({ campaign_id: id, ...each }) => [Number(id), each])));
+      continue;
+    }
     const since = first === null ? '-infinity' : utcDate(now, first - 1);
     const values = [now, since, utcDate(now, last + 1), first, last];
     const { rows } = await client.query<Sums & { campaign_id: string }>(READ_FIGURES, values);

@@ -14,8 +14,8 @@ export interface SimulationOptions<Setting extends string> {
   campaignId?: (account: Account, campaign: WorldCampaign) => string;
   /** Whether the daily report has the campaign. Default: every one. */
   reports?: (campaign: WorldCampaign) => boolean;
-  /** Whether the daily report has revenue. Default true. */
-  reportsRevenue?: boolean;
+  /** Whether the daily report says what revenue a campaign with so many conversions had. Default: always. */
+  knowsRevenue?: (campaign: WorldCampaign, conversions: number) => boolean;
   /** Whether an account's days are UTC days, wherever the advertiser is. Default false. */
   utcDays?: boolean;
   /** Whether a refused request learns how long to wait. Default true. */
@@ -33,7 +33,7 @@ export function simulate<const Setting extends string>(
     accountId: (digits: string) => digits,
     campaignId: (_account: Account, campaign: WorldCampaign) => campaign.id,
     reports: () => true,
-    reportsRevenue: true,
+    knowsRevenue: () => true,
     utcDays: false,
     namesRetryDelay: true,
     refreshesTokens: false,

@@ -77,6 +77,13 @@ export class World {
     );
   }
 
+  /** The campaigns that have figures: removed ones keep theirs. */
+  reported(account: Account): WorldCampaign[] {
+    if (account.isManager) return [];
+    const today = this.today();
+    return this.all(account).filter(({ startedOn }) => startedOn <= today);
+  }
+
   /** Changes a campaign as its advertiser would; `false` when there is none of that id. */
   update(
     account: Account,
@@ -108,6 +115,9 @@ export class World {
   /** Takes a campaign out of every listing. */
   remove(account: Account, campaignId: string): void {
     this.removed.add(keyOf(account, campaignId));
+    const campaign = this.all(account).find(({ id }) => id === campaignId);
+    if (campaign !== undefined) campaign.endedOn ??= this.today();
+    this.listings.clear();
   }
 
   /** Rows with activity, day by day for each campaign, both days inclusive. */
@@ -115,7 +125,7 @@ export class World {
     account: Account,
     since: string,
     until: string,
-    campaigns = this.campaigns(account),
+    campaigns = this.reported(account),
   ): Generator<MetricRow> {
     const now = this.now();
     const last = until < this.today() ? until : this.today();
@@ -174,4 +184,11 @@ export class World {
 
 function keyOf(account: Account, campaignId: string): string {
   return `${account.platform}/${account.id}/${campaignId}`;
+}
+
+/** What all campaigns have spent, day by day; days without spend are missing. */
+export function spendByDay(rows: readonly MetricRow[]): { date: string; minor: number }[] {
+  const spent = new Map<string, number>();
+  for (const { date, metric } of rows) spent.set(date, (spent.get(date) ?? 0) + metric.spendMinor);
+  return [...spent].map(([date, minor]) => ({ date, minor })).toSorted((a, b) => (a.date < b.date ? -1 : 1));
 }

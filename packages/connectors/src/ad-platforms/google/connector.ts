@@ -6,6 +6,7 @@ import type {
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
+  DailySpend,
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
@@ -36,7 +37,10 @@ export interface GoogleConnectorOptions {
 const CAMPAIGN_QUERY = `SELECT campaign.id, campaign.name, campaign.status, campaign.advertising_channel_type, campaign.start_date_time, campaign_budget.amount_micros FROM campaign WHERE campaign.status != 'REMOVED'`;
 
 const metricQuery = ({ since, until }: DateWindow): string =>
-  `SELECT campaign.id, segments.date, metrics.impressions, metrics.clicks, metrics.cost_micros, metrics.conversions, metrics.conversions_value FROM campaign WHERE segments.date BETWEEN '${since}' AND '${until}' AND campaign.status != 'REMOVED'`;
+  `SELECT campaign.id, campaign.name, segments.date, metrics.impressions, metrics.clicks, metrics.cost_micros, metrics.conversions, metrics.conversions_value FROM campaign WHERE segments.date BETWEEN '${since}' AND '${until}'`;
+
+const spendQuery = ({ since, until }: DateWindow): string =>
+  `SELECT segments.date, metrics.cost_micros FROM customer WHERE segments.date BETWEEN '${since}' AND '${until}'`;
 
 const pageSchema = <Item extends z.ZodType>(item: Item) =>
   z.object({ results: z.array(item).default([]), nextPageToken: z.string().optional() });
@@ -60,7 +64,7 @@ const campaignPage = pageSchema(
 
 const metricPage = pageSchema(
   z.object({
-    campaign: z.object({ id: z.string() }),
+    campaign: z.object({ id: z.string(), name: z.string().optional() }),
     segments: z.object({ date: z.iso.date() }),
     metrics: z
       .object({
@@ -71,6 +75,13 @@ const metricPage = pageSchema(
         conversionsValue: z.number().default(0),
       })
       .prefault({}),
+  }),
+);
+
+const spendPage = pageSchema(
+  z.object({
+    segments: z.object({ date: z.iso.date() }),
+    metrics: z.object({ costMicros: bigInteger.default(0n) }).prefault({}),
   }),
 );
 
@@ -144,6 +155,7 @@ export class GoogleConnector implements PlatformConnector {
     for await (const rows of this.search(metricQuery(window), metricPage, signal)) {
       yield rows.map(({ campaign, segments, metrics }) => ({
         campaignExternalId: campaign.id,
+        campaignName: campaign.name,
         date: segments.date,
         impressions: metrics.impressions,
         clicks: metrics.clicks,
@@ -153,6 +165,18 @@ export class GoogleConnector implements PlatformConnector {
         revenue: decimalFromCount(metrics.conversionsValue),
       }));
     }
+  }
+
+  async accountSpend(window: DateWindow, { signal }: ReadOptions): Promise<DailySpend[]> {
+    const days: DailySpend[] = [];
+    for await (const rows of this.search(spendQuery(window), spendPage, signal))
+      days.push(
+        ...rows.map(({ segments: { date }, metrics }) => ({
+          date,
+          spend: decimalFromMicros(metrics.costMicros),
+        })),
+      );
+    return days;
   }
 
   async updateCampaign(

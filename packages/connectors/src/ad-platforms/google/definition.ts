@@ -24,6 +24,7 @@ export const google = defineAdPlatform({
   parseAccountId: (text) => accountDigits(text.trim().replaceAll('-', ''), 10),
   money: googleMoney,
   attributionLagDays: 7,
+  attributionWindowDays: 30,
   connect: ({ endpoints, ...options }) =>
     new GoogleConnector({
       ...options,

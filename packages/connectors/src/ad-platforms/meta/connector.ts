@@ -6,6 +6,7 @@ import type {
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
+  DailySpend,
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
@@ -15,6 +16,7 @@ import type { HttpClient } from '../http-client.js';
 import { parseReply } from '../parse-reply.js';
 import { metaError } from './errors.js';
 import { readMetaPages } from './pages.js';
+import { results } from './results.js';
 import type { MetaCredentials } from './credentials.js';
 import { metaMoney } from './money.js';
 
@@ -29,22 +31,14 @@ export interface MetaConnectorOptions {
 }
 
 const CAMPAIGN_FIELDS = 'id,name,objective,status,effective_status,daily_budget,lifetime_budget,start_time';
-const INSIGHT_FIELDS = 'campaign_id,date_start,impressions,clicks,spend,reach,actions,action_values';
+const INSIGHT_FIELDS =
+  'campaign_id,campaign_name,objective,date_start,impressions,clicks,spend,reach,actions,action_values';
+/** Without this list Meta leaves out archived campaigns. */
+const LISTED_STATUSES = JSON.stringify(['ACTIVE', 'PAUSED', 'ARCHIVED', 'IN_PROCESS', 'WITH_ISSUES']);
 const CAMPAIGN_PAGE = 100;
 const INSIGHT_PAGE = 500;
 
-/**
- * Meta reports one purchase under several overlapping action types; the first that is there counts, and they are never added up.
- */
-const PURCHASE_TYPES = [
-  'omni_purchase',
-  'purchase',
-  'offsite_conversion.fb_pixel_purchase',
-  'onsite_web_purchase',
-];
-
 const actionSchema = z.object({ action_type: z.string(), value: decimalText });
-type Action = z.infer<typeof actionSchema>;
 
 const campaignSchema = z.object({
   id: z.string(),
@@ -59,6 +53,8 @@ const campaignSchema = z.object({
 
 const insightSchema = z.object({
   campaign_id: z.string(),
+  campaign_name: z.string().optional(),
+  objective: z.string().optional(),
   date_start: z.iso.date(),
   impressions: wholeNumber.default(0),
   clicks: wholeNumber.default(0),
@@ -67,6 +63,8 @@ const insightSchema = z.object({
   actions: z.array(actionSchema).optional(),
   action_values: z.array(actionSchema).optional(),
 });
+
+const spendSchema = z.object({ date_start: z.iso.date(), spend: decimalText.default('0') });
 
 const accountSchema = z.object({ name: z.string(), currency: z.string(), timezone_name: z.string() });
 
@@ -99,7 +97,13 @@ export class MetaConnector implements PlatformConnector {
   }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
-    const pages = this.pages('campaigns', { fields: CAMPAIGN_FIELDS }, CAMPAIGN_PAGE, campaignSchema, signal);
+    const pages = this.pages(
+      'campaigns',
+      { fields: CAMPAIGN_FIELDS, effective_status: LISTED_STATUSES },
+      CAMPAIGN_PAGE,
+      campaignSchema,
+      signal,
+    );
     for await (const campaigns of pages) {
       yield campaigns.map((campaign) => ({
         externalId: campaign.id,
@@ -127,15 +131,28 @@ export class MetaConnector implements PlatformConnector {
     for await (const insights of this.pages('insights', query, INSIGHT_PAGE, insightSchema, signal)) {
       yield insights.map((insight) => ({
         campaignExternalId: insight.campaign_id,
+        campaignName: insight.campaign_name,
         date: insight.date_start,
         impressions: insight.impressions,
         clicks: insight.clicks,
         reach: insight.reach ?? null,
         spend: insight.spend,
-        conversions: purchases(insight.actions) ?? '0',
-        revenue: purchases(insight.action_values) ?? '0',
+        ...results(insight),
       }));
     }
+  }
+
+  async accountSpend({ since, until }: DateWindow, { signal }: ReadOptions): Promise<DailySpend[]> {
+    const query = {
+      level: 'account',
+      time_increment: '1',
+      time_range: JSON.stringify({ since, until }),
+      fields: 'date_start,spend',
+    };
+    const days: DailySpend[] = [];
+    for await (const rows of this.pages('insights', query, INSIGHT_PAGE, spendSchema, signal))
+      days.push(...rows.map(({ date_start: date, spend }) => ({ date, spend })));
+    return days;
   }
 
   async updateCampaign(
@@ -187,12 +204,4 @@ export class MetaConnector implements PlatformConnector {
   private budget(minor: bigint | undefined): string | null {
     return minor === undefined ? null : metaMoney.read(minor, this.options.currency);
   }
-}
-
-function purchases(actions: readonly Action[] | undefined): string | undefined {
-  for (const type of PURCHASE_TYPES) {
-    const action = actions?.find((each) => each.action_type === type);
-    if (action !== undefined) return action.value;
-  }
-  return undefined;
 }

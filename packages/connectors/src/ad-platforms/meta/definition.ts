@@ -19,5 +19,6 @@ export const meta = defineAdPlatform({
   parseAccountId: (text) => accountDigits(text.trim().replace(/^act_/, '')),
   money: metaMoney,
   attributionLagDays: 7,
+  attributionWindowDays: 28,
   connect: ({ endpoints, ...options }) => new MetaConnector({ ...options, baseUrl: endpoints.META_BASE_URL }),
 });

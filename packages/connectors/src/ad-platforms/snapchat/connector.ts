@@ -6,6 +6,7 @@ import type {
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
+  DailySpend,
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
@@ -17,7 +18,7 @@ import { decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import type { SnapchatCredentials } from './credentials.js';
-import { snapchatError } from './errors.js';
+import { isGone, snapchatError } from './errors.js';
 import { snapchatMoney } from './money.js';
 
 export interface SnapchatConnectorOptions {
@@ -80,30 +81,36 @@ const wholeCampaign = z.object({
     .min(1),
 });
 
-const statsReply = z.object({
-  request_status: success,
-  timeseries_stats: z.array(
-    z.object({
-      sub_request_status: success,
-      timeseries_stat: z.object({
-        id: z.string(),
-        timeseries: z.array(
-          z.object({
-            start_time: z.string(),
-            stats: z.object({
-              impressions: wholeNumber.default(0),
-              swipes: wholeNumber.default(0),
-              spend: bigInteger.default(0n),
-              uniques: wholeNumber.optional(),
-              conversion_purchases: decimalText.default('0'),
-              conversion_purchases_value: bigInteger.default(0n),
-            }),
-          }),
-        ),
-      }),
+const days = <Stats extends z.ZodType>(stats: Stats) => z.array(z.object({ start_time: z.string(), stats }));
+
+const campaignDays = days(
+  z.object({
+    impressions: wholeNumber.default(0),
+    swipes: wholeNumber.default(0),
+    spend: bigInteger.default(0n),
+    uniques: wholeNumber.optional(),
+    conversion_purchases: decimalText.default('0'),
+    conversion_purchases_value: bigInteger.default(0n),
+  }),
+);
+type CampaignDays = z.infer<typeof campaignDays>;
+
+const statsReply = <Stat extends z.ZodType>(stat: Stat) =>
+  z.object({
+    request_status: success,
+    timeseries_stats: z.array(z.object({ sub_request_status: success, timeseries_stat: stat })),
+  });
+
+const campaignStats = statsReply(z.object({ timeseries: campaignDays }));
+const spendStats = statsReply(z.object({ timeseries: days(z.object({ spend: bigInteger.default(0n) })) }));
+/** An account's figures, by campaign; deleted campaigns are among them. */
+const accountStats = statsReply(
+  z.object({
+    breakdown_stats: z.object({
+      campaign: z.array(z.object({ id: z.string(), timeseries: campaignDays })),
     }),
-  ),
-});
+  }),
+);
 
 const STATUSES: Readonly<Record<string, CampaignStatus>> = { ACTIVE: 'active', PAUSED: 'paused' };
 
@@ -157,17 +164,39 @@ export class SnapchatConnector implements PlatformConnector {
     }
   }
 
+  /** One request for the whole account; where Snapchat does not break its figures down, one for each campaign. */
   async *dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
-    const slices = sliceWindow(window, MAX_STATS_DAYS);
+    for (const slice of sliceWindow(window, MAX_STATS_DAYS)) {
+      const all = await this.accountStats(slice, options.signal);
+      if (all === undefined) yield* this.statsOfEach(slice, options);
+      else yield all;
+    }
+  }
+
+  private async *statsOfEach(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
     for await (const campaigns of this.listCampaigns(options)) {
       for (let first = 0; first < campaigns.length; first += STATS_AT_ONCE) {
         const batch = campaigns.slice(first, first + STATS_AT_ONCE);
-        const reads = batch.flatMap(({ externalId }) =>
-          slices.map((slice) => this.stats(externalId, slice, options.signal)),
-        );
+        const reads = batch.map(({ externalId }) => this.stats(externalId, window, options.signal));
         yield (await Promise.all(reads)).flat();
       }
     }
+  }
+
+  async accountSpend(window: DateWindow, { signal }: ReadOptions): Promise<DailySpend[]> {
+    const spent: DailySpend[] = [];
+    for (const slice of sliceWindow(window, MAX_STATS_DAYS)) {
+      const url = this.statsUrl(`adaccounts/${this.options.accountId}`, slice, { fields: 'spend' });
+      const reply = parseReply('snapchat', spendStats, (await this.request({ url, signal })).body);
+      const all = reply.timeseries_stats.flatMap(({ timeseries_stat: { timeseries } }) => timeseries);
+      spent.push(
+        ...all.map(({ start_time: time, stats }) => ({
+          date: localDate(new Date(time), this.options.timeZone),
+          spend: decimalFromMicros(stats.spend),
+        })),
+      );
+    }
+    return spent;
   }
 
   /** A campaign is replaced as a whole, so it is read first. */
@@ -200,26 +229,62 @@ export class SnapchatConnector implements PlatformConnector {
     parseReply('snapchat', wholeCampaign, reply.body);
   }
 
+  /** `undefined` when Snapchat refuses the breakdown. */
+  private async accountStats(
+    window: DateWindow,
+    signal: AbortSignal,
+  ): Promise<DailyMetricRecord[] | undefined> {
+    const query = { breakdown: 'campaign', fields: STATS_FIELDS };
+    const url = this.statsUrl(`adaccounts/${this.options.accountId}`, window, query);
+    try {
+      const reply = parseReply('snapchat', accountStats, (await this.request({ url, signal })).body);
+      return reply.timeseries_stats
+        .flatMap(({ timeseries_stat: { breakdown_stats: stats } }) => stats.campaign)
+        .flatMap(({ id, timeseries }) => this.records(id, timeseries));
+    } catch (error) {
+      if (error instanceof PlatformError && (error.kind === 'permanent' || error.kind === 'too_much_data'))
+        return undefined;
+      throw error;
+    }
+  }
+
+  /** Nothing for a campaign that is gone: it was deleted after it was listed. */
   private async stats(
     campaignId: string,
-    { since, until }: DateWindow,
+    window: DateWindow,
     signal: AbortSignal,
   ): Promise<DailyMetricRecord[]> {
+    const path = `campaigns/${encodeURIComponent(campaignId)}`;
+    const url = this.statsUrl(path, window, { fields: STATS_FIELDS });
+    try {
+      const reply = parseReply('snapchat', campaignStats, (await this.request({ url, signal })).body);
+      return reply.timeseries_stats.flatMap(({ timeseries_stat: { timeseries } }) =>
+        this.records(campaignId, timeseries),
+      );
+    } catch (error) {
+      if (isGone(error)) return [];
+      throw error;
+    }
+  }
+
+  private statsUrl(path: string, { since, until }: DateWindow, query: Record<string, string>): URL {
     const { baseUrl, timeZone } = this.options;
-    const url = new URL(`${baseUrl}/campaigns/${encodeURIComponent(campaignId)}/stats`);
+    const url = new URL(`${baseUrl}/${path}/stats`);
     url.search = new URLSearchParams({
       granularity: 'DAY',
       start_time: startOfLocalDay(since, timeZone).toISOString(),
       end_time: startOfLocalDay(addDays(until, 1), timeZone).toISOString(),
-      fields: STATS_FIELDS,
+      ...query,
     }).toString();
-    const reply = parseReply('snapchat', statsReply, (await this.request({ url, signal })).body);
-    return reply.timeseries_stats
-      .flatMap(({ timeseries_stat: { timeseries } }) => timeseries)
+    return url;
+  }
+
+  private records(campaignExternalId: string, timeseries: CampaignDays): DailyMetricRecord[] {
+    return timeseries
       .filter(({ stats }) => stats.impressions > 0 || stats.spend > 0n || stats.conversion_purchases !== '0')
       .map(({ start_time: startTime, stats }) => ({
-        campaignExternalId: campaignId,
-        date: localDate(new Date(startTime), timeZone),
+        campaignExternalId,
+        date: localDate(new Date(startTime), this.options.timeZone),
         impressions: stats.impressions,
         clicks: stats.swipes,
         reach: stats.uniques ?? null,

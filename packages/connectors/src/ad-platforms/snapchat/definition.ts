@@ -27,6 +27,7 @@ export const snapchat = defineAdPlatform({
   },
   money: snapchatMoney,
   attributionLagDays: 5,
+  attributionWindowDays: 28,
   connect: ({ endpoints, ...options }) =>
     new SnapchatConnector({
       ...options,

@@ -28,14 +28,15 @@ export function snapchatError(reply: HttpReply): PlatformError | undefined {
   const message = kind === 'unsupported_version' ? 'the API version has ended' : `request refused (${code})`;
   return new PlatformError('snapchat', kind, message, {
     platformCode: code,
+    httpStatus: reply.status,
     requestId: body?.request_id,
     retryAfterMs: retryAfterMs(reply.headers),
   });
 }
 
 /** Whether it says that a thing is not there (any more). */
-export function isGone(reply: HttpReply): boolean {
-  return reply.status === 404;
+export function isGone(error: unknown): boolean {
+  return error instanceof PlatformError && error.httpStatus === 404;
 }
 
 function kindOf(status: number): PlatformErrorKind {

@@ -6,6 +6,7 @@ import type {
   CampaignRecord,
   CampaignStatus,
   DailyMetricRecord,
+  DailySpend,
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
@@ -40,7 +41,8 @@ const CAMPAIGN_FIELDS = [
   'objective_type',
   'create_time',
 ];
-const REPORT_METRICS = ['spend', 'impressions', 'clicks', 'conversion', 'reach'];
+/** The name comes with the figures: deleted campaigns are in the report and in no listing. */
+const REPORT_METRICS = ['campaign_name', 'spend', 'impressions', 'clicks', 'conversion', 'reach'];
 /** Without a filter only auction campaigns are listed. */
 const CAMPAIGN_FILTERS = [
   undefined,
@@ -79,6 +81,7 @@ const reportPage = z.object({
     z.object({
       dimensions: z.object({ campaign_id: z.string(), stat_time_day: z.string() }),
       metrics: z.object({
+        campaign_name: z.string().optional(),
         spend: metric,
         impressions: metric,
         clicks: metric,
@@ -86,6 +89,13 @@ const reportPage = z.object({
         reach: z.string(),
       }),
     }),
+  ),
+  page_info: pageInfo,
+});
+
+const spendPage = z.object({
+  list: z.array(
+    z.object({ dimensions: z.object({ stat_time_day: z.string() }), metrics: z.object({ spend: metric }) }),
   ),
   page_info: pageInfo,
 });
@@ -166,6 +176,7 @@ export class TikTokConnector implements PlatformConnector {
       for await (const rows of this.pages('/report/integrated/get/', query, reportPage, signal)) {
         yield rows.map(({ dimensions, metrics }) => ({
           campaignExternalId: dimensions.campaign_id,
+          campaignName: metrics.campaign_name,
           date: dimensions.stat_time_day.slice(0, 10),
           impressions: Number(metrics.impressions),
           clicks: Number(metrics.clicks),
@@ -177,6 +188,29 @@ export class TikTokConnector implements PlatformConnector {
         }));
       }
     }
+  }
+
+  async accountSpend(window: DateWindow, { signal }: ReadOptions): Promise<DailySpend[]> {
+    const days: DailySpend[] = [];
+    for (const { since, until } of sliceWindow(window, MAX_REPORT_DAYS)) {
+      const query = {
+        service_type: 'AUCTION',
+        report_type: 'BASIC',
+        data_level: 'AUCTION_ADVERTISER',
+        dimensions: JSON.stringify(['advertiser_id', 'stat_time_day']),
+        metrics: JSON.stringify(['spend']),
+        start_date: since,
+        end_date: until,
+      };
+      for await (const rows of this.pages('/report/integrated/get/', query, spendPage, signal))
+        days.push(
+          ...rows.map(({ dimensions, metrics }) => ({
+            date: dimensions.stat_time_day.slice(0, 10),
+            spend: metrics.spend,
+          })),
+        );
+    }
+    return days;
   }
 
   async updateCampaign(

@@ -19,6 +19,7 @@ export const tiktok = defineAdPlatform({
   parseAccountId: (text) => accountDigits(text.trim()),
   money: tiktokMoney,
   attributionLagDays: 5,
+  attributionWindowDays: 28,
   connect: ({ endpoints, ...options }) =>
     new TikTokConnector({ ...options, baseUrl: endpoints.TIKTOK_BASE_URL }),
 });

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Account, WorldCampaign } from '../../world/model.js';
-import type { MetricRow } from '../../world/world.js';
+import { spendByDay, type MetricRow } from '../../world/world.js';
 import { AccessTokens } from '../access-tokens.js';
 import {
   micros,
@@ -16,6 +16,8 @@ const PAGE_SIZE = 10_000;
 
 const searchBody = z.looseObject({ query: z.string(), pageToken: z.string().optional() });
 const QUERY = /^\s*SELECT\s+([\w.,\s]+?)\s+FROM\s+campaign(?:\s+WHERE\s+(.+?))?\s*$/is;
+const SPEND_QUERY =
+  /^\s*SELECT\s+segments\.date,\s*metrics\.cost_micros\s+FROM\s+customer\s+WHERE\s+(.+?)\s*$/is;
 const CUSTOMER_QUERY = /^\s*SELECT\s+(customer\.[\w.,\s]+?)\s+FROM\s+customer\s*$/i;
 const BETWEEN = /segments\.date\s+BETWEEN\s+'(\d{4}-\d\d-\d\d)'\s+AND\s+'(\d{4}-\d\d-\d\d)'/i;
 
@@ -169,6 +171,18 @@ export class GoogleAdapter implements PlatformAdapter {
       if (known.length < ofCustomer.length) return badRequest(reply, 'UNRECOGNIZED_FIELD');
       return reply.send({
         results: [{ customer: Object.fromEntries(known.map(([name, read]) => [name, read(account)])) }],
+      });
+    }
+    const ofSpend = SPEND_QUERY.exec(query)?.[1];
+    if (ofSpend !== undefined) {
+      const [, since, until] = BETWEEN.exec(ofSpend) ?? [];
+      if (account.isManager) return badRequest(reply, 'REQUESTED_METRICS_FOR_MANAGER');
+      if (since === undefined || until === undefined) return badRequest(reply, 'MISSING_DATE_RANGE');
+      return reply.send({
+        results: spendByDay(this.options.world.metricRows(account, since, until)).map(({ date, minor }) => ({
+          segments: { date },
+          metrics: { costMicros: String(micros(minor, account.minorDigits)) },
+        })),
       });
     }
     const [, selected, where = ''] = QUERY.exec(query) ?? [];

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { activeAds, type ArchiveAd } from '../../world/ad-archive.js';
 import type { Account, WorldCampaign } from '../../world/model.js';
-import type { MetricRow } from '../../world/world.js';
+import { spendByDay, type MetricRow } from '../../world/world.js';
 import {
   decimal,
   pageOf,
@@ -13,10 +13,33 @@ import {
   type PlatformAdapter,
 } from '../adapter.js';
 
+/** Of campaigns; unknown ones are refused. */
+const effectiveStatuses = z.array(
+  z.enum(['ACTIVE', 'PAUSED', 'DELETED', 'ARCHIVED', 'IN_PROCESS', 'WITH_ISSUES']),
+);
+/** Without a filter archived campaigns are left out. */
+const LISTED = ['ACTIVE', 'PAUSED'];
+/** Fields of the nodes and edges that are simulated, by the vendor's reference; every other one is refused. */
+const FIELDS = {
+  campaigns: new Set(
+    'id,name,objective,status,effective_status,configured_status,daily_budget,lifetime_budget,budget_remaining,bid_strategy,start_time,stop_time,updated_time,account_id'.split(
+      ',',
+    ),
+  ),
+  insights: new Set(
+    'account_id,account_currency,campaign_id,campaign_name,objective,date_start,date_stop,impressions,clicks,spend,reach,frequency,cpc,ctr,actions,action_values,purchase_roas'.split(
+      ',',
+    ),
+  ),
+} as const;
+
 const query = z.object({
   limit: z.coerce.number().int().positive().default(25),
   after: z.string().optional(),
   time_range: z.string().optional(),
+  fields: z.string().default('id'),
+  effective_status: z.string().optional(),
+  level: z.enum(['account', 'campaign']).default('account'),
 });
 const archiveQuery = z.object({
   search_page_ids: z.string().regex(/^\d+$/),
@@ -55,17 +78,35 @@ export class MetaAdapter implements PlatformAdapter {
     app.get<{ Params: { account: string } }>(`${this.prefix}/:account/campaigns`, async (request, reply) => {
       const account = this.enter(request, reply);
       if (account === undefined) return reply;
-      const campaigns = this.options.world.campaigns(account);
+      const { fields, effective_status: wanted } = query.parse(request.query);
+      const unknown = unknownField('campaigns', fields);
+      if (unknown !== undefined) return sendUnknownField(reply, unknown);
+      const statuses = wanted === undefined ? LISTED : parseJson(effectiveStatuses, wanted);
+      if (statuses === undefined)
+        return sendError(reply, 400, { code: 100, message: '(#100) Param effective_status is not valid' });
+      const campaigns = this.options.world
+        .campaigns(account)
+        .filter(({ status }) => statuses.some((each) => each === STATUSES[status]));
       for (const { id } of campaigns) this.owners.set(id, account);
       return this.listing(request, campaigns, (campaign) => campaignFields(account, campaign));
     });
     app.get<{ Params: { account: string } }>(`${this.prefix}/:account/insights`, async (request, reply) => {
       const account = this.enter(request, reply);
       if (account === undefined) return reply;
-      const range = parseRange(query.parse(request.query).time_range);
+      const { time_range: asked, fields, level } = query.parse(request.query);
+      const unknown = unknownField('insights', fields);
+      if (unknown !== undefined) return sendUnknownField(reply, unknown);
+      const range = parseJson(timeRange, asked);
       if (range === undefined)
         return sendError(reply, 400, { code: 100, message: '(#100) time_range is not valid' });
       const rows = this.options.world.metricRows(account, range.since, range.until);
+      if (level === 'account')
+        return this.listing(request, spendByDay(rows), ({ date, minor }) => ({
+          account_id: account.id,
+          date_start: date,
+          date_stop: date,
+          spend: decimal(minor, account.minorDigits),
+        }));
       return this.listing(request, rows, (row) => insightFields(account, row));
     });
   }
@@ -230,6 +271,7 @@ function insightFields(account: Account, { campaign, date, metric }: MetricRow):
   return {
     campaign_id: campaign.id,
     campaign_name: campaign.name,
+    objective: OBJECTIVES[campaign.objective],
     date_start: date,
     date_stop: date,
     impressions: String(metric.impressions),
@@ -245,12 +287,24 @@ function insightFields(account: Account, { campaign, date, metric }: MetricRow):
 
 const PURCHASES = ['offsite_conversion.fb_pixel_purchase', 'purchase', 'omni_purchase'];
 
-function parseRange(text: string | undefined): z.infer<typeof timeRange> | undefined {
+function parseJson<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string | undefined,
+): z.output<Schema> | undefined {
   try {
-    return timeRange.parse(JSON.parse(text ?? ''));
+    return schema.parse(JSON.parse(text ?? ''));
   } catch {
     return undefined;
   }
+}
+
+function unknownField(edge: keyof typeof FIELDS, fields: string): string | undefined {
+  return fields.split(',').find((field) => !FIELDS[edge].has(field));
+}
+
+function sendUnknownField(reply: FastifyReply, field: string): FastifyReply {
+  const message = `(#100) Tried accessing nonexisting field (${field})`;
+  return sendError(reply, 400, { code: 100, message });
 }
 
 function sendError(reply: FastifyReply, status: number, error: Record<string, unknown>): FastifyReply {

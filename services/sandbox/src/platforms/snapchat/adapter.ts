@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { addDays, type Account, type WorldCampaign } from '../../world/model.js';
-import type { MetricRow } from '../../world/world.js';
+import { spendByDay, type MetricRow } from '../../world/world.js';
 import { AccessTokens } from '../access-tokens.js';
 import { micros, pageOf, type AdapterOptions, type PlatformAdapter } from '../adapter.js';
 
@@ -12,6 +12,7 @@ const listQuery = z.object({
 });
 const statsQuery = z.object({
   granularity: z.literal('DAY'),
+  breakdown: z.literal('campaign').optional(),
   start_time: z.iso.datetime({ offset: true }),
   end_time: z.iso.datetime({ offset: true }),
 });
@@ -70,6 +71,17 @@ export class SnapchatAdapter implements PlatformAdapter {
           query,
           request,
           reply,
+        );
+      },
+    );
+    app.get<{ Params: { account: string } }>(
+      `${this.prefix}/v1/adaccounts/:account/stats`,
+      async (request, reply) => {
+        if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+        const query = statsQuery.safeParse(request.query).data;
+        if (query === undefined) return sendError(reply, 400, 'Unsupported Stats Query');
+        return reply.send(
+          this.accountStats(this.options.world.account('snapchat', request.params.account), query),
         );
       },
     );
@@ -175,26 +187,57 @@ export class SnapchatAdapter implements PlatformAdapter {
     { account, campaign }: { account: Account; campaign: WorldCampaign },
     query: z.infer<typeof statsQuery>,
   ): object {
-    const since = new Date(query.start_time).toISOString().slice(0, 10);
-    const until = new Date(Date.parse(query.end_time) - DAY_MS).toISOString().slice(0, 10);
-    const rows = [...this.options.world.metrics(account, since, until, [campaign])];
-    const timeseries = rows.map((row) => ({
-      start_time: `${row.date}T00:00:00.000Z`,
-      end_time: `${addDays(row.date, 1)}T00:00:00.000Z`,
+    return statsReply({ id, type: 'CAMPAIGN', timeseries: this.series(account, query, [campaign]) });
+  }
+
+  /** Of an account only the spend is known, unless it is broken down by campaign. */
+  private accountStats(account: Account, query: z.infer<typeof statsQuery>): object {
+    const { world } = this.options;
+    if (query.breakdown === undefined) {
+      const { since, until } = daysOf(query);
+      const timeseries = spendByDay([...world.metrics(account, since, until)]).map(({ date, minor }) => ({
+        ...spanOf(date),
+        stats: { spend: micros(minor, account.minorDigits) },
+      }));
+      return statsReply({ id: account.id, type: 'AD_ACCOUNT', timeseries });
+    }
+    const campaign = world.reported(account).map((each) => ({
+      id: uuidOf(account, each),
+      type: 'CAMPAIGN',
+      granularity: 'DAY',
+      timeseries: this.series(account, query, [each]),
+    }));
+    return statsReply({ id: account.id, type: 'AD_ACCOUNT', breakdown_stats: { campaign } });
+  }
+
+  private series(account: Account, query: z.infer<typeof statsQuery>, campaigns: WorldCampaign[]): object[] {
+    const { since, until } = daysOf(query);
+    return [...this.options.world.metrics(account, since, until, campaigns)].map((row) => ({
+      ...spanOf(row.date),
       stats: statsFields(account, row),
     }));
-    // The documentation shows statuses in both cases; so do we.
-    return {
-      request_status: 'success',
-      request_id: 'sandbox',
-      timeseries_stats: [
-        {
-          sub_request_status: 'success',
-          timeseries_stat: { id, type: 'CAMPAIGN', granularity: 'DAY', timeseries },
-        },
-      ],
-    };
   }
+}
+
+function daysOf(query: z.infer<typeof statsQuery>): { since: string; until: string } {
+  return {
+    since: new Date(query.start_time).toISOString().slice(0, 10),
+    until: new Date(Date.parse(query.end_time) - DAY_MS).toISOString().slice(0, 10),
+  };
+}
+
+const spanOf = (date: string) => ({
+  start_time: `${date}T00:00:00.000Z`,
+  end_time: `${addDays(date, 1)}T00:00:00.000Z`,
+});
+
+/** The documentation shows statuses in both cases; so do we. */
+function statsReply(stat: object): object {
+  return {
+    request_status: 'success',
+    request_id: 'sandbox',
+    timeseries_stats: [{ sub_request_status: 'success', timeseries_stat: { granularity: 'DAY', ...stat } }],
+  };
 }
 
 function campaignFields(account: Account, campaign: WorldCampaign): object {

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { daysBetween, type Account, type WorldCampaign } from '../../world/model.js';
-import type { MetricRow } from '../../world/world.js';
+import { spendByDay, type MetricRow } from '../../world/world.js';
 import {
   decimal,
   pageOf,
@@ -40,9 +40,9 @@ const reportQuery = z.object({
   ...paging,
   service_type: z.literal('AUCTION'),
   report_type: z.literal('BASIC'),
-  data_level: z.literal('AUCTION_CAMPAIGN'),
-  dimensions: json(z.tuple([z.literal('campaign_id'), z.literal('stat_time_day')])),
-  metrics: json(z.array(z.enum(['spend', 'impressions', 'clicks', 'conversion', 'reach']))),
+  data_level: z.enum(['AUCTION_CAMPAIGN', 'AUCTION_ADVERTISER']),
+  dimensions: json(z.tuple([z.enum(['campaign_id', 'advertiser_id']), z.literal('stat_time_day')])),
+  metrics: json(z.array(z.enum(['campaign_name', 'spend', 'impressions', 'clicks', 'conversion', 'reach']))),
   start_date: z.iso.date(),
   end_date: z.iso.date(),
 });
@@ -105,6 +105,11 @@ export class TikTokAdapter implements PlatformAdapter {
       const rows = this.options.world
         .metricRows(account, since, until)
         .filter(({ campaign }) => buyingType(campaign) === 'AUCTION');
+      if (query.data.data_level === 'AUCTION_ADVERTISER')
+        return this.send(reply, query.data, spendByDay(rows), ({ date, minor }) => ({
+          dimensions: { advertiser_id: advertiser, stat_time_day: `${date} 00:00:00` },
+          metrics: { spend: decimal(minor, account.minorDigits) },
+        }));
       return this.send(reply, query.data, rows, (row) => reportFields(account, row));
     });
   }
@@ -213,6 +218,7 @@ function reportFields(account: Account, { campaign, date, metric }: MetricRow): 
   return {
     dimensions: { campaign_id: campaign.id, stat_time_day: `${date} 00:00:00` },
     metrics: {
+      campaign_name: campaign.name,
       spend: decimal(metric.spendMinor, account.minorDigits),
       impressions: String(metric.impressions),
       clicks: String(metric.clicks),

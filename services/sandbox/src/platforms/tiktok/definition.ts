@@ -7,6 +7,6 @@ export const tiktok = simulate({
   adapter: (options) => new TikTokAdapter(options),
   credentials: { accessToken: SANDBOX_CREDENTIALS.tiktokAccessToken },
   reports: (campaign) => buyingType(campaign) === 'AUCTION',
-  reportsRevenue: false,
+  knowsRevenue: () => false,
   namesRetryDelay: false,
 });
