@@ -163,14 +163,12 @@ const condition = fc.oneof(
   fc
     .tuple(eventNames, comparison(count, true), scope)
     .map(([name, rest, more]) => ({ field: `event.${fieldName(name)}.count`, ...rest, ...more })),
-  fc
-    .tuple(eventNames, fc.boolean(), scope)
-    .map(([name, value, more]) => ({
-      field: `event.${fieldName(name)}.exists`,
-      operator: 'equals',
-      value,
-      ...more,
-    })),
+  fc.tuple(eventNames, fc.boolean(), scope).map(([name, value, more]) => ({
+    field: `event.${fieldName(name)}.exists`,
+    operator: 'equals',
+    value,
+    ...more,
+  })),
   fc
     .tuple(eventNames, fc.constantFrom('first', 'last'), comparison(time, false), scope)
     .map(([name, which, rest, more]) => ({ field: `event.${fieldName(name)}.${which}`, ...rest, ...more })),

@@ -1,8 +1,6 @@
 /** A schedule entry as the page draws it. */
 import type { ScheduleView } from '@stratum/jobs';
 
-export type EntryView = ReturnType<typeof toEntryView>;
-
 /** Without the payload, which may say things about people. */
 export function toEntryView(
   entry: ScheduleView,
