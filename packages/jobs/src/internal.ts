@@ -4,6 +4,7 @@ export { readBatch, type StoredMessage } from './broker/batch.js';
 export { Fetcher, type FetcherOptions } from './broker/pull/fetcher.js';
 export type { PulledMessage } from './broker/pull/pulled-message.js';
 export { StreamConsumer, type StreamConsumerOptions } from './broker/pull/stream-consumer.js';
+export { fieldOf } from './values/any-value.js';
 export { boundedSchema, dateSchema, instantSchema } from './values/bounded-schema.js';
 export { GROUP_PORTION } from './workflow/plan.js';
 export { isToken, scopedName } from './wire/names.js';

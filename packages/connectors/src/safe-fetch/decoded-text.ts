@@ -41,7 +41,7 @@ const PRESCAN_BYTES = 1_024;
 const META = /<meta\b[^>]*?\bcharset\s*=\s*["']?\s*([^"'\s/>;]+)/i;
 
 /**
- * https://html.spec.whatwg.org/#determining-the-character-encoding: byte order mark, header, `meta`. A text that names none is UTF-8 where it can
+ * https://html.spec.whatwg.org/#determining-the-character-encoding: byte order mark, header, `<meta>`. A text that names none is UTF-8 where it can
  * be, else windows-1252.
  */
 export function textOf(bytes: Buffer, contentType: string | undefined): string {

@@ -2,7 +2,7 @@
  * Rows that a tenant makes and changes itself, and jobs read: one definition of each kind serves the API and the command. All of it inside the
  * caller's transaction, as the tenant, connected as `stratum_api`.
  */
-import { DatabaseError } from 'pg';
+import { fieldOf } from '@stratum/jobs/internal';
 import type { z } from 'zod';
 import type { Scope } from '../api-keys/scopes.js';
 import type { KeyRing } from '../credentials/key-ring.js';
@@ -150,11 +150,11 @@ async function explained<T>({ noun }: RecordKind, work: () => Promise<T>): Promi
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof DatabaseError)) throw error;
-    if (error.code === UNIQUE) throw new RecordError('conflict', `There is such a ${noun} already.`);
-    if (error.code !== FOREIGN_KEY) throw error;
+    const code = fieldOf(error, 'code');
+    if (code === UNIQUE) throw new RecordError('conflict', `There is such a ${noun} already.`);
+    if (code !== FOREIGN_KEY) throw error;
     // PostgreSQL names the columns to those alone who may read the other table: `whatsapp_message_tenant_id_account_id_fkey`.
-    const field = /_tenant_id_(\w+)_fkey$/.exec(error.constraint ?? '')?.[1];
+    const field = /_tenant_id_(\w+)_fkey$/.exec(String(fieldOf(error, 'constraint')))?.[1];
     throw new RecordError('invalid', `${field ?? 'An id'}: there is no such record`, field);
   }
 }
