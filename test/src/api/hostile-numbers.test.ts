@@ -140,7 +140,7 @@ test('every number, time and date of every route is bounded', { timeout: 120_000
   }
   expect(accepted).toEqual([]);
   // The walk has found what it is for.
-  for (const known of [
+  const missed = [
     'options.delay_ms',
     'options.eta',
     'limit',
@@ -149,9 +149,6 @@ test('every number, time and date of every route is bounded', { timeout: 120_000
     'grace_seconds',
     'expires_at',
     'payload.date',
-  ])
-    expect(
-      tried.some((field) => field.endsWith(` ${known}`)),
-      known,
-    ).toBe(true);
+  ].filter((known) => !tried.some((field) => field.endsWith(` ${known}`)));
+  expect(missed, `tried:\n${tried.join('\n')}`).toEqual([]);
 });
