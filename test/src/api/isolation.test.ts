@@ -49,6 +49,30 @@ async function makeBelongings(api: Api): Promise<Belongings> {
   const tested = await post(`/v1/subscriptions/${String(subscription['id'])}/test`, undefined);
   const endpoint = await post('/v1/webhooks', { source: 'github', name: MARK });
   const source = await post('/v1/sources', { name: MARK });
+  const competitor = await post('/v1/competitors', { name: MARK, website: 'https://competitor.example' });
+  const site = await post('/v1/cms/sites', {
+    base_url: 'https://blog.example.com',
+    user_name: MARK,
+    application_password: 'made up here',
+  });
+  const text = { slug: 'own', title: MARK, content: 'Own.' };
+  const written = await post('/v1/cms/posts', { site_id: Number(site['id']), ...text });
+  const number = { phone_number_id: '100200300', access_token: 'made up here' };
+  const account = await post('/v1/whatsapp/accounts', number);
+  const contact = await post('/v1/whatsapp/contacts', {
+    phone: '+49 151 0000001',
+    opted_in_at: '2026-11-29T12:00:00Z',
+  });
+  const template = await post('/v1/whatsapp/templates', {
+    name: 'own_sale',
+    language: 'en',
+    status: 'approved',
+  });
+  const message = await post('/v1/whatsapp/messages', {
+    account_id: Number(account['id']),
+    contact_id: Number(contact['id']),
+    template_id: Number(template['id']),
+  });
   const [profile] = await api.query<{ id: string }>(
     'INSERT INTO cdp_profile (tenant_id, external_id) VALUES ($1, $2) RETURNING id',
     [TENANT, MARK],
@@ -72,6 +96,13 @@ async function makeBelongings(api: Api): Promise<Belongings> {
     '/v1/dead-letters/{id}': deadId,
     '/v1/schedules/{name}': MARK,
     '/v1/keys/{id}': String(key['id']),
+    '/v1/competitors/{id}': String(competitor['id']),
+    '/v1/cms/sites/{id}': String(site['id']),
+    '/v1/cms/posts/{id}': String(written['id']),
+    '/v1/whatsapp/accounts/{id}': String(account['id']),
+    '/v1/whatsapp/contacts/{id}': String(contact['id']),
+    '/v1/whatsapp/templates/{id}': String(template['id']),
+    '/v1/whatsapp/messages/{id}': String(message['id']),
   };
 }
 
@@ -109,6 +140,13 @@ const BODIES: Record<string, unknown> = {
   'PATCH /v1/subscriptions/{id}': { description: 'mine' },
   'PATCH /v1/sources/{id}': { name: 'mine' },
   'PATCH /v1/webhooks/{id}': { name: 'mine' },
+  'PATCH /v1/competitors/{id}': { status: 'paused' },
+  'PATCH /v1/cms/sites/{id}': { user_name: 'mine' },
+  'PATCH /v1/cms/posts/{id}': { status: 'archived' },
+  'PATCH /v1/whatsapp/accounts/{id}': { status: 'paused' },
+  'PATCH /v1/whatsapp/contacts/{id}': { opted_out_at: '2026-11-29T13:00:00Z' },
+  'PATCH /v1/whatsapp/templates/{id}': { status: 'rejected' },
+  'PATCH /v1/whatsapp/messages/{id}': { state: 'suppressed' },
   'POST /v1/webhooks/{id}/rotate': {},
   'POST /v1/webhooks/{id}/deliveries/replay': {},
   'POST /v1/dead-letters/{id}/replay': {},

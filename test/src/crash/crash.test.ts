@@ -12,7 +12,7 @@ test(
     const log = (line: string): void => void process.stdout.write(`crash suite, seed ${seed}: ${line}\n`);
     const { violations, ...figures } = await runCrashes({
       seed,
-      tasks: 800,
+      tasks: 500,
       killForMs: 8_000,
       natsBinary: inject('natsBinary'),
       replicas: inject('replicas'),

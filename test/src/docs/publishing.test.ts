@@ -32,7 +32,7 @@ test('a producer and an observer in JavaScript', async () => {
     expect.objectContaining({
       what: 'ended',
       state: 'SUCCESS',
-      result: expect.objectContaining({ accounts: 0 }),
+      result: expect.objectContaining({ accounts: 1 }),
     }),
     expect.objectContaining({ what: 'delayed', state: 'SCHEDULED' }),
     expect.objectContaining({ what: 'refused', error: expect.stringContaining('platform') }),

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseKeyRing } from '@stratum/shared';
 import { markForDemonstration, seed } from '@stratum/cli/demonstration';
+import { startSandbox } from '@stratum/sandbox';
 import { connect, nkeyAuthenticator, nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -121,13 +122,16 @@ export async function startServices(
   const keyText = testKeyText();
   await markForDemonstration(database.owner);
   await seed(database.owner, parseKeyRing(keyText));
-  // Nothing is connected: a sync has no account to read, which is a success.
-  await database.owner.query('DELETE FROM platform_account');
+  // One account is enough for a sync.
+  await database.owner.query(`DELETE FROM platform_account WHERE tenant_id <> 1 OR platform <> 'meta'`);
+  const sandbox = await startSandbox();
+  onTestFinished(() => sandbox.stop());
   const environment = {
     DATABASE_URL: database.url,
     STRATUM_CREDENTIALS_KEY: keyText,
     LOG_LEVEL: 'warn',
     API_PORT: '0',
+    ...sandbox.endpoints,
     ...settings,
   };
   const start = (name: ServiceUser): Promise<unknown> =>

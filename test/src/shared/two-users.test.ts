@@ -15,7 +15,6 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'customer-data/segments.ts': 'beside it, as funnels',
   'lookup/rekey.ts': 'renews the hashes that the module beside it makes',
   'privacy/inventory.ts': 'says which tables erasure reaches; a test compares it with the schema',
-  'rules/rules.ts': 'whoever writes a rule checks it by the language that the worker reads',
 };
 
 const sourcesIn = (folder: string): string[] =>

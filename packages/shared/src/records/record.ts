@@ -151,7 +151,7 @@ async function explained<T>({ noun }: RecordKind, work: () => Promise<T>): Promi
     return await work();
   } catch (error) {
     const code = fieldOf(error, 'code');
-    if (code === UNIQUE) throw new RecordError('conflict', `There is such a ${noun} already.`);
+    if (code === UNIQUE) throw new RecordError('conflict', `This ${noun} already exists.`);
     if (code !== FOREIGN_KEY) throw error;
     // PostgreSQL names the columns to those alone who may read the other table: `whatsapp_message_tenant_id_account_id_fkey`.
     const field = /_tenant_id_(\w+)_fkey$/.exec(String(fieldOf(error, 'constraint')))?.[1];

@@ -114,6 +114,7 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
 };
 /** Rows that a service replaces; all others stay. */
 const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
+  campaign_metric_intraday: ['stratum_sync_worker'],
   cdp_rfm: ['stratum_cdp_worker'],
   cost_allocation: ['stratum_default_worker'],
   subscription: ['stratum_api'],
