@@ -39,7 +39,7 @@ export interface EventRow {
   /** The event's facts about the person. */
   traits: Fields | undefined;
   isPurchase: boolean;
-  /** By how much it changes the person's purchases: the same order told again is none. Settled with the other events of the order. */
+  /** By how much it changes the person's purchases: a repeated order changes nothing. Settled with the other events of the order. */
   purchases: number;
   /** By how much it changes the person's revenue, likewise. */
   revenue: Revenue | undefined;

@@ -117,8 +117,8 @@ function purchaseOf(events: readonly MoneyEvent[]): MoneyEvent | undefined {
 }
 
 /**
- * A sender of its own may refund an order that it never told, and says so by the order. Of webhooks the order is still to come, or was made before
- * they were connected: its money never counted. A payment alone was no revenue.
+ * A tenant's own source may refund an order that it never sent; the refund then counts in full. The order of a webhook's refund is still to
+ * come, or is from before the connection and never counted. A payment alone was no revenue.
  */
 function unknownOrders(refunds: readonly MoneyEvent[], currency: string): bigint {
   let sum = 0n;

@@ -1,6 +1,6 @@
 /**
  * What the events of a batch change in the revenue of their people: the money of each order with the new event, less its money without it. So the
- * order in which events arrive does not matter, and an order that is told twice counts once.
+ * order in which events arrive does not matter, and an order that arrives twice counts once.
  */
 import type { PoolClient } from 'pg';
 import type { EventRow } from './event-row.js';

@@ -25,7 +25,7 @@ const errorSchema = z.object({
   }),
 });
 
-/** What a manager account is told: it has no campaigns of its own. */
+/** Refusal of a manager account, which has no campaigns of its own. */
 export const MANAGER_ACCOUNT =
   'this is a manager account: connect the accounts beneath it, with its number as loginCustomerId';
 

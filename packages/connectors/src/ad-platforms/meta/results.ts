@@ -41,7 +41,7 @@ export function results({ objective = '', actions, action_values: values }: Acti
   revenue: string | null;
 } {
   const wanted = BY_OBJECTIVE[objective];
-  // A row that names no objective tells by its actions what it is about.
+  // Without an objective, the actions of the row say what the campaign is for.
   const type = [wanted ?? PURCHASES, ...(objective === '' ? [LEADS, INSTALLS] : [])]
     .flat()
     .find((each) => actions?.some(({ action_type: kind }) => kind === each));

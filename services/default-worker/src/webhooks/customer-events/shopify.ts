@@ -64,11 +64,11 @@ export function readShopify({ type, body, receivedAt }: IncomingEvent): ReadingR
   // A payment that was only tried out is no order.
   if (order.test === true) return undefined;
   if (type !== 'orders/create') {
-    const told = readOrder(type, order, topic, receivedAt);
+    const event = readOrder(type, order, topic, receivedAt);
     // An order that was not paid when it was made counts now; another one is the same event as at its creation.
-    if (type !== 'orders/paid' || told === NOBODY) return told;
+    if (type !== 'orders/paid' || event === NOBODY) return event;
     const completed = readOrder('orders/create', order, COMPLETED, receivedAt);
-    return completed === NOBODY ? told : [told, completed];
+    return completed === NOBODY ? event : [event, completed];
   }
   const isPaid = !UNPAID.has(order.financial_status?.toLowerCase() ?? '');
   return readOrder(type, order, isPaid ? topic : { ...topic, name: 'Order Placed' }, receivedAt);
