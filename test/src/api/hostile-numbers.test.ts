@@ -142,7 +142,7 @@ test('every number, time and date of every route is bounded', { timeout: 120_000
   // The walk has found what it is for.
   const missed = [
     'options.delay_ms',
-    'options.eta',
+    'scheduled_at',
     'limit',
     'wait',
     'every_ms',
