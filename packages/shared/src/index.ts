@@ -43,6 +43,7 @@ export {
   type Queryable,
 } from './database/database.js';
 export { activeTenants, lastCompleteDays, PLATFORM_TENANT_ID } from './database/tenants.js';
+export { contactRow, type ContactRow } from './lookup/contact-row.js';
 export { lookupHash, lookupHashes, plainHash, type LookupHash } from './lookup/lookup-hash.js';
 export { phoneVariants } from './lookup/phone-variants.js';
 export { rekeyTenant, type Rekeyed } from './lookup/rekey.js';

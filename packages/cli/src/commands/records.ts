@@ -6,6 +6,7 @@ import {
   findRecord,
   listRecords,
   RECORD_KINDS,
+  type Fields,
   type RecordKind,
 } from '@stratum/shared/records';
 import { z } from 'zod';
@@ -13,8 +14,6 @@ import { typed } from '../frame/invocation.js';
 import { readJson } from '../input-file.js';
 import { flexible, printJson, printTable } from '../output.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 interface InputOptions extends TenantOptions {
   field?: Fields;

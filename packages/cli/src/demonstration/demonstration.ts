@@ -4,7 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
-import { lookupHash, plainHash, sealCredentials, type KeyRing, withTenant } from '@stratum/shared';
+import {
+  contactRow,
+  lookupHash,
+  plainHash,
+  sealCredentials,
+  type KeyRing,
+  withTenant,
+} from '@stratum/shared';
 import { saveSegment, funnelSchema } from '@stratum/shared/customer-data';
 import { ruleDefinitionSchema, type RuleDefinitionInput } from '@stratum/shared/rules';
 import { createWebhookEndpoint } from '@stratum/shared/webhooks';
@@ -260,11 +267,18 @@ async function addMessages(
   // The last one has opted out; the one before cannot be reached.
   for (const [index, ending] of ['1001', '1002', '1003', '0026', '1005'].entries()) {
     const phone = `49151${tenantId}00${ending}`;
-    const { hash, keyId: hashKeyId } = lookupHash(keys, tenantId, plainHash(phone));
-    const sealed = sealCredentials(keys, { tenantId, platform: 'whatsapp_contact', externalId: hash }, phone);
+    const row = contactRow(keys, tenantId, phone);
     const contacts = await client.query<{ id: string }>(
-      `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, opted_in_at, opted_out_at, hash_key_id) VALUES ($1, decode($2, 'hex'), $3, $4, $5, $6, $7) RETURNING id`,
-      [tenantId, hash, sealed.ciphertext, sealed.keyId, now, ending === '1005' ? now : null, hashKeyId],
+      `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, opted_in_at, opted_out_at, hash_key_id) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`,
+      [
+        tenantId,
+        row.phone_hash,
+        row.phone,
+        row.phone_key_id,
+        now,
+        ending === '1005' ? now : null,
+        row.hash_key_id,
+      ],
     );
     await client.query(
       `INSERT INTO whatsapp_message (tenant_id, account_id, contact_id, template_id, parameters, scheduled_at)

@@ -43,7 +43,6 @@ export const cmsSites: RecordKind = {
 const status = z
   .enum(['draft', 'in_review', 'approved', 'scheduled', 'archived', 'rejected'])
   .describe('`scheduled` posts are published at `publish_at`.');
-const POST = ['site_id', 'slug', 'title', 'content', 'excerpt', 'status', 'publish_at', 'unpublish_at'];
 const postInput = {
   site_id: recordId.nullable().describe('`null`: it is published here alone.'),
   slug: z
@@ -57,6 +56,7 @@ const postInput = {
   publish_at: instant.nullable(),
   unpublish_at: instant.nullable(),
 };
+const POST = Object.keys(postInput);
 
 export const cmsPosts: RecordKind = {
   noun: 'post',

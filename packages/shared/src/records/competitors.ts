@@ -11,8 +11,8 @@ const countries = z
   .describe('Countries whose ads are read, as ISO 3166-1 codes.');
 const page = digits.nullable().describe('Id of its page at Meta, for its ads.');
 const website = webAddress.nullable();
-const NAMES = ['name', 'website', 'page_id', 'countries', 'status'];
 const input = { name: shortText, website, page_id: page, countries, status };
+const NAMES = Object.keys(input);
 
 export const competitors: RecordKind = {
   noun: 'competitor',

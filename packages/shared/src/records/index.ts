@@ -6,5 +6,6 @@ export {
   findRecord,
   listRecords,
   RecordError,
+  type Fields,
   type RecordKind,
 } from './record.js';

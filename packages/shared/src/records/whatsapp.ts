@@ -1,7 +1,8 @@
 /** Numbers, contacts, templates and messages, which `process_scheduled_whatsapp` sends. */
 import { z } from 'zod';
 import { sealCredentials } from '../credentials/credentials.js';
-import { lookupHash, lookupHashes, plainHash } from '../lookup/lookup-hash.js';
+import { contactRow } from '../lookup/contact-row.js';
+import { lookupHashes, plainHash } from '../lookup/lookup-hash.js';
 import { phoneVariants } from '../lookup/phone-variants.js';
 import { digits, given, instant, recordId, secretText, shownTime } from './fields.js';
 import { RecordError, type Fields, type RecordContext, type RecordKind } from './record.js';
@@ -101,7 +102,6 @@ export const whatsappContacts: RecordKind = {
 
 /** The number is found by its hash. A contact of an older key is the same contact. */
 async function phoneRow(phone: string, { client, keys, tenantId }: RecordContext): Promise<Fields> {
-  const plain = plainHash(phone);
   const { rowCount } = await client.query(
     `SELECT FROM whatsapp_contact WHERE tenant_id = current_tenant()
        AND phone_hash = ANY (SELECT decode(hash, 'hex') FROM unnest($1::text[]) AS hash) LIMIT 1`,
@@ -109,14 +109,7 @@ async function phoneRow(phone: string, { client, keys, tenantId }: RecordContext
   );
   if (rowCount !== 0)
     throw new RecordError('conflict', 'phone: there is a contact with this number already', 'phone');
-  const { hash, keyId } = lookupHash(keys, tenantId, plain);
-  const sealed = sealCredentials(keys, { tenantId, platform: 'whatsapp_contact', externalId: hash }, phone);
-  return {
-    phone_hash: Buffer.from(hash, 'hex'),
-    phone: sealed.ciphertext,
-    phone_key_id: sealed.keyId,
-    hash_key_id: keyId,
-  };
+  return { ...contactRow(keys, tenantId, phone) };
 }
 
 const templateStatus = z.enum(['pending', 'approved', 'paused', 'rejected']).describe('As Meta shows it.');

@@ -4,24 +4,6 @@ import type { Pool } from 'pg';
 import type { Names } from '../history/names.js';
 import type { Scope } from '../search/search-runs.js';
 
-/** Runs that failed for the same reason. */
-export interface FailureGroup {
-  group: string;
-  task: string;
-  queue: string;
-  failures: number;
-  /** How many tenants it has hit. */
-  tenants: number;
-  first_at: string;
-  last_at: string;
-  /** Of the latest run. */
-  error_type: string | null;
-  error_message: string | null;
-  worker: string | null;
-  /** Failures of each hour, the oldest first. */
-  hours: number[];
-}
-
 const MAX_GROUPS = 200;
 
 const count = z.coerce.number();
@@ -30,14 +12,25 @@ const groupRow = z.object({
   error_group: z.string(),
   task: z.number(),
   failures: count,
+  /** How many tenants it has hit. */
   tenants: count,
   first_at: time,
   last_at: time,
+  /** Of the latest run. */
   error_type: z.string().nullable(),
   error_message: z.string().nullable(),
   worker: z.number().nullable(),
+  /** Failures of each hour, the oldest first. */
   hours: z.array(z.number()),
 });
+
+/** Runs that failed for the same reason. */
+export interface FailureGroup extends Omit<z.output<typeof groupRow>, 'error_group' | 'task' | 'worker'> {
+  group: string;
+  task: string;
+  queue: string;
+  worker: string | null;
+}
 
 /** The groups with failures since then, the most frequent first; at most 200. */
 export async function readFailureGroups(

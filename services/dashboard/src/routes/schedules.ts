@@ -1,6 +1,5 @@
 /** Schedule entries: what they did, what they will do, and their controls. */
-import { JobsError, MAX_ENTRY_NAME, type ScheduleView } from '@stratum/jobs';
-import { notFound } from '@stratum/shared/http';
+import { MAX_ENTRY_NAME } from '@stratum/jobs';
 import { z } from 'zod';
 import { scopeOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
@@ -28,16 +27,6 @@ function hoursAgo(hours: number): Date {
 
 export function scheduleRoutes(app: DashboardServer, resources: DashboardResources): void {
   const { schedules, pool, names } = resources;
-  const requireEntry = async (name: string): Promise<ScheduleView> => {
-    try {
-      return await schedules.get(name);
-    } catch (error) {
-      if (error instanceof JobsError && error.code === 'unknown_entry')
-        throw notFound(`The schedule entry "${name}"`);
-      throw error;
-    }
-  };
-
   app.route({
     method: 'GET',
     url: '/api/schedules',
@@ -64,13 +53,10 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
       const scope = scopeOf(request);
       await names.load(pool);
       const lanes = await Promise.all(
-        request.query.names.map(async (entry): Promise<[string, EntryTicks]> => {
-          await requireEntry(entry);
-          return [
-            entry,
-            await readTicks(resources, { scope, entry, from: hoursAgo(LANE_HOURS), limit: LANE_TICKS }),
-          ];
-        }),
+        request.query.names.map(async (entry): Promise<[string, EntryTicks]> => [
+          entry,
+          await readTicks(resources, { scope, entry, from: hoursAgo(LANE_HOURS), limit: LANE_TICKS }),
+        ]),
       );
       return Object.fromEntries(lanes);
     },
@@ -82,7 +68,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
     schema: { params: nameParams },
     handler: async (request) => {
       const { name } = request.params;
-      const entry = await requireEntry(name);
+      const entry = await schedules.get(name);
       await names.load(pool);
       const options = {
         scope: scopeOf(request),
@@ -104,7 +90,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
         body: z.strictObject({ reason: z.string().trim().max(200).default('') }),
       },
       handler: async (request) => {
-        const { name } = await requireEntry(request.params.name);
+        const { name } = await schedules.get(request.params.name);
         const { reason } = request.body;
         const given = reason === '' ? undefined : reason;
         await recordAction(resources, request, {
@@ -122,7 +108,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
     config: { access: 'schedules:control' },
     schema: { params: nameParams, body: z.strictObject({}) },
     handler: async (request) => {
-      const { name } = await requireEntry(request.params.name);
+      const { name } = await schedules.get(request.params.name);
       await recordAction(resources, request, { action: 'schedule.run', subject: `schedule/${name}` });
       return { id: (await schedules.run(name)).id };
     },

@@ -2,18 +2,16 @@
 import type { Schedules } from '@stratum/jobs';
 import type { Pool } from 'pg';
 import type { Names } from '../history/names.js';
-import type { RunState } from '../history/run.js';
+import type { RunView } from '../search/run-view.js';
 import { searchEndedRuns, searchOpenRuns, type Scope } from '../search/search-runs.js';
 
 /** A run of an entry. */
-export interface PastTick {
-  id: string;
+export interface PastTick extends Pick<
+  RunView,
+  'id' | 'state' | 'started_at' | 'finished_at' | 'runtime_ms'
+> {
   /** The time that it was due at, RFC 3339. */
   tick: string;
-  state: RunState;
-  started_at: string | null;
-  finished_at: string | null;
-  runtime_ms: number | null;
 }
 
 export interface EntryTicks {

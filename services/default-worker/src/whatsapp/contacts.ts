@@ -3,11 +3,11 @@
  * under every one of these names. All of it inside the caller's transaction, as the tenant.
  */
 import {
+  contactRow,
   lookupHash,
   lookupHashes,
   phoneVariants,
   plainHash,
-  sealCredentials,
   type KeyRing,
 } from '@stratum/shared';
 import type { PoolClient } from 'pg';
@@ -84,11 +84,10 @@ async function findContacts(
 }
 
 async function addContact(client: PoolClient, { tenantId, keys, ids: [id = ''] }: Named): Promise<void> {
-  const { hash, keyId } = lookupHash(keys, tenantId, plainHash(id));
-  const sealed = sealCredentials(keys, { tenantId, platform: 'whatsapp_contact', externalId: hash }, id);
+  const row = contactRow(keys, tenantId, id);
   await client.query(
-    `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, hash_key_id) VALUES ($1, decode($2, 'hex'), $3, $4, $5)
+    `INSERT INTO whatsapp_contact (tenant_id, phone_hash, phone, phone_key_id, hash_key_id) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT DO NOTHING`,
-    [tenantId, hash, sealed.ciphertext, sealed.keyId, keyId],
+    [tenantId, row.phone_hash, row.phone, row.phone_key_id, row.hash_key_id],
   );
 }

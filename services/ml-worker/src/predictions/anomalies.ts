@@ -1,6 +1,6 @@
 /** Days that differ from a campaign's usual course. */
 import { anscombeResidual, countTails } from '../statistics/counts.js';
-import { MAD_TO_SIGMA, median, WEEK } from '../statistics/robust.js';
+import { MAD_TO_SIGMA, median, WEEK, WEEKDAY_DOUBT } from '../statistics/robust.js';
 import { studentWithin } from '../statistics/student.js';
 
 export type AnomalyMetric = 'spend' | 'cpa' | 'roas';
@@ -27,8 +27,6 @@ const ODD_FROM = 3.5;
 const LEAST_SPREAD = 0.03;
 /** Keeps the logarithm of a day of nothing finite: this share of the usual value is added. */
 const OFFSET = 0.02;
-/** Few weeks know a weekday badly: its difference counts by weeks / (weeks + this). */
-const WEEKDAY_DOUBT = 2;
 /** A spread that is taken from the median deviation is as certain as one from this share of the days. */
 const MEDIAN_EFFICIENCY = 0.37;
 

@@ -22,7 +22,7 @@ const LEAST_SPREAD = 0.01;
 
 export function pacingOf(campaign: CampaignHistory, at: Date): Pacing {
   const days = daysOfMonth(at);
-  const month = days.slice(0, 1).map((date) => date.slice(0, 8))[0] ?? '';
+  const month = monthOf(at);
   const spent = campaign.spend.reduce(
     (sum, value, day) => (campaign.dates[day]?.startsWith(month) ? sum + value : sum),
     0,
@@ -46,8 +46,13 @@ export function pacingOf(campaign: CampaignHistory, at: Date): Pacing {
   };
 }
 
+/** What its days begin with: `2026-11-`. */
+function monthOf(at: Date): string {
+  return at.toISOString().slice(0, 8);
+}
+
 function daysOfMonth(at: Date): string[] {
-  const month = at.toISOString().slice(0, 8);
+  const month = monthOf(at);
   const count = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 0)).getUTCDate();
   return Array.from({ length: count }, (_, day) => `${month}${String(day + 1).padStart(2, '0')}`);
 }

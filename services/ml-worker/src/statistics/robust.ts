@@ -4,7 +4,7 @@ export const WEEK = 7;
 /** Makes the median deviation an estimate of the standard deviation. */
 export const MAD_TO_SIGMA = 1.4826;
 /** Few weeks know a weekday badly: its difference counts by weeks / (weeks + this). */
-const WEEKDAY_DOUBT = 2;
+export const WEEKDAY_DOUBT = 2;
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);

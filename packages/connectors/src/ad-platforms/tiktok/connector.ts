@@ -51,6 +51,7 @@ const CAMPAIGN_FILTERS = [
 ];
 
 const pageInfo = z.object({ page: z.int(), total_page: z.int() });
+type PageSchema<Item> = z.ZodType<{ list: Item[]; page_info: z.output<typeof pageInfo> }>;
 
 const campaignPage = z.object({
   list: z.array(
@@ -163,53 +164,29 @@ export class TikTokConnector implements PlatformConnector {
   }
 
   async *dailyMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
-    for (const { since, until } of sliceWindow(window, MAX_REPORT_DAYS)) {
-      const query = {
-        service_type: 'AUCTION',
-        report_type: 'BASIC',
-        data_level: 'AUCTION_CAMPAIGN',
-        dimensions: JSON.stringify(['campaign_id', 'stat_time_day']),
-        metrics: JSON.stringify(REPORT_METRICS),
-        start_date: since,
-        end_date: until,
-      };
-      for await (const rows of this.pages('/report/integrated/get/', query, reportPage, signal)) {
-        yield rows.map(({ dimensions, metrics }) => ({
-          campaignExternalId: dimensions.campaign_id,
-          campaignName: metrics.campaign_name,
-          date: dimensions.stat_time_day.slice(0, 10),
-          impressions: Number(metrics.impressions),
-          clicks: Number(metrics.clicks),
-          reach: metrics.reach === '-' ? null : Number(metrics.reach),
-          spend: metrics.spend,
-          conversions: metrics.conversion,
-          // This report knows of no values.
-          revenue: null,
-        }));
-      }
+    const report = { level: 'CAMPAIGN', metrics: REPORT_METRICS, schema: reportPage };
+    for await (const rows of this.report(window, report, signal)) {
+      yield rows.map(({ dimensions, metrics }) => ({
+        campaignExternalId: dimensions.campaign_id,
+        campaignName: metrics.campaign_name,
+        date: dimensions.stat_time_day.slice(0, 10),
+        impressions: Number(metrics.impressions),
+        clicks: Number(metrics.clicks),
+        reach: metrics.reach === '-' ? null : Number(metrics.reach),
+        spend: metrics.spend,
+        conversions: metrics.conversion,
+        // This report knows of no values.
+        revenue: null,
+      }));
     }
   }
 
   async accountSpend(window: DateWindow, { signal }: ReadOptions): Promise<DailySpend[]> {
     const days: DailySpend[] = [];
-    for (const { since, until } of sliceWindow(window, MAX_REPORT_DAYS)) {
-      const query = {
-        service_type: 'AUCTION',
-        report_type: 'BASIC',
-        data_level: 'AUCTION_ADVERTISER',
-        dimensions: JSON.stringify(['advertiser_id', 'stat_time_day']),
-        metrics: JSON.stringify(['spend']),
-        start_date: since,
-        end_date: until,
-      };
-      for await (const rows of this.pages('/report/integrated/get/', query, spendPage, signal))
-        days.push(
-          ...rows.map(({ dimensions, metrics }) => ({
-            date: dimensions.stat_time_day.slice(0, 10),
-            spend: metrics.spend,
-          })),
-        );
-    }
+    const report = { level: 'ADVERTISER', metrics: ['spend'], schema: spendPage };
+    for await (const rows of this.report(window, report, signal))
+      for (const { dimensions, metrics } of rows)
+        days.push({ date: dimensions.stat_time_day.slice(0, 10), spend: metrics.spend });
     return days;
   }
 
@@ -264,10 +241,30 @@ export class TikTokConnector implements PlatformConnector {
     tiktokData(reply);
   }
 
+  /** Pages of a daily report of auctions. `level` is CAMPAIGN or ADVERTISER, whose ids the rows have. */
+  private async *report<Item>(
+    window: DateWindow,
+    { level, metrics, schema }: { level: string; metrics: readonly string[]; schema: PageSchema<Item> },
+    signal: AbortSignal,
+  ): AsyncIterable<Item[]> {
+    for (const { since, until } of sliceWindow(window, MAX_REPORT_DAYS)) {
+      const query = {
+        service_type: 'AUCTION',
+        report_type: 'BASIC',
+        data_level: `AUCTION_${level}`,
+        dimensions: JSON.stringify([`${level.toLowerCase()}_id`, 'stat_time_day']),
+        metrics: JSON.stringify(metrics),
+        start_date: since,
+        end_date: until,
+      };
+      yield* this.pages('/report/integrated/get/', query, schema, signal);
+    }
+  }
+
   private async *pages<Item>(
     path: string,
     query: Record<string, string>,
-    schema: z.ZodType<{ list: Item[]; page_info: { page: number; total_page: number } }>,
+    schema: PageSchema<Item>,
     signal: AbortSignal,
   ): AsyncIterable<Item[]> {
     const cursors = new SeenCursors('tiktok');
