@@ -4,9 +4,9 @@ import { readdirSync, rmSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './bootstrap.mjs';
 
-const BUILT = /\.(js|js\.map|d\.ts|d\.ts\.map)$/;
+const BUILT = /(?:\.d)?\.(c?)[jt]s(\.map)?$/;
 
 execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b'], { stdio: 'inherit' });
 for (const file of readdirSync('dist', { recursive: true })) {
-  if (BUILT.test(file) && !existsSync(join('src', file.replace(BUILT, '.ts')))) rmSync(join('dist', file));
+  if (BUILT.test(file) && !existsSync(join('src', file.replace(BUILT, '.$1ts')))) rmSync(join('dist', file));
 }

@@ -1,5 +1,9 @@
 /** Handlers that run in threads: plain JavaScript, because a thread loads no sources. */
 
+import { createRequire } from 'node:module';
+
+const { cache } = createRequire(import.meta.url);
+
 /** Does as its payload says. */
 export async function isolated({ act, value }, context) {
   switch (act) {
@@ -28,6 +32,14 @@ export async function isolated({ act, value }, context) {
       const { id } = await context.startWorkflow({ chain: [first] }, { id: `${context.id}-wf` });
       return { value: id, retries: 0, id: context.id };
     }
+    case 'required':
+      return {
+        value: Object.keys(cache)
+          .filter((file) => !file.includes('node_modules'))
+          .join(' '),
+        retries: 0,
+        id: context.id,
+      };
     case 'block':
       for (;;);
     default:

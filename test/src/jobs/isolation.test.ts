@@ -11,7 +11,7 @@ const heavy = defineTask({
   name: 'heavy',
   queue: 'work',
   input: z.object({
-    act: z.enum(['return', 'fail', 'retry', 'partial', 'previous', 'start', 'block']),
+    act: z.enum(['return', 'fail', 'retry', 'partial', 'previous', 'start', 'required', 'block']),
     value: z.string().default(''),
   }),
   output: z.object({ value: z.string(), retries: z.int(), id: z.string() }),
@@ -72,6 +72,15 @@ describe('an isolated task', () => {
     await waitFor('it to start', async () => (await client.status(id))?.state === 'STARTED');
     await client.revoke(id, { terminate: true });
     expect(await client.result(id)).toMatchObject({ state: 'REVOKED' });
+  });
+
+  // Node aborts the process when a thread is terminated while `require` loads an ES module.
+  test('runs in a thread whose ES modules are all imported', async () => {
+    const { client, worker } = await openJobs();
+    worker([isolateTask(heavy, { module: MODULE, export: 'isolated' })]);
+    const { id } = await client.enqueue(heavy, { act: 'required' });
+    const { result } = await client.result(id);
+    expect(heavy.output.parse(result).value).toMatch(/^\S+\/entry\.cjs$/);
   });
 
   test('may return a partial result at its soft time limit', async () => {

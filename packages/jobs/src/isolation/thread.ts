@@ -1,4 +1,4 @@
-/** Entry module of the pool's threads: runs attempts one after the other. */
+/** The part of a thread that runs attempts, one after the other. */
 import { TaskError } from '../errors.js';
 import type { TaskContext } from '../worker/context.js';
 import { MainLink } from './main-link.js';

@@ -14,7 +14,7 @@ export interface ThreadOptions {
 }
 
 /** Threads load only JavaScript, so they use the built file even if this module runs from source. */
-const ENTRY = fileURLToPath(new URL('../../dist/isolation/thread.js', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../../dist/isolation/entry.cjs', import.meta.url));
 const threadCount = count.within({ min: 1, max: 1_000 });
 /** In MiB. */
 const heapSize = count.within({ min: 1 });
