@@ -25,6 +25,7 @@ import { auditRoutes } from './routes/audit.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { deliveryRoutes } from './routes/deliveries.js';
 import { customerEventRoutes } from './routes/customer-events.js';
+import { funnelRoutes } from './routes/funnels.js';
 import { keyRoutes } from './routes/keys.js';
 import { profileRoutes } from './routes/profiles.js';
 import { usageRoutes } from './routes/usage.js';
@@ -138,6 +139,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     sourceRoutes(app, resources);
     profileRoutes(app, resources);
     recordRoutes(app, resources);
+    funnelRoutes(app, resources);
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts, publicUrl });
     responder = startEnqueueResponder(resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });

@@ -73,6 +73,29 @@ async function makeBelongings(api: Api): Promise<Belongings> {
     contact_id: Number(contact['id']),
     template_id: Number(template['id']),
   });
+  const rule = await post('/v1/rules', {
+    name: MARK,
+    definition: {
+      when: { logic: 'and', conditions: [{ fact: 'status', operator: 'equals', value: 'active' }] },
+      actions: [{ kind: 'pause' }],
+    },
+  });
+  const segment = await post('/v1/segments', {
+    name: MARK,
+    definition: {
+      logic: 'and',
+      conditions: [{ field: 'profile.total_events', operator: 'gte', value: 1 }],
+    },
+  });
+  const steps = [{ event: 'Look' }, { event: 'Order' }];
+  const funnel = await post('/v1/funnels', { name: MARK, definition: { steps } });
+  const cost = await post('/v1/shared-costs', {
+    name: MARK,
+    month: '2026-11',
+    currency: 'EUR',
+    amount: 1,
+    spread_by: 'spend',
+  });
   const [profile] = await api.query<{ id: string }>(
     'INSERT INTO cdp_profile (tenant_id, external_id) VALUES ($1, $2) RETURNING id',
     [TENANT, MARK],
@@ -103,6 +126,10 @@ async function makeBelongings(api: Api): Promise<Belongings> {
     '/v1/whatsapp/contacts/{id}': String(contact['id']),
     '/v1/whatsapp/templates/{id}': String(template['id']),
     '/v1/whatsapp/messages/{id}': String(message['id']),
+    '/v1/rules/{id}': String(rule['id']),
+    '/v1/segments/{id}': String(segment['id']),
+    '/v1/funnels/{id}': String(funnel['id']),
+    '/v1/shared-costs/{id}': String(cost['id']),
   };
 }
 
@@ -147,6 +174,10 @@ const BODIES: Record<string, unknown> = {
   'PATCH /v1/whatsapp/contacts/{id}': { opted_out_at: '2026-11-29T13:00:00Z' },
   'PATCH /v1/whatsapp/templates/{id}': { status: 'rejected' },
   'PATCH /v1/whatsapp/messages/{id}': { state: 'suppressed' },
+  'PATCH /v1/rules/{id}': { status: 'paused' },
+  'PATCH /v1/segments/{id}': { name: 'mine' },
+  'PATCH /v1/funnels/{id}': { name: 'mine' },
+  'PATCH /v1/shared-costs/{id}': { amount: 2 },
   'POST /v1/webhooks/{id}/rotate': {},
   'POST /v1/webhooks/{id}/deliveries/replay': {},
   'POST /v1/dead-letters/{id}/replay': {},

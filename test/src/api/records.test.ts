@@ -1,5 +1,6 @@
-/** Competitors, sites and posts, WhatsApp's numbers, contacts, templates and messages: made and changed over HTTP, and found by the jobs. */
+/** Records that a tenant makes itself are made, changed and removed over HTTP, and found by the jobs. */
 import { openCredentials, parseKeyRing } from '@stratum/shared';
+import type { Scope } from '@stratum/shared/api-keys';
 import { expect, test } from 'vitest';
 import { openApi, OTHER_TENANT, TENANT } from './fixture.js';
 
@@ -8,20 +9,36 @@ const soon = '2026-11-29T12:00:00.000Z';
 
 interface Case {
   path: string;
-  scopes: ['competitors:read' | 'posts:read' | 'messages:read', string];
+  /** To read. */
+  scope: Scope;
   create: Record<string, unknown>;
   change: Record<string, unknown>;
   /** Bodies that are refused, and the field that is named. */
   invalid: [body: Record<string, unknown>, field: string][];
   /** Made again as it is. */
   again: 201 | 409;
+  /** The audited action of its removal, where it can be removed. */
+  removed?: string;
 }
+
+const RULE = {
+  when: {
+    logic: 'and',
+    conditions: [{ metric: 'roas', window: 'last_7_days', operator: 'lt', value: 1 }],
+  },
+  actions: [{ kind: 'pause' }],
+};
+const BUYERS = {
+  logic: 'and',
+  conditions: [{ field: 'profile.total_purchases', operator: 'gte', value: 1 }],
+};
+const COST = { name: 'C', month: '2026-11', currency: 'EUR', amount: 1, spread_by: 'spend' };
 
 /** In this order each finds what it needs. */
 const CASES: Case[] = [
   {
     path: 'competitors',
-    scopes: ['competitors:read', 'competitors:admin'],
+    scope: 'competitors:read',
     create: { name: 'Acme', website: 'https://acme.example', page_id: '123', countries: ['DE', 'AT'] },
     change: { status: 'paused', website: null },
     invalid: [
@@ -33,7 +50,7 @@ const CASES: Case[] = [
   },
   {
     path: 'cms/sites',
-    scopes: ['posts:read', 'posts:admin'],
+    scope: 'posts:read',
     create: { base_url: 'https://blog.example', user_name: 'editor', application_password: SECRET },
     change: { user_name: 'other' },
     invalid: [[{ base_url: 'https://blog.example', user_name: 'editor' }, 'application_password']],
@@ -41,7 +58,7 @@ const CASES: Case[] = [
   },
   {
     path: 'cms/posts',
-    scopes: ['posts:read', 'posts:admin'],
+    scope: 'posts:read',
     create: {
       site_id: 1,
       slug: 'boots',
@@ -61,7 +78,7 @@ const CASES: Case[] = [
   },
   {
     path: 'whatsapp/accounts',
-    scopes: ['messages:read', 'messages:admin'],
+    scope: 'messages:read',
     create: { phone_number_id: 100200300, access_token: SECRET },
     change: { status: 'active', per_minute: 10 },
     invalid: [[{ phone_number_id: 'x', access_token: SECRET }, 'phone_number_id']],
@@ -69,7 +86,7 @@ const CASES: Case[] = [
   },
   {
     path: 'whatsapp/contacts',
-    scopes: ['messages:read', 'messages:admin'],
+    scope: 'messages:read',
     create: { phone: '+49 151 0000001', opted_in_at: soon },
     change: { opted_out_at: soon },
     invalid: [[{ phone: 'none' }, 'phone']],
@@ -77,7 +94,7 @@ const CASES: Case[] = [
   },
   {
     path: 'whatsapp/templates',
-    scopes: ['messages:read', 'messages:admin'],
+    scope: 'messages:read',
     create: { name: 'winter_sale', language: 'en', status: 'approved', parameters: 1 },
     change: { status: 'paused' },
     invalid: [[{ name: 'Winter Sale', language: 'en' }, 'name']],
@@ -85,7 +102,7 @@ const CASES: Case[] = [
   },
   {
     path: 'whatsapp/messages',
-    scopes: ['messages:read', 'messages:admin'],
+    scope: 'messages:read',
     create: { account_id: 1, contact_id: 1, template_id: 1, parameters: ['10 %'], scheduled_at: soon },
     change: { scheduled_at: '2026-11-29T13:00:00Z' },
     invalid: [
@@ -95,11 +112,72 @@ const CASES: Case[] = [
     ],
     again: 201,
   },
+  {
+    path: 'rules',
+    scope: 'rules:read',
+    create: { name: 'Pause what loses money', definition: RULE, priority: 5 },
+    change: { status: 'active', name: 'Pause' },
+    invalid: [
+      [{ name: 'R', definition: { ...RULE, actions: [] } }, 'definition.actions'],
+      [{ name: 'R', definition: { ...RULE, when: { logic: 'and' } } }, 'definition.when.conditions'],
+      [{ name: 'R', definition: RULE, status: 'removed' }, 'status'],
+      [{ name: 'R', definition: RULE, priority: 2 ** 31 }, 'priority'],
+    ],
+    again: 409,
+    removed: 'rule.removed',
+  },
+  {
+    path: 'segments',
+    scope: 'segments:read',
+    create: { name: 'Buyers', definition: BUYERS },
+    change: { name: 'Those who buy' },
+    invalid: [
+      [
+        {
+          name: 'S',
+          definition: { ...BUYERS, conditions: [{ field: 'shoe', operator: 'equals', value: 1 }] },
+        },
+        'definition.conditions.0.field',
+      ],
+      [{ definition: BUYERS }, 'name'],
+    ],
+    again: 409,
+    removed: 'segment.removed',
+  },
+  {
+    path: 'funnels',
+    scope: 'segments:read',
+    create: { name: 'To order', definition: { steps: [{ event: 'Look' }, { event: 'Order' }] } },
+    change: { definition: { steps: [{ event: 'Look' }, { event: 'Pay' }] } },
+    invalid: [[{ name: 'F', definition: { steps: [{ event: 'Look' }] } }, 'definition.steps']],
+    again: 409,
+    removed: 'funnel.removed',
+  },
+  {
+    path: 'shared-costs',
+    scope: 'costs:read',
+    create: {
+      name: 'Agency fee',
+      month: '2026-11',
+      currency: 'EUR',
+      amount: '12345678901234.56',
+      spread_by: 'spend',
+    },
+    change: { amount: '1200.5' },
+    invalid: [
+      [{ ...COST, month: '2026-13' }, 'month'],
+      [{ ...COST, currency: 'EURO' }, 'currency'],
+      [{ ...COST, amount: '-1' }, 'amount'],
+      [{ ...COST, amount: 1e-7 }, 'amount'],
+    ],
+    again: 409,
+    removed: 'shared_cost.removed',
+  },
 ];
 
 test('records are made, listed, changed and audited, each with its scope and for its tenant alone', async () => {
   const { call, createKey, keys, query } = await openApi();
-  for (const { path, scopes, create, change, invalid, again } of CASES) {
+  for (const { path, scope, create, change, invalid, again } of CASES) {
     const url = `/v1/${path}`;
     const made = await call('POST', url, { body: create });
     expect(made, path).toMatchObject({ status: 201, body: { id: 1 } });
@@ -122,7 +200,7 @@ test('records are made, listed, changed and audited, each with its scope and for
     expect(await call('PATCH', `${url}/1`, { key: keys.otherTenant, body: change }), path).toMatchObject({
       status: 404,
     });
-    const reader = await createKey(TENANT, [scopes[0]]);
+    const reader = await createKey(TENANT, [scope]);
     expect(await call('GET', url, { key: reader.text }), path).toMatchObject({ status: 200 });
     expect(await call('POST', url, { key: reader.text, body: create }), path).toMatchObject({ status: 403 });
     const stranger = await createKey(OTHER_TENANT, ['tasks:read']);
@@ -131,6 +209,61 @@ test('records are made, listed, changed and audited, each with its scope and for
   // Nothing of a secret is stored in clear text.
   for (const table of ['cms_site', 'whatsapp_account', 'whatsapp_contact'])
     expect(JSON.stringify(await query(`SELECT t::text FROM ${table} t`))).not.toMatch(/secret text|0000001/);
+});
+
+test('what can be removed is gone, its name is free, and what others need stays', async () => {
+  const { call, keys, query } = await openApi();
+  for (const { path, create, removed } of CASES) {
+    const url = `/v1/${path}`;
+    await call('POST', url, { body: create });
+    const mine = `${url}/1`;
+    expect(await call('DELETE', mine, { key: keys.otherTenant }), path).toMatchObject({ status: 404 });
+    expect(await call('DELETE', mine), path).toMatchObject({ status: removed === undefined ? 404 : 204 });
+    expect(await call('GET', mine), path).toMatchObject({ status: removed === undefined ? 200 : 404 });
+    if (removed === undefined) continue;
+    expect(await call('POST', url, { body: create }), path).toMatchObject({ status: 201, body: { id: 2 } });
+    expect((await call('GET', url)).body['items'], path).toHaveLength(1);
+  }
+  const among = (id: number): object => ({
+    logic: 'and',
+    conditions: [{ field: `segment.${id}`, operator: 'equals', value: true }],
+  });
+  const next = await call('POST', '/v1/segments', { body: { name: 'Of buyers', definition: among(2) } });
+  expect(next).toMatchObject({ status: 201, body: { depends_on: [2] } });
+  expect(next.headers.get('stratum-task-id')).toMatch(/^[\w-]+$/);
+  expect(await call('DELETE', '/v1/segments/2')).toMatchObject({ status: 409 });
+  const circle = await call('PATCH', '/v1/segments/2', {
+    body: { definition: among(Number(next.body['id'])) },
+  });
+  expect(circle).toMatchObject({ status: 422, body: { errors: [{ field: 'body.definition' }] } });
+  expect(await query('SELECT name, status FROM rule WHERE id = 1')).toEqual([
+    { name: 'Pause what loses money (removed, 1)', status: 'removed' },
+  ]);
+});
+
+test('a funnel has a result once it was computed', async () => {
+  const { call, keys, query } = await openApi();
+  const steps = [{ event: 'Look' }, { event: 'Order' }];
+  await call('POST', '/v1/funnels', { body: { name: 'F', definition: { steps } } });
+  const url = '/v1/funnels/1/result';
+  expect(await call('GET', url)).toMatchObject({ status: 404 });
+  const step = {
+    step: 1,
+    event: 'Look',
+    profiles: 7,
+    conversion: null,
+    overall: 1,
+    interval: { low: 0.6, high: 1 },
+    dropped: 7,
+    median_seconds: null,
+  };
+  await query(
+    `INSERT INTO cdp_funnel_result (tenant_id, funnel_id, computed_at, since, until, steps, breakdown)
+     VALUES ($1, 1, now(), now() - interval '30 days', now(), $2, '[]')`,
+    [TENANT, JSON.stringify([step])],
+  );
+  expect(await call('GET', url)).toMatchObject({ status: 200, body: { steps: [step], breakdown: [] } });
+  expect(await call('GET', url, { key: keys.otherTenant })).toMatchObject({ status: 404 });
 });
 
 test('the jobs find what was made over HTTP, and can open its secrets', async () => {

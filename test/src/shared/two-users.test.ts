@@ -11,8 +11,7 @@ const PROGRAMS = ['packages/cli', ...readdirSync(join(ROOT, 'services')).map((na
 /** Modules with one user, or none, that stay for a reason. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   'database/once.ts': 'for every handler that writes into the database, as the guide on tasks says',
-  'customer-data/save-segment.ts': 'whoever writes a segment checks it by the language that the worker reads',
-  'customer-data/segments.ts': 'beside it, as funnels',
+  'customer-data/segments.ts': 'beside the language of segments, as funnels',
   'lookup/rekey.ts': 'renews the hashes that the module beside it makes',
   'privacy/inventory.ts': 'says which tables erasure reaches; a test compares it with the schema',
 };

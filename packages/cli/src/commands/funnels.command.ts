@@ -30,5 +30,13 @@ export const funnelsCommand: TopLevelCommand = {
       examples: ['"From look to order" funnel.json --tenant 1'],
       run: async () => (await import('./funnels.js')).save,
     },
+    {
+      name: 'remove',
+      summary: 'Remove a funnel and its results.',
+      arguments: [name],
+      options: [tenantOption],
+      examples: ['"From look to order" --tenant 1'],
+      run: async () => (await import('./records.js')).removeOf('funnels'),
+    },
   ],
 };

@@ -30,6 +30,7 @@ function commandsOf(
   plural: string,
   names: Readonly<Record<'list' | 'show' | 'add' | 'change', string>>,
   example: string,
+  changeExample = '1 -f status=paused',
 ): CommandDeclaration[] {
   const notes = async (): Promise<string> => (await import('./records.js')).fieldsHelp(path);
   return [
@@ -62,7 +63,7 @@ function commandsOf(
       summary: `Change fields of a ${noun}.`,
       arguments: [id, fields],
       options,
-      examples: ['1 -f status=paused --tenant 1'],
+      examples: [`${changeExample} --tenant 1`],
       notes,
       run: async () => (await import('./records.js')).changeOf(path),
     },
@@ -87,6 +88,29 @@ export const competitorsCommand: TopLevelCommand = {
     { list: 'list', show: 'show', add: 'add', change: 'change' },
     '-f name=Acme -f website=https://acme.example',
   ),
+};
+
+export const sharedCostsCommand: TopLevelCommand = {
+  group,
+  summary: 'Manage costs that no campaign caused alone: they are spread over the campaigns of their month.',
+  commands: [
+    ...commandsOf(
+      'shared-costs',
+      'shared cost',
+      'shared costs',
+      { list: 'list', show: 'show', add: 'add', change: 'change' },
+      '-f name="Agency fee" -f month=2026-11 -f currency=EUR -f amount=1200.50 -f spread_by=spend',
+      '1 -f amount=1500',
+    ),
+    {
+      name: 'remove',
+      summary: 'Remove a shared cost. Days that were allocated keep their share.',
+      arguments: [id],
+      options: [tenantOption],
+      examples: ['1 --tenant 1'],
+      run: async () => (await import('./records.js')).removeOf('shared-costs'),
+    },
+  ],
 };
 
 export const cmsCommand: TopLevelCommand = {

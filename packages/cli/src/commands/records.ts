@@ -1,11 +1,15 @@
 /** The commands of every kind of record. */
 import { differenceOf } from '@stratum/shared/audit';
 import {
+  auditedAction,
+  auditedKind,
   changeRecord,
   createRecord,
   findRecord,
+  idOfRecord,
   listRecords,
   RECORD_KINDS,
+  removeRecord,
   type Fields,
   type RecordKind,
 } from '@stratum/shared/records';
@@ -32,7 +36,7 @@ function kindOf(path: string): RecordKind {
 export function listOf(path: string) {
   const kind = kindOf(path);
   return async ({ tenant, json }: TenantOptions): Promise<void> => {
-    const records = await asTenant({ tenant, subject: kind.table }, ({ client }) =>
+    const records = await asTenant({ tenant, subject: auditedKind(kind) }, ({ client }) =>
       listRecords(client, kind),
     );
     if (json) return printJson(records);
@@ -48,7 +52,7 @@ export function listOf(path: string) {
 export function showOf(path: string) {
   const kind = kindOf(path);
   return async (id: number, { tenant, json }: TenantOptions): Promise<void> => {
-    const record = await asTenant({ tenant, subject: kind.table }, ({ client }) =>
+    const record = await asTenant({ tenant, subject: auditedKind(kind) }, ({ client }) =>
       findRecord(client, kind, id),
     );
     if (record === undefined) throw unknown(kind, id, tenant);
@@ -62,9 +66,9 @@ export function addOf(path: string) {
     const { tenant, json } = options;
     const input = await inputOf(kind.create, fields, options);
     const keys = await keyRing();
-    const record = await asTenant({ tenant, subject: kind.table }, async ({ client, audit }) => {
+    const record = await asTenant({ tenant, subject: auditedKind(kind) }, async ({ client, audit }) => {
       const made = await createRecord(kind, input, { client, keys, tenantId: tenant });
-      await audit(`${kind.table}.created`, String(made['id']), { ...made });
+      await audit(auditedAction(kind, 'created'), String(made['id']), { ...made });
       return made;
     });
     print(record, json);
@@ -77,13 +81,29 @@ export function changeOf(path: string) {
     const { tenant, json } = options;
     const input = await inputOf(kind.change, fields, options);
     const keys = await keyRing();
-    const record = await asTenant({ tenant, subject: kind.table }, async ({ client, audit }) => {
+    const record = await asTenant({ tenant, subject: auditedKind(kind) }, async ({ client, audit }) => {
       const done = await changeRecord(kind, id, input, { client, keys, tenantId: tenant });
       if (done === undefined) throw unknown(kind, id, tenant);
-      await audit(`${kind.table}.changed`, id, differenceOf(done.before, done.after));
+      await audit(auditedAction(kind, 'changed'), id, differenceOf(done.before, done.after));
       return done.after;
     });
     print(record, json);
+  };
+}
+
+/** By the id of a record, or by its name. */
+export function removeOf(path: string) {
+  const kind = kindOf(path);
+  return async (which: number | string, { tenant, json }: TenantOptions): Promise<void> => {
+    await asTenant({ tenant, subject: auditedKind(kind) }, async ({ client, audit }) => {
+      const id = typeof which === 'number' ? which : await idOfRecord(client, kind, which);
+      const record = id === undefined ? undefined : await removeRecord(kind, id, client);
+      if (id === undefined || record === undefined || kind.remove === undefined)
+        throw unknown(kind, which, tenant);
+      await audit(kind.remove.action, id, record);
+    });
+    if (json) printJson({ removed: which });
+    else console.log(`Removed the ${kind.noun} ${typeof which === 'number' ? which : `“${which}”`}.`);
   };
 }
 
@@ -128,7 +148,7 @@ function cell(value: unknown): string | null {
   return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}…` : text;
 }
 
-function unknown({ noun, path }: RecordKind, id: number, tenant: number): Error {
+function unknown({ noun, path }: RecordKind, id: number | string, tenant: number): Error {
   const [family = '', kind] = path.split('/');
   return new Error(
     `Tenant ${tenant} has no ${noun} ${id}. List them with: ${typed(`${family} ${kind ?? 'list'} --tenant ${tenant}`)}`,

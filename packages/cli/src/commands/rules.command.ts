@@ -66,5 +66,13 @@ export const rulesCommand: TopLevelCommand = {
     },
     change('pause', 'Stop evaluating a rule until it is resumed.'),
     change('resume', 'Evaluate a rule from now on.'),
+    {
+      name: 'remove',
+      summary: 'Remove a rule. What it did stays in the history of its campaigns.',
+      arguments: [name],
+      options: [tenantOption],
+      examples: [EXAMPLE],
+      run: async () => (await import('./records.js')).removeOf('rules'),
+    },
   ],
 };

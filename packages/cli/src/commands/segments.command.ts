@@ -30,5 +30,13 @@ export const segmentsCommand: TopLevelCommand = {
       examples: ['"Left the basket" segment.json --tenant 1'],
       run: async () => (await import('./segments.js')).save,
     },
+    {
+      name: 'remove',
+      summary: 'Remove a segment and its memberships. One that other segments name stays.',
+      arguments: [name],
+      options: [tenantOption],
+      examples: ['"Left the basket" --tenant 1'],
+      run: async () => (await import('./records.js')).removeOf('segments'),
+    },
   ],
 };

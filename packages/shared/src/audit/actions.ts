@@ -1,5 +1,5 @@
 /** Every action of the audit log: one name for each, whichever door it comes through. Logs of before may hold others. */
-import type { RecordTable } from '../records/record.js';
+import type { RecordRemoval, RecordTable } from '../records/record.js';
 import type { RuleStatus } from '../rules/rules.js';
 
 export type AuditAction =
@@ -69,4 +69,5 @@ export type AuditAction =
   | 'workflow.cancelled'
   | 'workflow.started'
   | `rule.${RuleStatus}`
+  | RecordRemoval
   | `${RecordTable}.${'created' | 'changed'}`;

@@ -1,5 +1,6 @@
 /** Writes a segment with what it depends on; refuses one that would depend on itself. */
 import type { PoolClient } from 'pg';
+import type { Queryable } from '../database/database.js';
 import { DefinitionError } from '../definition-error.js';
 import { dependenciesOf, segmentTreeSchema } from './segment-tree.js';
 
@@ -26,8 +27,7 @@ export async function saveSegment(
   if (!parsed.success) throw new DefinitionError('segment', parsed.error);
   const tree = parsed.data;
   const dependencies = dependenciesOf(tree);
-  // One at a time: two changes that are harmless alone could close a circle together.
-  await client.query(`SELECT pg_advisory_xact_lock(hashtext('stratum.segments'), current_tenant()::int)`);
+  await lockSegments(client);
   const { rows } = await client.query<{ id: string }>(
     `INSERT INTO cdp_segment (tenant_id, name, definition, depends_on) VALUES (current_tenant(), $1, $2, $3)
      ON CONFLICT (tenant_id, name) DO UPDATE SET definition = excluded.definition, depends_on = excluded.depends_on
@@ -39,7 +39,13 @@ export async function saveSegment(
   return id;
 }
 
-async function refuseCycle(client: PoolClient, id: number): Promise<void> {
+/** One change at a time: two that are harmless alone could close a circle together. */
+export async function lockSegments(client: Queryable): Promise<void> {
+  await client.query(`SELECT pg_advisory_xact_lock(hashtext('stratum.segments'), current_tenant()::int)`);
+}
+
+/** @throws SegmentCycleError */
+export async function refuseCycle(client: Queryable, id: number): Promise<void> {
   const { rows } = await client.query<{ path: string[] }>(
     `WITH RECURSIVE reach AS (
        SELECT dependency AS id, ARRAY[s.id, dependency] AS path FROM cdp_segment s, unnest(s.depends_on) dependency WHERE s.id = $1

@@ -216,7 +216,8 @@ export const segmentTreeSchema: z.ZodType<SegmentTree, SegmentTreeInput> = z
   .refine(({ conditions, groups }) => conditions.length + groups.length > 0, {
     message: 'is empty; add a condition',
     path: ['conditions'],
-  });
+  })
+  .meta({ id: 'SegmentTree' });
 
 function conditionProblem(condition: {
   field: string;

@@ -1,11 +1,14 @@
 /** Rows that a tenant makes and changes itself. */
+export { auditedAction, auditedKind } from './audited.js';
 export { RECORD_KINDS } from './kinds.js';
 export {
   changeRecord,
   createRecord,
   findRecord,
+  idOfRecord,
   listRecords,
   RecordError,
+  removeRecord,
   type Fields,
   type RecordKind,
 } from './record.js';

@@ -2,6 +2,7 @@
  * Rows that a tenant makes and changes itself, and jobs read: one definition of each kind serves the API and the command. All of it inside the
  * caller's transaction, as the tenant, connected as `stratum_api`.
  */
+import type { TaskContract } from '@stratum/jobs';
 import { fieldOf } from '@stratum/jobs/internal';
 import type { z } from 'zod';
 import type { Scope } from '../api-keys/scopes.js';
@@ -22,10 +23,17 @@ export type RecordTable =
   | 'cms_post'
   | 'cms_site'
   | 'competitor'
+  | 'shared_cost'
   | 'whatsapp_account'
   | 'whatsapp_contact'
   | 'whatsapp_message'
   | 'whatsapp_template';
+
+/** Tables of definitions, by their names in the audit log. */
+export const DEFINITIONS = { rule: 'rule', cdp_segment: 'segment', cdp_funnel: 'funnel' } as const;
+export type DefinitionTable = keyof typeof DEFINITIONS;
+/** What the audit log calls the removal of a record. */
+export type RecordRemoval = `${(typeof DEFINITIONS)[DefinitionTable] | 'shared_cost'}.removed`;
 
 export interface RecordKind {
   /** One of them, for example `competitor`. */
@@ -35,7 +43,9 @@ export interface RecordKind {
   /** Behind `/v1/`. */
   path: string;
   scopes: { read: Scope; write: Scope };
-  table: RecordTable;
+  table: RecordTable | DefinitionTable;
+  /** SQL: the rows that are there. Default: all of them. */
+  present?: string;
   /** SQL of each field that is shown, `id` first. */
   columns: Readonly<Record<string, string>>;
   view: z.ZodObject;
@@ -47,6 +57,12 @@ export interface RecordKind {
   check?: (record: Fields) => { field: string; message: string } | undefined;
   /** SQL: the records that may still be changed, and why others may not. */
   changeable?: { when: string; reason: string };
+  /** Refuses a stored record for what it makes of others. @throws RecordError */
+  stored?: (client: Queryable, id: number) => Promise<void>;
+  /** The task that follows a change of the definition. */
+  computation?: (id: number, tenantId: number) => { contract: TaskContract; payload: unknown };
+  /** SQL that removes the record `$1`. Default: nothing is removed. */
+  remove?: { statement: string; action: RecordRemoval };
 }
 
 /** Why a record cannot be made or changed so. */
@@ -85,6 +101,19 @@ export async function findRecord(
   return rows[0]?.record;
 }
 
+/** The id of the record of that name, for kinds whose names are unique. */
+export async function idOfRecord(
+  client: Queryable,
+  { table, present = 'true' }: RecordKind,
+  name: string,
+): Promise<number | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    `SELECT id FROM ${table} WHERE tenant_id = current_tenant() AND name = $1 AND ${present}`,
+    [name],
+  );
+  return rows[0] === undefined ? undefined : Number(rows[0].id);
+}
+
 /** @param input as `kind.create` has parsed it. @throws RecordError */
 export async function createRecord(
   kind: RecordKind,
@@ -101,6 +130,7 @@ export async function createRecord(
       Object.values(row),
     ),
   );
+  await kind.stored?.(context.client, Number(rows[0]?.id));
   const made = await findRecord(context.client, kind, Number(rows[0]?.id));
   if (made === undefined) throw new Error(`The ${kind.noun} was not stored.`);
   return made;
@@ -129,12 +159,28 @@ export async function changeRecord(
     ),
   );
   if (rowCount === 0) throw new RecordError('conflict', `The ${kind.noun} ${id} ${reason}.`);
+  await kind.stored?.(client, id);
   return { before, after: (await findRecord(client, kind, id)) ?? before };
 }
 
-function select({ table, columns }: RecordKind): string {
+/** The record that was removed. `undefined`: there is none. @throws RecordError */
+export async function removeRecord(
+  kind: RecordKind,
+  id: number,
+  client: Queryable,
+): Promise<Fields | undefined> {
+  const before = await findRecord(client, kind, id);
+  const { statement } = kind.remove ?? {};
+  if (before === undefined || statement === undefined) return undefined;
+  const { rowCount } = await client.query(statement, [id]);
+  if (rowCount === 0)
+    throw new RecordError('conflict', `Other ${kind.plural} depend on the ${kind.noun} ${id}.`);
+  return before;
+}
+
+function select({ table, columns, present = 'true' }: RecordKind): string {
   const fields = Object.entries(columns).map(([name, sql]) => `${sql} AS ${name}`);
-  return `SELECT to_jsonb(r) AS record FROM (SELECT ${fields.join(', ')} FROM ${table} WHERE tenant_id = current_tenant()`;
+  return `SELECT to_jsonb(r) AS record FROM (SELECT ${fields.join(', ')} FROM ${table} WHERE tenant_id = current_tenant() AND ${present}`;
 }
 
 function requireSense({ check }: RecordKind, record: Fields): void {

@@ -132,7 +132,8 @@ const treeSchema: z.ZodType<RuleTree, RuleTreeInput> = z
   .refine(({ conditions, groups }) => conditions.length + groups.length > 0, {
     message: 'is empty: it would hold for every campaign; add a condition',
     path: ['conditions'],
-  });
+  })
+  .meta({ id: 'RuleTree' });
 
 const amount = z.number().positive();
 

@@ -31,7 +31,7 @@ interface RuleRow {
 
 export async function listRules(client: PoolClient): Promise<Rule[]> {
   const { rows } = await client.query<RuleRow>(
-    'SELECT id, name, status, priority, definition, last_evaluated_at, last_matched FROM rule ORDER BY priority DESC, id',
+    `SELECT id, name, status, priority, definition, last_evaluated_at, last_matched FROM rule WHERE status <> 'removed' ORDER BY priority DESC, id`,
   );
   return rows.map(({ last_evaluated_at: lastEvaluatedAt, last_matched: lastMatched, id, ...rule }) => ({
     id: Number(id),

@@ -24,6 +24,13 @@ const TAGS = [
   ['customer events', "Events from sites and apps in Segment's format"],
   ['sources', 'Event sources and their write keys'],
   ['profiles', 'Customer profiles, identities and events'],
+  ['rules', 'Automation rules of campaigns'],
+  ['segments', 'Segments of customer profiles'],
+  ['funnels', 'Funnels over customer events'],
+  ['shared-costs', 'Costs that no campaign caused alone'],
+  ['competitors', 'Competitors whose sites and ads are read'],
+  ['cms', 'WordPress sites and posts'],
+  ['whatsapp', 'WhatsApp numbers, contacts, templates and messages'],
   ['service', 'Health, metrics and this description'],
 ] as const;
 

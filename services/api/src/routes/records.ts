@@ -1,16 +1,20 @@
-/** Competitors, sites and posts, WhatsApp's numbers, contacts, templates and messages: four routes for each kind. */
+/** Records that a tenant makes and changes itself: routes for each kind. */
 import { withTenant } from '@stratum/shared';
-import { differenceOf } from '@stratum/shared/audit';
+import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { notFound, ProblemError } from '@stratum/shared/http';
 import {
+  auditedAction,
+  auditedKind,
   changeRecord,
   createRecord,
   findRecord,
   listRecords,
   RECORD_KINDS,
   RecordError,
+  removeRecord,
   type RecordKind,
 } from '@stratum/shared/records';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
@@ -19,6 +23,7 @@ import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const params = z.object({ id: rowIdText });
+const TASK_HEADER = 'stratum-task-id';
 
 export function recordRoutes(app: ApiServer, resources: ApiResources): void {
   for (const kind of RECORD_KINDS) routesOf(app, resources, kind);
@@ -28,10 +33,25 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
   const { noun, plural, scopes, view } = kind;
   const { pool } = resources;
   const keys = resources.configuration.STRATUM_CREDENTIALS_KEY;
-  const [family = ''] = kind.path.split('/');
-  const tags = [family];
+  const tags = tagsOf(kind);
   const url = `/v1/${kind.path}`;
-  const name = kind.table.replaceAll('_', ' ');
+  const about = auditedKind(kind);
+  const name = about.replaceAll('_', ' ');
+  const described =
+    kind.computation === undefined
+      ? {}
+      : { description: `It is computed at once: the header \`${TASK_HEADER}\` has the id of that task.` };
+  /** What is computed is a task of the tenant. */
+  const within = <T>(tenantId: number, work: () => Promise<T>): Promise<T> =>
+    explained(() =>
+      kind.computation === undefined ? work() : resources.taskQuota.within({ tenantId }, work),
+    );
+  const compute = async (id: number, tenantId: number, reply: FastifyReply): Promise<void> => {
+    const next = kind.computation?.(id, tenantId);
+    if (next === undefined) return;
+    const { id: task } = await resources.client.enqueue(next.contract, next.payload);
+    reply.header(TASK_HEADER, task);
+  };
   app.route({
     method: 'GET',
     url,
@@ -55,22 +75,19 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
     method: 'POST',
     url,
     config: { access: scopes.write },
-    schema: { tags, summary: `Create a ${noun}`, body: kind.create, response: { 201: view } },
+    schema: { tags, summary: `Create a ${noun}`, ...described, body: kind.create, response: { 201: view } },
     handler: async (request, reply) => {
       const tenantId = requireTenant(request);
-      const made = await explained(() =>
+      const made = await within(tenantId, () =>
         withTenant(pool, tenantId, async (client) => {
           const record = await createRecord(kind, request.body, { client, keys, tenantId });
-          const subject = `${kind.table}/${String(record['id'])}`;
-          await audit(resources, request, {
-            action: `${kind.table}.created`,
-            subject,
-            tenantId,
-            details: { ...record },
-          });
+          const subject = `${about}/${String(record['id'])}`;
+          const action = auditedAction(kind, 'created');
+          await audit(resources, request, { action, subject, tenantId, details: { ...record } });
           return record;
         }),
       );
+      await compute(Number(made['id']), tenantId, reply);
       return reply.code(201).send(view.parse(made));
     },
   });
@@ -90,24 +107,76 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
     method: 'PATCH',
     url: `${url}/:id`,
     config: { access: scopes.write },
-    schema: { tags, summary: `Change a ${noun}`, params, body: kind.change, response: { 200: view } },
-    handler: async (request) => {
+    schema: {
+      tags,
+      summary: `Change a ${noun}`,
+      ...described,
+      params,
+      body: kind.change,
+      response: { 200: view },
+    },
+    handler: async (request, reply) => {
       const { id } = request.params;
       const tenantId = requireTenant(request);
-      const changed = await explained(() =>
+      const changed = await within(tenantId, () =>
         withTenant(pool, tenantId, async (client) => {
           const done = await changeRecord(kind, id, request.body, { client, keys, tenantId });
           if (done === undefined) return undefined;
           const details = differenceOf(done.before, done.after);
-          const subject = `${kind.table}/${id}`;
-          await audit(resources, request, { action: `${kind.table}.changed`, subject, tenantId, details });
+          const action = auditedAction(kind, 'changed');
+          await audit(resources, request, { action, subject: `${about}/${id}`, tenantId, details });
           return done.after;
         }),
       );
       if (changed === undefined) throw notFound(`The ${name} ${id}`);
+      if ('definition' in request.body) await compute(id, tenantId, reply);
       return view.parse(changed);
     },
   });
+  if (kind.remove !== undefined) removalRoute(app, resources, kind, kind.remove.action);
+}
+
+function removalRoute(
+  app: ApiServer,
+  { pool, ...resources }: ApiResources,
+  kind: RecordKind,
+  action: AuditAction,
+): void {
+  const about = auditedKind(kind);
+  app.route({
+    method: 'DELETE',
+    url: `/v1/${kind.path}/:id`,
+    config: { access: kind.scopes.write },
+    schema: {
+      tags: tagsOf(kind),
+      summary: `Remove a ${kind.noun}`,
+      params,
+      response: { 204: z.undefined() },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const tenantId = requireTenant(request);
+      const removed = await explained(() =>
+        withTenant(pool, tenantId, async (client) => {
+          const record = await removeRecord(kind, id, client);
+          if (record === undefined) return undefined;
+          await audit(resources, request, {
+            action,
+            subject: `${about}/${id}`,
+            tenantId,
+            details: { ...record },
+          });
+          return record;
+        }),
+      );
+      if (removed === undefined) throw notFound(`The ${about.replaceAll('_', ' ')} ${id}`);
+      return reply.code(204).send();
+    },
+  });
+}
+
+function tagsOf({ path }: RecordKind): string[] {
+  return path.split('/').slice(0, 1);
 }
 
 async function explained<T>(work: () => Promise<T>): Promise<T> {

@@ -115,8 +115,11 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
 /** Rows that a service replaces; all others stay. */
 const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
   campaign_metric_intraday: ['stratum_sync_worker'],
+  cdp_funnel: ['stratum_api'],
   cdp_rfm: ['stratum_cdp_worker'],
+  cdp_segment: ['stratum_api'],
   cost_allocation: ['stratum_default_worker'],
+  shared_cost: ['stratum_api'],
   subscription: ['stratum_api'],
 };
 
