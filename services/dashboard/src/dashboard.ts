@@ -25,6 +25,7 @@ import { controlRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { sessionRoutes } from './routes/session.js';
 import { taskRoutes } from './routes/tasks.js';
+import { workflowRoutes } from './routes/workflows.js';
 import type { DASHBOARD_SETTINGS } from './settings.js';
 
 export type DashboardContext = ServiceContext<(typeof DASHBOARD_SETTINGS)[number]>;
@@ -90,6 +91,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     sessionRoutes(app, resources, { secure, attempts });
     overviewRoutes(app, resources);
     taskRoutes(app, resources);
+    workflowRoutes(app, resources);
     controlRoutes(app, resources);
     failureRoutes(app, resources);
     scheduleRoutes(app, resources);

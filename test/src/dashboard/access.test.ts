@@ -19,6 +19,10 @@ const ROUTES: readonly (readonly [method: string, path: string, body?: object])[
   ['GET', '/api/tasks/own'],
   ['GET', '/api/tasks/own/why'],
   ['POST', '/api/tasks/own/revoke', {}],
+  ['GET', '/api/workflows?state=STARTED&tenant=7&definition=label'],
+  ['GET', '/api/workflows/none'],
+  ['POST', '/api/workflows/none/cancel', {}],
+  ['POST', '/api/workflows/none/replay', {}],
   ['POST', '/api/queues/default/pause', {}],
   ['POST', '/api/queues/default/resume', {}],
   ['POST', '/api/queues/default/purge', { confirm: 'default' }],
@@ -44,6 +48,9 @@ const FOR_TENANTS = new Set([
   '/api/tasks/own',
   '/api/tasks/own/why',
   '/api/tasks/own/revoke',
+  '/api/workflows',
+  '/api/workflows/none',
+  '/api/workflows/none/cancel',
 ]);
 
 test('nobody gets anything without a session, and a tenant nothing of what all tenants share', async () => {

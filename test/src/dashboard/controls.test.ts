@@ -1,6 +1,6 @@
 /** Each control by its effect on the broker, and in the audit. */
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { defineTask, handleTask, openSchedules } from '@stratum/jobs';
+import { defineTask, handleTask, openSchedules, type WorkflowDefinition } from '@stratum/jobs';
 import { auditNames } from '@stratum/shared';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -223,6 +223,88 @@ test('failures of one cause are one group, of which one letter and then all go b
     'key',
     'dead_letters.replayed',
     `failure-group/${first?.group}`,
+  ]);
+});
+
+interface WorkflowBody {
+  state: string;
+  outline: string;
+  steps: Record<string, number>;
+  waits: { task_id: string; finding: { code: string } }[];
+  failed_steps: { task_id: string }[];
+  graph: { kind: string; members: { state: string; states?: string; critical?: boolean }[] };
+}
+
+test('a workflow says where it waits, is resumed where it failed, and is cancelled', async () => {
+  const dashboard = await openDashboard();
+  const { workflows } = dashboard.client;
+  const platform = await dashboard.signIn(await dashboard.createKey(undefined));
+  const tenant = await dashboard.signIn(await dashboard.createKey(OTHER_TENANT));
+  const step = (account: number): WorkflowDefinition => ({
+    task: 'flaky',
+    queue: 'default',
+    payload: { account },
+  });
+  const definition: WorkflowDefinition = {
+    chain: [step(1), { group: Array.from({ length: 20 }, (_, n) => step(n + 10)) }, step(2)],
+  };
+  await workflows.start(definition, { id: 'report', tenant: TENANT });
+  const look = async (): Promise<WorkflowBody> =>
+    (await platform<WorkflowBody>('GET', '/api/workflows/report')).body;
+  expect(await look()).toMatchObject({
+    state: 'STARTED',
+    outline: 'flaky → (20 × flaky) → flaky',
+    steps: { total: 22, PENDING: 1, WAITING: 21 },
+    waits: [{ task_id: 'report-1', finding: { code: 'no_worker' } }],
+  });
+
+  let unknown = 13;
+  dashboard.startWorker('default', [
+    handleTask(flaky, ({ account }) =>
+      account === unknown ? Promise.reject(new Error('No such account')) : Promise.resolve('done'),
+    ),
+  ]);
+  await waitFor('the failure of one member', async () => {
+    const { state, steps } = await look();
+    return state === 'FAILURE' && steps['SUCCESS'] === 20;
+  });
+  const failed = await look();
+  expect(failed.failed_steps).toMatchObject([{ task_id: 'report-6' }]);
+  expect(failed.graph.members[1]).toMatchObject({ state: 'FAILURE', states: '55565555555555555555' });
+  const listed = async (call: Call, q: string): Promise<string[]> => {
+    const { body } = await call<{ items: { id: string }[] }>('GET', `/api/workflows?${q}`);
+    return body.items.map(({ id }) => id);
+  };
+  expect(await listed(platform, `state=FAILURE&tenant=${TENANT}&definition=20 × flaky`)).toEqual(['report']);
+  expect(await listed(platform, 'definition=other')).toEqual([]);
+  expect(await listed(tenant, `tenant=${TENANT}`)).toEqual([]);
+  expect((await tenant('GET', '/api/workflows/report')).status).toBe(404);
+  expect((await tenant('POST', '/api/workflows/report/cancel', {})).status).toBe(404);
+
+  unknown = 0;
+  expect(await platform('POST', '/api/workflows/report/replay', {})).toMatchObject({
+    status: 200,
+    body: { replayed: ['report-6'], conflicts: [] },
+  });
+  await waitFor('its success', async () => (await look()).state === 'SUCCESS');
+  expect((await platform('POST', '/api/workflows/report/replay', {})).status).toBe(409);
+  expect(await platform('POST', '/api/workflows/report/cancel', {})).toMatchObject({
+    body: { outcome: 'ended' },
+  });
+
+  await dashboard.client.control.pause('default');
+  await workflows.start(definition, { id: 'second', tenant: TENANT });
+  expect(await platform('POST', '/api/workflows/second/cancel', {})).toMatchObject({
+    body: { outcome: 'cancelled' },
+  });
+  expect((await workflows.get('second'))?.state).toBe('REVOKED');
+  // What was started can be started again.
+  const again = await workflows.definition('second');
+  expect(again).toMatchObject({ chain: [{ task: 'flaky' }, { group: { length: 20 } }, { task: 'flaky' }] });
+  expect(await auditedActions(dashboard)).toEqual([
+    ['key', 'dead_letters.replayed', 'workflow/report'],
+    ['key', 'workflow.cancelled', 'workflow/report'],
+    ['key', 'workflow.cancelled', 'workflow/second'],
   ]);
 });
 

@@ -45,6 +45,22 @@ async function openPages(context: TestContext): Promise<Opened> {
   const { connection, topology } = dashboard;
   const schedules = openSchedules({ connection, topology, contracts: [greet] });
   await schedules.add({ name: 'nightly', task: greet.name, cron: '30 2 * * *', payload: { n: 1 } });
+  await dashboard.client.workflows.start(
+    {
+      chain: [
+        { task: greet.name, queue: 'default', payload: { n: 1 } },
+        {
+          group: Array.from({ length: 14 }, () => ({
+            task: greet.name,
+            queue: 'default',
+            payload: { n: 2 },
+          })),
+        },
+        { task: greet.name, queue: 'default', payload: { n: 4 } },
+      ],
+    },
+    { id: 'welcome' },
+  );
   // A context of its own, in which tests open further tabs.
   const tabs = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const page = await tabs.newPage();
@@ -95,7 +111,7 @@ test('a search finds the failure, its page shows the error as text, and Back ret
   const search = page.getByRole('searchbox');
   await waitFor('the runs in the history', async () => {
     const [row] = await dashboard.query<{ n: string }>('SELECT count(*) AS n FROM task_run');
-    return row?.n === '5';
+    return Number(row?.n) >= 5;
   });
   await search.fill('state:failure label.n:3');
   await search.press('Enter');
@@ -114,6 +130,8 @@ const PLACES = [
   '/overview',
   '/tasks',
   '/tasks/greet-3',
+  '/workflows',
+  '/workflows/welcome',
   '/failures',
   '/queues',
   '/queues/default',
@@ -202,7 +220,7 @@ test('signing in needs no more than a key, and says why one is refused', async (
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Tasks' }).waitFor();
   const pages = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-  expect(await pages.allTextContents()).toEqual(['Tasks', 'Failures', 'Audit']);
+  expect(await pages.allTextContents()).toEqual(['Tasks', 'Workflows', 'Failures', 'Audit']);
 });
 
 test('several tabs share one stream, and all of them are live', async (context) => {

@@ -65,6 +65,14 @@ async function useControls(call: Call, client: JobsClient): Promise<void> {
   expect(await done('/api/queues/rules/purge', { confirm: 'rules' })).toMatchObject({ purged: 1 });
   await done('/api/queues/rules/resume', {});
   for (const verb of ['pause', 'resume', 'run']) await done(`/api/schedules/process_audit_logs/${verb}`, {});
+  const { id: workflow } = await client.workflows.start({
+    chain: ['evaluate_rules', 'evaluate_rules'].map((task) => ({
+      task,
+      payload: { tenant_id: TENANT },
+      options: { delay_ms: 3_600_000 },
+    })),
+  });
+  expect(await done(`/api/workflows/${workflow}/cancel`, {})).toMatchObject({ outcome: 'cancelled' });
   const failed = await client.publish(
     'intel',
     'fetch_competitor_data',

@@ -61,7 +61,7 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
   };
   const dashboard: User = {
     name: 'dashboard',
-    does: 'Reads streams and events, and asks workers what they do. For its controls it pauses and purges queues, revokes tasks, replays dead letters, runs, pauses and resumes schedule entries, and sets the concurrency of workers or stops them. Takes no tasks, changes no stream.',
+    does: 'Reads streams and events, and asks workers what they do. For its controls it pauses and purges queues, revokes tasks, cancels workflows, replays dead letters, runs, pauses and resumes schedule entries, and sets the concurrency of workers or stops them. Takes no tasks, changes no stream.',
     publish: [
       ...READ_JETSTREAM,
       ...DISCOVER,
@@ -80,6 +80,9 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
       names.scheduleKey('entry.*'),
       // A revoked task: the note for workers, its record, its event, and the end of its workflow's step.
       names.controlKey('revoke.id.*'),
+      // A cancelled workflow, too, and the key that it leaves.
+      names.controlKey('revoke.workflow.*'),
+      `$JS.API.STREAM.PURGE.${names.workflowStream}`,
       names.resultKey('*'),
       names.eventFilter,
       names.workflowKeyFilter,

@@ -11,7 +11,7 @@ import type { WorkflowEngine } from '../workflow/engine.js';
 import { listWorkflows, type ListWorkflowsOptions } from '../workflow/list.js';
 import { WorkflowLookup } from '../workflow/look.js';
 import { isSameTask, type TaskIdentity } from '../wire/identity.js';
-import { identityOf, predecessorOf } from '../workflow/plan.js';
+import { definitionOf, identityOf, predecessorOf } from '../workflow/plan.js';
 import { Results } from '../workflow/results.js';
 import { WorkflowStarter, type StartWorkflowOptions, type WorkflowStarted } from '../workflow/start.js';
 import type { WorkflowOutcome, WorkflowPage, WorkflowView } from '../workflow/view.js';
@@ -24,6 +24,8 @@ export interface Workflows {
   start(definition: WorkflowDefinition, options?: StartWorkflowOptions): Promise<WorkflowStarted>;
   /** The tree with states and times; `undefined` for an unknown or expired workflow. */
   get(id: string): Promise<WorkflowView | undefined>;
+  /** What was started, every step with its queue, priority and tenant; `undefined` for an unknown, refused or expired workflow. */
+  definition(id: string): Promise<WorkflowDefinition | undefined>;
   /** Waits for its end, without polling. A failed one has ended, too. Throws ResultTimeoutError (default: after 30,000 ms), or the signal's reason. */
   result(id: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<WorkflowOutcome>;
   /** Cancels it: revokes waiting steps, signals running ones (`terminate` ends them at once), and starts no further ones. */
@@ -54,6 +56,10 @@ export function workflowsOf(parts: WorkflowsParts): Workflows {
   return {
     start: (definition, options) => starter.start(definition, options),
     get: (id) => looking.view(requireToken(id, 'id')),
+    definition: async (id) => {
+      const run = await engine.runs.load(requireToken(id, 'id'));
+      return run && definitionOf(run.plan.root);
+    },
     result: async (id, { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal } = {}) =>
       looking.outcome(requireToken(id, 'id'), timer.require('timeoutMs', timeoutMs), signal),
     cancel: (id, options) =>

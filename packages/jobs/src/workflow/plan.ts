@@ -5,7 +5,7 @@
 import type { WorkflowPointer } from '../wire/headers.js';
 import type { TaskIdentity } from '../wire/identity.js';
 import type { Priority } from '../wire/names.js';
-import type { Step, WorkflowDefinition } from './definition.js';
+import type { Group, Step, WorkflowDefinition } from './definition.js';
 
 /**
  * A group runs so many members at once: enough for hundreds of workers, and few enough that what is enqueued behind them waits seconds, not
@@ -108,6 +108,21 @@ function addNode(building: Building, definition: WorkflowDefinition, place: Plac
   nodes.push(node);
   for (const [index, member] of inside.entries()) add(node, member, `${prefix}${kind}[${index}]`);
   return node;
+}
+
+/** The definition that a node was made of. */
+export function definitionOf(node: PlanNode): WorkflowDefinition {
+  if (node.kind === 'task') return node.step;
+  if (node.kind === 'chain') return { chain: node.members.map(definitionOf) };
+  if (node.kind === 'group') return groupOf(node);
+  const [group, callback] = node.members;
+  if (group?.kind !== 'group' || callback === undefined)
+    throw new Error('A chord has a group and a callback.');
+  return { chord: { ...groupOf(group), callback: definitionOf(callback) } };
+}
+
+function groupOf({ members, toleratesFailures }: MembersNode): Group {
+  return { group: members.map(definitionOf), ...(toleratesFailures ? { tolerate_failures: true } : {}) };
 }
 
 /** The task of a step. */

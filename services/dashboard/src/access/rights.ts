@@ -11,6 +11,8 @@ interface Right {
 export const RIGHTS = {
   'tasks:see': { scope: 'tasks:read' },
   'tasks:revoke': { scope: 'tasks:write' },
+  'workflows:see': { scope: 'tasks:read' },
+  'workflows:cancel': { scope: 'tasks:write' },
   'failures:see': { scope: 'dead-letters:read' },
   'failures:replay': { scope: 'dead-letters:write', platformOnly: true },
   'overview:see': { scope: 'queues:read', platformOnly: true },

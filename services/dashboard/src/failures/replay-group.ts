@@ -1,19 +1,16 @@
 /** Sends the dead letters of one failure group back to work. */
-import { JobsError, type JobsClient } from '@stratum/jobs';
+import type { JobsClient } from '@stratum/jobs';
 import type { Pool } from 'pg';
 import type { Names } from '../history/names.js';
 import type { RunView } from '../search/run-view.js';
+import { replayLetter, type ReplayOutcome } from './replay-letter.js';
 import { searchEndedRuns, type Place, type Scope } from '../search/search-runs.js';
 
 const PAGE = 200;
 /** Of runs of the platform itself. */
 const NO_TENANT = '0';
 
-export interface GroupReplay {
-  /** Ids of tasks that run again. */
-  replayed: string[];
-  /** Letters that stay, each with the reason. */
-  conflicts: { id: string; code: string; detail: string }[];
+export interface GroupReplay extends ReplayOutcome {
   /** Whether letters may be left that were not looked at. */
   more: boolean;
 }
@@ -48,23 +45,16 @@ export async function replayGroup(
       if (seen.has(run.id)) continue;
       if (outcome.replayed.length >= most || outcome.conflicts.length >= most) return outcome;
       seen.add(run.id);
-      await replayLetter(client, run, outcome);
+      await replayLetterOf(client, run, outcome);
     }
     after = page.next;
   }
   return { ...outcome, more: false };
 }
 
-async function replayLetter({ deadLetters }: JobsClient, run: RunView, outcome: GroupReplay): Promise<void> {
-  const { id } = run;
-  const letter = await deadLetters.get(id);
+async function replayLetterOf(client: JobsClient, run: RunView, outcome: GroupReplay): Promise<void> {
+  const letter = await client.deadLetters.get(run.id);
   // Another tenant's task may have the same id.
   if (letter?.task !== run.task || (letter.tenant ?? NO_TENANT) !== run.tenant_id) return;
-  try {
-    await deadLetters.replay(id);
-    outcome.replayed.push(id);
-  } catch (error) {
-    if (!(error instanceof JobsError)) throw error;
-    outcome.conflicts.push({ id, code: error.code, detail: error.message });
-  }
+  await replayLetter(client, run.id, outcome);
 }

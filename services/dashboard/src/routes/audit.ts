@@ -1,6 +1,6 @@
 /** The audit log: who changed or read what. */
 import { plainText, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
-import { readAuditLog } from '@stratum/shared/audit';
+import { readAuditLog, type AuditRow } from '@stratum/shared/audit';
 import { z } from 'zod';
 import { viewerOf } from '../http/guard.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
@@ -8,6 +8,13 @@ import type { DashboardResources, DashboardServer } from '../http/types.js';
 const PAGE = 50;
 const MAX_FILTER = 200;
 const filter = plainText(MAX_FILTER).min(1).optional();
+
+export interface AuditPage {
+  /** The newest first. */
+  items: (Omit<AuditRow, 'occurred_at'> & { occurred_at: string })[];
+  /** Where the next page begins; `null` after the last. */
+  next: number | null;
+}
 
 export function auditRoutes(app: DashboardServer, { pool }: DashboardResources): void {
   app.route({
@@ -22,7 +29,7 @@ export function auditRoutes(app: DashboardServer, { pool }: DashboardResources):
         before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
       }),
     },
-    handler: async (request) => {
+    handler: async (request): Promise<AuditPage> => {
       const tenantId = viewerOf(request).tenantId ?? PLATFORM_TENANT_ID;
       const rows = await withTenant(pool, tenantId, (client) =>
         readAuditLog(client, tenantId, { ...request.query, limit: PAGE + 1 }),

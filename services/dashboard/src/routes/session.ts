@@ -2,13 +2,22 @@
 import { authenticateApiKey } from '@stratum/shared/api-keys';
 import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { z } from 'zod';
-import { rightsOf } from '../access/rights.js';
+import { rightsOf, type RightName } from '../access/rights.js';
 import type { Visitor } from '../access/sessions.js';
 import { clearSession, setSession, viewerOf } from '../http/guard.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 import type { FastifyRequest } from 'fastify';
 
 const MAX_KEY = 200;
+
+/** Who is signed in. */
+export interface Session {
+  actor: string;
+  /** `null`: the platform. */
+  tenant: number | null;
+  rights: RightName[];
+  expires_at: string;
+}
 
 export function sessionRoutes(
   app: DashboardServer,
@@ -19,7 +28,7 @@ export function sessionRoutes(
     method: 'GET',
     url: '/api/session',
     config: { access: 'signed-in' },
-    handler: (request) => {
+    handler: (request): Session => {
       const viewer = viewerOf(request);
       return {
         actor: viewer.actor,

@@ -9,7 +9,7 @@ import type { DashboardResources, DashboardServer } from '../http/types.js';
 import { parseQuery, QueryError, QUERY_KEYS, type TaskQuery } from '../search/query.js';
 import type { RunView } from '../search/run-view.js';
 import { searchEndedRuns, searchOpenRuns, type Scope } from '../search/search-runs.js';
-import { listWaiting } from '../search/waiting.js';
+import { listWaiting, type WaitingList } from '../search/waiting.js';
 import { STATE_CODES } from '../history/rows.js';
 import { findReasons } from '../why/findings.js';
 import { readFacts } from '../why/read-facts.js';
@@ -28,6 +28,29 @@ const searchQuery = z.object({
 });
 const idParams = z.object({ id: z.string().regex(/^[\w-]{1,64}$/) });
 
+export interface TaskPage {
+  /** Runs that have not ended. */
+  open: RunView[];
+  waiting: WaitingList;
+  /** Runs that have ended, the newest first. */
+  items: RunView[];
+  /** Where the next page begins; `null` after the last. */
+  next: { before: string; before_id: string | null } | null;
+  /** Everything that ended since then has been looked at. */
+  searched_until: string;
+  complete: boolean;
+  as_of: string;
+}
+
+/** What a search may be made of. */
+export interface Suggestions {
+  keys: Record<string, string>;
+  states: string[];
+  queues: string[];
+  tasks: string[];
+  priorities: readonly string[];
+}
+
 export function taskRoutes(app: DashboardServer, resources: DashboardResources): void {
   searchRoute(app, resources);
   suggestRoute(app, resources);
@@ -42,7 +65,7 @@ function searchRoute(app: DashboardServer, resources: DashboardResources): void 
     url: '/api/tasks',
     config: { access: 'tasks:see' },
     schema: { querystring: searchQuery },
-    handler: async (request) => {
+    handler: async (request): Promise<TaskPage> => {
       const { q, from, to, before, before_id: beforeId, limit } = request.query;
       const query = parsed(q);
       const scope = scopeOf(request);
@@ -91,7 +114,7 @@ function suggestRoute(app: DashboardServer, { pool, names, topology }: Dashboard
     method: 'GET',
     url: '/api/tasks/suggest',
     config: { access: 'tasks:see' },
-    handler: async () => {
+    handler: async (): Promise<Suggestions> => {
       await names.load(pool);
       return {
         keys: QUERY_KEYS,

@@ -2,14 +2,14 @@
 import type { ScheduleView } from '@stratum/jobs';
 
 /** Without the payload, which may say things about people. */
-export function toEntryView(
-  entry: ScheduleView,
-): Pick<
+export type EntryView = Pick<
   ScheduleView,
   'name' | 'task' | 'queue' | 'tenant' | 'cron' | 'every_ms' | 'time_zone' | 'source' | 'paused' | 'next'
 > &
   Pick<ScheduleView, 'warnings' | 'catch_up' | 'overlap' | 'jitter_ms' | 'starting_deadline_ms'> &
-  Pick<ScheduleView['state'], 'last_run' | 'fired' | 'missed' | 'last_missed'> {
+  Pick<ScheduleView['state'], 'last_run' | 'fired' | 'missed' | 'last_missed'>;
+
+export function toEntryView(entry: ScheduleView): EntryView {
   const { state, ...stored } = entry;
   return {
     name: stored.name,

@@ -10,7 +10,7 @@ export interface WaitingTask {
   id: string;
   task: string;
   queue: string;
-  priority: string;
+  priority: Priority;
   tenant_id: string;
   /** When it was stored in the queue. */
   stored_at: string;

@@ -13,8 +13,10 @@ import { SignIn } from './pages/sign-in.js';
 import { Task } from './pages/task.js';
 import { Tasks } from './pages/tasks.js';
 import { Workers } from './pages/workers.js';
+import { Workflow } from './pages/workflow.js';
+import { Workflows } from './pages/workflows.js';
 import { followLink, navigate, usePlace } from './router.js';
-import type { Session, Snapshot } from './types.js';
+import type { RightName, Session, Snapshot } from '@stratum/dashboard/answers';
 import { Empty, Icon, Loading } from './ui.js';
 
 /** The token of a link is used once, and leaves the address at once. */
@@ -49,17 +51,20 @@ export function App(): JSX.Element {
 interface Page {
   name: string;
   title: string;
-  right: string;
+  right: RightName;
+  /** Opens it after `g`. */
+  key: string;
 }
 
 const PAGES: readonly Page[] = [
-  { name: 'overview', title: 'Overview', right: 'overview:see' },
-  { name: 'tasks', title: 'Tasks', right: 'tasks:see' },
-  { name: 'failures', title: 'Failures', right: 'failures:see' },
-  { name: 'queues', title: 'Queues', right: 'queues:see' },
-  { name: 'workers', title: 'Workers', right: 'workers:see' },
-  { name: 'schedules', title: 'Schedules', right: 'schedules:see' },
-  { name: 'audit', title: 'Audit', right: 'audit:see' },
+  { name: 'overview', title: 'Overview', right: 'overview:see', key: 'o' },
+  { name: 'tasks', title: 'Tasks', right: 'tasks:see', key: 't' },
+  { name: 'workflows', title: 'Workflows', right: 'workflows:see', key: 'l' },
+  { name: 'failures', title: 'Failures', right: 'failures:see', key: 'f' },
+  { name: 'queues', title: 'Queues', right: 'queues:see', key: 'q' },
+  { name: 'workers', title: 'Workers', right: 'workers:see', key: 'w' },
+  { name: 'schedules', title: 'Schedules', right: 'schedules:see', key: 's' },
+  { name: 'audit', title: 'Audit', right: 'audit:see', key: 'a' },
 ];
 
 function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => void }): JSX.Element {
@@ -144,6 +149,12 @@ function Content({
       ) : (
         <Task key={detail} id={detail} snapshot={snapshot} session={session} />
       );
+    case 'workflows':
+      return detail === undefined ? (
+        <Workflows />
+      ) : (
+        <Workflow key={detail} id={detail} snapshot={snapshot} session={session} />
+      );
     case 'queues':
       return detail === undefined ? (
         <Queues snapshot={snapshot} session={session} />
@@ -221,7 +232,7 @@ function Theme(): JSX.Element {
   );
 }
 
-/** `/` searches; `g` and the first letter of a page goes there. */
+/** `/` searches; `g` and the key of a page goes there. */
 function useKeys(pages: readonly Page[]): void {
   useEffect(() => {
     let before = '';
@@ -234,7 +245,7 @@ function useKeys(pages: readonly Page[]): void {
         navigate('/tasks');
         requestAnimationFrame(() => document.querySelector<HTMLInputElement>('#search')?.focus());
       }
-      const page = pages.find(({ name }) => name.startsWith(event.key));
+      const page = pages.find(({ key }) => key === event.key);
       if (before === 'g' && page !== undefined) navigate(`/${page.name}`);
       before = event.key;
     };

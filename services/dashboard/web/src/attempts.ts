@@ -1,4 +1,4 @@
-import type { Attempt, Run } from './types.js';
+import type { Attempt, Run } from '@stratum/dashboard/answers';
 
 /** One that is not stored with its attempts has had one at most, and says all of it. */
 export function attemptsOf(run: Run): Attempt[] {

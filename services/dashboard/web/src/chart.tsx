@@ -1,7 +1,7 @@
 /** A line chart with a cursor, and the same figures as a table. Where nothing was measured the line has a gap. */
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { SeriesData } from './types.js';
+import type { SeriesData } from '@stratum/dashboard/answers';
 import { Scroll } from './ui.js';
 
 const WIDTH = 600;

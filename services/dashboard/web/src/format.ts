@@ -50,6 +50,6 @@ export function bytes(n: number | undefined): string {
   return n === undefined ? '–' : `${Math.round(n / 1_048_576)} MiB`;
 }
 
-export function shortId(id: string): string {
-  return id.length <= 16 ? id : `${id.slice(0, 8)}…${id.slice(-6)}`;
+export function shortId(id: string, most = 16): string {
+  return id.length <= most ? id : `${id.slice(0, 8)}…${id.slice(-6)}`;
 }

@@ -1,6 +1,6 @@
 /** The newest snapshot, over one stream for all tabs of the browser: each tab with its own would use up the six connections of HTTP/1.1. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Snapshot } from './types.js';
+import type { Snapshot } from '@stratum/dashboard/answers';
 
 export interface Live {
   snapshot: Snapshot | undefined;

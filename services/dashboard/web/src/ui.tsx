@@ -3,7 +3,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from './api.js';
 import { clock, exact } from './format.js';
-import type { RunState, Worker } from './types.js';
+import type { NodeState, RunState, Worker } from '@stratum/dashboard/answers';
 
 /** Shapes differ as well as colours: a state is never told by colour alone. */
 const PATHS: Readonly<Record<string, string>> = {
@@ -15,6 +15,7 @@ const PATHS: Readonly<Record<string, string>> = {
   queued: 'M3.5 4.5h9m-9 3.5h9m-9 3.5h9',
   revoked: 'M4.2 4.2l7.6 7.6M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11z',
   expired: 'M4.5 2.5h7m-7 11h7M5 2.5c0 3 3 4 3 5.5s-3 2.5-3 5.5m6-11c0 3-3 4-3 5.5s3 2.5 3 5.5',
+  waiting: 'M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9z',
   alert: 'M8 5.5v3.2M8 11v.4M8 2.2L14 13H2z',
   question:
     'M6.3 6.2a1.8 1.8 0 1 1 2.5 1.7c-.6.3-.8.6-.8 1.2M8 11.3v.3M8 2.2a5.8 5.8 0 1 0 0 11.6A5.8 5.8 0 0 0 8 2.2z',
@@ -31,7 +32,10 @@ export function Icon({ name }: { name: string }): JSX.Element {
   );
 }
 
-const STATE_WORDS: Readonly<Record<RunState, string>> = {
+/** Of runs, and of steps of workflows. */
+type AnyState = RunState | NodeState;
+
+const STATE_WORDS: Readonly<Record<AnyState, string>> = {
   SUCCESS: 'Succeeded',
   FAILURE: 'Failed',
   RETRY: 'Will retry',
@@ -40,13 +44,24 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   QUEUED: 'Waiting',
   REVOKED: 'Revoked',
   EXPIRED: 'Expired',
+  PENDING: 'Waiting',
+  WAITING: 'Not begun',
 };
 
-export function StateBadge({ state }: { state: RunState }): JSX.Element {
+export function stateWord(state: string): string {
+  return Object.entries(STATE_WORDS).find(([name]) => name === state)?.[1] ?? state;
+}
+
+export function stateIcon(state: AnyState): string {
+  return state === 'PENDING' ? 'queued' : state.toLowerCase();
+}
+
+/** @param props.word instead of the usual one */
+export function StateBadge({ state, word }: { state: AnyState; word?: string | undefined }): JSX.Element {
   return (
     <span class={`badge state-${state.toLowerCase()}`}>
-      <Icon name={state.toLowerCase()} />
-      {STATE_WORDS[state]}
+      <Icon name={stateIcon(state)} />
+      {word ?? STATE_WORDS[state]}
     </span>
   );
 }
@@ -85,6 +100,25 @@ export function Scroll({ label, children }: { label: string; children: Component
     <div class="scroll" role="region" aria-label={label} tabindex={0}>
       {children}
     </div>
+  );
+}
+
+/** Filters that are one press away. */
+export function Chips({
+  label,
+  chips,
+}: {
+  label: string;
+  chips: readonly { label: string; href: string; isCurrent: boolean }[];
+}): JSX.Element {
+  return (
+    <nav class="chips" aria-label={label}>
+      {chips.map(({ label: text, href, isCurrent }) => (
+        <a key={text} href={href} aria-current={isCurrent ? 'true' : undefined}>
+          {text}
+        </a>
+      ))}
+    </nav>
   );
 }
 

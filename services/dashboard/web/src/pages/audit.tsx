@@ -1,14 +1,9 @@
+import type { AuditPage } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { navigate, usePlace } from '../router.js';
-import type { AuditEvent } from '../types.js';
 import { Empty, Failed, Loading, Pre, Scroll, Time, useLoaded } from '../ui.js';
-
-interface AuditPage {
-  items: AuditEvent[];
-  next: number | null;
-}
 
 const FILTERS = [
   ['actor', 'Actor', 'key/…'],
@@ -82,6 +77,8 @@ function FilterForm({ filter }: { filter: Record<string, string> }): JSX.Element
     </form>
   );
 }
+
+type AuditEvent = AuditPage['items'][number];
 
 function EventTable({ events }: { events: readonly AuditEvent[] }): JSX.Element {
   return (

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count } from '../format.js';
 import { navigate, usePlace } from '../router.js';
-import type { FailureGroup, GroupReplay, Run, Session } from '../types.js';
+import type { FailureGroup, GroupReplay, Run, Session } from '@stratum/dashboard/answers';
 import { ConfirmDialog, Empty, Fact, Failed, Icon, Loading, StateBadge, Time, useLoaded } from '../ui.js';
 
 const RANGES: readonly (readonly [hours: number, label: string])[] = [

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { exact } from '../format.js';
-import type { EntryTicks, PastTick, ScheduleEntry } from '../types.js';
+import type { EntryTicks, PastTick, ScheduleEntry } from '@stratum/dashboard/answers';
 
 const WIDTH = 320;
 const HEIGHT = 26;

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { Chart } from '../chart.js';
 import { count, duration, since } from '../format.js';
-import type { Problem, SeriesData, Session, Snapshot } from '../types.js';
+import type { Problem, SeriesData, Session, Snapshot } from '@stratum/dashboard/answers';
 import { Icon, Loading, useLoaded } from '../ui.js';
 import { QueueTable } from './queue-table.js';
 

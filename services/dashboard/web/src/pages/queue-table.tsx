@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { count, duration, rate, since } from '../format.js';
-import type { Queue } from '../types.js';
+import type { Queue } from '@stratum/dashboard/answers';
 import { Icon, Scroll } from '../ui.js';
 
 /** @param actions a last column */

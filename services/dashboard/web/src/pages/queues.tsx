@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call } from '../api.js';
 import { count, duration, rate, since } from '../format.js';
-import type { Queue, Session, Snapshot } from '../types.js';
+import type { Queue, Session, Snapshot } from '@stratum/dashboard/answers';
 import { ConfirmDialog, Empty, Icon, Loading } from '../ui.js';
 import { SeriesChart } from './overview.js';
 import { QueueTable, Slots } from './queue-table.js';

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration } from '../format.js';
-import type { EntryTicks, PastTick, ScheduleEntry, Session } from '../types.js';
+import type { EntryTicks, PastTick, ScheduleEntry, Session } from '@stratum/dashboard/answers';
 import { ConfirmDialog, Empty, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
 import { Lane, REASONS } from './lane.js';
 

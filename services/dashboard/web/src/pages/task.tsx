@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { duration, shortId, since } from '../format.js';
-import type { Attempt, Run, RunState, Session, Snapshot, TaskRecord } from '../types.js';
+import type { Attempt, Run, RunState, Session, Snapshot, TaskRecord } from '@stratum/dashboard/answers';
 import {
   ConfirmDialog,
   CopyButton,

@@ -3,8 +3,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration, shortId, since } from '../format.js';
 import { navigate, usePlace } from '../router.js';
-import type { Run, RunState, Snapshot, Suggestions, TaskPage, WaitingTask } from '../types.js';
-import { Empty, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
+import type { Run, RunState, Snapshot, Suggestions, TaskPage, WaitingTask } from '@stratum/dashboard/answers';
+import { Chips, Empty, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
 
 const QUICK: readonly (readonly [label: string, query: string])[] = [
   ['All', ''],
@@ -46,13 +46,14 @@ export function Tasks({ snapshot }: { snapshot: Snapshot | undefined }): JSX.Ele
         </button>
       </header>
       <SearchBar key={q} q={q} onSearch={showTasks} />
-      <nav class="chips" aria-label="Quick filters">
-        {QUICK.map(([label, text]) => (
-          <a key={label} href={`/tasks${query({ q: text })}`} aria-current={q === text ? 'true' : undefined}>
-            {label}
-          </a>
-        ))}
-      </nav>
+      <Chips
+        label="Quick filters"
+        chips={QUICK.map(([label, text]) => ({
+          label,
+          href: `/tasks${query({ q: text })}`,
+          isCurrent: q === text,
+        }))}
+      />
       {error !== undefined && <Failed error={error} retry={reload} />}
       {page === undefined && error === undefined && <Loading />}
       {page !== undefined && <Results key={page.as_of} page={page} q={q} />}

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { attemptsOf } from '../attempts.js';
 import { duration } from '../format.js';
-import type { Run } from '../types.js';
+import type { Run } from '@stratum/dashboard/answers';
 
 interface Span {
   kind: 'delayed' | 'backoff' | 'waiting' | 'running' | 'failed' | 'succeeded' | 'lost';

@@ -1,7 +1,7 @@
 /** Why the task is not running: what blocks it first, what else is in its way, and what helps. */
 import type { JSX } from 'preact';
 import { call } from '../api.js';
-import type { Finding } from '../types.js';
+import type { Finding } from '@stratum/dashboard/answers';
 import { Icon, Time, useLoaded } from '../ui.js';
 
 const REFRESH_MS = 5_000;

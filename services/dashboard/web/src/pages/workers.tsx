@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { call } from '../api.js';
 import { bytes, count, duration, since } from '../format.js';
 import { usePlace } from '../router.js';
-import type { Session, Snapshot, Worker } from '../types.js';
+import type { Session, Snapshot, Worker } from '@stratum/dashboard/answers';
 import { ConditionBadge, ConfirmDialog, Empty, Fact, Failed, Loading, useLoaded } from '../ui.js';
 
 export function Workers({

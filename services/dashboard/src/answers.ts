@@ -1,0 +1,21 @@
+/** Types of what the server answers, for the pages: they are read from JSON as they are here. */
+export type { TaskRecord, WorkerView as Worker } from '@stratum/jobs';
+export type { RightName } from './access/rights.js';
+export type { FailureGroup } from './failures/failure-groups.js';
+export type { GroupReplay } from './failures/replay-group.js';
+export type { ReplayOutcome } from './failures/replay-letter.js';
+export type { Moment as Attempt, RunState } from './history/run.js';
+export type { Series as SeriesData } from './live/series.js';
+export type { QueueSnapshot as Queue, Snapshot } from './live/snapshots.js';
+export type { Problem } from './overview/problems.js';
+export type { AuditPage } from './routes/audit.js';
+export type { Session } from './routes/session.js';
+export type { Suggestions, TaskPage } from './routes/tasks.js';
+export type { WorkflowPage } from './routes/workflows.js';
+export type { EntryView as ScheduleEntry } from './schedules/schedule-view.js';
+export type { EntryTicks, PastTick } from './schedules/ticks.js';
+export type { RunView as Run } from './search/run-view.js';
+export type { WaitingTask } from './search/waiting.js';
+export type { Finding } from './why/findings.js';
+export type { GraphNode, ManyNode, NodeState, StepNode } from './workflows/graph.js';
+export type { WorkflowItem, WorkflowList } from './workflows/list-workflows.js';
