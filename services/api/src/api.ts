@@ -21,6 +21,7 @@ import { createServer } from './http/server.js';
 import type { ApiResources } from './http/types.js';
 import { startEnqueueResponder, type EnqueueResponder } from './nats/enqueue-responder.js';
 import { TaskQuota } from './quotas/task-quota.js';
+import { accountRoutes } from './routes/accounts.js';
 import { auditRoutes } from './routes/audit.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { deliveryRoutes } from './routes/deliveries.js';
@@ -138,6 +139,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     await useWebhooks(app, resources, { publicUrl, attempts });
     sourceRoutes(app, resources);
     profileRoutes(app, resources);
+    accountRoutes(app, resources);
     recordRoutes(app, resources);
     funnelRoutes(app, resources);
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts, publicUrl });

@@ -1,4 +1,4 @@
-import { TOPOLOGY_SETTINGS, type ConfigurationKey } from '@stratum/shared';
+import { ENDPOINT_SETTINGS, TOPOLOGY_SETTINGS, type ConfigurationKey } from '@stratum/shared';
 
 /** Settings that the API reads. */
 export const API_SETTINGS = [
@@ -25,4 +25,6 @@ export const API_SETTINGS = [
   'WEBHOOK_RATE_LIMIT',
   'INGEST_RATE_LIMIT',
   'INGEST_MEMORY_LIMIT',
+  'PLATFORM_REQUEST_TIMEOUT',
+  ...ENDPOINT_SETTINGS,
 ] as const satisfies readonly ConfigurationKey[];

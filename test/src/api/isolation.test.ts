@@ -96,6 +96,11 @@ async function makeBelongings(api: Api): Promise<Belongings> {
     amount: 1,
     spread_by: 'spend',
   });
+  const [adAccount] = await api.query<{ id: string }>(
+    `INSERT INTO platform_account (tenant_id, platform, external_id, name, currency, time_zone)
+     VALUES ($1, 'meta', '1234567890', $2, 'USD', 'UTC') RETURNING id`,
+    [TENANT, MARK],
+  );
   const [profile] = await api.query<{ id: string }>(
     'INSERT INTO cdp_profile (tenant_id, external_id) VALUES ($1, $2) RETURNING id',
     [TENANT, MARK],
@@ -126,6 +131,7 @@ async function makeBelongings(api: Api): Promise<Belongings> {
     '/v1/whatsapp/contacts/{id}': String(contact['id']),
     '/v1/whatsapp/templates/{id}': String(template['id']),
     '/v1/whatsapp/messages/{id}': String(message['id']),
+    '/v1/accounts/{id}': String(adAccount?.id),
     '/v1/rules/{id}': String(rule['id']),
     '/v1/segments/{id}': String(segment['id']),
     '/v1/funnels/{id}': String(funnel['id']),
@@ -174,6 +180,8 @@ const BODIES: Record<string, unknown> = {
   'PATCH /v1/whatsapp/contacts/{id}': { opted_out_at: '2026-11-29T13:00:00Z' },
   'PATCH /v1/whatsapp/templates/{id}': { status: 'rejected' },
   'PATCH /v1/whatsapp/messages/{id}': { state: 'suppressed' },
+  'POST /v1/accounts/{id}/reconnect': { credentials: { accessToken: 'mine' } },
+  'PATCH /v1/tenants/{id}': { plan: 'growth' },
   'PATCH /v1/rules/{id}': { status: 'paused' },
   'PATCH /v1/segments/{id}': { name: 'mine' },
   'PATCH /v1/funnels/{id}': { name: 'mine' },

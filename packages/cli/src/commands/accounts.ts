@@ -1,18 +1,18 @@
 import { endpointsFrom, ENDPOINT_SETTINGS, loadConfiguration, syncCampaignData } from '@stratum/shared';
 import {
+  askForAccount,
   connectAdAccount,
   disconnectAdAccount,
   listAdAccounts,
+  parseAccountId,
+  parseCredentials,
   type AdAccount,
-} from '../accounts/ad-accounts.js';
+} from '@stratum/shared/ad-accounts';
 import {
   adPlatform,
-  checkAccess,
   PLATFORM_NAMES,
-  PlatformError,
   type Access,
   type PlatformCredentials,
-  type PlatformErrorKind,
   type PlatformName,
 } from '@stratum/connectors/ad-platforms';
 import { localEnvironment } from '../environment.js';
@@ -43,7 +43,7 @@ export async function disconnect(
   id: string,
   { tenant, json }: TenantOptions,
 ): Promise<void> {
-  const externalId = adPlatform(platform).parseAccountId(id);
+  const externalId = parseAccountId(platform, id);
   await asTenant({ tenant, subject: SUBJECT }, async ({ client, audit }) => {
     if (!(await disconnectAdAccount(client, platform, externalId)))
       throw new Error(
@@ -63,9 +63,9 @@ export function credentialFormats(): string {
 
 export async function connect(platform: PlatformName, id: string, options: ConnectOptions): Promise<void> {
   const { tenant, json, sync } = options;
-  const externalId = adPlatform(platform).parseAccountId(id);
+  const externalId = parseAccountId(platform, id);
   const keys = await keyRing();
-  const given = parseCredentials(platform, await readInput(options.credentials, 'the credentials'));
+  const given = parseGiven(platform, await readInput(options.credentials, 'the credentials'));
   const { description, credentials } = await ask(externalId, given);
   let task: string | undefined;
   await asTenant({ tenant, subject: SUBJECT }, async ({ client, audit, afterCommit }) => {
@@ -91,56 +91,27 @@ export async function connect(platform: PlatformName, id: string, options: Conne
     console.log(`Follow the sync of its campaigns with: ${typed(`result ${task} --wait 60s`)}`);
 }
 
-/** Errors name the fields, never their values. */
-function parseCredentials(platform: PlatformName, json: string): PlatformCredentials {
-  const { credentials, credentialsHelp } = adPlatform(platform);
-  const expected = `${platform} takes a JSON object ${credentialsHelp}.`;
+/** @throws Error that names the fields, never their values */
+function parseGiven(platform: PlatformName, json: string): PlatformCredentials {
   let given: unknown;
   try {
     given = JSON.parse(json);
   } catch {
-    throw new Error(`The credentials are not JSON. ${expected}`);
+    throw new Error(
+      `The credentials are not JSON. ${platform} takes a JSON object ${adPlatform(platform).credentialsHelp}.`,
+    );
   }
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new Error(`The credentials are not a JSON object. ${expected}`);
-  const parsed = credentials.safeParse({ ...given, platform });
-  if (parsed.success) return parsed.data;
-  const fields = new Set(parsed.error.issues.map(({ path }) => path.join('.')));
-  throw new Error(`Missing or invalid in the credentials: ${[...fields].join(', ')}. ${expected}`);
+  return parseCredentials(platform, given);
 }
 
-const ADVICE: Readonly<Record<PlatformErrorKind, string>> = {
-  auth_expired: 'The credentials are wrong or have expired.',
-  permission: 'The credentials give no access to this account.',
-  rate_limited: 'The platform limits the rate of requests: try again later.',
-  transient: 'The platform did not answer: try again.',
-  too_much_data: 'The platform did not answer: try again.',
-  unsupported_version: 'Set the base address to a version that the platform supports, or update Stratum.',
-  permanent: 'Check the id of the account.',
-};
-
-async function ask(accountId: string, credentials: PlatformCredentials): Promise<Access> {
+async function ask(externalId: string, credentials: PlatformCredentials): Promise<Access> {
   const configuration = loadConfiguration(
     [...ENDPOINT_SETTINGS, 'PLATFORM_REQUEST_TIMEOUT'],
     await localEnvironment(),
   );
-  try {
-    return await checkAccess(
-      {
-        accountId,
-        credentials,
-        endpoints: endpointsFrom(configuration),
-        timeoutMs: configuration.PLATFORM_REQUEST_TIMEOUT,
-      },
-      new AbortController().signal,
-    );
-  } catch (error) {
-    if (!(error instanceof PlatformError)) throw error;
-    throw new Error(
-      `The account was not connected. ${error.message}${error.platformCode === undefined ? '' : ` (${error.platformCode})`}. ${ADVICE[error.kind]}`,
-      { cause: error },
-    );
-  }
+  const endpoints = endpointsFrom(configuration);
+  const timeoutMs = configuration.PLATFORM_REQUEST_TIMEOUT;
+  return askForAccount({ externalId, credentials, endpoints, timeoutMs }, new AbortController().signal);
 }
 
 function printAccounts(accounts: readonly AdAccount[]): void {

@@ -50,6 +50,24 @@ export const tenantsCommand: TopLevelCommand = {
       run: async () => (await import('./tenants.js')).show,
     },
     {
+      name: 'change',
+      summary: 'Change the name, plan or time zone of a tenant.',
+      description:
+        'Limits of another plan hold within a minute. Days that are over stay days of the zone before.',
+      arguments: [id],
+      options: [
+        { flags: '--name <name>', description: 'its name', type: plainName },
+        {
+          flags: '--plan <plan>',
+          description: 'its plan',
+          choices: async () => (await import('@stratum/shared/quotas')).PLAN_NAMES,
+        },
+        { flags: '--time-zone <zone>', description: 'its time zone, an IANA name', type: timeZone },
+      ],
+      examples: ['1001 --plan growth', '1001 --time-zone Europe/Zurich'],
+      run: async () => (await import('./tenants.js')).change,
+    },
+    {
       name: 'delete',
       summary: 'Delete a tenant: it does nothing any more, and is erased after a grace time.',
       description:

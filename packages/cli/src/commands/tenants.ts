@@ -1,12 +1,14 @@
 import { open } from 'node:fs/promises';
 import { loadConfiguration } from '@stratum/shared';
 import {
+  changeTenant,
   deleteTenant,
   exportTenant,
   findTenant,
   listTenants,
   restoreTenant,
   type Tenant,
+  type TenantChange,
 } from '@stratum/shared/tenants';
 import { differenceOf } from '@stratum/shared/audit';
 import type { Pool } from 'pg';
@@ -73,6 +75,10 @@ export async function show(id: number, { json }: Json): Promise<void> {
     printJson(tenant);
     return;
   }
+  printTenant(tenant);
+}
+
+function printTenant(tenant: Tenant): void {
   printFacts([
     ['id', tenant.id],
     ['name', tenant.name],
@@ -86,6 +92,17 @@ export async function show(id: number, { json }: Json): Promise<void> {
     ['erased after', tenant.eraseAfter?.toISOString() ?? null],
     ['erased', tenant.erasedAt?.toISOString() ?? null],
   ]);
+}
+
+export async function change(id: number, { json, ...wanted }: Json & TenantChange): Promise<void> {
+  const changed = await withPlatformAudit('tenant', async (pool, audit) => {
+    const before = await requireTenant(pool, id);
+    await audit('tenant.changed', id, differenceOf(before, { ...before, ...wanted }));
+    return changeTenant(pool, id, wanted);
+  });
+  if (changed === undefined) throw new Error(`The tenant ${id} has been erased.`);
+  if (json) printJson(changed);
+  else printTenant(changed);
 }
 
 export async function remove(

@@ -21,6 +21,8 @@ export const SCOPES = {
   'posts:admin': 'Add and change sites and posts',
   'messages:read': 'See numbers, contacts, templates and messages of WhatsApp',
   'messages:admin': 'Add and change numbers, contacts, templates and messages of WhatsApp',
+  'accounts:read': 'See ad accounts',
+  'accounts:admin': 'Connect and disconnect ad accounts',
   'rules:read': 'See rules and what they did',
   'rules:admin': 'Add, change and remove rules',
   'segments:read': 'See segments and funnels, and what came of them',
@@ -30,7 +32,7 @@ export const SCOPES = {
   'usage:read': 'See limits and what is used of them',
   'quotas:admin': 'Set the limits of tenants',
   'audit:read': 'Read the audit log',
-  'tenants:admin': 'List, delete, restore and export tenants',
+  'tenants:admin': 'List, change, delete, restore and export tenants',
   'keys:admin': 'List, create, rotate and revoke API keys',
 } as const;
 

@@ -53,6 +53,7 @@ export type AuditAction =
   | 'task.rate_limited'
   | 'task.revoked'
   | 'tasks.revoked'
+  | 'tenant.changed'
   | 'tenant.created'
   | 'tenant.deleted'
   | 'tenant.erased'

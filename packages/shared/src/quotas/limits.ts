@@ -53,6 +53,9 @@ const PLANS: Readonly<Record<string, QuotaLimits>> = Object.freeze({
   },
 });
 
+/** Plans that can be chosen. */
+export const PLAN_NAMES: readonly string[] = Object.keys(PLANS);
+
 /** Every tenant has limits: those of a plan that is not known are the standard ones. */
 export function quotasOfPlan(plan: string): QuotaLimits {
   return (Object.hasOwn(PLANS, plan) ? PLANS[plan] : undefined) ?? STANDARD;

@@ -1,6 +1,15 @@
 /** Tenants as those see them who run the platform: listed, deleted, restored. As the owner of the database, or as `stratum_api`. */
 import type { Queryable } from '../database/database.js';
 
+/** Whether it is the name of an IANA time zone. */
+export function isTimeZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
 export interface Tenant {
   id: number;
   name: string;
@@ -63,6 +72,25 @@ export async function findTenant(database: Queryable, id: number): Promise<Tenan
   const { rows } = await database.query<TenantRow>(
     `SELECT ${TENANT_COLUMNS} FROM all_tenants() WHERE id = $1`,
     [id],
+  );
+  return rows.map(toTenant)[0];
+}
+
+export interface TenantChange {
+  name?: string | undefined;
+  plan?: string | undefined;
+  timeZone?: string | undefined;
+}
+
+/** What is not given stays. `undefined`: there is none, or it has been erased. */
+export async function changeTenant(
+  database: Queryable,
+  id: number,
+  { name, plan, timeZone }: TenantChange,
+): Promise<Tenant | undefined> {
+  const { rows } = await database.query<TenantRow>(
+    `SELECT ${TENANT_COLUMNS} FROM change_tenant($1, $2, $3, $4)`,
+    [id, name ?? null, plan ?? null, timeZone ?? null],
   );
   return rows.map(toTenant)[0];
 }

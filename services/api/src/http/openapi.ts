@@ -24,6 +24,8 @@ const TAGS = [
   ['customer events', "Events from sites and apps in Segment's format"],
   ['sources', 'Event sources and their write keys'],
   ['profiles', 'Customer profiles, identities and events'],
+  ['accounts', 'Ad accounts of a tenant'],
+  ['tenants', 'Tenants, for those who run the platform'],
   ['rules', 'Automation rules of campaigns'],
   ['segments', 'Segments of customer profiles'],
   ['funnels', 'Funnels over customer events'],

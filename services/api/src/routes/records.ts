@@ -21,9 +21,9 @@ import { audit } from '../http/audit.js';
 import { rowId, rowIdText } from '../http/bounded.js';
 import { cutPage, decodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
+import { TASK_HEADER } from './task-header.js';
 
 const params = z.object({ id: rowIdText });
-const TASK_HEADER = 'stratum-task-id';
 
 export function recordRoutes(app: ApiServer, resources: ApiResources): void {
   for (const kind of RECORD_KINDS) routesOf(app, resources, kind);

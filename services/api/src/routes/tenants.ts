@@ -1,10 +1,14 @@
-/** Tenants, for those who run the platform: listed, deleted, restored, exported. With a key of the platform. */
-import type { AuditAction } from '@stratum/shared/audit';
+/** Tenants, for those who run the platform: listed, changed, deleted, restored, exported. With a key of the platform. */
+import { plainText } from '@stratum/shared';
+import { differenceOf, type AuditAction } from '@stratum/shared/audit';
+import { PLAN_NAMES } from '@stratum/shared/quotas';
 import { Readable } from 'node:stream';
 import {
+  changeTenant,
   deleteTenant,
   exportTenant,
   findTenant,
+  isTimeZone,
   listTenants,
   restoreTenant,
   type Tenant,
@@ -22,6 +26,7 @@ const tags = ['tenants'];
 const params = z.object({ id });
 const time = z.iso.datetime().nullable();
 const MAX_GRACE_DAYS = 3_650;
+const MAX_NAME = 200;
 
 const tenantSchema = z
   .object({
@@ -63,6 +68,39 @@ export function tenantRoutes(app: ApiServer, resources: ApiResources): void {
     config: { access: 'tenants:admin' },
     schema: { tags, summary: 'Get a tenant', params, response: { 200: tenantSchema } },
     handler: async (request) => toView(await require(request.params.id)),
+  });
+  app.route({
+    method: 'PATCH',
+    url: '/v1/tenants/:id',
+    config: { access: 'tenants:admin' },
+    schema: {
+      tags,
+      summary: 'Change the name, plan or time zone of a tenant',
+      description:
+        'Limits of another plan hold within a minute. Days that are over stay days of the zone before.',
+      params,
+      body: z
+        .strictObject({
+          name: plainText(MAX_NAME).min(1),
+          plan: z.enum(PLAN_NAMES),
+          time_zone: z
+            .string()
+            .max(MAX_NAME)
+            .refine(isTimeZone, 'must be an IANA time zone such as Europe/Zurich')
+            .describe('An IANA name.'),
+        })
+        .partial(),
+      response: { 200: tenantSchema },
+    },
+    handler: async (request) => {
+      const { name, plan, time_zone: timeZone } = request.body;
+      const tenant = await require(request.params.id);
+      if (tenant.erasedAt !== null)
+        throw new ProblemError('conflict', `The tenant ${tenant.id} has been erased.`);
+      const difference = differenceOf(toView(tenant), { ...toView(tenant), ...request.body });
+      await record(request, 'tenant.changed', tenant.id, difference);
+      return toView((await changeTenant(pool, tenant.id, { name, plan, timeZone })) ?? tenant);
+    },
   });
   app.route({
     method: 'DELETE',

@@ -1,7 +1,8 @@
 /** A tenant's accounts on the ad platforms. All of it inside the caller's transaction, as the tenant. */
-import type { PoolClient } from 'pg';
-import { sealCredentials, type KeyRing } from '@stratum/shared';
 import type { AccountDescription, PlatformName, PlatformCredentials } from '@stratum/connectors/ad-platforms';
+import { sealCredentials } from '../credentials/credentials.js';
+import type { KeyRing } from '../credentials/key-ring.js';
+import type { Queryable } from '../database/database.js';
 
 export type AdAccountStatus = 'connected' | 'needs_reconnect' | 'disconnected';
 
@@ -31,12 +32,38 @@ interface AdAccountRow {
   last_synced_at: Date | null;
 }
 
-export async function listAdAccounts(client: PoolClient): Promise<AdAccount[]> {
+const COLUMNS = 'id, platform, external_id, name, currency, time_zone, status, last_error, last_synced_at';
+
+/** By platform and id. */
+export async function listAdAccounts(client: Queryable): Promise<AdAccount[]> {
   const { rows } = await client.query<AdAccountRow>(
-    `SELECT id, platform, external_id, name, currency, time_zone, status, last_error, last_synced_at
-     FROM platform_account ORDER BY platform, external_id`,
+    `SELECT ${COLUMNS} FROM platform_account WHERE tenant_id = current_tenant() ORDER BY platform, external_id`,
   );
-  return rows.map((row) => ({
+  return rows.map(toAccount);
+}
+
+/** Those after an id. */
+export async function pageOfAdAccounts(
+  client: Queryable,
+  { after, limit }: { after: number; limit: number },
+): Promise<AdAccount[]> {
+  const { rows } = await client.query<AdAccountRow>(
+    `SELECT ${COLUMNS} FROM platform_account WHERE tenant_id = current_tenant() AND id > $1 ORDER BY id LIMIT $2`,
+    [after, limit],
+  );
+  return rows.map(toAccount);
+}
+
+export async function findAdAccount(client: Queryable, id: number): Promise<AdAccount | undefined> {
+  const { rows } = await client.query<AdAccountRow>(
+    `SELECT ${COLUMNS} FROM platform_account WHERE tenant_id = current_tenant() AND id = $1`,
+    [id],
+  );
+  return rows.map(toAccount)[0];
+}
+
+function toAccount(row: AdAccountRow): AdAccount {
+  return {
     id: Number(row.id),
     platform: row.platform,
     externalId: row.external_id,
@@ -46,7 +73,7 @@ export async function listAdAccounts(client: PoolClient): Promise<AdAccount[]> {
     status: row.status,
     lastError: row.last_error,
     lastSyncedAt: row.last_synced_at,
-  }));
+  };
 }
 
 export interface ConnectedAccount {
@@ -57,19 +84,20 @@ export interface ConnectedAccount {
   description: AccountDescription;
 }
 
-/** Adds the account, or gives one that is there new credentials: its campaigns and their history stay. */
+/** Adds the account, or gives one that is there new credentials: its campaigns and their history stay. Returns its id. */
 export async function connectAdAccount(
-  client: PoolClient,
+  client: Queryable,
   keys: KeyRing,
   { tenantId, externalId, credentials, description }: ConnectedAccount,
-): Promise<void> {
+): Promise<number> {
   const { platform } = credentials;
   const sealed = sealCredentials(keys, { tenantId, platform, externalId }, credentials);
-  await client.query(
+  const { rows } = await client.query<{ id: string }>(
     `INSERT INTO platform_account (tenant_id, platform, external_id, name, currency, time_zone, status, credentials_ciphertext, credentials_key_id)
      VALUES ($1, $2, $3, $4, $5, $6, 'connected', $7, $8)
      ON CONFLICT (tenant_id, platform, external_id) DO UPDATE SET name = $4, currency = $5, time_zone = $6, status = 'connected',
-       credentials_ciphertext = $7, credentials_key_id = $8, rate_limited_until = NULL, last_error = NULL`,
+       credentials_ciphertext = $7, credentials_key_id = $8, rate_limited_until = NULL, last_error = NULL
+     RETURNING id`,
     [
       tenantId,
       platform,
@@ -81,11 +109,12 @@ export async function connectAdAccount(
       sealed.keyId,
     ],
   );
+  return Number(rows[0]?.id);
 }
 
 /** Forgets the credentials; campaigns and their history stay. Returns whether the account was connected. */
 export async function disconnectAdAccount(
-  client: PoolClient,
+  client: Queryable,
   platform: PlatformName,
   externalId: string,
 ): Promise<boolean> {
