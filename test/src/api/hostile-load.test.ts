@@ -3,19 +3,26 @@
  * compares latencies.
  */
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { freePort, spawnProgram } from '../harness/index.js';
 import { openEventsApi } from './customer-events/fixture.js';
+import { TENANT } from './fixture.js';
 
 const LONG_FORM = process.env['HOSTILE_REQUESTS'];
 /** Of each kind. */
-const REQUESTS = Number(LONG_FORM ?? 60);
+const REQUESTS = Number(LONG_FORM ?? 40);
 const AT_ONCE = 24;
-const HONEST_ALONE = LONG_FORM === undefined ? 50 : 1_000;
+/** Of connections that send nothing more. */
+const SILENT_AT_ONCE = 128;
+/** A kind ends after this time, however many of its requests were sent. */
+const KIND_MS = 45_000;
+const HONEST_ALONE = LONG_FORM === undefined ? 20 : 2_000;
+const HONEST_AT_ONCE = 4;
 const MAX_RSS_BYTES = 1_073_741_824;
 const UNAVAILABLE = 503;
 const RETRY_MS = 1_000;
@@ -27,16 +34,8 @@ interface Sent {
   body?: string | Uint8Array;
 }
 
-type Kind = () => Promise<unknown>;
-
-/** Waits for each, whatever comes of it. */
-async function repeat(kind: Kind, times: number): Promise<void> {
-  let left = times;
-  const one = async (): Promise<void> => {
-    while (left-- > 0) await kind().catch(() => undefined);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, one));
-}
+/** Whole requests, or bytes as they are. */
+type Hostile = (Sent & { url: string }) | { port: number; text: string };
 
 /** As senders do: a broker on a busy machine may take longer than the API waits for it. */
 async function patiently(ask: () => Promise<number>): Promise<number> {
@@ -45,17 +44,6 @@ async function patiently(ask: () => Promise<number>): Promise<number> {
     if (status !== UNAVAILABLE || left === 0) return status;
     await delay(RETRY_MS);
   }
-}
-
-/** Bytes as they are, and the end of the connection after the answer, or when it has been silent for a while. */
-function raw(port: number, text: string): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.setTimeout(250, () => socket.destroy());
-    socket.on('error', () => undefined).on('data', () => socket.destroy());
-    socket.once('close', () => resolve());
-    socket.write(text);
-  });
 }
 
 function percentile(values: readonly number[], share: number): number {
@@ -127,51 +115,77 @@ test(
       if (status !== EXPECTED[which]) wrong.push(`${request.path}: ${status}`);
       return performance.now() - began;
     };
-    const alone: number[] = [];
-    for (let index = 0; index < HONEST_ALONE; index++) alone.push(await honest(index));
+    let peak = 0;
+    /** Sends honest requests as long as asked to. Returns how long each took, in milliseconds. */
+    const honestWhile = async (isWanted: (sent: number) => boolean): Promise<number[]> => {
+      const times: number[] = [];
+      let sent = 0;
+      const loop = async (): Promise<void> => {
+        while (isWanted(sent)) times.push(await honest(sent++));
+        peak = Math.max(peak, await rssOf(service.pid));
+      };
+      await Promise.all(Array.from({ length: HONEST_AT_ONCE }, loop));
+      return times;
+    };
+    const alone = await honestWhile((sent) => sent < HONEST_ALONE);
 
     const bomb = gzipSync(`{"batch":[${'{},'.repeat(170_000)}{}]}`);
     const keys = `{${Array.from({ length: 60_000 }, (_, index) => `"k${index}":1`).join(',')}}`;
     const nested = `{"chain":${'['.repeat(400_000)}`;
+    const same = `{"chain":[${'{"task":"a","payload":{"a":1},"b":1},'.repeat(20_000)}{}]}`;
+    const members = `{"group":[${'{"task":"nobody"},'.repeat(20_000)}{"task":"nobody"}]}`;
     const large = 'x'.repeat(300_000);
-    const KINDS: Record<string, Kind> = {
-      bomb: () =>
-        send({
-          method: 'POST',
-          path: '/v1/batch',
-          headers: { ...write, 'content-encoding': 'gzip' },
-          body: bomb,
-        }),
-      keys: () => send({ method: 'POST', path: '/v1/workflows', headers: { ...key, ...json }, body: keys }),
-      nested: () =>
-        send({ method: 'POST', path: '/v1/workflows', headers: { ...key, ...json }, body: nested }),
-      'no key': () => send({ method: 'POST', path: '/v1/workflows', headers: json, body: large }),
-      'no address': () => send({ method: 'POST', path: `/webhooks/github/${'a'.repeat(24)}`, body: large }),
-      announced: () => raw(port, `${head('/v1/track')}{`),
-      'half sent': () => raw(port, `${head('/v1/batch')}${large}`),
-      'half a head': () => raw(port, 'GET /v1/tasks HTTP/1.1\r\nHost: x\r\n'),
-      'odd target': () => raw(port, 'GET // HTTP/1.1\r\nHost: x\r\n\r\n'),
-      metrics: () => raw(metricsPort, 'GET // HTTP/1.1\r\nHost: x\r\n\r\n'),
-      host: () => raw(port, `GET /v1/projects/${api.writeKey}/settings HTTP/1.1\r\nHost: [::\r\n\r\n`),
+    const whole = (path: string, headers: Record<string, string>, body: string | Uint8Array): Hostile => ({
+      method: 'POST',
+      path,
+      url: `${base}${path}`,
+      headers,
+      body,
+    });
+    // A flood of one kind must not have used up the allowance of the next.
+    const ownKey = async (): Promise<Record<string, string>> => ({
+      authorization: `Bearer ${(await api.createKey(TENANT)).text}`,
+    });
+    const raw = (text: string, to = port): Hostile => ({ port: to, text });
+    const KINDS: Record<string, Hostile> = {
+      bomb: whole('/v1/batch', { ...write, 'content-encoding': 'gzip' }, bomb),
+      keys: whole('/v1/workflows', { ...(await ownKey()), ...json }, keys),
+      'same keys': whole('/v1/workflows', { ...(await ownKey()), ...json }, same),
+      nested: whole('/v1/workflows', { ...(await ownKey()), ...json }, nested),
+      members: whole('/v1/workflows', { ...(await ownKey()), ...json }, members),
+      'no key': whole('/v1/workflows', json, large),
+      'no address': whole(`/webhooks/github/${'a'.repeat(24)}`, {}, large),
+      announced: raw(`${head('/v1/track')}{`),
+      'half sent': raw(`${head('/v1/batch')}${large}`),
+      'half a head': raw('GET /v1/tasks HTTP/1.1\r\nHost: x\r\n'),
+      'odd target': raw('GET // HTTP/1.1\r\nHost: x\r\n\r\n'),
+      metrics: raw('GET // HTTP/1.1\r\nHost: x\r\n\r\n', metricsPort),
+      host: raw(`GET /v1/projects/${api.writeKey}/settings HTTP/1.1\r\nHost: [::\r\n\r\n`),
+    };
+    // A thread of its own: sending must not delay the honest ones.
+    const sender = new Worker(new URL('./hostile-sender.mjs', import.meta.url));
+    onTestFinished(async () => void (await sender.terminate()));
+    const flood = async (request: Hostile): Promise<unknown> => {
+      const atOnce = 'text' in request ? SILENT_AT_ONCE : AT_ONCE;
+      sender.postMessage({ request, times: REQUESTS, atOnce, endAt: Date.now() + KIND_MS });
+      const [report]: unknown[] = await once(sender, 'message');
+      return report;
     };
     // At once: a run takes minutes, and one that is cut short has shown something.
-    const print = (name: string, values: readonly number[], rss: number): void => {
+    const print = async (name: string, values: readonly number[], more: unknown): Promise<void> => {
       if (LONG_FORM === undefined) return;
-      const figures = { ...figuresOf(values), rss_mb: Math.round(rss / 1_048_576) };
-      process.stdout.write(`${name}: ${JSON.stringify(figures)}\n`);
+      const rss = Math.round((await rssOf(service.pid)) / 1_048_576);
+      const peakMb = Math.round(peak / 1_048_576);
+      process.stdout.write(
+        `${name}: ${JSON.stringify({ honest: figuresOf(values), rss_mb: rss, peak_mb: peakMb, hostile: more })}\n`,
+      );
     };
-    print('alone, ms', alone, await rssOf(service.pid));
-    let peak = 0;
-    for (const [name, kind] of Object.entries(KINDS)) {
-      const beside: number[] = [];
-      const end = new AbortController();
-      const load = repeat(kind, REQUESTS).finally(() => end.abort());
-      for (let index = 0; !end.signal.aborted; index++) {
-        beside.push(await honest(index));
-        peak = Math.max(peak, await rssOf(service.pid));
-      }
-      await load;
-      print(`beside ${REQUESTS} × ${name}`, beside, peak);
+    await print('alone', alone, undefined);
+    for (const [name, request] of Object.entries(KINDS)) {
+      let isOver = false;
+      const load = flood(request).finally(() => (isOver = true));
+      const beside = await honestWhile(() => !isOver);
+      await print(`beside ${name}`, beside, await load);
     }
     expect(service.hasEnded(), service.output()).toBe(false);
     expect(wrong).toEqual([]);
@@ -182,7 +196,11 @@ test(
 
 function figuresOf(values: readonly number[]): Record<string, number> {
   const round = (value: number): number => Math.round(value * 10) / 10;
-  return { count: values.length, p50: round(percentile(values, 0.5)), p99: round(percentile(values, 0.99)) };
+  return {
+    requests: values.length,
+    p50_ms: round(percentile(values, 0.5)),
+    p99_ms: round(percentile(values, 0.99)),
+  };
 }
 
 async function rssOf(pid: number): Promise<number> {

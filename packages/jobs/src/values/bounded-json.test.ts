@@ -42,10 +42,12 @@ test('whole numbers keep their digits, or are refused by their field', () => {
 });
 
 test('depth, fields and values are bounded before anything is parsed', () => {
-  const bounds = { depth: 3, keys: 4, nodes: 10 };
+  const bounds = { depth: 3, keys: 4, names: 2, nodes: 10 };
   expect(parseBoundedJson('[[[1]]]', { bounds })).toEqual([[[1]]]);
   expect(refusal('[[[[1]]]]', { bounds })[0]).toContain('3 levels');
   expect(refusal('{"a":1,"b":2,"c":3,"d":4,"e":5}', { bounds })[0]).toContain('4 fields');
+  expect(parseBoundedJson('[{"a":1,"b":":"},{"a":1}]', { bounds })).toHaveLength(2);
+  expect(refusal('[{"a":1,"b":2},{"c":3}]', { bounds })[0]).toContain('2 different names');
   expect(refusal(`[${'1,'.repeat(20)}1]`, { bounds })[0]).toContain('10 values');
   expect(parseBoundedJson('["[[[[{{{{::::,,,,,,,,,,,,\\\\"]', { bounds })).toEqual([
     '[[[[{{{{::::,,,,,,,,,,,,\\',

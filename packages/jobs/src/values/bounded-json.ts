@@ -9,12 +9,14 @@ export interface JsonBounds {
   depth: number;
   /** Names of fields, in total. */
   keys: number;
+  /** Different names of fields: parsing makes a table of them, which costs ten times as much as the text. */
+  names: number;
   /** Values, in total. */
   nodes: number;
 }
 
 /** Enough for a workflow of 10,000 members; a text at all three bounds takes a fraction of a second. */
-const JSON_BOUNDS: JsonBounds = { depth: 64, keys: 100_000, nodes: 250_000 };
+const JSON_BOUNDS: JsonBounds = { depth: 64, keys: 100_000, names: 10_000, nodes: 250_000 };
 
 export interface JsonOptions {
   /** Default `JSON_BOUNDS`. */
@@ -46,7 +48,8 @@ export function parseBoundedJson(
   text: string,
   { bounds = JSON_BOUNDS, lenient = false }: JsonOptions = {},
 ): unknown {
-  const { rounded, hasEscapes } = scan(text, bounds);
+  const { rounded, hasEscapes, keys } = scan(text, bounds);
+  if (keys > bounds.names) countNames(text, bounds);
   const [first] = rounded;
   if (first !== undefined && !lenient)
     throw new JsonError(
@@ -92,7 +95,7 @@ const NINE = 0x39;
 /** Every whole number of fewer digits is exact. */
 const EXACT_DIGITS = 15;
 
-function scan(text: string, bounds: JsonBounds): { rounded: Span[]; hasEscapes: boolean } {
+function scan(text: string, bounds: JsonBounds): { rounded: Span[]; hasEscapes: boolean; keys: number } {
   const rounded: Span[] = [];
   let depth = 0;
   let keys = 0;
@@ -115,7 +118,23 @@ function scan(text: string, bounds: JsonBounds): { rounded: Span[]; hasEscapes: 
       throw new JsonError(`must not have more than ${bounds.keys} fields`);
     if (nodes > bounds.nodes) throw new JsonError(`must not have more than ${bounds.nodes} values`);
   }
-  return { rounded, hasEscapes: text.includes('\\u') };
+  return { rounded, hasEscapes: text.includes('\\u'), keys };
+}
+
+/** @throws JsonError when there are too many different names of fields. One that is written in two ways counts twice. */
+function countNames(text: string, bounds: JsonBounds): void {
+  const names = new Set<string>();
+  let last = '';
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === COLON) names.add(last);
+    if (names.size > bounds.names)
+      throw new JsonError(`must not have more than ${bounds.names} different names of fields`);
+    if (code !== QUOTE) continue;
+    const end = endOfText(text, at);
+    last = text.slice(at, end);
+    at = end;
+  }
 }
 
 /** The index of the closing quote. */

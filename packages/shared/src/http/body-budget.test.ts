@@ -48,3 +48,17 @@ test('what is unpacked after the connection is gone takes no memory from others'
   gone.lease.grow(900);
   expect(() => budget.open('other').lease.grow(1_000)).not.toThrow();
 });
+
+test('a sender of many refused bodies may send small ones alone, until a while has passed', () => {
+  let now = 0;
+  const budget = new BodyBudget(1_000, 3, () => now);
+  for (let time = 0; time < 1_000; time++) budget.refused('small', 16_384);
+  expect(budget.mostBytes('small')).toBe(Number.POSITIVE_INFINITY);
+  for (let time = 0; time < 17; time++) budget.refused('large', 1_048_576);
+  expect(budget.mostBytes('large')).toBe(16_384);
+  expect(budget.mostBytes('other')).toBe(Number.POSITIVE_INFINITY);
+  const { kind, options } = budget.refusal('large');
+  expect([kind, options.retryAfter]).toEqual(['rate-limited', 4]);
+  now += 4_000;
+  expect(budget.mostBytes('large')).toBe(Number.POSITIVE_INFINITY);
+});

@@ -3,7 +3,13 @@
  * it is used up, the sender that holds the most gives way: its body that has been on its way for the longest ends. An honest body takes
  * milliseconds, so slow senders, and many senders of one kind, lose their own room and nobody else's.
  */
+import { Allowances } from './allowances.js';
 import { ProblemError } from './problem.js';
+
+/** Bytes of refused bodies that a sender may send in a minute, and as many at once: reading one costs as much as reading a good one. */
+const REFUSED_PER_MINUTE = 16 * 1_048_576;
+/** Smaller bodies are refused without a count: reading them costs next to nothing. */
+const SMALL_BODY = 16_384;
 
 /** A body's part of the memory. */
 export interface BodyLease {
@@ -13,6 +19,8 @@ export interface BodyLease {
   arrived(): void;
   /** Aborts when the body has to give way. */
   readonly signal: AbortSignal;
+  /** `false`: its connection is gone. */
+  readonly isOpen: boolean;
 }
 
 interface Sender {
@@ -23,6 +31,7 @@ interface Sender {
 
 export class BodyBudget {
   private readonly senders = new Map<string, Sender>();
+  private readonly refusals: Allowances;
   private bytes = 0;
   private arriving = 0;
 
@@ -30,7 +39,29 @@ export class BodyBudget {
     private readonly maxBytes: number,
     /** Bodies on their way at once. */
     private readonly maxArriving = 4_096,
-  ) {}
+    now?: () => number,
+  ) {
+    this.refusals = new Allowances(REFUSED_PER_MINUTE, now);
+  }
+
+  /** Counts a body that was read and refused. */
+  refused(sender: string, bytes: number): void {
+    if (bytes > SMALL_BODY) this.refusals.take(sender, bytes, REFUSED_PER_MINUTE);
+  }
+
+  /** The bytes that a body of the sender may have: small ones alone when too much of it was refused lately. */
+  mostBytes(sender: string): number {
+    return this.refusals.left(sender) > 0 ? Number.POSITIVE_INFINITY : SMALL_BODY;
+  }
+
+  /** Why a body has too many bytes for now. */
+  refusal(sender: string): ProblemError {
+    return new ProblemError(
+      'rate-limited',
+      `Too many large bodies of this sender were refused, so this one was not read. Correct the requests, then try again after the Retry-After time. Bodies of up to ${SMALL_BODY} bytes are still read.`,
+      { retryAfter: Math.max(1, this.refusals.secondsUntil(sender, SMALL_BODY)) },
+    );
+  }
 
   /** @param sender who is known so far: a key, or an address. The returned function releases it. */
   open(sender: string): { lease: BodyLease; release: () => void } {
@@ -88,7 +119,7 @@ function weight({ bytes, arriving }: Sender): number {
 class Lease implements BodyLease {
   bytes = 0;
   leave: () => void = () => undefined;
-  private isClosed = false;
+  isOpen = true;
   private readonly controller = new AbortController();
 
   constructor(private readonly count: (bytes: number) => void) {}
@@ -100,7 +131,7 @@ class Lease implements BodyLease {
   grow(bytes: number): void {
     this.signal.throwIfAborted();
     // A body may still be unpacked when its connection is gone.
-    if (this.isClosed) return;
+    if (!this.isOpen) return;
     this.bytes += bytes;
     this.count(bytes);
     this.signal.throwIfAborted();
@@ -113,7 +144,7 @@ class Lease implements BodyLease {
   /** From now on nothing is counted. */
   close(): void {
     this.bytes = 0;
-    this.isClosed = true;
+    this.isOpen = false;
   }
 
   end(): void {

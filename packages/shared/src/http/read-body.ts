@@ -11,6 +11,7 @@ import type { BodyBudget, BodyLease } from './body-budget.js';
 import { clientOf } from './client-address.js';
 import { ProblemError } from './problem.js';
 import type { HttpServer } from './server-type.js';
+import { Turns } from './turns.js';
 
 type Decoder = (packed: InputType, options: Pick<ZlibOptions, 'maxOutputLength'>) => Promise<Buffer>;
 
@@ -19,6 +20,13 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['deflate', promisify<InputType, ZlibOptions, Buffer>(inflate)],
   ['br', promisify<InputType, { maxOutputLength?: number | undefined }, Buffer>(brotliDecompress)],
 ]);
+
+/** Larger bodies are parsed in turns. */
+const LARGE_BODY = 32_768;
+/** Of this process: it has one event loop. */
+const turns = new Turns();
+/** Answers to a body that was no use. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 413, 422]);
 
 export interface BodyOptions {
   budget: BodyBudget;
@@ -65,12 +73,29 @@ export function parseBody(bytes: Buffer, options?: JsonOptions): unknown {
   }
 }
 
+interface Limit {
+  bytes: number;
+  /** Of a body that has more. */
+  problem: (what: 'body' | 'decompressed body') => ProblemError;
+}
+
+function limitOf(request: FastifyRequest, budget: BodyBudget, sender: string): Limit {
+  const ofRoute = request.routeOptions.bodyLimit ?? request.server.initialConfig.bodyLimit ?? 0;
+  const ofSender = budget.mostBytes(sender);
+  if (ofSender < ofRoute) return { bytes: ofSender, problem: () => budget.refusal(sender) };
+  return {
+    bytes: ofRoute,
+    problem: (what) => new ProblemError('too-large', `The ${what} exceeds ${ofRoute} bytes.`),
+  };
+}
+
 async function readBody(
   request: FastifyRequest,
   payload: IncomingMessage,
   { budget, senderOf: sender }: BodyOptions,
 ): Promise<Buffer> {
-  const limit = request.routeOptions.bodyLimit ?? request.server.initialConfig.bodyLimit ?? 0;
+  const from = sender(request);
+  const limit = limitOf(request, budget, from);
   const encoding = request.headers['content-encoding']?.trim().toLowerCase();
   const isPacked = encoding !== undefined && encoding !== '' && encoding !== 'identity';
   const decoder = isPacked ? DECODERS.get(encoding) : undefined;
@@ -79,22 +104,31 @@ async function readBody(
       'unsupported-media-type',
       `Content-Encoding ${JSON.stringify(encoding)} is not supported here. Send the body uncompressed${decoder === undefined ? ', or as gzip, deflate or br' : ''}.`,
     );
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
-  const { lease, release } = budget.open(sender(request));
-  request.releaseBody = release;
+  if (Number(request.headers['content-length'] ?? 0) > limit.bytes) throw limit.problem('body');
+  const { lease, release } = budget.open(from);
+  let cost = 0;
+  request.releaseBody = (status) => {
+    release();
+    if (REFUSALS.has(status)) budget.refused(from, cost);
+  };
   const bytes = await collect(payload, lease, limit);
-  if (decoder === undefined) {
-    lease.arrived();
-    return bytes;
+  cost = bytes.byteLength;
+  let body = bytes;
+  if (decoder !== undefined) {
+    // As much is unpacked of a body that is too large.
+    cost = limit.bytes;
+    body = await unpack(decoder, bytes, { encoding: encoding ?? '', limit });
+    cost = body.byteLength;
+    lease.grow(body.byteLength - bytes.byteLength);
   }
-  const unpacked = await unpack(decoder, bytes, { encoding: encoding ?? '', limit });
-  lease.grow(unpacked.byteLength - bytes.byteLength);
   lease.arrived();
-  return unpacked;
+  if (body.byteLength > LARGE_BODY) await turns.next(from);
+  if (!lease.isOpen) throw endedEarly();
+  return body;
 }
 
 /** Reads until the end, the limit, or until the body has to give way; then nothing more of it is kept. */
-function collect(payload: IncomingMessage, lease: BodyLease, limit: number): Promise<Buffer> {
+function collect(payload: IncomingMessage, lease: BodyLease, limit: Limit): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -108,7 +142,7 @@ function collect(payload: IncomingMessage, lease: BodyLease, limit: number): Pro
     const onData = (chunk: Buffer): void => {
       size += chunk.byteLength;
       chunks.push(chunk);
-      if (size > limit) return fail(tooLarge(limit));
+      if (size > limit.bytes) return fail(limit.problem('body'));
       try {
         lease.grow(chunk.byteLength);
       } catch (error) {
@@ -119,7 +153,7 @@ function collect(payload: IncomingMessage, lease: BodyLease, limit: number): Pro
       stop();
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     };
-    const onClose = (): void => fail(new ProblemError('bad-request', 'The request ended early.'));
+    const onClose = (): void => fail(endedEarly());
     const onAbort = (): void => fail(lease.signal.reason);
     const stop = (): void => {
       payload.off('data', onData).off('end', onEnd).off('error', fail).off('close', onClose);
@@ -133,27 +167,26 @@ function collect(payload: IncomingMessage, lease: BodyLease, limit: number): Pro
 async function unpack(
   decoder: Decoder,
   bytes: Buffer,
-  { encoding, limit }: { encoding: string; limit: number },
+  { encoding, limit }: { encoding: string; limit: Limit },
 ): Promise<Buffer> {
   try {
-    return await decoder(bytes, { maxOutputLength: limit });
+    return await decoder(bytes, { maxOutputLength: limit.bytes });
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : '';
-    if (code === 'ERR_BUFFER_TOO_LARGE')
-      throw new ProblemError('too-large', `The decompressed body exceeds ${limit} bytes.`, { cause });
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw limit.problem('decompressed body');
     throw new ProblemError('bad-request', `The body is not valid ${encoding}.`, { cause });
   }
 }
 
-function tooLarge(limit: number): ProblemError {
-  return new ProblemError('too-large', `The body exceeds ${limit} bytes.`);
+function endedEarly(): ProblemError {
+  return new ProblemError('bad-request', 'The request ended early.');
 }
 
 /** The memory of a body is given back when its answer is sent, or its connection is gone. */
 export function useBodyRelease(app: HttpServer): void {
   app.decorateRequest('releaseBody', undefined);
   app.addHook('onRequest', async (request, reply: FastifyReply) => {
-    reply.raw.once('close', () => request.releaseBody?.());
+    reply.raw.once('close', () => request.releaseBody?.(reply.raw.statusCode));
   });
 }
 
@@ -163,6 +196,6 @@ declare module 'fastify' {
     rawBody?: boolean;
   }
   interface FastifyRequest {
-    releaseBody: (() => void) | undefined;
+    releaseBody: ((status: number) => void) | undefined;
   }
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { MalformedWebhookError, type WebhookRequest } from './source.js';
 
 /** Meta sends up to 1,000 updates in a request. */
-const BOUNDS = { depth: 64, keys: 50_000, nodes: 100_000 };
+const BOUNDS = { depth: 64, keys: 50_000, names: 10_000, nodes: 100_000 };
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

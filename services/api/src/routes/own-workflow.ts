@@ -8,6 +8,8 @@ import { ownPayload } from './own-payload.js';
 
 /** Deeper ones are left as they are: the engine refuses them. */
 const MAX_DEPTH = 40;
+/** An answer has no more. */
+const MAX_ERRORS = 100;
 
 /** @throws ProblemError that names the steps which are not the tenant's */
 export function ownWorkflow(
@@ -51,7 +53,7 @@ export function ownWorkflow(
       task: unknown;
     } = { ...step };
     const refuse = (field: string, message: string): void => {
-      errors.push({ field: `${path}.${field}`, message });
+      if (errors.length < MAX_ERRORS) errors.push({ field: `${path}.${field}`, message });
     };
     if (!tenantTasks.some(({ name }) => name === task))
       refuse('task', `unknown task ${JSON.stringify(task)}. GET /v1/tasks lists all tasks`);
