@@ -8,6 +8,8 @@ export type { Moment as Attempt, RunState } from './history/run.js';
 export type { Series as SeriesData } from './live/series.js';
 export type { QueueSnapshot as Queue, Snapshot } from './live/snapshots.js';
 export type { Problem } from './overview/problems.js';
+export type { PipelineOverview, PipelineRow, PlatformCell } from './pipelines/overview.js';
+export type { JobRow, PipelineAccount, PipelineAlert, TenantPipeline } from './pipelines/tenant-pipeline.js';
 export type { AuditPage } from './routes/audit.js';
 export type { Session } from './routes/session.js';
 export type { Suggestions, TaskPage } from './routes/tasks.js';

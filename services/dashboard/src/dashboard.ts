@@ -21,6 +21,7 @@ import { Snapshots } from './live/snapshots.js';
 import { auditRoutes } from './routes/audit.js';
 import { failureRoutes } from './routes/failures.js';
 import { overviewRoutes } from './routes/overview.js';
+import { pipelineRoutes } from './routes/pipelines.js';
 import { controlRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { sessionRoutes } from './routes/session.js';
@@ -95,6 +96,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     controlRoutes(app, resources);
     failureRoutes(app, resources);
     scheduleRoutes(app, resources);
+    pipelineRoutes(app, resources);
     auditRoutes(app, resources);
     await pageRoutes(app);
     projector.start();

@@ -1,7 +1,7 @@
 /** Each control by its effect on the broker, and in the audit. */
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { defineTask, handleTask, openSchedules, type WorkflowDefinition } from '@stratum/jobs';
-import { auditNames } from '@stratum/shared';
+import { auditNames, openAlert, syncCampaignData, withTenant } from '@stratum/shared';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
@@ -306,6 +306,76 @@ test('a workflow says where it waits, is resumed where it failed, and is cancell
     ['key', 'workflow.cancelled', 'workflow/report'],
     ['key', 'workflow.cancelled', 'workflow/second'],
   ]);
+});
+
+interface PipelineBody {
+  status: string;
+  findings: { text: string }[];
+  accounts: { platform: string; late: boolean; last_run: { outcome: string } | null }[];
+  jobs: { task: string; late: boolean; last_success: string | null; failed: number }[];
+  alerts: { title: string }[];
+}
+
+test('a pipeline shows late accounts and jobs by the rules of the check, to its tenant and to the platform', async () => {
+  const dashboard = await openDashboard();
+  const { owner } = dashboard.database;
+  const platform = await dashboard.signIn(await dashboard.createKey(undefined));
+  const tenant = await dashboard.signIn(await dashboard.createKey(TENANT));
+  const look = async (call: Call): Promise<PipelineBody> =>
+    (await call<PipelineBody>('GET', `/api/pipelines/${TENANT}`)).body;
+  expect(await look(tenant)).toMatchObject({ status: 'healthy', findings: [], alerts: [] });
+  await withTenant(owner, TENANT, async (client) => {
+    await client.query(
+      `UPDATE platform_account SET last_synced_at = now() - interval '30 hours' WHERE tenant_id = $1 AND platform = 'meta'`,
+      [TENANT],
+    );
+    await client.query(
+      `INSERT INTO sync_run (tenant_id, account_id, task_id, window_since, window_until, outcome, finished_at)
+       SELECT $1, id, 'task', current_date, current_date, 'failed', now() FROM platform_account WHERE tenant_id = $1 AND platform = 'meta'`,
+      [TENANT],
+    );
+    await openAlert(client, {
+      tenantId: TENANT,
+      key: 'pipeline',
+      kind: 'pipeline_health',
+      severity: 'critical',
+      title: 'The data pipeline is critical',
+      message: 'late',
+      at: new Date(),
+    });
+  });
+  const found = await look(tenant);
+  expect(found).toMatchObject({ status: 'critical', alerts: [{ title: 'The data pipeline is critical' }] });
+  expect(found.findings.map(({ text }) => text)).toEqual([
+    'the meta account m1 was last synced 30 hours ago',
+  ]);
+  expect(found.accounts).toMatchObject([
+    { platform: 'google', late: false, last_run: null },
+    { platform: 'meta', late: true, last_run: { outcome: 'failed' } },
+  ]);
+  // No sync of its own is in the history.
+  expect(found.jobs.filter(({ late }) => late).map(({ task }) => task)).toEqual(['sync_campaign_data']);
+
+  dashboard.startWorker('sync', [handleTask(syncCampaignData, () => Promise.reject(new Error('not today')))]);
+  expect((await tenant('POST', `/api/pipelines/${TENANT}/sync`, { platform: 'meta' })).status).toBe(403);
+  expect((await platform('POST', `/api/pipelines/${TENANT}/sync`, { platform: 'tiktok' })).status).toBe(409);
+  const { body } = await platform<{ task_id: string }>('POST', `/api/pipelines/${TENANT}/sync`, {
+    platform: 'meta',
+  });
+  expect((await dashboard.client.status(body.task_id))?.tenant).toBe(String(TENANT));
+  await platform('POST', '/api/pipelines/check', {});
+  expect((await dashboard.client.queues()).find(({ queue }) => queue === 'default')?.normal).toBe(1);
+  expect(await auditedActions(dashboard)).toEqual([
+    ['key', 'task.enqueued', 'task/sync_campaign_data'],
+    ['key', 'task.enqueued', 'task/check_pipeline_health'],
+  ]);
+  const rows = async (call: Call): Promise<number[]> =>
+    (await call<{ rows: { tenant_id: number }[] }>('GET', '/api/pipelines')).body.rows.map(
+      ({ tenant_id: id }) => id,
+    );
+  expect(await rows(platform)).toEqual([TENANT, OTHER_TENANT]);
+  expect(await rows(tenant)).toEqual([TENANT]);
+  expect((await tenant('GET', `/api/pipelines/${OTHER_TENANT}`)).status).toBe(404);
 });
 
 test('a schedule entry is run, paused with a reason and resumed; its run is on its page', async () => {

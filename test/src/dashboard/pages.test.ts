@@ -138,6 +138,8 @@ const PLACES = [
   '/workers',
   '/schedules',
   '/schedules/nightly',
+  '/pipelines',
+  `/pipelines/${TENANT}`,
   '/audit',
 ];
 test('the failed run is a cause among the failures, and its letter is replayed from there', async (context) => {
@@ -218,9 +220,9 @@ test('signing in needs no more than a key, and says why one is refused', async (
   await page.getByRole('alert').getByText('unknown, revoked or expired').waitFor();
   await page.getByLabel('API key').fill(await dashboard.createKey(TENANT));
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('heading', { name: 'Tasks' }).waitFor();
+  await page.getByRole('heading', { name: 'Pipelines' }).waitFor();
   const pages = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-  expect(await pages.allTextContents()).toEqual(['Tasks', 'Workflows', 'Failures', 'Audit']);
+  expect(await pages.allTextContents()).toEqual(['Pipelines', 'Tasks', 'Workflows', 'Failures', 'Audit']);
 });
 
 test('several tabs share one stream, and all of them are live', async (context) => {

@@ -8,6 +8,7 @@ export interface Finding {
 }
 
 export interface AccountState {
+  id: number;
   platform: string;
   externalId: string;
   status: string;
@@ -26,7 +27,8 @@ export interface SharedState {
 }
 
 const HOUR_MS = 3_600_000;
-const STALE_MS = 2 * HOUR_MS;
+/** An account that was synced longer ago is late. */
+export const STALE_MS = 2 * HOUR_MS;
 const VERY_STALE_MS = 24 * HOUR_MS;
 const TOKEN_WARNING_MS = 7 * 24 * HOUR_MS;
 const MIN_RUNS = 3;
@@ -52,7 +54,10 @@ export function statusOf(findings: readonly Finding[]): PipelineStatus {
   return findings.length > 0 ? 'degraded' : 'healthy';
 }
 
-export function isStale({ status, lastSyncedAt }: AccountState, now: Date): boolean {
+export function isStale(
+  { status, lastSyncedAt }: Pick<AccountState, 'status' | 'lastSyncedAt'>,
+  now: Date,
+): boolean {
   return (
     status === 'connected' && (lastSyncedAt === null || now.getTime() - lastSyncedAt.getTime() > STALE_MS)
   );

@@ -20,6 +20,8 @@ export const RIGHTS = {
   'queues:control': { scope: 'queues:admin', platformOnly: true },
   'schedules:see': { scope: 'schedules:read', platformOnly: true },
   'schedules:control': { scope: 'schedules:write', platformOnly: true },
+  'pipelines:see': { scope: 'tasks:read' },
+  'pipelines:control': { scope: 'tasks:write', platformOnly: true },
   'audit:see': { scope: 'audit:read' },
   'workers:see': { scope: 'workers:read', platformOnly: true },
   'workers:control': { scope: 'queues:admin', platformOnly: true },

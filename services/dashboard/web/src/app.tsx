@@ -7,6 +7,7 @@ import { useLive } from './live.js';
 import { Audit } from './pages/audit.js';
 import { Failures } from './pages/failures.js';
 import { Overview } from './pages/overview.js';
+import { Pipelines } from './pages/pipelines.js';
 import { QueuePage, Queues } from './pages/queues.js';
 import { SchedulePage, Schedules } from './pages/schedules.js';
 import { SignIn } from './pages/sign-in.js';
@@ -64,13 +65,21 @@ const PAGES: readonly Page[] = [
   { name: 'queues', title: 'Queues', right: 'queues:see', key: 'q' },
   { name: 'workers', title: 'Workers', right: 'workers:see', key: 'w' },
   { name: 'schedules', title: 'Schedules', right: 'schedules:see', key: 's' },
+  { name: 'pipelines', title: 'Pipelines', right: 'pipelines:see', key: 'p' },
   { name: 'audit', title: 'Audit', right: 'audit:see', key: 'a' },
 ];
+
+/** What the viewer may see. A tenant's people begin with their data. */
+function pagesOf(session: Session): readonly Page[] {
+  const pages = PAGES.filter(({ right }) => session.rights.includes(right));
+  if (session.tenant === null) return pages;
+  return pages.toSorted((a, b) => Number(b.name === 'pipelines') - Number(a.name === 'pipelines'));
+}
 
 function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => void }): JSX.Element {
   const { path } = usePlace();
   const live = useLive(true);
-  const pages = PAGES.filter(({ right }) => session.rights.includes(right));
+  const pages = pagesOf(session);
   const current = path[0] ?? pages[0]?.name ?? '';
   const problems = live.snapshot?.problems?.length ?? 0;
   useKeys(pages);
@@ -171,6 +180,8 @@ function Content({
       ) : (
         <SchedulePage key={detail} name={detail} session={session} />
       );
+    case 'pipelines':
+      return <Pipelines session={session} detail={detail} />;
     case 'audit':
       return <Audit />;
     default:

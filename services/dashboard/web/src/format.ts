@@ -23,6 +23,16 @@ export function duration(ms: number | null): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** How old something is, as coarse as people say it. */
+export function age(ms: number | null): string {
+  if (ms === null) return '–';
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return 'seconds';
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} days`;
+}
+
 export function since(at: string | null, now: number): number | null {
   return at === null ? null : Math.max(0, now - Date.parse(at));
 }

@@ -56,14 +56,18 @@ export function stateIcon(state: AnyState): string {
   return state === 'PENDING' ? 'queued' : state.toLowerCase();
 }
 
-/** @param props.word instead of the usual one */
-export function StateBadge({ state, word }: { state: AnyState; word?: string | undefined }): JSX.Element {
+export function Badge({ icon, look, word }: { icon: string; look: string; word: string }): JSX.Element {
   return (
-    <span class={`badge state-${state.toLowerCase()}`}>
-      <Icon name={stateIcon(state)} />
-      {word ?? STATE_WORDS[state]}
+    <span class={`badge state-${look}`}>
+      <Icon name={icon} />
+      {word}
     </span>
   );
+}
+
+/** @param props.word instead of the usual one */
+export function StateBadge({ state, word }: { state: AnyState; word?: string | undefined }): JSX.Element {
+  return <Badge icon={stateIcon(state)} look={state.toLowerCase()} word={word ?? STATE_WORDS[state]} />;
 }
 
 const CONDITIONS: Readonly<Record<Worker['condition'], [icon: string, look: string, word: string]>> = {
@@ -76,12 +80,7 @@ const CONDITIONS: Readonly<Record<Worker['condition'], [icon: string, look: stri
 
 export function ConditionBadge({ condition }: { condition: Worker['condition'] }): JSX.Element {
   const [icon, look, word] = CONDITIONS[condition];
-  return (
-    <span class={`badge state-${look}`}>
-      <Icon name={icon} />
-      {word}
-    </span>
-  );
+  return <Badge icon={icon} look={look} word={word} />;
 }
 
 export function Time({ at }: { at: string | null }): JSX.Element {
