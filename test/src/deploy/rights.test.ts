@@ -328,7 +328,7 @@ describe('the shipped configuration', () => {
   });
 
   test('gives a service the rights of its work', async () => {
-    const server = await openServer();
+    const server = await securedServer();
     const worker = await server.connectAs('sync-worker');
     for (const act of [
       () => worker.publish('$JS.API.CONSUMER.MSG.NEXT.QUEUE_RULES.rules-normal'),

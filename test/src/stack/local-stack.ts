@@ -7,10 +7,9 @@ import { dataFolder, spawnProgram, startProgram, waitFor, type SpawnedProgram } 
 
 const START_TIMEOUT_MS = 180_000;
 const STRATUM = 'packages/cli/bin/stratum.js';
-const ANY_PORTS = ['nats', 'nats-monitor', 'database', 'sandbox', 'api', 'dashboard'].flatMap((part) => [
-  `--${part}-port`,
-  '0',
-]);
+export const ANY_PORTS = ['nats', 'nats-monitor', 'database', 'sandbox', 'api', 'dashboard'].flatMap(
+  (part) => [`--${part}-port`, '0'],
+);
 
 const addressesSchema = z.object({
   nats: z.string(),

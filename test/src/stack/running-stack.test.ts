@@ -5,14 +5,17 @@ import { testCommands } from './running/commands.js';
 import { testCustomerEvents } from './running/customer-events.js';
 import { testDashboard } from './running/dashboard.js';
 import { testJsonOfCommands } from './running/json-of-commands.js';
+import { testEnd, testStart } from './running/start.js';
 import { testSubscriptions } from './running/subscriptions.js';
 
 describe('on a running stack', () => {
   const running = LocalStack.running();
+  testStart(running);
   testSubscriptions(running);
   testCustomerEvents(running);
   testCommands(running);
   testDashboard(running);
-  // The last one: it shuts a worker down.
+  // It shuts a worker down.
   testJsonOfCommands(running);
+  testEnd(running);
 });

@@ -13,7 +13,8 @@ import type { Names } from '../wire/names.js';
 const KEPT = '24h';
 const NANOS_PER_MS = 1e6;
 const MICROS_PER_MS = 1e3;
-const LOOP_RESOLUTION_MS = 20;
+/** Each sample wakes the process up. */
+const LOOP_RESOLUTION_MS = 100;
 
 export class HeartBeats {
   private readonly loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });

@@ -35,6 +35,7 @@ import { containStrayErrors } from './stray-errors.js';
 import { Watchdog } from './watch/watchdog.js';
 import { resolveWorkerConfig, type WorkerConfig, type WorkerOptions } from './worker-config.js';
 import { workerEndpoints } from './worker-endpoints.js';
+import { Ticker } from './ticker.js';
 import { WorkerView } from './worker-view.js';
 
 export interface Worker {
@@ -63,8 +64,6 @@ export interface Worker {
 
 /** Time for a handler to release its resources, in milliseconds. */
 const CLOSE_WITHIN_MS = 10_000;
-/** How exactly time limits are kept. */
-const TICK_MS = 25;
 
 /** @throws JobsError `invalid_options` for handlers or numbers that cannot work */
 export function createWorker(options: WorkerOptions): Worker {
@@ -85,7 +84,10 @@ class TaskWorker implements Worker {
   private readonly readiness: Readiness;
   private readonly blocking: BlockWarning;
   private readonly clockCheck: ClockCheck;
-  private ticker: NodeJS.Timeout | undefined;
+  private readonly ticker = new Ticker(
+    () => this.tick(),
+    () => this.runner.count > 0,
+  );
   private watchdog: Watchdog | undefined;
   private endContainment: (() => void) | undefined;
   private starting: Promise<void> | undefined;
@@ -168,7 +170,10 @@ class TaskWorker implements Worker {
       runningCount: () => this.runner.count,
       isCongested: () => events.congested,
       isReady: () => this.readiness.isReady,
-      run: (delivery) => void this.runner.run(delivery),
+      run: (delivery) => {
+        this.ticker.wake();
+        void this.runner.run(delivery);
+      },
       postpone: (delivery, delayMs, turn) => void this.runner.postpone(delivery, delayMs, turn),
       handBack: (delivery) => void this.runner.handBack(delivery),
       refuse: (message, lane) => void refuseMessage(resources, this.logger, config.name, message, lane),
@@ -258,7 +263,7 @@ class TaskWorker implements Worker {
     if (this.config.strayErrors === 'log') this.endContainment = containStrayErrors(this.logger);
     if (this.config.watchdog)
       this.watchdog = new Watchdog(this.name, this.resources.connection, this.resources.topology);
-    this.ticker = setInterval(() => this.tick(), TICK_MS);
+    this.ticker.start();
     this.readiness.start();
     this.service.start();
     this.heartBeats.start();
@@ -289,7 +294,7 @@ class TaskWorker implements Worker {
     await this.runner.drain(this.config.shutdownGraceMs);
     await this.control.stop();
     this.service.stop();
-    clearInterval(this.ticker);
+    this.ticker.stop();
     await this.watchdog?.stop();
     await Promise.all([...this.registry.values()].map((handler) => this.closeHandler(handler)));
     if (wasStarted) await this.heartBeats.stop();

@@ -47,7 +47,7 @@ describe('the tarball', () => {
     const files = (await readdir(installed('.'), { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(installed('.').length).replace(/^\//, ''));
-    const built = files.filter((file) => /^dist\/.*\.(js|js\.map|d\.ts)$/.test(file));
+    const built = files.filter((file) => /^dist\/.*\.(c?js|c?js\.map|d\.c?ts)$/.test(file));
     expect(files.filter((file) => !built.includes(file)).toSorted()).toEqual([
       'LICENSE',
       'README.md',
@@ -59,7 +59,9 @@ describe('the tarball', () => {
       expect(sourcesContent, map).toEqual([expect.any(String)]);
     }
     // A file that an older build left behind has no source any more.
-    const sources = built.map((file) => file.replace('dist', 'src').replace(/\.(js|js\.map|d\.ts)$/, '.ts'));
+    const sources = built.map((file) =>
+      file.replace('dist', 'src').replace(/(?:\.d)?\.(c?)[jt]s(?:\.map)?$/, '.$1ts'),
+    );
     expect(sources.filter((source) => !existsSync(join(PACKAGE, source)))).toEqual([]);
   });
 
