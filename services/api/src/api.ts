@@ -33,6 +33,7 @@ import { usageRoutes } from './routes/usage.js';
 import { QueueRates } from './routes/queue-rates.js';
 import { recordRoutes } from './routes/records.js';
 import { queueRoutes } from './routes/queues.js';
+import { reportRoutes } from './routes/reports.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
 import { subscriptionRoutes } from './routes/subscriptions.js';
@@ -142,6 +143,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     accountRoutes(app, resources);
     recordRoutes(app, resources);
     funnelRoutes(app, resources);
+    reportRoutes(app, resources, { longRequests });
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts, publicUrl });
     responder = startEnqueueResponder(resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });

@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   rules: async () => (await import('./rules.command.js')).rulesCommand,
   segments: async () => (await import('./segments.command.js')).segmentsCommand,
   funnels: async () => (await import('./funnels.command.js')).funnelsCommand,
+  reports: async () => (await import('./reports.command.js')).reportsCommand,
   'shared-costs': async () => (await import('./records.command.js')).sharedCostsCommand,
   competitors: async () => (await import('./records.command.js')).competitorsCommand,
   cms: async () => (await import('./records.command.js')).cmsCommand,

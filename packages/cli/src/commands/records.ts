@@ -17,15 +17,13 @@ import { z } from 'zod';
 import { typed } from '../frame/invocation.js';
 import { readJson } from '../input-file.js';
 import { flexible, printJson, printTable } from '../output.js';
+import { cell } from '../record-cell.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
 
 interface InputOptions extends TenantOptions {
   field?: Fields;
   input?: string;
 }
-
-/** Longer values would push all others out of the table. */
-const MAX_CELL = 60;
 
 function kindOf(path: string): RecordKind {
   const kind = RECORD_KINDS.find((each) => each.path === path);
@@ -136,16 +134,6 @@ function print(record: Fields, json: boolean | undefined): void {
   if (json) return printJson(record);
   for (const [name, value] of Object.entries(record))
     console.log(`${name.replaceAll('_', ' ')}: ${cell(value) ?? '–'}`);
-}
-
-function cell(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  const text = Array.isArray(value)
-    ? value.join(', ')
-    : typeof value === 'string'
-      ? value
-      : JSON.stringify(value);
-  return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}…` : text;
 }
 
 function unknown({ noun, path }: RecordKind, id: number | string, tenant: number): Error {

@@ -29,6 +29,8 @@ export const SCOPES = {
   'segments:admin': 'Add, change and remove segments and funnels',
   'costs:read': 'See shared costs',
   'costs:admin': 'Add, change and remove shared costs',
+  'reports:read':
+    'See forecasts, predictions, anomalies, alerts, scores, fatigue, costs, daily usage and pipeline health',
   'usage:read': 'See limits and what is used of them',
   'quotas:admin': 'Set the limits of tenants',
   'audit:read': 'Read the audit log',

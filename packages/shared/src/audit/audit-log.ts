@@ -1,5 +1,6 @@
 /** Reads the audit log of a tenant. */
 import type { Queryable } from '../database/database.js';
+import { csvLines } from '../reports/csv.js';
 
 export interface AuditFilter {
   actor?: string | undefined;
@@ -62,18 +63,13 @@ export const AUDIT_COLUMNS = [
   'id',
 ] as const satisfies readonly (keyof AuditRow)[];
 
-/** The lines of a file, without the header. Cells that a spreadsheet would take for formulas begin with an apostrophe. */
+const CSV_COLUMNS = AUDIT_COLUMNS.map((name) => ({
+  name,
+  numeric: name === 'tenant_id' || name === 'sequence',
+}));
+
+/** The lines of a file, without the header. */
 export function auditLines(rows: readonly AuditRow[], format: 'csv' | 'ndjson'): string[] {
   if (format === 'ndjson') return rows.map((row) => JSON.stringify(row));
-  return rows.map((row) => AUDIT_COLUMNS.map((column) => csvCell(textOf(row[column]))).join(','));
-}
-
-function textOf(value: AuditRow[keyof AuditRow]): string {
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function csvCell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return rows.map((row) => csvLines(CSV_COLUMNS, [{ ...row }]).trimEnd());
 }

@@ -26,6 +26,7 @@ const TAGS = [
   ['profiles', 'Customer profiles, identities and events'],
   ['accounts', 'Ad accounts of a tenant'],
   ['tenants', 'Tenants, for those who run the platform'],
+  ['reports', 'What jobs computed: forecasts, scores, alerts, costs and health'],
   ['rules', 'Automation rules of campaigns'],
   ['segments', 'Segments of customer profiles'],
   ['funnels', 'Funnels over customer events'],
