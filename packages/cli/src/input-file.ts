@@ -1,4 +1,5 @@
 /** Input that is too long, or too secret, for a command line: from a file or from standard input. */
+import { JsonError, parseBoundedJson } from '@stratum/jobs/bounds';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 
@@ -11,11 +12,15 @@ export async function readInput(source: string, what: string): Promise<string> {
 
 /** The same, as JSON. */
 export async function readJson(source: string, what: string): Promise<unknown> {
-  const input = await readInput(source, what);
+  return parseInput(await readInput(source, what), what);
+}
+
+/** A JSON text that somebody gives. @throws Error that names the field, never its value */
+export function parseInput(json: string, what: string): unknown {
   try {
-    return JSON.parse(input);
+    return parseBoundedJson(json);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${what} must be JSON: ${reason}`, { cause });
+    if (!(cause instanceof JsonError)) throw cause;
+    throw new Error([what, ...cause.path].join('.') + ` ${cause.message}`, { cause });
   }
 }

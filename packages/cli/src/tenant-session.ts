@@ -50,12 +50,12 @@ export function asTenant<T>(
   return withTenantPool(options, async (pool, audit, tasks) => {
     const later: ((tasks: Session['client']) => Promise<unknown>)[] = [];
     const result = await withTenant(pool, tenant, async (client) => {
-      const { rows } = await client.query<{ is_deleted: boolean }>(
-        'SELECT deleted_at IS NOT NULL AND id > 0 AS is_deleted FROM tenant WHERE id = $1',
+      const { rows } = await client.query<{ is_open: boolean }>(
+        'SELECT is_open(tenant) OR id = 0 AS is_open FROM tenant WHERE id = $1',
         [tenant],
       );
       if (rows[0] === undefined) throw new Error(`There is no tenant ${tenant}.`);
-      if (rows[0].is_deleted)
+      if (!rows[0].is_open)
         throw new Error(`The tenant ${tenant} was deleted. Restore it with: tenants restore ${tenant}`);
       return work({ client, audit, tasks, afterCommit: (each) => later.push(each) });
     });

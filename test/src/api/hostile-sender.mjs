@@ -36,4 +36,6 @@ async function flood({ request, times, atOnce, endAt }) {
   return { sent, answers };
 }
 
-parentPort.on('message', async (wanted) => parentPort.postMessage(await flood(wanted)));
+parentPort.on('message', (wanted) => {
+  void flood(wanted).then((report) => parentPort.postMessage(report));
+});

@@ -243,6 +243,9 @@ describe('the shipped configuration', () => {
     for (const [subject, body, given, field] of [
       [askSubject(1), '{"tenant_id":1}', {}, 'body.platform'],
       [askSubject(1), 'no JSON', {}, 'body'],
+      // Its digits would be rounded on the way to a worker.
+      [askSubject(1), payload(1).replace('{', '{"order":90071992547409931,'), {}, 'body.order'],
+      [askSubject(1), `{"tenant_id":1,"a":${'['.repeat(70)}${']'.repeat(70)}}`, {}, 'body'],
       [askSubject(1), payload(1), { 'Task-Not-Before': 'soon' }, 'headers.Task-Not-Before'],
       [askSubject(1), payload(1), { 'Task-Expires': '5' }, 'headers.Task-Expires'],
       ['stratum.enqueue.1.sync.urgent.sync_campaign_data.x', payload(1), {}, 'subject.priority'],

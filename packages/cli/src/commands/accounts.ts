@@ -17,7 +17,7 @@ import {
 } from '@stratum/connectors/ad-platforms';
 import { localEnvironment } from '../environment.js';
 import { typed } from '../frame/invocation.js';
-import { readInput } from '../input-file.js';
+import { parseInput, readInput } from '../input-file.js';
 import { ago, flexible, optional, printJson, printTable } from '../output.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
 
@@ -95,10 +95,11 @@ export async function connect(platform: PlatformName, id: string, options: Conne
 function parseGiven(platform: PlatformName, json: string): PlatformCredentials {
   let given: unknown;
   try {
-    given = JSON.parse(json);
-  } catch {
+    given = parseInput(json, 'The credentials');
+  } catch (cause) {
     throw new Error(
-      `The credentials are not JSON. ${platform} takes a JSON object ${adPlatform(platform).credentialsHelp}.`,
+      `${cause instanceof Error ? cause.message : String(cause)}. ${platform} takes a JSON object ${adPlatform(platform).credentialsHelp}.`,
+      { cause },
     );
   }
   return parseCredentials(platform, given);

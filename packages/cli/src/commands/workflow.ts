@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { parseInput } from '../input-file.js';
 import type { WorkflowDefinition, WorkflowState } from '@stratum/jobs';
 import { withClient } from '../client-session.js';
 import { ago, flexible, printJson, printTable } from '../output.js';
@@ -91,16 +92,8 @@ export async function list({ json, ...options }: ListOptions): Promise<void> {
 async function readDefinition(source: string): Promise<WorkflowDefinition> {
   const isInline = source.trimStart().startsWith('{');
   const text = isInline ? source : await readFile(source === '-' ? '/dev/stdin' : source, 'utf8');
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(
-      `The definition must be JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        cause,
-      },
-    );
-  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `start` checks it, and names what is wrong
+  return parseInput(text, 'The definition') as WorkflowDefinition;
 }
 
 function unknown(id: string): Error {

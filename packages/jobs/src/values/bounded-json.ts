@@ -92,6 +92,7 @@ const COMMA = 0x2c;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
+const WHITE_SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 /** Every whole number of fewer digits is exact. */
 const EXACT_DIGITS = 15;
 
@@ -124,16 +125,14 @@ function scan(text: string, bounds: JsonBounds): { rounded: Span[]; hasEscapes: 
 /** @throws JsonError when there are too many different names of fields. One that is written in two ways counts twice. */
 function countNames(text: string, bounds: JsonBounds): void {
   const names = new Set<string>();
-  let last = '';
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === COLON) names.add(last);
+  for (let at = text.indexOf('"'); at !== -1;) {
+    const end = endOfText(text, at);
+    let after = end + 1;
+    while (WHITE_SPACE.has(text.charCodeAt(after))) after++;
+    if (text.charCodeAt(after) === COLON) names.add(text.slice(at, end));
     if (names.size > bounds.names)
       throw new JsonError(`must not have more than ${bounds.names} different names of fields`);
-    if (code !== QUOTE) continue;
-    const end = endOfText(text, at);
-    last = text.slice(at, end);
-    at = end;
+    at = text.indexOf('"', after);
   }
 }
 

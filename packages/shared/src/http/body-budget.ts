@@ -7,9 +7,9 @@ import { Allowances } from './allowances.js';
 import { ProblemError } from './problem.js';
 
 /** Bytes of refused bodies that a sender may send in a minute, and as many at once: reading one costs as much as reading a good one. */
-const REFUSED_PER_MINUTE = 16 * 1_048_576;
+const REFUSED_PER_MINUTE = 8 * 1_048_576;
 /** Smaller bodies are refused without a count: reading them costs next to nothing. */
-const SMALL_BODY = 16_384;
+export const SMALL_BODY = 16_384;
 
 /** A body's part of the memory. */
 export interface BodyLease {

@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type InputType, type ZlibOptions } from 'node:zlib';
-import type { BodyBudget, BodyLease } from './body-budget.js';
+import { SMALL_BODY, type BodyBudget, type BodyLease } from './body-budget.js';
 import { clientOf } from './client-address.js';
 import { ProblemError } from './problem.js';
 import type { HttpServer } from './server-type.js';
@@ -25,8 +25,9 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
 const LARGE_BODY = 32_768;
 /** Of this process: it has one event loop. */
 const turns = new Turns();
+const TOO_MANY = 429;
 /** Answers to a body that was no use. */
-const REFUSALS: ReadonlySet<number> = new Set([400, 413, 422]);
+const REFUSALS: ReadonlySet<number> = new Set([400, 403, 413, 422]);
 
 export interface BodyOptions {
   budget: BodyBudget;
@@ -59,7 +60,7 @@ export function useJsonBodies(scope: HttpServer, options: BodyOptions): void {
 const utf8 = new TextDecoder();
 
 /** @throws ProblemError `invalid` naming the field, or `bad-request` for what is no JSON at all */
-export function parseBody(bytes: Buffer, options?: JsonOptions): unknown {
+export function parseBody(bytes: Uint8Array, options?: JsonOptions): unknown {
   try {
     return parseBoundedJson(utf8.decode(bytes), options);
   } catch (cause) {
@@ -187,6 +188,12 @@ export function useBodyRelease(app: HttpServer): void {
   app.decorateRequest('releaseBody', undefined);
   app.addHook('onRequest', async (request, reply: FastifyReply) => {
     reply.raw.once('close', () => request.releaseBody?.(reply.raw.statusCode));
+  });
+  // Reading what is left of a large body costs more than the answer: a sender that is over its limits loses its connection instead.
+  app.addHook('onSend', async ({ raw, headers }, reply: FastifyReply) => {
+    const left = Number(headers['content-length'] ?? Number.POSITIVE_INFINITY);
+    if (reply.statusCode === TOO_MANY && !raw.complete && left > SMALL_BODY)
+      reply.header('connection', 'close');
   });
 }
 

@@ -22,7 +22,7 @@ export {
   webhookPath,
   type WebhookEndpoint,
 } from './endpoints.js';
-export { idSchema, parseJson, textAt } from './json.js';
+export { idSchema, jsonOrUndefined, parseJson, textAt } from './json.js';
 export {
   carriedEvents,
   findReceivingEndpoint,

@@ -16,7 +16,7 @@ export class KnownTenants {
   async require(tenantId: number): Promise<void> {
     if ((this.found.get(tenantId) ?? -Infinity) > Date.now() - FRESH_MS) return;
     const { rowCount } = await withTenant(this.pool, tenantId, (client) =>
-      client.query('SELECT FROM tenant WHERE id = $1 AND deleted_at IS NULL', [tenantId]),
+      client.query('SELECT FROM tenant WHERE id = $1 AND is_open(tenant)', [tenantId]),
     );
     this.found.delete(tenantId);
     if (rowCount !== 1)

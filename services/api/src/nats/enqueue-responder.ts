@@ -10,7 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isConflict, respond, ServiceErrorHeader } from '@stratum/jobs/internal';
-import { invalid, ProblemError, toProblem } from '@stratum/shared/http';
+import { parseBody, ProblemError, toProblem } from '@stratum/shared/http';
 import { headers as newHeaders, type Msg, type Subscription } from '@nats-io/transport-node';
 import type { FastifyBaseLogger } from 'fastify';
 import { enqueueReported } from '../tasks/enqueue-reported.js';
@@ -147,9 +147,10 @@ function payloadOf({ topology }: Pick<Parts, 'topology'>, message: Msg): unknown
       `The payload has ${message.data.length} bytes; at most ${limit} are allowed.`,
     );
   try {
-    return message.json();
-  } catch {
-    throw invalid('body', 'is not JSON. Send the payload as one JSON object');
+    return parseBody(message.data);
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    throw new ProblemError('invalid', error.detail, error.options);
   }
 }
 

@@ -19,12 +19,13 @@ export function ownWorkflow(
 ): Record<string, unknown> {
   const errors: FieldError[] = [];
   const owned = asRecord(own(definition, 'body', 0));
-  if (errors.length > 0) {
-    throw new ProblemError('invalid', errors.map(({ field, message }) => `${field}: ${message}`).join('; '), {
-      errors,
-    });
-  }
+  if (errors.length > 0) throw problem();
   return owned;
+
+  function problem(): ProblemError {
+    const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
+    return new ProblemError('invalid', detail, { errors });
+  }
 
   function own(value: unknown, path: string, depth: number): unknown {
     if (depth > MAX_DEPTH || typeof value !== 'object' || value === null) return value;
@@ -53,7 +54,8 @@ export function ownWorkflow(
       task: unknown;
     } = { ...step };
     const refuse = (field: string, message: string): void => {
-      if (errors.length < MAX_ERRORS) errors.push({ field: `${path}.${field}`, message });
+      errors.push({ field: `${path}.${field}`, message });
+      if (errors.length === MAX_ERRORS) throw problem();
     };
     if (!tenantTasks.some(({ name }) => name === task))
       refuse('task', `unknown task ${JSON.stringify(task)}. GET /v1/tasks lists all tasks`);

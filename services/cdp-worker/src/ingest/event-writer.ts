@@ -217,7 +217,7 @@ async function lockTenant(client: PoolClient, tenantId: number): Promise<KnownTe
   const { rows } = await client.query<KnownTenant>({
     name: 'ingest-tenant',
     text: `SELECT currency, EXISTS (SELECT FROM erased_person WHERE tenant_id = $1) AS has_erased
-      FROM tenant WHERE id = $1 AND deleted_at IS NULL`,
+      FROM tenant WHERE id = $1 AND is_open(tenant)`,
     values: [tenantId],
   });
   return rows[0];

@@ -117,7 +117,7 @@ async function claimPost(
     if (post === undefined) throw new TaskError(`There is no post ${postId}.`, { retryable: false });
     const { rowCount } = await client.query(
       `UPDATE cms_post SET claim = $2, claimed_at = now(), error = NULL
-       WHERE id = $1 AND status = $3 AND EXISTS (SELECT FROM tenant WHERE id = current_tenant() AND deleted_at IS NULL) AND (claim IS NULL OR $4 OR claimed_at < now() - interval '10 minutes')`,
+       WHERE id = $1 AND status = $3 AND EXISTS (SELECT FROM tenant WHERE id = current_tenant() AND is_open(tenant)) AND (claim IS NULL OR $4 OR claimed_at < now() - interval '10 minutes')`,
       [postId, claim, FROM[action], takeOver],
     );
     return rowCount === 1 ? post : { done: post };

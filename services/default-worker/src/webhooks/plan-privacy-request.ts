@@ -5,7 +5,7 @@
  * https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
  */
 import { phoneOf, recordRequest, type Identified, type RequestKind } from '@stratum/shared/privacy';
-import { digestOf, idSchema } from '@stratum/shared/webhooks';
+import { digestOf, idSchema, jsonOrUndefined } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import type { IncomingEvent, Plan } from './plan.js';
 
@@ -66,8 +66,8 @@ export function planPrivacyRequest(event: IncomingEvent): Plan | undefined {
 }
 
 function read(event: IncomingEvent): { kind: RequestKind; names: Identified[] } | undefined {
-  if (event.source === 'shopify') return readShopify(parsed(event.body));
-  if (event.source === 'hubspot') return readHubspot(parsed(event.body));
+  if (event.source === 'shopify') return readShopify(jsonOrUndefined(event.body));
+  if (event.source === 'hubspot') return readHubspot(jsonOrUndefined(event.body));
   return undefined;
 }
 
@@ -105,12 +105,4 @@ function readHubspot(body: unknown): ReturnType<typeof read> {
       ...(objectEmail ? [{ type: 'email', value: objectEmail } as const] : []),
     ],
   };
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 /** TikTok: a user who takes our access back is an alert; what names an advertiser leads to a sync. */
 import { openAlert } from '@stratum/shared';
-import { parseJson, textAt } from '@stratum/shared/webhooks';
+import { jsonOrUndefined, parseJson, textAt } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import { planSync } from './plan-sync.js';
 import { NOTHING, type IncomingEvent, type Plan } from './plan.js';
@@ -34,10 +34,5 @@ export function planTiktokEvent(event: IncomingEvent): Plan {
 
 /** TikTok sends the content as text that holds JSON. */
 function contentOf(content: unknown): unknown {
-  if (typeof content !== 'string') return content;
-  try {
-    return JSON.parse(content);
-  } catch {
-    return undefined;
-  }
+  return typeof content === 'string' ? jsonOrUndefined(content) : content;
 }

@@ -52,7 +52,7 @@ const READ = `
   SELECT m.state, m.provider_id, m.parameters, m.body, a.phone_number_id, a.secret, a.secret_key_id, a.id AS account_id, a.status AS account_status,
     a.per_minute, c.id AS contact_id, c.phone, c.phone_key_id, c.phone_hash, c.opted_in_at, c.opted_out_at, c.last_inbound_at,
     t.name AS template, t.language, t.status AS template_status, t.parameters AS template_parameters,
-    extract(epoch FROM now() - m.sent_at)::float8 * 1000 AS sending_ms, tenant.deleted_at IS NOT NULL AS tenant_gone, tenant.time_zone, tenant.settings -> 'quiet_hours' AS quiet_hours
+    extract(epoch FROM now() - m.sent_at)::float8 * 1000 AS sending_ms, NOT is_open(tenant) AS tenant_gone, tenant.time_zone, tenant.settings -> 'quiet_hours' AS quiet_hours
   FROM whatsapp_message m
   JOIN tenant ON tenant.id = m.tenant_id
   JOIN whatsapp_account a ON a.tenant_id = m.tenant_id AND a.id = m.account_id

@@ -5,6 +5,9 @@ import { expect, test } from 'vitest';
 import { testDatabase } from '../../harness/index.js';
 import { fillDatabase } from './fill-database.js';
 
+/** The gate itself, and what deletes, restores and erases. */
+const MAY_READ_DELETED_AT = ['delete_tenant', 'erasable_tenants', 'is_open', 'restore_tenant'];
+
 async function tenantTables(owner: Pool): Promise<string[]> {
   const { rows } = await owner.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -122,6 +125,14 @@ const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
   shared_cost: ['stratum_api'],
   subscription: ['stratum_api'],
 };
+
+test('whether a tenant may do anything is asked of one function', async () => {
+  const { owner } = await testDatabase();
+  const { rows } = await owner.query<{ name: string }>(
+    `SELECT proname AS name FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosrc ~ 'deleted_at' ORDER BY 1`,
+  );
+  expect(rows.map(({ name }) => name)).toEqual(MAY_READ_DELETED_AT);
+});
 
 test('only the roles that need it read secrets or delete rows', async () => {
   const { owner } = await testDatabase();

@@ -1,7 +1,7 @@
 /** Standard Webhooks (standardwebhooks.com), symmetric (`whsec_…`) and asymmetric (`whpk_…`, ed25519). */
 import { createPublicKey, randomBytes, verify as verifyBytes } from 'node:crypto';
 import { z } from 'zod';
-import { textAt, textOf } from '../json.js';
+import { jsonOrUndefined, textAt, textOf } from '../json.js';
 import { anyFits, checkTime, headerOf, hmac, missing, WRONG_SIGNATURE } from '../signature.js';
 import { MalformedWebhookError, type WebhookRequest, type WebhookSource } from '../source.js';
 
@@ -80,9 +80,5 @@ function signedByOwner(secret: string, signatures: readonly string[], data: Buff
 
 /** The specification suggests `type`; it does not demand a body of JSON. */
 function typeOf(body: string): string {
-  try {
-    return textAt(JSON.parse(body), 'type') ?? 'unknown';
-  } catch {
-    return 'unknown';
-  }
+  return textAt(jsonOrUndefined(body), 'type') ?? 'unknown';
 }
