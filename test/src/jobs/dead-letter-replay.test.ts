@@ -205,6 +205,53 @@ describe('replaying many', () => {
   });
 });
 
+test('a list takes few requests, a replay fewer than four a letter, and a discard fewer than two', async () => {
+  const jobs = await openJobs();
+  const { client, connection, topology } = jobs;
+  const half = 150;
+  await client.enqueueMany(
+    brittle,
+    Array.from({ length: 2 * half }, () => ({ payload: { tenant_id: 1 } })),
+  );
+  const worker = jobs.worker([
+    handleTask(brittle, () => {
+      throw new TaskError('broken', { retryable: false });
+    }),
+  ]);
+  const manager = await jetstreamManager(connection);
+  await waitFor('all letters', async () => {
+    const { state } = await manager.streams.info(topology.names.deadStream);
+    return state.messages === 2 * half;
+  });
+  await worker.stop();
+  const reaper = createReaper({ connection, topology, searchEveryMs: 20 });
+  reaper.start();
+  await waitFor('the index', async () => {
+    const { state } = await manager.streams.info(topology.names.deadIndexStream);
+    return state.messages === 2 * half;
+  });
+  await reaper.stop();
+  const requests = async (work: () => Promise<number>): Promise<{ done: number; sent: number }> => {
+    const before = connection.stats().outMsgs;
+    return { done: await work(), sent: connection.stats().outMsgs - before };
+  };
+  const all = async (letters: AsyncIterable<unknown>): Promise<number> => {
+    let done = 0;
+    for await (const _ of letters) done++;
+    return done;
+  };
+  const { deadLetters } = client;
+  const list = await requests(async () => (await deadLetters.list({ tenant: '1', limit: 2 * half })).length);
+  const replay = await requests(() => all(deadLetters.replayMany({ tenant: '1' }, { limit: half })));
+  const discard = await requests(() => all(deadLetters.discardMany({ tenant: '1' })));
+  expect([list.done, replay.done, discard.done]).toEqual([2 * half, half, half]);
+  expect(list.sent).toBeLessThan(10);
+  expect(replay.sent).toBeLessThan(4 * half);
+  expect(discard.sent).toBeLessThan(2 * half);
+  // The index has lost them, too.
+  expect((await manager.streams.info(topology.names.deadIndexStream)).state.messages).toBe(0);
+});
+
 describe('a list by tenant and reason', () => {
   /** Three tenants, all reasons, two letters of each; one task has two letters. */
   async function fill(jobs: Jobs): Promise<void> {

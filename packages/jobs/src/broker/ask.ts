@@ -2,9 +2,10 @@
  * Requests that any of several servers may answer. One that hangs never answers, so the request is sent again after a while, and then at growing
  * intervals; the first answer counts (hedged requests: J. Dean and L. A. Barroso, "The Tail at Scale", CACM 56(2), 2013).
  */
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import { NoRespondersError, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
-import { isNoResponders } from './server-errors.js';
+import { openRequest, type Request } from './requests.js';
+import { isNoResponders, ServerStatus } from './server-errors.js';
 
 /** A cluster elects a new leader within it. */
 const DEADLINE_MS = 10_000;
@@ -31,14 +32,15 @@ export function ask<Value>(
   return new Promise((resolve, reject) => {
     let pauseMs = isRepeatable ? FIRST_PAUSE_MS : DEADLINE_MS;
     let next: NodeJS.Timeout | undefined;
-    let isOver = false;
+    let request: Request | undefined;
     const finish = (settle: () => void): void => {
-      isOver = true;
       clearTimeout(next);
+      request?.close();
       settle();
     };
     const take = (reply: Msg): void => {
-      if (isOver) return;
+      if (reply.headers?.code === ServerStatus.Unavailable && reply.data.length === 0)
+        return fail(new NoRespondersError(subject));
       try {
         const accepted = accept(reply);
         if (accepted !== undefined) finish(() => resolve(accepted.value));
@@ -47,17 +49,22 @@ export function ask<Value>(
       }
     };
     const fail = (cause: unknown): void => {
-      if (isOver || (isRepeatable && isNoResponders(cause) && passedMs() < NOBODY_LISTENS_MS)) return;
+      if (isRepeatable && isNoResponders(cause) && passedMs() < NOBODY_LISTENS_MS) return;
       finish(() => reject(unanswered(subject, cause)));
     };
     const send = (): void => {
       const leftMs = Math.ceil(DEADLINE_MS - passedMs());
       if (leftMs <= 0) return fail(undefined);
-      connection.request(subject, body, { timeout: leftMs }).then(take, fail);
+      request?.send();
       next = setTimeout(send, Math.min(pauseMs, leftMs));
       pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
     };
-    send();
+    try {
+      request = openRequest(connection, { subject, body, onReply: take, onError: fail });
+      send();
+    } catch (cause) {
+      fail(cause);
+    }
   });
 }
 

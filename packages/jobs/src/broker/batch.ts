@@ -5,46 +5,74 @@
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
 import { ServerHeader } from '../wire/headers.js';
-import { inboxOf } from './inbox.js';
-import { outboxOf } from './outbox.js';
+import { headersOf } from './incoming-headers.js';
+import { openRequest } from './requests.js';
 import { ServerStatus } from './server-errors.js';
+import type { StreamMessage } from './stored-message.js';
 
 /** A message as its stream holds it. */
-export interface StoredMessage {
+export interface StoredMessage extends StreamMessage {
   readonly subject: string;
   /** In its stream. */
   readonly seq: number;
-  readonly header: MsgHdrs;
-  readonly data: Uint8Array;
+  readonly headers: MsgHdrs;
   /** When it was stored, by the broker's clock. */
   readonly time: Date;
   /** Number of matching messages that follow. */
   readonly pending: number;
-  /** @throws SyntaxError for a body that is not JSON */
-  json(): unknown;
 }
 
 /** A query of JetStream for several messages. */
 export type BatchQuery =
   | { seq: number; next_by_subj: string; batch: number; max_bytes: number }
   | { start_time: string; next_by_subj: string; batch: number; max_bytes: number }
-  | { multi_last: readonly string[] };
+  | { multi_last: readonly string[]; seq: number; max_bytes: number };
 
-/** Of the wait for each message of a batch. */
-const TIMEOUT_MS = 2_500;
+interface Patience {
+  /** Of the wait for each message of a batch. */
+  timeoutMs: number;
+  tries: number;
+}
+
 /** Any replica of a cluster answers, and one may hang. */
-const TRIES = 4;
+const PATIENCE: Patience = { timeoutMs: 2_500, tries: 4 };
+/** Of a batch in memory: some messages are large. */
+export const BATCH_BYTES = 8 * 1024 * 1024;
+const NONE_AT_ALL = 'No Results';
 
 /** @throws JobsError `lookup_failed` when the stream cannot be read */
 export async function readBatch(
   connection: NatsConnection,
   stream: string,
   query: BatchQuery,
+  patience = PATIENCE,
 ): Promise<StoredMessage[]> {
   for (let tries = 1; ; tries++) {
-    const batch = await readOnce(connection, stream, query);
+    const batch = await readOnce(connection, stream, query, patience.timeoutMs);
     if (batch !== undefined) return batch;
-    if (tries === TRIES) throw unreadable(stream, 'the server does not respond', 0);
+    if (tries === patience.tries) throw unreadable(stream, 'the server does not respond', 0);
+  }
+}
+
+/**
+ * The newest message of each subject that matches one of the filters. Of a subject that is written to meanwhile there may be two: the last one
+ * counts.
+ * @throws JobsError `lookup_failed` as `readBatch` does
+ */
+export async function readNewest(
+  connection: NatsConnection,
+  stream: string,
+  filters: readonly string[],
+  patience = PATIENCE,
+): Promise<StoredMessage[]> {
+  const found: StoredMessage[] = [];
+  for (let seq = 1; ;) {
+    const query = { multi_last: filters, seq, max_bytes: BATCH_BYTES };
+    const batch = await readBatch(connection, stream, query, patience);
+    found.push(...batch);
+    const last = batch.at(-1);
+    if (last === undefined || last.pending <= 0) return found;
+    seq = last.seq + 1;
   }
 }
 
@@ -53,22 +81,25 @@ function readOnce(
   connection: NatsConnection,
   stream: string,
   query: BatchQuery,
+  timeoutMs: number,
 ): Promise<StoredMessage[] | undefined> {
-  // A read sees what was sent before it.
-  outboxOf(connection).flush();
   return new Promise((resolve, reject) => {
     const found: StoredMessage[] = [];
     const finish = (settle: () => void): void => {
       clearTimeout(timer);
-      if (!subscription.isClosed()) subscription.unsubscribe();
+      request.close();
       settle();
     };
-    const inbox = inboxOf(connection);
     // Throws on a closed connection: before anything is there that would have to be undone.
-    const subscription = connection.subscribe(inbox, {
-      callback: (error, message) => {
-        const code = message.headers?.code ?? 0;
-        if (error !== null) finish(() => reject(error));
+    const request = openRequest(connection, {
+      subject: `$JS.API.DIRECT.GET.${stream}`,
+      body: JSON.stringify(query),
+      onReply: (message) => {
+        // The last one of a batch is a status without a body.
+        const code = message.data.length === 0 ? (message.headers?.code ?? 0) : 0;
+        if (code === ServerStatus.NotFound && 'multi_last' in query)
+          // Otherwise one of them has gone in this moment, and the server leaves out those behind it.
+          finish(() => resolve(message.headers?.description === NONE_AT_ALL ? found : undefined));
         else if (code === ServerStatus.EndOfBatch || code === ServerStatus.NotFound)
           finish(() => resolve(found));
         else if (code !== 0)
@@ -78,13 +109,10 @@ function readOnce(
           timer.refresh();
         }
       },
+      onError: (error) => finish(() => reject(error)),
     });
-    const timer = setTimeout(() => finish(() => resolve(undefined)), TIMEOUT_MS);
-    try {
-      connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { reply: inbox });
-    } catch (error) {
-      finish(() => reject(error));
-    }
+    const timer = setTimeout(() => finish(() => resolve(undefined)), timeoutMs);
+    request.send();
   });
 }
 
@@ -95,16 +123,19 @@ function unreadable(stream: string, reason: string, code: number): JobsError {
 }
 
 function storedMessage(message: Msg): StoredMessage {
-  const { headers, data } = message;
+  const headers = headersOf(message);
+  const { data } = message;
   if (headers === undefined)
     throw new JobsError('lookup_failed', 'The server answered without the headers of a stored message.');
   return {
     subject: headers.get(ServerHeader.Subject),
     seq: Number(headers.get(ServerHeader.Sequence)),
-    header: headers,
+    headers,
     data,
     time: new Date(headers.get(ServerHeader.TimeStamp)),
     pending: Number(headers.get(ServerHeader.NumPending)),
-    json: () => message.json(),
+    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as the client's own messages
+    json: <T>() => message.json<T>(),
+    string: () => message.string(),
   };
 }

@@ -1,11 +1,13 @@
 /** Events of a connection for any number of listeners: each iterator of `status()` lives as long as the connection, so there is one. */
-import type { NatsConnection } from '@nats-io/nats-core';
+import { PermissionViolationError, type NatsConnection } from '@nats-io/nats-core';
 
 export interface ConnectionEvents {
   /** Aborts once the connection is closed for good. */
   readonly closed: AbortSignal;
   /** Calls the listener after each reconnect; returns a function that removes it. */
   onReconnect(listener: () => void): () => void;
+  /** Calls the listener with each subject that the connection's user may not publish to, once it has tried. */
+  onRefusal(listener: (subject: string, error: Error) => void): void;
 }
 
 const known = new WeakMap<NatsConnection, ConnectionEvents>();
@@ -20,10 +22,15 @@ export function eventsOf(connection: NatsConnection): ConnectionEvents {
 
 function observe(connection: NatsConnection): ConnectionEvents {
   const listeners = new Set<() => void>();
+  const refusalListeners = new Set<(subject: string, error: Error) => void>();
   const closed = new AbortController();
   const report = async (): Promise<void> => {
-    for await (const { type } of connection.status())
-      if (type === 'reconnect') for (const listener of listeners) listener();
+    for await (const status of connection.status()) {
+      if (status.type === 'reconnect') for (const listener of listeners) listener();
+      if (status.type !== 'error' || !(status.error instanceof PermissionViolationError)) continue;
+      const { operation, subject } = status.error;
+      if (operation === 'publish') for (const listener of refusalListeners) listener(subject, status.error);
+    }
   };
   void report();
   if (connection.isClosed()) closed.abort();
@@ -34,5 +41,6 @@ function observe(connection: NatsConnection): ConnectionEvents {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    onRefusal: (listener) => void refusalListeners.add(listener),
   };
 }

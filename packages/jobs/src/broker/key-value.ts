@@ -50,7 +50,7 @@ export class KeyValue {
   /** The newest value, which may be the marker of a deletion: its body is empty. */
   async get(key: string): Promise<StoredValue | undefined> {
     const { streams, stream, subjectOf } = this.options;
-    const message = await streams.get(stream, { last_by_subj: subjectOf(key) });
+    const message = await streams.newest(stream, subjectOf(key));
     return message && { message, sequence: storedSequence(message) };
   }
 

@@ -1,10 +1,8 @@
 /** Reads through the messages of a stream, a batch at a time. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { readBatch, type StoredMessage } from './batch.js';
+import { BATCH_BYTES, readBatch, type StoredMessage } from './batch.js';
 
 const BATCH = 256;
-/** Of a batch in memory: some messages are large. */
-const BATCH_BYTES = 8 * 1024 * 1024;
 
 /** Yields every message whose subject matches, oldest first, starting at a sequence or a time. */
 export async function* scanStream(

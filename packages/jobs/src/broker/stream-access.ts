@@ -2,8 +2,8 @@
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
 import { ask } from './ask.js';
-import { readBatch, type StoredMessage } from './batch.js';
-import { outboxOf } from './outbox.js';
+import { readNewest, type StoredMessage } from './batch.js';
+import { NewestMessages } from './newest-messages.js';
 import { ServerCode, ServerStatus } from './server-errors.js';
 import { fromLeader, type LeaderMessage, type StreamMessage } from './stored-message.js';
 import { ServerHeader } from '../wire/headers.js';
@@ -27,23 +27,34 @@ interface ApiReply {
 }
 
 export class StreamAccess {
-  constructor(private readonly connection: NatsConnection) {}
+  private readonly gathered: NewestMessages;
+
+  constructor(private readonly connection: NatsConnection) {
+    this.gathered = new NewestMessages(connection, (stream, filter) =>
+      this.get(stream, { last_by_subj: filter }),
+    );
+  }
 
   /**
    * The message, or `undefined` when there is none. Throws `lookup_failed` when the stream cannot be read. In a cluster the leader answers: a
    * replica may lag behind what was confirmed, and most answers decide whether something runs again.
    */
   get(stream: string, query: MessageQuery): Promise<StreamMessage | undefined> {
-    // A read sees what was sent before it.
-    outboxOf(this.connection).flush();
-    const isCluster = this.connection.info?.cluster !== undefined;
-    return isCluster ? this.fromLeader(stream, query) : this.direct(stream, query);
+    return this.isCluster ? this.fromLeader(stream, query) : this.direct(stream, query);
+  }
+
+  /**
+   * The newest message whose subject matches, as `get` would return it; what is asked for at the same time goes in one request.
+   * @param filter matches few subjects
+   */
+  newest(stream: string, filter: string): Promise<StreamMessage | undefined> {
+    return this.isCluster ? this.get(stream, { last_by_subj: filter }) : this.gathered.read(stream, filter);
   }
 
   /** The last message of each subject that has one. */
   async getLast(stream: string, subjects: readonly string[]): Promise<ReadonlyMap<string, StoredMessage>> {
     if (subjects.length === 0) return new Map();
-    const messages = await readBatch(this.connection, stream, { multi_last: [...new Set(subjects)] });
+    const messages = await readNewest(this.connection, stream, [...new Set(subjects)]);
     return new Map(messages.map((message) => [message.subject, message]));
   }
 
@@ -62,12 +73,19 @@ export class StreamAccess {
     throw this.failure(stream, reply);
   }
 
-  /** Removes every message whose subject matches. Returns their number. */
-  async purge(stream: string, filter: string): Promise<number> {
+  /**
+   * Removes every message whose subject matches. Returns their number.
+   * @param before keeps this sequence and those behind it
+   */
+  async purge(stream: string, filter: string, before?: number): Promise<number> {
     // Sent again, it would remove what has been published since the answer to the first.
-    const reply = await this.api(`STREAM.PURGE.${stream}`, { filter }, { isRepeatable: false });
+    const reply = await this.api(`STREAM.PURGE.${stream}`, { filter, seq: before }, { isRepeatable: false });
     if (reply.error !== undefined) throw this.failure(stream, reply);
     return reply.purged ?? 0;
+  }
+
+  private get isCluster(): boolean {
+    return this.connection.info?.cluster !== undefined;
   }
 
   private async direct(stream: string, query: MessageQuery): Promise<Msg | undefined> {

@@ -2,7 +2,7 @@
 import type { Resources } from '../resources/resources.js';
 import { JobsError } from '../errors.js';
 import { pageSize } from '../values/bounds.js';
-import { requireToken } from '../wire/names.js';
+import { requireToken, type DeadIndexEntry } from '../wire/names.js';
 import { ahead } from './letters/ahead.js';
 import { LetterSearch, type DeadLetterFilter } from './letters/letter-search.js';
 import { letterMessage, readLetter, type DeadLetter, type StoredLetter } from './letters/letter.js';
@@ -33,7 +33,8 @@ export interface DeadLetters {
 }
 
 const PAGE = 100;
-const DISCARDED_AT_ONCE = 64;
+const DISCARDED_AT_ONCE = 128;
+const LEAVE_INDEX_AT = 512;
 
 export function deadLettersOf(resources: Resources): DeadLetters {
   return new DeadLetterBox(resources);
@@ -69,31 +70,62 @@ class DeadLetterBox implements DeadLetters {
       });
     }
     await this.replayer.replay(stored, options);
+    await this.resources.letterIndex.remove([indexEntryOf(stored.letter)]);
   }
 
   replayMany(filter: DeadLetterFilter, options: ReplayManyOptions = {}): AsyncGenerator<DeadLetter> {
-    // What fails again meanwhile is not replayed again.
-    return replayMany(this.present(filter), this.replayer, options);
+    return this.leavingIndex((left) => {
+      const replay: Replayer['replay'] = async (stored, how) => {
+        await this.replayer.replay(stored, how);
+        left(stored.letter);
+      };
+      // What fails again meanwhile is not replayed again.
+      return replayMany(this.present(filter), { replay }, options);
+    });
   }
 
   async discard(id: string): Promise<boolean> {
     const stored = await this.find(id);
-    return stored !== undefined && this.remove(stored);
+    if (stored === undefined) return false;
+    const isRemoved = await this.remove(stored);
+    await this.resources.letterIndex.remove([indexEntryOf(stored.letter)]);
+    return isRemoved;
   }
 
   async *discardMany(filter: DeadLetterFilter): AsyncGenerator<DeadLetter> {
-    const discard = async (stored: StoredLetter): Promise<DeadLetter | undefined> =>
-      (await this.remove(stored)) ? stored.letter : undefined;
-    for await (const letter of ahead(this.present(filter), DISCARDED_AT_ONCE, discard)) {
-      if (letter !== undefined) yield letter;
-    }
+    const letters = this.leavingIndex((left) =>
+      ahead(this.present(filter), DISCARDED_AT_ONCE, async (stored) => {
+        const isRemoved = await this.remove(stored);
+        left(stored.letter);
+        return isRemoved ? stored.letter : undefined;
+      }),
+    );
+    for await (const letter of letters) if (letter !== undefined) yield letter;
   }
 
-  private async remove({ letter }: StoredLetter): Promise<boolean> {
-    const { streams, names, letterIndex } = this.resources;
-    const isRemoved = await streams.delete(names.deadStream, letter.sequence);
-    await letterIndex.remove(indexEntryOf(letter));
-    return isRemoved;
+  private remove({ letter }: StoredLetter): Promise<boolean> {
+    const { streams, names } = this.resources;
+    return streams.delete(names.deadStream, letter.sequence);
+  }
+
+  /**
+   * Letters that are gone leave the index a few hundred at a time, which costs the broker little more than one. Until then, searches pass
+   * over their entries.
+   * @param work calls `left` with each letter that is gone
+   */
+  private async *leavingIndex<Result>(
+    work: (left: (letter: DeadLetter) => void) => AsyncGenerator<Result>,
+  ): AsyncGenerator<Result> {
+    const gone: DeadIndexEntry[] = [];
+    const { letterIndex } = this.resources;
+    try {
+      for await (const result of work((letter) => void gone.push(indexEntryOf(letter)))) {
+        if (gone.length >= LEAVE_INDEX_AT) await letterIndex.remove(gone.splice(0));
+        yield result;
+      }
+    } finally {
+      await letterIndex.remove(gone);
+    }
   }
 
   /** Those that are there now. */

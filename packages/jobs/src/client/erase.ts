@@ -61,8 +61,8 @@ class Eraser {
       const stream = names.queueStream(name);
       const subjects = names.taskSubject({ queue: name, priority: '*', tenant, task: '*', id: '*' });
       removed += await this.remove(stream, subjects, () => true);
-      removed += await this.remove(stream, names.delayedFilter(name), ({ subject, header, time }) => {
-        const task = readQueuedTask(names, { subject, headers: header, storedAt: time });
+      removed += await this.remove(stream, names.delayedFilter(name), ({ subject, headers, time }) => {
+        const task = readQueuedTask(names, { subject, headers, storedAt: time });
         return task?.subject.tenant === tenant;
       });
     }
@@ -77,7 +77,7 @@ class Eraser {
     })) {
       if (!this.matches(message.data)) continue;
       if (await streams.delete(names.deadStream, letter.sequence)) removed++;
-      await letterIndex.remove(indexEntryOf(letter));
+      await letterIndex.remove([indexEntryOf(letter)]);
     }
     return removed;
   }

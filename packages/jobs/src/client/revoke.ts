@@ -136,8 +136,8 @@ export class Revoker {
     const { names, connection } = this.resources;
     const stream = names.queueStream(queue);
     const delivered = await this.deliveredSequences(queue);
-    const read = ({ seq, subject, header, time, data }: StoredMessage): WaitingMessage => {
-      const task = readQueuedTask(names, { subject, headers: header, storedAt: time });
+    const read = ({ seq, subject, headers, time, data }: StoredMessage): WaitingMessage => {
+      const task = readQueuedTask(names, { subject, headers, storedAt: time });
       return { stream, sequence: seq, task, body: data };
     };
     for await (const message of scanStream(connection, stream, subjects)) {

@@ -12,10 +12,10 @@ type Parts = Pick<Resources, 'letters' | 'metrics' | 'names' | 'streams'>;
 export async function deadLetterStored(
   { letters, metrics, names, streams }: Parts,
   queue: string,
-  { subject, header, seq, time, data }: StoredMessage,
+  { subject, headers, seq, time, data }: StoredMessage,
   unusable: typeof unusableSubject,
 ): Promise<string> {
-  const stored = { subject, headers: header, storedAt: time.getTime(), streamSequence: seq };
+  const stored = { subject, headers, storedAt: time.getTime(), streamSequence: seq };
   const { task, error } = unusable(names, queue, stored);
   await letters.publishOnce(task, { reason: 'invalid_payload', error, worker: null }, data);
   await streams.delete(names.queueStream(queue), seq);

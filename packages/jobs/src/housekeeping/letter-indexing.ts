@@ -43,8 +43,8 @@ export class LetterIndexing {
     }
   }
 
-  private entryOf({ subject, header, data, seq, time }: StoredMessage): IndexedLetter {
-    const message = { subject, headers: header, data, sequence: seq, storedAt: time };
+  private entryOf({ subject, headers, data, seq, time }: StoredMessage): IndexedLetter {
+    const message = { subject, headers, data, sequence: seq, storedAt: time };
     const entry = indexEntryOf(readLetter(this.parts.names, message).letter);
     return { ...entry, queue: token(entry.queue), task: token(entry.task), subject };
   }

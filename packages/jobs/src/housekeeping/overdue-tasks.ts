@@ -73,7 +73,7 @@ export class OverdueTasks {
     for await (const message of scanStream(connection, stream, names.delayedFilter(queue))) {
       if (signal.aborted) break;
       const task = this.taskOf(queue, message);
-      const at = scheduledTime(message.header);
+      const at = scheduledTime(message.headers);
       // Also a schedule of another form, which repeats.
       if (task !== undefined && at !== undefined && !(at <= now - LATE_AFTER_MS)) continue;
       if (task !== undefined && at !== undefined) overdue++;
@@ -107,8 +107,8 @@ export class OverdueTasks {
   }
 
   /** `undefined` when its target is no task of this queue. */
-  private taskOf(queue: string, { subject, header, time }: StoredMessage): QueuedTask | undefined {
-    const task = readQueuedTask(this.parts.names, { subject, headers: header, storedAt: time });
+  private taskOf(queue: string, { subject, headers, time }: StoredMessage): QueuedTask | undefined {
+    const task = readQueuedTask(this.parts.names, { subject, headers, storedAt: time });
     return task?.subject.queue === queue ? task : undefined;
   }
 
@@ -121,7 +121,7 @@ export class OverdueTasks {
   private async storeAgain({ message, task }: Delayed, now: number): Promise<number | undefined> {
     const { names, publisher } = this.parts;
     const headers = headersOf(message, task);
-    const at = message.header.get(ServerHeader.Schedule);
+    const at = message.headers.get(ServerHeader.Schedule);
     const due = new Date(Math.max(now, task.headers.notBefore)).toISOString();
     headers.set(ServerHeader.Schedule, at === '' ? `@at ${due}` : at);
     headers.set(ServerHeader.ScheduleTarget, names.taskSubject(task.subject));
@@ -151,7 +151,7 @@ export class OverdueTasks {
 }
 
 function headersOf(message: StoredMessage, { enqueuedAt }: QueuedTask): MsgHdrs {
-  const headers = carryHeaders(message.header);
+  const headers = carryHeaders(message.headers);
   headers.set(TaskHeader.EnqueuedAt, enqueuedAt);
   return headers;
 }

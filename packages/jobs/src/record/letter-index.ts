@@ -7,9 +7,10 @@
  * The reaper writes the index, from letters of every version. Its last entry says how far it reaches; readers look through the letters
  * behind it themselves. Each write expects the sequence of the one before, so that of two writers one gives up.
  */
-import type { StoredMessage } from '../broker/batch.js';
+import { BATCH_BYTES, readBatch, type StoredMessage } from '../broker/batch.js';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
+import { eachLimited } from '../broker/each-limited.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../broker/server-errors.js';
 import { storedSubject } from '../broker/stored-message.js';
@@ -30,6 +31,9 @@ interface IndexRange {
   through: number;
   since: Date | undefined;
 }
+
+/** Fewer are quicker removed one by one. */
+const FEW_REMOVALS = 4;
 
 export class LetterIndex {
   constructor(
@@ -77,7 +81,47 @@ export class LetterIndex {
     }
   }
 
-  async remove(entry: DeadIndexEntry): Promise<void> {
+  /** Removes the entries of letters that are gone. */
+  async remove(entries: readonly DeadIndexEntry[]): Promise<void> {
+    const groups = new Map<string, DeadIndexEntry[]>();
+    for (const entry of entries) {
+      const subjects = this.names.deadIndexSubject({ ...entry, sequence: '*' });
+      const group = groups.get(subjects);
+      if (group === undefined) groups.set(subjects, [entry]);
+      else group.push(entry);
+    }
+    for (const [subjects, group] of groups) {
+      const rest = await this.removeOldest(subjects, group);
+      await eachLimited(rest, (entry) => this.removeOne(entry));
+    }
+  }
+
+  /** Whoever removes many begins with the oldest: one request removes those in front of the first that stays. Returns the others. */
+  private async removeOldest(
+    subjects: string,
+    entries: readonly DeadIndexEntry[],
+  ): Promise<readonly DeadIndexEntry[]> {
+    if (entries.length < FEW_REMOVALS) return entries;
+    const stream = this.names.deadIndexStream;
+    const gone = new Set(entries.map(({ sequence }) => sequence));
+    try {
+      const limits = { batch: entries.length, max_bytes: BATCH_BYTES };
+      // Entries are only ever added behind the last one, so these are all there are.
+      const oldest = await readBatch(this.connection, stream, { seq: 1, next_by_subj: subjects, ...limits });
+      const staying = oldest.findIndex(({ subject }) => !gone.has(sequenceOf(subject)));
+      const leading = staying === -1 ? oldest : oldest.slice(0, staying);
+      const last = leading.at(-1);
+      if (last === undefined) return entries;
+      await this.streams.purge(stream, subjects, last.seq + 1);
+      for (const { subject } of leading) gone.delete(sequenceOf(subject));
+    } catch {
+      // One by one they wait for the server.
+      return entries;
+    }
+    return entries.filter(({ sequence }) => gone.has(sequence));
+  }
+
+  private async removeOne(entry: DeadIndexEntry): Promise<void> {
     try {
       await this.streams.purge(this.names.deadIndexStream, this.names.deadIndexSubject(entry));
     } catch (error) {

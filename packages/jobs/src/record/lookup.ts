@@ -48,7 +48,7 @@ export class TaskLookup {
   /** The stored record, or `undefined` when no attempt has stored one. */
   async record(id: string, wanted: Wanted = {}): Promise<TaskRecord | undefined> {
     const { names } = this.topology;
-    const message = await this.streams.get(names.resultStream, { last_by_subj: names.resultKey(id) });
+    const message = await this.streams.newest(names.resultStream, names.resultKey(id));
     const record = message && readRecord(message);
     return record && isWanted(record, wanted) ? record : undefined;
   }

@@ -1,5 +1,5 @@
 /** The headers of a task message. All are optional: a bare payload runs with its contract's settings. */
-import { headers as newHeaders, type MsgHdrs } from '@nats-io/nats-core';
+import { headers as newHeaders, MsgHdrsImpl, type MsgHdrs } from '@nats-io/nats-core';
 import { count, duration, isInstant, parseInstant, sequence, timeLimit } from '../values/bounds.js';
 import { isoTime } from '../values/iso-time.js';
 import { isToken } from './names.js';
@@ -197,13 +197,12 @@ export function enqueueTime(header: string | undefined, storedAt: number): strin
 
 /** Copies a message's own headers, without those that the server adds or interprets. */
 export function carryHeaders(headers: MsgHdrs | undefined): MsgHdrs {
-  const copy = newHeaders();
-  if (headers === undefined) return copy;
-  for (const [name, values] of headers) {
-    if (name.toLowerCase().startsWith(SERVER_PREFIX)) continue;
-    for (const value of values) copy.append(name, value);
-  }
-  return copy;
+  if (headers === undefined) return newHeaders();
+  const own: Record<string, string[]> = {};
+  for (const [name, values] of headers)
+    if (!name.toLowerCase().startsWith(SERVER_PREFIX)) own[name] = [...values];
+  // They have been headers before, so nothing has to be checked.
+  return MsgHdrsImpl.fromRecord(own);
 }
 
 /** Converts milliseconds to the decimal seconds of the time-limit headers. */

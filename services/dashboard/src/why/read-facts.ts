@@ -60,7 +60,7 @@ async function placeOf(
     readBatch(connection, stream, { ...first, next_by_subj: names.taskById(queue, id) }),
     readBatch(connection, stream, { ...first, next_by_subj: names.delayedSubject(queue, id) }),
   ]);
-  const [, at] = /^@at (.+)$/.exec(delayed?.header.get(ServerHeader.Schedule) ?? '') ?? [];
+  const [, at] = /^@at (.+)$/.exec(delayed?.headers.get(ServerHeader.Schedule) ?? '') ?? [];
   return {
     sequence: waiting?.seq ?? null,
     dueAt: at === undefined || Number.isNaN(Date.parse(at)) ? null : new Date(at).toISOString(),

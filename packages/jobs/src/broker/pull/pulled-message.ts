@@ -1,5 +1,6 @@
 /** A message that a pull consumer has delivered, and the answers that JetStream takes for it. */
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
+import { headersOf } from '../incoming-headers.js';
 import { outboxOf, type Outgoing } from '../outbox.js';
 import type { Leasable, Leases } from './leases.js';
 
@@ -63,6 +64,7 @@ class LeasedMessage implements PulledMessage, Outgoing {
   readonly streamSequence: number;
   readonly storedAt: number;
   private ended = false;
+  private read: MsgHdrs | undefined;
   /** The answer that is in the outbox. */
   private answered: string | undefined;
 
@@ -88,7 +90,7 @@ class LeasedMessage implements PulledMessage, Outgoing {
   }
 
   get headers(): MsgHdrs | undefined {
-    return this.message.headers;
+    return (this.read ??= headersOf(this.message));
   }
 
   json(): unknown {

@@ -27,7 +27,7 @@ export interface DeadLetterFilter {
 type SearchParts = Pick<Resources, 'connection' | 'names' | 'streams' | 'letterIndex'>;
 
 /** Letters that are read with one request. */
-const BATCH = 64;
+const BATCH = 128;
 
 export class LetterSearch {
   constructor(private readonly parts: SearchParts) {}
@@ -110,8 +110,8 @@ export class LetterSearch {
   }
 }
 
-function messageOf({ subject, header, data, seq, time }: StoredMessage): LetterMessage {
-  return { subject, headers: header, data, sequence: seq, storedAt: time };
+function messageOf({ subject, headers, data, seq, time }: StoredMessage): LetterMessage {
+  return { subject, headers, data, sequence: seq, storedAt: time };
 }
 
 function matches(

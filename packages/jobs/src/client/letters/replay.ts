@@ -57,9 +57,13 @@ const ENDED_WITH_ITS_LIFE = [
 export class Replayer {
   constructor(private readonly resources: Resources) {}
 
-  /** @throws JobsError `dead_letter_expired`, `payload_omitted`, `unique_key_held`, `publish_conflict`, `invalid_options`: the letter stays */
+  /**
+   * The letter is gone afterwards; its entry in the index is the caller's to remove.
+   * @throws JobsError `dead_letter_expired`, `payload_omitted`, `unique_key_held`, `publish_conflict`, `invalid_options`: the letter
+   *   stays
+   */
   async replay({ letter, message }: StoredLetter, options: ReplayOptions): Promise<void> {
-    const { names, streams, letterIndex } = this.resources;
+    const { names, streams } = this.resources;
     const target = this.targetOf(letter, message);
     const own = readTaskHeaders(message.headers);
     const expires = expiryOf(letter, own, options);
@@ -74,10 +78,7 @@ export class Replayer {
         (standing) => standing && replayedRecord(standing, enqueuedAt),
       );
     if (own.workflow !== undefined) await this.resources.workflows.stepReplayed(own.workflow, target);
-    await Promise.all([
-      streams.delete(names.deadStream, letter.sequence),
-      letterIndex.remove(indexEntryOf(letter)),
-    ]);
+    await streams.delete(names.deadStream, letter.sequence);
   }
 
   private targetOf(letter: DeadLetter, { headers }: LetterMessage): TaskSubject {
@@ -130,9 +131,9 @@ export class Replayer {
     headers.set(ServerHeader.MsgId, `${letter.id}.replay-${letter.sequence}`);
     headers.set(ServerHeader.ExpectedLastSubjectSequence, '0');
     const key = await this.takeKey(target, own);
+    const subject = names.taskSubject(target);
     let sequence: number;
     try {
-      const subject = names.taskSubject(target);
       const ack = await publisher.publish(subject, body, { headers, deadlineMs: PUBLISH_DEADLINE_MS });
       sequence = ack.sequence;
     } catch (error) {
@@ -144,8 +145,10 @@ export class Replayer {
       throw error;
     }
     if (own.uniqueFor !== undefined && key !== undefined) await this.resources.locks.confirm(key, letter.id);
-    const stored = await streams.get(names.queueStream(target.queue), { seq: sequence });
-    return stored && readStoredTask(names, stored)?.enqueuedAt;
+    // A later message of the subject says that this one has ended.
+    const stored = await streams.newest(names.queueStream(target.queue), subject);
+    if (stored === undefined || storedSequence(stored) !== sequence) return undefined;
+    return readStoredTask(names, stored)?.enqueuedAt;
   }
 
   /** Takes the unique key that the task has had. Returns it, or `undefined` without one. */
@@ -178,6 +181,7 @@ export class Replayer {
    */
   private async earlierReplay(letter: DeadLetter, target: TaskSubject): Promise<string | undefined> {
     const { id } = letter;
+    if (!(await this.isWaiting(target))) return undefined;
     const until = performance.now() + LAST_ACK_MS;
     let found = await this.waitingMessage(target);
     while (found !== undefined && isOwnMessage(letter, found.task) && performance.now() < until) {
@@ -192,6 +196,17 @@ export class Replayer {
       `The dead letter of "${id}" cannot be replayed now: a task of that id is queued or running. Replay it once that task has ended.`,
       { details: { id, sequence: storedSequence(message) } },
     );
+  }
+
+  /** Whether any message of the task's id waits: of one letter in thousands. */
+  private async isWaiting(target: TaskSubject): Promise<boolean> {
+    const { names, streams } = this.resources;
+    const stream = names.queueStream(target.queue);
+    const found = await Promise.all([
+      streams.newest(stream, names.taskSubject({ ...target, priority: '*' })),
+      streams.newest(stream, names.delayedSubject(target.queue, target.id)),
+    ]);
+    return found.some((message) => message !== undefined);
   }
 
   private async waitingMessage(
