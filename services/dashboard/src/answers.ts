@@ -18,6 +18,8 @@ export type { EntryView as ScheduleEntry } from './schedules/schedule-view.js';
 export type { EntryTicks, PastTick } from './schedules/ticks.js';
 export type { RunView as Run } from './search/run-view.js';
 export type { WaitingTask } from './search/waiting.js';
+export type { DeliveryPage, DeliveryView } from './webhooks/delivery-view.js';
+export type { WebhookOverview, WebhookRow } from './webhooks/overview.js';
 export type { Finding } from './why/findings.js';
 export type { GraphNode, ManyNode, NodeState, StepNode } from './workflows/graph.js';
 export type { WorkflowItem, WorkflowList } from './workflows/list-workflows.js';

@@ -38,6 +38,15 @@ const ROUTES: readonly (readonly [method: string, path: string, body?: object])[
   ['GET', '/api/pipelines/999999'],
   ['POST', '/api/pipelines/check', {}],
   ['POST', '/api/pipelines/999999/sync', { platform: 'meta' }],
+  ['GET', '/api/webhooks'],
+  ['GET', '/api/webhooks/in/7/abcdefghabcdefgh?state=failed'],
+  ['POST', '/api/webhooks/in/7/abcdefghabcdefgh/pause', {}],
+  ['POST', '/api/webhooks/in/7/abcdefghabcdefgh/resume', {}],
+  ['POST', '/api/webhooks/in/7/abcdefghabcdefgh/deliveries/1/replay', {}],
+  ['GET', '/api/webhooks/out/7/abcdefghabcdefgh?state=pending'],
+  ['POST', '/api/webhooks/out/7/abcdefghabcdefgh/pause', {}],
+  ['POST', '/api/webhooks/out/7/abcdefghabcdefgh/resume', {}],
+  ['POST', '/api/webhooks/out/7/abcdefghabcdefgh/deliveries/evt_1/replay', {}],
   ['GET', '/api/audit'],
   ['GET', '/api/workers/w'],
   ['POST', '/api/workers/w/concurrency', { concurrency: 1 }],
@@ -70,13 +79,15 @@ test('nobody gets anything without a session, and a tenant nothing of what all t
       'dead-letters:read',
       'schedules:read',
       'audit:read',
+      'webhooks:read',
     ]),
   );
   for (const [method, path, body] of ROUTES) {
     expect((await dashboard.call(method, path, body)).status, `${method} ${path}, nobody`).toBe(401);
     const bare = path.split('?')[0] ?? '';
     const asTenant = (await tenant(method, path, body)).status;
-    if (FOR_TENANTS.has(bare)) expect([200, 404, 409], `${method} ${path}, tenant`).toContain(asTenant);
+    if (FOR_TENANTS.has(bare) || bare.startsWith('/api/webhooks'))
+      expect([200, 404, 409], `${method} ${path}, tenant`).toContain(asTenant);
     else expect(asTenant, `${method} ${path}, tenant`).toBe(403);
     const asViewer = (await viewer(method, path, body)).status;
     if (method === 'POST') expect(asViewer, `${method} ${path}, viewer`).toBe(403);

@@ -378,6 +378,98 @@ test('a pipeline shows late accounts and jobs by the rules of the check, to its 
   expect((await tenant('GET', `/api/pipelines/${OTHER_TENANT}`)).status).toBe(404);
 });
 
+interface WebhooksBody {
+  rows: { direction: string; id: string; name: string; status: string; waiting: number; failed: number }[];
+}
+interface DeliveriesBody {
+  status: string;
+  items: { id: string; state: string; outcome: string | null; attempts: object[] }[];
+}
+
+const ENDPOINT = 'endpoint00000001';
+const SUBSCRIPTION = 'subscription0001';
+
+/** An endpoint with a failed event, and a subscription with a failed and a waiting one. */
+async function addWebhooks({ database: { owner } }: Dashboard): Promise<number> {
+  return withTenant(owner, TENANT, async (client) => {
+    await client.query(
+      `INSERT INTO webhook_endpoint (tenant_id, id, token, source, name, secret, secret_key_id)
+       VALUES ($1, $2, $3, 'shopify', 'Shop', '', 'k')`,
+      [TENANT, ENDPOINT, 'token0000000000000000001'],
+    );
+    const { rows } = await client.query<{ id: string }>(
+      `INSERT INTO inbound_webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, error, body, body_key_id)
+       VALUES ($1, $2, 'a', 'a', 'orders/paid', now(), 'failed', 'No such product', 'secret body', 'k') RETURNING id`,
+      [TENANT, ENDPOINT],
+    );
+    await client.query(
+      `INSERT INTO subscription (tenant_id, id, url, event_types, secret, secret_key_id)
+       VALUES ($1, $2, 'https://crm.example.com/hooks/a-secret', '{alert.triggered}', '', 'k')`,
+      [TENANT, SUBSCRIPTION],
+    );
+    for (const state of ['failed', 'pending'])
+      await client.query(
+        `WITH event AS (
+           INSERT INTO domain_event (tenant_id, type, data, occurred_at, published_at) VALUES ($1, 'alert.triggered', '{}', now(), now()) RETURNING id
+         ) INSERT INTO outbound_webhook_message (tenant_id, subscription_id, event_id, state, next_attempt_at, finished_at)
+           SELECT $1, $2, id, $3, CASE WHEN $3 = 'pending' THEN now() END, CASE WHEN $3 = 'failed' THEN now() END FROM event`,
+        [TENANT, SUBSCRIPTION, state],
+      );
+    return Number(rows[0]?.id);
+  });
+}
+
+test('webhooks of both directions are listed with what became of their events, replayed, paused and resumed', async () => {
+  const dashboard = await openDashboard();
+  const delivery = await addWebhooks(dashboard);
+  const tenant = await dashboard.signIn(await dashboard.createKey(TENANT));
+  const other = await dashboard.signIn(await dashboard.createKey(OTHER_TENANT));
+  const listed = await tenant<WebhooksBody>('GET', '/api/webhooks');
+  expect(listed.body.rows).toMatchObject([
+    { direction: 'out', name: 'crm.example.com', status: 'active', waiting: 1, failed: 1 },
+    { direction: 'in', name: 'Shop', status: 'active', waiting: 0, failed: 1 },
+  ]);
+  expect(JSON.stringify(listed.body)).not.toContain('a-secret');
+  expect((await other<WebhooksBody>('GET', '/api/webhooks')).body.rows).toEqual([]);
+  const [into, out] = [
+    `/api/webhooks/in/${TENANT}/${ENDPOINT}`,
+    `/api/webhooks/out/${TENANT}/${SUBSCRIPTION}`,
+  ];
+  for (const path of [into, out]) expect((await other('GET', path)).status).toBe(404);
+  const received = await tenant<DeliveriesBody>('GET', `${into}?state=failed`);
+  expect(received.body.items).toMatchObject([{ id: String(delivery), outcome: 'No such product' }]);
+  expect(JSON.stringify(received.body)).not.toContain('secret body');
+  const { body: sent } = await tenant<DeliveriesBody>('GET', out);
+  expect(sent.items.map(({ state }) => state)).toEqual(['pending', 'failed']);
+
+  const waiting = async (): Promise<number | undefined> =>
+    (await dashboard.client.queues()).find(({ queue }) => queue === 'default')?.normal;
+  expect((await tenant('POST', `${into}/deliveries/${delivery}/replay`, {})).status).toBe(200);
+  expect((await tenant('POST', `${into}/deliveries/${delivery + 1}/replay`, {})).status).toBe(404);
+  expect((await tenant('POST', `${out}/deliveries/${sent.items[1]?.id}/replay`, {})).status).toBe(200);
+  expect(await waiting()).toBe(2);
+  expect(await tenant('POST', `${into}/pause`, {})).toMatchObject({ body: { status: 'paused' } });
+  expect(await tenant('POST', `${out}/pause`, {})).toMatchObject({ body: { status: 'paused' } });
+  expect((await tenant('POST', `${out}/deliveries/${sent.items[1]?.id}/replay`, {})).status).toBe(409);
+  const skipped = await tenant<DeliveriesBody>('GET', `${out}?state=skipped`);
+  expect(skipped.body).toMatchObject({ status: 'paused', items: [{}, {}] });
+  expect(await tenant('POST', `${out}/resume`, { replay: true })).toMatchObject({
+    body: { status: 'active', replayed: 2 },
+  });
+  expect(await waiting()).toBe(4);
+  expect(await tenant('POST', `${into}/resume`, {})).toMatchObject({ body: { status: 'active' } });
+  expect(await auditedActions(dashboard)).toEqual([
+    ['key', 'webhook.replayed', `webhook-delivery/${delivery}`],
+    ['key', 'subscription.delivery_replayed', `subscription/${SUBSCRIPTION}`],
+    ['key', 'webhook.changed', `webhook/${ENDPOINT}`],
+    ['key', 'subscription.paused', `subscription/${SUBSCRIPTION}`],
+    // Refused, because it is paused.
+    ['key', 'subscription.delivery_replayed', `subscription/${SUBSCRIPTION}`],
+    ['key', 'subscription.resumed', `subscription/${SUBSCRIPTION}`],
+    ['key', 'webhook.changed', `webhook/${ENDPOINT}`],
+  ]);
+});
+
 test('a schedule entry is run, paused with a reason and resumed; its run is on its page', async () => {
   const dashboard = await openDashboard();
   dashboard.startWorker('default', [handleTask(wait, () => Promise.resolve('done'))]);

@@ -140,6 +140,7 @@ const PLACES = [
   '/schedules/nightly',
   '/pipelines',
   `/pipelines/${TENANT}`,
+  '/webhooks',
   '/audit',
 ];
 test('the failed run is a cause among the failures, and its letter is replayed from there', async (context) => {
@@ -222,7 +223,14 @@ test('signing in needs no more than a key, and says why one is refused', async (
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Pipelines' }).waitFor();
   const pages = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-  expect(await pages.allTextContents()).toEqual(['Pipelines', 'Tasks', 'Workflows', 'Failures', 'Audit']);
+  expect(await pages.allTextContents()).toEqual([
+    'Pipelines',
+    'Tasks',
+    'Workflows',
+    'Failures',
+    'Webhooks',
+    'Audit',
+  ]);
 });
 
 test('several tabs share one stream, and all of them are live', async (context) => {

@@ -2,12 +2,10 @@ import { DOMAIN_EVENT_TYPES, loadConfiguration, type DomainEventType } from '@st
 import {
   createSubscription,
   enqueueDeliveries,
-  findSubscription,
   listSubscriptions,
   MAX_REPLAYED,
   removeSubscription,
-  replayMissed,
-  resumeSubscription,
+  resumeWithMissed,
   rotateSecret,
   stopSubscription,
   subscriptionAddress,
@@ -89,12 +87,10 @@ export async function resume(
   { tenant, json, since, replay = false }: TenantOptions & { replay?: boolean; since?: Date },
 ): Promise<void> {
   const replayed = await asTenant({ tenant, subject }, async ({ client, audit, afterCommit }) => {
-    const resumed = await resumeSubscription(client, id);
-    const subscription = await findSubscription(client, id);
-    if (resumed === undefined || subscription === undefined) throw unknownSubscription(id, tenant);
+    const resumed = await resumeWithMissed(client, id, { replay, since });
+    if (resumed === undefined) throw unknownSubscription(id, tenant);
     await audit('subscription.resumed', id, { replay });
-    const from = since ?? resumed.missedSince;
-    const events = replay && from ? await replayMissed(client, subscription, from) : [];
+    const { events } = resumed;
     afterCommit((tasks) => enqueueDeliveries(tasks, { tenantId: tenant, subscriptionId: id }, events));
     return events.length;
   });

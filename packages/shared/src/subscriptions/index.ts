@@ -1,12 +1,11 @@
 /** Events that are sent out to subscriptions. */
-export { resumeSubscription, stopSubscription, type Resumed } from './activity.js';
+export { resumeWithMissed, stopSubscription } from './activity.js';
 export {
   addTestEvent,
   MESSAGE_STATES,
   listDeliveries,
   MAX_REPLAYED,
   replayDelivery,
-  replayMissed,
   type OutboundDelivery,
   type DeliveryAttempt,
   type MessageState,

@@ -4,15 +4,14 @@ import {
   enqueueDeliveries,
   findSubscription,
   MAX_REPLAYED,
-  replayMissed,
-  resumeSubscription,
+  resumeWithMissed,
   stopSubscription,
 } from '@stratum/shared/subscriptions';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { time } from '../http/bounded.js';
 import type { ApiResources, ApiServer } from '../http/types.js';
-import { existing, auditSubscription } from './own-subscription.js';
+import { existing, auditSubscription, unknownSubscription } from './own-subscription.js';
 import { subscriptionParams, subscriptionSchema, toSubscriptionView } from './subscription-schemas.js';
 
 const tags = ['subscriptions'];
@@ -74,16 +73,15 @@ export function subscriptionActivityRoutes(app: ApiServer, resources: ApiResourc
       const { id } = request.params;
       const tenantId = requireTenant(request);
       const { replay = false, since } = request.body ?? {};
-      const { resumed, events } = await withTenant(pool, tenantId, async (client) => {
-        const done = await resumeSubscription(client, id);
-        const subscription = existing(await findSubscription(client, id), id);
+      const resumed = await withTenant(pool, tenantId, async (client) => {
+        existing(await findSubscription(client, id), id);
         await auditSubscription(resources, request, 'subscription.resumed', id, { replay });
-        const from = since === undefined ? done?.missedSince : since;
-        const missed = replay && from ? await replayMissed(client, subscription, from) : [];
-        return { resumed: subscription, events: missed };
+        return resumeWithMissed(client, id, { replay, since });
       });
+      if (resumed === undefined) throw unknownSubscription(id);
+      const { subscription, events } = resumed;
       await enqueueDeliveries(resources.client, { tenantId, subscriptionId: id }, events);
-      return { ...toSubscriptionView(resumed), replayed: events.length };
+      return { ...toSubscriptionView(subscription), replayed: events.length };
     },
   });
 }

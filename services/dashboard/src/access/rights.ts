@@ -22,6 +22,8 @@ export const RIGHTS = {
   'schedules:control': { scope: 'schedules:write', platformOnly: true },
   'pipelines:see': { scope: 'tasks:read' },
   'pipelines:control': { scope: 'tasks:write', platformOnly: true },
+  'webhooks:see': { scope: 'webhooks:read' },
+  'webhooks:control': { scope: 'webhooks:admin' },
   'audit:see': { scope: 'audit:read' },
   'workers:see': { scope: 'workers:read', platformOnly: true },
   'workers:control': { scope: 'queues:admin', platformOnly: true },
