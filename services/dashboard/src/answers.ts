@@ -18,6 +18,8 @@ export type { EntryView as ScheduleEntry } from './schedules/schedule-view.js';
 export type { EntryTicks, PastTick } from './schedules/ticks.js';
 export type { RunView as Run } from './search/run-view.js';
 export type { WaitingTask } from './search/waiting.js';
+export type { TenantOverview, TenantRow } from './tenants/overview.js';
+export type { TenantDetail, TenantLimit } from './tenants/tenant.js';
 export type { DeliveryPage, DeliveryView } from './webhooks/delivery-view.js';
 export type { WebhookOverview, WebhookRow } from './webhooks/overview.js';
 export type { Finding } from './why/findings.js';

@@ -26,6 +26,7 @@ import { controlRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { sessionRoutes } from './routes/session.js';
 import { taskRoutes } from './routes/tasks.js';
+import { tenantRoutes } from './routes/tenants.js';
 import { webhookRoutes } from './routes/webhooks.js';
 import { workflowRoutes } from './routes/workflows.js';
 import type { DASHBOARD_SETTINGS } from './settings.js';
@@ -98,6 +99,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     failureRoutes(app, resources);
     scheduleRoutes(app, resources);
     pipelineRoutes(app, resources);
+    tenantRoutes(app, resources);
     webhookRoutes(app, resources);
     auditRoutes(app, resources);
     await pageRoutes(app);

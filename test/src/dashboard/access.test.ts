@@ -38,6 +38,9 @@ const ROUTES: readonly (readonly [method: string, path: string, body?: object])[
   ['GET', '/api/pipelines/999999'],
   ['POST', '/api/pipelines/check', {}],
   ['POST', '/api/pipelines/999999/sync', { platform: 'meta' }],
+  ['GET', '/api/tenants'],
+  ['GET', '/api/tenants/999999'],
+  ['POST', '/api/tenants/999999/limits/schedules', { limit: 3 }],
   ['GET', '/api/webhooks'],
   ['GET', '/api/webhooks/in/7/abcdefghabcdefgh?state=failed'],
   ['POST', '/api/webhooks/in/7/abcdefghabcdefgh/pause', {}],
@@ -80,6 +83,7 @@ test('nobody gets anything without a session, and a tenant nothing of what all t
       'schedules:read',
       'audit:read',
       'webhooks:read',
+      'tenants:admin',
     ]),
   );
   for (const [method, path, body] of ROUTES) {

@@ -378,6 +378,47 @@ test('a pipeline shows late accounts and jobs by the rules of the check, to its 
   expect((await tenant('GET', `/api/pipelines/${OTHER_TENANT}`)).status).toBe(404);
 });
 
+interface TenantBody {
+  queues: { queue: string; normal: number }[];
+  tasks: { task: string; ended: number }[];
+  limits: { name: string; limit: number; used: number | null; set_by: string }[];
+}
+
+test('a tenant is listed with what it does, and its limits with their use; a limit is changed and set back', async () => {
+  const dashboard = await openDashboard();
+  const platform = await dashboard.signIn(await dashboard.createKey(undefined));
+  dashboard.startWorker('default', [handleTask(wait, () => Promise.resolve('done'))]);
+  await dashboard.client.enqueue(wait, {}, { id: 'ended', tenant: TENANT });
+  await dashboard.client.result('ended');
+  await dashboard.client.control.pause('default');
+  await dashboard.client.enqueue(wait, {}, { id: 'held', tenant: TENANT });
+  await waitFor(
+    'the run in the history',
+    async () => (await dashboard.query('SELECT FROM task_run')).length === 1,
+  );
+  const { body: list } = await platform<{ rows: object[] }>('GET', '/api/tenants');
+  expect(list.rows).toMatchObject([
+    { tenant_id: TENANT, queued: 1, ended: 1, failed: 0 },
+    { tenant_id: OTHER_TENANT, queued: 0, ended: 0 },
+  ]);
+  const path = `/api/tenants/${TENANT}`;
+  const { body: detail } = await platform<TenantBody>('GET', path);
+  expect(detail.queues).toEqual([{ queue: 'default', high: 0, normal: 1, low: 0 }]);
+  expect(detail.tasks).toMatchObject([{ task: 'wait', ended: 1 }]);
+  const limitOf = ({ limits }: TenantBody): object | undefined =>
+    limits.find(({ name }) => name === 'waiting_tasks');
+  expect(limitOf(detail)).toMatchObject({ limit: 20_000, used: 1, set_by: 'plan' });
+  const set = async (limit: number | null): Promise<object | undefined> =>
+    limitOf((await platform<TenantBody>('POST', `${path}/limits/waiting_tasks`, { limit })).body);
+  expect(await set(7)).toMatchObject({ limit: 7, set_by: 'operator' });
+  expect(await set(null)).toMatchObject({ limit: 20_000, set_by: 'plan' });
+  expect((await platform('GET', '/api/tenants/999999')).status).toBe(404);
+  expect(await auditedActions(dashboard)).toEqual([
+    ['key', 'quota.changed', 'quota/waiting_tasks'],
+    ['key', 'quota.changed', 'quota/waiting_tasks'],
+  ]);
+});
+
 interface WebhooksBody {
   rows: { direction: string; id: string; name: string; status: string; waiting: number; failed: number }[];
 }
@@ -426,8 +467,8 @@ test('webhooks of both directions are listed with what became of their events, r
   const other = await dashboard.signIn(await dashboard.createKey(OTHER_TENANT));
   const listed = await tenant<WebhooksBody>('GET', '/api/webhooks');
   expect(listed.body.rows).toMatchObject([
-    { direction: 'out', name: 'crm.example.com', status: 'active', waiting: 1, failed: 1 },
     { direction: 'in', name: 'Shop', status: 'active', waiting: 0, failed: 1 },
+    { direction: 'out', name: 'crm.example.com', status: 'active', waiting: 1, failed: 1 },
   ]);
   expect(JSON.stringify(listed.body)).not.toContain('a-secret');
   expect((await other<WebhooksBody>('GET', '/api/webhooks')).body.rows).toEqual([]);

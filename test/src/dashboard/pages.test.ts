@@ -138,6 +138,8 @@ const PLACES = [
   '/workers',
   '/schedules',
   '/schedules/nightly',
+  '/tenants',
+  `/tenants/${TENANT}`,
   '/pipelines',
   `/pipelines/${TENANT}`,
   '/webhooks',

@@ -20,6 +20,8 @@ export const RIGHTS = {
   'queues:control': { scope: 'queues:admin', platformOnly: true },
   'schedules:see': { scope: 'schedules:read', platformOnly: true },
   'schedules:control': { scope: 'schedules:write', platformOnly: true },
+  'tenants:see': { scope: 'tenants:admin', platformOnly: true },
+  'tenants:limit': { scope: 'quotas:admin', platformOnly: true },
   'pipelines:see': { scope: 'tasks:read' },
   'pipelines:control': { scope: 'tasks:write', platformOnly: true },
   'webhooks:see': { scope: 'webhooks:read' },

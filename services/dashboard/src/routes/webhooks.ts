@@ -153,8 +153,11 @@ function inboundRoutes(app: DashboardServer, resources: DashboardResources): voi
   }
 }
 
+function subscriptionNamed(id: string): string {
+  return `The subscription "${id}"`;
+}
+
 function outboundRoutes(app: DashboardServer, resources: DashboardResources): void {
-  const what = (id: string): string => `The subscription "${id}"`;
   app.route({
     method: 'GET',
     url: '/api/webhooks/out/:tenant/:id',
@@ -163,23 +166,28 @@ function outboundRoutes(app: DashboardServer, resources: DashboardResources): vo
     handler: (request): Promise<DeliveryPage> => {
       const { id, tenant: tenantId } = request.params;
       const { state, before: last } = request.query;
-      return asTenant(resources, request, { tenant: tenantId, what: what(id) }, async (client) => {
-        const found = await findSubscription(client, id);
-        if (found === undefined) return undefined;
-        const { deliveries, next } = await listDeliveries(client, id, {
-          limit: PAGE,
-          ...(state === undefined ? {} : { state }),
-          ...(last === undefined ? {} : { before: last }),
-        });
-        return {
-          name: new URL(found.url).host,
-          kind: found.eventTypes.join(', '),
-          status: found.status,
-          reason: found.statusReason,
-          items: deliveries.map((each) => toOutboundView(each, formatEventId(each.eventId))),
-          next: next ?? null,
-        };
-      });
+      return asTenant(
+        resources,
+        request,
+        { tenant: tenantId, what: subscriptionNamed(id) },
+        async (client) => {
+          const found = await findSubscription(client, id);
+          if (found === undefined) return undefined;
+          const { deliveries, next } = await listDeliveries(client, id, {
+            limit: PAGE,
+            ...(state === undefined ? {} : { state }),
+            ...(last === undefined ? {} : { before: last }),
+          });
+          return {
+            name: new URL(found.url).host,
+            kind: found.eventTypes.join(', '),
+            status: found.status,
+            reason: found.statusReason,
+            items: deliveries.map((each) => toOutboundView(each, formatEventId(each.eventId))),
+            next: next ?? null,
+          };
+        },
+      );
     },
   });
   app.route({
@@ -189,17 +197,22 @@ function outboundRoutes(app: DashboardServer, resources: DashboardResources): vo
     schema: { params: place, body: z.strictObject({}) },
     handler: (request): Promise<{ status: string }> => {
       const { id, tenant: tenantId } = request.params;
-      return asTenant(resources, request, { tenant: tenantId, what: what(id) }, async (client) => {
-        const found = await findSubscription(client, id);
-        if (found?.status !== 'active') return found && { status: found.status };
-        await recordAction(resources, request, {
-          action: 'subscription.paused',
-          subject: `subscription/${id}`,
-          tenantId,
-        });
-        await stopSubscription(client, id, { status: 'paused', reason: 'Paused in the dashboard.' });
-        return { status: 'paused' };
-      });
+      return asTenant(
+        resources,
+        request,
+        { tenant: tenantId, what: subscriptionNamed(id) },
+        async (client) => {
+          const found = await findSubscription(client, id);
+          if (found?.status !== 'active') return found && { status: found.status };
+          await recordAction(resources, request, {
+            action: 'subscription.paused',
+            subject: `subscription/${id}`,
+            tenantId,
+          });
+          await stopSubscription(client, id, { status: 'paused', reason: 'Paused in the dashboard.' });
+          return { status: 'paused' };
+        },
+      );
     },
   });
   app.route({
@@ -213,7 +226,7 @@ function outboundRoutes(app: DashboardServer, resources: DashboardResources): vo
       const events = await asTenant(
         resources,
         request,
-        { tenant: tenantId, what: what(id) },
+        { tenant: tenantId, what: subscriptionNamed(id) },
         async (client) => {
           if ((await findSubscription(client, id)) === undefined) return undefined;
           await recordAction(resources, request, {

@@ -13,6 +13,7 @@ import { SchedulePage, Schedules } from './pages/schedules.js';
 import { SignIn } from './pages/sign-in.js';
 import { Task } from './pages/task.js';
 import { Tasks } from './pages/tasks.js';
+import { Tenants } from './pages/tenants.js';
 import { Webhooks } from './pages/webhooks.js';
 import { Workers } from './pages/workers.js';
 import { Workflow } from './pages/workflow.js';
@@ -66,6 +67,7 @@ const PAGES: readonly Page[] = [
   { name: 'queues', title: 'Queues', right: 'queues:see', key: 'q' },
   { name: 'workers', title: 'Workers', right: 'workers:see', key: 'w' },
   { name: 'schedules', title: 'Schedules', right: 'schedules:see', key: 's' },
+  { name: 'tenants', title: 'Tenants', right: 'tenants:see', key: 'n' },
   { name: 'pipelines', title: 'Pipelines', right: 'pipelines:see', key: 'p' },
   { name: 'webhooks', title: 'Webhooks', right: 'webhooks:see', key: 'h' },
   { name: 'audit', title: 'Audit', right: 'audit:see', key: 'a' },
@@ -182,6 +184,8 @@ function Content({
       ) : (
         <SchedulePage key={detail} name={detail} session={session} />
       );
+    case 'tenants':
+      return <Tenants session={session} detail={detail} />;
     case 'pipelines':
       return <Pipelines session={session} detail={detail} />;
     case 'webhooks':
