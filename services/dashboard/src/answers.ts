@@ -7,6 +7,7 @@ export type { ReplayOutcome } from './failures/replay-letter.js';
 export type { Moment as Attempt, RunState } from './history/run.js';
 export type { Series as SeriesData } from './live/series.js';
 export type { QueueSnapshot as Queue, Snapshot } from './live/snapshots.js';
+export type { Operation, OperationDetail, OperationItem } from './operations/store.js';
 export type { Problem } from './overview/problems.js';
 export type { PipelineOverview, PipelineRow, PlatformCell } from './pipelines/overview.js';
 export type { JobRow, PipelineAccount, PipelineAlert, TenantPipeline } from './pipelines/tenant-pipeline.js';

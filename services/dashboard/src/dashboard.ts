@@ -20,6 +20,8 @@ import { createSampler } from './live/sample.js';
 import { Snapshots } from './live/snapshots.js';
 import { auditRoutes } from './routes/audit.js';
 import { failureRoutes } from './routes/failures.js';
+import { createOperationDriver } from './operations/drive.js';
+import { operationRoutes } from './routes/operations.js';
 import { overviewRoutes } from './routes/overview.js';
 import { pipelineRoutes } from './routes/pipelines.js';
 import { controlRoutes } from './routes/queues.js';
@@ -65,6 +67,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     logger,
     keptDays: configuration.DASHBOARD_HISTORY_DAYS,
   });
+  const operations = createOperationDriver({ pool, client, logger });
   const sampler = createSampler({ pool, connection, topology, logger });
   const sessions = new Sessions(pool);
   // Filled when it is known where the server listens: a port of 0 is any.
@@ -86,7 +89,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await app.close();
-    await Promise.all([projector.stop(), sampler.stop(), snapshots.stop()]);
+    await Promise.all([projector.stop(), sampler.stop(), snapshots.stop(), operations.stop()]);
     await Promise.all([client.close(), schedules.close()]);
     await pool.end();
   };
@@ -102,9 +105,11 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     tenantRoutes(app, resources);
     webhookRoutes(app, resources);
     auditRoutes(app, resources);
+    operationRoutes(app, resources);
     await pageRoutes(app);
     projector.start();
     sampler.start();
+    operations.start();
     snapshots.start();
     const url = await app.listen({ host, port: configuration.DASHBOARD_PORT });
     for (const address of namesOf(url, publicUrl)) {

@@ -378,6 +378,112 @@ test('a pipeline shows late accounts and jobs by the rules of the check, to its 
   expect((await tenant('GET', `/api/pipelines/${OTHER_TENANT}`)).status).toBe(404);
 });
 
+interface OperationBody {
+  id: string;
+  state: string;
+  counted: number;
+  complete: boolean;
+  done: number;
+  kept: number;
+  gone: number;
+  by: Record<string, { name: string; n: number }[]>;
+  items: { id: string }[];
+}
+
+/** Instead of waiting for its ten seconds. */
+async function beginNow({ query }: Dashboard, id: string): Promise<void> {
+  await query('UPDATE operation SET begins_at = now() WHERE id = $1', [id]);
+}
+
+test('an operation touches exactly what its search found, begins late enough to be stopped, and is audited', async () => {
+  const dashboard = await openDashboard();
+  const platform = await dashboard.signIn(await dashboard.createKey(undefined));
+  const another = await dashboard.signIn(await dashboard.createKey(undefined));
+  await dashboard.client.control.pause('default');
+  for (let n = 0; n < 7; n++)
+    await dashboard.client.enqueue(wait, {}, { id: `mine-${n}`, tenant: TENANT, priority: 'low' });
+  await dashboard.client.enqueue(wait, {}, { id: 'later', tenant: TENANT, delayMs: 3_600_000 });
+  await dashboard.client.enqueue(wait, {}, { id: 'other', tenant: OTHER_TENANT });
+  const look = async (verb: string, q: string): Promise<OperationBody> =>
+    (await platform<OperationBody>('POST', '/api/operations/dry-run', { verb, q })).body;
+  const waiting = async (): Promise<string[]> => {
+    const { body } = await platform<{ waiting: { items: { id: string }[] } }>(
+      'GET',
+      '/api/tasks?q=task:wait',
+    );
+    return body.waiting.items.map(({ id }) => id).toSorted();
+  };
+  const all = await waiting();
+  expect((await platform('POST', '/api/operations/dry-run', { verb: 'cancel', q: '' })).status).toBe(422);
+  const draft = await look('cancel', `task:wait tenant:${TENANT}`);
+  const path = `/api/operations/${draft.id}`;
+  expect(draft).toMatchObject({ state: 'draft', complete: true, by: { tenant: [{ name: String(TENANT) }] } });
+  expect(draft.counted).toBe(all.filter((id) => id !== 'other').length);
+  expect(draft.items.map(({ id }) => id)).toContain('mine-0');
+  // What comes after the dry run is not part of it.
+  await dashboard.client.enqueue(wait, {}, { id: 'newer', tenant: TENANT });
+  expect((await another('POST', `${path}/start`, {})).status).toBe(403);
+  expect(await platform('POST', `${path}/start`, { rate: 500 })).toMatchObject({
+    body: { state: 'running' },
+  });
+  expect((await platform('POST', `${path}/start`, {})).status).toBe(409);
+  expect(await platform('POST', `${path}/stop`, {})).toMatchObject({ body: { state: 'stopped', done: 0 } });
+  expect(await waiting()).toEqual([...all, 'newer'].toSorted());
+
+  const second = await look('cancel', `id:mine- task:wait`);
+  const again = `/api/operations/${second.id}`;
+  await platform('POST', `${again}/start`, { rate: 500 });
+  await platform('POST', `${again}/pause`, {});
+  await beginNow(dashboard, second.id);
+  expect(await platform('GET', again)).toMatchObject({ body: { state: 'paused', done: 0 } });
+  await platform('POST', `${again}/resume`, {});
+  await waitFor('its end', async () => (await platform<OperationBody>('GET', again)).body.state === 'ended');
+  expect((await platform<OperationBody>('GET', again)).body).toMatchObject({ counted: 7, done: 7, kept: 0 });
+  expect(await waiting()).toEqual([...all.filter((id) => !id.startsWith('mine-')), 'newer'].toSorted());
+  expect(await auditedActions(dashboard)).toEqual([
+    ['key', 'operation.started', `operation/${draft.id}`],
+    ['key', 'operation.stopped', `operation/${draft.id}`],
+    ['key', 'operation.started', `operation/${second.id}`],
+    ['key', 'operation.paused', `operation/${second.id}`],
+    ['key', 'operation.resumed', `operation/${second.id}`],
+  ]);
+});
+
+test('dead letters that a search finds are replayed and discarded; those that are gone or must stay say so', async () => {
+  const dashboard = await openDashboard();
+  const platform = await dashboard.signIn(await dashboard.createKey(undefined));
+  let isDown = true;
+  dashboard.startWorker('default', [
+    handleTask(flaky, () => (isDown ? Promise.reject(new Error('Down')) : Promise.resolve('done'))),
+  ]);
+  for (const [index, tenant] of [TENANT, TENANT, TENANT, OTHER_TENANT].entries()) {
+    const id = `letter-${index}`;
+    await dashboard.client.enqueue(flaky, { account: index }, { id, tenant });
+    await dashboard.client.result(id);
+  }
+  await waitFor(
+    'the failures in the history',
+    async () => (await dashboard.query('SELECT FROM task_run WHERE state = 2')).length === 4,
+  );
+  isDown = false;
+  const run = async (verb: string, q: string): Promise<OperationBody> => {
+    const { body } = await platform<OperationBody>('POST', '/api/operations/dry-run', { verb, q });
+    await platform('POST', `/api/operations/${body.id}/start`, {});
+    await beginNow(dashboard, body.id);
+    return waitFor('the end of the operation', async () => {
+      const { body: found } = await platform<OperationBody>('GET', `/api/operations/${body.id}`);
+      return found.state === 'ended' && found;
+    });
+  };
+  await dashboard.client.deadLetters.discard('letter-2');
+  expect(await run('replay', `task:flaky tenant:${TENANT}`)).toMatchObject({ counted: 3, done: 2, gone: 1 });
+  const letters = async (): Promise<string[]> =>
+    (await dashboard.client.deadLetters.list({})).map(({ id }) => id);
+  expect(await letters()).toEqual(['letter-3']);
+  expect(await run('discard', 'task:flaky error:Down')).toMatchObject({ counted: 4, done: 1, gone: 3 });
+  expect(await letters()).toEqual([]);
+});
+
 interface TenantBody {
   queues: { queue: string; normal: number }[];
   tasks: { task: string; ended: number }[];
@@ -483,8 +589,10 @@ test('webhooks of both directions are listed with what became of their events, r
   const { body: sent } = await tenant<DeliveriesBody>('GET', out);
   expect(sent.items.map(({ state }) => state)).toEqual(['pending', 'failed']);
 
-  const waiting = async (): Promise<number | undefined> =>
-    (await dashboard.client.queues()).find(({ queue }) => queue === 'default')?.normal;
+  const waiting = async (): Promise<number> => {
+    const queues = await dashboard.client.queues();
+    return queues.reduce((sum, { high, normal, low }) => sum + high + normal + low, 0);
+  };
   expect((await tenant('POST', `${into}/deliveries/${delivery}/replay`, {})).status).toBe(200);
   expect((await tenant('POST', `${into}/deliveries/${delivery + 1}/replay`, {})).status).toBe(404);
   expect((await tenant('POST', `${out}/deliveries/${sent.items[1]?.id}/replay`, {})).status).toBe(200);

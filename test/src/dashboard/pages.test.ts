@@ -144,6 +144,8 @@ const PLACES = [
   `/pipelines/${TENANT}`,
   '/webhooks',
   '/audit',
+  '/operations',
+  '/operations/new',
 ];
 test('the failed run is a cause among the failures, and its letter is replayed from there', async (context) => {
   const { page, dashboard, complaints } = await openPages(context);

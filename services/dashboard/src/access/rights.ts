@@ -26,6 +26,8 @@ export const RIGHTS = {
   'pipelines:control': { scope: 'tasks:write', platformOnly: true },
   'webhooks:see': { scope: 'webhooks:read' },
   'webhooks:control': { scope: 'webhooks:admin' },
+  'operations:see': { scope: 'tasks:read', platformOnly: true },
+  'operations:start': { scope: 'tasks:write', platformOnly: true },
   'audit:see': { scope: 'audit:read' },
   'workers:see': { scope: 'workers:read', platformOnly: true },
   'workers:control': { scope: 'queues:admin', platformOnly: true },

@@ -1,12 +1,13 @@
 /** Tasks: what waits, what runs and what has ended, in one list; one task with all that is known of it. */
 import { PRIORITIES, type TaskRecord } from '@stratum/jobs';
-import { invalid, notFound, ProblemError } from '@stratum/shared/http';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { scopeOf, viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
-import { parseQuery, QueryError, QUERY_KEYS, type TaskQuery } from '../search/query.js';
+import { QUERY_KEYS, type TaskQuery } from '../search/query.js';
+import { parsedQuery } from '../search/query-problem.js';
 import type { RunView } from '../search/run-view.js';
 import { searchEndedRuns, searchOpenRuns, type Scope } from '../search/search-runs.js';
 import { listWaiting, type WaitingList } from '../search/waiting.js';
@@ -67,7 +68,7 @@ function searchRoute(app: DashboardServer, resources: DashboardResources): void 
     schema: { querystring: searchQuery },
     handler: async (request): Promise<TaskPage> => {
       const { q, from, to, before, before_id: beforeId, limit } = request.query;
-      const query = parsed(q);
+      const query = parsedQuery('query.q', q);
       const scope = scopeOf(request);
       await names.load(pool);
       const oldest = new Date(Date.now() - configuration.DASHBOARD_HISTORY_DAYS * DAY_MS);
@@ -98,15 +99,6 @@ function searchRoute(app: DashboardServer, resources: DashboardResources): void 
       };
     },
   });
-}
-
-function parsed(q: string): TaskQuery {
-  try {
-    return parseQuery(q);
-  } catch (error) {
-    if (error instanceof QueryError) throw invalid('query.q', error.message);
-    throw error;
-  }
 }
 
 function suggestRoute(app: DashboardServer, { pool, names, topology }: DashboardResources): void {

@@ -6,6 +6,7 @@ import { duration } from './format.js';
 import { useLive } from './live.js';
 import { Audit } from './pages/audit.js';
 import { Failures } from './pages/failures.js';
+import { Operations } from './pages/operations.js';
 import { Overview } from './pages/overview.js';
 import { Pipelines } from './pages/pipelines.js';
 import { QueuePage, Queues } from './pages/queues.js';
@@ -71,6 +72,7 @@ const PAGES: readonly Page[] = [
   { name: 'pipelines', title: 'Pipelines', right: 'pipelines:see', key: 'p' },
   { name: 'webhooks', title: 'Webhooks', right: 'webhooks:see', key: 'h' },
   { name: 'audit', title: 'Audit', right: 'audit:see', key: 'a' },
+  { name: 'operations', title: 'Operations', right: 'operations:see', key: 'b' },
 ];
 
 /** What the viewer may see. A tenant's people begin with their data. */
@@ -158,7 +160,7 @@ function Content({
       return <Overview snapshot={snapshot} session={session} />;
     case 'tasks':
       return detail === undefined ? (
-        <Tasks snapshot={snapshot} />
+        <Tasks snapshot={snapshot} session={session} />
       ) : (
         <Task key={detail} id={detail} snapshot={snapshot} session={session} />
       );
@@ -190,6 +192,8 @@ function Content({
       return <Pipelines session={session} detail={detail} />;
     case 'webhooks':
       return <Webhooks session={session} path={path.slice(1)} />;
+    case 'operations':
+      return <Operations session={session} detail={detail} />;
     case 'audit':
       return <Audit />;
     default:

@@ -99,6 +99,14 @@ function GroupCard({
         <a class="button" href={`/tasks${query({ q: `group:${group.group} task:${group.task}` })}`}>
           Show runs
         </a>
+        {session.rights.includes('operations:start') && (
+          <a
+            class="button"
+            href={`/operations/new${query({ verb: 'discard', q: `group:${group.group} task:${group.task}` })}`}
+          >
+            Discard …
+          </a>
+        )}
         <ReplayButtons
           group={group}
           session={session}

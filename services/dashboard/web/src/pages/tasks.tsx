@@ -3,7 +3,15 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration, shortId, since } from '../format.js';
 import { navigate, usePlace } from '../router.js';
-import type { Run, RunState, Snapshot, Suggestions, TaskPage, WaitingTask } from '@stratum/dashboard/answers';
+import type {
+  Run,
+  RunState,
+  Session,
+  Snapshot,
+  Suggestions,
+  TaskPage,
+  WaitingTask,
+} from '@stratum/dashboard/answers';
 import { Chips, Empty, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
 
 const QUICK: readonly (readonly [label: string, query: string])[] = [
@@ -19,7 +27,13 @@ function showTasks(q: string): void {
   navigate(`/tasks${query({ q })}`);
 }
 
-export function Tasks({ snapshot }: { snapshot: Snapshot | undefined }): JSX.Element {
+export function Tasks({
+  snapshot,
+  session,
+}: {
+  snapshot: Snapshot | undefined;
+  session: Session;
+}): JSX.Element {
   const place = usePlace();
   const q = place.query.get('q') ?? '';
   const [seen, setSeen] = useState(0);
@@ -37,13 +51,20 @@ export function Tasks({ snapshot }: { snapshot: Snapshot | undefined }): JSX.Ele
     <>
       <header class="page-head">
         <h1>Tasks</h1>
-        <button
-          type="button"
-          class={fresh > 0 ? 'button primary' : 'button'}
-          onClick={() => setTurn((n) => n + 1)}
-        >
-          {fresh > 0 ? `${count(fresh)} new ${fresh === 1 ? 'event' : 'events'}` : 'Refresh'}
-        </button>
+        <div class="buttons">
+          {q !== '' && session.rights.includes('operations:start') && (
+            <a class="button" href={`/operations/new${query({ q })}`}>
+              Act on all of these
+            </a>
+          )}
+          <button
+            type="button"
+            class={fresh > 0 ? 'button primary' : 'button'}
+            onClick={() => setTurn((n) => n + 1)}
+          >
+            {fresh > 0 ? `${count(fresh)} new ${fresh === 1 ? 'event' : 'events'}` : 'Refresh'}
+          </button>
+        </div>
       </header>
       <SearchBar key={q} q={q} onSearch={showTasks} />
       <Chips
