@@ -1,4 +1,5 @@
 /** The figures that the sandbox reports of an account, in no platform's format: for tests that compare. */
+import { adRows, listedAds } from './world/ads.js';
 import { decimal } from './platforms/adapter.js';
 import { SIMULATIONS, type SandboxPlatform } from './platforms/platforms.js';
 import type { World } from './world/world.js';
@@ -17,6 +18,15 @@ export interface AccountTruth {
     /** `null` where the platform's report has none. */
     revenue: string | null;
   }[];
+  ads: { id: string; campaignId: string; status: string }[];
+  adMetrics: {
+    adId: string;
+    date: string;
+    impressions: number;
+    clicks: number;
+    spend: string;
+    conversions: number;
+  }[];
 }
 
 export function truthOf(
@@ -28,7 +38,7 @@ export function truthOf(
 ): AccountTruth {
   const account = world.account(platform, accountId);
   const campaigns = world.campaigns(account);
-  const { campaignId, reports, knowsRevenue } = SIMULATIONS[platform];
+  const { adId, campaignId, reports, knowsRevenue } = SIMULATIONS[platform];
   const reported = world.reported(account).filter(reports);
   return {
     currency: account.currency,
@@ -48,5 +58,22 @@ export function truthOf(
         ? decimal(metric.revenueMinor, account.minorDigits)
         : null,
     })),
+    ads: listedAds(world, account)
+      .filter(({ campaign }) => reports(campaign))
+      .map((ad) => ({
+        id: adId(account, ad),
+        campaignId: campaignId(account, ad.campaign),
+        status: ad.campaign.status === 'active' ? ad.status : ad.campaign.status,
+      })),
+    adMetrics: adRows(world, account, since, until)
+      .filter(({ ad }) => reports(ad.campaign))
+      .map(({ ad, date, metric }) => ({
+        adId: adId(account, ad),
+        date,
+        impressions: metric.impressions,
+        clicks: metric.clicks,
+        spend: decimal(metric.spendMinor, account.minorDigits),
+        conversions: metric.conversions,
+      })),
   };
 }

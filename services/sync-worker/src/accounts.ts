@@ -8,6 +8,8 @@ export interface SyncAccount extends StoredAccount {
   lastSyncedAt: Date | null;
   /** When the platform's whole attribution window was last read. */
   attributedAt: Date | null;
+  /** When its creatives were last read. */
+  creativesSyncedAt: Date | null;
 }
 
 interface AccountRow {
@@ -17,6 +19,7 @@ interface AccountRow {
   time_zone: string;
   last_synced_at: Date | null;
   attributed_at: Date | null;
+  creatives_synced_at: Date | null;
   credentials_ciphertext: Buffer;
   credentials_key_id: string;
 }
@@ -24,7 +27,7 @@ interface AccountRow {
 /** Accounts that are connected and have credentials. */
 export async function loadAccounts(client: Queryable, platform: PlatformName): Promise<SyncAccount[]> {
   const { rows } = await client.query<AccountRow>(
-    `SELECT id, external_id, currency, time_zone, last_synced_at, attributed_at, credentials_ciphertext, credentials_key_id
+    `SELECT id, external_id, currency, time_zone, last_synced_at, attributed_at, creatives_synced_at, credentials_ciphertext, credentials_key_id
      FROM platform_account
      WHERE platform = $1 AND status = 'connected' AND credentials_ciphertext IS NOT NULL
      ORDER BY id`,
@@ -38,6 +41,7 @@ export async function loadAccounts(client: Queryable, platform: PlatformName): P
     timeZone: row.time_zone,
     lastSyncedAt: row.last_synced_at,
     attributedAt: row.attributed_at,
+    creativesSyncedAt: row.creatives_synced_at,
     ciphertext: row.credentials_ciphertext,
     keyId: row.credentials_key_id,
   }));

@@ -30,6 +30,7 @@ import { tellDepletedBudgets } from './depleted-budgets.js';
 import type { SyncDependencies } from './dependencies.js';
 import { emptyCounts, finishRun, startRun, type SyncCounts } from './sync-run.js';
 import { keepIntraday } from './intraday.js';
+import { syncCreatives } from './sync-creatives.js';
 import { syncWindow, type SyncWindow } from './sync-window.js';
 import { tellVersionEnded, versionIsGood } from './version-alert.js';
 import { CampaignWriter } from './campaign-writer.js';
@@ -47,7 +48,10 @@ export function syncCampaignDataHandler(dependencies: SyncDependencies): Handler
         signal,
         onProgress: context.progress.bind(context),
         onNote: (account, note) =>
-          context.logger.warn({ account, note }, 'the totals of an account could not be compared'),
+          context.logger.warn(
+            { account, ...note },
+            'a part of a sync has failed, and is tried again by the next one',
+          ),
       }),
     );
     if (!isLocked(outcome)) return { tenant_id: tenantId, platform, ...outcome };
@@ -62,7 +66,8 @@ interface SyncJob {
   taskId: string;
   signal: AbortSignal;
   onProgress: (done: number, total: number, note?: string) => void;
-  onNote: (accountId: string, note: string) => void;
+  /** A part that a sync can do without. */
+  onNote: (accountId: string, note: { part: 'totals' | 'creatives'; reason: string }) => void;
 }
 
 type SyncSummary = SyncCounts & { accounts: number; window: DateWindow | null };
@@ -120,8 +125,10 @@ async function syncAccount(
       counts.metric_rows_read += metrics.length;
       counts.metric_rows_written += await writer.writeMetrics(metrics);
     }
-    const note = await checkTotals({ pool, tenantId, account, connector, writer, window, now, signal });
-    if (note !== undefined) job.onNote(account.id, note);
+    const uncompared = await checkTotals({ pool, tenantId, account, connector, writer, window, now, signal });
+    if (uncompared !== undefined) job.onNote(account.id, { part: 'totals', reason: uncompared });
+    const unread = await syncCreatives({ pool, tenantId, account, connector, startedAt, now, signal });
+    if (unread !== undefined) job.onNote(account.id, { part: 'creatives', reason: unread });
     await withTenant(pool, tenantId, async (client) => {
       await markAccountSynced(client, account.id, { syncedAt: now, ...window });
       await versionIsGood(client, account.platform);

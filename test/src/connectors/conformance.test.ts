@@ -14,6 +14,8 @@ import {
   platformCredentialsSchema,
   PlatformError,
   type CampaignRecord,
+  type CreativeMetricRecord,
+  type CreativeRecord,
   type DailyMetricRecord,
   type PlatformConnector,
   type PlatformCredentials,
@@ -206,6 +208,59 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
         platformCode: 'unknown_currency',
         message: expect.stringContaining('"ZZZ"'),
       });
+  });
+
+  test('reads every ad with its campaign and state, and its figures exactly', async () => {
+    const { sandbox, connector, account } = await open(platform, { campaignsPerAccount: 12 });
+    const { signal } = new AbortController();
+    const window = { since: '2026-11-09', until: '2026-11-19' };
+    const truth = sandbox.truth(platform, account, window.since, window.until);
+    const ads: CreativeRecord[] = [];
+    for await (const page of connector.listCreatives({ signal })) ads.push(...page);
+    const shown = ads.map(({ externalId: id, campaignExternalId: campaignId, status }) => ({
+      id,
+      campaignId,
+      isActive: status === 'active',
+    }));
+    const wanted = truth.ads.map(({ id, campaignId, status }) => ({
+      id,
+      campaignId,
+      isActive: status === 'active',
+    }));
+    const listed = new Set(shown.map(({ id }) => id));
+    // Archived ads may be left out.
+    expect(new Set(shown)).toEqual(new Set(wanted.filter(({ id }) => listed.has(id))));
+    expect(wanted.filter(({ id, isActive }) => isActive && !listed.has(id))).toEqual([]);
+    expect(new Set(ads.map(({ name }) => name)).size).toBe(ads.length);
+    expect(listed.size).toBeGreaterThan(20);
+
+    const rows: CreativeMetricRecord[] = [];
+    for await (const page of connector.creativeMetrics(window, { signal })) rows.push(...page);
+    const byKey = (a: { key: string }, b: { key: string }): number => a.key.localeCompare(b.key);
+    expect(
+      rows
+        .map(({ creativeExternalId, date, impressions, clicks, spend, conversions }) => ({
+          key: `${creativeExternalId} ${date}`,
+          impressions,
+          clicks,
+          spend: amount(spend),
+          conversions: Number(conversions),
+        }))
+        .toSorted(byKey),
+    ).toEqual(
+      truth.adMetrics
+        .map(({ adId, date, impressions, clicks, spend, conversions }) => ({
+          key: `${adId} ${date}`,
+          impressions,
+          clicks,
+          spend: amount(spend),
+          conversions,
+        }))
+        .toSorted(byKey),
+    );
+    expect(rows.length).toBeGreaterThan(100);
+    expect(rows.every(({ frequency }) => frequency === null || frequency >= 1)).toBe(true);
+    expect(rows.some(({ frequency }) => frequency !== null)).toBe(platform !== 'google');
   });
 
   test('keeps to the window', async () => {

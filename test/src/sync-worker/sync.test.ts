@@ -221,6 +221,50 @@ describe('a sync', () => {
     ]);
   });
 
+  test.each(PLATFORM_NAMES)('of %s stores its ads and their figures, once a day', async (platform) => {
+    const setup = await openSync({ campaignsPerAccount: 6 });
+    setup.startWorker();
+    const account = await accountOf(setup, platform);
+    const { sandbox, database } = setup;
+    const kept = async () =>
+      (
+        await database.owner.query<{ id: string; status: string; days: number; clicks: number }>(
+          `SELECT c.external_id AS id, c.status, count(m.date)::int AS days, coalesce(sum(m.clicks), 0)::int AS clicks
+           FROM creative c LEFT JOIN creative_metric_daily m ON m.tenant_id = c.tenant_id AND m.creative_id = c.id
+           GROUP BY c.tenant_id, c.id ORDER BY c.external_id`,
+        )
+      ).rows;
+    // Whatever it is that fails, campaigns and their figures are stored, and the next sync reads the rest.
+    const path = { meta: '/ads', google: 'googleAds', tiktok: '/ad/get', snapchat: '/adsquads' }[platform];
+    // Google answers three queries about campaigns first.
+    sandbox.inject({ platform, kind: 'permission', path, afterRequests: platform === 'google' ? 3 : 0 });
+    expect(await setup.sync(platform)).toMatchObject({ state: 'SUCCESS' });
+    expect(await kept()).toEqual([]);
+    await setup.sync(platform);
+    const truth = sandbox.truth(platform, account, '2026-11-09', '2026-11-19');
+    const first = await kept();
+    const known = new Map(first.map((each) => [each.id, each]));
+    for (const { id, status } of truth.ads)
+      expect(known.get(id)?.status === 'active', id).toBe(status === 'active');
+    for (const [id, { days, clicks }] of known) {
+      const own = truth.adMetrics.filter(({ adId }) => adId === id);
+      expect({ days, clicks }).toEqual({
+        days: own.length,
+        clicks: own.reduce((sum, row) => sum + row.clicks, 0),
+      });
+    }
+    // Not again on the same day; on the next one what is gone is archived, and keeps its figures.
+    const gone = truth.ads.find(({ status, id }) => status === 'active' && (known.get(id)?.days ?? 0) > 0);
+    sandbox.removeCampaign(platform, account, gone?.campaignId ?? '');
+    await setup.sync(platform);
+    expect(await kept()).toEqual(first);
+    sandbox.advance(1);
+    await setup.sync(platform);
+    const later = (await kept()).find(({ id }) => id === gone?.id);
+    expect(later?.status).toBe('archived');
+    expect(later?.days).toBeGreaterThan(0);
+  });
+
   test('of no account is no success', async () => {
     const setup = await openSync();
     setup.startWorker();

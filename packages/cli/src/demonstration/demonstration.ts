@@ -1,5 +1,5 @@
 /**
- * Data for every job to say something true about: creatives that tire, rules, competitors, customers and what they did, messages and posts.
+ * Data for every job to say something true about: rules, competitors, customers and what they did, messages and posts.
  * Made after the first sync, because much of it belongs to campaigns. The same rows at every call.
  */
 import { randomBytes } from 'node:crypto';
@@ -55,7 +55,7 @@ export async function seedDemonstration(
   return made;
 }
 
-/** Labels, shared costs, and two creatives for each active campaign: one that goes on as before and one that has worn out since yesterday. */
+/** Labels and shared costs. */
 async function addCampaignData(client: PoolClient, tenantId: number, now: Date): Promise<void> {
   await client.query(
     `UPDATE campaign SET labels = ARRAY[CASE WHEN id % 2 = 0 THEN 'cost-centre:brand' ELSE 'cost-centre:performance' END, CASE WHEN id % 3 = 0 THEN 'seasonal' ELSE 'always-on' END]
@@ -66,21 +66,6 @@ async function addCampaignData(client: PoolClient, tenantId: number, now: Date):
     `INSERT INTO shared_cost (tenant_id, name, month, currency, amount, spread_by)
      SELECT id, cost.name, date_trunc('month', $2::timestamptz)::date, currency, amount, spread_by
      FROM tenant, (VALUES ('Agency fee', 1500, 'spend'), ('Tools', 240, 'equally')) AS cost (name, amount, spread_by) WHERE id = $1`,
-    [tenantId, now],
-  );
-  await client.query(
-    `INSERT INTO creative (tenant_id, campaign_id, external_id, name, type)
-     SELECT tenant_id, id, id || '-' || kind, name || ' / ' || kind, CASE kind WHEN 'film' THEN 'video' ELSE 'image' END
-     FROM campaign, unnest(ARRAY['still', 'film']) kind WHERE tenant_id = $1 AND status = 'active'`,
-    [tenantId],
-  );
-  await client.query(
-    `INSERT INTO creative_metric_daily (tenant_id, creative_id, date, impressions, clicks, spend, conversions, revenue, frequency)
-     SELECT c.tenant_id, c.id, m.date, m.impressions / 2, floor(m.clicks / 2 * worn.factor), m.spend / 2, floor(m.conversions / 2 * worn.factor),
-       m.revenue / 2 * worn.factor, 1.4 + 2.8 * (1 - worn.factor)
-     FROM creative c JOIN campaign_metric_daily m ON m.tenant_id = c.tenant_id AND m.campaign_id = c.campaign_id
-     CROSS JOIN LATERAL (SELECT CASE WHEN c.type = 'video' AND c.campaign_id % 4 = 0 AND m.date >= $2::date - 2 THEN 0.2 ELSE 1 END AS factor) worn
-     WHERE c.tenant_id = $1`,
     [tenantId, now],
   );
 }

@@ -33,6 +33,33 @@ export interface DailyMetricRecord {
   revenue: string | null;
 }
 
+/** What an ad shows. */
+export type CreativeKind = 'image' | 'video' | 'carousel' | 'text' | 'other';
+
+/** An ad: a creative as one campaign shows it. */
+export interface CreativeRecord {
+  externalId: string;
+  campaignExternalId: string;
+  name: string;
+  kind: CreativeKind;
+  /** An ad that is on is `paused` while something above it is off or the platform holds it up. */
+  status: 'active' | 'paused' | 'archived';
+}
+
+export interface CreativeMetricRecord {
+  creativeExternalId: string;
+  /** The account's local day, YYYY-MM-DD. */
+  date: string;
+  impressions: number;
+  clicks: number;
+  spend: string;
+  conversions: string;
+  /** `null` where the platform does not say. */
+  revenue: string | null;
+  /** How often each person saw it that day; `null` where the platform does not say. */
+  frequency: number | null;
+}
+
 /** What the account itself says that it has spent on a local day. */
 export interface DailySpend {
   date: string;
@@ -73,6 +100,10 @@ export interface PlatformConnector {
   dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]>;
   /** The account's own totals, by which the sum of its campaigns is checked; a day without spend may be missing. */
   accountSpend(window: DateWindow, options: ReadOptions): Promise<DailySpend[]>;
+  /** Every ad that the platform lists; some leave out ads that have ended. */
+  listCreatives(options: ReadOptions): AsyncIterable<CreativeRecord[]>;
+  /** One row for each ad and day on which something happened, also of ads that no listing shows any more. */
+  creativeMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<CreativeMetricRecord[]>;
   /** Resolves when the platform has taken the change. After a `transient` error it may have, or not: ask again. */
   updateCampaign(externalId: string, change: CampaignChange, options: ReadOptions): Promise<void>;
 }

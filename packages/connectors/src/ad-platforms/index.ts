@@ -3,6 +3,8 @@ export type {
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
+  CreativeMetricRecord,
+  CreativeRecord,
   DailyMetricRecord,
   DailySpend,
   PlatformConnector,

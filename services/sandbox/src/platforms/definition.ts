@@ -1,5 +1,6 @@
 /** How the sandbox declares one ad platform: what it simulates, and the facts that a test of a connector starts from. */
 import type { Account, WorldCampaign } from '../world/model.js';
+import { adNumber, type WorldAd } from '../world/ads.js';
 import type { AdapterOptions, PlatformAdapter } from './adapter.js';
 
 export interface SimulationOptions<Setting extends string> {
@@ -12,6 +13,8 @@ export interface SimulationOptions<Setting extends string> {
   accountId?: (digits: string) => string;
   /** The id that the platform gives a campaign. Default: its number. */
   campaignId?: (account: Account, campaign: WorldCampaign) => string;
+  /** The id that the platform gives an ad. Default: its number. */
+  adId?: (account: Account, ad: WorldAd) => string;
   /** Whether the daily report has the campaign. Default: every one. */
   reports?: (campaign: WorldCampaign) => boolean;
   /** Whether the daily report says what revenue a campaign with so many conversions had. Default: always. */
@@ -32,6 +35,7 @@ export function simulate<const Setting extends string>(
   return Object.freeze({
     accountId: (digits: string) => digits,
     campaignId: (_account: Account, campaign: WorldCampaign) => campaign.id,
+    adId: (_account: Account, ad: WorldAd) => adNumber(ad),
     reports: () => true,
     knowsRevenue: () => true,
     utcDays: false,

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { adMetrics } from './ads.js';
+import type { DailyMetric } from './metrics.js';
 import { addDays } from './model.js';
 import { World } from './world.js';
 
@@ -81,6 +83,19 @@ describe('the world of the sandbox', () => {
     };
     expect(rate(28, 34)).toBeLessThan(rate(0, 6) * 0.85);
     expect(rate(35, 41)).toBeGreaterThan(rate(28, 34) * 1.15);
+  });
+
+  test('what the ads of a campaign have is what the campaign has', () => {
+    const world = open();
+    const account = world.account('meta', '101');
+    for (const row of world.metricRows(account, '2026-10-20', '2026-11-24')) {
+      const ads = adMetrics(row, world.today()).map(({ metric }) => metric);
+      const sum = (field: keyof DailyMetric): number =>
+        ads.reduce((total, metric) => total + metric[field], 0);
+      for (const field of ['impressions', 'clicks', 'conversions', 'spendMinor', 'revenueMinor'] as const)
+        expect(sum(field), field).toBe(row.metric[field]);
+      for (const { clicks, impressions } of ads) expect(clicks).toBeLessThanOrEqual(impressions);
+    }
   });
 
   test('an account in yen has no minor unit', () => {

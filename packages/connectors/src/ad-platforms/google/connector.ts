@@ -5,6 +5,8 @@ import type {
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
+  CreativeMetricRecord,
+  CreativeRecord,
   DailyMetricRecord,
   DailySpend,
   PlatformConnector,
@@ -12,14 +14,16 @@ import type {
 } from '../connector.js';
 import { momentOfLocalTime, type DateWindow } from '../../values/days.js';
 import { PlatformError, SeenCursors } from '../errors.js';
-import { bigInteger, wholeNumber } from '../fields.js';
+import { bigInteger } from '../fields.js';
 import type { HttpClient, HttpReply } from '../http-client.js';
 import { decimalFromCount, decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import { googleError, MANAGER_ACCOUNT } from './errors.js';
+import { googleCreativeMetrics, googleCreatives, type Search } from './creatives.js';
 import type { GoogleCredentials } from './credentials.js';
 import { googleMoney } from './money.js';
+import { dailyFigures, pageSchema, type Page } from './pages.js';
 
 export interface GoogleConnectorOptions {
   http: HttpClient;
@@ -42,9 +46,6 @@ const metricQuery = ({ since, until }: DateWindow): string =>
 const spendQuery = ({ since, until }: DateWindow): string =>
   `SELECT segments.date, metrics.cost_micros FROM customer WHERE segments.date BETWEEN '${since}' AND '${until}'`;
 
-const pageSchema = <Item extends z.ZodType>(item: Item) =>
-  z.object({ results: z.array(item).default([]), nextPageToken: z.string().optional() });
-
 const campaignPage = pageSchema(
   z.object({
     campaign: z.object({
@@ -66,15 +67,7 @@ const metricPage = pageSchema(
   z.object({
     campaign: z.object({ id: z.string(), name: z.string().optional() }),
     segments: z.object({ date: z.iso.date() }),
-    metrics: z
-      .object({
-        impressions: wholeNumber.default(0),
-        clicks: wholeNumber.default(0),
-        costMicros: bigInteger.default(0n),
-        conversions: z.number().nonnegative().default(0),
-        conversionsValue: z.number().default(0),
-      })
-      .prefault({}),
+    metrics: dailyFigures,
   }),
 );
 
@@ -179,6 +172,14 @@ export class GoogleConnector implements PlatformConnector {
     return days;
   }
 
+  listCreatives({ signal }: ReadOptions): AsyncIterable<CreativeRecord[]> {
+    return googleCreatives(this.searcher(signal));
+  }
+
+  creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
+    return googleCreativeMetrics(this.searcher(signal), window);
+  }
+
   async updateCampaign(
     externalId: string,
     { status, dailyBudget }: CampaignChange,
@@ -226,9 +227,13 @@ export class GoogleConnector implements PlatformConnector {
     throw new PlatformError('google', 'permanent', 'the campaign does not exist');
   }
 
+  private searcher(signal: AbortSignal): Search {
+    return (query, schema) => this.search(query, schema, signal);
+  }
+
   private async *search<Item>(
     query: string,
-    schema: z.ZodType<{ results: Item[]; nextPageToken?: string | undefined }>,
+    schema: z.ZodType<Page<Item>>,
     signal: AbortSignal,
   ): AsyncIterable<Item[]> {
     const cursors = new SeenCursors('google');

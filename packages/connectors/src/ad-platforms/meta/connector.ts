@@ -5,6 +5,8 @@ import type {
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
+  CreativeMetricRecord,
+  CreativeRecord,
   DailyMetricRecord,
   DailySpend,
   PlatformConnector,
@@ -16,7 +18,8 @@ import type { HttpClient } from '../http-client.js';
 import { parseReply } from '../parse-reply.js';
 import { metaError } from './errors.js';
 import { readMetaPages } from './pages.js';
-import { results } from './results.js';
+import { metaCreativeMetrics, metaCreatives, type ReadEdge } from './creatives.js';
+import { actionSchema, results } from './results.js';
 import type { MetaCredentials } from './credentials.js';
 import { metaMoney } from './money.js';
 
@@ -37,8 +40,6 @@ const INSIGHT_FIELDS =
 const LISTED_STATUSES = JSON.stringify(['ACTIVE', 'PAUSED', 'ARCHIVED', 'IN_PROCESS', 'WITH_ISSUES']);
 const CAMPAIGN_PAGE = 100;
 const INSIGHT_PAGE = 500;
-
-const actionSchema = z.object({ action_type: z.string(), value: decimalText });
 
 const campaignSchema = z.object({
   id: z.string(),
@@ -155,6 +156,14 @@ export class MetaConnector implements PlatformConnector {
     return days;
   }
 
+  listCreatives({ signal }: ReadOptions): AsyncIterable<CreativeRecord[]> {
+    return metaCreatives(this.reader(signal));
+  }
+
+  creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
+    return metaCreativeMetrics(this.reader(signal), window);
+  }
+
   async updateCampaign(
     externalId: string,
     { status, dailyBudget }: CampaignChange,
@@ -177,6 +186,10 @@ export class MetaConnector implements PlatformConnector {
     const error = metaError(reply);
     if (error !== undefined) throw error;
     parseReply('meta', z.object({ success: z.literal(true) }), reply.body);
+  }
+
+  private reader(signal: AbortSignal): ReadEdge {
+    return (edge, query, pageSize, item) => this.pages(edge, query, pageSize, item, signal);
   }
 
   private pages<Item>(

@@ -1,9 +1,9 @@
 /** Which of Meta's actions are a campaign's conversions: those that its objective is about. */
+import { z } from 'zod';
+import { decimalText } from '../fields.js';
 
-interface Action {
-  action_type: string;
-  value: string;
-}
+export const actionSchema = z.object({ action_type: z.string(), value: decimalText });
+type Action = z.infer<typeof actionSchema>;
 
 interface Actions {
   objective?: string | undefined;

@@ -5,6 +5,8 @@ import type {
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
+  CreativeMetricRecord,
+  CreativeRecord,
   DailyMetricRecord,
   DailySpend,
   PlatformConnector,
@@ -17,6 +19,7 @@ import { type HttpClient, type HttpReply, type HttpRequest } from '../http-clien
 import { decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
+import { adSchema, snapchatCreatives, squadSchema } from './creatives.js';
 import type { SnapchatCredentials } from './credentials.js';
 import { isGone, snapchatError } from './errors.js';
 import { snapchatMoney } from './money.js';
@@ -42,24 +45,32 @@ const STATS_FIELDS = 'impressions,swipes,spend,uniques,conversion_purchases,conv
 /** The documentation writes statuses in both cases. */
 const success = z.string().refine((status) => status.toUpperCase() === 'SUCCESS');
 
-const campaignPage = z.object({
+const campaignSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  status: z.string(),
+  objective: z.string().optional(),
+  daily_budget_micro: bigInteger.nullish(),
+  lifetime_spend_cap_micro: bigInteger.nullish(),
+  start_time: z.string().optional(),
+});
+
+/** A page of a listing, less the listing itself, whose name is the edge's. */
+const pageSchema = z.looseObject({
   request_status: success,
   paging: z.object({ next_link: z.string().optional() }).optional(),
-  campaigns: z.array(
-    z.object({
-      sub_request_status: success,
-      campaign: z.object({
-        id: z.string(),
-        name: z.string(),
-        status: z.string(),
-        objective: z.string().optional(),
-        daily_budget_micro: bigInteger.nullish(),
-        lifetime_spend_cap_micro: bigInteger.nullish(),
-        start_time: z.string().optional(),
-      }),
-    }),
-  ),
 });
+
+/** Each entry holds its entity under the edge's name without the `s`. */
+function entriesSchema<Entity>(edge: string, entity: z.ZodType<Entity>): z.ZodType<Entity[]> {
+  const name = edge.slice(0, -1);
+  return z.array(
+    z
+      .looseObject({ sub_request_status: success })
+      .transform((entry) => entry[name])
+      .pipe(entity),
+  );
+}
 
 const accountReply = z.object({
   request_status: success,
@@ -103,14 +114,17 @@ const statsReply = <Stat extends z.ZodType>(stat: Stat) =>
 
 const campaignStats = statsReply(z.object({ timeseries: campaignDays }));
 const spendStats = statsReply(z.object({ timeseries: days(z.object({ spend: bigInteger.default(0n) })) }));
-/** An account's figures, by campaign; deleted campaigns are among them. */
-const accountStats = statsReply(
-  z.object({
-    breakdown_stats: z.object({
-      campaign: z.array(z.object({ id: z.string(), timeseries: campaignDays })),
+/** An account's figures, by campaign or ad; deleted ones are among them. */
+const statsByEntity = z.array(z.object({ id: z.string(), timeseries: campaignDays }));
+const accountStats = (breakdown: 'campaign' | 'ad') =>
+  statsReply(
+    z.object({
+      breakdown_stats: z
+        .looseObject({})
+        .transform((stats) => stats[breakdown])
+        .pipe(statsByEntity),
     }),
-  }),
-);
+  );
 
 const STATUSES: Readonly<Record<string, CampaignStatus>> = { ACTIVE: 'active', PAUSED: 'paused' };
 
@@ -140,17 +154,8 @@ export class SnapchatConnector implements PlatformConnector {
   }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
-    const cursors = new SeenCursors('snapchat');
-    let url: URL | undefined = new URL(
-      `${this.options.baseUrl}/adaccounts/${this.options.accountId}/campaigns?limit=${PAGE_SIZE}`,
-    );
-    while (url !== undefined) {
-      const page: z.infer<typeof campaignPage> = parseReply(
-        'snapchat',
-        campaignPage,
-        (await this.request({ url, signal })).body,
-      );
-      yield page.campaigns.map(({ campaign }) => ({
+    for await (const campaigns of this.listing('campaigns', campaignSchema, signal))
+      yield campaigns.map((campaign) => ({
         externalId: campaign.id,
         name: campaign.name,
         status: STATUSES[campaign.status] ?? 'unknown',
@@ -160,7 +165,23 @@ export class SnapchatConnector implements PlatformConnector {
         lifetimeBudget: this.budget(campaign.lifetime_spend_cap_micro),
         startedAt: campaign.start_time ?? null,
       }));
-      url = this.nextPage(page.paging?.next_link, cursors);
+  }
+
+  async *listCreatives({ signal }: ReadOptions): AsyncIterable<CreativeRecord[]> {
+    const squads = new Map<string, z.infer<typeof squadSchema>>();
+    for await (const page of this.listing('adsquads', squadSchema, signal))
+      for (const squad of page) squads.set(squad.id, squad);
+    for await (const ads of this.listing('ads', adSchema, signal)) yield snapchatCreatives(ads, squads);
+  }
+
+  async *creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
+    for (const slice of sliceWindow(window, MAX_STATS_DAYS)) {
+      const records = await this.brokenDown('ad', slice, signal);
+      yield records.map(({ campaignExternalId: creativeExternalId, reach, ...record }) => ({
+        ...record,
+        creativeExternalId,
+        frequency: reach === null || reach === 0 ? null : record.impressions / reach,
+      }));
     }
   }
 
@@ -234,18 +255,27 @@ export class SnapchatConnector implements PlatformConnector {
     window: DateWindow,
     signal: AbortSignal,
   ): Promise<DailyMetricRecord[] | undefined> {
-    const query = { breakdown: 'campaign', fields: STATS_FIELDS };
-    const url = this.statsUrl(`adaccounts/${this.options.accountId}`, window, query);
     try {
-      const reply = parseReply('snapchat', accountStats, (await this.request({ url, signal })).body);
-      return reply.timeseries_stats
-        .flatMap(({ timeseries_stat: { breakdown_stats: stats } }) => stats.campaign)
-        .flatMap(({ id, timeseries }) => this.records(id, timeseries));
+      return await this.brokenDown('campaign', window, signal);
     } catch (error) {
       if (error instanceof PlatformError && (error.kind === 'permanent' || error.kind === 'too_much_data'))
         return undefined;
       throw error;
     }
+  }
+
+  /** Figures of the account by campaign or ad; the records bear the id of either. */
+  private async brokenDown(
+    breakdown: 'campaign' | 'ad',
+    window: DateWindow,
+    signal: AbortSignal,
+  ): Promise<DailyMetricRecord[]> {
+    const query = { breakdown, fields: STATS_FIELDS };
+    const url = this.statsUrl(`adaccounts/${this.options.accountId}`, window, query);
+    const reply = parseReply('snapchat', accountStats(breakdown), (await this.request({ url, signal })).body);
+    return reply.timeseries_stats
+      .flatMap(({ timeseries_stat: { breakdown_stats: stats } }) => stats)
+      .flatMap(({ id, timeseries }) => this.records(id, timeseries));
   }
 
   /** Nothing for a campaign that is gone: it was deleted after it was listed. */
@@ -296,6 +326,26 @@ export class SnapchatConnector implements PlatformConnector {
 
   private budget(micros: bigint | null | undefined): string | null {
     return micros === null || micros === undefined ? null : snapchatMoney.read(micros, this.options.currency);
+  }
+
+  private async *listing<Entity>(
+    edge: 'campaigns' | 'adsquads' | 'ads',
+    entity: z.ZodType<Entity>,
+    signal: AbortSignal,
+  ): AsyncIterable<Entity[]> {
+    const { baseUrl, accountId } = this.options;
+    const cursors = new SeenCursors('snapchat');
+    const entries = entriesSchema(edge, entity);
+    let url: URL | undefined = new URL(`${baseUrl}/adaccounts/${accountId}/${edge}?limit=${PAGE_SIZE}`);
+    while (url !== undefined) {
+      const page: z.infer<typeof pageSchema> = parseReply(
+        'snapchat',
+        pageSchema,
+        (await this.request({ url, signal })).body,
+      );
+      yield parseReply('snapchat', entries, page[edge]);
+      url = this.nextPage(page.paging?.next_link, cursors);
+    }
   }
 
   /** Only within the API that was asked: another address would get the token. */

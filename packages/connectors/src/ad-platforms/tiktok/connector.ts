@@ -5,6 +5,8 @@ import type {
   CampaignChange,
   CampaignRecord,
   CampaignStatus,
+  CreativeMetricRecord,
+  CreativeRecord,
   DailyMetricRecord,
   DailySpend,
   PlatformConnector,
@@ -15,8 +17,17 @@ import { PlatformError, SeenCursors } from '../errors.js';
 import type { HttpClient } from '../http-client.js';
 import { decimalFromUnits, parseDecimal } from '../../values/money.js';
 import { parseReply } from '../parse-reply.js';
+import {
+  AD_FIELDS,
+  AD_METRICS,
+  adPage,
+  adReportPage,
+  tiktokCreativeMetrics,
+  tiktokCreatives,
+} from './creatives.js';
 import type { TikTokCredentials } from './credentials.js';
 import { tiktokData } from './errors.js';
+import { metric, pageInfo } from './fields.js';
 import { tiktokMoney } from './money.js';
 
 export interface TikTokConnectorOptions {
@@ -50,7 +61,6 @@ const CAMPAIGN_FILTERS = [
   { buying_types: ['RESERVATION_RF'] },
 ];
 
-const pageInfo = z.object({ page: z.int(), total_page: z.int() });
 type PageSchema<Item> = z.ZodType<{ list: Item[]; page_info: z.output<typeof pageInfo> }>;
 
 const campaignPage = z.object({
@@ -67,14 +77,6 @@ const campaignPage = z.object({
     }),
   ),
   page_info: pageInfo,
-});
-
-/** Metrics are strings; a dash means that there is none. */
-const metric = z.string().transform((text, context) => {
-  const decimal = text === '-' ? '0' : parseDecimal(text);
-  if (decimal !== undefined) return decimal;
-  context.addIssue({ code: 'custom', message: 'is not a decimal number' });
-  return z.NEVER;
 });
 
 const reportPage = z.object({
@@ -190,6 +192,16 @@ export class TikTokConnector implements PlatformConnector {
     return days;
   }
 
+  async *listCreatives({ signal }: ReadOptions): AsyncIterable<CreativeRecord[]> {
+    const query = { fields: JSON.stringify(AD_FIELDS) };
+    for await (const list of this.pages('/ad/get/', query, adPage, signal)) yield tiktokCreatives(list);
+  }
+
+  async *creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
+    const report = { level: 'AD', metrics: AD_METRICS, schema: adReportPage };
+    for await (const list of this.report(window, report, signal)) yield tiktokCreativeMetrics(list);
+  }
+
   async updateCampaign(
     externalId: string,
     { status, dailyBudget }: CampaignChange,
@@ -241,7 +253,7 @@ export class TikTokConnector implements PlatformConnector {
     tiktokData(reply);
   }
 
-  /** Pages of a daily report of auctions. `level` is CAMPAIGN or ADVERTISER, whose ids the rows have. */
+  /** Pages of a daily report of auctions. `level` is CAMPAIGN, AD or ADVERTISER, whose ids the rows have. */
   private async *report<Item>(
     window: DateWindow,
     { level, metrics, schema }: { level: string; metrics: readonly string[]; schema: PageSchema<Item> },

@@ -1,6 +1,7 @@
 /** Google Ads API over REST, with as much of its query language as selects campaigns and their daily metrics. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { adNumber, adRows, listedAds, type WorldAd } from '../../world/ads.js';
 import type { Account, WorldCampaign } from '../../world/model.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import { AccessTokens } from '../access-tokens.js';
@@ -15,7 +16,7 @@ import {
 const PAGE_SIZE = 10_000;
 
 const searchBody = z.looseObject({ query: z.string(), pageToken: z.string().optional() });
-const QUERY = /^\s*SELECT\s+([\w.,\s]+?)\s+FROM\s+campaign(?:\s+WHERE\s+(.+?))?\s*$/is;
+const QUERY = /^\s*SELECT\s+([\w.,\s]+?)\s+FROM\s+(campaign|ad_group_ad)(?:\s+WHERE\s+(.+?))?\s*$/is;
 const SPEND_QUERY =
   /^\s*SELECT\s+segments\.date,\s*metrics\.cost_micros\s+FROM\s+customer\s+WHERE\s+(.+?)\s*$/is;
 const CUSTOMER_QUERY = /^\s*SELECT\s+(customer\.[\w.,\s]+?)\s+FROM\s+customer\s*$/i;
@@ -41,7 +42,13 @@ const RESOURCE = /^customers\/(\d{10})\/(?:campaigns|campaignBudgets)\/(\d+)$/;
 const STATUSES = { active: 'ENABLED', paused: 'PAUSED', archived: 'PAUSED' } as const;
 
 /** Only the fields named here can be selected. */
-type Row = { account: Account; campaign: WorldCampaign; day: MetricRow | undefined };
+type Row = {
+  account: Account;
+  campaign: WorldCampaign;
+  day: MetricRow | undefined;
+  /** Of the rows of `ad_group_ad`. */
+  ad?: WorldAd;
+};
 const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | undefined>> = {
   'campaign.id': ({ campaign }) => campaign.id,
   'campaign.name': ({ campaign }) => campaign.name,
@@ -64,6 +71,18 @@ const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | 
   'metrics.conversions': ({ day }) => unlessZero(day?.metric.conversions, Number),
   'metrics.conversions_value': ({ account, day }) =>
     unlessZero(day?.metric.revenueMinor, (minor) => minor / 10 ** account.minorDigits),
+};
+
+/** Those of `ad_group_ad`, which can select its campaign's as well. Many ads have no name. */
+const AD_FIELDS: typeof FIELDS = {
+  ...FIELDS,
+  'ad_group_ad.resource_name': ({ account, ad }) =>
+    ad && `customers/${account.id}/adGroupAds/${adGroupAd(ad)}`,
+  'ad_group_ad.status': ({ ad }) => ad && STATUSES[ad.status],
+  'ad_group_ad.ad.id': ({ ad }) => ad && adNumber(ad),
+  'ad_group_ad.ad.name': ({ ad }) => (ad?.kind === 'video' ? ad.name : undefined),
+  'ad_group_ad.ad.type': ({ ad }) => (ad?.kind === 'video' ? 'VIDEO_AD' : 'RESPONSIVE_DISPLAY_AD'),
+  'ad_group.status': () => 'ENABLED',
 };
 
 const CUSTOMER_FIELDS: Readonly<Record<string, [string, (account: Account) => string | boolean]>> = {
@@ -185,9 +204,10 @@ export class GoogleAdapter implements PlatformAdapter {
         })),
       });
     }
-    const [, selected, where = ''] = QUERY.exec(query) ?? [];
+    const [, selected, resource, where = ''] = QUERY.exec(query) ?? [];
+    const known = resource === 'ad_group_ad' ? AD_FIELDS : FIELDS;
     const fields = selected?.split(',').map((field) => field.trim()) ?? [];
-    if (selected === undefined || fields.some((field) => FIELDS[field] === undefined)) {
+    if (selected === undefined || fields.some((field) => known[field] === undefined)) {
       return badRequest(reply, 'UNRECOGNIZED_FIELD');
     }
     if (account.isManager && fields.some((field) => field.startsWith('metrics.')))
@@ -200,32 +220,63 @@ export class GoogleAdapter implements PlatformAdapter {
     const segmented = fields.includes('segments.date') || since !== undefined;
     if (segmented && (since === undefined || until === undefined))
       return badRequest(reply, 'MISSING_DATE_RANGE');
-    const rows: Row[] =
-      since === undefined || until === undefined
-        ? campaigns.map((campaign) => ({ account, campaign, day: undefined }))
-        : this.options.world
-            .metricRows(account, since, until)
-            .map((day) => ({ account, campaign: day.campaign, day }));
+    const rows = this.rows(account, resource, campaigns, since, until);
     const start = pageToken === undefined ? 0 : Number(Buffer.from(pageToken, 'base64url').toString());
     const page = pageOf(rows, start, Math.min(PAGE_SIZE, this.options.pageSizeLimit));
     return reply.send({
-      results: page.items.map((row) => render(row, fields)),
+      results: page.items.map((row) => render(row, known, fields)),
       fieldMask: fields.join(','),
       ...(page.next === undefined
         ? {}
         : { nextPageToken: Buffer.from(String(page.next)).toString('base64url') }),
     });
   }
+
+  /** One for each campaign or ad, or for each of its days. */
+  private rows(
+    account: Account,
+    resource: string | undefined,
+    campaigns: readonly WorldCampaign[],
+    since: string | undefined,
+    until: string | undefined,
+  ): Row[] {
+    const { world } = this.options;
+    if (resource === 'ad_group_ad')
+      return since === undefined || until === undefined
+        ? listedAds(world, account).map((ad) => ({ account, campaign: ad.campaign, day: undefined, ad }))
+        : adRows(world, account, since, until).map(({ ad, date, metric }) => {
+            const { campaign } = ad;
+            return { account, campaign, day: { campaign, date, metric }, ad };
+          });
+    return since === undefined || until === undefined
+      ? campaigns.map((campaign) => ({ account, campaign, day: undefined }))
+      : world.metricRows(account, since, until).map((day) => ({ account, campaign: day.campaign, day }));
+  }
+}
+
+/** The part of an ad's resource name behind `adGroupAds/`: each campaign has one group. */
+export function adGroupAd(ad: WorldAd): string {
+  return `7${ad.campaign.id}~${adNumber(ad)}`;
+}
+
+interface Nested {
+  [name: string]: string | number | boolean | Nested;
 }
 
 /** Nested by the dots, in lowerCamelCase, without unset fields. */
-function render(row: Row, fields: readonly string[]): object {
-  const result: Record<string, Record<string, unknown>> = {};
+function render(row: Row, known: typeof FIELDS, fields: readonly string[]): object {
+  const result: Nested = {};
   for (const field of fields) {
-    const value = FIELDS[field]?.(row);
+    const value = known[field]?.(row);
     if (value === undefined) continue;
-    const [group = '', name = ''] = field.split('.').map(camelCase);
-    result[group] = { ...result[group], [name]: value };
+    const path = field.split('.').map(camelCase);
+    const name = path.pop() ?? '';
+    let place = result;
+    for (const step of path) {
+      const inner = place[step];
+      place = typeof inner === 'object' ? inner : (place[step] = {});
+    }
+    place[name] = value;
   }
   return result;
 }

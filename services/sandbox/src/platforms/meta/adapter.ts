@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { activeAds, type ArchiveAd } from '../../world/ad-archive.js';
+import { adNumber, adRows, listedAds, type AdMetricRow, type WorldAd } from '../../world/ads.js';
 import type { Account, WorldCampaign } from '../../world/model.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import {
@@ -26,8 +27,14 @@ const FIELDS = {
       ',',
     ),
   ),
+  ads: new Set(
+    'id,name,account_id,adset_id,campaign_id,status,effective_status,configured_status,creative,created_time,updated_time'.split(
+      ',',
+    ),
+  ),
+  creative: new Set('id,name,body,title,object_type,video_id,image_hash,thumbnail_url,status'.split(',')),
   insights: new Set(
-    'account_id,account_currency,campaign_id,campaign_name,objective,date_start,date_stop,impressions,clicks,spend,reach,frequency,cpc,ctr,actions,action_values,purchase_roas'.split(
+    'account_id,account_currency,ad_id,ad_name,campaign_id,campaign_name,objective,date_start,date_stop,impressions,clicks,spend,reach,frequency,cpc,ctr,actions,action_values,purchase_roas'.split(
       ',',
     ),
   ),
@@ -39,7 +46,7 @@ const query = z.object({
   time_range: z.string().optional(),
   fields: z.string().default('id'),
   effective_status: z.string().optional(),
-  level: z.enum(['account', 'campaign']).default('account'),
+  level: z.enum(['account', 'campaign', 'ad']).default('account'),
 });
 const archiveQuery = z.object({
   search_page_ids: z.string().regex(/^\d+$/),
@@ -107,7 +114,28 @@ export class MetaAdapter implements PlatformAdapter {
           date_stop: date,
           spend: decimal(minor, account.minorDigits),
         }));
+      if (level === 'ad')
+        return this.listing(request, adRows(this.options.world, account, range.since, range.until), (row) =>
+          adInsightFields(account, row),
+        );
       return this.listing(request, rows, (row) => insightFields(account, row));
+    });
+    this.registerAds(app);
+  }
+
+  /** Without a filter neither archived nor deleted ads are listed. */
+  private registerAds(app: FastifyInstance): void {
+    app.get<{ Params: { account: string } }>(`${this.prefix}/:account/ads`, async (request, reply) => {
+      const account = this.enter(request, reply);
+      if (account === undefined) return reply;
+      const { fields } = query.parse(request.query);
+      const [, nested] = /\bcreative\{([^}]*)\}/.exec(fields) ?? [];
+      const unknown =
+        unknownField('ads', fields.replace(/\{[^}]*\}/g, '')) ??
+        (nested === undefined ? undefined : unknownField('creative', nested));
+      if (unknown !== undefined) return sendUnknownField(reply, unknown);
+      const ads = listedAds(this.options.world, account).filter(({ status }) => status !== 'archived');
+      return this.listing(request, ads, (ad) => listedAdFields(ad));
     });
   }
 
@@ -257,6 +285,32 @@ function adFields(ad: ArchiveAd): object {
     publisher_platforms: ad.platforms,
     ad_delivery_start_time: ad.startedOn,
     ad_snapshot_url: `https://www.facebook.com/ads/archive/render_ad/?id=${ad.id}&access_token=${SANDBOX_CREDENTIALS.metaAccessToken}`,
+  };
+}
+
+function listedAdFields(ad: WorldAd): object {
+  const { campaign, kind, name, status } = ad;
+  // An ad of a paused campaign is on, and not shown.
+  const isHeldUp = status === 'active' && campaign.status !== 'active';
+  return {
+    id: adNumber(ad),
+    name,
+    campaign_id: campaign.id,
+    status: STATUSES[status],
+    effective_status: isHeldUp ? 'CAMPAIGN_PAUSED' : STATUSES[status],
+    creative:
+      kind === 'video'
+        ? { id: `9${adNumber(ad)}`, object_type: 'VIDEO', video_id: `8${adNumber(ad)}` }
+        : { id: `9${adNumber(ad)}`, object_type: 'SHARE' },
+  };
+}
+
+function adInsightFields(account: Account, { ad, date, metric }: AdMetricRow): object {
+  return {
+    ...insightFields(account, { campaign: ad.campaign, date, metric }),
+    ad_id: adNumber(ad),
+    ad_name: ad.name,
+    ...(metric.reach === 0 ? {} : { frequency: (metric.impressions / metric.reach).toFixed(6) }),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { addDays, type Account, type WorldCampaign } from '../../world/model.js';
+import { adRows, listedAds, type WorldAd } from '../../world/ads.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import { AccessTokens } from '../access-tokens.js';
 import { micros, pageOf, type AdapterOptions, type PlatformAdapter } from '../adapter.js';
@@ -12,7 +13,7 @@ const listQuery = z.object({
 });
 const statsQuery = z.object({
   granularity: z.literal('DAY'),
-  breakdown: z.literal('campaign').optional(),
+  breakdown: z.enum(['campaign', 'ad']).optional(),
   start_time: z.iso.datetime({ offset: true }),
   end_time: z.iso.datetime({ offset: true }),
 });
@@ -74,6 +75,18 @@ export class SnapchatAdapter implements PlatformAdapter {
         );
       },
     );
+    for (const edge of ['ads', 'adsquads'] as const) {
+      app.get<{ Params: { account: string } }>(
+        `${this.prefix}/v1/adaccounts/:account/${edge}`,
+        async (request, reply) => {
+          if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
+          const query = listQuery.safeParse(request.query).data;
+          if (query === undefined) return sendError(reply, 400, 'limit must be between 50 and 1000');
+          const account = this.options.world.account('snapchat', request.params.account);
+          return this.sendListing(edge, this.entitiesOf(edge, account), query, request, reply);
+        },
+      );
+    }
     app.get<{ Params: { account: string } }>(
       `${this.prefix}/v1/adaccounts/:account/stats`,
       async (request, reply) => {
@@ -159,26 +172,44 @@ export class SnapchatAdapter implements PlatformAdapter {
 
   private list(
     account: Account,
+    query: z.infer<typeof listQuery>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): FastifyReply {
+    const campaigns = this.options.world.campaigns(account);
+    for (const campaign of campaigns) this.owners.set(uuidOf(account, campaign), { account, campaign });
+    const fields = campaigns.map((campaign) => campaignFields(account, campaign));
+    return this.sendListing('campaigns', fields, query, request, reply);
+  }
+
+  /** Each campaign has one ad squad, which holds all of its ads. */
+  private entitiesOf(edge: 'ads' | 'adsquads', account: Account): object[] {
+    const { world } = this.options;
+    return edge === 'ads'
+      ? listedAds(world, account).map((ad) => adFields(account, ad))
+      : world.campaigns(account).map((campaign) => ({
+          id: squadOf(account, campaign),
+          name: campaign.name,
+          status: STATUSES[campaign.status],
+          campaign_id: uuidOf(account, campaign),
+        }));
+  }
+
+  private sendListing(
+    edge: 'campaigns' | 'ads' | 'adsquads',
+    items: readonly object[],
     { limit, cursor = 0 }: z.infer<typeof listQuery>,
     request: FastifyRequest,
     reply: FastifyReply,
   ): FastifyReply {
-    const page = pageOf(
-      this.options.world.campaigns(account),
-      cursor,
-      Math.min(limit, this.options.pageSizeLimit),
-    );
-    for (const campaign of page.items) this.owners.set(uuidOf(account, campaign), { account, campaign });
+    const page = pageOf(items, cursor, Math.min(limit, this.options.pageSizeLimit));
     const next = new URL(request.url, `http://${request.headers.host}`);
     next.searchParams.set('cursor', String(page.next ?? 0));
     return reply.send({
       request_status: 'SUCCESS',
       request_id: 'sandbox',
       paging: page.next === undefined ? {} : { next_link: next.href },
-      campaigns: page.items.map((campaign) => ({
-        sub_request_status: 'SUCCESS',
-        campaign: campaignFields(account, campaign),
-      })),
+      [edge]: page.items.map((item) => ({ sub_request_status: 'SUCCESS', [edge.slice(0, -1)]: item })),
     });
   }
 
@@ -201,6 +232,12 @@ export class SnapchatAdapter implements PlatformAdapter {
       }));
       return statsReply({ id: account.id, type: 'AD_ACCOUNT', timeseries });
     }
+    if (query.breakdown === 'ad')
+      return statsReply({
+        id: account.id,
+        type: 'AD_ACCOUNT',
+        breakdown_stats: { ad: this.seriesOfAds(account, query) },
+      });
     const campaign = world.reported(account).map((each) => ({
       id: uuidOf(account, each),
       type: 'CAMPAIGN',
@@ -210,6 +247,17 @@ export class SnapchatAdapter implements PlatformAdapter {
     return statsReply({ id: account.id, type: 'AD_ACCOUNT', breakdown_stats: { campaign } });
   }
 
+  private seriesOfAds(account: Account, query: z.infer<typeof statsQuery>): object[] {
+    const { since, until } = daysOf(query);
+    const byAd = new Map<string, object[]>();
+    for (const { ad, date, metric } of adRows(this.options.world, account, since, until)) {
+      const id = adId(account, ad);
+      const stats = statsFields(account, { campaign: ad.campaign, date, metric });
+      byAd.set(id, [...(byAd.get(id) ?? []), { ...spanOf(date), stats }]);
+    }
+    return [...byAd].map(([id, timeseries]) => ({ id, type: 'AD', granularity: 'DAY', timeseries }));
+  }
+
   private series(account: Account, query: z.infer<typeof statsQuery>, campaigns: WorldCampaign[]): object[] {
     const { since, until } = daysOf(query);
     return [...this.options.world.metrics(account, since, until, campaigns)].map((row) => ({
@@ -217,6 +265,16 @@ export class SnapchatAdapter implements PlatformAdapter {
       stats: statsFields(account, row),
     }));
   }
+}
+
+function adFields(account: Account, ad: WorldAd): object {
+  return {
+    id: adId(account, ad),
+    name: ad.name,
+    ad_squad_id: squadOf(account, ad.campaign),
+    status: STATUSES[ad.status],
+    type: ad.kind === 'video' ? 'REMOTE_WEBPAGE' : 'SNAP_AD',
+  };
 }
 
 function daysOf(query: z.infer<typeof statsQuery>): { since: string; until: string } {
@@ -251,11 +309,21 @@ function campaignFields(account: Account, campaign: WorldCampaign): object {
   };
 }
 
-/** The campaign's number in the form of a UUID, different in every account. */
-export function uuidOf(account: Account, campaign: WorldCampaign): string {
+const SQUAD = 0xfff;
+const squadOf = (account: Account, campaign: WorldCampaign): string => uuidOf(account, campaign, SQUAD);
+
+export function adId(account: Account, { campaign, index }: Pick<WorldAd, 'campaign' | 'index'>): string {
+  return uuidOf(account, campaign, index + 1);
+}
+
+/**
+ * The campaign's number in the form of a UUID, different in every account.
+ * @param part of the campaign: its ads from 1
+ */
+export function uuidOf(account: Account, campaign: WorldCampaign, part = 0): string {
   const owner = Buffer.from(account.id).toString('hex').padEnd(16, '0').slice(-16);
   const number = Number(campaign.id).toString(16).padStart(12, '0');
-  return `${owner.slice(0, 8)}-${owner.slice(8, 12)}-4${owner.slice(13, 16)}-a000-${number}`;
+  return `${owner.slice(0, 8)}-${owner.slice(8, 12)}-4${owner.slice(13, 16)}-a${part.toString(16).padStart(3, '0')}-${number}`;
 }
 
 function statsFields(account: Account, { metric }: MetricRow): object {

@@ -1,6 +1,6 @@
 import { OAUTH_CREDENTIALS } from '../access-tokens.js';
 import { simulate } from '../definition.js';
-import { SnapchatAdapter, uuidOf } from './adapter.js';
+import { adId, SnapchatAdapter, uuidOf } from './adapter.js';
 
 export const snapchat = simulate({
   endpoints: {
@@ -10,7 +10,8 @@ export const snapchat = simulate({
   adapter: (options) => new SnapchatAdapter(options),
   credentials: OAUTH_CREDENTIALS,
   accountId: (digits) => `7d2c1a52-7c1e-4b7a-9d55-00${digits}`,
-  campaignId: uuidOf,
+  campaignId: (account, campaign) => uuidOf(account, campaign),
+  adId,
   // Its reports come with times, and days of the world are named as if they were the account's.
   utcDays: true,
   refreshesTokens: true,

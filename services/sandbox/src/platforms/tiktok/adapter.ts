@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { daysBetween, type Account, type WorldCampaign } from '../../world/model.js';
+import { adNumber, adRows, listedAds, type AdMetricRow, type WorldAd } from '../../world/ads.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import {
   decimal,
@@ -40,11 +41,42 @@ const reportQuery = z.object({
   ...paging,
   service_type: z.literal('AUCTION'),
   report_type: z.literal('BASIC'),
-  data_level: z.enum(['AUCTION_CAMPAIGN', 'AUCTION_ADVERTISER']),
-  dimensions: json(z.tuple([z.enum(['campaign_id', 'advertiser_id']), z.literal('stat_time_day')])),
-  metrics: json(z.array(z.enum(['campaign_name', 'spend', 'impressions', 'clicks', 'conversion', 'reach']))),
+  data_level: z.enum(['AUCTION_CAMPAIGN', 'AUCTION_ADVERTISER', 'AUCTION_AD']),
+  dimensions: json(z.tuple([z.enum(['campaign_id', 'advertiser_id', 'ad_id']), z.literal('stat_time_day')])),
+  metrics: json(
+    z.array(
+      z.enum([
+        'campaign_name',
+        'ad_name',
+        'spend',
+        'impressions',
+        'clicks',
+        'conversion',
+        'reach',
+        'frequency',
+      ]),
+    ),
+  ),
   start_date: z.iso.date(),
   end_date: z.iso.date(),
+});
+
+const adQuery = z.object({
+  ...paging,
+  fields: json(
+    z.array(
+      z.enum([
+        'ad_id',
+        'ad_name',
+        'adgroup_id',
+        'campaign_id',
+        'operation_status',
+        'secondary_status',
+        'ad_format',
+        'create_time',
+      ]),
+    ),
+  ).optional(),
 });
 
 const accountQuery = z.object({ advertiser_ids: json(z.tuple([z.string().regex(/^\d+$/)])) });
@@ -94,6 +126,16 @@ export class TikTokAdapter implements PlatformAdapter {
         .filter((each) => types.includes(buyingType(each)));
       return this.send(reply, query.data, campaigns, (campaign) => campaignFields(account, campaign));
     });
+    app.get(`${this.prefix}/ad/get/`, async (request, reply) => {
+      const query = adQuery.safeParse(request.query);
+      const refusal = this.refuse(request, reply, query.error);
+      if (refusal !== undefined || query.data === undefined) return refusal;
+      const account = this.options.world.account('tiktok', query.data.advertiser_id);
+      const ads = listedAds(this.options.world, account).filter(
+        ({ campaign }) => buyingType(campaign) === 'AUCTION',
+      );
+      return this.send(reply, query.data, ads, adFields);
+    });
     app.get(`${this.prefix}/report/integrated/get/`, async (request, reply) => {
       const query = reportQuery.safeParse(request.query);
       const refusal = this.refuse(request, reply, query.error);
@@ -102,6 +144,12 @@ export class TikTokAdapter implements PlatformAdapter {
       if (daysBetween(since, until) >= MAX_DAYS)
         return sendError(reply, 40002, `The date range exceeds ${MAX_DAYS} days`);
       const account = this.options.world.account('tiktok', advertiser);
+      if (query.data.data_level === 'AUCTION_AD') {
+        const ofAds = adRows(this.options.world, account, since, until).filter(
+          ({ ad }) => buyingType(ad.campaign) === 'AUCTION',
+        );
+        return this.send(reply, query.data, ofAds, (row) => adReportFields(account, row));
+      }
       const rows = this.options.world
         .metricRows(account, since, until)
         .filter(({ campaign }) => buyingType(campaign) === 'AUCTION');
@@ -214,7 +262,10 @@ function campaignFields(account: Account, campaign: WorldCampaign): object {
   };
 }
 
-function reportFields(account: Account, { campaign, date, metric }: MetricRow): object {
+function reportFields(
+  account: Account,
+  { campaign, date, metric }: MetricRow,
+): { dimensions: Record<'campaign_id' | 'stat_time_day', string>; metrics: Record<string, string> } {
   return {
     dimensions: { campaign_id: campaign.id, stat_time_day: `${date} 00:00:00` },
     metrics: {
@@ -224,6 +275,36 @@ function reportFields(account: Account, { campaign, date, metric }: MetricRow): 
       clicks: String(metric.clicks),
       conversion: metric.conversions === 0 ? '-' : String(metric.conversions),
       reach: String(metric.reach),
+    },
+  };
+}
+
+function adFields(ad: WorldAd): object {
+  const { campaign, name, kind, status } = ad;
+  const isHeldUp = status === 'active' && campaign.status !== 'active';
+  return {
+    ad_id: adNumber(ad),
+    ad_name: name,
+    campaign_id: campaign.id,
+    operation_status: STATUSES[status],
+    secondary_status:
+      status !== 'active'
+        ? 'AD_STATUS_DISABLE'
+        : isHeldUp
+          ? 'AD_STATUS_CAMPAIGN_DISABLE'
+          : 'AD_STATUS_DELIVERY_OK',
+    ad_format: kind === 'video' ? 'SINGLE_VIDEO' : 'SINGLE_IMAGE',
+  };
+}
+
+function adReportFields(account: Account, { ad, date, metric }: AdMetricRow): object {
+  const { dimensions, metrics } = reportFields(account, { campaign: ad.campaign, date, metric });
+  return {
+    dimensions: { ad_id: adNumber(ad), stat_time_day: dimensions.stat_time_day },
+    metrics: {
+      ...metrics,
+      ad_name: ad.name,
+      frequency: metric.reach === 0 ? '-' : (metric.impressions / metric.reach).toFixed(2),
     },
   };
 }
