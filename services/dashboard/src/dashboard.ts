@@ -106,7 +106,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     webhookRoutes(app, resources);
     auditRoutes(app, resources);
     operationRoutes(app, resources);
-    await pageRoutes(app);
+    await pageRoutes(app, configuration.DASHBOARD_BASE_PATH);
     projector.start();
     sampler.start();
     operations.start();

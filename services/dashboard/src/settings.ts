@@ -15,5 +15,6 @@ export const DASHBOARD_SETTINGS = [
   'DASHBOARD_HOST',
   'DASHBOARD_PORT',
   'DASHBOARD_PUBLIC_URL',
+  'DASHBOARD_BASE_PATH',
   'DASHBOARD_HISTORY_DAYS',
 ] as const satisfies readonly ConfigurationKey[];

@@ -1,9 +1,10 @@
 /** The pages in a real browser: what a person does, and its effect. */
 import { readFile } from 'node:fs/promises';
+import { createServer, request as ask } from 'node:http';
 import { createRequire } from 'node:module';
 import { defineTask, handleTask, openSchedules } from '@stratum/jobs';
 import type { Browser, Page } from 'playwright-core';
-import { expect, test, type TestContext } from 'vitest';
+import { expect, onTestFinished, test, type TestContext } from 'vitest';
 import { z } from 'zod';
 import { launchBrowser } from '../harness/browser/launch-browser.js';
 import { waitFor } from '../harness/index.js';
@@ -235,6 +236,56 @@ test('signing in needs no more than a key, and says why one is refused', async (
     'Webhooks',
     'Audit',
   ]);
+});
+
+/** A proxy that passes paths on as they come. */
+async function startProxy(): Promise<{ url: string; target: (url: string) => void }> {
+  let to = '';
+  const proxy = createServer((incoming, outgoing) => {
+    const { method, url = '/', headers } = incoming;
+    const forwarded = ask(new URL(url, to), { method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    forwarded.once('error', () => outgoing.destroy());
+    incoming.pipe(forwarded);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const address = proxy.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  return { url: `http://127.0.0.1:${port}`, target: (url) => (to = url) };
+}
+
+test('behind a proxy that serves it under a path, links, calls and reloads stay under that path', async (context) => {
+  const browser = await launchBrowser(context);
+  const proxy = await startProxy();
+  const dashboard = await openDashboard({
+    DASHBOARD_BASE_PATH: '/ops/stratum',
+    DASHBOARD_PUBLIC_URL: proxy.url,
+  });
+  proxy.target(dashboard.url);
+  const page = await browser.newPage();
+  const strays: string[] = [];
+  page.on('request', (each) => {
+    if (!new URL(each.url()).pathname.startsWith('/ops/stratum')) strays.push(each.url());
+  });
+  await page.goto(`${proxy.url}/ops/stratum#link=${await dashboard.createLink()}`);
+  await page.getByRole('link', { name: 'Queues', exact: true }).click();
+  const row = page.getByRole('row', { name: /^ml/ });
+  await row.waitFor();
+  expect(page.url()).toBe(`${proxy.url}/ops/stratum/queues`);
+  await page.reload();
+  await row.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+  await row.getByText('Paused').waitFor();
+  await row.getByRole('link', { name: 'ml' }).click();
+  await page.getByRole('heading', { level: 1, name: /ml/ }).waitFor();
+  expect(page.url()).toBe(`${proxy.url}/ops/stratum/queues/ml`);
+  expect(strays).toEqual([]);
 });
 
 test('several tabs share one stream, and all of them are live', async (context) => {

@@ -37,6 +37,12 @@ function httpUrl<Default extends string | undefined>(
   return withDefault((value) => parse(value).replace(/\/+$/, ''), byDefault);
 }
 
+function basePath(value: string): string {
+  const path = value.replace(/\/+$/, '');
+  if (path === '' || /^(\/[\w.-]+)+$/.test(path)) return path;
+  throw new SettingProblem('must be a path such as /stratum');
+}
+
 /** Each ad platform declares its endpoints. */
 function endpointSettings(): Record<PlatformSetting, Setting<string>> {
   const settings = ENDPOINT_SETTINGS.map((setting) => [setting, httpUrl(PLATFORM_SETTINGS[setting].default)]);
@@ -184,6 +190,8 @@ const SETTINGS = {
   DASHBOARD_PORT: count(5555, 65_535, 0),
   /** Where browsers reach the dashboard, behind whatever proxies. Default: as it listens. */
   DASHBOARD_PUBLIC_URL: httpUrl(undefined, 'https://dashboard.example.com'),
+  /** Path under which a proxy serves the dashboard, such as `/stratum`. Default: none. */
+  DASHBOARD_BASE_PATH: withDefault(basePath, ''),
   /** Days to keep the history of tasks. Default 30. */
   DASHBOARD_HISTORY_DAYS: count(30, 400),
   /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */

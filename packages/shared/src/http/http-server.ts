@@ -26,6 +26,8 @@ export interface HttpServerOptions {
   addressConnections: number;
   /** Addresses or networks whose `X-Forwarded-For` is believed. */
   proxies: readonly string[];
+  /** Requests may begin with it, as a proxy passes them on; without it they mean the same. */
+  basePath?: string;
   /** The memory for bodies, and who sends them. */
   bodies: BodyOptions;
   /** In words, for a path that no route has. */
@@ -33,13 +35,14 @@ export interface HttpServerOptions {
 }
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { requestTimeout } = options;
+  const { requestTimeout, basePath = '' } = options;
   const proxies = [...options.proxies];
   const app = fastify({
     loggerInstance: options.logger,
     // A line for each request would drown the log; the error handler logs failures.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
+    rewriteUrl: ({ url = '/' }) => withoutBase(url, basePath),
     bodyLimit: options.bodyLimit,
     requestTimeout,
     keepAliveTimeout: SERVER_LIMITS.keepAliveTimeout,
@@ -105,4 +108,11 @@ declare module 'fastify' {
     /** The route bounds its requests by itself. */
     ownRate?: boolean;
   }
+}
+
+function withoutBase(url: string, basePath: string): string {
+  if (basePath === '' || !url.startsWith(basePath)) return url;
+  const rest = url.slice(basePath.length);
+  if (rest.startsWith('/')) return rest;
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : url;
 }

@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { ProblemError } from '@stratum/shared/http';
 import type { DashboardServer } from './types.js';
 
@@ -41,10 +42,23 @@ async function readFiles(): Promise<Map<string, WebFile>> {
   return files;
 }
 
-export async function pageRoutes(app: DashboardServer): Promise<void> {
+/** The page with the addresses of its files as browsers see them. */
+function under(basePath: string, page: WebFile): WebFile {
+  const text = page.body
+    .toString('utf8')
+    .replaceAll(/(?<= (?:href|src)=")(?=\/)/g, basePath)
+    .replace('name="base-path" content=""', `name="base-path" content="${basePath}"`);
+  const body = Buffer.from(text);
+  return { body, compressed: gzipSync(body), type: page.type };
+}
+
+/** @param basePath that a proxy has put in front of all paths; empty for none */
+export async function pageRoutes(app: DashboardServer, basePath: string): Promise<void> {
   const files = await readFiles();
-  const index = files.get('index.html');
-  if (index === undefined) throw new Error(`${FOLDER} has no index.html.`);
+  const built = files.get('index.html');
+  if (built === undefined) throw new Error(`${FOLDER} has no index.html.`);
+  const index = under(basePath, built);
+  files.set('index.html', index);
   app.route({
     method: 'GET',
     url: '/*',

@@ -21,6 +21,7 @@ export async function createServer(
     maxConnections: configuration.API_MAX_CONNECTIONS,
     addressConnections: configuration.API_ADDRESS_CONNECTIONS,
     proxies: configuration.API_TRUSTED_PROXIES,
+    basePath: configuration.DASHBOARD_BASE_PATH,
     bodies: {
       budget: new BodyBudget(BODY_MEMORY),
       senderOf: (request) => request.viewer?.sessionId ?? addressOf(request),

@@ -1,4 +1,5 @@
 /** Calls of the server. */
+import { withBase } from './base-path.js';
 
 /** What the server says went wrong. */
 export class ApiError extends Error {
@@ -16,7 +17,7 @@ const TIMEOUT_MS = 10_000;
 export async function call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
   let response: Response;
   try {
-    response = await fetch(path, {
+    response = await fetch(withBase(path), {
       method,
       headers: {
         'x-stratum-dashboard': '1',

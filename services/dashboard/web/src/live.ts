@@ -1,4 +1,5 @@
 /** The newest snapshot, over one stream for all tabs of the browser: each tab with its own would use up the six connections of HTTP/1.1. */
+import { withBase } from './base-path.js';
 import { useEffect, useState } from 'preact/hooks';
 import type { Snapshot } from '@stratum/dashboard/answers';
 
@@ -17,7 +18,7 @@ function follow(onSnapshot: (snapshot: Snapshot) => void): () => void {
   const stopped = new AbortController();
   const lead = (): Promise<void> =>
     new Promise((resolve) => {
-      const source = new EventSource('/api/live');
+      const source = new EventSource(withBase('/api/live'));
       source.addEventListener('snapshot', ({ data }: MessageEvent<string>) => {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server and its pages are built together
         const snapshot = JSON.parse(data) as Snapshot;

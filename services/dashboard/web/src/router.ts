@@ -1,5 +1,6 @@
 /** Places in the application are addresses: Back, reload and a copied link show the same. */
 import { useEffect, useState } from 'preact/hooks';
+import { withBase, withoutBase } from './base-path.js';
 
 export interface Place {
   /** Parts of the path, without the first slash. */
@@ -12,7 +13,7 @@ const listeners = new Set<() => void>();
 function here(): Place {
   const { pathname, search } = window.location;
   return {
-    path: pathname
+    path: withoutBase(pathname)
       .split('/')
       .filter((part) => part !== '')
       .map(decodeURIComponent),
@@ -25,8 +26,9 @@ window.addEventListener('popstate', () => {
 });
 
 export function navigate(to: string, { replace = false }: { replace?: boolean } = {}): void {
-  if (replace) history.replaceState(null, '', to);
-  else history.pushState(null, '', to);
+  const address = withBase(to);
+  if (replace) history.replaceState(null, '', address);
+  else history.pushState(null, '', address);
   for (const listener of listeners) listener();
   if (!replace) window.scrollTo(0, 0);
 }
@@ -52,5 +54,5 @@ export function followLink(event: MouseEvent): void {
   // A link within the page is the browser's.
   if (link.hash !== '' && link.pathname === window.location.pathname) return;
   event.preventDefault();
-  navigate(link.pathname + link.search);
+  navigate(withoutBase(link.pathname) + link.search);
 }
