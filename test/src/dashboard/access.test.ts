@@ -28,6 +28,7 @@ const ROUTES: readonly (readonly [method: string, path: string, body?: object])[
   ['POST', '/api/queues/default/purge', { confirm: 'default' }],
   ['GET', '/api/failures?hours=1'],
   ['POST', '/api/failures/12/replay', { most: 1 }],
+  ['POST', '/api/failures/12/state', { queue: 'default', task: 'none', state: 'resolved' }],
   ['GET', '/api/schedules'],
   ['GET', '/api/schedules/ticks?names=none'],
   ['GET', '/api/schedules/none'],

@@ -170,6 +170,7 @@ interface Group {
   failures: number;
   tenants: number;
   error_message: string;
+  state: string;
 }
 
 test('failures of one cause are one group, of which one letter and then all go back to work', async () => {
@@ -199,6 +200,22 @@ test('failures of one cause are one group, of which one letter and then all go b
   expect(first).toMatchObject({ failures: 3, tenants: 2, error_message: 'Account 4002 cannot be reached' });
   const tenant = await dashboard.signIn(await dashboard.createKey(OTHER_TENANT));
   expect(await groups(tenant)).toMatchObject([{ failures: 1, tenants: 1 }]);
+
+  const decide = (state: string): ReturnType<Call> =>
+    platform('POST', `/api/failures/${first?.group}/state`, { queue: 'default', task: 'flaky', state });
+  const stateNow = async (): Promise<string | undefined> =>
+    (await groups()).find(({ group }) => group === first?.group)?.state;
+  expect(await stateNow()).toBe('open');
+  await decide('ignored');
+  expect(await stateNow()).toBe('ignored');
+  await decide('open');
+  expect(await stateNow()).toBe('open');
+  await decide('resolved');
+  expect(await stateNow()).toBe('resolved');
+  await dashboard.client.enqueue(flaky, { account: 4_009 }, { id: 'flaky-again', tenant: TENANT });
+  await dashboard.client.result('flaky-again');
+  await waitFor('its return with the next failure', async () => (await stateNow()) === 'returned');
+  await dashboard.client.deadLetters.discard('flaky-again');
 
   isDown = false;
   const path = `/api/failures/${first?.group}/replay`;

@@ -15,6 +15,7 @@ export const RIGHTS = {
   'workflows:cancel': { scope: 'tasks:write' },
   'failures:see': { scope: 'dead-letters:read' },
   'failures:replay': { scope: 'dead-letters:write', platformOnly: true },
+  'failures:decide': { scope: 'dead-letters:write', platformOnly: true },
   'overview:see': { scope: 'queues:read', platformOnly: true },
   'queues:see': { scope: 'queues:read', platformOnly: true },
   'queues:control': { scope: 'queues:admin', platformOnly: true },

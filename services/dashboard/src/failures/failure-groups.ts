@@ -30,7 +30,15 @@ export interface FailureGroup extends Omit<z.output<typeof groupRow>, 'error_gro
   task: string;
   queue: string;
   worker: string | null;
+  /** `returned`: it failed again after it was resolved. */
+  state: FailureState;
+  /** Who decided so, and when. */
+  decided: { actor: string; at: string } | null;
 }
+
+export const FAILURE_DECISIONS = ['resolved', 'ignored'] as const;
+export type FailureDecision = (typeof FAILURE_DECISIONS)[number];
+export type FailureState = 'open' | 'returned' | FailureDecision;
 
 /** The groups with failures since then, the most frequent first; at most 200. */
 export async function readFailureGroups(
@@ -40,15 +48,65 @@ export async function readFailureGroups(
 ): Promise<FailureGroup[]> {
   const { rows } = await pool.query('SELECT * FROM failure_groups($1, $2, $3)', [scope, since, MAX_GROUPS]);
   await names.learn(pool, rows);
+  const decisions = await readDecisions(pool);
   return rows.map((row) => {
     const { error_group: group, task, worker, ...figures } = groupRow.parse(row);
     const { queue, name } = names.taskName(task);
+    const decided = decisions.get(`${group} ${task}`);
     return {
       ...figures,
       group,
       queue,
       task: name,
       worker: worker === null ? null : names.workerName(worker),
+      state: stateAfter(decided, new Date(figures.last_at)),
+      decided: decided === undefined ? null : { actor: decided.actor, at: decided.changed_at.toISOString() },
     };
   });
+}
+
+interface DecisionRow {
+  error_group: string;
+  task: number;
+  state: FailureDecision;
+  actor: string;
+  changed_at: Date;
+}
+
+async function readDecisions(pool: Pool): Promise<Map<string, DecisionRow>> {
+  const { rows } = await pool.query<DecisionRow>(
+    'SELECT error_group, task, state, actor, changed_at FROM failure_state',
+  );
+  return new Map(rows.map((row) => [`${row.error_group} ${row.task}`, row]));
+}
+
+function stateAfter(decided: DecisionRow | undefined, lastFailure: Date): FailureState {
+  if (decided === undefined) return 'open';
+  return decided.state === 'resolved' && lastFailure > decided.changed_at ? 'returned' : decided.state;
+}
+
+/** @param decision `undefined`: open again. Returns whether the history knows the task. */
+export async function decideFailure(
+  pool: Pool,
+  names: Names,
+  failure: {
+    group: string;
+    queue: string;
+    task: string;
+    decision: FailureDecision | undefined;
+    actor: string;
+  },
+): Promise<boolean> {
+  const { group, queue, task, decision, actor } = failure;
+  const [number] = names.tasksWhere((each) => each.queue === queue && each.name === task);
+  if (number === undefined) return false;
+  if (decision === undefined)
+    await pool.query('DELETE FROM failure_state WHERE error_group = $1 AND task = $2', [group, number]);
+  else
+    await pool.query(
+      `INSERT INTO failure_state (error_group, task, state, actor) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (error_group, task) DO UPDATE SET state = $3, actor = $4, changed_at = now()`,
+      [group, number, decision, actor],
+    );
+  return true;
 }

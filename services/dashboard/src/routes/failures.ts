@@ -1,8 +1,9 @@
 /** Failed runs by cause, and their way back to work. */
 import { z } from 'zod';
-import { readFailureGroups } from '../failures/failure-groups.js';
+import { decideFailure, FAILURE_DECISIONS, readFailureGroups } from '../failures/failure-groups.js';
 import { replayGroup } from '../failures/replay-group.js';
-import { scopeOf } from '../http/guard.js';
+import { notFound } from '@stratum/shared/http';
+import { scopeOf, viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 
@@ -51,6 +52,34 @@ export function failureRoutes(app: DashboardServer, resources: DashboardResource
         from: new Date(Date.now() - MAX_HOURS * HOUR_MS),
         most,
       });
+    },
+  });
+  app.route({
+    method: 'POST',
+    url: '/api/failures/:group/state',
+    config: { access: 'failures:decide' },
+    schema: {
+      params: groupParams,
+      body: z.strictObject({
+        queue: z.string().max(64),
+        task: z.string().max(64),
+        state: z.enum([...FAILURE_DECISIONS, 'open']),
+      }),
+    },
+    handler: async (request): Promise<{ state: string }> => {
+      const { group } = request.params;
+      const { queue, task, state } = request.body;
+      await names.load(pool);
+      await recordAction(resources, request, {
+        action: `failure.${state === 'open' ? 'reopened' : state}`,
+        subject: `failure-group/${group}`,
+        details: { queue, task },
+      });
+      const decision = state === 'open' ? undefined : state;
+      const { actor } = viewerOf(request);
+      if (!(await decideFailure(pool, names, { group, queue, task, decision, actor })))
+        throw notFound(`The task "${task}" of the queue "${queue}"`);
+      return { state };
     },
   });
 }

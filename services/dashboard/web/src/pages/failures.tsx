@@ -4,13 +4,36 @@ import { call, query } from '../api.js';
 import { count } from '../format.js';
 import { navigate, usePlace } from '../router.js';
 import type { FailureGroup, GroupReplay, Run, Session } from '@stratum/dashboard/answers';
-import { ConfirmDialog, Empty, Fact, Failed, Icon, Loading, StateBadge, Time, useLoaded } from '../ui.js';
+import {
+  Badge,
+  Chips,
+  ConfirmDialog,
+  Empty,
+  Fact,
+  Failed,
+  Icon,
+  Loading,
+  StateBadge,
+  Time,
+  useLoaded,
+} from '../ui.js';
 
 const RANGES: readonly (readonly [hours: number, label: string])[] = [
   [1, '1 hour'],
   [24, '24 hours'],
   [168, '7 days'],
 ];
+
+const VIEWS = [
+  ['open', 'Open'],
+  ['resolved', 'Resolved'],
+  ['ignored', 'Ignored'],
+] as const;
+
+/** What has come back is open. */
+function viewOf(state: FailureGroup['state']): (typeof VIEWS)[number][0] {
+  return state === 'returned' ? 'open' : state;
+}
 
 interface Groups {
   groups: FailureGroup[];
@@ -21,10 +44,12 @@ interface Groups {
 export function Failures({ session }: { session: Session }): JSX.Element {
   const { query: place } = usePlace();
   const hours = RANGES.find(([each]) => String(each) === place.get('hours'))?.[0] ?? 24;
+  const shown = VIEWS.find(([view]) => view === place.get('state'))?.[0] ?? 'open';
   const [turn, setTurn] = useState(0);
   const { value, error, reload } = useLoaded(`${hours} ${turn}`, () =>
     call<Groups>('GET', `/api/failures${query({ hours })}`),
   );
+  const groups = (value?.groups ?? []).filter(({ state }) => viewOf(state) === shown);
   return (
     <>
       <header class="page-head">
@@ -46,13 +71,23 @@ export function Failures({ session }: { session: Session }): JSX.Element {
       </header>
       {error !== undefined && value === undefined && <Failed error={error} retry={reload} />}
       {value === undefined && error === undefined && <Loading />}
+      {value !== undefined && value.groups.length > 0 && (
+        <Chips
+          label="States"
+          chips={VIEWS.map(([view, label]) => ({
+            label: `${label} ${count(value.groups.filter(({ state }) => viewOf(state) === view).length)}`,
+            href: `/failures${query({ hours, state: view === 'open' ? '' : view })}`,
+            isCurrent: view === shown,
+          }))}
+        />
+      )}
       {value?.groups.length === 0 && (
         <Empty title="Nothing failed for good">
           No task used up its retries since <Time at={value.since} />.
         </Empty>
       )}
       <ul class="groups">
-        {value?.groups.map((group) => (
+        {groups.map((group) => (
           <GroupCard
             key={`${group.group} ${group.task}`}
             group={group}
@@ -84,6 +119,13 @@ function GroupCard({
           </h2>
           <p class="faint">
             {group.task} in {group.queue}
+            {group.state === 'returned' && group.decided !== null && (
+              <>
+                {' '}
+                <Badge icon="retry" look="retry" word="Returned" /> after it was resolved{' '}
+                <Time at={group.decided.at} />
+              </>
+            )}
           </p>
         </div>
         <Hours hours={group.hours} />
@@ -107,6 +149,7 @@ function GroupCard({
             Discard …
           </a>
         )}
+        <StateButtons group={group} session={session} onChange={onChange} />
         <ReplayButtons
           group={group}
           session={session}
@@ -118,6 +161,50 @@ function GroupCard({
       </div>
       {replay !== undefined && <ReplayOutcome outcome={replay} />}
     </li>
+  );
+}
+
+function StateButtons({
+  group,
+  session,
+  onChange,
+}: {
+  group: FailureGroup;
+  session: Session;
+  onChange: () => void;
+}): JSX.Element {
+  const [error, setError] = useState<string>();
+  const mayDecide = session.rights.includes('failures:decide');
+  const isOpen = viewOf(group.state) === 'open';
+  const decide = (state: 'open' | 'resolved' | 'ignored'): void => {
+    const { queue, task } = group;
+    call('POST', `/api/failures/${group.group}/state`, { queue, task, state }).then(
+      onChange,
+      (failure: unknown) => setError(failure instanceof Error ? failure.message : String(failure)),
+    );
+  };
+  const button = (state: 'open' | 'resolved' | 'ignored', label: string, meaning: string): JSX.Element => (
+    <button
+      type="button"
+      class="button"
+      disabled={!mayDecide}
+      title={mayDecide ? meaning : 'Needs the scope dead-letters:write of a platform key'}
+      onClick={() => decide(state)}
+    >
+      {label}
+    </button>
+  );
+  return (
+    <>
+      {isOpen && button('resolved', 'Resolve', 'It returns with the next failure')}
+      {isOpen && button('ignored', 'Ignore', 'It stays away until it is opened again')}
+      {!isOpen && button('open', 'Open again', 'It is listed among the open ones')}
+      {error !== undefined && (
+        <span class="form-error" role="alert">
+          {error}
+        </span>
+      )}
+    </>
   );
 }
 
