@@ -44,7 +44,7 @@ export interface ManyNode {
 
 export type GraphNode = StepNode | PartsNode | ManyNode;
 
-export const STATE_ORDER = [
+const STATE_ORDER = [
   'WAITING',
   'PENDING',
   'SCHEDULED',
@@ -86,7 +86,7 @@ export function failedSteps(root: WorkflowNode): WorkflowNode[] {
   return insideOf(root).flatMap(failedSteps);
 }
 
-export function insideOf({ members = [], group, callback }: WorkflowNode): WorkflowNode[] {
+function insideOf({ members = [], group, callback }: WorkflowNode): WorkflowNode[] {
   return [...members, ...(group ? [group] : []), ...(callback ? [callback] : [])];
 }
 
