@@ -112,7 +112,7 @@ export {
 } from './domain-events/payloads.js';
 export { ingestCustomerEvents } from './tasks/customer-events.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
-export { applyPlatformAction, evaluateAllRules, evaluateRules } from './tasks/rules.js';
+export { applyPlatformAction, dryRunRule, evaluateAllRules, evaluateRules } from './tasks/rules.js';
 export { carryOutPrivacyRequest, rekeyTenantHashes } from './tasks/privacy.js';
 export { eraseTenant } from './tasks/tenants.js';
 export { processWebhook, replayWebhookDelivery } from './tasks/webhooks.js';

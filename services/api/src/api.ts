@@ -34,6 +34,7 @@ import { QueueRates } from './routes/queue-rates.js';
 import { recordRoutes } from './routes/records.js';
 import { queueRoutes } from './routes/queues.js';
 import { reportRoutes } from './routes/reports.js';
+import { ruleRoutes } from './routes/rules.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
 import { subscriptionRoutes } from './routes/subscriptions.js';
@@ -143,6 +144,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     accountRoutes(app, resources);
     recordRoutes(app, resources);
     funnelRoutes(app, resources);
+    ruleRoutes(app, resources);
     reportRoutes(app, resources, { longRequests });
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts, publicUrl });
     responder = startEnqueueResponder(resources, logger);

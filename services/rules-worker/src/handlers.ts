@@ -3,6 +3,7 @@ import { handleTask, type TaskHandler } from '@stratum/jobs';
 import {
   activeTenants,
   applyPlatformAction,
+  dryRunRule,
   ENDPOINT_SETTINGS,
   endpointsFrom,
   ensureAuditStream,
@@ -13,6 +14,7 @@ import {
   type QueueService,
 } from '@stratum/shared';
 import { applyPlatformActionHandler } from './apply/apply-platform-action.js';
+import { dryRunRuleHandler } from './dry-run/dry-run-rule.js';
 import { evaluateRulesHandler } from './evaluate/evaluate-rules.js';
 import type { RulesDependencies } from './dependencies.js';
 
@@ -21,6 +23,7 @@ export function createRulesHandlers(dependencies: RulesDependencies): TaskHandle
   return [
     handleTask(evaluateRules, evaluateRulesHandler(dependencies)),
     handleTask(applyPlatformAction, applyPlatformActionHandler(dependencies)),
+    handleTask(dryRunRule, dryRunRuleHandler(dependencies)),
     handleTask(evaluateAllRules, async (_payload, context) => {
       const tenants = await activeTenants(pool);
       const items = tenants.map((tenantId) => ({ scope: tenantId, payload: { tenant_id: tenantId } }));

@@ -434,7 +434,7 @@ describe('the health of the pipeline', () => {
     const alerts = (): Promise<unknown[]> =>
       query('SELECT kind, severity, close_reason FROM alert WHERE tenant_id = 1 ORDER BY id');
     await synced(at(-60));
-    expect(await run(checkTenantPipeline, { tenant_id: TENANT, checked_at: at(0) })).toEqual({
+    expect(await run(checkTenantPipeline, { tenant_id: TENANT, checked_at: at(0) })).toMatchObject({
       tenant_id: TENANT,
       status: 'healthy',
       findings: [],
@@ -493,6 +493,39 @@ describe('the health of the pipeline', () => {
       'the oldest task of the queue sync has waited 20 minutes',
       '2 tasks failed for good within an hour',
     ]);
+  });
+
+  test('says which jobs have nothing to read, which is no fault', async () => {
+    const platform = await openDefault();
+    const idle = async (): Promise<string[]> => {
+      const checked = await platform.run(checkTenantPipeline, { tenant_id: TENANT, checked_at: NOW });
+      return checked.idle_jobs.map(({ job }) => job);
+    };
+    await platform.query('UPDATE platform_account SET last_synced_at = $1', [at(-10)]);
+    const all = [
+      'calculate_fatigue_scores',
+      'evaluate_all_rules',
+      'refresh_all_competitors',
+      'compute_all_cdp_segments',
+      'compute_all_cdp_funnels',
+      'process_scheduled_whatsapp',
+      'publish_scheduled_cms_posts',
+    ];
+    expect(await idle()).toEqual(all);
+    expect(await platform.query('SELECT status FROM pipeline_check WHERE tenant_id = 1')).toEqual([
+      { status: 'healthy' },
+    ]);
+    for (const statement of [
+      `INSERT INTO competitor (tenant_id, name) VALUES (1, 'Acme')`,
+      `INSERT INTO rule (tenant_id, name, status, definition) VALUES (1, 'R', 'active', '{}')`,
+      `INSERT INTO cdp_segment (tenant_id, name, definition) VALUES (1, 'S', '{}')`,
+      `INSERT INTO cdp_funnel (tenant_id, name, definition) VALUES (1, 'F', '{}')`,
+      `INSERT INTO cms_post (tenant_id, slug, title, content) VALUES (1, 'p', 'P', 'Text.')`,
+    ])
+      await platform.query(statement);
+    expect(await idle()).toEqual(['calculate_fatigue_scores', 'process_scheduled_whatsapp']);
+    await platform.query(`UPDATE platform_account SET status = 'disconnected'`);
+    expect(await idle()).toContain('sync_all_campaigns');
   });
 
   test('misses no figures of an account where nothing runs', async () => {

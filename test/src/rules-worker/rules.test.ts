@@ -5,6 +5,7 @@ import { startSandbox, type Sandbox } from '@stratum/sandbox';
 import { runTask } from '@stratum/jobs/testing';
 import {
   applyPlatformAction,
+  dryRunRule,
   DOMAIN_EVENT_DATA,
   evaluateAllRules,
   evaluateRules,
@@ -173,6 +174,40 @@ const expensive: RuleDefinitionInput['when'] = {
 };
 
 describe('a rule', () => {
+  test('is tried on the last 28 days, with the status that campaigns had then, and nothing is written', async () => {
+    const rules = await openRules();
+    const dear = { spend: 90 };
+    await addDays(rules, 1, { '2026-11-10': dear, '2026-11-11': dear, '2026-11-15': dear });
+    await addDays(rules, 2, { '2026-11-10': dear });
+    await rules.query(
+      `INSERT INTO campaign_change (tenant_id, campaign_id, changed_at, status_before, status_after)
+       VALUES (1, 2, '2026-11-12T00:00:00Z', 'paused', 'active')`,
+    );
+    const id = await rules.addRule('Too much', {
+      when: {
+        logic: 'and',
+        conditions: [{ metric: 'spend', window: 'yesterday', operator: 'gt', value: 50 }],
+      },
+      actions: [{ kind: 'pause' }],
+      cooldown_hours: 48,
+      dry_run: true,
+    });
+    const tried = await rules.run(dryRunRule, { tenant_id: TENANT, rule_id: id }, at(NOW));
+    expect(tried).toMatchObject({ rule_id: id, fired: 2, truncated: false });
+    expect(tried.days).toHaveLength(28);
+    // On the 12th it is still cooling down. Campaign 2 was paused already on the 11th.
+    const done = [expect.stringContaining('paused')];
+    expect(tried.days.filter(({ campaigns }) => campaigns.length > 0)).toEqual(
+      ['2026-11-11', '2026-11-16'].map((date) => ({
+        date,
+        campaigns: [{ campaign_id: 1, name: expect.any(String), done }],
+      })),
+    );
+    expect(await rules.query('SELECT FROM rule_execution')).toEqual([]);
+    const unknown = rules.run(dryRunRule, { tenant_id: OTHER_TENANT, rule_id: id }, at(NOW));
+    await expect(unknown).rejects.toThrow(`There is no rule ${id}.`);
+  });
+
   test('pauses the campaign on the platform once, and records the values it saw', async () => {
     const rules = await openRules();
     const { query } = rules;

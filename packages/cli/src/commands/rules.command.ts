@@ -64,6 +64,15 @@ export const rulesCommand: TopLevelCommand = {
       examples: ['"Pause what loses money" rule.json --tenant 1 --status active'],
       run: async () => (await import('./rules.js')).save,
     },
+    {
+      name: 'dry-run',
+      summary: 'Show on which of the last 28 days a rule would have acted on which campaigns.',
+      description: 'Takes a draft, too. Nothing is changed; a worker of the queue rules has to run.',
+      arguments: [name],
+      options: [tenantOption],
+      examples: [EXAMPLE],
+      run: async () => (await import('./rules.js')).dryRun,
+    },
     change('pause', 'Stop evaluating a rule until it is resumed.'),
     change('resume', 'Evaluate a rule from now on.'),
     {

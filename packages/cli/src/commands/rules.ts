@@ -1,3 +1,4 @@
+import { dryRunRule, withTenant } from '@stratum/shared';
 import {
   listRules,
   ruleExecutions,
@@ -11,7 +12,7 @@ import { differenceOf } from '@stratum/shared/audit';
 import { typed } from '../frame/invocation.js';
 import { readJson } from '../input-file.js';
 import { ago, flexible, optional, printJson, printTable, styled, wrapped } from '../output.js';
-import { asTenant, type TenantOptions, type TenantSession } from '../tenant-session.js';
+import { asTenant, withTenantPool, type TenantOptions, type TenantSession } from '../tenant-session.js';
 
 interface SaveOptions extends TenantOptions {
   status?: RuleStatus;
@@ -50,6 +51,29 @@ export async function save(name: string, file: string, options: SaveOptions): Pr
     console.log(
       `Saved “${name}” as ${saved.status}. Activate it with: ${typed(`rules resume "${name}" --tenant ${options.tenant}`)}`,
     );
+}
+
+const DRY_RUN_TIMEOUT_MS = 120_000;
+
+export async function dryRun(name: string, options: TenantOptions): Promise<void> {
+  const { tenant, json } = options;
+  const result = await withTenantPool({ tenant, subject: 'rule' }, async (pool, _audit, tasks) => {
+    const rules = await withTenant(pool, tenant, (client) => listRules(client));
+    const rule = rules.find((each) => each.name === name) ?? unknownRule(name, options);
+    const { id } = await tasks.enqueue(dryRunRule, { tenant_id: tenant, rule_id: rule.id });
+    const record = await tasks.result(id, { timeoutMs: DRY_RUN_TIMEOUT_MS });
+    if (record.state === 'SUCCESS') return dryRunRule.output.parse(record.result);
+    throw new Error(`The dry run ended as ${record.state}: ${record.error?.message ?? 'no error'}.`);
+  });
+  if (json) return printJson(result);
+  if (result.fired === 0) return console.log(`“${name}” would not have acted within 28 days.`);
+  printTable(
+    ['day', flexible('campaign'), wrapped('actions')],
+    result.days.flatMap(({ date, campaigns }) =>
+      campaigns.map((campaign) => [date, campaign.name, campaign.done]),
+    ),
+  );
+  if (result.truncated) console.log(`Of ${result.fired} times the first are shown.`);
 }
 
 export function pause(name: string, options: TenantOptions): Promise<void> {

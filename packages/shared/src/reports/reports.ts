@@ -270,6 +270,7 @@ export const REPORTS: readonly Report[] = [
       status: text('t.status'),
       findings: json('t.findings'),
       platforms: json('t.platforms', 'Age of the data of each account.'),
+      idle_jobs: json('t.idle_jobs', 'Jobs that have nothing to read, and why. They are no fault.'),
     },
     order: { by: ['checked_at'], descending: true },
     filters: {

@@ -112,6 +112,8 @@ export const checkTenantPipeline = defineTask({
     tenant_id: z.int(),
     status: z.enum(['healthy', 'degraded', 'critical']),
     findings: z.array(z.string()),
+    /** Jobs that have nothing to read for the tenant, and why. They are no fault. */
+    idle_jobs: z.array(z.object({ job: z.string(), reason: z.string() })).default([]),
   }),
   ...perTenant,
 });

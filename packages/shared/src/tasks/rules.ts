@@ -54,4 +54,38 @@ export const applyPlatformAction = defineTask({
   retry: { maxRetries: 6, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },
 });
 
-export const RULES_TASKS: readonly TaskContract[] = [evaluateRules, evaluateAllRules, applyPlatformAction];
+const MAX_DRY_RUN_DAYS = 28;
+
+export const dryRunRule = defineTask({
+  name: 'dry_run_rule',
+  keepPayload: true,
+  queue: 'rules',
+  description: 'Says on which of the last days which campaigns a rule would have acted, and writes nothing.',
+  input: z.object({
+    tenant_id: id,
+    rule_id: id,
+    days: z.int().min(1).max(MAX_DRY_RUN_DAYS).default(MAX_DRY_RUN_DAYS),
+  }),
+  output: z.object({
+    rule_id: z.int(),
+    /** How often it would have acted on a campaign. */
+    fired: z.int(),
+    /** Only the first of them are listed. */
+    truncated: z.boolean(),
+    /** Each complete day, the oldest first. */
+    days: z.array(
+      z.object({
+        date: z.string(),
+        campaigns: z.array(z.object({ campaign_id: z.int(), name: z.string(), done: z.array(z.string()) })),
+      }),
+    ),
+  }),
+  retry: { backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 120_000 } },
+});
+
+export const RULES_TASKS: readonly TaskContract[] = [
+  evaluateRules,
+  evaluateAllRules,
+  applyPlatformAction,
+  dryRunRule,
+];

@@ -10,6 +10,7 @@ import {
   type PipelineStatus,
 } from '@stratum/shared/pipeline';
 import type { Pool, PoolClient } from 'pg';
+import { readIdleJobs } from './idle-jobs.js';
 
 const ALERT_KEY = 'pipeline';
 
@@ -26,15 +27,16 @@ export function checkTenantPipelineHandler({ pool }: { pool: Pool }): HandlerFor
         last_synced_at: account.lastSyncedAt,
         stale: isStale(account, at),
       }));
+      const idleJobs = await readIdleJobs(client, at);
       const before = await lastStatus(client, checkedAt);
       const { rowCount } = await client.query(
-        `INSERT INTO pipeline_check (tenant_id, checked_at, status, findings, platforms) VALUES (current_tenant(), $1, $2, $3, $4)
+        `INSERT INTO pipeline_check (tenant_id, checked_at, status, findings, platforms, idle_jobs) VALUES (current_tenant(), $1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING`,
-        [checkedAt, status, JSON.stringify(findings), JSON.stringify(platforms)],
+        [checkedAt, status, ...[findings, platforms, idleJobs].map((each) => JSON.stringify(each))],
       );
       if (rowCount === 1 && status !== before)
         await tellChange(client, { tenantId, status, before, findings, at });
-      return { tenant_id: tenantId, status, findings: findings.map(({ text }) => text) };
+      return { tenant_id: tenantId, status, findings: findings.map(({ text }) => text), idle_jobs: idleJobs };
     });
 }
 

@@ -90,16 +90,18 @@ const READ_SAME_HOURS = `
     AND i.read_at <= a.last_synced_at - interval '23 hours 30 minutes' AND i.read_at > a.last_synced_at - interval '27 hours'
   ORDER BY i.campaign_id, i.read_at DESC`;
 
+/** @param options `wholeDays`: the day of `now` is over, so it is compared with the whole day before */
 export async function readFigures(
   client: PoolClient,
   rules: readonly RuleDefinition[],
   now: Date,
+  { wholeDays = false }: { wholeDays?: boolean } = {},
 ): Promise<Figures> {
   const wanted = new Map<string, Days>();
   for (const { when } of rules) collectWindows(when, wanted);
   const sums = new Map<string, Map<number, Sums>>();
   for (const [key, { first, last }] of wanted) {
-    if (key === keyOf('today', true)) {
+    if (key === keyOf('today', true) && !wholeDays) {
       const { rows } = await client.query<Sums & { campaign_id: string }>(READ_SAME_HOURS, [now]);
       sums.set(key, new Map(rows.map(({ campaign_id: id, ...each }) => [Number(id), each])));
       continue;
