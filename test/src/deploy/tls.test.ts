@@ -1,46 +1,15 @@
 /** Logins by certificate, key and credentials file, over TLS, as every service and command makes them. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { connectToNats, loginFrom } from '@stratum/jobs';
 import { nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { isInstalled, runStratum } from '../cli/stratum.js';
+import { certificates, withTls } from '../harness/certificates.js';
 import { dataFolder, freePort, waitFor } from '../harness/index.js';
 import { securedServer, startServices } from '../harness/secured-server.js';
-
-const run = promisify(execFile);
-
-interface Certificates {
-  folder: string;
-  ca: string;
-  server: { cert: string; key: string };
-  client: { cert: string; key: string };
-}
-
-/** An authority of the test's own, and certificates for 127.0.0.1 and for clients. */
-async function certificates(): Promise<Certificates> {
-  const folder = await dataFolder('stratum-tls-');
-  const file = (name: string): string => join(folder, name);
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  const make = (name: string, ...words: readonly string[]): Promise<unknown> => {
-    const out = ['-subj', `/CN=${name}`, '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)];
-    return run('openssl', ['req', '-x509', ...key, ...out, ...words]);
-  };
-  await make('ca');
-  const issue = async (name: string, extension: string): Promise<{ cert: string; key: string }> => {
-    await make(name, '-addext', extension, '-CA', file('ca.pem'), '-CAkey', file('ca.key'));
-    return { cert: file(`${name}.pem`), key: file(`${name}.key`) };
-  };
-  return {
-    folder,
-    ca: file('ca.pem'),
-    server: await issue('server', 'subjectAltName=IP:127.0.0.1,DNS:localhost'),
-    client: await issue('client', 'extendedKeyUsage=clientAuth'),
-  };
-}
 
 async function connected(settings: Parameters<typeof loginFrom>[0]): Promise<NatsConnection> {
   const connection = await connectToNats({ ...loginFrom(settings), name: 'tls-test', timeoutMs: 5_000 });
@@ -55,11 +24,7 @@ test.runIf(hasOpenSsl)(
   async () => {
     const { folder, ca, server: own, client } = await certificates();
     const server = await securedServer('nats-server.conf', (listen) =>
-      listen
-        .replaceAll(/^# (tls \{|\}| {2}\w+_file:)/gm, '$1')
-        .replace('/etc/nats/tls/server.pem', own.cert)
-        .replace('/etc/nats/tls/server-key.pem', own.key)
-        .replace('tls {', `tls {\n  ca_file: "${ca}"\n  verify: true`),
+      withTls(listen, own).replace('tls {', `tls {\n  ca_file: "${ca}"\n  verify: true`),
     );
     const files = { NATS_CA: ca, NATS_CERT: client.cert, NATS_KEY: client.key };
     await startServices(server, ['scheduler', 'api', 'rules-worker'], files);
