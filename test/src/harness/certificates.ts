@@ -8,7 +8,7 @@ import { dataFolder } from './data-folder.js';
 
 const run = promisify(execFile);
 
-export interface Certificates {
+interface Certificates {
   folder: string;
   ca: string;
   server: { cert: string; key: string };
