@@ -34,7 +34,9 @@ export interface ManyNode {
   path: string;
   state: NodeState;
   counts: Partial<Record<NodeState, number>>;
-  /** Of each member, in order: the index of its state in `STATE_ORDER`, as a digit. */
+  /** What the digits of `states` mean. */
+  order: readonly NodeState[];
+  /** Of each member, in order: the index of its state in `order`, as a digit. */
   states: string;
   /** Ids of the members' tasks are this prefix with the number of a node; `null` where members are more than a task. */
   ids: { prefix: string; first: number } | null;
@@ -138,6 +140,7 @@ function manyOf(workflow: string, node: WorkflowNode, inside: readonly WorkflowN
     path: node.path,
     state: node.state,
     counts,
+    order: STATE_ORDER,
     states: inside.map(({ state }) => STATE_ORDER.indexOf(state)).join(''),
     ids: areTasks && first !== undefined ? { prefix: `${workflow}-`, first: first.node } : null,
     shown: notable.slice(0, MAX_SHOWN).map((member) => draw(workflow, member, false)),

@@ -86,6 +86,11 @@ export function Failures({ session }: { session: Session }): JSX.Element {
           No task used up its retries since <Time at={value.since} />.
         </Empty>
       )}
+      {groups.length === 0 && value !== undefined && value.groups.length > 0 && (
+        <p class="note">
+          {shown === 'open' ? 'Every cause is resolved or ignored.' : `No cause is ${shown}.`}
+        </p>
+      )}
       <ul class="groups">
         {groups.map((group) => (
           <GroupCard
@@ -141,14 +146,6 @@ function GroupCard({
         <a class="button" href={`/tasks${query({ q: `group:${group.group} task:${group.task}` })}`}>
           Show runs
         </a>
-        {session.rights.includes('operations:start') && (
-          <a
-            class="button"
-            href={`/operations/new${query({ verb: 'discard', q: `group:${group.group} task:${group.task}` })}`}
-          >
-            Discard …
-          </a>
-        )}
         <StateButtons group={group} session={session} onChange={onChange} />
         <ReplayButtons
           group={group}
@@ -158,6 +155,14 @@ function GroupCard({
             onChange();
           }}
         />
+        {session.rights.includes('operations:start') && (
+          <a
+            class="button"
+            href={`/operations/new${query({ verb: 'discard', q: `group:${group.group} task:${group.task}` })}`}
+          >
+            Discard …
+          </a>
+        )}
       </div>
       {replay !== undefined && <ReplayOutcome outcome={replay} />}
     </li>

@@ -71,24 +71,13 @@ function lookOf(state: NodeState): string {
   return state === 'WAITING' || state === 'PENDING' ? 'queued' : state.toLowerCase();
 }
 
-const ORDER: readonly NodeState[] = [
-  'WAITING',
-  'PENDING',
-  'SCHEDULED',
-  'STARTED',
-  'RETRY',
-  'SUCCESS',
-  'FAILURE',
-  'REVOKED',
-  'EXPIRED',
-];
 const PER_ROW = 40;
 const CELL = 9;
 const SIDE = 7;
 
 /** One shape for each state, however many members: 10,000 elements would freeze the page. */
 function Many({ node }: { node: ManyNode }): JSX.Element {
-  const { states, ids, counts } = node;
+  const { states, order, ids, counts } = node;
   const perRow = Math.min(PER_ROW, Math.max(13, Math.ceil(Math.sqrt(states.length * 2))));
   const rows = Math.ceil(states.length / perRow);
   const shapes = new Map<number, string>();
@@ -106,7 +95,7 @@ function Many({ node }: { node: ManyNode }): JSX.Element {
     const index = row * perRow + column;
     if (ids !== null && index < states.length) navigate(`/tasks/${ids.prefix}${ids.first + index}`);
   };
-  const said = ORDER.filter((state) => counts[state] !== undefined);
+  const said = order.filter((state) => counts[state] !== undefined);
   return (
     <section class="many">
       <h3>
@@ -122,7 +111,7 @@ function Many({ node }: { node: ManyNode }): JSX.Element {
         onClick={open}
       >
         {[...shapes].map(([state, d]) => (
-          <path key={state} class={`square-${lookOf(ORDER[state] ?? 'WAITING')}`} d={d} />
+          <path key={state} class={`square-${lookOf(order[state] ?? 'WAITING')}`} d={d} />
         ))}
       </svg>
       <p class="many-counts">
