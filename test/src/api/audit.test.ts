@@ -46,6 +46,64 @@ test('every change ends in the audit log of the tenant, or of the platform', asy
   ]);
 });
 
+test('who reads contacts or messages is in the audit log, and what was written is not', async () => {
+  const api = await openApi();
+  const { call, createKey, query, run } = api;
+  const { text: key } = await createKey(TENANT);
+  const post = async (path: string, body: object): Promise<Record<string, unknown>> => {
+    const made = await call('POST', `/v1/whatsapp/${path}`, { key, body });
+    expect(made, path).toMatchObject({ status: 201 });
+    return made.body;
+  };
+  const { id: account } = await post('accounts', {
+    phone_number_id: '491512345',
+    access_token: 'a-token-of-the-number',
+  });
+  const { id: contact } = await post('contacts', {
+    phone: '+49 151 5550000',
+    opted_in_at: '2026-11-01T00:00:00Z',
+  });
+  const { id: message } = await post('messages', {
+    account_id: account,
+    contact_id: contact,
+    body: 'for your eyes only',
+  });
+  const { id: template } = await post('templates', {
+    name: 'code',
+    language: 'en',
+    status: 'approved',
+    parameters: 1,
+  });
+  await post('messages', {
+    account_id: account,
+    contact_id: contact,
+    template_id: template,
+    parameters: ['4711-secret'],
+  });
+  for (const path of [
+    'contacts',
+    `contacts/${String(contact)}`,
+    'messages',
+    `messages/${String(message)}`,
+    'templates',
+  ])
+    expect(await call('GET', `/v1/whatsapp/${path}`, { key }), path).toMatchObject({ status: 200 });
+  expect(await call('GET', '/v1/whatsapp/messages/999999', { key })).toMatchObject({ status: 404 });
+  startDefaultWorker(api);
+  await run(processAuditLogs, {});
+  expect(
+    await query(`SELECT action, subject FROM audit_event WHERE action LIKE '%.read' ORDER BY sequence`),
+  ).toEqual([
+    { action: 'whatsapp_contact.read', subject: 'whatsapp_contact' },
+    { action: 'whatsapp_contact.read', subject: `whatsapp_contact/${String(contact)}` },
+    { action: 'whatsapp_message.read', subject: 'whatsapp_message' },
+    { action: 'whatsapp_message.read', subject: `whatsapp_message/${String(message)}` },
+  ]);
+  const events = JSON.stringify(await query('SELECT * FROM audit_event'));
+  expect(events).toContain('whatsapp_message.created');
+  expect(events).not.toMatch(/eyes only|4711|5550000/);
+});
+
 test('the audit log is read in pages, by filter, and as a file, by its tenant alone', async () => {
   const api = await openApi();
   const { call, keys, createKey, run } = api;

@@ -2,7 +2,9 @@
 import { differenceOf } from '@stratum/shared/audit';
 import {
   auditedAction,
+  auditedFields,
   auditedKind,
+  auditedReading,
   changeRecord,
   createRecord,
   findRecord,
@@ -34,9 +36,12 @@ function kindOf(path: string): RecordKind {
 export function listOf(path: string) {
   const kind = kindOf(path);
   return async ({ tenant, json }: TenantOptions): Promise<void> => {
-    const records = await asTenant({ tenant, subject: auditedKind(kind) }, ({ client }) =>
-      listRecords(client, kind),
-    );
+    const records = await asTenant({ tenant, subject: auditedKind(kind) }, async ({ client, audit }) => {
+      const found = await listRecords(client, kind);
+      const reading = auditedReading(kind, found);
+      if (reading !== undefined) await audit(reading.action, 'all', reading.details);
+      return found;
+    });
     if (json) return printJson(records);
     if (records.length === 0) return console.log(`No ${kind.plural}.`);
     const names = Object.keys(kind.columns);
@@ -50,9 +55,12 @@ export function listOf(path: string) {
 export function showOf(path: string) {
   const kind = kindOf(path);
   return async (id: number, { tenant, json }: TenantOptions): Promise<void> => {
-    const record = await asTenant({ tenant, subject: auditedKind(kind) }, ({ client }) =>
-      findRecord(client, kind, id),
-    );
+    const record = await asTenant({ tenant, subject: auditedKind(kind) }, async ({ client, audit }) => {
+      const found = await findRecord(client, kind, id);
+      const reading = found === undefined ? undefined : auditedReading(kind, [found]);
+      if (reading !== undefined) await audit(reading.action, id, reading.details);
+      return found;
+    });
     if (record === undefined) throw unknown(kind, id, tenant);
     print(record, json);
   };
@@ -66,7 +74,7 @@ export function addOf(path: string) {
     const keys = await keyRing();
     const record = await asTenant({ tenant, subject: auditedKind(kind) }, async ({ client, audit }) => {
       const made = await createRecord(kind, input, { client, keys, tenantId: tenant });
-      await audit(auditedAction(kind, 'created'), String(made['id']), { ...made });
+      await audit(auditedAction(kind, 'created'), String(made['id']), auditedFields(kind, made));
       return made;
     });
     print(record, json);
@@ -82,7 +90,8 @@ export function changeOf(path: string) {
     const record = await asTenant({ tenant, subject: auditedKind(kind) }, async ({ client, audit }) => {
       const done = await changeRecord(kind, id, input, { client, keys, tenantId: tenant });
       if (done === undefined) throw unknown(kind, id, tenant);
-      await audit(auditedAction(kind, 'changed'), id, differenceOf(done.before, done.after));
+      const difference = differenceOf(auditedFields(kind, done.before), auditedFields(kind, done.after));
+      await audit(auditedAction(kind, 'changed'), id, difference);
       return done.after;
     });
     print(record, json);
@@ -98,7 +107,7 @@ export function removeOf(path: string) {
       const record = id === undefined ? undefined : await removeRecord(kind, id, client);
       if (id === undefined || record === undefined || kind.remove === undefined)
         throw unknown(kind, which, tenant);
-      await audit(kind.remove.action, id, record);
+      await audit(kind.remove.action, id, auditedFields(kind, record));
     });
     if (json) printJson({ removed: which });
     else console.log(`Removed the ${kind.noun} ${typeof which === 'number' ? which : `“${which}”`}.`);

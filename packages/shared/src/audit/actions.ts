@@ -1,5 +1,5 @@
 /** Every action of the audit log: one name for each, whichever door it comes through. Logs of before may hold others. */
-import type { RecordRemoval, RecordTable } from '../records/record.js';
+import type { PersonalTable, RecordRemoval, RecordTable } from '../records/record.js';
 import type { RuleStatus } from '../rules/rules.js';
 
 export type AuditAction =
@@ -78,4 +78,5 @@ export type AuditAction =
   | 'workflow.started'
   | `rule.${RuleStatus}`
   | RecordRemoval
+  | `${PersonalTable}.read`
   | `${RecordTable}.${'created' | 'changed'}`;

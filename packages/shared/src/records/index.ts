@@ -1,5 +1,5 @@
 /** Rows that a tenant makes and changes itself. */
-export { auditedAction, auditedKind } from './audited.js';
+export { auditedAction, auditedFields, auditedKind, auditedReading } from './audited.js';
 export { RECORD_KINDS } from './kinds.js';
 export {
   changeRecord,

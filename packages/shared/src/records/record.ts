@@ -29,6 +29,9 @@ export type RecordTable =
   | 'whatsapp_message'
   | 'whatsapp_template';
 
+/** Tables about people. */
+export type PersonalTable = 'whatsapp_contact' | 'whatsapp_message';
+
 /** Tables of definitions, by their names in the audit log. */
 export const DEFINITIONS = { rule: 'rule', cdp_segment: 'segment', cdp_funnel: 'funnel' } as const;
 export type DefinitionTable = keyof typeof DEFINITIONS;
@@ -44,6 +47,8 @@ export interface RecordKind {
   path: string;
   scopes: { read: Scope; write: Scope };
   table: RecordTable | DefinitionTable;
+  /** For records about people: each reading is audited, and these fields are in no entry of the audit log. */
+  personal?: { table: PersonalTable; unaudited: readonly string[] };
   /** SQL: the rows that are there. Default: all of them. */
   present?: string;
   /** SQL of each field that is shown, `id` first. */

@@ -71,6 +71,7 @@ export const whatsappContacts: RecordKind = {
   path: 'whatsapp/contacts',
   scopes,
   table: 'whatsapp_contact',
+  personal: { table: 'whatsapp_contact', unaudited: [] },
   columns: {
     id: 'id',
     opted_in_at: 'opted_in_at',
@@ -153,6 +154,7 @@ export const whatsappMessages: RecordKind = {
   path: 'whatsapp/messages',
   scopes,
   table: 'whatsapp_message',
+  personal: { table: 'whatsapp_message', unaudited: ['body', 'parameters'] },
   columns: {
     id: 'id',
     account_id: 'account_id',

@@ -4,7 +4,9 @@ import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { notFound, ProblemError } from '@stratum/shared/http';
 import {
   auditedAction,
+  auditedFields,
   auditedKind,
+  auditedReading,
   changeRecord,
   createRecord,
   findRecord,
@@ -12,9 +14,10 @@ import {
   RECORD_KINDS,
   RecordError,
   removeRecord,
+  type Fields,
   type RecordKind,
 } from '@stratum/shared/records';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { requireTenant } from '../auth/authenticate.js';
 import { audit } from '../http/audit.js';
@@ -63,6 +66,7 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
       const found = await withTenant(pool, requireTenant(request), (client) =>
         listRecords(client, kind, { after, limit: limit + 1 }),
       );
+      await auditReading(resources, request, kind, about, found.slice(0, limit));
       return cutPage(
         found,
         limit,
@@ -83,7 +87,8 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
           const record = await createRecord(kind, request.body, { client, keys, tenantId });
           const subject = `${about}/${String(record['id'])}`;
           const action = auditedAction(kind, 'created');
-          await audit(resources, request, { action, subject, tenantId, details: { ...record } });
+          const details = auditedFields(kind, record);
+          await audit(resources, request, { action, subject, tenantId, details });
           return record;
         }),
       );
@@ -100,6 +105,7 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
       const { id } = request.params;
       const record = await withTenant(pool, requireTenant(request), (client) => findRecord(client, kind, id));
       if (record === undefined) throw notFound(`The ${name} ${id}`);
+      await auditReading(resources, request, kind, `${about}/${id}`, [record]);
       return view.parse(record);
     },
   });
@@ -122,7 +128,7 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
         withTenant(pool, tenantId, async (client) => {
           const done = await changeRecord(kind, id, request.body, { client, keys, tenantId });
           if (done === undefined) return undefined;
-          const details = differenceOf(done.before, done.after);
+          const details = differenceOf(auditedFields(kind, done.before), auditedFields(kind, done.after));
           const action = auditedAction(kind, 'changed');
           await audit(resources, request, { action, subject: `${about}/${id}`, tenantId, details });
           return done.after;
@@ -134,6 +140,19 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
     },
   });
   if (kind.remove !== undefined) removalRoute(app, resources, kind, kind.remove.action);
+}
+
+/** Nobody sees a record about a person before the broker has stored that. */
+async function auditReading(
+  resources: ApiResources,
+  request: FastifyRequest,
+  kind: RecordKind,
+  subject: string,
+  found: readonly Fields[],
+): Promise<void> {
+  const entry = auditedReading(kind, found);
+  if (entry !== undefined)
+    await audit(resources, request, { ...entry, subject, tenantId: requireTenant(request) });
 }
 
 function removalRoute(
@@ -164,7 +183,7 @@ function removalRoute(
             action,
             subject: `${about}/${id}`,
             tenantId,
-            details: { ...record },
+            details: auditedFields(kind, record),
           });
           return record;
         }),
