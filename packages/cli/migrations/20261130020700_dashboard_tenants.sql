@@ -20,7 +20,7 @@ AS $$
   )
   SELECT t.id, t.name, t.plan, coalesce(o.running, 0), coalesce(o.retrying, 0), coalesce(d.ended, 0), coalesce(d.failed, 0), coalesce(d.run_ms, 0), d.last_end
   FROM public.tenant t LEFT JOIN day d ON d.tenant_id = t.id LEFT JOIN now_open o ON o.tenant_id = t.id
-  WHERE t.id > 0 AND t.deleted_at IS NULL ORDER BY coalesce(d.run_ms, 0) DESC, coalesce(o.running, 0) DESC, t.id LIMIT most
+  WHERE t.id > 0 AND public.is_open(t) ORDER BY coalesce(d.run_ms, 0) DESC, coalesce(o.running, 0) DESC, t.id LIMIT most
 $$;
 
 -- The tasks of a tenant by the time that they took within a day.

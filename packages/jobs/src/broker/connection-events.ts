@@ -1,5 +1,5 @@
 /** Events of a connection for any number of listeners: each iterator of `status()` lives as long as the connection, so there is one. */
-import { PermissionViolationError, type NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection, PermissionViolationError } from '@nats-io/nats-core';
 
 export interface ConnectionEvents {
   /** Aborts once the connection is closed for good. */
@@ -27,7 +27,7 @@ function observe(connection: NatsConnection): ConnectionEvents {
   const report = async (): Promise<void> => {
     for await (const status of connection.status()) {
       if (status.type === 'reconnect') for (const listener of listeners) listener();
-      if (status.type !== 'error' || !(status.error instanceof PermissionViolationError)) continue;
+      if (status.type !== 'error' || !isRefusal(status.error)) continue;
       const { operation, subject } = status.error;
       if (operation === 'publish') for (const listener of refusalListeners) listener(subject, status.error);
     }
@@ -43,4 +43,8 @@ function observe(connection: NatsConnection): ConnectionEvents {
     },
     onRefusal: (listener) => void refusalListeners.add(listener),
   };
+}
+
+function isRefusal(error: Error): error is PermissionViolationError {
+  return error.name === 'PermissionViolationError';
 }

@@ -122,6 +122,7 @@ const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
   cdp_rfm: ['stratum_cdp_worker'],
   cdp_segment: ['stratum_api'],
   cost_allocation: ['stratum_default_worker'],
+  failure_state: ['stratum_dashboard'],
   shared_cost: ['stratum_api'],
   subscription: ['stratum_api'],
 };
