@@ -90,9 +90,9 @@ test('a small body that unpacks to very many events gets a small answer', async 
 test('JSON is bounded in depth, fields and values, before it is parsed', async () => {
   const { call } = await openApi({ API_BODY_LIMIT: '10000000' });
   const bodies = [
-    [`{${Array.from({ length: 500_000 }, (_, index) => `"k${index}":1`).join(',')}}`, 'fields'],
+    [`{${Array.from({ length: 200_000 }, (_, index) => `"k${index}":1`).join(',')}}`, 'fields'],
     [`{${Array.from({ length: 10_001 }, (_, index) => `"k${index}":1`).join(',')}}`, 'different names'],
-    [`{"chain":${'['.repeat(4_000_000)}${']'.repeat(4_000_000)}}`, 'levels'],
+    [`{"chain":${'['.repeat(400_000)}${']'.repeat(400_000)}}`, 'levels'],
     [`{"chain":[${'1,'.repeat(300_000)}1]}`, 'values'],
     ['{"__proto__":{"a":1}}', '__proto__'],
   ] as const;

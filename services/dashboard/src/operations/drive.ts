@@ -3,7 +3,7 @@
  * within a second. Of all processes one does it. An item that was begun when a process died is tried again: its letter is gone then, or the
  * task revoked already.
  */
-import { JobsError, type JobsClient } from '@stratum/jobs';
+import { isUnreachable, JobsError, type JobsClient } from '@stratum/jobs';
 import { BackgroundLoop } from '@stratum/jobs/internal';
 import { withAdvisoryLock } from '@stratum/shared';
 import type { Logger } from 'pino';
@@ -57,8 +57,9 @@ async function carryOut(client: JobsClient, verb: Verb, item: OperationItem): Pr
   try {
     return verb === 'cancel' ? await cancel(client, item) : await onLetter(client, verb, item);
   } catch (error) {
-    // What concerns one task stays with it; what concerns all is tried again.
-    if (error instanceof JobsError) return { outcome: 'kept', detail: error.message };
+    // What concerns one task stays with it; a broker that is away concerns all, and they are tried again.
+    if (error instanceof JobsError && !isUnreachable(error))
+      return { outcome: 'kept', detail: error.message };
     throw error;
   }
 }

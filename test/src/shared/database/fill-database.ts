@@ -36,6 +36,17 @@ export async function fillDatabase(
        SELECT tenant_id, id, current_date - day, currency, 2000 + day, 40 + day % 7, CASE WHEN day = 1 THEN 150 ELSE 50 + day % 7 END, 5, 120 FROM campaign, generate_series(1, 40) day WHERE tenant_id = $1`,
       [tenantId],
     );
+    await owner.query(
+      `INSERT INTO creative (tenant_id, campaign_id, external_id, name, type)
+       SELECT tenant_id, id, id || '-' || kind, name || ' / ' || kind, 'video' FROM campaign, unnest(ARRAY['fresh', 'worn']) kind WHERE tenant_id = $1`,
+      [tenantId],
+    );
+    await owner.query(
+      `INSERT INTO creative_metric_daily (tenant_id, creative_id, date, impressions, clicks, spend, conversions, revenue, frequency)
+       SELECT tenant_id, c.id, current_date - day, 2000, CASE WHEN worn THEN 5 ELSE 60 END, 50, CASE WHEN worn THEN 0 ELSE 20 END, CASE WHEN worn THEN 0 ELSE 400 END, 2
+       FROM creative c, generate_series(1, 10) day, LATERAL (SELECT day = 1 AND c.name LIKE '%worn' AS worn) state WHERE tenant_id = $1`,
+      [tenantId],
+    );
   }
   for (const tenantId of [1, 2]) {
     await withTenant(owner, tenantId, (client) =>
