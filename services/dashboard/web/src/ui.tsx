@@ -300,6 +300,47 @@ export function ConfirmDialog({
   );
 }
 
+/** One button that asks before it acts. */
+export function ConfirmedButton({
+  label,
+  title,
+  text,
+  refusal,
+  onConfirm,
+}: {
+  /** On the button, and on the one that confirms. */
+  label: string;
+  title: string;
+  text: ComponentChildren;
+  /** Why the viewer may not; `undefined`: the viewer may. */
+  refusal: string | undefined;
+  onConfirm: () => Promise<unknown>;
+}): JSX.Element {
+  const [asks, setAsks] = useState(false);
+  return (
+    <>
+      <button
+        type="button"
+        class="button"
+        disabled={refusal !== undefined}
+        title={refusal}
+        onClick={() => setAsks(true)}
+      >
+        {label}
+      </button>
+      {asks && (
+        <ConfirmDialog
+          title={title}
+          text={text}
+          action={label}
+          onClose={() => setAsks(false)}
+          onConfirm={onConfirm}
+        />
+      )}
+    </>
+  );
+}
+
 export function CopyButton({ text, label }: { text: string; label: string }): JSX.Element {
   const [copied, setCopied] = useState(false);
   return (

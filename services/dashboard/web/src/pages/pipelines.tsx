@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call } from '../api.js';
 import { age, count, since } from '../format.js';
-import { Badge, ConfirmDialog, Empty, Failed, Icon, Loading, Scroll, Time, useLoaded } from '../ui.js';
+import { Badge, ConfirmedButton, Empty, Failed, Icon, Loading, Scroll, Time, useLoaded } from '../ui.js';
 import { TenantPipelinePage } from './tenant-pipeline.js';
 
 const PLATFORMS: Readonly<Record<string, string>> = {
@@ -184,6 +184,11 @@ function Cell({
   );
 }
 
+/** Why the viewer may not control pipelines. */
+export function controlRefusal({ rights }: Session): string | undefined {
+  return rights.includes('pipelines:control') ? undefined : 'Needs the scope tasks:write of a platform key';
+}
+
 export function CheckButton({
   session,
   onChange,
@@ -191,32 +196,17 @@ export function CheckButton({
   session: Session;
   onChange: () => void;
 }): JSX.Element | null {
-  const [asks, setAsks] = useState(false);
   if (session.tenant !== null) return null;
-  const mayControl = session.rights.includes('pipelines:control');
   return (
-    <>
-      <button
-        type="button"
-        class="button"
-        disabled={!mayControl}
-        title={mayControl ? undefined : 'Needs the scope tasks:write of a platform key'}
-        onClick={() => setAsks(true)}
-      >
-        Check now
-      </button>
-      {asks && (
-        <ConfirmDialog
-          title="Check all pipelines now?"
-          text="The hourly check runs once more: it looks at the accounts of every tenant, and opens and closes alerts."
-          action="Check now"
-          onClose={() => setAsks(false)}
-          onConfirm={async () => {
-            await call('POST', '/api/pipelines/check', {});
-            onChange();
-          }}
-        />
-      )}
-    </>
+    <ConfirmedButton
+      label="Check now"
+      title="Check all pipelines now?"
+      text="The hourly check runs once more: it looks at the accounts of every tenant, and opens and closes alerts."
+      refusal={controlRefusal(session)}
+      onConfirm={async () => {
+        await call('POST', '/api/pipelines/check', {});
+        onChange();
+      }}
+    />
   );
 }

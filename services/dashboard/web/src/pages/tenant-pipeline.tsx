@@ -10,8 +10,8 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { age, count, since } from '../format.js';
-import { Badge, ConfirmDialog, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
-import { CheckButton, platformName, sentence, StatusBadge, worstFirst } from './pipelines.js';
+import { Badge, ConfirmedButton, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
+import { CheckButton, controlRefusal, platformName, sentence, StatusBadge, worstFirst } from './pipelines.js';
 
 export function TenantPipelinePage({ tenant, session }: { tenant: string; session: Session }): JSX.Element {
   const [turn, setTurn] = useState(0);
@@ -264,8 +264,6 @@ function SyncButton({
   session: Session;
   onChange: () => void;
 }): JSX.Element {
-  const [asks, setAsks] = useState(false);
-  const mayControl = session.rights.includes('pipelines:control');
   const name = platformName(account.platform);
   return (
     <div class="buttons">
@@ -276,27 +274,16 @@ function SyncButton({
       >
         Runs
       </a>
-      <button
-        type="button"
-        class="button"
-        disabled={!mayControl}
-        title={mayControl ? undefined : 'Needs the scope tasks:write of a platform key'}
-        onClick={() => setAsks(true)}
-      >
-        Sync now
-      </button>
-      {asks && (
-        <ConfirmDialog
-          title={`Sync ${name} now?`}
-          text={`All accounts of ${name} of this tenant are read in one task, in addition to the hourly sync.`}
-          action="Sync now"
-          onClose={() => setAsks(false)}
-          onConfirm={async () => {
-            await call('POST', `/api/pipelines/${tenant}/sync`, { platform: account.platform });
-            onChange();
-          }}
-        />
-      )}
+      <ConfirmedButton
+        label="Sync now"
+        title={`Sync ${name} now?`}
+        text={`All accounts of ${name} of this tenant are read in one task, in addition to the hourly sync.`}
+        refusal={controlRefusal(session)}
+        onConfirm={async () => {
+          await call('POST', `/api/pipelines/${tenant}/sync`, { platform: account.platform });
+          onChange();
+        }}
+      />
     </div>
   );
 }

@@ -4,7 +4,17 @@ import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration } from '../format.js';
 import { usePlace } from '../router.js';
-import { Badge, Chips, ConfirmDialog, Failed, Loading, Scroll, Time, useLoaded } from '../ui.js';
+import {
+  Badge,
+  Chips,
+  ConfirmDialog,
+  ConfirmedButton,
+  Failed,
+  Loading,
+  Scroll,
+  Time,
+  useLoaded,
+} from '../ui.js';
 import { WebhookStatus, type Direction } from './webhooks.js';
 
 const STATES: Readonly<Record<Direction, readonly (readonly [label: string, state: string])[]>> = {
@@ -200,36 +210,23 @@ function RetryButton({
   session: Session;
   onChange: () => void;
 }): JSX.Element {
-  const [asks, setAsks] = useState(false);
-  const mayControl = session.rights.includes('webhooks:control');
   const isIn = place.startsWith('in/');
   return (
     <div class="buttons">
-      <button
-        type="button"
-        class="button"
-        disabled={!mayControl}
-        title={mayControl ? undefined : NEEDS_RIGHT}
-        onClick={() => setAsks(true)}
-      >
-        {isIn ? 'Replay' : 'Send again'}
-      </button>
-      {asks && (
-        <ConfirmDialog
-          title={isIn ? `Replay ${delivery.type}?` : `Send ${delivery.type} again?`}
-          text={
-            isIn
-              ? 'The event is processed once more. Effects that are applied once for each event are not repeated; other tasks run again.'
-              : 'The receiver gets the event with the same webhook-id, now and with a fresh set of attempts.'
-          }
-          action={isIn ? 'Replay' : 'Send again'}
-          onClose={() => setAsks(false)}
-          onConfirm={async () => {
-            await call('POST', `/api/webhooks/${place}/deliveries/${delivery.id}/replay`, {});
-            onChange();
-          }}
-        />
-      )}
+      <ConfirmedButton
+        label={isIn ? 'Replay' : 'Send again'}
+        title={isIn ? `Replay ${delivery.type}?` : `Send ${delivery.type} again?`}
+        text={
+          isIn
+            ? 'The event is processed once more. Effects that are applied once for each event are not repeated; other tasks run again.'
+            : 'The receiver gets the event with the same webhook-id, now and with a fresh set of attempts.'
+        }
+        refusal={session.rights.includes('webhooks:control') ? undefined : NEEDS_RIGHT}
+        onConfirm={async () => {
+          await call('POST', `/api/webhooks/${place}/deliveries/${delivery.id}/replay`, {});
+          onChange();
+        }}
+      />
     </div>
   );
 }
