@@ -1,7 +1,7 @@
 /** Milliseconds from enqueue to the stored result on an idle queue, one task at a time. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { compare, median, percentile, type Comparison } from './measure.js';
-import { noop, type BareSetup, type Framework } from './subject.js';
+import { bareId, noop, type BareSetup, type Framework } from './subject.js';
 import { storeEnd } from './tasks.js';
 
 const COUNT = 1_500;
@@ -63,7 +63,7 @@ let asked = 0;
 
 /** Publish, then hear of the put on the result's subject: what a bare program can do at best. */
 async function askByHand(connection: NatsConnection, bare: BareSetup, index: number): Promise<void> {
-  const id = `latency-${asked++}-${index}`;
+  const id = bareId(`latency-${asked++}`, index);
   const stored = new Promise<void>((resolve) => {
     connection.subscribe(bare.resultSubject(id), { max: 1, callback: () => resolve() });
   });

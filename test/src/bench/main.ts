@@ -190,7 +190,7 @@ try {
   );
   const enqueue = await benchEnqueue(framework, bare, rounds);
   line('enqueue', 'tasks/s', enqueue, 0);
-  const tasks = await benchTasks(connection, framework, bare, rounds);
+  const tasks = await benchTasks(framework, bare, rounds);
   line('no-op tasks', 'tasks/s', tasks, 0);
   const latency = await benchLatency(connection, framework, bare, rounds);
   line('enqueue → result, median', 'ms', latency, 3);

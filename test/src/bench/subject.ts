@@ -17,6 +17,7 @@ import {
   handleTask,
   reconcileTopology,
   type JobsClient,
+  type TaskEvent,
   type TaskRecord,
   type Topology,
   type Worker,
@@ -25,6 +26,9 @@ import { AckMultiplexer } from '@stratum/jobs/internal';
 import { z } from 'zod';
 
 const EVENTS_MAX_BYTES = 2 ** 30;
+const EVENT_ID_LENGTH = 26;
+/** Of the framework's ids. */
+const ID_LENGTH = 36;
 
 export const noop = defineTask({
   name: 'noop',
@@ -106,6 +110,11 @@ export async function openBare(connection: NatsConnection, prefix: string): Prom
   };
 }
 
+/** An id for the bare side, as long as the framework's. */
+export function bareId(run: string, n: number): string {
+  return `${run}-${String(n).padStart(ID_LENGTH - run.length - 1, '0')}`;
+}
+
 /** The record and the event that the bare worker stores: as large as the framework's. */
 export function bareEnd(id: string): { record: string; event: string } {
   const now = new Date().toISOString();
@@ -129,5 +138,13 @@ export function bareEnd(id: string): { record: string; event: string } {
     root_id: id,
   } satisfies TaskRecord;
   const { result: _, ...event } = record;
-  return { record: JSON.stringify(record), event: JSON.stringify({ ...event, at: now }) };
+  const history = {
+    at: now,
+    event_id: `bench.${id}.success`.slice(0, EVENT_ID_LENGTH),
+    attempt: 1,
+    delivery: 1,
+    ready_at: now,
+    worker_version: '0.1.0',
+  } satisfies Partial<TaskEvent>;
+  return { record: JSON.stringify(record), event: JSON.stringify({ ...event, ...history }) };
 }

@@ -1,9 +1,9 @@
 /** A chord of many members beside as many plain tasks: what it costs that somebody waits for all of them. */
-import { chord, createWorker, defineTask, handleTask, step } from '@stratum/jobs';
+import { EventEmitter, once } from 'node:events';
+import { chord, createWorker, defineTask, handleTask, step, type Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { median } from './measure.js';
-import { drained } from './tasks.js';
 import { noop, type Framework } from './subject.js';
 
 const CONCURRENCY = 256;
@@ -79,6 +79,20 @@ async function runPlain(
   await client.enqueueMany(noop, items);
   await done;
   return (performance.now() - startedAt) / 1000;
+}
+
+/** Resolves when so many results have been stored. */
+async function drained(connection: NatsConnection, topology: Topology, count: number): Promise<void> {
+  const done = new EventEmitter();
+  const all = once(done, 'all');
+  let stored = 0;
+  const notices = connection.subscribe(topology.names.resultNoticeFilter, {
+    callback: () => {
+      if (++stored === count) done.emit('all');
+    },
+  });
+  await all;
+  notices.unsubscribe();
 }
 
 async function runChord(

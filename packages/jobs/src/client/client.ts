@@ -1,5 +1,5 @@
 /** The producer's side: enqueue tasks, look them up, wait for them. */
-import { randomUUID } from 'node:crypto';
+import { newId } from '../values/new-id.js';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Tracer } from '../telemetry/tracer.js';
 import type { z } from 'zod';
@@ -146,7 +146,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
 
   const send = (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
     if (tracing === undefined) return store(target, payload, options);
-    const id = options.id ?? randomUUID();
+    const id = options.id ?? newId();
     const { traceParent, traceState } = options;
     const parent = traceParent === undefined ? undefined : { traceParent, traceState };
     return tracing.send({ ...target, id }, parent, (carried) =>
@@ -172,7 +172,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     if (uniqueKey === undefined)
       return publish(composeTask(topology.names, target, payload, options, { fresh, now }), target);
     // The lock names the task that holds it, so the id must be known first.
-    const id = options.id ?? randomUUID();
+    const id = options.id ?? newId();
     const key = uniqueToken(target.task, uniqueKey);
     const until = await uniqueUntil(options, producerTime);
     const { tenant = target.tenant } = options;

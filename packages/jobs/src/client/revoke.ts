@@ -4,7 +4,7 @@
  * next one, if that worker is lost.
  */
 import type { Resources } from '../resources/resources.js';
-import { randomUUID } from 'node:crypto';
+import { newId } from '../values/new-id.js';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { StoredMessage } from '../broker/batch.js';
 import { headers as newHeaders } from '@nats-io/nats-core';
@@ -72,7 +72,7 @@ export class Revoker {
       );
     }
     if (filter.queue !== undefined) this.resources.topology.queue(filter.queue);
-    await this.note(controlKeys.revokeAll(randomUUID()), { ...filter, terminate });
+    await this.note(controlKeys.revokeAll(newId()), { ...filter, terminate });
     return this.removeWaiting(filter);
   }
 

@@ -1,5 +1,5 @@
 /** Turns what a producer asks for into the message that goes on the wire. */
-import { randomUUID } from 'node:crypto';
+import { newId } from '../values/new-id.js';
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { OutgoingHeaders } from '../broker/outgoing-headers.js';
 import { InvalidPayloadError, JobsError } from '../errors.js';
@@ -100,7 +100,7 @@ export function composeTask(
     lock,
   }: { now?: Date | undefined; fresh?: boolean; lock?: UniqueLock | undefined } = {},
 ): ComposedMessage {
-  const id = options.id === undefined ? randomUUID() : requireToken(options.id, 'id');
+  const id = options.id === undefined ? newId() : requireToken(options.id, 'id');
   const subject: TaskSubject = {
     queue: target.queue,
     priority: options.priority === undefined ? target.priority : requirePriority(options.priority),

@@ -1,5 +1,5 @@
 /** The schedule's client: list, add, change, pause, run and backfill entries. */
-import { randomUUID } from 'node:crypto';
+import { newId } from '../values/new-id.js';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { Resources } from '../resources/resources.js';
 import { createProducer, type Enqueued } from '../client/client.js';
@@ -173,7 +173,7 @@ class StoredSchedules implements Schedules {
   async run(name: string): Promise<Enqueued> {
     const entry = await this.read(name);
     return createProducer({ resources: this.resources }).publish(entry.queue, entry.task, entry.payload, {
-      id: `run-${entry.name.slice(0, 23)}-${randomUUID()}`,
+      id: `run-${entry.name.slice(0, 23)}-${newId()}`,
       scheduledBy: { entry: entry.name, tick: new Date() },
       ...(entry.priority === undefined ? {} : { priority: entry.priority }),
       ...(entry.tenant === null ? {} : { tenant: entry.tenant }),

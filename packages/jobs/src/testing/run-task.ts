@@ -1,5 +1,5 @@
 /** Runs a task in this process without a broker, with the worker's own code. */
-import { randomUUID } from 'node:crypto';
+import { newId } from '../values/new-id.js';
 import { jsonLogger, type Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
 import type { BatchItem, Enqueued } from '../client/client.js';
@@ -100,7 +100,7 @@ export async function runTask(
     logs: [],
   };
   const facts = {
-    id: options.id ?? randomUUID(),
+    id: options.id ?? newId(),
     task: contract.name,
     queue: contract.queue,
     tenant: options.tenant,
@@ -226,7 +226,7 @@ function recordingProducer(run: TaskRun, previous: unknown): Producer {
   ): Enqueued => {
     parsePayload(contract, payload);
     run.enqueued.push({ task: contract.name, queue: contract.queue, payload, options });
-    return { id: options.id ?? randomUUID(), duplicate: false };
+    return { id: options.id ?? newId(), duplicate: false };
   };
   return {
     enqueue: async (contract, payload, options) => add(contract, payload, options),
@@ -246,7 +246,7 @@ function recordingProducer(run: TaskRun, previous: unknown): Producer {
           maxPayloadBytes: Infinity,
         });
         run.workflows.push({ definition: resolved, options });
-        return { id: options.id ?? randomUUID(), duplicate: false };
+        return { id: options.id ?? newId(), duplicate: false };
       },
       previous: async () => previous,
     },

@@ -5,7 +5,7 @@
  *
  * If the process dies midway, workflow maintenance or a repeated start continues.
  */
-import { randomUUID } from 'node:crypto';
+import { newId } from '../values/new-id.js';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { InvalidWorkflowError, JobsError } from '../errors.js';
 import { errorRecord } from '../record/error-record.js';
@@ -172,7 +172,7 @@ function manifestOf(
 
 /** Leaves room for a step's number in a task's id. */
 function workflowId(given: string | undefined): string {
-  if (given === undefined) return randomUUID();
+  if (given === undefined) return newId();
   if (requireToken(given, 'id').length <= MAX_ID_LENGTH) return given;
   throw new JobsError(
     'invalid_options',
