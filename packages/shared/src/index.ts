@@ -47,6 +47,7 @@ export { contactRow, type ContactRow } from './lookup/contact-row.js';
 export { lookupHash, lookupHashes, plainHash, type LookupHash } from './lookup/lookup-hash.js';
 export { phoneVariants } from './lookup/phone-variants.js';
 export { rekeyTenant, type Rekeyed } from './lookup/rekey.js';
+export { knownSum } from './database/known-sum.js';
 export { once, type Skipped } from './database/once.js';
 export { FollowedTenants } from './tenants/followed-tenants.js';
 export { derivedTaskId, fanOut, ofTick, slotOf, tickTime } from './fan-out/fan-out.js';

@@ -39,9 +39,10 @@ const EXACT_UP_TO = 10_000;
  * (Przyborowski and Wilenski 1940), by the exact binomial tail. Parts of conversions are rounded.
  */
 export function yieldHasFallen(
-  now: { conversions: number; spend: number },
-  before: { conversions: number; spend: number },
+  now: { conversions: number | null; spend: number },
+  before: { conversions: number | null; spend: number },
 ): boolean {
+  if (now.conversions === null || before.conversions === null) return false;
   const few = Math.round(now.conversions);
   const all = few + Math.round(before.conversions);
   if (all === 0 || now.spend <= 0 || before.spend <= 0) return false;
@@ -66,9 +67,10 @@ const ORDER_VALUE_VARIANCE = 2;
 
 /** Whether there was less revenue for the money than chance explains, by conversions of differing value (a compound Poisson sum). */
 export function revenueHasFallen(
-  now: { conversions: number; spend: number; revenue: number | null },
-  before: { conversions: number; spend: number; revenue: number | null },
+  now: { conversions: number | null; spend: number; revenue: number | null },
+  before: { conversions: number | null; spend: number; revenue: number | null },
 ): boolean {
+  if (now.conversions === null || before.conversions === null) return false;
   const conversions = now.conversions + before.conversions;
   if (now.revenue === null || before.revenue === null || conversions === 0) return false;
   if (now.spend <= 0 || before.spend <= 0) return false;

@@ -12,9 +12,9 @@ export interface CampaignChange {
 export interface Figures {
   dates: readonly string[];
   spend: readonly number[];
-  /** `null` where the platform reports none. */
+  /** `null` where the platform reports none, as conversions. */
   revenue: readonly number[] | null;
-  conversions: readonly number[];
+  conversions: readonly number[] | null;
 }
 
 const WEEK = 7;
@@ -39,9 +39,10 @@ export function onPresentTerms(figures: Figures, changes: readonly CampaignChang
   const { dates } = figures;
   const days = changeDays(changes);
   const skipped = pausedDays(dates, days);
-  let spend = figures.spend.map((value, day) => (skipped.has(day) ? NaN : value));
-  let conversions = figures.conversions.map((value, day) => (skipped.has(day) ? NaN : value));
-  let revenue = figures.revenue?.map((value, day) => (skipped.has(day) ? NaN : value)) ?? null;
+  const unskipped = (value: number, day: number): number => (skipped.has(day) ? NaN : value);
+  let spend = figures.spend.map(unskipped);
+  let conversions = figures.conversions?.map(unskipped) ?? null;
+  let revenue = figures.revenue?.map(unskipped) ?? null;
   const steps = days.filter(
     ({ budgetBefore, budgetAfter }) => budgetBefore !== budgetAfter && budgetBefore && budgetAfter,
   );
@@ -57,17 +58,17 @@ export function onPresentTerms(figures: Figures, changes: readonly CampaignChang
     const range = { day, until };
     const factor = seenFactor(spend, range, expected, BUDGET_DAYS);
     const returns = factor ** ELASTICITY;
-    const ofConversions = seenFactor(conversions, range, returns, RETURN_DAYS);
-    const ofRevenue = revenue === null ? 1 : seenFactor(revenue, range, returns, RETURN_DAYS);
+    const following = (values: number[] | null): number[] | null =>
+      values === null ? null : rescaled(values, day, seenFactor(values, range, returns, RETURN_DAYS));
     spend = rescaled(spend, day, factor);
-    conversions = rescaled(conversions, day, ofConversions);
-    revenue = revenue === null ? null : rescaled(revenue, day, ofRevenue);
+    conversions = following(conversions);
+    revenue = following(revenue);
   }
   return {
     dates,
     spend: filled(spend, figures.spend),
     revenue: revenue === null ? null : filled(revenue, figures.revenue ?? []),
-    conversions: filled(conversions, figures.conversions),
+    conversions: conversions === null ? null : filled(conversions, figures.conversions ?? []),
   };
 }
 

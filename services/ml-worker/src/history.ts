@@ -22,9 +22,9 @@ export interface CampaignHistory {
   /** Days from the last figure to UTC's yesterday that are not over where the account is, or that nobody has synced: unknown, not zero. */
   unknownDays: number;
   spend: number[];
-  /** `null` where the platform reports none. */
+  /** `null` where the platform reports none, as conversions. */
   revenue: number[] | null;
-  conversions: number[];
+  conversions: number[] | null;
 }
 
 /** Enough for a year's shape of the week, little enough to be quick. */
@@ -46,7 +46,7 @@ interface MetricRow {
   dates: string[];
   spend: number[];
   revenue: number[] | null;
-  conversions: number[];
+  conversions: number[] | null;
 }
 
 /** A day without a row is a day without activity, as far as the account was synced: platforms report none. */
@@ -67,7 +67,7 @@ export function readHistories(
            coalesce((a.last_synced_at AT TIME ZONE a.time_zone)::date, 'epoch'))::text AS known_until,
          array_agg(m.spend::float8 ORDER BY m.date) AS spend,
          CASE WHEN count(m.revenue) > 0 THEN array_agg(coalesce(m.revenue, 0)::float8 ORDER BY m.date) END AS revenue,
-         array_agg(m.conversions::float8 ORDER BY m.date) AS conversions
+         CASE WHEN count(m.conversions) > 0 THEN array_agg(coalesce(m.conversions, 0)::float8 ORDER BY m.date) END AS conversions
        FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
        JOIN campaign_metric_daily m ON m.tenant_id = c.tenant_id AND m.campaign_id = c.id
        WHERE m.date >= $1::date - ${HISTORY_DAYS} AND m.date < $1::date AND m.date < ($3::timestamptz AT TIME ZONE a.time_zone)::date
@@ -101,7 +101,7 @@ function fillGaps(row: MetricRow, at: Date): CampaignHistory {
     unknownDays: Math.round((today - end) / DAY_MS),
     spend: fill(row.spend),
     revenue: row.revenue === null ? null : fill(row.revenue),
-    conversions: fill(row.conversions),
+    conversions: row.conversions === null ? null : fill(row.conversions),
   };
 }
 

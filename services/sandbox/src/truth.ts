@@ -1,5 +1,6 @@
 /** The figures that the sandbox reports of an account, in no platform's format: for tests that compare. */
 import { adRows, listedAds } from './world/ads.js';
+import { leadsOf } from './world/metrics.js';
 import { decimal } from './platforms/adapter.js';
 import { SIMULATIONS, type SandboxPlatform } from './platforms/platforms.js';
 import type { World } from './world/world.js';
@@ -14,8 +15,9 @@ export interface AccountTruth {
     clicks: number;
     /** Exact decimals in major units. */
     spend: string;
-    conversions: number;
-    /** `null` where the platform's report has none. */
+    /** `null` where the platform's report has none, as revenue. */
+    conversions: number | null;
+    leads: number;
     revenue: string | null;
   }[];
   ads: { id: string; campaignId: string; status: string }[];
@@ -25,7 +27,8 @@ export interface AccountTruth {
     impressions: number;
     clicks: number;
     spend: string;
-    conversions: number;
+    conversions: number | null;
+    leads: number;
   }[];
 }
 
@@ -38,7 +41,7 @@ export function truthOf(
 ): AccountTruth {
   const account = world.account(platform, accountId);
   const campaigns = world.campaigns(account);
-  const { adId, campaignId, reports, knowsRevenue } = SIMULATIONS[platform];
+  const { adId, campaignId, reports, knowsConversions, knowsRevenue } = SIMULATIONS[platform];
   const reported = world.reported(account).filter(reports);
   return {
     currency: account.currency,
@@ -53,7 +56,8 @@ export function truthOf(
       impressions: metric.impressions,
       clicks: metric.clicks,
       spend: decimal(metric.spendMinor, account.minorDigits),
-      conversions: metric.conversions,
+      conversions: knowsConversions(campaign, metric.conversions) ? metric.conversions : null,
+      leads: leadsOf(metric),
       revenue: knowsRevenue(campaign, metric.conversions)
         ? decimal(metric.revenueMinor, account.minorDigits)
         : null,
@@ -73,7 +77,8 @@ export function truthOf(
         impressions: metric.impressions,
         clicks: metric.clicks,
         spend: decimal(metric.spendMinor, account.minorDigits),
-        conversions: metric.conversions,
+        conversions: knowsConversions(ad.campaign, metric.conversions) ? metric.conversions : null,
+        leads: leadsOf(metric),
       })),
   };
 }

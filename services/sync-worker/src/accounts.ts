@@ -10,6 +10,7 @@ export interface SyncAccount extends StoredAccount {
   attributedAt: Date | null;
   /** When its creatives were last read. */
   creativesSyncedAt: Date | null;
+  conversionActions: string[] | null;
 }
 
 interface AccountRow {
@@ -20,6 +21,7 @@ interface AccountRow {
   last_synced_at: Date | null;
   attributed_at: Date | null;
   creatives_synced_at: Date | null;
+  conversion_actions: string[] | null;
   credentials_ciphertext: Buffer;
   credentials_key_id: string;
 }
@@ -27,7 +29,7 @@ interface AccountRow {
 /** Accounts that are connected and have credentials. */
 export async function loadAccounts(client: Queryable, platform: PlatformName): Promise<SyncAccount[]> {
   const { rows } = await client.query<AccountRow>(
-    `SELECT id, external_id, currency, time_zone, last_synced_at, attributed_at, creatives_synced_at, credentials_ciphertext, credentials_key_id
+    `SELECT id, external_id, currency, time_zone, last_synced_at, attributed_at, creatives_synced_at, conversion_actions, credentials_ciphertext, credentials_key_id
      FROM platform_account
      WHERE platform = $1 AND status = 'connected' AND credentials_ciphertext IS NOT NULL
      ORDER BY id`,
@@ -42,6 +44,7 @@ export async function loadAccounts(client: Queryable, platform: PlatformName): P
     lastSyncedAt: row.last_synced_at,
     attributedAt: row.attributed_at,
     creativesSyncedAt: row.creatives_synced_at,
+    conversionActions: row.conversion_actions,
     ciphertext: row.credentials_ciphertext,
     keyId: row.credentials_key_id,
   }));

@@ -220,7 +220,8 @@ const INSERT_UNLISTED = `
 
 const CLEAR_UNREPORTED = `
   UPDATE campaign_metric_daily m
-  SET impressions = 0, clicks = 0, reach = NULL, spend = 0, conversions = 0, revenue = NULL, updated_at = now()
+  SET impressions = 0, clicks = 0, reach = NULL, spend = 0, updated_at = now(),
+    conversions = CASE WHEN m.conversions IS NOT NULL THEN 0 END, revenue = CASE WHEN m.revenue IS NOT NULL THEN 0 END
   FROM campaign c
   WHERE c.tenant_id = current_tenant() AND c.account_id = $1 AND m.tenant_id = c.tenant_id AND m.campaign_id = c.id
     AND m.date = $2 AND NOT c.external_id = ANY ($3::text[])`;

@@ -57,6 +57,33 @@ test('an ad account is connected, listed, connected again and disconnected', asy
   const reader = await createKey(TENANT, ['accounts:read']);
   expect(await call('POST', `${mine}/disconnect`, { key: reader.text })).toMatchObject({ status: 403 });
 
+  expect(made.body).toMatchObject({ conversion_actions: null });
+  const choose = (actions: unknown, key?: string) =>
+    call('PATCH', mine, { body: { conversion_actions: actions }, ...(key === undefined ? {} : { key }) });
+  const chosen = await choose(['lead', ' offsite_conversion.custom.7 ']);
+  expect(chosen).toMatchObject({
+    status: 200,
+    body: { conversion_actions: ['lead', 'offsite_conversion.custom.7'] },
+  });
+  expect(await client.status(chosen.headers.get('stratum-task-id') ?? '')).toMatchObject({
+    task: 'sync_campaign_data',
+  });
+  for (const wrong of [
+    [],
+    ['No!'],
+    ['lead', 'offsite_conversion.fb_pixel_lead'],
+    'lead',
+    Array(21).fill('x'),
+  ])
+    expect(await choose(wrong), JSON.stringify(wrong)).toMatchObject({
+      status: 422,
+      body: { errors: [{ field: expect.stringMatching(/^body\.conversion_actions/) }] },
+    });
+  expect(await choose(null, reader.text)).toMatchObject({ status: 403 });
+  expect(await choose(null, keys.otherTenant)).toMatchObject({ status: 404 });
+  expect((await call('GET', mine)).body).toEqual(chosen.body);
+  expect(await choose(null)).toMatchObject({ status: 200, body: { conversion_actions: null } });
+
   for (let times = 0; times < 2; times++)
     expect(await call('POST', `${mine}/disconnect`)).toMatchObject({
       status: 200,

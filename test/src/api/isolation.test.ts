@@ -180,6 +180,7 @@ const BODIES: Record<string, unknown> = {
   'PATCH /v1/whatsapp/contacts/{id}': { opted_out_at: '2026-11-29T13:00:00Z' },
   'PATCH /v1/whatsapp/templates/{id}': { status: 'rejected' },
   'PATCH /v1/whatsapp/messages/{id}': { state: 'suppressed' },
+  'PATCH /v1/accounts/{id}': { conversion_actions: null },
   'POST /v1/accounts/{id}/reconnect': { credentials: { accessToken: 'mine' } },
   'PATCH /v1/tenants/{id}': { plan: 'growth' },
   'PATCH /v1/rules/{id}': { status: 'paused' },

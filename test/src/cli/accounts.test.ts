@@ -101,6 +101,19 @@ test('a tenant’s account is connected, synced in its own days, and connected a
   const next = await client.enqueue(syncCampaignData, payload);
   expect(await client.result(next.id, { timeoutMs: 60_000 })).toMatchObject({ state: 'SUCCESS' });
 
+  const choose = ['accounts', 'conversions', 'meta', 'act_2000000006'];
+  expect(await json([...choose, 'omni_purchase', '--no-sync', ...TENANT])).toMatchObject({
+    conversionActions: ['omni_purchase'],
+    sync: null,
+  });
+  expect((await stratum([...choose, 'purchase', 'omni_purchase', ...TENANT])).stderr).toMatch(
+    /purchase and omni_purchase count the same event/,
+  );
+  expect((await stratum([...choose, ...TENANT])).stderr).toMatch(/--by-objective/);
+  expect((await stratum([...choose, '--by-objective', ...TENANT])).stdout).toMatch(
+    /^Conversions of meta 2000000006: by the objective of each campaign\.\nFollow the sync/,
+  );
+
   expect(await json(['accounts', 'disconnect', 'meta', '2000000006', ...TENANT])).toMatchObject({
     disconnected: true,
   });

@@ -9,6 +9,7 @@ import {
   type Simulation,
 } from '@stratum/sandbox';
 import {
+  adPlatform,
   createConnector,
   PLATFORM_NAMES,
   platformCredentialsSchema,
@@ -31,6 +32,16 @@ const credentialsOf = (platform: PlatformName): PlatformCredentials =>
 const SECRETS = Object.values(SIMULATED)
   .flatMap(({ credentials }) => Object.entries(credentials))
   .flatMap(([field, value]) => (field === 'clientId' ? [] : [value]));
+/** Actions of the simulation that count leads, and others that would count them twice. */
+const CHOSEN: Readonly<Record<PlatformName, { actions: readonly string[]; twice: readonly string[] }>> = {
+  meta: { actions: ['lead'], twice: ['offsite_conversion.fb_pixel_lead'] },
+  google: {
+    actions: ['customers/1/conversionActions/6002'],
+    twice: ['6002'],
+  },
+  tiktok: { actions: ['form'], twice: ['form'] },
+  snapchat: { actions: ['conversion_sign_ups'], twice: ['conversion_sign_ups'] },
+};
 const WINDOW = { since: '2026-09-15', until: '2026-11-20' };
 const RETRY_AFTER_MS = 120_000;
 
@@ -49,6 +60,7 @@ async function open(
   options: SandboxOptions = {},
   lastDigit?: string,
   timeoutMs?: number,
+  conversionActions?: readonly string[],
 ): Promise<Subject> {
   const sandbox = await startSandbox({
     now: () => new Date('2026-11-20T12:00:00Z'),
@@ -64,6 +76,7 @@ async function open(
     timeZone: 'UTC',
     credentials: credentialsOf(platform),
     endpoints: sandbox.endpoints,
+    conversionActions,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   return { sandbox, connector, account };
@@ -138,11 +151,11 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
   ])('reads every daily metric exactly, in a currency with %s', async (_label, lastDigit) => {
     const { sandbox, connector, account } = await open(platform, {}, lastDigit);
     const truth = sandbox.truth(platform, account, WINDOW.since, WINDOW.until).metrics;
-    const expected = truth.map((row) => ({
+    const expected = truth.map(({ leads: _leads, ...row }) => ({
       ...row,
       spend: amount(row.spend),
       revenue: amount(row.revenue),
-      conversions: String(row.conversions),
+      conversions: row.conversions === null ? null : String(row.conversions),
     }));
     const actual = (await readMetrics(connector)).map((row) => ({
       campaignId: row.campaignExternalId,
@@ -210,6 +223,48 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
       });
   });
 
+  test('counts the conversion actions that the account has chosen', async () => {
+    const { twice, actions } = CHOSEN[platform];
+    const chosen = adPlatform(platform).parseConversionActions(actions);
+    const { sandbox, connector, account } = await open(platform, {}, undefined, undefined, chosen);
+    const window = { since: '2026-11-09', until: '2026-11-19' };
+    const truth = sandbox.truth(platform, account, window.since, window.until);
+    const byKey = (a: { key: string }, b: { key: string }): number => a.key.localeCompare(b.key);
+    expect(
+      (await readMetrics(connector, window))
+        .map((row) => ({
+          key: `${row.campaignExternalId} ${row.date}`,
+          conversions: row.conversions,
+          hasRevenue: Number(row.revenue) > 0,
+        }))
+        .toSorted(byKey),
+    ).toEqual(
+      truth.metrics
+        .map(({ campaignId, date, leads }) => ({
+          key: `${campaignId} ${date}`,
+          conversions: String(leads),
+          hasRevenue: false,
+        }))
+        .toSorted(byKey),
+    );
+    const ofAds: { key: string; conversions: number }[] = [];
+    for await (const page of connector.creativeMetrics(window, { signal: new AbortController().signal }))
+      for (const { creativeExternalId, date, conversions } of page)
+        ofAds.push({ key: `${creativeExternalId} ${date}`, conversions: Number(conversions) });
+    expect(ofAds.toSorted(byKey)).toEqual(
+      truth.adMetrics
+        .map(({ adId, date, leads }) => ({ key: `${adId} ${date}`, conversions: leads }))
+        .toSorted(byKey),
+    );
+    expect(() => adPlatform(platform).parseConversionActions([...actions, ...twice])).toThrow(
+      /twice|same event/,
+    );
+    expect(() => adPlatform(platform).parseConversionActions(['No Such Thing!'])).toThrow(
+      /is no conversion action/,
+    );
+    expect(() => adPlatform(platform).parseConversionActions([])).toThrow(/At least one/);
+  });
+
   test('reads every ad with its campaign and state, and its figures exactly', async () => {
     const { sandbox, connector, account } = await open(platform, { campaignsPerAccount: 12 });
     const { signal } = new AbortController();
@@ -244,7 +299,7 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
           impressions,
           clicks,
           spend: amount(spend),
-          conversions: Number(conversions),
+          conversions: conversions === null ? null : Number(conversions),
         }))
         .toSorted(byKey),
     ).toEqual(

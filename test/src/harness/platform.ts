@@ -135,7 +135,7 @@ export interface DayFixture {
   impressions?: number;
   clicks?: number;
   spend: number | string;
-  conversions?: number;
+  conversions?: number | null;
   revenue?: number | null;
   reach?: number | null;
 }
@@ -158,7 +158,7 @@ export async function addDays(
         day.impressions ?? 0,
         day.clicks ?? 0,
         day.spend,
-        day.conversions ?? 0,
+        day.conversions === undefined ? 0 : day.conversions,
         day.revenue ?? null,
         day.reach ?? null,
       ],

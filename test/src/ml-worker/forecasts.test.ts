@@ -111,23 +111,20 @@ test('generate_forecast writes 30 days for each campaign and a total that is the
   expect(await query('SELECT FROM forecast')).toHaveLength(3 * 3 * 30);
 });
 
-test('days that nobody has synced are unknown, not zero, and so is revenue that nobody reports', async () => {
+test('days that nobody has synced are unknown, not zero, and so are revenue and conversions that nobody reports', async () => {
   const platform = await openMl();
   const { run, query } = platform;
   await addCampaign(platform, { id: 1, dailyBudget: 10 });
   // The last figures are of the 15th; the account was last synced on the 16th.
-  await addHistory(platform, 1, 60, { spend: '10', revenue: 'NULL::numeric' });
+  await addHistory(platform, 1, 60, { spend: '10', revenue: 'NULL::numeric', conversions: 'NULL::numeric' });
   await query(`DELETE FROM campaign_metric_daily WHERE date > '2026-11-15'`);
   await query(`UPDATE platform_account SET last_synced_at = '2026-11-16T09:00Z'`);
-  expect(await run(generateForecast, { tenant_id: TENANT }, NOON)).toMatchObject({ series: 4 });
+  expect(await run(generateForecast, { tenant_id: TENANT }, NOON)).toMatchObject({ series: 2 });
   expect(
     await query(
       'SELECT DISTINCT metric, round(mean::numeric, 6)::float8 AS mean FROM forecast ORDER BY metric',
     ),
-  ).toEqual([
-    { metric: 'conversions', mean: 0 },
-    { metric: 'spend', mean: 10 },
-  ]);
+  ).toEqual([{ metric: 'spend', mean: 10 }]);
   const [range] = await query('SELECT min(date)::text AS first, max(date)::text AS last FROM forecast');
   expect(range).toEqual({ first: '2026-11-20', last: '2026-12-19' });
   // 15 days at 10.00 are known; the four of which nothing is known are expected to be like them, and the eleven to come.

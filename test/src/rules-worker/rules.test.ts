@@ -359,6 +359,39 @@ describe('a rule', () => {
     expect(await onPlatform(rules, 1)).toMatchObject({ changes: 0 });
   });
 
+  test('does not take conversions that nobody knows for none', async () => {
+    const rules = await openRules();
+    const of = (conversions: number | null): ReturnType<typeof daysBefore> =>
+      daysBefore(TODAY, 7, { impressions: 1_000, clicks: 10, spend: 50, conversions, revenue: null });
+    await addDays(rules, 1, of(null));
+    await addDays(rules, 2, of(0));
+    const [yesterday = ''] = Object.keys(of(0)).toSorted().toReversed();
+    // A day of which nothing is known matters only where money was spent.
+    await addDays(rules, 3, { ...of(1), [yesterday]: { spend: 0, conversions: null, revenue: null } });
+    await rules.addRule('None', {
+      when: {
+        logic: 'and',
+        conditions: [{ metric: 'conversions', window: 'last_7_days', operator: 'lte', value: 6 }],
+      },
+      actions: [{ kind: 'send_alert' }],
+    });
+    await rules.addRule('Worthless', {
+      when: {
+        logic: 'and',
+        conditions: [{ metric: 'roas', window: 'last_7_days', operator: 'lt', value: 1 }],
+      },
+      actions: [{ kind: 'send_alert' }],
+    });
+    await rules.evaluate();
+    const found = await rules.query(
+      'SELECT rule.name, campaign_id::int AS campaign FROM rule_execution e JOIN rule USING (tenant_id) WHERE rule.id = e.rule_id ORDER BY 1, 2',
+    );
+    expect(found).toEqual([
+      { name: 'None', campaign: 2 },
+      { name: 'None', campaign: 3 },
+    ]);
+  });
+
   test('that comes second leaves the campaign to the first, and reports it', async () => {
     const rules = await openRules();
     await rules.query(`UPDATE campaign SET status = 'paused' WHERE id = 2`);

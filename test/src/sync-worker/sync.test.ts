@@ -129,8 +129,46 @@ describe('a sync', () => {
     );
     const cents = truth.metrics.reduce((sum, row) => sum + BigInt((row.revenue ?? '0').replace('.', '')), 0n);
     expect(rows[0]).toEqual({
-      conversions: String(truth.metrics.reduce((sum, row) => sum + row.conversions, 0)),
+      conversions: String(truth.metrics.reduce((sum, row) => sum + (row.conversions ?? 0), 0)),
       revenue: plain(`${cents / 100n}.${String(cents % 100n).padStart(2, '0')}`),
+    });
+  });
+
+  test('counts what the account has chosen, over the whole attribution window; what nobody knows is NULL', async () => {
+    const setup = await openSync();
+    setup.startWorker();
+    const window = { since: '2026-10-23', until: TODAY };
+    const { metrics } = setup.sandbox.truth(
+      'meta',
+      await accountOf(setup, 'meta'),
+      window.since,
+      window.until,
+    );
+    const counted = async (): Promise<unknown> => {
+      const { rows } = await setup.database.owner.query(
+        `SELECT count(*)::int AS days, count(*) FILTER (WHERE m.conversions IS NULL)::int AS unknown, sum(m.conversions)::float8 AS conversions
+         FROM campaign_metric_daily m JOIN campaign c ON c.tenant_id = m.tenant_id AND c.id = m.campaign_id
+         JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id WHERE a.platform = 'meta' AND m.date >= $1`,
+        [window.since],
+      );
+      return rows[0];
+    };
+    await setup.sync('meta');
+    const unknown = metrics.filter(({ conversions }) => conversions === null).length;
+    expect(unknown).toBeGreaterThan(0);
+    expect(await counted()).toEqual({
+      days: metrics.length,
+      unknown,
+      conversions: metrics.reduce((sum, { conversions }) => sum + (conversions ?? 0), 0),
+    });
+    await setup.database.owner.query(
+      `UPDATE platform_account SET conversion_actions = '{lead}', attributed_at = NULL WHERE platform = 'meta'`,
+    );
+    expect((await setup.sync('meta')).result).toMatchObject({ window });
+    expect(await counted()).toEqual({
+      days: metrics.length,
+      unknown: 0,
+      conversions: metrics.reduce((sum, { leads }) => sum + leads, 0),
     });
   });
 

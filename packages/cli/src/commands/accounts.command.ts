@@ -41,6 +41,27 @@ export const accountsCommand: TopLevelCommand = {
       run: async () => (await import('./accounts.js')).connect,
     },
     {
+      name: 'conversions',
+      summary: 'Choose what counts as a conversion of an ad account.',
+      description:
+        'The actions are added up. Without any, each campaign counts what its objective is about. The next sync counts the days anew over which the platform still attributes conversions; days before keep what was counted then.',
+      arguments: [
+        ...account,
+        { name: '[actions...]', description: 'conversion actions, as the platform names them' },
+      ],
+      options: [
+        tenantOption,
+        { flags: '--by-objective', description: 'let the objective of each campaign decide again' },
+        { flags: '--no-sync', description: 'do not sync its campaigns right away' },
+      ],
+      examples: [
+        'meta act_1234567890 omni_purchase offsite_conversion.custom.123 --tenant 1',
+        'meta act_1234567890 --by-objective --tenant 1',
+      ],
+      notes: async () => (await import('./accounts.js')).conversionFormats(),
+      run: async () => (await import('./accounts.js')).conversions,
+    },
+    {
       name: 'disconnect',
       summary: 'Delete the credentials of an ad account. Its campaigns and their history remain.',
       arguments: account,

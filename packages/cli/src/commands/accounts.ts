@@ -1,10 +1,12 @@
 import { endpointsFrom, ENDPOINT_SETTINGS, loadConfiguration, syncCampaignData } from '@stratum/shared';
 import {
   askForAccount,
+  chooseConversions,
   connectAdAccount,
   disconnectAdAccount,
   listAdAccounts,
   parseAccountId,
+  parseConversionActions,
   parseCredentials,
   type AdAccount,
 } from '@stratum/shared/ad-accounts';
@@ -36,6 +38,55 @@ export async function list({ tenant, json }: TenantOptions): Promise<void> {
       `No ad accounts. Connect one with: ${typed(`accounts connect <platform> <id> --tenant ${tenant}`)}`,
     );
   else printAccounts(accounts);
+}
+
+interface ConversionOptions extends TenantOptions {
+  byObjective?: boolean;
+  sync: boolean;
+}
+
+export async function conversions(
+  platform: PlatformName,
+  id: string,
+  texts: readonly string[],
+  { tenant, json, byObjective, sync }: ConversionOptions,
+): Promise<void> {
+  const externalId = parseAccountId(platform, id);
+  if ((texts.length === 0) !== (byObjective === true))
+    throw new Error('Name the conversion actions, or give --by-objective, and not both.');
+  const actions = texts.length === 0 ? null : parseConversionActions(platform, texts);
+  let task: string | undefined;
+  await asTenant({ tenant, subject: SUBJECT }, async ({ client, audit, afterCommit }) => {
+    const account = await chooseConversions(client, platform, externalId, actions);
+    if (account === undefined) throw unknownAccount(tenant, platform, externalId);
+    await audit('platform_account.changed', `${platform}/${externalId}`, { conversion_actions: actions });
+    if (!sync || account.status !== 'connected') return;
+    afterCommit(async (tasks) => {
+      task = (await tasks.enqueue(syncCampaignData, { tenant_id: tenant, platform })).id;
+    });
+  });
+  if (json) {
+    printJson({ platform, externalId, conversionActions: actions, sync: task ?? null });
+    return;
+  }
+  console.log(
+    `Conversions of ${platform} ${externalId}: ${actions?.join(', ') ?? 'by the objective of each campaign'}.`,
+  );
+  if (task !== undefined) console.log(`Follow the sync with: ${typed(`result ${task} --wait 60s`)}`);
+}
+
+function unknownAccount(tenant: number, platform: PlatformName, externalId: string): Error {
+  return new Error(
+    `Tenant ${tenant} has no account ${externalId} on ${platform}. List its accounts with: ${typed(`accounts list --tenant ${tenant}`)}`,
+  );
+}
+
+/** The form of each platform's conversion actions, for the help. */
+export function conversionFormats(): string {
+  const lines = PLATFORM_NAMES.map(
+    (name) => `  ${name.padEnd(9)} ${adPlatform(name).conversionActions.help}`,
+  );
+  return `Conversion actions:\n${lines.join('\n')}`;
 }
 
 export async function disconnect(

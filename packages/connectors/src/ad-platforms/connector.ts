@@ -28,7 +28,8 @@ export interface DailyMetricRecord {
   /** `null` where the platform does not say. */
   reach: number | null;
   spend: string;
-  conversions: string;
+  /** `null` where the platform does not say, or nobody asked it to bring any. */
+  conversions: string | null;
   /** `null` where the platform does not say. */
   revenue: string | null;
 }
@@ -53,7 +54,8 @@ export interface CreativeMetricRecord {
   impressions: number;
   clicks: number;
   spend: string;
-  conversions: string;
+  /** `null` where the platform does not say, or nobody asked it to bring any. */
+  conversions: string | null;
   /** `null` where the platform does not say. */
   revenue: string | null;
   /** How often each person saw it that day; `null` where the platform does not say. */

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { PlatformConnector } from './connector.js';
 import { minorDigits } from '../values/money.js';
+import { parseConversionActions, type ConversionActions } from './conversion-actions.js';
 import { HttpClient } from './http-client.js';
 import type { MoneyUnits } from './money-units.js';
 
@@ -24,6 +25,8 @@ export interface ConnectOptions<Credentials, Setting extends string> {
   /** Of the account, IANA. */
   timeZone: string;
   credentials: Credentials;
+  /** What counts as a conversion, as `parseConversionActions` returns it. Default: by each campaign's objective. */
+  conversionActions?: readonly string[] | null | undefined;
   /** How long a reading pauses between pages while a quota is nearly used up and the platform names no wait, in milliseconds. Default 2,000. */
   quotaPauseMs?: number | undefined;
   /** Stores credentials that have a new access token. */
@@ -54,6 +57,8 @@ export interface AdPlatformOptions<
   parseAccountId: (text: string) => string | undefined;
   /** The units in which its API counts budgets. */
   money: MoneyUnits;
+  /** The conversion actions that an account may choose. */
+  conversionActions: ConversionActions;
   /** Days that the platform restates soon; each sync reads them again. */
   attributionLagDays: number;
   /** Days over which conversions are still attributed; they are read again once a day. */
@@ -78,6 +83,8 @@ export interface AdPlatform<
 > extends Omit<AdPlatformOptions<Name, Schema, Setting>, 'connect' | 'parseAccountId'> {
   /** The id as the API takes it, from an id as people write it. Throws an Error that shows the right form. */
   parseAccountId: (text: string) => string;
+  /** Conversion actions as the API names them. Throws an Error that says what to write instead. */
+  parseConversionActions: (texts: readonly string[]) => string[];
   /** Throws a ZodError for credentials of another form. */
   connect: (request: ConnectRequest) => PlatformConnector;
   /**
@@ -100,6 +107,8 @@ export function defineAdPlatform<
       if (id === undefined) throw new Error(accountIdHelp);
       return id;
     },
+    parseConversionActions: (texts: readonly string[]) =>
+      parseConversionActions(options.conversionActions, texts),
     budgetDigits: (currency: string) => Math.min(minorDigits(currency), options.money.digits(currency)),
     connect: (request: ConnectRequest) =>
       options.connect({

@@ -19,6 +19,7 @@ export {
   type PlatformName,
   type PlatformSetting,
 } from './platforms.js';
+export { MAX_CONVERSION_ACTIONS } from './conversion-actions.js';
 export { createConnector, type ConnectorOptions } from './create-connector.js';
 export { checkAccess, type Access, type AccessOptions } from './check-access.js';
 export { PlatformError, type PlatformErrorKind } from './errors.js';

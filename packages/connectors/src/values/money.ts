@@ -71,6 +71,16 @@ export function unitsFromDecimal(decimal: string, digits: number): bigint {
   return sign === '-' ? -units : units;
 }
 
+/** The exact sum; `null` of no decimal at all. */
+export function sumOfDecimals(decimals: readonly string[]): string | null {
+  if (decimals.length === 0) return null;
+  const digits = Math.max(...decimals.map((decimal) => decimal.split('.')[1]?.length ?? 0));
+  return decimalFromUnits(
+    decimals.reduce((sum, decimal) => sum + unitsFromDecimal(decimal, digits), 0n),
+    digits,
+  );
+}
+
 /** Millionths of the major unit, as Google and Snapchat report money. */
 export function decimalFromMicros(micros: bigint): string {
   return decimalFromUnits(micros, MICRO_DIGITS);

@@ -18,6 +18,8 @@ export interface AdAccount {
   /** Of the last sync that failed. */
   lastError: string | null;
   lastSyncedAt: Date | null;
+  /** What counts as a conversion, as the platform names it; `null`: by the objective of each campaign. */
+  conversionActions: string[] | null;
 }
 
 interface AdAccountRow {
@@ -30,9 +32,11 @@ interface AdAccountRow {
   status: AdAccountStatus;
   last_error: string | null;
   last_synced_at: Date | null;
+  conversion_actions: string[] | null;
 }
 
-const COLUMNS = 'id, platform, external_id, name, currency, time_zone, status, last_error, last_synced_at';
+const COLUMNS =
+  'id, platform, external_id, name, currency, time_zone, status, last_error, last_synced_at, conversion_actions';
 
 /** By platform and id. */
 export async function listAdAccounts(client: Queryable): Promise<AdAccount[]> {
@@ -73,6 +77,7 @@ function toAccount(row: AdAccountRow): AdAccount {
     status: row.status,
     lastError: row.last_error,
     lastSyncedAt: row.last_synced_at,
+    conversionActions: row.conversion_actions,
   };
 }
 
@@ -110,6 +115,24 @@ export async function connectAdAccount(
     ],
   );
   return Number(rows[0]?.id);
+}
+
+/**
+ * The next sync reads the platform's whole attribution window again, with the ads of the last days; days before keep what was counted then.
+ * @param actions as `parseConversionActions` returns them; `null`: by the objective of each campaign
+ */
+export async function chooseConversions(
+  client: Queryable,
+  platform: PlatformName,
+  externalId: string,
+  actions: readonly string[] | null,
+): Promise<AdAccount | undefined> {
+  const { rows } = await client.query<AdAccountRow>(
+    `UPDATE platform_account SET conversion_actions = $3, attributed_at = NULL, creatives_synced_at = NULL
+     WHERE tenant_id = current_tenant() AND platform = $1 AND external_id = $2 RETURNING ${COLUMNS}`,
+    [platform, externalId, actions],
+  );
+  return rows.map(toAccount)[0];
 }
 
 /** Forgets the credentials; campaigns and their history stay. Returns whether the account was connected. */

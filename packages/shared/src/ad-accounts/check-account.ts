@@ -15,7 +15,7 @@ export class AccountInputError extends Error {
   readonly code = 'account_input';
 
   constructor(
-    /** `account_id`, `credentials`, or a field of the credentials after a dot. */
+    /** `account_id`, `conversion_actions`, `credentials`, or a field of the credentials after a dot. */
     readonly fields: readonly string[],
     message: string,
   ) {
@@ -51,6 +51,18 @@ export function parseAccountId(platform: PlatformName, text: string): string {
     return adPlatform(platform).parseAccountId(text);
   } catch (error) {
     throw new AccountInputError(['account_id'], error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Conversion actions as the platform's API names them. @throws AccountInputError */
+export function parseConversionActions(platform: PlatformName, texts: readonly string[]): string[] {
+  try {
+    return adPlatform(platform).parseConversionActions(texts);
+  } catch (error) {
+    throw new AccountInputError(
+      ['conversion_actions'],
+      error instanceof Error ? error.message : String(error),
+    );
   }
 }
 

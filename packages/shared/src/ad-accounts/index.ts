@@ -1,5 +1,6 @@
 /** A tenant's accounts on the ad platforms: checked, connected, listed, disconnected. */
 export {
+  chooseConversions,
   connectAdAccount,
   disconnectAdAccount,
   findAdAccount,
@@ -12,6 +13,7 @@ export {
   AccountRefusedError,
   askForAccount,
   parseAccountId,
+  parseConversionActions,
   parseCredentials,
 } from './check-account.js';
-export { PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';
+export { MAX_CONVERSION_ACTIONS, PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';

@@ -22,6 +22,8 @@ export interface StoredAccount {
   externalId: string;
   currency: string;
   timeZone: string;
+  /** What its owner has chosen to count as conversions; for connectors that read figures. */
+  conversionActions?: readonly string[] | null;
   ciphertext: Buffer;
   keyId: string;
 }
@@ -39,6 +41,7 @@ export function openConnector(
     accountId: externalId,
     currency: account.currency,
     timeZone: account.timeZone,
+    conversionActions: account.conversionActions,
     credentials: openCredentials(keys, owner, sealed),
     endpoints,
     timeoutMs: requestTimeoutMs,

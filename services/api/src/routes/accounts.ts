@@ -4,16 +4,20 @@ import {
   AccountInputError,
   AccountRefusedError,
   askForAccount,
+  chooseConversions,
   connectAdAccount,
   disconnectAdAccount,
   findAdAccount,
   pageOfAdAccounts,
   parseAccountId,
+  parseConversionActions,
   parseCredentials,
+  MAX_CONVERSION_ACTIONS,
   PLATFORM_NAMES,
   type AdAccount,
   type PlatformName,
 } from '@stratum/shared/ad-accounts';
+import { differenceOf } from '@stratum/shared/audit';
 import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -43,6 +47,10 @@ const accountSchema = z
       .describe('Only connected accounts are synced.'),
     last_error: z.string().nullable().describe('Of the last sync that failed.'),
     last_synced_at: z.iso.datetime().nullable(),
+    conversion_actions: z
+      .array(z.string())
+      .nullable()
+      .describe('What counts as a conversion. Null: by the objective of each campaign.'),
   })
   .meta({ id: 'AdAccount' });
 
@@ -75,6 +83,55 @@ export function accountRoutes(app: ApiServer, resources: ApiResources): void {
       const { account_id: text, ...wanted } = request.body;
       const externalId = await explained(() => parseAccountId(wanted.platform, text));
       return reply.code(201).send(await connect(resources, request, reply, { ...wanted, externalId }));
+    },
+  });
+  app.route({
+    method: 'PATCH',
+    url: '/v1/accounts/:id',
+    config: { access: 'accounts:admin' },
+    schema: {
+      tags,
+      summary: 'Choose what counts as a conversion of an ad account',
+      description: `The next sync counts the days anew over which the platform still attributes conversions (28 or 30). Days before keep what was counted then. The header \`${TASK_HEADER}\` has the id of the sync.`,
+      params,
+      body: z.strictObject({
+        conversion_actions: z
+          .array(z.string().min(1).max(MAX_ID))
+          .min(1)
+          .max(MAX_CONVERSION_ACTIONS)
+          .nullable()
+          .describe(
+            'As the platform names them; they are added up. Null: by the objective of each campaign.',
+          ),
+        sync,
+      }),
+      response: { 200: accountSchema },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const { conversion_actions: texts, sync: syncs } = request.body;
+      const before = await known(resources, request, id);
+      const { platform, externalId, conversionActions } = before;
+      const actions = texts === null ? null : await explained(() => parseConversionActions(platform, texts));
+      const tenantId = requireTenant(request);
+      const change = async (): Promise<AdAccount | undefined> =>
+        withTenant(pool, tenantId, async (client) => {
+          const changed = await chooseConversions(client, platform, externalId, actions);
+          await audit(resources, request, {
+            action: 'platform_account.changed',
+            subject: `platform_account/${platform}/${externalId}`,
+            tenantId,
+            details: differenceOf({ conversion_actions: conversionActions }, { conversion_actions: actions }),
+          });
+          return changed;
+        });
+      if (!syncs || before.status !== 'connected') return toView((await change()) ?? before);
+      return resources.taskQuota.within({ tenantId }, async () => {
+        const changed = await change();
+        const task = await resources.client.enqueue(syncCampaignData, { tenant_id: tenantId, platform });
+        reply.header(TASK_HEADER, task.id);
+        return toView(changed ?? before);
+      });
     },
   });
   app.route({
@@ -236,5 +293,6 @@ function toView(account: AdAccount): z.output<typeof accountSchema> {
     status: account.status,
     last_error: account.lastError,
     last_synced_at: account.lastSyncedAt?.toISOString() ?? null,
+    conversion_actions: account.conversionActions,
   };
 }

@@ -45,7 +45,7 @@ async function readCampaigns(client: PoolClient, date: string): Promise<Campaign
     impressions: string;
     conversions: string;
   }>(
-    `SELECT c.id, a.platform, c.labels, m.currency, m.spend, m.impressions, m.conversions
+    `SELECT c.id, a.platform, c.labels, m.currency, m.spend, m.impressions, coalesce(m.conversions, 0) AS conversions
      FROM campaign_metric_daily m
      JOIN campaign c ON c.tenant_id = m.tenant_id AND c.id = m.campaign_id
      JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id

@@ -1,6 +1,6 @@
 /** `calculate_tenant_fatigue`: one row for each active creative that ran on the day. Run again, it writes the same rows. */
 import type { HandlerFor } from '@stratum/jobs';
-import { closeAlert, openAlert, withTenant, type calculateTenantFatigue } from '@stratum/shared';
+import { closeAlert, knownSum, openAlert, withTenant, type calculateTenantFatigue } from '@stratum/shared';
 import type { Pool, PoolClient } from 'pg';
 import { fatigueOf, type Fatigue } from './fatigue.js';
 
@@ -10,13 +10,13 @@ interface CreativeRow {
   impressions: string;
   clicks: string;
   spend: string;
-  conversions: string;
+  conversions: string | null;
   revenue: string | null;
   frequency: string | null;
   base_impressions: string;
   base_clicks: string;
   base_spend: string;
-  base_conversions: string;
+  base_conversions: string | null;
   base_revenue: string | null;
   previous: number | null;
 }
@@ -28,7 +28,8 @@ const READ = `
   JOIN creative_metric_daily day ON day.tenant_id = c.tenant_id AND day.creative_id = c.id AND day.date = $1
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(impressions), 0) AS base_impressions, coalesce(sum(clicks), 0) AS base_clicks,
-      coalesce(sum(spend), 0) AS base_spend, coalesce(sum(conversions), 0) AS base_conversions, sum(revenue) AS base_revenue
+      coalesce(sum(spend), 0) AS base_spend, ${knownSum('conversions')} AS base_conversions,
+      ${knownSum('revenue')} AS base_revenue
     FROM creative_metric_daily b
     WHERE b.tenant_id = c.tenant_id AND b.creative_id = c.id AND b.date >= $1::date - 7 AND b.date < $1
   ) base
@@ -94,14 +95,14 @@ function inputOf(row: CreativeRow): Parameters<typeof fatigueOf>[0] {
       impressions: Number(row.impressions),
       clicks: Number(row.clicks),
       spend: Number(row.spend),
-      conversions: Number(row.conversions),
+      conversions: numberOrNull(row.conversions),
       revenue: numberOrNull(row.revenue),
     },
     baseline: {
       impressions: Number(row.base_impressions),
       clicks: Number(row.base_clicks),
       spend: Number(row.base_spend),
-      conversions: Number(row.base_conversions),
+      conversions: numberOrNull(row.base_conversions),
       revenue: numberOrNull(row.base_revenue),
     },
     frequency: numberOrNull(row.frequency),

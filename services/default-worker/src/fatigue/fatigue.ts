@@ -12,8 +12,8 @@ export interface Performance {
   impressions: number;
   clicks: number;
   spend: number;
-  conversions: number;
-  /** `null` where nobody reports it. */
+  /** `null` where nobody reports them, as revenue. */
+  conversions: number | null;
   revenue: number | null;
 }
 
@@ -101,7 +101,7 @@ function roasDrop(day: Performance, baseline: Performance): number | null {
 /** Money for no conversion at all is the highest cost per conversion that there is. */
 function cpaRise(day: Performance, baseline: Performance): number | null {
   const before = ratio(baseline.spend, baseline.conversions);
-  if (before === null || day.spend <= 0) return null;
+  if (before === null || day.conversions === null || day.spend <= 0) return null;
   const change = day.conversions === 0 ? 1 : relativeChange(day.spend / day.conversions, before);
   if (change === null) return null;
   return yieldHasFallen(day, baseline) ? clamp(change, 0, 1) : 0;

@@ -1,6 +1,6 @@
 /** `calculate_tenant_scores`: one row for each active campaign that ran on the day. Run again, it writes the same rows. */
 import type { HandlerFor } from '@stratum/jobs';
-import { withTenant, type calculateTenantScores } from '@stratum/shared';
+import { knownSum, withTenant, type calculateTenantScores } from '@stratum/shared';
 import type { Pool } from 'pg';
 import { dailyScoreOf, type CampaignDay, type Verdict } from './daily-score.js';
 
@@ -14,7 +14,7 @@ interface CampaignRow {
 }
 
 const SUMS = `jsonb_build_object('impressions', coalesce(sum(impressions), 0), 'clicks', coalesce(sum(clicks), 0),
-  'spend', coalesce(sum(spend), 0), 'conversions', coalesce(sum(conversions), 0), 'revenue', sum(revenue), 'reach', sum(reach))`;
+  'spend', coalesce(sum(spend), 0), 'conversions', ${knownSum('conversions')}, 'revenue', ${knownSum('revenue')}, 'reach', sum(reach))`;
 
 const READ = `
   SELECT c.id, day.figures AS day, base.figures AS base, base.days AS base_days, previous.score AS previous

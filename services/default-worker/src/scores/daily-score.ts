@@ -5,7 +5,8 @@ export interface CampaignDay {
   impressions: number;
   clicks: number;
   spend: number;
-  conversions: number;
+  /** `null`: unknown. */
+  conversions: number | null;
   revenue: number | null;
   reach: number | null;
 }
@@ -35,7 +36,7 @@ export interface DailyScore {
     ctr_change: number | null;
     frequency: number | null;
     signal_quality: number;
-    conversions: number;
+    conversions: number | null;
   };
 }
 
@@ -98,7 +99,7 @@ export function dailyScoreOf({ day, baseline, baselineDays, previous }: ScoreInp
     raw *= 1 - BLURRED.loss;
     reasons.push(`figures of ${BASELINE_DAYS - baselineDays} of ${BASELINE_DAYS} days are missing`);
   }
-  if (day.conversions < THIN.conversions) {
+  if (day.conversions !== null && day.conversions < THIN.conversions) {
     raw *= 1 - THIN.loss;
     reasons.push(`only ${day.conversions} conversions`);
   }
@@ -112,6 +113,7 @@ function missingData(day: CampaignDay, baseline: CampaignDay, baselineDays: numb
     return `only ${day.impressions} impressions, ${MIN_IMPRESSIONS} are needed`;
   if (baselineDays < MIN_BASELINE_DAYS)
     return `only ${baselineDays} days to compare with, ${MIN_BASELINE_DAYS} are needed`;
+  if (day.conversions === null || baseline.conversions === null) return 'its conversions are not known';
   const expected = day.spend * (ratio(baseline.conversions, baseline.spend) ?? 0);
   if (Math.max(day.conversions, expected) < MIN_CONVERSIONS)
     return `only ${day.conversions} conversions where ${expected.toFixed(1)} were to be expected, ${MIN_CONVERSIONS} are needed`;

@@ -16,7 +16,7 @@ const weekOf = (day: CampaignDay): CampaignDay & Performance => ({
   impressions: 7 * day.impressions,
   clicks: 7 * day.clicks,
   spend: 7 * day.spend,
-  conversions: 7 * day.conversions,
+  conversions: day.conversions === null ? null : 7 * day.conversions,
   revenue: day.revenue === null ? null : 7 * day.revenue,
   reach: null,
 });
@@ -48,6 +48,19 @@ test('a fall of the revenue counts at the same number of conversions, a fall tha
   expect(fatigue({ ...usual, revenue: 400 }).evidence.roas_drop).toBe(0);
   expect(fatigue({ ...usual, revenue: null }).evidence.roas_drop).toBeNull();
   expect(revenueHasFallen({ ...usual, revenue: 50 }, { ...usual, revenue: null })).toBe(false);
+});
+
+test('conversions that nobody knows are not none', () => {
+  const unknown = { ...usual, conversions: null, revenue: null };
+  expect(fatigue(unknown).evidence).toMatchObject({ cpa_rise: null, roas_drop: null });
+  for (const [day, base] of [
+    [unknown, usual],
+    [usual, unknown],
+  ] as const)
+    expect(score(day, base)).toMatchObject({
+      verdict: 'not_enough_data',
+      reasons: ['its conversions are not known'],
+    });
 });
 
 test.each([

@@ -174,13 +174,14 @@ function testConversions(spend: readonly number[], conversions: readonly number[
 
 interface Days {
   spend: readonly number[];
-  conversions: readonly number[];
-  /** `null`: unknown. */
+  /** `null`: unknown, as revenue. */
+  conversions: readonly number[] | null;
   revenue: readonly number[] | null;
 }
 
 /** All tests of the last day that its history allows. Of the ROAS `value` and `expected` are returns on its spend. */
 export function testsOfLastDay({ spend, conversions, revenue }: Days): Anomaly[] {
+  if (conversions === null) return [testSpend(spend)].filter((test) => test !== undefined);
   const orders = revenue === null ? undefined : testOrderValue(revenue, conversions);
   const perSpend = (conversions.at(-1) ?? 0) / (spend.at(-1) ?? 0);
   const roas = orders && {

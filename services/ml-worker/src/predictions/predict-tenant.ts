@@ -129,10 +129,10 @@ function testsOf(campaign: CampaignHistory): FoundAnomaly[] {
   const { spend } = onPresentTerms(campaign, campaign.changes);
   const settled = {
     spend: campaign.spend.slice(0, -UNSETTLED_DAYS),
-    conversions: campaign.conversions.slice(0, -UNSETTLED_DAYS),
+    conversions: campaign.conversions?.slice(0, -UNSETTLED_DAYS) ?? null,
     revenue: campaign.revenue?.slice(0, -UNSETTLED_DAYS) ?? null,
   };
-  const ofSpend = testsOfLastDay({ spend, conversions: [], revenue: null });
+  const ofSpend = testsOfLastDay({ spend, conversions: null, revenue: null });
   const ofReturns = testsOfLastDay(settled).filter(({ metric }) => metric !== 'spend');
   return [...ofSpend, ...ofReturns].map((test) => {
     const days = test.metric === 'spend' ? spend.length : settled.spend.length;

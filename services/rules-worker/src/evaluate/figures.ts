@@ -1,4 +1,5 @@
 /** The rules' input: every campaign, and its sums over every window that a rule names, in one query each. */
+import { knownSum } from '@stratum/shared';
 import type { RuleDefinition, RuleMetric, RuleTree, RuleWindow } from '@stratum/shared/rules';
 import { addDays } from '@stratum/connectors/values';
 import type { PoolClient } from 'pg';
@@ -21,7 +22,8 @@ export interface Sums {
   impressions: number;
   clicks: number;
   spend: number;
-  conversions: number;
+  /** `null`: unknown. */
+  conversions: number | null;
   revenue: number | null;
   reach: number | null;
 }
@@ -60,8 +62,8 @@ export async function readCampaigns(client: PoolClient): Promise<Campaign[]> {
 
 /**
  * Days are those of the campaign's ad account: what its platform calls yesterday. Platforms report no day without activity, so a campaign without a
- * row in a window has zero there, if the account was synced from before the window until its last day and the campaign was launched. Revenue
- * that one of the days does not know is not known of the window. The bounds around them leave the rest of the partitions
+ * row in a window has zero there, if the account was synced from before the window until its last day and the campaign was launched.
+ * Conversions and revenue that one of the days does not know are not known of the window. The bounds around them leave the rest of the partitions
  * unread, because no place is more than a day away from UTC's date.
  */
 const READ_FIGURES = `
@@ -72,8 +74,8 @@ const READ_FIGURES = `
     WHERE c.status IN ('active', 'paused')
   )
   SELECT local.id AS campaign_id, coalesce(sum(m.impressions), 0)::float8 AS impressions, coalesce(sum(m.clicks), 0)::float8 AS clicks,
-    coalesce(sum(m.spend), 0)::float8 AS spend, coalesce(sum(m.conversions), 0)::float8 AS conversions,
-    CASE WHEN count(*) FILTER (WHERE m.campaign_id IS NOT NULL AND m.revenue IS NULL) > 0 THEN NULL ELSE coalesce(sum(m.revenue), 0) END::float8 AS revenue,
+    coalesce(sum(m.spend), 0)::float8 AS spend, (${knownSum('conversions', 'm.')})::float8 AS conversions,
+    (${knownSum('revenue', 'm.')})::float8 AS revenue,
     sum(m.reach)::float8 AS reach
   FROM local LEFT JOIN campaign_metric_daily m ON m.campaign_id = local.id
     AND m.date >= $2 AND m.date <= $3 AND ($4::int IS NULL OR m.date >= local.today + $4::int) AND m.date <= local.today + $5::int
@@ -158,7 +160,7 @@ export function metricOf(
     case 'cpa':
       return ratio(spend, conversions);
     case 'cvr':
-      return ratio(100 * conversions, clicks);
+      return conversions === null ? null : ratio(100 * conversions, clicks);
     case 'roas':
       return ratio(revenue, spend);
     case 'frequency':

@@ -17,6 +17,8 @@ export interface SimulationOptions<Setting extends string> {
   adId?: (account: Account, ad: WorldAd) => string;
   /** Whether the daily report has the campaign. Default: every one. */
   reports?: (campaign: WorldCampaign) => boolean;
+  /** Whether the daily report says how many conversions a campaign had, by their number. Default: always. */
+  knowsConversions?: (campaign: WorldCampaign, conversions: number) => boolean;
   /** Whether the daily report says what revenue a campaign with so many conversions had. Default: always. */
   knowsRevenue?: (campaign: WorldCampaign, conversions: number) => boolean;
   /** Whether an account's days are UTC days, wherever the advertiser is. Default false. */
@@ -29,6 +31,10 @@ export interface SimulationOptions<Setting extends string> {
 
 export type Simulation<Setting extends string = string> = Required<SimulationOptions<Setting>>;
 
+/** Only campaigns that are to sell have conversions and revenue of nought; of others a report has what there is. */
+export const asSold = ({ objective }: WorldCampaign, conversions: number): boolean =>
+  conversions > 0 || objective === 'sales';
+
 export function simulate<const Setting extends string>(
   options: SimulationOptions<Setting>,
 ): Simulation<Setting> {
@@ -37,6 +43,7 @@ export function simulate<const Setting extends string>(
     campaignId: (_account: Account, campaign: WorldCampaign) => campaign.id,
     adId: (_account: Account, ad: WorldAd) => adNumber(ad),
     reports: () => true,
+    knowsConversions: () => true,
     knowsRevenue: () => true,
     utcDays: false,
     namesRetryDelay: true,

@@ -11,6 +11,13 @@ export interface DailyMetric {
   revenueMinor: number;
 }
 
+/** Forms that people fill in beside what they buy. */
+export function leadsOf({ clicks }: Pick<DailyMetric, 'clicks'>): number {
+  return Math.floor(clicks / CLICKS_PER_LEAD);
+}
+
+const CLICKS_PER_LEAD = 10;
+
 /** Sunday first. */
 const WEEKDAYS = [0.86, 1.04, 1.06, 1.05, 1.03, 1.08, 0.9];
 /** The days until a creative is replaced; its click rate falls until then. */

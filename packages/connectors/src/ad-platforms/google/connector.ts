@@ -20,10 +20,11 @@ import { decimalFromCount, decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import { googleError, MANAGER_ACCOUNT } from './errors.js';
-import { googleCreativeMetrics, googleCreatives, type Search } from './creatives.js';
+import { chosenConversions, type ChosenConversions } from './conversions.js';
+import { googleCreativeMetrics, googleCreatives } from './creatives.js';
 import type { GoogleCredentials } from './credentials.js';
 import { googleMoney } from './money.js';
-import { dailyFigures, pageSchema, type Page } from './pages.js';
+import { dailyFigures, pageSchema, type Page, type Search } from './pages.js';
 
 export interface GoogleConnectorOptions {
   http: HttpClient;
@@ -33,6 +34,7 @@ export interface GoogleConnectorOptions {
   accountId: string;
   currency: string;
   timeZone: string;
+  conversionActions?: readonly string[] | null | undefined;
   credentials: GoogleCredentials;
   onCredentialsRefreshed?: ((credentials: GoogleCredentials) => Promise<void>) | undefined;
 }
@@ -145,6 +147,10 @@ export class GoogleConnector implements PlatformConnector {
   }
 
   async *dailyMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
+    const { conversionActions: chosen } = this.options;
+    const own = chosen
+      ? await chosenConversions(this.searcher(signal), 'campaign', window, chosen)
+      : undefined;
     for await (const rows of this.search(metricQuery(window), metricPage, signal)) {
       yield rows.map(({ campaign, segments, metrics }) => ({
         campaignExternalId: campaign.id,
@@ -154,10 +160,16 @@ export class GoogleConnector implements PlatformConnector {
         clicks: metrics.clicks,
         reach: null,
         spend: decimalFromMicros(metrics.costMicros),
-        conversions: decimalFromCount(metrics.conversions),
-        revenue: decimalFromCount(metrics.conversionsValue),
+        ...(own === undefined
+          ? {
+              conversions: decimalFromCount(metrics.conversions),
+              revenue: decimalFromCount(metrics.conversionsValue),
+            }
+          : takeFrom(own, `${campaign.id}/${segments.date}`)),
       }));
     }
+    // Conversions of days on which nothing else happened.
+    if (own !== undefined && own.size > 0) yield [...own.values()].map(withoutTraffic);
   }
 
   async accountSpend(window: DateWindow, { signal }: ReadOptions): Promise<DailySpend[]> {
@@ -177,7 +189,7 @@ export class GoogleConnector implements PlatformConnector {
   }
 
   creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
-    return googleCreativeMetrics(this.searcher(signal), window);
+    return googleCreativeMetrics(this.searcher(signal), window, this.options.conversionActions);
   }
 
   async updateCampaign(
@@ -280,4 +292,28 @@ export class GoogleConnector implements PlatformConnector {
       signal,
     });
   }
+}
+
+/** What is taken is not there any more. */
+function takeFrom(
+  own: Map<string, ChosenConversions>,
+  key: string,
+): Pick<ChosenConversions, 'conversions' | 'revenue'> {
+  const { conversions = '0', revenue = '0' } = own.get(key) ?? {};
+  own.delete(key);
+  return { conversions, revenue };
+}
+
+function withoutTraffic({ id, name, date, conversions, revenue }: ChosenConversions): DailyMetricRecord {
+  return {
+    campaignExternalId: id,
+    campaignName: name,
+    date,
+    impressions: 0,
+    clicks: 0,
+    reach: null,
+    spend: '0',
+    conversions,
+    revenue,
+  };
 }

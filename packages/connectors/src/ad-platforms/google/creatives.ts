@@ -3,10 +3,8 @@ import { z } from 'zod';
 import type { DateWindow } from '../../values/days.js';
 import { decimalFromCount, decimalFromMicros } from '../../values/money.js';
 import type { CreativeKind, CreativeMetricRecord, CreativeRecord } from '../connector.js';
-import { dailyFigures, pageSchema, type Page } from './pages.js';
-
-/** Runs a query page by page. */
-export type Search = <Item>(query: string, schema: z.ZodType<Page<Item>>) => AsyncIterable<Item[]>;
+import { chosenConversions } from './conversions.js';
+import { dailyFigures, pageSchema, type Search } from './pages.js';
 
 const AD_QUERY = `SELECT ad_group_ad.resource_name, ad_group_ad.ad.name, ad_group_ad.ad.type, ad_group_ad.status, ad_group.status, campaign.id, campaign.status FROM ad_group_ad WHERE ad_group_ad.status != 'REMOVED'`;
 
@@ -53,7 +51,9 @@ export async function* googleCreatives(search: Search): AsyncIterable<CreativeRe
 export async function* googleCreativeMetrics(
   search: Search,
   window: DateWindow,
+  chosen: readonly string[] | null | undefined,
 ): AsyncIterable<CreativeMetricRecord[]> {
+  const own = chosen ? await chosenConversions(search, 'ad_group_ad', window, chosen) : undefined;
   for await (const rows of search(metricQuery(window), metricPage))
     yield rows.map(({ adGroupAd: { resourceName: id }, segments, metrics }) => ({
       creativeExternalId: id,
@@ -61,8 +61,15 @@ export async function* googleCreativeMetrics(
       impressions: metrics.impressions,
       clicks: metrics.clicks,
       spend: decimalFromMicros(metrics.costMicros),
-      conversions: decimalFromCount(metrics.conversions),
-      revenue: decimalFromCount(metrics.conversionsValue),
+      ...(own === undefined
+        ? {
+            conversions: decimalFromCount(metrics.conversions),
+            revenue: decimalFromCount(metrics.conversionsValue),
+          }
+        : {
+            conversions: own.get(`${id}/${segments.date}`)?.conversions ?? '0',
+            revenue: own.get(`${id}/${segments.date}`)?.revenue ?? '0',
+          }),
       frequency: null,
     }));
 }

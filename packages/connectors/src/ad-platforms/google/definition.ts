@@ -1,6 +1,7 @@
 import { accountDigits } from '../account-id.js';
 import { defineAdPlatform } from '../definition.js';
 import { GoogleConnector } from './connector.js';
+import { googleActions } from './conversions.js';
 import { googleCredentials } from './credentials.js';
 import { googleMoney } from './money.js';
 
@@ -23,6 +24,7 @@ export const google = defineAdPlatform({
   accountIdHelp: 'A customer of Google Ads has ten digits, for example 123-456-7890.',
   parseAccountId: (text) => accountDigits(text.trim().replaceAll('-', ''), 10),
   money: googleMoney,
+  conversionActions: googleActions,
   attributionLagDays: 7,
   attributionWindowDays: 30,
   connect: ({ endpoints, ...options }) =>

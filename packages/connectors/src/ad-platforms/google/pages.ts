@@ -7,6 +7,9 @@ export interface Page<Item> {
   nextPageToken?: string | undefined;
 }
 
+/** Runs a query page by page. */
+export type Search = <Item>(query: string, schema: z.ZodType<Page<Item>>) => AsyncIterable<Item[]>;
+
 export function pageSchema<Item>(item: z.ZodType<Item>): z.ZodType<Page<Item>> {
   return z.object({ results: z.array(item).default([]), nextPageToken: z.string().optional() });
 }

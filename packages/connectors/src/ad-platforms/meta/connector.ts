@@ -30,6 +30,7 @@ export interface MetaConnectorOptions {
   accountId: string;
   currency: string;
   credentials: MetaCredentials;
+  conversionActions?: readonly string[] | null | undefined;
   quotaPauseMs?: number | undefined;
 }
 
@@ -138,7 +139,7 @@ export class MetaConnector implements PlatformConnector {
         clicks: insight.clicks,
         reach: insight.reach ?? null,
         spend: insight.spend,
-        ...results(insight),
+        ...results(insight, this.options.conversionActions),
       }));
     }
   }
@@ -161,7 +162,7 @@ export class MetaConnector implements PlatformConnector {
   }
 
   creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
-    return metaCreativeMetrics(this.reader(signal), window);
+    return metaCreativeMetrics(this.reader(signal), window, this.options.conversionActions);
   }
 
   async updateCampaign(

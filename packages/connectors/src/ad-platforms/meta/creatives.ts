@@ -67,6 +67,7 @@ export async function* metaCreatives(read: ReadEdge): AsyncIterable<CreativeReco
 export async function* metaCreativeMetrics(
   read: ReadEdge,
   { since, until }: DateWindow,
+  conversionActions: readonly string[] | null | undefined,
 ): AsyncIterable<CreativeMetricRecord[]> {
   const query = {
     level: 'ad',
@@ -82,6 +83,6 @@ export async function* metaCreativeMetrics(
       clicks: insight.clicks,
       spend: insight.spend,
       frequency: insight.frequency === undefined ? null : Number(insight.frequency),
-      ...results(insight),
+      ...results(insight, conversionActions),
     }));
 }

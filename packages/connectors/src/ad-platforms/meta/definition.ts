@@ -3,6 +3,7 @@ import { defineAdPlatform } from '../definition.js';
 import { MetaConnector } from './connector.js';
 import { metaCredentials } from './credentials.js';
 import { metaMoney } from './money.js';
+import { metaActions } from './results.js';
 
 export const meta = defineAdPlatform({
   name: 'meta',
@@ -18,6 +19,7 @@ export const meta = defineAdPlatform({
   accountIdHelp: 'An ad account of Meta has digits only, for example act_1234567890.',
   parseAccountId: (text) => accountDigits(text.trim().replace(/^act_/, '')),
   money: metaMoney,
+  conversionActions: metaActions,
   attributionLagDays: 7,
   attributionWindowDays: 28,
   connect: ({ endpoints, ...options }) => new MetaConnector({ ...options, baseUrl: endpoints.META_BASE_URL }),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { results } from './results.js';
+import { metaActions, results } from './results.js';
 
 const action = (type: string, value: string) => ({ action_type: type, value });
 
@@ -35,7 +35,18 @@ test.each([
   ],
   ['purchases without values', { objective: 'OUTCOME_SALES', actions: [action('purchase', '3')] }, '3', null],
   ['no purchase of a selling campaign: nought is known', { objective: 'OUTCOME_SALES' }, '0', '0'],
-  ['no result of another campaign: revenue is not known', { objective: 'OUTCOME_TRAFFIC' }, '0', null],
+  [
+    'not known of a campaign that is about none, on a day without one',
+    { objective: 'OUTCOME_TRAFFIC' },
+    null,
+    null,
+  ],
+  [
+    'purchases of such a campaign, where there are some',
+    { objective: 'OUTCOME_TRAFFIC', actions: [action('purchase', '2')] },
+    '2',
+    null,
+  ],
   [
     'no lead of a lead campaign',
     { objective: 'OUTCOME_LEADS', actions: [action('purchase', '3')] },
@@ -44,4 +55,26 @@ test.each([
   ],
 ] as const)('conversions are %s', (_what, insight, conversions, revenue) => {
   expect(results(insight)).toEqual({ conversions, revenue });
+});
+
+test.each([
+  ['are added up', ['lead', 'offsite_conversion.custom.7'], '15', null],
+  ['that did not happen are nought', ['subscribe_total'], '0', null],
+  ['that sell have no revenue of their own when nothing was sold', ['omni_purchase'], '0', '0'],
+] as const)('chosen actions %s', (_what, chosen, conversions, revenue) => {
+  const insight = {
+    objective: 'OUTCOME_TRAFFIC',
+    actions: [action('lead', '12'), action('offsite_conversion.custom.7', '3'), action('link_click', '90')],
+  };
+  expect(results(insight, chosen)).toEqual({ conversions, revenue });
+});
+
+test.each([
+  ['purchase', 'omni_purchase'],
+  ['onsite_web_purchase', 'offsite_conversion.fb_pixel_purchase'],
+  ['lead', 'onsite_conversion.lead_grouped'],
+  ['add_to_cart', 'omni_add_to_cart'],
+  ['offsite_conversion.fb_pixel_complete_registration', 'complete_registration'],
+])('%s and %s are the same event', (one, other) => {
+  expect(metaActions.eventOf(one)).toBe(metaActions.eventOf(other));
 });

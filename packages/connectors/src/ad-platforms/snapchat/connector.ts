@@ -14,12 +14,13 @@ import type {
 } from '../connector.js';
 import { addDays, localDate, sliceWindow, startOfLocalDay, type DateWindow } from '../../values/days.js';
 import { PlatformError, SeenCursors } from '../errors.js';
-import { bigInteger, decimalText, wholeNumber } from '../fields.js';
+import { bigInteger, wholeNumber } from '../fields.js';
 import { type HttpClient, type HttpReply, type HttpRequest } from '../http-client.js';
 import { decimalFromMicros } from '../../values/money.js';
 import { OAuthToken } from '../oauth-token.js';
 import { parseReply } from '../parse-reply.js';
 import { adSchema, snapchatCreatives, squadSchema } from './creatives.js';
+import { conversionFields, hasConversions, snapchatResults } from './conversions.js';
 import type { SnapchatCredentials } from './credentials.js';
 import { isGone, snapchatError } from './errors.js';
 import { snapchatMoney } from './money.js';
@@ -32,6 +33,7 @@ export interface SnapchatConnectorOptions {
   currency: string;
   /** The ad account's: days are its local ones. */
   timeZone: string;
+  conversionActions?: readonly string[] | null | undefined;
   credentials: SnapchatCredentials;
   onCredentialsRefreshed?: ((credentials: SnapchatCredentials) => Promise<void>) | undefined;
 }
@@ -40,7 +42,7 @@ const PAGE_SIZE = 1_000;
 const MAX_STATS_DAYS = 31;
 /** The number of campaigns whose statistics are requested at once: each needs a request of its own. */
 const STATS_AT_ONCE = 8;
-const STATS_FIELDS = 'impressions,swipes,spend,uniques,conversion_purchases,conversion_purchases_value';
+const STATS_FIELDS = ['impressions', 'swipes', 'spend', 'uniques'];
 
 /** The documentation writes statuses in both cases. */
 const success = z.string().refine((status) => status.toUpperCase() === 'SUCCESS');
@@ -95,13 +97,11 @@ const wholeCampaign = z.object({
 const days = <Stats extends z.ZodType>(stats: Stats) => z.array(z.object({ start_time: z.string(), stats }));
 
 const campaignDays = days(
-  z.object({
+  z.looseObject({
     impressions: wholeNumber.default(0),
     swipes: wholeNumber.default(0),
     spend: bigInteger.default(0n),
     uniques: wholeNumber.optional(),
-    conversion_purchases: decimalText.default('0'),
-    conversion_purchases_value: bigInteger.default(0n),
   }),
 );
 type CampaignDays = z.infer<typeof campaignDays>;
@@ -131,6 +131,10 @@ const STATUSES: Readonly<Record<string, CampaignStatus>> = { ACTIVE: 'active', P
 export class SnapchatConnector implements PlatformConnector {
   readonly platform = 'snapchat';
   private readonly token: OAuthToken<SnapchatCredentials>;
+  /** Of the campaigns that were listed, by their ids. */
+  private readonly objectives = new Map<string, string>();
+  /** Of the ads that were listed, by their ids. */
+  private readonly campaignsOfAds = new Map<string, string>();
 
   constructor(private readonly options: SnapchatConnectorOptions) {
     this.token = new OAuthToken({
@@ -154,7 +158,8 @@ export class SnapchatConnector implements PlatformConnector {
   }
 
   async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
-    for await (const campaigns of this.listing('campaigns', campaignSchema, signal))
+    for await (const campaigns of this.listing('campaigns', campaignSchema, signal)) {
+      for (const { id, objective } of campaigns) this.objectives.set(id, objective ?? '');
       yield campaigns.map((campaign) => ({
         externalId: campaign.id,
         name: campaign.name,
@@ -165,16 +170,26 @@ export class SnapchatConnector implements PlatformConnector {
         lifetimeBudget: this.budget(campaign.lifetime_spend_cap_micro),
         startedAt: campaign.start_time ?? null,
       }));
+    }
   }
 
   async *listCreatives({ signal }: ReadOptions): AsyncIterable<CreativeRecord[]> {
     const squads = new Map<string, z.infer<typeof squadSchema>>();
     for await (const page of this.listing('adsquads', squadSchema, signal))
       for (const squad of page) squads.set(squad.id, squad);
-    for await (const ads of this.listing('ads', adSchema, signal)) yield snapchatCreatives(ads, squads);
+    for await (const ads of this.listing('ads', adSchema, signal)) {
+      const creatives = snapchatCreatives(ads, squads);
+      for (const { externalId, campaignExternalId } of creatives)
+        this.campaignsOfAds.set(externalId, campaignExternalId);
+      yield creatives;
+    }
   }
 
-  async *creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
+  async *creativeMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
+    const { signal } = options;
+    await this.findObjectives(options);
+    if (!this.options.conversionActions && this.campaignsOfAds.size === 0)
+      await drained(this.listCreatives(options));
     for (const slice of sliceWindow(window, MAX_STATS_DAYS)) {
       const records = await this.brokenDown('ad', slice, signal);
       yield records.map(({ campaignExternalId: creativeExternalId, reach, ...record }) => ({
@@ -187,11 +202,18 @@ export class SnapchatConnector implements PlatformConnector {
 
   /** One request for the whole account; where Snapchat does not break its figures down, one for each campaign. */
   async *dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
+    await this.findObjectives(options);
     for (const slice of sliceWindow(window, MAX_STATS_DAYS)) {
       const all = await this.accountStats(slice, options.signal);
       if (all === undefined) yield* this.statsOfEach(slice, options);
       else yield all;
     }
+  }
+
+  /** Statistics do not say what a campaign is for. A sync has listed the campaigns before. */
+  private async findObjectives(options: ReadOptions): Promise<void> {
+    if (!this.options.conversionActions && this.objectives.size === 0)
+      await drained(this.listCampaigns(options));
   }
 
   private async *statsOfEach(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
@@ -270,12 +292,14 @@ export class SnapchatConnector implements PlatformConnector {
     window: DateWindow,
     signal: AbortSignal,
   ): Promise<DailyMetricRecord[]> {
-    const query = { breakdown, fields: STATS_FIELDS };
+    const query = { breakdown, fields: this.statsFields() };
     const url = this.statsUrl(`adaccounts/${this.options.accountId}`, window, query);
     const reply = parseReply('snapchat', accountStats(breakdown), (await this.request({ url, signal })).body);
     return reply.timeseries_stats
       .flatMap(({ timeseries_stat: { breakdown_stats: stats } }) => stats)
-      .flatMap(({ id, timeseries }) => this.records(id, timeseries));
+      .flatMap(({ id, timeseries }) =>
+        this.records(id, timeseries, this.objectives.get(this.campaignsOfAds.get(id) ?? id)),
+      );
   }
 
   /** Nothing for a campaign that is gone: it was deleted after it was listed. */
@@ -285,11 +309,11 @@ export class SnapchatConnector implements PlatformConnector {
     signal: AbortSignal,
   ): Promise<DailyMetricRecord[]> {
     const path = `campaigns/${encodeURIComponent(campaignId)}`;
-    const url = this.statsUrl(path, window, { fields: STATS_FIELDS });
+    const url = this.statsUrl(path, window, { fields: this.statsFields() });
     try {
       const reply = parseReply('snapchat', campaignStats, (await this.request({ url, signal })).body);
       return reply.timeseries_stats.flatMap(({ timeseries_stat: { timeseries } }) =>
-        this.records(campaignId, timeseries),
+        this.records(campaignId, timeseries, this.objectives.get(campaignId)),
       );
     } catch (error) {
       if (isGone(error)) return [];
@@ -309,9 +333,17 @@ export class SnapchatConnector implements PlatformConnector {
     return url;
   }
 
-  private records(campaignExternalId: string, timeseries: CampaignDays): DailyMetricRecord[] {
+  private statsFields(): string {
+    return [...STATS_FIELDS, ...conversionFields(this.options.conversionActions)].join(',');
+  }
+
+  private records(
+    campaignExternalId: string,
+    timeseries: CampaignDays,
+    objective: string | undefined,
+  ): DailyMetricRecord[] {
     return timeseries
-      .filter(({ stats }) => stats.impressions > 0 || stats.spend > 0n || stats.conversion_purchases !== '0')
+      .filter(({ stats }) => stats.impressions > 0 || stats.spend > 0n || hasConversions(stats))
       .map(({ start_time: startTime, stats }) => ({
         campaignExternalId,
         date: localDate(new Date(startTime), this.options.timeZone),
@@ -319,8 +351,7 @@ export class SnapchatConnector implements PlatformConnector {
         clicks: stats.swipes,
         reach: stats.uniques ?? null,
         spend: decimalFromMicros(stats.spend),
-        conversions: stats.conversion_purchases,
-        revenue: decimalFromMicros(stats.conversion_purchases_value),
+        ...snapchatResults(stats, objective, this.options.conversionActions),
       }));
   }
 
@@ -378,4 +409,10 @@ export class SnapchatConnector implements PlatformConnector {
     const headers = { ...request.headers, authorization: `Bearer ${token}` };
     return this.options.http.send({ ...request, headers });
   }
+}
+
+/** Reads a listing to its end, for what the connector keeps of it. */
+async function drained(pages: AsyncIterable<unknown>): Promise<void> {
+  const reading = pages[Symbol.asyncIterator]();
+  while (!(await reading.next()).done);
 }

@@ -1,5 +1,6 @@
 import { defineAdPlatform } from '../definition.js';
 import { SnapchatConnector } from './connector.js';
+import { snapchatActions } from './conversions.js';
 import { snapchatCredentials } from './credentials.js';
 import { snapchatMoney } from './money.js';
 
@@ -26,6 +27,7 @@ export const snapchat = defineAdPlatform({
     return UUID.test(id) ? id : undefined;
   },
   money: snapchatMoney,
+  conversionActions: snapchatActions,
   attributionLagDays: 5,
   attributionWindowDays: 28,
   connect: ({ endpoints, ...options }) =>

@@ -25,9 +25,10 @@ import {
   tiktokCreativeMetrics,
   tiktokCreatives,
 } from './creatives.js';
+import { conversionMetrics, tiktokResults } from './conversions.js';
 import type { TikTokCredentials } from './credentials.js';
 import { tiktokData } from './errors.js';
-import { metric, pageInfo } from './fields.js';
+import { metric, pageInfo, reportText } from './fields.js';
 import { tiktokMoney } from './money.js';
 
 export interface TikTokConnectorOptions {
@@ -35,6 +36,7 @@ export interface TikTokConnectorOptions {
   baseUrl: string;
   accountId: string;
   currency: string;
+  conversionActions?: readonly string[] | null | undefined;
   credentials: TikTokCredentials;
 }
 
@@ -53,7 +55,7 @@ const CAMPAIGN_FIELDS = [
   'create_time',
 ];
 /** The name comes with the figures: deleted campaigns are in the report and in no listing. */
-const REPORT_METRICS = ['campaign_name', 'spend', 'impressions', 'clicks', 'conversion', 'reach'];
+const REPORT_METRICS = ['campaign_name', 'spend', 'impressions', 'clicks', 'reach'];
 /** Without a filter only auction campaigns are listed. */
 const CAMPAIGN_FILTERS = [
   undefined,
@@ -83,14 +85,15 @@ const reportPage = z.object({
   list: z.array(
     z.object({
       dimensions: z.object({ campaign_id: z.string(), stat_time_day: z.string() }),
-      metrics: z.object({
-        campaign_name: z.string().optional(),
-        spend: metric,
-        impressions: metric,
-        clicks: metric,
-        conversion: metric,
-        reach: z.string(),
-      }),
+      metrics: z
+        .object({
+          campaign_name: z.string().optional(),
+          spend: metric,
+          impressions: metric,
+          clicks: metric,
+          reach: z.string(),
+        })
+        .catchall(reportText),
     }),
   ),
   page_info: pageInfo,
@@ -166,7 +169,9 @@ export class TikTokConnector implements PlatformConnector {
   }
 
   async *dailyMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
-    const report = { level: 'CAMPAIGN', metrics: REPORT_METRICS, schema: reportPage };
+    const { conversionActions: chosen } = this.options;
+    const wanted = [...REPORT_METRICS, ...conversionMetrics(chosen)];
+    const report = { level: 'CAMPAIGN', metrics: wanted, schema: reportPage };
     for await (const rows of this.report(window, report, signal)) {
       yield rows.map(({ dimensions, metrics }) => ({
         campaignExternalId: dimensions.campaign_id,
@@ -176,9 +181,7 @@ export class TikTokConnector implements PlatformConnector {
         clicks: Number(metrics.clicks),
         reach: metrics.reach === '-' ? null : Number(metrics.reach),
         spend: metrics.spend,
-        conversions: metrics.conversion,
-        // This report knows of no values.
-        revenue: null,
+        ...tiktokResults(metrics, chosen),
       }));
     }
   }
@@ -198,8 +201,10 @@ export class TikTokConnector implements PlatformConnector {
   }
 
   async *creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
-    const report = { level: 'AD', metrics: AD_METRICS, schema: adReportPage };
-    for await (const list of this.report(window, report, signal)) yield tiktokCreativeMetrics(list);
+    const { conversionActions: chosen } = this.options;
+    const metrics = [...AD_METRICS, ...conversionMetrics(chosen)];
+    const report = { level: 'AD', metrics, schema: adReportPage };
+    for await (const list of this.report(window, report, signal)) yield tiktokCreativeMetrics(list, chosen);
   }
 
   async updateCampaign(

@@ -1,7 +1,8 @@
 /** TikTok's ads and their daily figures. Only auction ads are in its report. */
 import { z } from 'zod';
 import type { CreativeKind, CreativeMetricRecord, CreativeRecord } from '../connector.js';
-import { metric, pageInfo } from './fields.js';
+import { tiktokResults } from './conversions.js';
+import { metric, pageInfo, reportText } from './fields.js';
 
 export const AD_FIELDS = [
   'ad_id',
@@ -11,7 +12,7 @@ export const AD_FIELDS = [
   'secondary_status',
   'ad_format',
 ] as const;
-export const AD_METRICS = ['spend', 'impressions', 'clicks', 'conversion', 'frequency'] as const;
+export const AD_METRICS = ['spend', 'impressions', 'clicks', 'frequency'] as const;
 
 export const adPage = z.object({
   list: z.array(
@@ -31,13 +32,14 @@ export const adReportPage = z.object({
   list: z.array(
     z.object({
       dimensions: z.object({ ad_id: z.string(), stat_time_day: z.string() }),
-      metrics: z.object({
-        spend: metric,
-        impressions: metric,
-        clicks: metric,
-        conversion: metric,
-        frequency: z.string(),
-      }),
+      metrics: z
+        .object({
+          spend: metric,
+          impressions: metric,
+          clicks: metric,
+          frequency: z.string(),
+        })
+        .catchall(reportText),
     }),
   ),
   page_info: pageInfo,
@@ -61,16 +63,17 @@ export function tiktokCreatives(list: z.infer<typeof adPage>['list']): CreativeR
   }));
 }
 
-export function tiktokCreativeMetrics(list: z.infer<typeof adReportPage>['list']): CreativeMetricRecord[] {
+export function tiktokCreativeMetrics(
+  list: z.infer<typeof adReportPage>['list'],
+  conversionActions: readonly string[] | null | undefined,
+): CreativeMetricRecord[] {
   return list.map(({ dimensions, metrics }) => ({
     creativeExternalId: dimensions.ad_id,
     date: dimensions.stat_time_day.slice(0, 10),
     impressions: Number(metrics.impressions),
     clicks: Number(metrics.clicks),
     spend: metrics.spend,
-    conversions: metrics.conversion,
-    // This report knows of no values.
-    revenue: null,
+    ...tiktokResults(metrics, conversionActions),
     frequency: metrics.frequency === '-' ? null : Number(metrics.frequency),
   }));
 }

@@ -1,6 +1,7 @@
 import { accountDigits } from '../account-id.js';
 import { defineAdPlatform } from '../definition.js';
 import { TikTokConnector } from './connector.js';
+import { tiktokActions } from './conversions.js';
 import { tiktokCredentials } from './credentials.js';
 import { tiktokMoney } from './money.js';
 
@@ -18,6 +19,7 @@ export const tiktok = defineAdPlatform({
   accountIdHelp: 'An advertiser of TikTok has digits only.',
   parseAccountId: (text) => accountDigits(text.trim()),
   money: tiktokMoney,
+  conversionActions: tiktokActions,
   attributionLagDays: 5,
   attributionWindowDays: 28,
   connect: ({ endpoints, ...options }) =>

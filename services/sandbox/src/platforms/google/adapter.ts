@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { adNumber, adRows, listedAds, type WorldAd } from '../../world/ads.js';
 import type { Account, WorldCampaign } from '../../world/model.js';
+import { leadsOf } from '../../world/metrics.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import { AccessTokens } from '../access-tokens.js';
 import {
@@ -41,6 +42,16 @@ const RESOURCE = /^customers\/(\d{10})\/(?:campaigns|campaignBudgets)\/(\d+)$/;
 
 const STATUSES = { active: 'ENABLED', paused: 'PAUSED', archived: 'PAUSED' } as const;
 
+/** The conversion actions of every account: purchases, which are its primary goal, and leads. */
+const CONVERSION_ACTIONS = { purchase: '6001', lead: '6002' } as const;
+type ConversionAction = keyof typeof CONVERSION_ACTIONS;
+/** These cannot be had by conversion action. */
+const NOT_BY_ACTION: ReadonlySet<string> = new Set([
+  'metrics.impressions',
+  'metrics.clicks',
+  'metrics.cost_micros',
+]);
+
 /** Only the fields named here can be selected. */
 type Row = {
   account: Account;
@@ -48,6 +59,8 @@ type Row = {
   day: MetricRow | undefined;
   /** Of the rows of `ad_group_ad`. */
   ad?: WorldAd;
+  /** Of rows by conversion action. */
+  action?: ConversionAction;
 };
 const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | undefined>> = {
   'campaign.id': ({ campaign }) => campaign.id,
@@ -64,6 +77,14 @@ const FIELDS: Readonly<Record<string, (row: Row) => string | number | boolean | 
   'campaign_budget.explicitly_shared': () => false,
   'customer.currency_code': ({ account }) => account.currency,
   'segments.date': ({ day }) => day?.date,
+  'segments.conversion_action': ({ account, action }) =>
+    action && `customers/${account.id}/conversionActions/${CONVERSION_ACTIONS[action]}`,
+  'metrics.all_conversions': ({ day, action }) =>
+    day && unlessZero(action === 'lead' ? leadsOf(day.metric) : day.metric.conversions, Number),
+  'metrics.all_conversions_value': ({ account, day, action }) =>
+    action === 'lead'
+      ? undefined
+      : unlessZero(day?.metric.revenueMinor, (minor) => minor / 10 ** account.minorDigits),
   'metrics.impressions': ({ day }) => unlessZero(day?.metric.impressions, String),
   'metrics.clicks': ({ day }) => unlessZero(day?.metric.clicks, String),
   'metrics.cost_micros': ({ account, day }) =>
@@ -220,7 +241,16 @@ export class GoogleAdapter implements PlatformAdapter {
     const segmented = fields.includes('segments.date') || since !== undefined;
     if (segmented && (since === undefined || until === undefined))
       return badRequest(reply, 'MISSING_DATE_RANGE');
-    const rows = this.rows(account, resource, campaigns, since, until);
+    const byAction = fields.includes('segments.conversion_action');
+    if (byAction && fields.some((field) => NOT_BY_ACTION.has(field)))
+      return badRequest(reply, 'PROHIBITED_SEGMENT_WITH_METRIC_IN_SELECT_OR_WHERE_CLAUSE');
+    const plain = this.rows(account, resource, campaigns, since, until);
+    const rows = byAction
+      ? plain.flatMap((row) => [
+          { ...row, action: 'purchase' as const },
+          { ...row, action: 'lead' as const },
+        ])
+      : plain;
     const start = pageToken === undefined ? 0 : Number(Buffer.from(pageToken, 'base64url').toString());
     const page = pageOf(rows, start, Math.min(PAGE_SIZE, this.options.pageSizeLimit));
     return reply.send({

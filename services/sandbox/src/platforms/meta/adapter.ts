@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { activeAds, type ArchiveAd } from '../../world/ad-archive.js';
 import { adNumber, adRows, listedAds, type AdMetricRow, type WorldAd } from '../../world/ads.js';
 import type { Account, WorldCampaign } from '../../world/model.js';
+import { leadsOf } from '../../world/metrics.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import {
   decimal,
@@ -318,8 +319,10 @@ function insightFields(account: Account, { campaign, date, metric }: MetricRow):
   const revenue = decimal(metric.revenueMinor, account.minorDigits);
   const purchases = String(metric.conversions);
   // One purchase shows under several types, as on the real platform: adding them up counts it three times.
+  const leads = leadsOf(metric);
   const actions = [
     { action_type: 'link_click', value: String(metric.clicks) },
+    ...(leads === 0 ? [] : LEADS.map((type) => ({ action_type: type, value: String(leads) }))),
     ...PURCHASES.map((type) => ({ action_type: type, value: purchases })),
   ];
   return {
@@ -334,11 +337,12 @@ function insightFields(account: Account, { campaign, date, metric }: MetricRow):
     reach: String(metric.reach),
     account_currency: account.currency,
     ...(metric.conversions === 0
-      ? { actions: actions.slice(0, 1) }
+      ? { actions: actions.slice(0, -PURCHASES.length) }
       : { actions, action_values: PURCHASES.map((type) => ({ action_type: type, value: revenue })) }),
   };
 }
 
+const LEADS = ['offsite_conversion.fb_pixel_lead', 'lead'];
 const PURCHASES = ['offsite_conversion.fb_pixel_purchase', 'purchase', 'omni_purchase'];
 
 function parseJson<Schema extends z.ZodType>(

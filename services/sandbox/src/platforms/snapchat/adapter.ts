@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { addDays, type Account, type WorldCampaign } from '../../world/model.js';
 import { adRows, listedAds, type WorldAd } from '../../world/ads.js';
+import { leadsOf } from '../../world/metrics.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import { AccessTokens } from '../access-tokens.js';
 import { micros, pageOf, type AdapterOptions, type PlatformAdapter } from '../adapter.js';
@@ -11,8 +12,28 @@ const listQuery = z.object({
   limit: z.coerce.number().int().min(50).max(1000).default(50),
   cursor: z.coerce.number().int().nonnegative().optional(),
 });
+/** Those of the vendor's reference that the world has figures of; every other one is refused. */
+const STATS_FIELDS = [
+  'impressions',
+  'swipes',
+  'spend',
+  'uniques',
+  'frequency',
+  'conversion_purchases',
+  'conversion_purchases_value',
+  'conversion_sign_ups',
+  'conversion_sign_ups_value',
+  'native_leads',
+  'total_installs',
+] as const;
+
 const statsQuery = z.object({
   granularity: z.literal('DAY'),
+  fields: z
+    .string()
+    .default('impressions,swipes,spend')
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(STATS_FIELDS))),
   breakdown: z.enum(['campaign', 'ad']).optional(),
   start_time: z.iso.datetime({ offset: true }),
   end_time: z.iso.datetime({ offset: true }),
@@ -252,7 +273,7 @@ export class SnapchatAdapter implements PlatformAdapter {
     const byAd = new Map<string, object[]>();
     for (const { ad, date, metric } of adRows(this.options.world, account, since, until)) {
       const id = adId(account, ad);
-      const stats = statsFields(account, { campaign: ad.campaign, date, metric });
+      const stats = statsFields(account, { campaign: ad.campaign, date, metric }, query.fields);
       byAd.set(id, [...(byAd.get(id) ?? []), { ...spanOf(date), stats }]);
     }
     return [...byAd].map(([id, timeseries]) => ({ id, type: 'AD', granularity: 'DAY', timeseries }));
@@ -262,7 +283,7 @@ export class SnapchatAdapter implements PlatformAdapter {
     const { since, until } = daysOf(query);
     return [...this.options.world.metrics(account, since, until, campaigns)].map((row) => ({
       ...spanOf(row.date),
-      stats: statsFields(account, row),
+      stats: statsFields(account, row, query.fields),
     }));
   }
 }
@@ -326,15 +347,21 @@ export function uuidOf(account: Account, campaign: WorldCampaign, part = 0): str
   return `${owner.slice(0, 8)}-${owner.slice(8, 12)}-4${owner.slice(13, 16)}-a${part.toString(16).padStart(3, '0')}-${number}`;
 }
 
-function statsFields(account: Account, { metric }: MetricRow): object {
-  return {
+function statsFields(account: Account, { metric }: MetricRow, fields: readonly string[]): object {
+  const stats: Record<(typeof STATS_FIELDS)[number], number> = {
     impressions: metric.impressions,
     swipes: metric.clicks,
     spend: micros(metric.spendMinor, account.minorDigits),
     uniques: metric.reach,
     conversion_purchases: metric.conversions,
     conversion_purchases_value: micros(metric.revenueMinor, account.minorDigits),
+    frequency: metric.reach === 0 ? 0 : metric.impressions / metric.reach,
+    conversion_sign_ups: leadsOf(metric),
+    conversion_sign_ups_value: 0,
+    native_leads: 0,
+    total_installs: 0,
   };
+  return Object.fromEntries(Object.entries(stats).filter(([name]) => fields.includes(name)));
 }
 
 function sendError(reply: FastifyReply, status: number, msg: string): FastifyReply {

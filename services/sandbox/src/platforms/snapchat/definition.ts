@@ -1,5 +1,5 @@
 import { OAUTH_CREDENTIALS } from '../access-tokens.js';
-import { simulate } from '../definition.js';
+import { asSold, simulate } from '../definition.js';
 import { adId, SnapchatAdapter, uuidOf } from './adapter.js';
 
 export const snapchat = simulate({
@@ -12,6 +12,8 @@ export const snapchat = simulate({
   accountId: (digits) => `7d2c1a52-7c1e-4b7a-9d55-00${digits}`,
   campaignId: (account, campaign) => uuidOf(account, campaign),
   adId,
+  knowsConversions: asSold,
+  knowsRevenue: asSold,
   // Its reports come with times, and days of the world are named as if they were the account's.
   utcDays: true,
   refreshesTokens: true,

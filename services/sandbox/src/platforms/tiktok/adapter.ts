@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { daysBetween, type Account, type WorldCampaign } from '../../world/model.js';
 import { adNumber, adRows, listedAds, type AdMetricRow, type WorldAd } from '../../world/ads.js';
+import { leadsOf } from '../../world/metrics.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import {
   decimal,
@@ -48,10 +49,14 @@ const reportQuery = z.object({
       z.enum([
         'campaign_name',
         'ad_name',
+        'objective_type',
         'spend',
         'impressions',
         'clicks',
         'conversion',
+        'complete_payment',
+        'total_complete_payment_rate',
+        'form',
         'reach',
         'frequency',
       ]),
@@ -148,7 +153,9 @@ export class TikTokAdapter implements PlatformAdapter {
         const ofAds = adRows(this.options.world, account, since, until).filter(
           ({ ad }) => buyingType(ad.campaign) === 'AUCTION',
         );
-        return this.send(reply, query.data, ofAds, (row) => adReportFields(account, row));
+        return this.send(reply, query.data, ofAds, (row) =>
+          asked(adReportFields(account, row), query.data.metrics),
+        );
       }
       const rows = this.options.world
         .metricRows(account, since, until)
@@ -158,7 +165,9 @@ export class TikTokAdapter implements PlatformAdapter {
           dimensions: { advertiser_id: advertiser, stat_time_day: `${date} 00:00:00` },
           metrics: { spend: decimal(minor, account.minorDigits) },
         }));
-      return this.send(reply, query.data, rows, (row) => reportFields(account, row));
+      return this.send(reply, query.data, rows, (row) =>
+        asked(reportFields(account, row), query.data.metrics),
+      );
     });
   }
 
@@ -262,18 +271,35 @@ function campaignFields(account: Account, campaign: WorldCampaign): object {
   };
 }
 
+interface ReportRow {
+  dimensions: { stat_time_day: string } & Record<string, string>;
+  metrics: Record<string, string>;
+}
+
+/** Only the metrics that were asked for. */
+function asked({ dimensions, metrics }: ReportRow, names: readonly string[]): object {
+  return {
+    dimensions,
+    metrics: Object.fromEntries(names.map((name) => [name, metrics[name] ?? '-'])),
+  };
+}
+
 function reportFields(
   account: Account,
   { campaign, date, metric }: MetricRow,
-): { dimensions: Record<'campaign_id' | 'stat_time_day', string>; metrics: Record<string, string> } {
+): ReportRow & { dimensions: { campaign_id: string } } {
   return {
     dimensions: { campaign_id: campaign.id, stat_time_day: `${date} 00:00:00` },
     metrics: {
       campaign_name: campaign.name,
+      objective_type: OBJECTIVES[campaign.objective],
       spend: decimal(metric.spendMinor, account.minorDigits),
       impressions: String(metric.impressions),
       clicks: String(metric.clicks),
       conversion: metric.conversions === 0 ? '-' : String(metric.conversions),
+      complete_payment: String(metric.conversions),
+      total_complete_payment_rate: decimal(metric.revenueMinor, account.minorDigits),
+      form: String(leadsOf(metric)),
       reach: String(metric.reach),
     },
   };
@@ -297,7 +323,7 @@ function adFields(ad: WorldAd): object {
   };
 }
 
-function adReportFields(account: Account, { ad, date, metric }: AdMetricRow): object {
+function adReportFields(account: Account, { ad, date, metric }: AdMetricRow): ReportRow {
   const { dimensions, metrics } = reportFields(account, { campaign: ad.campaign, date, metric });
   return {
     dimensions: { ad_id: adNumber(ad), stat_time_day: dimensions.stat_time_day },

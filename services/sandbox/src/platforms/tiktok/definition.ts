@@ -1,5 +1,5 @@
 import { SANDBOX_CREDENTIALS } from '../adapter.js';
-import { simulate } from '../definition.js';
+import { asSold, simulate } from '../definition.js';
 import { buyingType, TikTokAdapter } from './adapter.js';
 
 export const tiktok = simulate({
@@ -7,6 +7,7 @@ export const tiktok = simulate({
   adapter: (options) => new TikTokAdapter(options),
   credentials: { accessToken: SANDBOX_CREDENTIALS.tiktokAccessToken },
   reports: (campaign) => buyingType(campaign) === 'AUCTION',
+  knowsConversions: asSold,
   knowsRevenue: () => false,
   namesRetryDelay: false,
 });
