@@ -12,6 +12,7 @@ export { ConfigurationError } from './configuration/settings.js';
 export {
   CONFIGURATION_KEYS,
   loadConfiguration,
+  printConfiguration,
   type Configuration,
   type ConfigurationKey,
 } from './configuration/configuration.js';

@@ -1,12 +1,9 @@
 /** The API: its parts put together, started and stopped. */
 import { createClient, openSchedules, reconcileTopology, type LaneDepths } from '@stratum/jobs';
 import {
-  ConfigurationError,
   ensureAuditStream,
   FollowedTenants,
-  openApplication,
   openDatabase,
-  PLATFORM,
   platformTopology,
   roleOf,
   type Running,
@@ -15,6 +12,7 @@ import {
 import { ensureEventStream } from '@stratum/shared/customer-events';
 import { BodyBudget, FailedAttempts } from '@stratum/shared/http';
 import { AcceptedEvents } from './customer-events/accepted-events.js';
+import { checkedApplication } from './checked-application.js';
 import { Idempotency } from './http/idempotency.js';
 import { LongRequests } from './http/long-requests.js';
 import { createServer } from './http/server.js';
@@ -47,27 +45,12 @@ import { useWebhooks } from './webhooks/webhooks.js';
 
 export type ApiContext = ServiceContext<(typeof API_SETTINGS)[number]>;
 
-const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
-
-/** What a request says of its own host can be made up, so addresses in answers and signatures never come from it. */
-function requirePublicUrl({ API_HOST: host, API_PUBLIC_URL: url }: ApiContext['configuration']): void {
-  if (url !== undefined || LOOPBACK.test(host)) return;
-  throw new ConfigurationError([
-    `API_PUBLIC_URL is not set, and API_HOST is ${host}: set it to the address at which clients reach the API, such as https://api.example.com`,
-  ]);
-}
-
 /** Resolves once it listens. Stopping it is idempotent. */
 export async function startApi(context: ApiContext): Promise<Running & { readonly url: string }> {
   const { configuration, connection, logger, metrics, registry } = context;
-  const application = await openApplication(configuration.STRATUM_CONFIG);
-  requirePublicUrl(configuration);
+  const application = await checkedApplication(configuration);
   const topology = application.topology(configuration);
   const platform = platformTopology(configuration);
-  if (topology.names.prefix === platform.names.prefix && application !== PLATFORM)
-    throw new ConfigurationError([
-      `the prefix of ${configuration.STRATUM_CONFIG} is "${platform.names.prefix}", which is the platform's; choose another one`,
-    ]);
   await reconcileTopology(connection, platform, { logger });
   await reconcileTopology(connection, topology, { logger });
   await ensureAuditStream(connection, configuration, { logger });

@@ -1,7 +1,6 @@
 /** The dashboard: its parts put together, started and stopped. */
 import { createClient, openSchedules, reconcileTopology } from '@stratum/jobs';
 import {
-  ConfigurationError,
   ensureAuditStream,
   openApplication,
   openDatabase,
@@ -31,21 +30,16 @@ import { taskRoutes } from './routes/tasks.js';
 import { tenantRoutes } from './routes/tenants.js';
 import { webhookRoutes } from './routes/webhooks.js';
 import { workflowRoutes } from './routes/workflows.js';
-import type { DASHBOARD_SETTINGS } from './settings.js';
+import { isSecure, requireTls, type DASHBOARD_SETTINGS } from './settings.js';
 
 export type DashboardContext = ServiceContext<(typeof DASHBOARD_SETTINGS)[number]>;
-
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** Resolves once it listens. Stopping it is idempotent. @throws ConfigurationError rather than listen to strangers in clear text */
 export async function startDashboard(context: DashboardContext): Promise<Running & { readonly url: string }> {
   const { configuration, connection, logger } = context;
+  requireTls(configuration);
   const { DASHBOARD_HOST: host, DASHBOARD_PUBLIC_URL: publicUrl } = configuration;
-  const secure = publicUrl?.startsWith('https:') === true;
-  if (!LOOPBACK.has(host) && !secure)
-    throw new ConfigurationError([
-      `DASHBOARD_HOST is ${host}: beyond this machine the dashboard needs TLS. Set DASHBOARD_PUBLIC_URL to the https address of the proxy in front of it`,
-    ]);
+  const secure = isSecure(publicUrl);
   const application = await openApplication(configuration.STRATUM_CONFIG);
   const topology = application.topology(configuration);
   await reconcileTopology(connection, topology, { logger });

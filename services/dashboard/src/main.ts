@@ -1,6 +1,11 @@
 /** The dashboard as a service. Several may run: one keeps the history, one samples the queues, all of them serve. */
 import { runService } from '@stratum/shared';
 import { startDashboard } from './dashboard.js';
-import { DASHBOARD_SETTINGS } from './settings.js';
+import { DASHBOARD_SETTINGS, requireTls } from './settings.js';
 
-await runService({ name: 'dashboard', settings: DASHBOARD_SETTINGS, start: startDashboard });
+await runService({
+  name: 'dashboard',
+  settings: DASHBOARD_SETTINGS,
+  check: requireTls,
+  start: startDashboard,
+});

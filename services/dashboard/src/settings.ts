@@ -1,4 +1,9 @@
-import { TOPOLOGY_SETTINGS, type ConfigurationKey } from '@stratum/shared';
+import {
+  ConfigurationError,
+  TOPOLOGY_SETTINGS,
+  type Configuration,
+  type ConfigurationKey,
+} from '@stratum/shared';
 
 /** Settings that the dashboard reads. */
 export const DASHBOARD_SETTINGS = [
@@ -18,3 +23,20 @@ export const DASHBOARD_SETTINGS = [
   'DASHBOARD_BASE_PATH',
   'DASHBOARD_HISTORY_DAYS',
 ] as const satisfies readonly ConfigurationKey[];
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+export function isSecure(publicUrl: string | undefined): boolean {
+  return publicUrl?.startsWith('https:') === true;
+}
+
+/** @throws ConfigurationError rather than listen to strangers in clear text */
+export function requireTls({
+  DASHBOARD_HOST: host,
+  DASHBOARD_PUBLIC_URL: publicUrl,
+}: Pick<Configuration, (typeof DASHBOARD_SETTINGS)[number]>): void {
+  if (LOOPBACK.has(host) || isSecure(publicUrl)) return;
+  throw new ConfigurationError([
+    `DASHBOARD_HOST is ${host}: beyond this machine the dashboard needs TLS. Set DASHBOARD_PUBLIC_URL to the https address of the proxy in front of it`,
+  ]);
+}

@@ -1,11 +1,22 @@
 /** The sandbox as a service. Stops on SIGTERM and SIGINT, and when the program that started it is gone. */
 import { pino } from 'pino';
 import { startSandbox } from './server.js';
-import { sandboxSettingsSchema } from './settings.js';
+import { readSandboxSettings } from './settings.js';
 
-const settings = sandboxSettingsSchema.parse(process.env);
+/** EX_CONFIG of sysexits. */
+const INVALID_CONFIGURATION = 78;
 
 const logger = pino({ name: 'sandbox' });
+const read = readSandboxSettings(process.env);
+if ('problems' in read) {
+  logger.fatal({ problems: read.problems }, `The configuration is not valid: ${read.problems.join('; ')}`);
+  process.exit(INVALID_CONFIGURATION);
+}
+const { settings } = read;
+if (process.argv.includes('--check-config')) {
+  for (const [name, value] of Object.entries(settings)) process.stdout.write(`${name}=${value}\n`);
+  process.exit(0);
+}
 
 try {
   const sandbox = await startSandbox({

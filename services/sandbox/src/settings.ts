@@ -11,3 +11,13 @@ export const sandboxSettingsSchema = z.object({
   /** Campaigns of each ad account. */
   SANDBOX_CAMPAIGNS: z.coerce.number().int().positive().default(12),
 });
+
+/** An empty variable counts as not set. */
+export function readSandboxSettings(
+  environment: NodeJS.ProcessEnv,
+): { settings: z.output<typeof sandboxSettingsSchema> } | { problems: string[] } {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const read = sandboxSettingsSchema.safeParse(given);
+  if (read.success) return { settings: read.data };
+  return { problems: read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) };
+}

@@ -1,4 +1,9 @@
-import type { CommandGroup, TopLevelCommand } from '../frame/declaration.js';
+import type { CommandGroup, OptionDeclaration, TopLevelCommand } from '../frame/declaration.js';
+
+export const CHECK_CONFIG: OptionDeclaration = {
+  flags: '--check-config',
+  description: 'print the settings that are in effect, without secrets, and start nothing',
+};
 
 export const schedulerCommand = serviceCommand(
   'scheduler',
@@ -16,6 +21,7 @@ export const apiCommand = serviceCommand(
 export const dashboardCommand: TopLevelCommand = {
   ...serviceCommand('dashboard', 'Queues and workers', 'Run the dashboard in the foreground.'),
   options: [
+    CHECK_CONFIG,
     {
       flags: '--link',
       description: 'print a link that signs in to the running dashboard once, within ten minutes',
@@ -27,7 +33,8 @@ export const dashboardCommand: TopLevelCommand = {
       import('./service.js'),
       import('./dashboard.js'),
     ]);
-    return ({ link }: { link?: boolean }) => (link === true ? printSignInLink() : runService('dashboard'));
+    return ({ link, ...options }: { link?: boolean; checkConfig?: boolean }) =>
+      link === true ? printSignInLink() : runService('dashboard', options);
   },
 };
 
@@ -41,11 +48,12 @@ function serviceCommand(
     group,
     summary,
     ...(description === undefined ? {} : { description }),
+    options: [CHECK_CONFIG],
     json: false,
-    examples: [''],
+    examples: ['', '--check-config'],
     run: async () => {
       const { runService } = await import('./service.js');
-      return () => runService(name);
+      return (options: { checkConfig?: boolean }) => runService(name, options);
     },
   };
 }

@@ -5,8 +5,12 @@ import { mainModule, type ServiceName } from '@stratum/shared';
 import { localEnvironment } from '../environment.js';
 
 /** Runs a service as a child of this process, against the local stack where the environment names nothing else. */
-export async function runService(name: ServiceName): Promise<void> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve(mainModule(name)))], {
+export async function runService(
+  name: ServiceName,
+  { checkConfig = false }: { checkConfig?: boolean } = {},
+): Promise<void> {
+  const words = checkConfig ? ['--check-config'] : [];
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve(mainModule(name))), ...words], {
     env: await localEnvironment(),
     // The channel ends the child also when this process is killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

@@ -1,4 +1,5 @@
 import type { TopLevelCommand } from '../frame/declaration.js';
+import { CHECK_CONFIG } from './service.command.js';
 import { integer } from '../frame/value-types.js';
 
 export const workerCommand: TopLevelCommand = {
@@ -19,6 +20,7 @@ export const workerCommand: TopLevelCommand = {
       choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
       defaultText: 'LOG_LEVEL, or info',
     },
+    CHECK_CONFIG,
   ],
   json: false,
   examples: ['', '-Q sync,rules -c 8', '-Q ml --log-level debug'],

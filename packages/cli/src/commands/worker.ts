@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connectToNats, LOGIN_SETTINGS, loginFrom } from '@stratum/jobs';
 import {
   loadConfiguration,
+  printConfiguration,
   settingsOf,
   startQueueServices,
   startTelemetry,
@@ -18,15 +19,24 @@ export interface WorkerCommandOptions {
   queues?: QueueName[];
   concurrency?: number;
   logLevel?: string;
+  checkConfig?: boolean;
 }
 
-export async function runWorker({ queues, concurrency, logLevel }: WorkerCommandOptions): Promise<void> {
+export async function runWorker(options: WorkerCommandOptions): Promise<void> {
+  const { queues, concurrency, logLevel, checkConfig = false } = options;
   const served = queues ?? QUEUES.map(({ name }) => name);
   const services = await Promise.all(served.map(loadWorkerService));
-  const configuration = loadConfiguration<ConfigurationKey>(
-    [...LOGIN_SETTINGS, 'LOG_LEVEL', ...services.flatMap((service) => settingsOf(service))],
-    { ...(await localEnvironment()), ...(logLevel === undefined ? {} : { LOG_LEVEL: logLevel }) },
-  );
+  const settings: ConfigurationKey[] = [
+    ...LOGIN_SETTINGS,
+    'LOG_LEVEL',
+    ...services.flatMap((service) => settingsOf(service)),
+  ];
+  const given = { ...(await localEnvironment()), ...(logLevel === undefined ? {} : { LOG_LEVEL: logLevel }) };
+  if (checkConfig) {
+    process.stdout.write(printConfiguration(settings, given));
+    return;
+  }
+  const configuration = loadConfiguration<ConfigurationKey>(settings, given);
   const logger = pino({ name: 'worker', level: configuration.LOG_LEVEL });
   const connection = await connectToNats({
     ...loginFrom(configuration),

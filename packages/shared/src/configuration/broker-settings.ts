@@ -2,6 +2,7 @@
 import {
   bytes,
   count,
+  readableFile,
   readSettings,
   seconds,
   SettingProblem,
@@ -15,14 +16,14 @@ export const brokerSettings = {
   /** Servers of the NATS cluster, comma-separated. */
   NATS_URL: url(/^(nats|tls|wss?):\/\//, 'nats://127.0.0.1:4222', 'nats://127.0.0.1:4222'),
   /** Path of a NATS credentials file. Default: none. */
-  NATS_CREDS: text(),
+  NATS_CREDS: readableFile(),
   /** Path of the seed of an nkey, instead of a password. Default: none. */
-  NATS_NKEY: text(),
+  NATS_NKEY: readableFile(),
   /** Path of the certificate authorities (PEM) that the NATS server's certificate comes from. Default: those of Node.js. */
-  NATS_CA: text(),
+  NATS_CA: readableFile(),
   /** Paths of a client certificate and its key (PEM), for servers that verify clients. Default: none. */
-  NATS_CERT: text(),
-  NATS_KEY: text(),
+  NATS_CERT: readableFile(),
+  NATS_KEY: readableFile(),
   /** First token of every subject. Default `stratum`. */
   STRATUM_PREFIX: withDefault((prefix) => {
     if (/^[A-Za-z0-9_-]{1,64}$/.test(prefix)) return prefix;

@@ -73,6 +73,7 @@ test.each([
   ['NATS_URL', 'http://127.0.0.1', 'must be a URL such as nats://127.0.0.1:4222'],
   ['API_PUBLIC_URL', 'api.example.com', 'must be a URL such as https://api.example.com'],
   ['LOG_LEVEL', 'loud', 'must be one of trace, debug'],
+  ['METRICS_PORT', '9200-9100', 'must be a port, or a range such as 9100-9199'],
   ['HISTORY_RETENTION_DAYS', '7', 'must be 0, for ever, or at least 30'],
 ] as const)('%s=%j: %s', (key, value, problem) => {
   expect(failureOf([key], { [key]: value }).problems[0]).toContain(`${key} ${problem}`);

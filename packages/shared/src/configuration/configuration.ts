@@ -2,15 +2,20 @@
 import { brokerSettings } from './broker-settings.js';
 import {
   count,
+  HIDDEN,
   number,
+  ports,
+  printSettings,
   readSettings,
   required,
   seconds,
+  secret,
   SettingProblem,
   text,
   url,
   urlParser,
   withDefault,
+  withoutPasswords,
   type Setting,
   type Values,
 } from './settings.js';
@@ -34,7 +39,11 @@ function httpUrl<Default extends string | undefined>(
   example = 'https://example.com',
 ): Setting<string | Default> {
   const parse = urlParser(/^https?:\/\//, example);
-  return withDefault((value) => parse(value).replace(/\/+$/, ''), byDefault);
+  return withDefault<string, Default>(
+    (value) => parse(value).replace(/\/+$/, ''),
+    byDefault,
+    (value) => withoutPasswords(String(value)),
+  );
 }
 
 function basePath(value: string): string {
@@ -84,6 +93,12 @@ function keyRing(value: string): KeyRing {
   }
 }
 
+/** The ids of keys are no secrets, and say which of them a process has. */
+function withoutKeys(ring: KeyRing | undefined): string {
+  if (ring === undefined) return '';
+  return (ring.ids ?? [ring.current.id]).map((id) => `${id}:${HIDDEN}`).join(',');
+}
+
 const SETTINGS = {
   ...brokerSettings,
   /** The PostgreSQL database; its user must be a member of the services' roles. */
@@ -93,9 +108,9 @@ const SETTINGS = {
   /** Timeout of a statement, in seconds. Default 30. */
   DATABASE_STATEMENT_TIMEOUT: seconds(30),
   /** Keys for credentials at rest: `<id>:<base64 of 32 bytes>`, the first one encrypts, further ones still decrypt. */
-  STRATUM_CREDENTIALS_KEY: required(keyRing),
+  STRATUM_CREDENTIALS_KEY: required(keyRing, withoutKeys),
   /** Keys of the audit log's chain, in the same form. Default: derived from the keys for credentials. */
-  STRATUM_AUDIT_KEY: withDefault(keyRing, undefined),
+  STRATUM_AUDIT_KEY: withDefault<KeyRing, undefined>(keyRing, undefined, withoutKeys),
   /** File that the default worker appends the anchors of the audit log to, one JSON object a line. Default: the stream alone. */
   AUDIT_ANCHOR_FILE: text(),
   /** Tasks at once in a worker. Default 4. */
@@ -115,8 +130,11 @@ const SETTINGS = {
   TASK_RETRY_DELAY: seconds(60),
   /** Address at which a service shows its metrics and health. Default 127.0.0.1; in a container 0.0.0.0. */
   METRICS_HOST: text('127.0.0.1'),
-  /** Port at which a service shows its metrics and health over HTTP. Default: it does not. */
-  METRICS_PORT: withDefault(number(1, 65_535), undefined),
+  /**
+   * Port at which a service shows its metrics and health over HTTP. Of a range, such as `9100-9199`, each service takes a port of its own, so
+   * that services on one machine can have the same environment. Default: it does not.
+   */
+  METRICS_PORT: ports(),
   LOG_LEVEL: withDefault(logLevel, 'info'),
   /** Timeout of a request to an ad platform, in seconds. Default 30. */
   PLATFORM_REQUEST_TIMEOUT: seconds(30),
@@ -124,7 +142,7 @@ const SETTINGS = {
   WHATSAPP_BASE_URL: httpUrl('https://graph.facebook.com/v26.0'),
   ...endpointSettings(),
   /** Access to Meta's Ad Library; without it the ads of competitors stay unknown. Default: none. */
-  META_AD_LIBRARY_TOKEN: text(),
+  META_AD_LIBRARY_TOKEN: secret(),
   /**
    * Hosts with their ports, comma-separated, that the site scanner may visit although they are not public: for tests and the local
    * stack. Default: none.
@@ -215,4 +233,15 @@ export function loadConfiguration<Key extends ConfigurationKey>(
   environment: NodeJS.ProcessEnv = process.env,
 ): Pick<Configuration, Key> {
   return readSettings(SETTINGS, keys, environment);
+}
+
+/**
+ * The settings that a program needs, as they are in effect, for people to read: secrets are hidden.
+ * @throws ConfigurationError with every problem
+ */
+export function printConfiguration(
+  keys: readonly ConfigurationKey[],
+  environment: NodeJS.ProcessEnv = process.env,
+): string {
+  return printSettings(SETTINGS, keys, environment);
 }

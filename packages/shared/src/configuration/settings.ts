@@ -2,6 +2,7 @@
  * Settings: how each is read from its environment variable. Loads no schema library: commands that only look at the broker read settings,
  * and zod takes longer to load than everything else that they need.
  */
+import { accessSync, constants } from 'node:fs';
 import { MAX_TIMER_MS, storage } from '@stratum/jobs/bounds';
 
 export interface Setting<Value> {
@@ -10,14 +11,23 @@ export interface Setting<Value> {
    * @throws SettingProblem
    */
   read(text: string | undefined): Value;
+  /** The value as its variable would give it, with `***` for what is secret. */
+  print(value: Value): string;
 }
+
+/** How a value is shown, where it is not secret. */
+type Print<Value> = (value: Value) => string;
 
 /** Why a value does not do, without the value: it may be a secret. */
 export class SettingProblem extends Error {}
 
 /** A setting that must be set. */
-export function required<Value>(parse: (text: string) => Value): Setting<Value> {
+export function required<Value>(
+  parse: (text: string) => Value,
+  print: Print<Value> = plainly,
+): Setting<Value> {
   return {
+    print,
     read: (text) => {
       if (text === undefined)
         throw new SettingProblem('is not set; set it (see docs/reference/configuration.md)');
@@ -30,14 +40,83 @@ export function required<Value>(parse: (text: string) => Value): Setting<Value> 
 export function withDefault<Value, Default extends Value | undefined>(
   parse: (text: string) => Value,
   byDefault: Default,
+  print: Print<Value | Default> = plainly,
 ): Setting<Value | Default> {
-  return { read: (text) => (text === undefined ? byDefault : parse(text)) };
+  return { print, read: (text) => (text === undefined ? byDefault : parse(text)) };
+}
+
+function plainly(value: unknown): string {
+  if (value instanceof Date) return value.toISOString();
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
+
+export const HIDDEN = '***';
+
+/** A text that is secret as a whole. */
+export function secret(): Setting<string | undefined> {
+  return withDefault<string, undefined>(
+    (value) => value,
+    undefined,
+    () => HIDDEN,
+  );
+}
+
+/**
+ * Addresses without what logs in: a password, a lone token of NATS, a password in the query. A password with an unescaped "@" or "," is
+ * hidden as well.
+ */
+export function withoutPasswords(addresses: string): string {
+  return addresses
+    .split(/,(?=\s*\w+:\/\/)/)
+    .map((address) =>
+      address
+        .replace(/^(\s*(?:nats|tls|wss?):\/\/)[^:]*@(?=[^@]*$)/, `$1${HIDDEN}@`)
+        .replace(/^(\s*\w+:\/\/[^:@/]*:).*@(?=[^@]*$)/, `$1${HIDDEN}@`)
+        .replace(/([?&]\w*password=)[^&]*/gi, `$1${HIDDEN}`),
+    )
+    .join(',');
+}
+
+/** The path of a file that has to be there. */
+export function readableFile(): Setting<string | undefined> {
+  return withDefault((path) => {
+    try {
+      accessSync(path, constants.R_OK);
+    } catch {
+      throw new SettingProblem('names a file that cannot be read');
+    }
+    return path;
+  }, undefined);
+}
+
+/** Ports from the first to the last. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A port, or a range such as `9100-9199`. */
+export function ports(): Setting<PortRange | undefined> {
+  const port = number(1, 65_535);
+  const parse = (text: string): PortRange => {
+    const [first, last = first, ...others] = text.split('-').map((part) => port(part));
+    if (first !== undefined && last !== undefined && first <= last && others.length === 0)
+      return Object.freeze({ first, last });
+    throw new SettingProblem('must be a port, or a range such as 9100-9199');
+  };
+  return withDefault<PortRange, undefined>(parse, undefined, (range) =>
+    range === undefined || range.first === range.last
+      ? plainly(range?.first)
+      : `${range.first}-${range.last}`,
+  );
 }
 
 /** @param byDefault none: it must be set */
 export function url(protocols: RegExp, example: string, byDefault?: string): Setting<string> {
   const parse = urlParser(protocols, example);
-  return byDefault === undefined ? required(parse) : withDefault(parse, byDefault);
+  return byDefault === undefined
+    ? required(parse, withoutPasswords)
+    : withDefault(parse, byDefault, withoutPasswords);
 }
 
 export function urlParser(protocols: RegExp, example: string): (text: string) => string {
@@ -63,7 +142,11 @@ export const count = (byDefault: number, max = 1_000_000, min = 1): Setting<numb
 /** A whole number of seconds in the environment, milliseconds in the program. */
 export function seconds(byDefault: number): Setting<number> {
   const parse = number(1, MOST_SECONDS);
-  return withDefault((text) => parse(text) * 1000, byDefault * 1000);
+  return withDefault(
+    (text) => parse(text) * 1000,
+    byDefault * 1000,
+    (ms) => String(ms / 1000),
+  );
 }
 
 /** Timers of a process measure some settings, and fire at once when they are set for longer. */
@@ -133,4 +216,26 @@ export function readSettings<
   if (problems.length > 0) throw new ConfigurationError(problems);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object made of computed keys loses their names
   return Object.freeze(values) as Pick<Values<Settings>, Key & keyof Values<Settings>>;
+}
+
+/**
+ * The settings of these keys as they are in effect, one line each, in the form of an environment file: what is secret is hidden, and a
+ * comment marks what is not set.
+ * @throws ConfigurationError with every problem
+ */
+export function printSettings<Settings extends Readonly<Record<string, Setting<unknown>>>>(
+  settings: Settings,
+  keys: readonly (keyof Settings & string)[],
+  environment: NodeJS.ProcessEnv,
+): string {
+  const values: Readonly<Record<string, unknown>> = readSettings(settings, keys, environment);
+  const wanted = new Set<string>(keys);
+  const lines = Object.entries(settings)
+    .filter(([name]) => wanted.has(name))
+    .map(([name, setting]) => {
+      const value = values[name];
+      if (value === undefined) return `# ${name} is not set`;
+      return `${name}=${setting.print(value)}${environment[name] ? '' : ' # by default'}`;
+    });
+  return `${lines.join('\n')}\n`;
 }

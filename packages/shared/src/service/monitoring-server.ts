@@ -26,8 +26,8 @@ export interface MonitoringOptions {
   port: number;
   registry: Registry;
   connection: NatsConnection;
-  /** Whether the service can use what it depends on besides NATS. */
-  isReady?: () => boolean;
+  /** Why the service cannot work, for reasons besides NATS. */
+  problem?: () => string | undefined;
 }
 
 /** Resolves once it listens. */
@@ -36,14 +36,14 @@ export async function startMonitoring({
   port,
   registry,
   connection,
-  isReady = () => true,
+  problem = () => undefined,
 }: MonitoringOptions): Promise<MonitoringServer> {
   const readMetrics = shared(() => registry.metrics());
   const findProblem = shared(async () => {
     if (!(await answersInTime(connection.flush()))) return 'NATS does not answer';
     if (!(await isJetStreamUp(connection)))
       return 'JetStream does not store messages: it may be out of space';
-    return isReady() ? undefined : 'the database, or the role of this service there, cannot be used';
+    return problem();
   });
   const answer = async ({ method, url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> => {
     const [path] = url.split('?', 1);
@@ -56,21 +56,12 @@ export async function startMonitoring({
       // That this is answered at all says that the event loop runs.
       response.end('ok\n');
     } else if (path === '/readyz') {
-      const problem = await findProblem();
-      response.writeHead(problem === undefined ? 200 : 503).end(`${problem ?? 'ready'}\n`);
+      const found = await findProblem();
+      response.writeHead(found === undefined ? 200 : 503).end(`${found ?? 'ready'}\n`);
     } else {
       response.writeHead(404).end('There are /metrics, /healthz and /readyz.\n');
     }
   };
-  const isUp = new Gauge({
-    name: 'stratum_jetstream_up',
-    help: '1 while JetStream answers and stores messages',
-    registers: [],
-    async collect() {
-      this.set((await isJetStreamUp(connection)) ? 1 : 0);
-    },
-  });
-  registry.registerMetric(isUp);
   const server = createServer(SERVER_LIMITS, (request, response) => {
     answer(request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
@@ -80,6 +71,15 @@ export async function startMonitoring({
   limitConnections(server, CONNECTIONS);
   server.listen(port, host);
   await once(server, 'listening');
+  const isUp = new Gauge({
+    name: 'stratum_jetstream_up',
+    help: '1 while JetStream answers and stores messages',
+    registers: [],
+    async collect() {
+      this.set((await isJetStreamUp(connection)) ? 1 : 0);
+    },
+  });
+  registry.registerMetric(isUp);
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,

@@ -5,13 +5,13 @@ import { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { startMonitoring } from './monitoring-server.js';
+import { configure, endWithProblems } from './configure.js';
+import { metricsPorts } from './metrics-ports.js';
+import { startMonitoring, type MonitoringOptions, type MonitoringServer } from './monitoring-server.js';
 import { startTelemetry } from './telemetry.js';
-import {
-  loadConfiguration,
-  type Configuration,
-  type ConfigurationKey,
-} from '../configuration/configuration.js';
+import type { Configuration, ConfigurationKey } from '../configuration/configuration.js';
+import { ConfigurationError } from '../configuration/settings.js';
+import type { ServiceName } from '../services.js';
 
 /** Something that has been started. */
 export interface Running {
@@ -36,9 +36,11 @@ export interface ServiceContext<Key extends ConfigurationKey> {
 }
 
 export interface ServiceOptions<Key extends ConfigurationKey> {
-  name: string;
+  name: ServiceName;
   /** Settings that this service needs besides the frame's own. */
   settings: readonly Key[];
+  /** What no setting says alone, before anything is opened. @throws ConfigurationError */
+  check?: (configuration: Pick<Configuration, Key>) => void | Promise<void>;
   start: (context: ServiceContext<Key>) => Promise<Running>;
 }
 
@@ -65,21 +67,31 @@ const REDACT = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${fie
 
 /**
  * Starts a service and keeps it until SIGTERM, SIGINT, or the end of the program that started it. A failure to start is
- * one log line and exit code 1. Tells a parent process `{ type: 'ready' }` when it is up.
+ * one log line and exit code 1; a configuration that is not valid is exit code 78, before anything is opened. Tells a parent
+ * process `{ type: 'ready' }` when it is up.
  */
 export async function runService<Key extends ConfigurationKey>(options: ServiceOptions<Key>): Promise<void> {
-  const logger = pino({ name: options.name, level: process.env['LOG_LEVEL'] || 'info', redact: REDACT });
   const isChild = process.connected;
+  const { name, check } = options;
+  const configuration = await configure<Key | BaseKey>({
+    name,
+    settings: [...BASE_KEYS, ...options.settings],
+    ...(check === undefined ? {} : { check }),
+  });
+  const logger = pino({ name, level: configuration.LOG_LEVEL, redact: REDACT });
   try {
-    const configuration = loadConfiguration<Key | BaseKey>([...BASE_KEYS, ...options.settings]);
-    const connection = await connectToNats({
-      ...loginFrom(configuration),
-      name: options.name,
-    });
-    const telemetry = await startTelemetry(options.name, logger);
+    const connection = await connectToNats({ ...loginFrom(configuration), name });
     const registry = new Registry();
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_RESOLUTION_MS });
     const metrics = new JobsMetrics(registry);
+    let problem: () => string | undefined = stillStarting;
+    // Before the work begins: a service whose port is taken must not have taken tasks.
+    const monitoring = await monitor(name, configuration, {
+      registry,
+      connection,
+      problem: () => problem(),
+    });
+    const telemetry = await startTelemetry(name, logger);
     const shutdown = new EventEmitter();
     const running = await options.start({
       configuration,
@@ -90,10 +102,10 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       onShutdownRequest: () => shutdown.emit('request'),
       ...(telemetry === undefined ? {} : { tracer: telemetry.tracer }),
     });
-    const { METRICS_HOST: host, METRICS_PORT: port } = configuration;
-    const isReady = (): boolean => running.isReady?.() ?? true;
-    const monitoring =
-      port === undefined ? undefined : await startMonitoring({ host, port, registry, connection, isReady });
+    problem = () =>
+      (running.isReady?.() ?? true)
+        ? undefined
+        : 'the database, or the role of this service there, cannot be used';
     stopOnSignal(logger, shutdown, isChild, async () => {
       await running.stop();
       await monitoring?.stop();
@@ -101,11 +113,34 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       await connection.drain();
     });
     tellParent({ type: 'ready', ...(running.url === undefined ? {} : { url: running.url }) });
-    logger.info('ready');
+    logger.info({ metrics_port: monitoring?.port }, 'ready');
   } catch (error) {
+    if (error instanceof ConfigurationError) endWithProblems(error, name);
     logger.fatal({ err: error }, error instanceof Error ? error.message : 'the service could not start');
     process.exit(1);
   }
+}
+
+const stillStarting = (): string => 'it is still starting';
+
+/** At the first free one of the service's own ports; `undefined` where no port is set. */
+async function monitor(
+  name: ServiceName,
+  { METRICS_HOST: host, METRICS_PORT: range }: Pick<Configuration, 'METRICS_HOST' | 'METRICS_PORT'>,
+  options: Omit<MonitoringOptions, 'host' | 'port'>,
+): Promise<MonitoringServer | undefined> {
+  if (range === undefined) return undefined;
+  const own = metricsPorts(range, name);
+  for (const port of own) {
+    try {
+      return await startMonitoring({ ...options, host, port });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    }
+  }
+  throw new Error(
+    `METRICS_PORT: ${own.length === 0 ? 'the range has no port for this service' : `${own.join(', ')}: in use`}. Services on one machine need a range, such as METRICS_PORT=9100-9199: each takes ports of its own from it.`,
+  );
 }
 
 /** A parent that has just ended hears nothing, which is no failure of this process. */
