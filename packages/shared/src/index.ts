@@ -65,6 +65,7 @@ export {
   type WorkerName,
 } from './services.js';
 export { answersInTime, startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
+export { leaveBroker } from './service/leave-broker.js';
 export { startTelemetry } from './service/telemetry.js';
 export { runService, type Running, type ServiceContext } from './service/run-service.js';
 export {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connectToNats, LOGIN_SETTINGS, loginFrom } from '@stratum/jobs';
 import {
+  leaveBroker,
   loadConfiguration,
   printConfiguration,
   settingsOf,
@@ -58,6 +59,6 @@ export async function runWorker(options: WorkerCommandOptions): Promise<void> {
     await running.stop();
   } finally {
     await telemetry?.stop();
-    await connection.drain();
+    await leaveBroker(connection, logger);
   }
 }

@@ -11,6 +11,8 @@ import type { Names } from '../wire/names.js';
 
 /** A worker that died stays to be seen for a day. */
 const KEPT = '24h';
+/** A farewell that a broker does not take is given up: a supervisor waits for the end of the process. In milliseconds. */
+const LEAVE_WITHIN_MS = 2_000;
 const NANOS_PER_MS = 1e6;
 const MICROS_PER_MS = 1e3;
 /** Each sample wakes the process up. */
@@ -76,7 +78,7 @@ export class HeartBeats {
     headers.set('KV-Operation', 'DEL');
     headers.set(ServerHeader.Ttl, KEPT);
     await this.publisher
-      .publish(this.key, '', { headers, deadlineMs: HEART_BEAT_MS })
+      .publish(this.key, '', { headers, deadlineMs: LEAVE_WITHIN_MS })
       .catch((error: unknown) => this.logger.warn({ err: error }, 'the worker could not deregister'));
   }
 }

@@ -6,6 +6,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { configure, endWithProblems } from './configure.js';
+import { leaveBroker } from './leave-broker.js';
 import { metricsPorts } from './metrics-ports.js';
 import { startMonitoring, type MonitoringOptions, type MonitoringServer } from './monitoring-server.js';
 import { startTelemetry } from './telemetry.js';
@@ -110,7 +111,7 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       await running.stop();
       await monitoring?.stop();
       await telemetry?.stop();
-      await connection.drain();
+      await leaveBroker(connection, logger);
     });
     tellParent({ type: 'ready', ...(running.url === undefined ? {} : { url: running.url }) });
     logger.info({ metrics_port: monitoring?.port }, 'ready');

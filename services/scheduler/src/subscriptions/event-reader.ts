@@ -12,7 +12,7 @@ import {
   type JsMsg,
 } from '@nats-io/jetstream';
 import { z } from 'zod';
-import { deliverWebhook } from '@stratum/shared';
+import { answersInTime, deliverWebhook } from '@stratum/shared';
 import { domainEventNames } from '../domain-events/stream.js';
 import { firstDelivery } from '@stratum/shared/subscriptions';
 import type { WebhookDispatcherOptions } from './dispatcher-options.js';
@@ -62,7 +62,8 @@ export class EventReader {
   }
 
   async stop(): Promise<void> {
-    await this.messages?.close();
+    // Closing asks the broker, which may be away.
+    if (this.messages !== undefined) await answersInTime(this.messages.close());
     await this.working;
   }
 

@@ -1,5 +1,6 @@
 /** Implements the pull protocol for one lane's consumer. */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { containWithin } from '../../values/contain.js';
 import { inboxOf } from '../inbox.js';
 
 /** Server statuses that end a pull request. */
@@ -14,6 +15,9 @@ const WATCH_HEART_BEAT_MS = 5_000;
 const WATCH_LOST_MS = 2 * WATCH_HEART_BEAT_MS + 1_000;
 /** Timeout for a request for available messages. */
 const GRAB_TIMEOUT_MS = 5_000;
+
+/** What is on its way arrives sooner, unless the broker is away: then it is delivered to another worker. */
+const DRAIN_WITHIN_MS = 1_000;
 
 const NANOS_PER_MS = 1_000_000;
 
@@ -82,7 +86,15 @@ export class LanePuller<Lane extends PullLane = PullLane> {
   /** Ends the requests on the server as well. Messages that it has already sent are still delivered. */
   async stop(): Promise<void> {
     const open = this.subscriptions.filter((each) => !each.isClosed());
-    await Promise.all(open.map((each) => each.drain()));
+    await Promise.all(
+      open.map((each) =>
+        containWithin(
+          () => each.drain(),
+          DRAIN_WITHIN_MS,
+          () => each.unsubscribe(),
+        ),
+      ),
+    );
     this.reset();
   }
 
