@@ -103,6 +103,14 @@ const sepa = fixtureOf('stripe-sepa-unpaid.json');
 const paid = { financial_status: 'paid', updated_at: '2026-11-26T10:00:00-05:00' };
 const subscription = { mode: 'subscription', payment_intent: null, invoice: 'in_1', customer: 'cus_1' };
 
+const renewal = stripe('invoice.paid', {
+  id: 'in_2',
+  customer: 'cus_1',
+  billing_reason: 'subscription_cycle',
+  amount_paid: 5_000,
+  payments: { data: [{ payment: { payment_intent: 'pi_2' } }] },
+});
+
 const CASES: [name: string, deliveries: Delivery[], revenue: number, purchases: number][] = [
   ['an order', [shopify('orders/create', order({}))], 100, 1],
   [
@@ -221,6 +229,18 @@ const CASES: [name: string, deliveries: Delivery[], revenue: number, purchases: 
     0,
     1,
   ],
+  ['a renewal', [stripe('checkout.session.completed', session(subscription)), renewal], 100, 2],
+  [
+    'a refund of a renewal',
+    [
+      stripe('checkout.session.completed', session(subscription)),
+      renewal,
+      charge(2_000, { payment_intent: 'pi_2', customer: 'cus_1' }),
+    ],
+    80,
+    2,
+  ],
+  ['a renewal of a subscription from before', [renewal, charge(5_000, { payment_intent: 'pi_2' })], 0, 1],
   ['a deal that is not won', [deal('amount', '700', 1), deal('dealstage', 'presentation', 2)], 0, 0],
   [
     'a deal',

@@ -28,3 +28,47 @@ test.each([
     properties: { total, payment_intent: 'pi_1', currency: 'USD' },
   });
 });
+
+const invoice = (fields: object) =>
+  readStripe({
+    type: 'invoice.paid',
+    body: JSON.stringify({
+      created: 1_700_000_000,
+      data: {
+        object: {
+          id: 'in_2',
+          object: 'invoice',
+          customer: 'cus_1',
+          currency: 'usd',
+          amount_paid: 2_500,
+          payments: { data: [{ payment: { payment_intent: 'pi_2' } }] },
+          ...fields,
+        },
+      },
+    }),
+  });
+
+test.each(['subscription_cycle', 'subscription_update', 'subscription_threshold'])(
+  'the payment of a renewal (%s) is an order of its own',
+  (reason) => {
+    expect(invoice({ billing_reason: reason })).toMatchObject([
+      { name: 'Invoice Paid', properties: { invoice_id: 'in_2', total: 25 } },
+      {
+        name: 'Order Completed',
+        subject: 'order/in_2',
+        anonymousId: 'stripe-cus_1',
+        properties: { order_id: 'in_2', invoice_id: 'in_2', payment_intent: 'pi_2', revenue: 25 },
+      },
+    ]);
+  },
+);
+
+test.each([
+  ['the first one, which its checkout has counted', { billing_reason: 'subscription_create' }],
+  ['one made by hand, which may be of a checkout', { billing_reason: 'manual' }],
+  ['one of nothing', { billing_reason: 'subscription_cycle', amount_paid: 0 }],
+  ['one without a reason', {}],
+])('an invoice is no revenue: %s', (_which, fields) => {
+  expect(invoice(fields)).toMatchObject({ name: 'Invoice Paid' });
+  expect(JSON.stringify(invoice(fields))).not.toContain('revenue');
+});

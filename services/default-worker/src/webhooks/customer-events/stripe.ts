@@ -27,6 +27,8 @@ const eventSchema = z.looseObject({
       status: z.string().nullish(),
       payment_status: z.string().nullish(),
       mode: z.string().nullish(),
+      /** Of an invoice. */
+      billing_reason: z.string().nullish(),
       payment_intent: reference.nullish(),
       /** Of a checkout, and of payments and charges in older versions of the API. */
       invoice: reference.nullish(),
@@ -63,6 +65,15 @@ interface Type {
 const COMPLETED: Type = { name: 'Order Completed', amount: (object) => object.amount_total, revenue: true };
 /** Checkouts of other modes only save a way to pay. */
 const ORDER_MODES: ReadonlySet<string> = new Set(['payment', 'subscription']);
+/**
+ * Invoices of a running subscription, which no checkout stands behind. The first one, and one made by hand, may be of a checkout, which
+ * has counted it.
+ */
+const RENEWALS: ReadonlySet<string> = new Set([
+  'subscription_cycle',
+  'subscription_update',
+  'subscription_threshold',
+]);
 const CHECKOUT = 'checkout.session.';
 const TYPES: Readonly<Record<string, Type>> = {
   'checkout.session.completed': COMPLETED,
@@ -92,6 +103,7 @@ export function readStripe({ type, body }: Pick<IncomingEvent, 'type' | 'body'>)
   if (known === undefined) return undefined;
   const { created, data } = parseJson(body, eventSchema);
   const { mode, payment_status: paid } = data.object;
+  if (type === 'invoice.paid') return readPaidInvoice(type, known, data, created);
   if (!type.startsWith(CHECKOUT)) return readObject(type, known, data, created);
   if (mode !== undefined && mode !== null && !ORDER_MODES.has(mode)) return undefined;
   if (type === `${CHECKOUT}completed` && paid === 'unpaid')
@@ -100,6 +112,23 @@ export function readStripe({ type, body }: Pick<IncomingEvent, 'type' | 'body'>)
   if (known === COMPLETED || reading === NOBODY) return reading;
   // Versions before counted an order at its checkout, paid or not.
   return [reading, { ...reading, name: 'Order Cancelled', subject: `order/${data.object.id}` }];
+}
+
+/** The payment of a renewal is an order of its own; an invoice of nothing, as in a trial, is none. */
+function readPaidInvoice(type: string, known: Type, data: StripeData, created: number): ReadingResult {
+  const invoice = readObject(type, known, data, created);
+  const { billing_reason: reason, amount_paid: paid, id } = data.object;
+  if (invoice === NOBODY || !RENEWALS.has(reason ?? '') || !((paid ?? 0) > 0)) return invoice;
+  const { total } = invoice.properties;
+  return [
+    invoice,
+    {
+      ...invoice,
+      name: COMPLETED.name,
+      subject: `order/${id}`,
+      properties: { ...invoice.properties, order_id: id, revenue: total, value: total },
+    },
+  ];
 }
 
 function readObject(
