@@ -1,6 +1,8 @@
-/** A thread that sends hostile requests, so that sending them does not delay the honest ones of its test. */
+/** A process that sends hostile requests, at a low priority: sending them must not take the processors from the API and its honest clients. */
 import { connect } from 'node:net';
-import { parentPort } from 'node:worker_threads';
+import { setPriority } from 'node:os';
+
+setPriority(10);
 
 const SILENT_MS = 250;
 
@@ -36,6 +38,6 @@ async function flood({ request, times, atOnce, endAt }) {
   return { sent, answers };
 }
 
-parentPort.on('message', (wanted) => {
-  void flood(wanted).then((report) => parentPort.postMessage(report));
+process.on('message', (wanted) => {
+  void flood(wanted).then((report) => process.send(report));
 });

@@ -7,7 +7,7 @@ import { Allowances } from './allowances.js';
 import { ProblemError } from './problem.js';
 
 /** Bytes of refused bodies that a sender may send in a minute, and as many at once: reading one costs as much as reading a good one. */
-const REFUSED_PER_MINUTE = 8 * 1_048_576;
+const REFUSED_PER_MINUTE = 4 * 1_048_576;
 /** Smaller bodies are refused without a count: reading them costs next to nothing. */
 export const SMALL_BODY = 16_384;
 
@@ -52,6 +52,11 @@ export class BodyBudget {
   /** The bytes that a body of the sender may have: small ones alone when too much of it was refused lately. */
   mostBytes(sender: string): number {
     return this.refusals.left(sender) > 0 ? Number.POSITIVE_INFINITY : SMALL_BODY;
+  }
+
+  /** Of a body that is here: others of its sender may have been refused while it was on its way. @throws ProblemError `rate-limited` */
+  readmit(sender: string, bytes: number): void {
+    if (bytes > this.mostBytes(sender)) throw this.refusal(sender);
   }
 
   /** Why a body has too many bytes for now. */

@@ -108,10 +108,8 @@ async function readBody(
   if (Number(request.headers['content-length'] ?? 0) > limit.bytes) throw limit.problem('body');
   const { lease, release } = budget.open(from);
   let cost = 0;
-  request.releaseBody = (status) => {
-    release();
-    if (REFUSALS.has(status)) budget.refused(from, cost);
-  };
+  request.releaseBody = release;
+  request.chargeBody = () => budget.refused(from, cost);
   const bytes = await collect(payload, lease, limit);
   cost = bytes.byteLength;
   let body = bytes;
@@ -123,7 +121,10 @@ async function readBody(
     lease.grow(body.byteLength - bytes.byteLength);
   }
   lease.arrived();
-  if (body.byteLength > LARGE_BODY) await turns.next(from);
+  if (body.byteLength > LARGE_BODY) {
+    await turns.next(from);
+    budget.readmit(from, body.byteLength);
+  }
   if (!lease.isOpen) throw endedEarly();
   return body;
 }
@@ -186,8 +187,13 @@ function endedEarly(): ProblemError {
 /** The memory of a body is given back when its answer is sent, or its connection is gone. */
 export function useBodyRelease(app: HttpServer): void {
   app.decorateRequest('releaseBody', undefined);
+  app.decorateRequest('chargeBody', undefined);
   app.addHook('onRequest', async (request, reply: FastifyReply) => {
-    reply.raw.once('close', () => request.releaseBody?.(reply.raw.statusCode));
+    reply.raw.once('close', () => request.releaseBody?.());
+  });
+  // Before the answer is sent: the next body of the sender may be here, and waits for its turn.
+  app.addHook('onSend', async (request, { statusCode }: FastifyReply) => {
+    if (REFUSALS.has(statusCode)) request.chargeBody?.();
   });
   // Reading what is left of a large body costs more than the answer: a sender that is over its limits loses its connection instead.
   app.addHook('onSend', async ({ raw, headers }, reply: FastifyReply) => {
@@ -203,6 +209,8 @@ declare module 'fastify' {
     rawBody?: boolean;
   }
   interface FastifyRequest {
-    releaseBody: ((status: number) => void) | undefined;
+    releaseBody: (() => void) | undefined;
+    /** Counts the body as refused. */
+    chargeBody: (() => void) | undefined;
   }
 }
