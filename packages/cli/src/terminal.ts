@@ -3,6 +3,7 @@
  * them would move the cursor, change the title or hide text. So all of them are shown as escapes, and the only sequences that a terminal
  * obeys are those of `styled`, which carry a mark that no data can know.
  */
+import { once } from 'node:events';
 import { format, styleText } from 'node:util';
 
 /** Control characters except tab and line end, and signs that change the direction of text or end lines. */
@@ -33,6 +34,12 @@ export function styled(style: Style, text: string): string {
 /** With the escapes of JSON in place of control characters, so that printed JSON stays the same JSON. */
 export function printable(text: string): string {
   return text.replaceAll(CONTROLS, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Prints data for programs: as they are into a file or a pipe, with escapes on a terminal. Resolves when more can be taken. */
+export async function printData(text: string): Promise<void> {
+  if (!process.stdout.write(process.stdout.isTTY ? printable(text) : text))
+    await once(process.stdout, 'drain');
 }
 
 /** From now on, everything that `console` prints passes through here. */

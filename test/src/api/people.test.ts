@@ -11,6 +11,23 @@ const EMAIL = 'ann.person@example.com';
 const PHONE = '4915100012345';
 const ANN = { userId: 'user-ann', traits: { email: EMAIL, phone: `+${PHONE}`, plan: 'pro' } };
 
+/** Tables with no row of a tenant and no text of one: of the platform's own work, and of the people who operate it. */
+const OF_THE_PLATFORM: readonly string[] = [
+  'dashboard_link',
+  'dashboard_session',
+  'failure_state',
+  'gauge_10s',
+  'latest_sample',
+  'projector',
+  'projector_gap',
+  'schema_migration',
+  'task_hour',
+  'task_minute',
+  'task_name',
+  'tenant',
+  'worker_name',
+];
+
 /** Every table of tenants in which a text is found, and every stream. */
 async function placesOf({ database, connection, prefix }: EventsApi, text: string): Promise<string[]> {
   const { owner } = database;
@@ -22,6 +39,12 @@ async function placesOf({ database, connection, prefix }: EventsApi, text: strin
       [TENANT, `%${text}%`, `%${Buffer.from(text).toString('hex')}%`],
     );
     if (rowCount !== 0) found.push(name.replace(/_(\d{8}|\d{4}_\d{2}|rest)$/, ''));
+  }
+  for (const name of ['operation', 'operation_item']) {
+    const { rowCount } = await owner.query(`SELECT FROM ${name} t WHERE to_jsonb(t)::text ILIKE $1`, [
+      `%${text}%`,
+    ]);
+    if (rowCount !== 0) found.push(name);
   }
   const manager = await jetstreamManager(connection);
   for await (const { config, state } of manager.streams.list()) {
@@ -87,7 +110,12 @@ test('the inventory of personal data names every table of tenants', async () => 
   const { query } = await openEventsApi();
   const tables = await query<{ name: string }>('SELECT name FROM tenant_tables()');
   const names = new Set(tables.map(({ name }) => name.replace(/_(\d{8}|\d{4}_\d{2}|rest)$/, '')));
-  expect([...names].toSorted()).toEqual(Object.keys(PERSONAL_DATA).toSorted());
+  const known = new Set(Object.keys(PERSONAL_DATA));
+  expect([...names].filter((name) => !known.has(name))).toEqual([]);
+  const all = await query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition`,
+  );
+  expect(all.map(({ name }) => name).toSorted()).toEqual([...known, ...OF_THE_PLATFORM].toSorted());
 });
 
 test('everything of a person is exported and erased, whatever names them, and repeated events do not bring them back', async () => {
@@ -100,8 +128,17 @@ test('everything of a person is exported and erased, whatever names them, and re
     { note: EMAIL },
     { tenant: TENANT, delayMs: 3_600_000 },
   );
+  // An operation of the dashboard, whose search and errors name the person.
+  await query(
+    `INSERT INTO operation (id, verb, query, as_of, complete, actor) VALUES ('one', 'replay', $1, now(), true, 'x')`,
+    [`error:${EMAIL}`],
+  );
+  await query(
+    `INSERT INTO operation_item (operation_id, place, id, task, queue, tenant, was, detail) VALUES ('one', 1, 'x', 'x', 'x', $1, 'x', $2)`,
+    [String(TENANT), `${EMAIL} is unknown`],
+  );
   expect(await placesOf(api, EMAIL)).toEqual(
-    expect.arrayContaining(['cdp_event', 'cdp_rejected_event', 'QUEUE_INTEL']),
+    expect.arrayContaining(['cdp_event', 'cdp_rejected_event', 'operation', 'operation_item', 'QUEUE_INTEL']),
   );
 
   const exported = await call('GET', `/v1/profiles/${ann}/export`);

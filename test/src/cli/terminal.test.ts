@@ -1,4 +1,7 @@
 /** What others chose never reaches the terminal as a command. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { withTenant } from '@stratum/shared';
 import { createApiKey } from '@stratum/shared/api-keys';
 import { createSource } from '@stratum/shared/customer-events';
@@ -29,4 +32,20 @@ test('names with control characters are shown with escapes, as JSON is; new ones
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('control characters')]);
     expect(refused.stderr).not.toMatch(OBEYED);
   }
+});
+
+const SOURCE = fileURLToPath(new URL('../../../packages/cli/src', import.meta.url));
+/** They make what they print printable, or print our own words. */
+const WRITERS = ['commands/completion.ts', 'confirm.ts', 'frame/frame.ts', 'terminal.ts'];
+
+test('commands print through the console, or as data, and never past both', async () => {
+  const names = await readdir(SOURCE, { recursive: true });
+  const files = names.filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+  const texts = await Promise.all(
+    files.map(async (name) => [name, await readFile(join(SOURCE, name), 'utf8')] as const),
+  );
+  const writing = texts.filter(([, text]) =>
+    /process\.std(?:out|err)\b(?!\.(?:isTTY|columns|on\b))/.test(text),
+  );
+  expect(writing.map(([name]) => name).toSorted()).toEqual(WRITERS);
 });

@@ -42,6 +42,8 @@ async function rowsOf({ owner }: TestDatabase, tenant: number): Promise<Record<s
     );
     counts[name] = Number(rows[0]?.count);
   }
+  const { rowCount } = await owner.query('SELECT FROM operation_item WHERE tenant = $1', [String(tenant)]);
+  counts['operation_item'] = rowCount ?? 0;
   return counts;
 }
 
@@ -92,7 +94,14 @@ test('every row and every message of the tenant goes, and its id stays closed', 
     worker.start();
     onTestFinished(() => worker.stop());
   }
+  await owner.query(
+    `INSERT INTO operation (id, verb, query, as_of, complete, actor) VALUES ('one', 'replay', '', now(), true, 'x')`,
+  );
   for (const tenant of [ERASED, OTHER]) {
+    await owner.query(
+      `INSERT INTO operation_item (operation_id, place, id, task, queue, tenant, was) VALUES ('one', $1::integer, 'x', 'x', 'x', $1::text, 'x')`,
+      [tenant],
+    );
     // A dead letter with its record and events; a task that waits, and one for later; a schedule entry.
     const { id } = await client.enqueue(syncCampaignData, { tenant_id: tenant, platform: 'meta' });
     expect(await client.result(id, { timeoutMs: 20_000 })).toMatchObject({ state: 'FAILURE' });

@@ -16,6 +16,11 @@ import { waitFor } from '../harness/index.js';
 import { add, addHandler, flaky, flakyHandler, openJobs, type Jobs } from './fixture.js';
 
 /** The dead letter of a task, once it is there. */
+/** Text in place of a number is shown as the number that it stands for. */
+function asSent(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/"(\d{16,})"/g, '$1');
+}
+
 async function deadLetter(
   { connection, topology }: Jobs,
   task: string,
@@ -229,6 +234,7 @@ describe('a bad payload', () => {
   test.each([
     ['that is no JSON', 'not json'],
     ['that does not fit the schema', '{"a":1}'],
+    ['with a number that JavaScript would round', '{"a":1,"b":9007199254740993}'],
   ])('%s, published past the client, becomes a dead letter as it was', async (_label, body) => {
     const jobs = await openJobs();
     jobs.worker([addHandler]);
@@ -239,6 +245,12 @@ describe('a bad payload', () => {
       error: { retryable: false },
     });
     expect(await deadLetter(jobs, 'add', 'bad-1')).toEqual({ reason: 'invalid_payload', body, subject });
+    // As people see it, every digit is as it was sent.
+    const shown = [
+      await jobs.client.maskedPayload('bad-1'),
+      (await jobs.client.deadLetters.get('bad-1'))?.payload,
+    ];
+    if (body.startsWith('{')) for (const value of shown) expect(asSent(value)).toBe(body);
   });
 
   test('larger than the server takes is refused with advice', async () => {

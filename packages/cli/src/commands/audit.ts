@@ -16,6 +16,7 @@ import { withDatabase } from '../database-session.js';
 import { localEnvironment } from '../environment.js';
 import { typed } from '../frame/invocation.js';
 import { ago, flexible, printJson, printTable, wrapped } from '../output.js';
+import { printData } from '../terminal.js';
 import { asTenant } from '../tenant-session.js';
 
 interface FilterOptions extends AuditFilter {
@@ -61,13 +62,13 @@ export async function exportEvents({
   ...filter
 }: FilterOptions & { format: 'csv' | 'ndjson'; json?: boolean }): Promise<void> {
   const format = json ? 'ndjson' : wanted;
-  if (format === 'csv') process.stdout.write(`${AUDIT_COLUMNS.join(',')}\n`);
+  if (format === 'csv') await printData(`${AUDIT_COLUMNS.join(',')}\n`);
   await withDatabase({ role: 'stratum_api' }, async (pool) => {
     for (let before: number | undefined, isLast = false; !isLast;) {
       const events = await withTenant(pool, tenant, (client) =>
         readAuditLog(client, tenant, { ...filter, before, limit: EXPORTED_AT_ONCE }),
       );
-      for (const line of auditLines(events, format)) process.stdout.write(`${line}\n`);
+      for (const line of auditLines(events, format)) await printData(`${line}\n`);
       before = events.at(-1)?.sequence;
       isLast = events.length < EXPORTED_AT_ONCE;
     }

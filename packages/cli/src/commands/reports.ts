@@ -1,8 +1,8 @@
 /** The command of every set of rows that jobs computed. */
-import { pipeline } from 'node:stream/promises';
 import { filtersOf, readReport, reportAsCsv, REPORTS, type Report } from '@stratum/shared/reports';
 import { z } from 'zod';
 import { flexible, printJson, printTable } from '../output.js';
+import { printData } from '../terminal.js';
 import { cell } from '../record-cell.js';
 import { asTenant, withTenantPool, type TenantOptions } from '../tenant-session.js';
 
@@ -25,9 +25,10 @@ export function readOf(name: string) {
   return async ({ tenant, json, filter = {}, limit, csv }: ReadOptions): Promise<void> => {
     const filters = parseFilters(report, filter);
     if (csv) {
-      await withTenantPool({ tenant, subject: name }, (pool) =>
-        pipeline(reportAsCsv(pool, tenant, report, { filters, limit }), process.stdout, { end: false }),
-      );
+      await withTenantPool({ tenant, subject: name }, async (pool) => {
+        for await (const lines of reportAsCsv(pool, tenant, report, { filters, limit }))
+          await printData(lines);
+      });
       return;
     }
     const rows = await asTenant({ tenant, subject: name }, ({ client }) =>

@@ -19,6 +19,7 @@ import { withDatabase } from '../database-session.js';
 import { localEnvironment } from '../environment.js';
 import { typed } from '../frame/invocation.js';
 import { ago, flexible, printFacts, printJson, printTable } from '../output.js';
+import { printData } from '../terminal.js';
 import { keyRing, withPlatformAudit } from '../tenant-session.js';
 
 interface CreateOptions {
@@ -151,9 +152,8 @@ export async function exportRows(id: number, { json, out }: Json & { out?: strin
     await audit('tenant.exported', id);
     const file = out === undefined ? undefined : await open(out, 'wx', 0o600);
     const write = async (line: string): Promise<void> => {
-      if (file !== undefined) await file.write(line);
-      else if (!process.stdout.write(line))
-        await new Promise((resolve) => process.stdout.once('drain', resolve));
+      if (file === undefined) await printData(line);
+      else await file.write(line);
     };
     try {
       return await exportTenant(pool, keys, id, (row) => write(`${JSON.stringify(row)}\n`));

@@ -29,7 +29,7 @@ import { fieldOf } from '../values/any-value.js';
 import { storedSubject } from '../broker/stored-message.js';
 import { readStoredTask } from '../record/task-record.js';
 import { maskPayload } from '../task/sensitive.js';
-import { readJson } from '../values/read-json.js';
+import { readExactJson } from '../values/read-json.js';
 import { controlOf, type Control } from './control.js';
 import type { StatusOptions } from '../record/lookup.js';
 import { readQueueDepths, readTenantDepths, type LaneDepths, type QueueDepth } from './queue-depth.js';
@@ -304,7 +304,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       const task =
         readStoredTask(topology.names, message)?.subject.task ?? storedSubject(message).split('.').at(-2);
       const contract = contracts.find(({ name }) => name === task);
-      return maskPayload(readJson(message), contract?.sensitive);
+      return maskPayload(readExactJson(message.data), contract?.sensitive);
     },
     ready: async (id, options) => {
       const record = await lookup.status(requireToken(id, 'id'), options);

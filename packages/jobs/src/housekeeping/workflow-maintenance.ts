@@ -13,6 +13,7 @@ import { WORKFLOW_START_CONSUMER, type Topology } from '../topology/define.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
 import { StreamConsumer } from '../broker/pull/stream-consumer.js';
 import { timer } from '../values/bounds.js';
+import { roundingProblem } from '../values/read-json.js';
 import { WorkflowRounds } from './workflow-rounds.js';
 import { WorkflowStarter } from '../workflow/start.js';
 
@@ -118,11 +119,15 @@ class WorkflowMaintainer implements WorkflowMaintenance {
 }
 
 function parse(message: PulledMessage): unknown {
+  let definition: unknown;
   try {
-    return message.json();
+    definition = message.json();
   } catch {
     throw new InvalidWorkflowError([{ path: '', message: 'the definition is not JSON' }]);
   }
+  const problem = roundingProblem(message);
+  if (problem !== undefined) throw new InvalidWorkflowError([{ path: '', message: problem }]);
+  return definition;
 }
 
 /** What will be refused however often it is tried. */

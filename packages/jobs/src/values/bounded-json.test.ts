@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseBoundedJson, type JsonError } from './bounded-json.js';
+import { parseBoundedJson, parseExactJson, type JsonError } from './bounded-json.js';
 
 /** Message and path of the refusal. */
 function refusal(text: string, options?: Parameters<typeof parseBoundedJson>[1]): [string, string] {
@@ -36,6 +36,13 @@ test('whole numbers keep their digits, or are refused by their field', () => {
     }),
   );
   expect(refusal('{"a":{"b":-1e999999999999999}}')[1]).toBe('a.b');
+  expect(refusal('[1,1e400]')[1]).toBe('1');
+  expect(parseExactJson('[1e400,12,18446744073709551615,"1e5"]')).toEqual([
+    '1e400',
+    12,
+    '18446744073709551615',
+    '1e5',
+  ]);
   expect(parseBoundedJson('[0.1000000000000000055511151231257827, 1e21, 5e-324]')).toEqual([
     0.1, 1e21, 5e-324,
   ]);

@@ -64,6 +64,26 @@ export function parseBoundedJson(
   return value;
 }
 
+const UNBOUNDED: JsonBounds = { depth: Infinity, keys: Infinity, names: Infinity, nodes: Infinity };
+/** Texts without it, nearly all, need no second look. */
+const MAYBE_ROUNDED = /\d{16}|\d[eE]/;
+
+/**
+ * What a program of another language has stored, to be shown: numbers that JavaScript would round are text with the same digits.
+ * @throws JsonError for what is no JSON
+ */
+export function parseExactJson(text: string): unknown {
+  if (!MAYBE_ROUNDED.test(text)) return parse(text);
+  return parseBoundedJson(text, { bounds: UNBOUNDED, lenient: true });
+}
+
+/** Where JSON has a number that JavaScript would round; `undefined`: nowhere. */
+export function findRounded(text: string): (string | number)[] | undefined {
+  if (!MAYBE_ROUNDED.test(text)) return undefined;
+  const [first] = scan(text, UNBOUNDED).rounded;
+  return first && pathAt(text, first.from);
+}
+
 /** A field that would change what a copy of its object is, with any of its letters escaped. */
 const PROTOTYPE =
   /"(?:_|\\u005f)(?:_|\\u005f)(?:p|\\u0070)(?:r|\\u0072)(?:o|\\u006f)(?:t|\\u0074)(?:o|\\u006f)(?:_|\\u005f)(?:_|\\u005f)"\s*:/i;
@@ -107,7 +127,9 @@ function scan(text: string, bounds: JsonBounds): { rounded: Span[]; hasEscapes: 
       at = endOfText(text, at);
     } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
       const to = endOfNumber(text, at);
-      if (to - at > EXACT_DIGITS && isRounded(text.slice(at, to))) rounded.push({ from: at, to });
+      const digits = text.slice(at, to);
+      if ((digits.length > EXACT_DIGITS || EXPONENT.test(digits)) && isRounded(digits))
+        rounded.push({ from: at, to });
       at = to - 1;
     } else if (code === OPEN_OBJECT || code === OPEN_LIST) {
       nodes++;
@@ -149,6 +171,7 @@ function endOfText(text: string, from: number): number {
 }
 
 const IN_NUMBER = /[-+.eE\d]/;
+const EXPONENT = /[eE]/;
 
 /** The index behind it. */
 function endOfNumber(text: string, from: number): number {

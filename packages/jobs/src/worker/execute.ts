@@ -1,6 +1,7 @@
 /** Runs one attempt and returns how it ended. Nothing here acknowledges or stores: that is `settle`. */
 import type { z } from 'zod';
 import {
+  InvalidPayloadError,
   JobsError,
   RetryRequestedError,
   SnoozeRequestedError,
@@ -23,6 +24,7 @@ import { errorRecord } from '../record/error-record.js';
 import type { AttemptSpan } from '../telemetry/tracing.js';
 import { fieldOf, isError, toJsonValue } from '../values/any-value.js';
 import { duration } from '../values/bounds.js';
+import { roundingProblem } from '../values/read-json.js';
 import type { Attempt } from './attempt.js';
 import { AttemptContext, type Producer, type RunContext } from './context.js';
 import type { Delivery } from './delivery.js';
@@ -341,9 +343,14 @@ function requireOwnSchedule(names: Names, { message, subject }: Delivery): void 
 }
 
 function parseJson({ message, subject }: Delivery): unknown {
+  let payload: unknown;
   try {
-    return message.json();
+    payload = message.json();
   } catch (cause) {
     throw new JobsError('invalid_payload', `The payload of task "${subject.task}" is not JSON.`, { cause });
   }
+  // An id of 64 bits would be that of something else.
+  const problem = roundingProblem(message);
+  if (problem !== undefined) throw new InvalidPayloadError(subject.task, [problem]);
+  return payload;
 }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { HeartBeat } from '../control/entries.js';
 import type { ActiveTask, HeldTask } from '../control/worker-protocol.js';
 import { maskPayload } from '../task/sensitive.js';
-import { readJsonText } from '../values/read-json.js';
+import { readExactJson } from '../values/read-json.js';
 import type { Admission } from './admission.js';
 import type { Attempt } from './attempt.js';
 import type { AttemptRunner } from './attempt-runner.js';
@@ -55,7 +55,7 @@ export class WorkerView {
 
   private payloadOf({ subject, message }: Delivery): unknown {
     const contract = this.parts.registry.get(subject.task)?.contract;
-    return maskPayload(readJsonText(message.data), contract?.sensitive);
+    return maskPayload(readExactJson(message.data), contract?.sensitive);
   }
 
   registered(): string[] {

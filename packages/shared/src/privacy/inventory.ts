@@ -52,6 +52,8 @@ export const PERSONAL_DATA: Readonly<Record<string, PersonalData>> = {
   forecast: 'none',
   forecast_accuracy: 'none',
   inbound_webhook_delivery: 'by_mention',
+  operation: 'by_mention',
+  operation_item: 'by_mention',
   outbound_webhook_attempt: 'by_mention',
   outbound_webhook_message: 'by_mention',
   pipeline_check: 'none',

@@ -2,6 +2,7 @@
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { storedSequence, storedSubject, type StreamMessage } from '../../broker/stored-message.js';
 import { isNestedTooDeep } from '../../values/any-value.js';
+import { parseExactJson } from '../../values/bounded-json.js';
 import { count } from '../../values/bounds.js';
 import { DEAD_REASONS, type DeadReason } from '../../wire/dead-reason.js';
 import { DeadHeader, readTaskHeaders, ServerHeader } from '../../wire/headers.js';
@@ -90,7 +91,7 @@ function readBody({ data }: LetterMessage): unknown {
   // Whoever lists letters writes them down again, and would fail for all of them.
   if (isNestedTooDeep(text)) return text;
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch {
     return text;
   }
