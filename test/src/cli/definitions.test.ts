@@ -1,4 +1,5 @@
 /** Rules, segments and funnels from a file to their results, by command alone. */
+import { jetstreamManager } from '@nats-io/jetstream';
 import { createClient, reconcileTopology } from '@stratum/jobs';
 import { evaluateRules, loadConfiguration, platformTopology, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { expect, onTestFinished, test } from 'vitest';
@@ -39,7 +40,7 @@ async function openStratum() {
   const start = async (service: string): Promise<void> => {
     await spawnProgram(`services/${service}/dist/main.js`, env).ready();
   };
-  return { database, client, stratum, json, ended, start };
+  return { database, client, connection, prefix, stratum, json, ended, start };
 }
 
 test('a rule is saved, evaluated, shown and paused', async () => {
@@ -128,4 +129,40 @@ test('segments and funnels are saved, computed and shown', async () => {
   });
   expect((await stratum(['funnels', 'show', 'Look and buy'])).stdout).toMatch(/Product Viewed .*100\.0 %/);
   expect((await stratum(['funnels', 'list'])).stdout).toContain('Look and buy');
+});
+
+test('who reads contacts or messages by command is in the audit log', async () => {
+  const { connection, prefix, json, stratum } = await openStratum();
+  const add = async (noun: string, fields: object): Promise<unknown> =>
+    z.object({ id: z.int() }).parse(await json(['whatsapp', `add-${noun}`, '--input', '-'], fields)).id;
+  const account = await add('account', { phone_number_id: '491512345', access_token: 'a-token' });
+  const contact = await add('contact', { phone: '+49 151 5550000', opted_in_at: '2026-11-01T00:00:00Z' });
+  const message = await add('message', { account_id: account, contact_id: contact, body: 'for your eyes' });
+  for (const words of [
+    ['contacts'],
+    ['show-contact', String(contact)],
+    ['messages'],
+    ['show-message', String(message)],
+    ['templates'],
+  ])
+    await json(['whatsapp', ...words]);
+  expect((await stratum(['whatsapp', 'show-message', '999999'])).code).toBe(1);
+  const manager = await jetstreamManager(connection);
+  const { state } = await manager.streams.info(`${prefix}_AUDIT`);
+  const events: string[] = [];
+  for (let seq = state.first_seq; seq <= state.last_seq; seq++)
+    events.push((await manager.streams.getMessage(`${prefix}_AUDIT`, { seq }))?.string() ?? '');
+  const read = events
+    .map((text) =>
+      z.object({ action: z.string(), subject: z.string(), actor: z.string() }).parse(JSON.parse(text)),
+    )
+    .filter(({ action }) => action.endsWith('.read'));
+  expect(read.map(({ action, subject }) => [action, subject])).toEqual([
+    ['whatsapp_contact.read', 'whatsapp_contact/all'],
+    ['whatsapp_contact.read', `whatsapp_contact/${String(contact)}`],
+    ['whatsapp_message.read', 'whatsapp_message/all'],
+    ['whatsapp_message.read', `whatsapp_message/${String(message)}`],
+  ]);
+  expect(read.every(({ actor }) => actor.startsWith('cli/'))).toBe(true);
+  expect(events.join('\n')).not.toMatch(/eyes|5550000/);
 });

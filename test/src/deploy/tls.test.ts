@@ -1,8 +1,10 @@
 /** Logins by certificate, key and credentials file, over TLS, as every service and command makes them. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { connectToNats, loginFrom } from '@stratum/jobs';
 import { nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { expect, inject, onTestFinished, test } from 'vitest';
@@ -77,38 +79,145 @@ function token(
   return `${text}.${Buffer.from(issuer.sign(Buffer.from(text))).toString('base64url')}`;
 }
 
-test('a credentials file logs in to a server with an operator', async () => {
-  const folder = await dataFolder('stratum-creds-');
-  const [operator, account, user] = [nkeys.createOperator(), nkeys.createAccount(), nkeys.createUser()];
-  const none = { subs: -1, data: -1, payload: -1 };
-  const limits = { ...none, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
-  const issued = {
-    operator: token(operator, operator.getPublicKey(), 'operator', { type: 'operator' }),
-    account: token(operator, account.getPublicKey(), 'account', { type: 'account', limits }),
-    user: token(account, user.getPublicKey(), 'user', { type: 'user', ...none, pub: {}, sub: {} }),
-  };
-  const credentials = join(folder, 'user.creds');
-  const seed = Buffer.from(user.getSeed()).toString('utf8');
-  await writeFile(
-    credentials,
-    `-----BEGIN NATS USER JWT-----\n${issued.user}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`,
-  );
+/** A server with a configuration of the test's own. Returns its address. */
+async function startServer(folder: string, configuration: string): Promise<string> {
   const port = await freePort();
+  const file = join(folder, 'nats.conf');
   await writeFile(
-    join(folder, 'nats.conf'),
-    `listen: "127.0.0.1:${port}"\noperator: "${issued.operator}"\nresolver: MEMORY\nresolver_preload: { ${account.getPublicKey()}: "${issued.account}" }\n`,
+    file,
+    `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${join(folder, 'data')}" }\n${configuration}\n`,
   );
-  const child = spawn(inject('natsBinary'), ['-c', join(folder, 'nats.conf')], { stdio: 'ignore' });
+  const child = spawn(inject('natsBinary'), ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString('utf8')));
   const closed = once(child, 'close');
   onTestFinished(async () => {
     child.kill('SIGKILL');
     await closed;
+    await rm(folder, { recursive: true, force: true });
   });
-  const settings = { NATS_URL: `nats://127.0.0.1:${port}` };
-  const connection = await waitFor('the server', () =>
-    connected({ ...settings, NATS_CREDS: credentials }).catch(() => undefined),
-  );
-  connection.subscribe('question', { callback: (_error, message) => void message.respond('answer') });
-  expect((await connection.request('question')).string()).toBe('answer');
-  await expect(connected(settings)).rejects.toThrow('No connection to NATS');
+  await waitFor('the server', () => {
+    if (child.exitCode !== null) throw new Error(`nats-server ended: ${log}`);
+    return log.includes('Server is ready');
+  });
+  return `127.0.0.1:${port}`;
+}
+
+interface Login {
+  /** Of a program that may do everything. */
+  settings: NodeJS.ProcessEnv;
+  /** Of one that may not log in. */
+  without: NodeJS.ProcessEnv;
+}
+
+/** Each on a server that takes no other login. */
+const LOGINS: Readonly<Record<string, () => Promise<Login>>> = {
+  certificate: async () => {
+    const { folder, ca, server, client } = await certificates();
+    const address = await startServer(
+      folder,
+      `tls { cert_file: "${server.cert}", key_file: "${server.key}", ca_file: "${ca}", verify_and_map: true }
+       authorization { users: [{ user: "CN=client" }] }`,
+    );
+    const without = { NATS_URL: `tls://${address}`, NATS_CA: ca };
+    return { settings: { ...without, NATS_CERT: client.cert, NATS_KEY: client.key }, without };
+  },
+  nkey: async () => {
+    const folder = await dataFolder('stratum-nkey-');
+    const user = nkeys.createUser();
+    const file = join(folder, 'user.nk');
+    await writeFile(file, user.getSeed());
+    const address = await startServer(folder, `authorization { users: [{ nkey: ${user.getPublicKey()} }] }`);
+    const without = { NATS_URL: `nats://${address}` };
+    return { settings: { ...without, NATS_NKEY: file }, without };
+  },
+  'credentials file': async () => {
+    const folder = await dataFolder('stratum-creds-');
+    const [operator, system, account, user] = [
+      nkeys.createOperator(),
+      nkeys.createAccount(),
+      nkeys.createAccount(),
+      nkeys.createUser(),
+    ];
+    const none = { subs: -1, data: -1, payload: -1 };
+    const streams = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
+    const limits = { ...none, ...streams, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
+    const accountToken = (of: typeof account, own: object): string =>
+      token(operator, of.getPublicKey(), 'account', { type: 'account', limits: own });
+    const { mem_storage: _memory, disk_storage: _disk, ...bare } = limits;
+    const issued = token(account, user.getPublicKey(), 'user', { type: 'user', ...none, pub: {}, sub: {} });
+    const file = join(folder, 'user.creds');
+    const seed = Buffer.from(user.getSeed()).toString('utf8');
+    await writeFile(
+      file,
+      `-----BEGIN NATS USER JWT-----\n${issued}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`,
+    );
+    const address = await startServer(
+      folder,
+      `operator: "${token(operator, operator.getPublicKey(), 'operator', { type: 'operator' })}"
+       system_account: ${system.getPublicKey()}
+       resolver: MEMORY
+       resolver_preload: {
+         ${system.getPublicKey()}: "${accountToken(system, bare)}"
+         ${account.getPublicKey()}: "${accountToken(account, limits)}"
+       }`,
+    );
+    const without = { NATS_URL: `nats://${address}` };
+    return { settings: { ...without, NATS_CREDS: file }, without };
+  },
+};
+
+/** `STRATUM_ALL_SERVICES=1` tries each of them; they share the way to their connection, so one shows it. */
+const SERVICES =
+  process.env['STRATUM_ALL_SERVICES'] === undefined
+    ? (['scheduler'] as const)
+    : ([
+        'scheduler',
+        'api',
+        'dashboard',
+        'default-worker',
+        'sync-worker',
+        'rules-worker',
+        'intel-worker',
+        'ml-worker',
+        'cdp-worker',
+      ] as const);
+
+test.each(Object.keys(LOGINS).filter((kind) => kind !== 'certificate' || hasOpenSsl))(
+  'services and commands log in by %s',
+  async (kind) => {
+    const { settings, without } = (await LOGINS[kind]?.()) ?? { settings: {}, without: {} };
+    await startServices({ urlOf: () => settings['NATS_URL'] ?? '' }, SERVICES, {
+      ...settings,
+      DASHBOARD_PORT: '0',
+    });
+    const queues = await runStratum(['queues', '--json'], settings);
+    expect(queues.code, queues.stderr).toBe(0);
+    const refused = await runStratum(['queues', '--json'], without);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('No connection to NATS')]);
+  },
+);
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+test('every program of the platform opens its connection with all settings of a login', () => {
+  const texts = execFileSync(
+    'git',
+    ['ls-files', 'services/*/src/*.ts', 'packages/cli/src', 'packages/shared/src'],
+    {
+      cwd: ROOT,
+      encoding: 'utf8',
+    },
+  )
+    .trim()
+    .split('\n')
+    .filter((name) => existsSync(join(ROOT, name)))
+    .map((name) => [name, readFileSync(join(ROOT, name), 'utf8')] as const);
+  const calls = (text: string, call: string): number => text.split(call).length - 1;
+  const opening = texts.filter(([, text]) => calls(text, 'connectToNats(') > 0);
+  expect(opening.map(([name]) => name)).toContain('packages/shared/src/service/run-service.ts');
+  const bare = opening.filter(([, text]) => calls(text, 'connectToNats(') !== calls(text, '...loginFrom('));
+  expect(bare.map(([name]) => name)).toEqual([]);
+  const past = texts.filter(([, text]) => /\bconnect\b[^;]*from '@nats-io/.test(text));
+  expect(past.map(([name]) => name)).toEqual([]);
 });
