@@ -34,7 +34,8 @@ export {
   type TlsFiles,
 } from './broker/connect.js';
 export { loginFrom, LOGIN_SETTINGS, type LoginSettings } from './broker/login-settings.js';
-export type { DeadLetters } from './client/dead-letters.js';
+export type { DeadLetters, DiscardOptions } from './client/dead-letters.js';
+export type { KeptLetter } from './client/letters/kept-letter.js';
 export type { DeadLetter } from './client/letters/letter.js';
 export type { DeadLetterFilter } from './client/letters/letter-search.js';
 export type { ReplayManyOptions } from './client/letters/replay-many.js';

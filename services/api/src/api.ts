@@ -11,6 +11,7 @@ import {
 } from '@stratum/shared';
 import { ensureEventStream } from '@stratum/shared/customer-events';
 import { BodyBudget, FailedAttempts } from '@stratum/shared/http';
+import { createOperationDriver } from '@stratum/shared/operations';
 import { AcceptedEvents } from './customer-events/accepted-events.js';
 import { checkedApplication } from './checked-application.js';
 import { Idempotency } from './http/idempotency.js';
@@ -26,6 +27,7 @@ import { deliveryRoutes } from './routes/deliveries.js';
 import { customerEventRoutes } from './routes/customer-events.js';
 import { funnelRoutes } from './routes/funnels.js';
 import { keyRoutes } from './routes/keys.js';
+import { operationRoutes } from './routes/operations.js';
 import { profileRoutes } from './routes/profiles.js';
 import { usageRoutes } from './routes/usage.js';
 import { QueueRates } from './routes/queue-rates.js';
@@ -86,6 +88,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     bodies: new BodyBudget(configuration.API_MEMORY_LIMIT),
     ...tracing,
   };
+  const operations = createOperationDriver({ pool, client, logger });
   const rates = new QueueRates(client, (error) =>
     logger.warn({ err: error }, 'reading the queue depths failed'),
   );
@@ -94,7 +97,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     prefix: configuration.STRATUM_PREFIX,
   });
   const closeResources = async (): Promise<void> => {
-    await Promise.all([rates.stop(), closedTenants.stop()]);
+    await Promise.all([rates.stop(), closedTenants.stop(), operations.stop()]);
     await taskQuota
       .close()
       .catch((error: unknown) => logger.warn({ err: error }, 'the use of quotas was not stored'));
@@ -112,6 +115,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     queueRoutes(app, resources, rates);
     scheduleRoutes(app, resources);
     deadLetterRoutes(app, resources);
+    operationRoutes(app, resources);
     keyRoutes(app, resources);
     auditRoutes(app, resources);
     tenantRoutes(app, resources);
@@ -130,6 +134,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     ruleRoutes(app, resources);
     reportRoutes(app, resources, { longRequests });
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts, publicUrl });
+    operations.start();
     responder = startEnqueueResponder(resources, logger);
     const url = await app.listen({ host: configuration.API_HOST, port: configuration.API_PORT });
     let stopping: Promise<void> | undefined;

@@ -11,7 +11,7 @@ import {
 import { FailedAttempts } from '@stratum/shared/http';
 import { Sessions } from './access/sessions.js';
 import { createProjector } from './history/projector.js';
-import { Names } from './history/names.js';
+import { Names } from '@stratum/shared/task-history';
 import { pageRoutes } from './http/pages.js';
 import { createServer } from './http/server.js';
 import type { DashboardResources } from './http/types.js';
@@ -19,7 +19,7 @@ import { createSampler } from './live/sample.js';
 import { Snapshots } from './live/snapshots.js';
 import { auditRoutes } from './routes/audit.js';
 import { failureRoutes } from './routes/failures.js';
-import { createOperationDriver } from './operations/drive.js';
+import { createOperationDriver } from '@stratum/shared/operations';
 import { operationRoutes } from './routes/operations.js';
 import { overviewRoutes } from './routes/overview.js';
 import { pipelineRoutes } from './routes/pipelines.js';

@@ -142,6 +142,7 @@ async function makeBelongings(api: Api): Promise<Belongings> {
 /** Places in paths that name nothing of a tenant's, or that only a key of the platform may name. */
 const SHARED: Record<string, string> = {
   '/v1/queues/{queue}': 'rules',
+  '/v1/operations/{id}': 'a'.repeat(16),
   '/v1/tenants/{id}': String(TENANT),
   '/v1/usage/limits/{name}': 'sources',
 };
@@ -168,6 +169,7 @@ function alike(id: string): string {
 
 /** A body that would be taken, where a route needs one: what is refused for its body proves nothing. */
 const BODIES: Record<string, unknown> = {
+  'POST /v1/operations/{id}/start': {},
   'PUT /v1/usage/limits/{name}': { limit: 1 },
   'PATCH /v1/schedules/{name}': { enabled: false },
   'PATCH /v1/subscriptions/{id}': { description: 'mine' },

@@ -304,3 +304,36 @@ describe('dead letters', () => {
     expect(await api.call('DELETE', `/v1/dead-letters/${id}`)).toMatchObject({ status: 404 });
   });
 });
+
+describe('operations over many tasks', () => {
+  test('take what a search finds, by keys of the platform that may', async () => {
+    const api = await openApi();
+    const { call, keys } = api;
+    const admin = { key: keys.platform };
+    expect(await call('POST', '/v1/queues/rules/pause', admin)).toMatchObject({ status: 200 });
+    await enqueue(api, keys.tenant, 3);
+    await enqueue(api, keys.otherTenant, 2);
+    const body = { verb: 'cancel', query: `task:evaluate_rules tenant:${TENANT}` };
+    expect(await call('POST', '/v1/operations', { body })).toMatchObject({ status: 403 });
+    const found = await call<{ id: string }>('POST', '/v1/operations', { ...admin, body });
+    expect(found).toMatchObject({
+      status: 201,
+      body: { state: 'draft', counted: 3, by: { tenant: [{ name: String(TENANT), n: 3 }] } },
+    });
+    const path = `/v1/operations/${found.body.id}`;
+    expect(await call('POST', `${path}/start`, { ...admin, body: { rate: 500 } })).toMatchObject({
+      body: { state: 'running', rate: 500 },
+    });
+    await api.query('UPDATE operation SET begins_at = now()');
+    await waitFor(
+      'its end',
+      async () => (await call<{ state: string }>('GET', path, admin)).body.state === 'ended',
+    );
+    expect(await call('GET', path, admin)).toMatchObject({ body: { done: 3, kept: 0, gone: 0 } });
+    expect(await call('GET', '/v1/queues/rules', admin)).toMatchObject({ body: { waiting: { normal: 2 } } });
+    expect(await call('POST', `${path}/undo`, admin)).toMatchObject({ status: 409 });
+    expect(await call('GET', '/v1/operations', admin)).toMatchObject({
+      body: { items: [{ id: found.body.id }] },
+    });
+  });
+});

@@ -18,6 +18,11 @@ export interface OperatorEvent {
 /** Resolves once the broker has stored the event. */
 export type RecordEvent = (event: OperatorEvent) => Promise<void>;
 
+/** As the audit log names whoever runs a command. */
+export function operatorName(): string {
+  return `cli/${userInfo().username}@${hostname()}`;
+}
+
 /** @param options `create`: whether a stream that is missing is created, or the event dropped: an own application may run without the platform */
 export function operatorEvents(connection: NatsConnection, { create }: { create: boolean }): RecordEvent {
   let opening: Promise<string> | undefined;
@@ -35,7 +40,7 @@ export function operatorEvents(connection: NatsConnection, { create }: { create:
     const event = {
       id: randomUUID(),
       tenant_id: tenantId,
-      actor: `cli/${userInfo().username}@${hostname()}`,
+      actor: operatorName(),
       action,
       subject,
       details,

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   workflow: async () => (await import('./workflow.command.js')).workflowCommand,
   events: async () => (await import('./events.command.js')).eventsCommand,
   dead: async () => (await import('./dead.command.js')).deadCommand,
+  operations: async () => (await import('./operations.command.js')).operationsCommand,
   schedules: async () => (await import('./schedules.command.js')).schedulesCommand,
   queues: async () => (await import('./queues.command.js')).queuesCommand,
   purge: async () => (await import('./purge.command.js')).purgeCommand,

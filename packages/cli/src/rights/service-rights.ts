@@ -61,7 +61,7 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
   };
   const dashboard: User = {
     name: 'dashboard',
-    does: 'Reads streams and events, and asks workers what they do. For its controls it pauses and purges queues, revokes tasks, cancels workflows, replays dead letters, runs, pauses and resumes schedule entries, and sets the concurrency of workers or stops them. Takes no tasks, changes no stream.',
+    does: 'Reads streams and events, and asks workers what they do. For its controls it pauses and purges queues, revokes tasks, cancels workflows, replays, discards and restores dead letters, runs, pauses and resumes schedule entries, and sets the concurrency of workers or stops them. Takes no tasks, changes no stream.',
     publish: [
       ...READ_JETSTREAM,
       ...DISCOVER,
@@ -71,8 +71,9 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
         `$JS.API.CONSUMER.PAUSE.${names.queueStream(queue)}.*`,
         `$JS.API.STREAM.MSG.DELETE.${names.queueStream(queue)}`,
       ]),
-      // Replayed letters, and entries that are run: the task, its unique key, and the letter that leaves.
+      // Replayed letters, and entries that are run: the task, its unique key, and the letter that leaves. And discarded letters that come back.
       `${prefix}.tasks.>`,
+      names.deadFilter,
       names.lockKeyFilter,
       names.deadIndexFilter,
       `$JS.API.STREAM.MSG.DELETE.${names.deadStream}`,

@@ -5,6 +5,7 @@ import { pageSize } from '../values/bounds.js';
 import { requireToken, type DeadIndexEntry } from '../wire/names.js';
 import { ahead } from './letters/ahead.js';
 import { LetterSearch, type DeadLetterFilter } from './letters/letter-search.js';
+import { keepLetter, restoreLetter, type KeptLetter } from './letters/kept-letter.js';
 import { letterMessage, readLetter, type DeadLetter, type StoredLetter } from './letters/letter.js';
 import { replayMany, type ReplayManyOptions } from './letters/replay-many.js';
 import { indexEntryOf, Replayer, type ReplayOptions } from './letters/replay.js';
@@ -27,9 +28,16 @@ export interface DeadLetters {
    */
   replayMany(filter: DeadLetterFilter, options?: ReplayManyOptions): AsyncGenerator<DeadLetter>;
   /** Throws the dead letter away; `false` when there was none. */
-  discard(id: string): Promise<boolean>;
+  discard(id: string, options?: DiscardOptions): Promise<boolean>;
+  /** Puts a discarded letter back, at the end of the stream. `false`: the task has a newer letter, which stays. @throws JobsError `invalid_options` */
+  restore(letter: KeptLetter): Promise<boolean>;
   /** Throws away all that match and were there when it began. Yields each. */
   discardMany(filter: DeadLetterFilter): AsyncGenerator<DeadLetter>;
+}
+
+export interface DiscardOptions {
+  /** Receives the letter as it is stored, for `restore`; the letter goes once this has resolved. */
+  keep?: (letter: KeptLetter) => Promise<unknown>;
 }
 
 const PAGE = 100;
@@ -84,12 +92,17 @@ class DeadLetterBox implements DeadLetters {
     });
   }
 
-  async discard(id: string): Promise<boolean> {
+  async discard(id: string, { keep }: DiscardOptions = {}): Promise<boolean> {
     const stored = await this.find(id);
     if (stored === undefined) return false;
+    await keep?.(keepLetter(stored.message));
     const isRemoved = await this.remove(stored);
     await this.resources.letterIndex.remove([indexEntryOf(stored.letter)]);
     return isRemoved;
+  }
+
+  restore(letter: KeptLetter): Promise<boolean> {
+    return restoreLetter(this.resources, letter);
   }
 
   async *discardMany(filter: DeadLetterFilter): AsyncGenerator<DeadLetter> {

@@ -25,6 +25,7 @@ export type AuditAction =
   | 'operation.resumed'
   | 'operation.started'
   | 'operation.stopped'
+  | 'operation.undone'
   | 'platform_account.changed'
   | 'platform_account.connected'
   | 'platform_account.disconnected'

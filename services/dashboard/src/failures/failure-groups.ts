@@ -1,8 +1,7 @@
 /** Failed runs by cause: those of one fingerprint are one group. */
 import { z } from 'zod';
 import type { Pool } from 'pg';
-import type { Names } from '../history/names.js';
-import type { Scope } from '../search/search-runs.js';
+import type { Names, Scope } from '@stratum/shared/task-history';
 
 const MAX_GROUPS = 200;
 

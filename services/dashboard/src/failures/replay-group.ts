@@ -1,10 +1,14 @@
 /** Sends the dead letters of one failure group back to work. */
 import type { JobsClient } from '@stratum/jobs';
 import type { Pool } from 'pg';
-import type { Names } from '../history/names.js';
-import type { RunView } from '../search/run-view.js';
+import {
+  type Names,
+  type Place,
+  type RunView,
+  type Scope,
+  searchEndedRuns,
+} from '@stratum/shared/task-history';
 import { replayLetter, type ReplayOutcome } from './replay-letter.js';
-import { searchEndedRuns, type Place, type Scope } from '../search/search-runs.js';
 
 const PAGE = 200;
 /** Of runs of the platform itself. */

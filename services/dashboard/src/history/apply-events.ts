@@ -2,10 +2,20 @@
 import { transaction } from '@stratum/shared';
 import type { TaskEvent } from '@stratum/jobs';
 import type { Pool, PoolClient } from 'pg';
-import type { Names } from './names.js';
+import {
+  fromEndedRow,
+  fromOpenRow,
+  identityOf,
+  keyRow,
+  mergeRuns,
+  type Names,
+  type Run,
+  runOf,
+  textOf,
+  toEndedRow,
+  toOpenRow,
+} from '@stratum/shared/task-history';
 import { RollUp, type Count } from './roll-up.js';
-import { fromEndedRow, fromOpenRow, keyRow, toEndedRow, toOpenRow } from './rows.js';
-import { identityOf, mergeRuns, runOf, textOf, type Run } from './run.js';
 
 /** Somebody else has moved the position: this projector leads no longer. */
 export class PositionMovedError extends Error {

@@ -12,7 +12,7 @@ import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import { applyEvents } from './apply-events.js';
 import { maintainHistory } from './maintenance.js';
-import { Names } from './names.js';
+import { Names } from '@stratum/shared/task-history';
 
 export interface ProjectorOptions {
   /** Connected as `stratum_dashboard`. */

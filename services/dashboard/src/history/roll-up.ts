@@ -1,6 +1,12 @@
 /** Attempts counted by the minute and the hour of their end, with histograms of their times. */
-import { isEnd, type Moment, type Run } from './run.js';
-import { STATE_CODES, waitMs, type Dictionary } from './rows.js';
+import {
+  type Dictionary,
+  isEnd,
+  type Moment,
+  type Run,
+  STATE_CODES,
+  waitMs,
+} from '@stratum/shared/task-history';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { may, missing } from '../access/rights.js';
 import type { Sessions, Viewer } from '../access/sessions.js';
-import type { Scope } from '../search/search-runs.js';
+import type { Scope } from '@stratum/shared/task-history';
 import type { DashboardServer } from './types.js';
 
 /** Sent with every answer. */

@@ -6,7 +6,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import type { RightName } from '../access/rights.js';
 import type { Sessions, Viewer } from '../access/sessions.js';
-import type { Names } from '../history/names.js';
+import type { Names } from '@stratum/shared/task-history';
 import type { Snapshots } from '../live/snapshots.js';
 import type { DASHBOARD_SETTINGS } from '../settings.js';
 

@@ -4,7 +4,7 @@ import type { WorkerView } from '@stratum/jobs';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import { bucketStart } from '../history/roll-up.js';
-import { STATE_CODES } from '../history/rows.js';
+import { STATE_CODES } from '@stratum/shared/task-history';
 import {
   findProblems,
   type FailureFacts,

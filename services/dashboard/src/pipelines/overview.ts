@@ -2,7 +2,7 @@
 import { isStale, STALE_MS, statusOf, type Finding, type PipelineStatus } from '@stratum/shared/pipeline';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { Scope } from '../search/search-runs.js';
+import type { Scope } from '@stratum/shared/task-history';
 
 export interface PlatformCell {
   platform: string;

@@ -14,9 +14,7 @@ import {
 } from '@stratum/shared/pipeline';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
-import { stateOfCode } from '../history/rows.js';
-import type { Names } from '../history/names.js';
-import type { RunState } from '../history/run.js';
+import { type Names, type RunState, stateOfCode } from '@stratum/shared/task-history';
 import { PIPELINE_JOBS } from './jobs.js';
 
 export interface PipelineAccount {

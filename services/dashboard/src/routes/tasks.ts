@@ -6,12 +6,18 @@ import { z } from 'zod';
 import { scopeOf, viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
-import { QUERY_KEYS, type TaskQuery } from '../search/query.js';
-import { parsedQuery } from '../search/query-problem.js';
-import type { RunView } from '../search/run-view.js';
-import { searchEndedRuns, searchOpenRuns, type Scope } from '../search/search-runs.js';
-import { listWaiting, type WaitingList } from '../search/waiting.js';
-import { STATE_CODES } from '../history/rows.js';
+import {
+  listWaiting,
+  parsedQuery,
+  QUERY_KEYS,
+  type RunView,
+  type Scope,
+  searchEndedRuns,
+  searchOpenRuns,
+  STATE_CODES,
+  type TaskQuery,
+  type WaitingList,
+} from '@stratum/shared/task-history';
 import { findReasons } from '../why/findings.js';
 import { readFacts } from '../why/read-facts.js';
 

@@ -1,9 +1,13 @@
 /** What an entry did, from the history, and what it will do. */
 import type { Schedules } from '@stratum/jobs';
 import type { Pool } from 'pg';
-import type { Names } from '../history/names.js';
-import type { RunView } from '../search/run-view.js';
-import { searchEndedRuns, searchOpenRuns, type Scope } from '../search/search-runs.js';
+import {
+  type Names,
+  type RunView,
+  type Scope,
+  searchEndedRuns,
+  searchOpenRuns,
+} from '@stratum/shared/task-history';
 
 /** A run of an entry. */
 export interface PastTick extends Pick<

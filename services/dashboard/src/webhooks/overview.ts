@@ -1,7 +1,7 @@
 /** Endpoints and subscriptions of the viewer's tenants, those that need a look first. */
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { Scope } from '../search/search-runs.js';
+import type { Scope } from '@stratum/shared/task-history';
 
 const MAX_ROWS = 500;
 const count = z.coerce.number();

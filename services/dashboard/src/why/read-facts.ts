@@ -3,7 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { PRIORITIES, ServerHeader, type TaskRecord } from '@stratum/jobs';
 import { readBatch } from '@stratum/jobs/internal';
 import type { DashboardResources } from '../http/types.js';
-import type { RunView } from '../search/run-view.js';
+import type { RunView } from '@stratum/shared/task-history';
 import type { WhyFacts } from './findings.js';
 
 const MAX_BYTES = 1_048_576;

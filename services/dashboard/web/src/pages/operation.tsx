@@ -16,7 +16,7 @@ export function OperationPage({ id, session }: { id: string; session: Session })
   );
   const again = (): void => setTurn((n) => n + 1);
   useEffect(() => {
-    if (value?.state !== 'running') return undefined;
+    if (value?.state !== 'running' && value?.state !== 'undoing') return undefined;
     const timer = setTimeout(again, EVERY_MS);
     return () => clearTimeout(timer);
   }, [value]);
@@ -62,6 +62,7 @@ export function OperationPage({ id, session }: { id: string; session: Session })
           <Fact label="Done" value={count(value.done)} />
           <Fact label="Stayed" value={count(value.kept)} />
           <Fact label="Nothing left to do" value={count(value.gone)} />
+          {value.restored > 0 && <Fact label="Put back" value={count(value.restored)} />}
           <Fact label="Rate" value={`${count(value.rate)}/s`} />
         </dl>
       )}
@@ -146,7 +147,7 @@ function Items({ operation: { items, state } }: { operation: OperationDetail }):
 }
 
 function Controls({
-  operation: { id, verb, query: q, state, counted, rate },
+  operation: { id, verb, query: q, state, counted, rate, undo_until: undoUntil },
   session,
   onChange,
 }: {
@@ -184,7 +185,13 @@ function Controls({
         {state === 'running' && button('Pause', () => post('pause'))}
         {state === 'paused' && button('Resume', () => post('resume'), 'primary')}
         {(state === 'running' || state === 'paused') && button('Stop', () => post('stop'), 'danger')}
+        {undoUntil !== null && button('Undo', () => post('undo'))}
       </div>
+      {undoUntil !== null && (
+        <p class="faint">
+          Until <Time at={undoUntil} />, the discarded letters can be put back.
+        </p>
+      )}
       {error !== undefined && (
         <p class="form-error" role="alert">
           {error}

@@ -96,19 +96,21 @@ export const VERBS: Readonly<
     title: 'Cancel tasks',
     what: 'Tasks that wait, run or will be retried',
     things: 'tasks',
-    effect: 'Waiting tasks are removed, running ones are asked to stop. That cannot be undone.',
+    effect:
+      'Waiting tasks are removed, running ones are asked to stop. That cannot be undone: only within ten seconds can it still be stopped.',
   },
   replay: {
     title: 'Replay dead letters',
     what: 'Tasks that failed for good',
     things: 'dead letters',
-    effect: 'Each goes back to its queue with fresh retries. Letters that cannot be replayed stay.',
+    effect:
+      'Each goes back to its queue with fresh retries. Letters that cannot be replayed stay. A replay cannot be taken back; what waits then can be cancelled.',
   },
   discard: {
     title: 'Discard dead letters',
     what: 'Tasks that failed for good',
     things: 'dead letters',
-    effect: 'The letters are gone, and their tasks cannot be replayed. The history keeps the runs.',
+    effect: 'The letters can be put back for a day. Then they are gone; the history keeps the runs.',
   },
 };
 
@@ -118,6 +120,8 @@ const STATES: Readonly<Record<Operation['state'], readonly [icon: string, look: 
   paused: ['pause', 'retry', 'Paused'],
   stopped: ['revoked', 'queued', 'Stopped'],
   ended: ['success', 'success', 'Ended'],
+  undoing: ['started', 'started', 'Undoing'],
+  undone: ['revoked', 'queued', 'Undone'],
 };
 
 export function OperationBadge({ state }: { state: Operation['state'] }): JSX.Element {
@@ -126,8 +130,8 @@ export function OperationBadge({ state }: { state: Operation['state'] }): JSX.El
 }
 
 export function Progress({ operation }: { operation: Operation }): JSX.Element {
-  const { counted, done, kept, gone } = operation;
-  const handled = done + kept + gone;
+  const { counted, done, kept, gone, restored } = operation;
+  const handled = done + kept + gone + restored;
   return (
     <span class="slots">
       <meter class="wide" min={0} max={Math.max(1, counted)} value={handled} aria-label="Progress" />

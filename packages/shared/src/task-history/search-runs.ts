@@ -1,8 +1,8 @@
 /** Searches the history, the newest first. It walks back day by day until the page or its time is full, and says how far it came. */
 import type { Pool } from 'pg';
-import { isEnd, type RunState } from '../history/run.js';
-import type { Names } from '../history/names.js';
-import { STATE_CODES } from '../history/rows.js';
+import { isEnd, type RunState } from './run.js';
+import type { Names } from './names.js';
+import { STATE_CODES } from './rows.js';
 import { isTaskOf, type TaskQuery } from './query.js';
 import { toRunView, type RunView } from './run-view.js';
 
@@ -66,8 +66,13 @@ export async function searchEndedRuns(pool: Pool, names: Names, options: SearchO
     items.push(...rows.map((row) => toRunView(row, names)));
     if (items.length > limit) return cut(items, limit);
     until = since;
-    if (performance.now() - startedAt > budgetMs) break;
-    if (performance.now() - windowStart < QUICK_MS) days *= 2;
+    const now = performance.now();
+    const perDay = (now - windowStart) / days;
+    if (now - windowStart < QUICK_MS) days *= 2;
+    // Days are alike: one request is to end in time, also where a window would take long that is not needed to fill the page.
+    const left = budgetMs - (now - startedAt);
+    if (perDay > left) break;
+    days = Math.max(1, Math.min(days, Math.floor(left / perDay)));
   }
   return { items, next: until > from ? { at: until } : undefined, searchedUntil: until };
 }

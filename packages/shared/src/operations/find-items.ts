@@ -1,10 +1,13 @@
 /** The tasks that an operation would touch: those that its search finds now, by the same code as the list of tasks. */
-import type { DashboardResources } from '../http/types.js';
-import type { RunState } from '../history/run.js';
-import type { TaskQuery } from '../search/query.js';
-import type { RunView } from '../search/run-view.js';
-import { searchEndedRuns, searchOpenRuns, type Place } from '../search/search-runs.js';
-import { listWaiting } from '../search/waiting.js';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Topology } from '@stratum/jobs';
+import type { Pool } from 'pg';
+import { Names } from '../task-history/names.js';
+import type { RunState } from '../task-history/run.js';
+import type { TaskQuery } from '../task-history/query.js';
+import type { RunView } from '../task-history/run-view.js';
+import { searchEndedRuns, searchOpenRuns, type Place } from '../task-history/search-runs.js';
+import { listWaiting } from '../task-history/waiting.js';
 
 export const VERBS = ['cancel', 'replay', 'discard'] as const;
 export type Verb = (typeof VERBS)[number];
@@ -29,16 +32,29 @@ const MAX_ITEMS = 10_000;
 const PAGE = 500;
 const MAX_OPEN = 500;
 const DAY_MS = 86_400_000;
+/** No history is kept longer. */
+const MOST_DAYS = 400;
 
-type Sources = Pick<DashboardResources, 'pool' | 'names' | 'connection' | 'topology' | 'configuration'>;
+export interface Sources {
+  pool: Pool;
+  connection: NatsConnection;
+  topology: Topology;
+}
+
+interface NamedSources extends Sources {
+  names: Names;
+}
 
 /** To cancel: what waits or has not ended. To replay or discard: what has failed for good. */
 export async function findItems(sources: Sources, verb: Verb, query: TaskQuery): Promise<FoundItems> {
-  await sources.names.load(sources.pool);
-  return verb === 'cancel' ? openTasks(sources, query) : failedRuns(sources, query);
+  const names = new Names();
+  await names.load(sources.pool);
+  return verb === 'cancel'
+    ? openTasks({ ...sources, names }, query)
+    : failedRuns({ ...sources, names }, query);
 }
 
-async function openTasks(sources: Sources, query: TaskQuery): Promise<FoundItems> {
+async function openTasks(sources: NamedSources, query: TaskQuery): Promise<FoundItems> {
   const [open, waiting] = await Promise.all([
     searchOpenRuns(sources.pool, sources.names, { scope: 'platform', query }),
     listWaiting(sources, 'platform', query),
@@ -51,11 +67,11 @@ async function openTasks(sources: Sources, query: TaskQuery): Promise<FoundItems
   return { items: [...items.values()], complete: isWhole && open.length < MAX_OPEN };
 }
 
-async function failedRuns({ pool, names, configuration }: Sources, query: TaskQuery): Promise<FoundItems> {
+async function failedRuns({ pool, names }: NamedSources, query: TaskQuery): Promise<FoundItems> {
   if (query.states?.includes('FAILURE') === false) return { items: [], complete: true };
   const now = Date.now();
   const range = {
-    from: new Date(now - configuration.DASHBOARD_HISTORY_DAYS * DAY_MS),
+    from: new Date(now - MOST_DAYS * DAY_MS),
     to: new Date(now + DAY_MS),
   };
   const items = new Map<string, FoundItem>();

@@ -1,7 +1,7 @@
 /** A run as the API shows it. */
 import { z } from 'zod';
-import { attemptsSchema, priorityOfCode, stateOfCode } from '../history/rows.js';
-import type { Names } from '../history/names.js';
+import { attemptsSchema, priorityOfCode, stateOfCode } from './rows.js';
+import type { Names } from './names.js';
 
 const text = z.string().nullable();
 const time = z

@@ -2,7 +2,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { PRIORITIES, type Priority, type Topology } from '@stratum/jobs';
 import { readBatch } from '@stratum/jobs/internal';
-import type { DashboardResources } from '../http/types.js';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { isTaskOf, type TaskQuery } from './query.js';
 import type { Scope } from './search-runs.js';
 
@@ -42,7 +42,10 @@ const BY_EVENTS: readonly (keyof TaskQuery)[] = [
 
 /** What the subject of a stored task says. */
 type TaskSubject = NonNullable<ReturnType<Topology['names']['parseTaskSubject']>>;
-type Broker = Pick<DashboardResources, 'connection' | 'topology'>;
+interface Broker {
+  connection: NatsConnection;
+  topology: Topology;
+}
 
 export async function listWaiting(broker: Broker, scope: Scope, query: TaskQuery): Promise<WaitingList> {
   const unsupported = BY_EVENTS.filter((part) => query[part] !== undefined);

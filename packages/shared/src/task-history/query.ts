@@ -1,7 +1,7 @@
 /** The language of searches: `state:failure queue:sync label.campaign:17 slow:>10s`. Every part narrows the search; commas mean "or". */
 import { EVENT_STATES } from '@stratum/jobs';
-import { STATE_CODES } from '../history/rows.js';
-import type { RunState } from '../history/run.js';
+import { STATE_CODES } from './rows.js';
+import type { RunState } from './run.js';
 
 /** What is searched for; an absent part matches everything. */
 export interface TaskQuery {

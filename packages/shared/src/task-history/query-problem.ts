@@ -1,4 +1,4 @@
-import { invalid } from '@stratum/shared/http';
+import { invalid } from '../http/index.js';
 import { parseQuery, QueryError, type TaskQuery } from './query.js';
 
 /** @param field of the request @throws ProblemError that names the field and the part */

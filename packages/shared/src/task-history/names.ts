@@ -1,5 +1,5 @@
 /** The dictionaries of names, in memory: they are few, and never change. */
-import type { Queryable } from '@stratum/shared';
+import type { Queryable } from '../database/database.js';
 import type { Dictionary } from './rows.js';
 
 export class Names implements Dictionary {
