@@ -1,4 +1,4 @@
-/** Milliseconds from enqueue to the stored result on an idle queue, one task at a time. */
+/** Milliseconds from enqueue to the stored result on an idle queue, one task at a time. Both sides listen for the result before they enqueue. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { compare, median, percentile, type Comparison } from './measure.js';
 import { bareId, noop, type BareSetup, type Framework } from './subject.js';
@@ -26,8 +26,7 @@ export async function benchLatency(
       rounds,
       async () => {
         const samples = await sample(async () => {
-          const { id } = await framework.client.enqueue(noop, { n: 1 });
-          await framework.client.result(id);
+          await framework.client.call(noop, { n: 1 });
         });
         all.push(...samples);
         return median(samples);

@@ -8,6 +8,7 @@ import {
   TaskFailedError,
   type TaskOutcome,
 } from '@stratum/jobs';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { expect, expectTypeOf, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { testNamespace } from '../harness/index.js';
@@ -60,6 +61,24 @@ test('call throws a failed task’s record, and times out without ending the tas
     { delayMs: 60_000, signal: AbortSignal.abort(new Error('left')) },
   );
   await expect(given).rejects.toThrow('left');
+});
+
+test('call resolves although the notice of the result is lost', async () => {
+  const { client, worker, connection, topology } = await openJobs();
+  // Without it the broker tells nobody of results.
+  const { streams } = await jetstreamManager(connection);
+  const { config } = await streams.info(topology.names.resultStream);
+  delete config.republish;
+  await streams.update(topology.names.resultStream, config);
+  worker([addHandler]);
+  expect(await client.call(add, { a: 1, b: 2 }, { timeoutMs: 20_000 })).toEqual({ sum: 3 });
+  const { id } = await client.enqueue(add, { a: 2, b: 3 });
+  expect((await client.result(id, { timeoutMs: 20_000 })).result).toEqual({ sum: 5 });
+});
+
+test('call refuses at once what cannot be enqueued', async () => {
+  const { client } = await openJobs({ maxPayloadBytes: 10 });
+  await expect(client.call(add, { a: 1e9, b: 2e9 })).rejects.toMatchObject({ code: 'payload_too_large' });
 });
 
 test('a handler returns literals of its contract as they are', () => {

@@ -9,7 +9,7 @@ import { deadLettersOf, type DeadLetters } from './dead-letters.js';
 import type { ProducerTime } from '../broker/producer-time.js';
 import { isConflict, isUnconfirmed } from '../broker/server-errors.js';
 import { JobsError, PublishError, TaskFailedError } from '../errors.js';
-import { parsePayload, type ResultOf, type TaskContract } from '../task/define-task.js';
+import { parsePayload, type PayloadOf, type ResultOf, type TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { Resources } from '../resources/resources.js';
@@ -144,13 +144,19 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
   const { topology, publisher, lookup, locks, producerTime } = resources;
   const revoker = new Revoker(resources);
 
-  const send = (target: TaskTarget, payload: unknown, options: EnqueueOptions): Promise<Enqueued> => {
-    if (tracing === undefined) return store(target, payload, options);
+  /** @param fresh the id was made up here */
+  const send = (
+    target: TaskTarget,
+    payload: unknown,
+    options: EnqueueOptions,
+    fresh = options.id === undefined,
+  ): Promise<Enqueued> => {
+    if (tracing === undefined) return store(target, payload, options, fresh);
     const id = options.id ?? newId();
     const { traceParent, traceState } = options;
     const parent = traceParent === undefined ? undefined : { traceParent, traceState };
     return tracing.send({ ...target, id }, parent, (carried) =>
-      store(target, payload, { ...options, ...carried, id }, options.id === undefined),
+      store(target, payload, { ...options, ...carried, id }, fresh),
     );
   };
 
@@ -159,12 +165,11 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     tenant: string | null | undefined,
   ): Promise<TaskRecord | undefined> => lookup.status(id, { queue, task, tenant });
 
-  /** @param fresh the id was made up here */
   const store = async (
     target: TaskTarget,
     payload: unknown,
     options: EnqueueOptions,
-    fresh = options.id === undefined,
+    fresh: boolean,
   ): Promise<Enqueued> => {
     const { uniqueKey } = options;
     // Most tasks may start at once, and then the time does not matter.
@@ -241,6 +246,30 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     return (await waitFor(id, options)) as TaskOutcome<Contract>;
   };
 
+  /** Listens before it enqueues: one trip to the broker less, and no lookup. */
+  const callNew = async <Contract extends TaskContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options: EnqueueOptions,
+    { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal }: ResultOptions,
+  ): Promise<TaskOutcome<Contract>> => {
+    const target = targetOf(topology, contract, payload);
+    const id = newId();
+    const awaited = lookup.listen(id, timeoutMs, signal);
+    try {
+      // A result or a timeout before the confirmation counts.
+      await Promise.race([
+        send(target, payload, { ...options, id }, true).then(() => awaited.lookSoon()),
+        awaited.record,
+      ]);
+    } catch (error) {
+      awaited.cancel();
+      throw error;
+    }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the worker has checked the result against the contract
+    return (await awaited.record) as TaskOutcome<Contract>;
+  };
+
   function result(id: string, options?: ResultOptions): Promise<TaskRecord>;
   function result<Contract extends TaskContract>(
     contract: Contract,
@@ -313,6 +342,9 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     call: async (contract, payload, { timeoutMs, signal, ...options } = {}) => {
       requireResult(contract);
       timer.optional('timeoutMs', timeoutMs);
+      if (options.id === undefined && options.uniqueKey === undefined)
+        return resultOf(await callNew(contract, payload, options, { timeoutMs, signal }));
+      // It may be a task that has ended.
       const { id } = await enqueue(contract, payload, options);
       return resultOf(await typedResult(contract, id, { timeoutMs, signal }));
     },

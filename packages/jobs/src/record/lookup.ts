@@ -10,6 +10,12 @@ import { readRecord } from './read-record.js';
 import { readStoredTask, waitingRecord } from './task-record.js';
 
 const LOOK_AGAIN_MS = 250;
+/**
+ * A notice may be lost: a cluster sends none to a listener that not all of its servers know yet. So the record is read again, less and less often.
+ * Most tasks that somebody waits for end sooner than the first pause, in milliseconds.
+ */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 30_000;
 
 export interface StatusOptions {
   /** Searches only this queue: faster, and independent of failures of other queues. Default: all queues. */
@@ -18,6 +24,16 @@ export interface StatusOptions {
   tenant?: string | null | undefined;
   /** Only a task of this name. Default: any. */
   task?: string;
+}
+
+export interface AwaitedResult {
+  /** Rejects with `ResultTimeoutError`, or the signal's reason. Never settles once it is cancelled. */
+  readonly record: Promise<TaskRecord>;
+  /** Reads the record, for the case that the task has ended already. */
+  look(): void;
+  /** The same, unless the notice comes within a moment. */
+  lookSoon(): void;
+  cancel(): void;
 }
 
 type Wanted = Pick<StatusOptions, 'tenant' | 'task'>;
@@ -65,38 +81,69 @@ export class TaskLookup {
 
   /** Waits until the task ends. Throws `ResultTimeoutError`, or the signal's reason. */
   async result(id: string, timeoutMs: number, signal?: AbortSignal): Promise<TaskRecord> {
+    const awaited = this.listen(id, timeoutMs, signal);
+    awaited.look();
+    return awaited.record;
+  }
+
+  /**
+   * Listens for the end of a task that may not be stored yet.
+   * @throws the signal's reason when it has aborted, and on a closed connection
+   */
+  listen(id: string, timeoutMs: number, signal?: AbortSignal): AwaitedResult {
     signal?.throwIfAborted();
     const { names } = this.topology;
-    return new Promise<TaskRecord>((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', giveUp);
-        this.waiting.delete(look);
-        if (!subscription.isClosed()) subscription.unsubscribe();
-        settle();
-      };
-      const accept = (record: TaskRecord | undefined): void => {
-        if (record !== undefined && isFinal(record.state)) finish(() => resolve(record));
-      };
-      const giveUp = (): void => finish(() => reject(signal?.reason));
-      // Before the lookup, so that a result stored in between is not missed; and first of all, because it throws on a closed connection.
-      const subscription = this.connection.subscribe(names.resultNotice(id), {
-        callback: (error, message) => {
-          if (error === null) accept(readRecord(message));
+    const { promise, resolve, reject } = settleable<TaskRecord>();
+    const finish = (settle: () => void): void => {
+      clearTimeout(timer);
+      clearTimeout(looking);
+      signal?.removeEventListener('abort', giveUp);
+      this.waiting.delete(look);
+      if (!subscription.isClosed()) subscription.unsubscribe();
+      settle();
+    };
+    const accept = (record: TaskRecord | undefined): void => {
+      if (record !== undefined && isFinal(record.state)) finish(() => resolve(record));
+    };
+    const giveUp = (): void => finish(() => reject(signal?.reason));
+    // Before the lookup, so that a result stored in between is not missed; and first of all, because it throws on a closed connection.
+    const subscription = this.connection.subscribe(names.resultNotice(id), {
+      callback: (error, message) => {
+        if (error === null) accept(readRecord(message));
+      },
+    });
+    signal?.addEventListener('abort', giveUp);
+    const timer = setTimeout(() => finish(() => reject(new ResultTimeoutError(id, timeoutMs))), timeoutMs);
+    let looking: NodeJS.Timeout | undefined;
+    let pauseMs = FIRST_PAUSE_MS;
+    const lookIn = (milliseconds: number): void => {
+      clearTimeout(looking);
+      if (this.waiting.has(look)) looking = setTimeout(look, milliseconds).unref();
+    };
+    const lookSoon = (): void => {
+      lookIn(pauseMs);
+      pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 10);
+    };
+    const look = (): void => {
+      this.record(id).then(
+        (record) => {
+          accept(record);
+          lookSoon();
         },
-      });
-      signal?.addEventListener('abort', giveUp);
-      const timer = setTimeout(() => finish(() => reject(new ResultTimeoutError(id, timeoutMs))), timeoutMs);
-      const look = (): void => {
-        this.record(id).then(accept, (error: unknown) => {
+        (error: unknown) => {
           if (this.connection.isClosed()) finish(() => reject(error));
           // The broker is unreachable or not ready; there is time for another lookup.
-          else if (this.waiting.has(look)) setTimeout(look, LOOK_AGAIN_MS).unref();
-        });
-      };
-      this.waiting.add(look);
-      look();
-    });
+          else lookIn(LOOK_AGAIN_MS);
+        },
+      );
+    };
+    this.waiting.add(look);
+    return {
+      record: promise,
+      look,
+      lookSoon,
+      cancel: () => finish(() => undefined),
+    };
   }
 
   /** Yields every stored change of a task's record up to the final one. Leaving the loop or aborting the signal ends it early. */
@@ -159,4 +206,21 @@ export class TaskLookup {
     });
     return waiting ?? this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
   }
+}
+
+interface Settleable<Value> {
+  promise: Promise<Value>;
+  resolve: (value: Value) => void;
+  reject: (reason: unknown) => void;
+}
+
+/** As `Promise.withResolvers`, which Node 20 does not have. */
+function settleable<Value>(): Settleable<Value> {
+  let resolve!: Settleable<Value>['resolve'];
+  let reject!: Settleable<Value>['reject'];
+  const promise = new Promise<Value>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
 }

@@ -2,7 +2,7 @@
  * Keeps a process's free slots filled from the consumers of one or several streams, the heavier lanes first.
  *
  * While lanes have work, the fetcher visits them in weighted order and takes as much as there is room for. It watches an empty lane with
- * one waiting request, and visits the lane again after its first message. So a busy process requests nothing that it cannot hold, except
+ * one waiting request, and visits the lane again after its first message, unless that says that no other waits. So a busy process requests nothing that it cannot hold, except
  * one message for each watched lane, which waits for the next slot.
  */
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
@@ -116,9 +116,13 @@ export class Fetcher<Lane extends PullLane> {
 
   private async fill(puller: LanePuller<Lane>): Promise<void> {
     // Lets messages that are finished together free their slots together, so that one request refills them.
-    if (this.options.room() < this.options.capacity() / 2) await immediate();
+    if (!puller.isDrained && this.options.room() < this.options.capacity() / 2) await immediate();
     const room = this.options.room();
     if (!this.running || room <= 0) return;
+    if (puller.isDrained) {
+      puller.watch();
+      return;
+    }
     const end = await puller.grab(room);
     if (!this.running) return;
     if (end === 'empty') {

@@ -2,6 +2,8 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { containWithin } from '../../values/contain.js';
 import { inboxOf } from '../inbox.js';
+import { outboxOf } from '../outbox.js';
+import { parseReply } from './pulled-message.js';
 
 /** Server statuses that end a pull request. */
 const NO_MESSAGES = 404;
@@ -58,6 +60,7 @@ export class LanePuller<Lane extends PullLane = PullLane> {
   private watchToken: string | undefined;
   private watchSeenAt = 0;
   private nextToken = 0;
+  private drained = false;
 
   constructor(
     private readonly connection: NatsConnection,
@@ -74,6 +77,11 @@ export class LanePuller<Lane extends PullLane = PullLane> {
 
   get watching(): boolean {
     return this.watchToken !== undefined;
+  }
+
+  /** The last message was the last of its lane, so a watch finds out as much as a grab, with one request less. */
+  get isDrained(): boolean {
+    return this.drained;
   }
 
   start(): void {
@@ -100,6 +108,7 @@ export class LanePuller<Lane extends PullLane = PullLane> {
 
   /** Takes up to `batch` available messages. One grab at a time. */
   grab(batch: number): Promise<GrabEnd> {
+    this.drained = false;
     return new Promise((resolve) => {
       const timer = setTimeout(
         () => this.endGrab({ problem: 'no answer to a pull request' }),
@@ -112,6 +121,7 @@ export class LanePuller<Lane extends PullLane = PullLane> {
 
   /** Leaves a request for one message on the server. */
   watch(): void {
+    this.drained = false;
     this.watchSeenAt = Date.now();
     this.watchToken = this.request(this.watchInbox, {
       batch: 1,
@@ -135,7 +145,9 @@ export class LanePuller<Lane extends PullLane = PullLane> {
     const token = tokenOf(this.grabInbox, message);
     if (token === undefined) {
       this.events.onMessage(message);
-      if (this.grabbing !== undefined && --this.grabbing.remaining === 0) this.endGrab('filled');
+      if (this.grabbing === undefined || --this.grabbing.remaining > 0) return;
+      this.drained = isLast(message);
+      this.endGrab('filled');
       return;
     }
     if (token !== this.grabbing?.token) return;
@@ -148,6 +160,7 @@ export class LanePuller<Lane extends PullLane = PullLane> {
     const token = tokenOf(this.watchInbox, message);
     if (token === undefined) {
       this.events.onMessage(message);
+      this.drained = isLast(message);
       this.endWatch();
     } else if (token === this.watchToken) {
       // Any other status ends the request: its time is over, the consumer moved, the server stops. A grab finds out.
@@ -181,11 +194,23 @@ export class LanePuller<Lane extends PullLane = PullLane> {
   private request(inbox: string, body: Record<string, unknown>): string {
     const token = (this.nextToken++).toString(36);
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.lane.stream}.${this.lane.consumer}`;
-    if (!this.connection.isClosed()) {
-      this.connection.publish(subject, JSON.stringify(body), { reply: `${inbox}.${token}` });
-    }
+    outboxOf(this.connection).add({
+      transmit: () => {
+        if (!this.connection.isClosed())
+          this.connection.publish(subject, JSON.stringify(body), { reply: `${inbox}.${token}` });
+      },
+    });
     return token;
   }
+}
+
+/**
+ * Nothing of the lane is left, as the reply subject says: `$JS.ACK.….<pending>`, where a newer form ends with a random token.
+ * A redelivered message says nothing about others that are to be delivered again.
+ */
+function isLast({ reply = '' }: Msg): boolean {
+  const origin = parseReply(reply);
+  return origin !== undefined && origin.deliveries === 1 && origin.pending === 0;
 }
 
 /** The request that a status answers; `undefined` for a message of the stream, which comes under its own subject. */

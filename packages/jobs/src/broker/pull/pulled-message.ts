@@ -41,6 +41,8 @@ export interface Origin {
   deliveries: number;
   streamSequence: number;
   storedAt: number;
+  /** Messages of the consumer that were still to be delivered for the first time. */
+  pending: number;
 }
 
 /**
@@ -157,5 +159,6 @@ export function parseReply(reply: string): Origin | undefined {
     deliveries,
     streamSequence: Number(tokens[first + 1]),
     storedAt: Number(nanoseconds.slice(0, -6)),
+    pending: Number(tokens[first + 4]),
   };
 }
