@@ -25,14 +25,14 @@ async function drainWithWorker({ client, worker }: Framework): Promise<number> {
   const instance = worker(CONCURRENCY);
   return rate(waiting, async () => {
     instance.start();
-    await finished(instance, waiting);
+    await allEnded(instance, waiting);
     // Stopping waits for everything that is under way, the events included: they count as work, too.
     await instance.stop();
   });
 }
 
 /** Asks the worker, as the loop by hand counts its own: to be told of each result would be work that only one side has. */
-async function finished(worker: Worker, count: number): Promise<void> {
+async function allEnded(worker: Worker, count: number): Promise<void> {
   while (worker.stats().succeeded < count) await delay(LOOK_MS);
 }
 

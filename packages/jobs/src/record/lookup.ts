@@ -128,7 +128,7 @@ export class TaskLookup {
       this.record(id).then(
         (record) => {
           accept(record);
-          lookSoon();
+          return lookSoon();
         },
         (error: unknown) => {
           if (this.connection.isClosed()) finish(() => reject(error));
