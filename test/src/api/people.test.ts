@@ -65,6 +65,8 @@ async function openWithAnn(): Promise<{ api: EventsApi; ann: number; other: numb
   api.startIngestion();
   await api.send('/v1/identify', ANN);
   await api.send('/v1/track', { anonymousId: 'device-ann', event: 'Seen' });
+  // In one batch with the next event there would be one profile from the start, and nothing to merge.
+  await api.stored(2);
   await api.send('/v1/track', {
     userId: 'user-ann',
     anonymousId: 'device-ann',
