@@ -11,8 +11,12 @@ export type { Operation, OperationDetail, OperationItem } from '@stratum/shared/
 export type { Problem } from './overview/problems.js';
 export type { PipelineOverview, PipelineRow, PlatformCell } from './pipelines/overview.js';
 export type { JobRow, PipelineAccount, PipelineAlert, TenantPipeline } from './pipelines/tenant-pipeline.js';
+export type { OpenSession } from './access/sessions.js';
 export type { AuditPage } from './routes/audit.js';
 export type { Session } from './routes/session.js';
+export type { SignInOffer } from './routes/sign-in.js';
+export type { SignInRefusal } from './access/provider.js';
+export type { DashboardUser, Role } from '@stratum/shared/dashboard-users';
 export type { Suggestions, TaskPage } from './routes/tasks.js';
 export type { WorkflowPage } from './routes/workflows.js';
 export type { EntryView as ScheduleEntry } from './schedules/schedule-view.js';

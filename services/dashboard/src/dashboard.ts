@@ -9,6 +9,7 @@ import {
   type ServiceContext,
 } from '@stratum/shared';
 import { FailedAttempts } from '@stratum/shared/http';
+import { Provider } from './access/provider.js';
 import { Sessions } from './access/sessions.js';
 import { createProjector } from './history/projector.js';
 import { Names } from '@stratum/shared/task-history';
@@ -22,10 +23,12 @@ import { failureRoutes } from './routes/failures.js';
 import { createOperationDriver } from '@stratum/shared/operations';
 import { operationRoutes } from './routes/operations.js';
 import { overviewRoutes } from './routes/overview.js';
+import { peopleRoutes } from './routes/people.js';
 import { pipelineRoutes } from './routes/pipelines.js';
 import { controlRoutes } from './routes/queues.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { sessionRoutes } from './routes/session.js';
+import { signInRoutes } from './routes/sign-in.js';
 import { taskRoutes } from './routes/tasks.js';
 import { tenantRoutes } from './routes/tenants.js';
 import { webhookRoutes } from './routes/webhooks.js';
@@ -40,6 +43,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
   requireTls(configuration);
   const { DASHBOARD_HOST: host, DASHBOARD_PUBLIC_URL: publicUrl } = configuration;
   const secure = isSecure(publicUrl);
+  const provider = Provider.from(configuration);
   const application = await openApplication(configuration.STRATUM_CONFIG);
   const topology = application.topology(configuration);
   await reconcileTopology(connection, topology, { logger });
@@ -89,6 +93,8 @@ export async function startDashboard(context: DashboardContext): Promise<Running
   };
   try {
     sessionRoutes(app, resources, { secure, attempts });
+    signInRoutes(app, resources, { secure, provider });
+    peopleRoutes(app, resources);
     overviewRoutes(app, resources);
     taskRoutes(app, resources);
     workflowRoutes(app, resources);

@@ -58,6 +58,11 @@ const ROUTES: readonly (readonly [method: string, path: string, body?: object])[
   ['POST', '/api/operations/abcdefghabcdefgh/pause', {}],
   ['POST', '/api/operations/abcdefghabcdefgh/resume', {}],
   ['POST', '/api/operations/abcdefghabcdefgh/stop', {}],
+  ['GET', '/api/people'],
+  ['POST', '/api/people', { email: 'ana@example.com', role: 'viewer' }],
+  ['POST', '/api/people/abcdefghabcdefgh', { disabled: true }],
+  ['GET', '/api/sessions'],
+  ['DELETE', '/api/sessions/abcdefghabcd'],
   ['GET', '/api/audit'],
   ['GET', '/api/workers/w'],
   ['POST', '/api/workers/w/concurrency', { concurrency: 1 }],
@@ -68,7 +73,11 @@ const FOR_TENANTS = new Set([
   '/api/failures',
   '/api/pipelines',
   '/api/pipelines/999999',
+  '/api/people',
+  '/api/people/abcdefghabcdefgh',
   '/api/session',
+  '/api/sessions',
+  '/api/sessions/abcdefghabcd',
   '/api/tasks',
   '/api/tasks/suggest',
   '/api/tasks/own',
@@ -99,10 +108,10 @@ test('nobody gets anything without a session, and a tenant nothing of what all t
     const bare = path.split('?')[0] ?? '';
     const asTenant = (await tenant(method, path, body)).status;
     if (FOR_TENANTS.has(bare) || bare.startsWith('/api/webhooks'))
-      expect([200, 404, 409], `${method} ${path}, tenant`).toContain(asTenant);
+      expect([200, 201, 204, 404, 409], `${method} ${path}, tenant`).toContain(asTenant);
     else expect(asTenant, `${method} ${path}, tenant`).toBe(403);
     const asViewer = (await viewer(method, path, body)).status;
-    if (method === 'POST') expect(asViewer, `${method} ${path}, viewer`).toBe(403);
+    if (method === 'POST' || path === '/api/people') expect(asViewer, `${method} ${path}, viewer`).toBe(403);
     else expect([200, 404], `${method} ${path}, viewer`).toContain(asViewer);
   }
 });

@@ -1,27 +1,14 @@
 /** Each control by its effect on the broker, and in the audit. */
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import { defineTask, handleTask, openSchedules, type WorkflowDefinition } from '@stratum/jobs';
-import { auditNames, openAlert, syncCampaignData, withTenant } from '@stratum/shared';
+import { openAlert, syncCampaignData, withTenant } from '@stratum/shared';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
 import { OTHER_TENANT, TENANT } from '../harness/platform.js';
-import { openDashboard, type Call, type Dashboard } from './fixture.js';
+import { auditedActions, openDashboard, type Call, type Dashboard } from './fixture.js';
 
 const wait = defineTask({ name: 'wait', queue: 'default', input: z.object({}), output: z.string() });
-
-async function auditedActions({ connection, prefix }: Dashboard): Promise<unknown[]> {
-  const { stream } = auditNames(prefix);
-  const manager = await jetstreamManager(connection);
-  const { state } = await manager.streams.info(stream);
-  const events: unknown[] = [];
-  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
-    const message = await manager.streams.getMessage(stream, { seq });
-    const event: { actor?: string; action?: string; subject?: string } = message?.json() ?? {};
-    events.push([event.actor?.split('/')[0], event.action, event.subject]);
-  }
-  return events;
-}
 
 interface Sampled {
   sampled_at: string | null;

@@ -2,10 +2,12 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { DASHBOARD_SETTINGS, startDashboard } from '@stratum/dashboard';
 import { JobsMetrics } from '@stratum/jobs/metrics';
-import { loadConfiguration, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
+import { auditNames, loadConfiguration, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
 import { ALL_SCOPES, createApiKey, TENANT_SCOPES, type Scope } from '@stratum/shared/api-keys';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -46,7 +48,11 @@ export interface Dashboard extends Platform {
   call: Call;
 }
 
-export async function openDashboard(settings: Record<string, string> = {}): Promise<Dashboard> {
+/** @param options.log receives every line that the dashboard logs */
+export async function openDashboard(
+  settings: Record<string, string> = {},
+  { log }: { log?: Writable } = {},
+): Promise<Dashboard> {
   const [platform] = await Promise.all([openPlatform(), buildPages()]);
   const { database, prefix, natsUrl, connection } = platform;
   const registry = new Registry();
@@ -62,7 +68,10 @@ export async function openDashboard(settings: Record<string, string> = {}): Prom
       },
     ),
     connection,
-    logger: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
+    logger:
+      log === undefined
+        ? pino({ level: process.env['LOG_LEVEL'] ?? 'silent' })
+        : pino({ level: 'trace' }, log),
     registry,
     metrics: new JobsMetrics(registry),
   });
@@ -128,4 +137,18 @@ export function callsOf(url: string, cookie?: string): Call {
     const parsed: Body = isJson && text !== '' ? JSON.parse(text) : text;
     return { status: response.status, headers: response.headers, body: parsed };
   };
+}
+
+/** Kind of actor, action and subject of every audit event, the oldest first. */
+export async function auditedActions({ connection, prefix }: Dashboard): Promise<unknown[]> {
+  const { stream } = auditNames(prefix);
+  const manager = await jetstreamManager(connection);
+  const { state } = await manager.streams.info(stream);
+  const events: unknown[] = [];
+  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+    const message = await manager.streams.getMessage(stream, { seq });
+    const event: { actor?: string; action?: string; subject?: string } = message?.json() ?? {};
+    events.push([event.actor?.split('/')[0], event.action, event.subject]);
+  }
+  return events;
 }

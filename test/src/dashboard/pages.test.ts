@@ -235,6 +235,7 @@ test('signing in needs no more than a key, and says why one is refused', async (
     'Failures',
     'Webhooks',
     'Audit',
+    'People',
   ]);
 });
 

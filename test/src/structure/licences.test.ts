@@ -20,8 +20,8 @@ const ALLOWED = new Set([
   'Python-2.0',
   'Unlicense',
 ]);
-/** Packages whose licence is a text of their own: all of them MIT, by their LICENSE file. */
-const READ = /^(@segment\/(facade|isodate|isodate-traverse)|new-date)$/;
+/** Packages whose licence is a text of their own: all of them MIT, by their LICENSE file or readme. */
+const READ = /^(@segment\/(facade|isodate|isodate-traverse)|new-date|only)$/;
 
 const manifest = z.object({
   name: z.string(),

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   worker: async () => (await import('./worker.command.js')).workerCommand,
   scheduler: async () => (await import('./service.command.js')).schedulerCommand,
   dashboard: async () => (await import('./service.command.js')).dashboardCommand,
+  'dashboard-users': async () => (await import('./dashboard-users.command.js')).dashboardUsersCommand,
   tenants: async () => (await import('./tenants.command.js')).tenantsCommand,
   accounts: async () => (await import('./accounts.command.js')).accountsCommand,
   rules: async () => (await import('./rules.command.js')).rulesCommand,

@@ -22,6 +22,7 @@ import {
 import { ENDPOINT_SETTINGS } from './platform-endpoints.js';
 import { PLATFORM_SETTINGS, type PlatformSetting } from '@stratum/connectors/ad-platforms';
 import { parseKeyRing, type KeyRing } from '../credentials/key-ring.js';
+import { parseGroupPlaces, type GroupPlace } from '../dashboard-users/roles.js';
 
 /** 0: for ever. */
 function days(byDefault: number, min: number): Setting<number> {
@@ -97,6 +98,32 @@ function keyRing(value: string): KeyRing {
 function withoutKeys(ring: KeyRing | undefined): string {
   if (ring === undefined) return '';
   return (ring.ids ?? [ring.current.id]).map((id) => `${id}:${HIDDEN}`).join(',');
+}
+
+function groupPlaces(value: string): readonly GroupPlace[] {
+  try {
+    return parseGroupPlaces(value);
+  } catch (error) {
+    throw new SettingProblem(error instanceof Error ? error.message : 'is not valid');
+  }
+}
+
+function groupPlacesText(places: readonly GroupPlace[]): string {
+  const entries = places.map(({ group, role, tenantId }) => [
+    group,
+    tenantId === 0 ? role : `${role}@${tenantId}`,
+  ]);
+  return JSON.stringify(Object.fromEntries(entries));
+}
+
+/** Secrets go there: in clear text to this machine alone. */
+function issuer(value: string): string {
+  if (
+    /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(\/|$))/.test(value) &&
+    URL.canParse(value)
+  )
+    return value;
+  throw new SettingProblem('must be an https URL such as https://id.example.com');
 }
 
 const SETTINGS = {
@@ -210,6 +237,18 @@ const SETTINGS = {
   DASHBOARD_PUBLIC_URL: httpUrl(undefined, 'https://dashboard.example.com'),
   /** Path under which a proxy serves the dashboard, such as `/stratum`. Default: none. */
   DASHBOARD_BASE_PATH: withDefault(basePath, ''),
+  /** Provider of identities (OpenID Connect) whose people sign in to the dashboard. Default: none. */
+  DASHBOARD_OIDC_ISSUER: withDefault(issuer, undefined),
+  /** The dashboard's id at the provider. */
+  DASHBOARD_OIDC_CLIENT_ID: text(),
+  /** The dashboard's secret at the provider. Default: none, as a public client. */
+  DASHBOARD_OIDC_CLIENT_SECRET: secret(),
+  /** Scopes that the dashboard asks the provider for. Default `openid email`. */
+  DASHBOARD_OIDC_SCOPES: text('openid email'),
+  /** Groups of the provider whose members need no invitation, with what they may do: JSON. Default: none. */
+  DASHBOARD_OIDC_GROUPS: withDefault(groupPlaces, [], groupPlacesText),
+  /** Claim with the names of a person's groups. Default `groups`. */
+  DASHBOARD_OIDC_GROUPS_CLAIM: text('groups'),
   /** Days to keep the history of tasks. Default 30. */
   DASHBOARD_HISTORY_DAYS: count(30, 400),
   /** Customer events of one write key in a second and process; more are answered with 429. Default 20,000. */

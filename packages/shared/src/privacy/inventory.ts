@@ -45,6 +45,7 @@ export const PERSONAL_DATA: Readonly<Record<string, PersonalData>> = {
   creative_fatigue: 'none',
   creative_metric_daily: 'none',
   daily_score: 'none',
+  dashboard_user: 'none',
   domain_event: 'by_mention',
   erased_person: { kept: 'keyed hashes, so that repeated events do not bring the person back' },
   event_source: 'none',

@@ -1,6 +1,7 @@
 /** Sessions: a random cookie whose hash the database has. */
 import { createHash, randomBytes } from 'node:crypto';
-import { ALL_SCOPES, isScope, type Scope } from '@stratum/shared/api-keys';
+import { isScope, type Scope } from '@stratum/shared/api-keys';
+import type { Role } from '@stratum/shared/dashboard-users';
 import { PLATFORM_TENANT_ID } from '@stratum/shared';
 import type { Pool } from 'pg';
 
@@ -8,11 +9,12 @@ import type { Pool } from 'pg';
 export interface Viewer {
   /** Of the session, for lists and the audit. */
   sessionId: string;
-  /** For the audit: `key/<id>`, or `link/<session>`. */
+  /** For the audit: `person/<id>`, `key/<id>`, or `link/<session>`. */
   actor: string;
   /** `undefined`: the platform, which sees all tenants. */
   tenantId: number | undefined;
-  scopes: ReadonlySet<Scope>;
+  /** A person's role, or the scopes of a key. */
+  authority: Role | ReadonlySet<Scope>;
   expiresAt: Date;
 }
 
@@ -23,37 +25,50 @@ const SEEN_EVERY_MS = 60_000;
 const TOKEN_BYTES = 32;
 const ID_BYTES = 9;
 const MAX_AGENT = 200;
+/** More are not listed. */
+const MAX_LISTED = 500;
 
 export interface Visitor {
   address: string;
   agent: string;
 }
 
+/** Who signs in: a person or a key, by id; neither: a link. */
+export interface Credential {
+  userId?: string;
+  keyId?: string;
+}
+
 /** What the cookie holds, and when it ends. */
 export interface NewSession {
+  id: string;
   token: string;
   expiresAt: Date;
 }
 
 export class Sessions {
+  /** What ends the streams of a session. */
+  private readonly streams = new Map<string, Set<() => void>>();
+
   constructor(private readonly pool: Pool) {}
 
-  /** @param keyId of the API key that signs in; `undefined`: a link did */
-  async open(keyId: string | undefined, visitor: Visitor): Promise<NewSession> {
+  async open({ userId, keyId }: Credential, visitor: Visitor): Promise<NewSession> {
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
+    const id = randomBytes(ID_BYTES).toString('base64url');
     const expiresAt = new Date(Date.now() + SESSION_MS);
     await this.pool.query(
-      'INSERT INTO dashboard_session (hash, id, key_id, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6)',
+      'INSERT INTO dashboard_session (hash, id, user_id, key_id, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6, $7)',
       [
         hashOf(token),
-        randomBytes(ID_BYTES).toString('base64url'),
+        id,
+        userId ?? null,
         keyId ?? null,
         expiresAt,
         visitor.address,
         visitor.agent.slice(0, MAX_AGENT),
       ],
     );
-    return { token, expiresAt };
+    return { id, token, expiresAt };
   }
 
   /** Uses a link up. `false`: it is unknown, used or too old. */
@@ -65,59 +80,117 @@ export class Sessions {
     return rowCount === 1;
   }
 
-  /** `undefined` when the session is none, has ended, or its key is no longer usable. */
+  /** `undefined` when the session is none, has ended, or its person or key may no longer sign in. */
   async find(token: string): Promise<Viewer | undefined> {
-    const { rows } = await this.pool.query<SessionRow>(
-      `SELECT s.id, s.key_id, s.seen_at, s.expires_at, k.tenant_id, k.scopes FROM dashboard_session s
-       LEFT JOIN LATERAL usable_api_key(s.key_id) k ON true
-       WHERE s.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND s.seen_at > now() - $2 * interval '1 millisecond'`,
-      [hashOf(token), IDLE_MS],
-    );
-    const row = rows[0];
+    const row = await this.read('s.hash', hashOf(token));
     const viewer = row && viewerOf(row);
     if (row !== undefined && viewer !== undefined && row.seen_at.getTime() < Date.now() - SEEN_EVERY_MS)
       await this.pool.query('UPDATE dashboard_session SET seen_at = now() WHERE hash = $1', [hashOf(token)]);
     return viewer;
   }
 
-  /** Whether a session goes on, key and all. */
+  /** Whether a session goes on, with the person or the key. One that only follows a stream is in use. */
   async isOpen(sessionId: string): Promise<boolean> {
-    const { rowCount } = await this.pool.query(
-      `SELECT FROM dashboard_session s WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now()
-         AND (s.key_id IS NULL OR EXISTS (SELECT FROM usable_api_key(s.key_id)))`,
-      [sessionId],
-    );
-    return rowCount === 1;
+    const row = await this.read('s.id', sessionId);
+    return row !== undefined && viewerOf(row) !== undefined;
   }
 
-  async close(sessionId: string): Promise<void> {
-    await this.pool.query(
+  /** `false`: it had ended. Its streams in this process end at once, those of others within seconds. */
+  async close(sessionId: string): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
       'UPDATE dashboard_session SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL',
       [sessionId],
     );
+    for (const end of this.streams.get(sessionId) ?? []) end();
+    return rowCount === 1;
+  }
+
+  /** Calls back when the session is closed in this process. @returns what stops it */
+  onClose(sessionId: string, end: () => void): () => void {
+    const ends = this.streams.get(sessionId) ?? new Set();
+    this.streams.set(sessionId, ends.add(end));
+    return () => {
+      ends.delete(end);
+      if (ends.size === 0) this.streams.delete(sessionId);
+    };
+  }
+
+  /** The latest used first. @param tenantId `undefined`: all */
+  async list(tenantId: number | undefined): Promise<OpenSession[]> {
+    const { rows } = await this.pool.query<OpenSessionRow>('SELECT * FROM open_dashboard_sessions($1, $2)', [
+      tenantId ?? null,
+      MAX_LISTED,
+    ]);
+    return rows.map(
+      ({ tenant_id: tenant, created_at: created, seen_at: seen, expires_at: expires, ...row }) => ({
+        ...row,
+        tenant_id: Number(tenant) === PLATFORM_TENANT_ID ? null : Number(tenant),
+        created_at: created.toISOString(),
+        seen_at: seen.toISOString(),
+        expires_at: expires.toISOString(),
+      }),
+    );
+  }
+
+  private async read(column: 's.hash' | 's.id', value: Buffer | string): Promise<SessionRow | undefined> {
+    const { rows } = await this.pool.query<SessionRow>(
+      `SELECT s.id, s.user_id, s.key_id, s.seen_at, s.expires_at, coalesce(p.tenant_id, k.tenant_id) AS tenant_id, p.role, k.scopes
+       FROM dashboard_session s
+       LEFT JOIN LATERAL usable_dashboard_user(s.user_id) p ON s.user_id IS NOT NULL
+       LEFT JOIN LATERAL usable_api_key(s.key_id) k ON s.key_id IS NOT NULL
+       WHERE ${column} = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND s.seen_at > now() - $2 * interval '1 millisecond'`,
+      [value, IDLE_MS],
+    );
+    return rows[0];
   }
 }
 
+export interface OpenSession {
+  id: string;
+  /** `null`: the platform. */
+  tenant_id: number | null;
+  /** Of the person; `null` for a key or a link. */
+  email: string | null;
+  user_id: string | null;
+  key_id: string | null;
+  created_at: string;
+  seen_at: string;
+  expires_at: string;
+  address: string;
+  agent: string;
+}
+
+type OpenSessionRow = Omit<OpenSession, 'tenant_id' | 'created_at' | 'seen_at' | 'expires_at'> & {
+  tenant_id: string;
+  created_at: Date;
+  seen_at: Date;
+  expires_at: Date;
+};
+
 interface SessionRow {
   id: string;
+  user_id: string | null;
   key_id: string | null;
   seen_at: Date;
   expires_at: Date;
   tenant_id: string | null;
+  role: Role | null;
   scopes: string[] | null;
 }
 
 function viewerOf(row: SessionRow): Viewer | undefined {
   const session = { sessionId: row.id, expiresAt: row.expires_at };
-  if (row.key_id === null)
-    return { ...session, actor: `link/${row.id}`, tenantId: undefined, scopes: new Set(ALL_SCOPES) };
-  if (row.tenant_id === null || row.scopes === null) return undefined;
+  // Whoever can write to the database has made the link.
+  if (row.user_id === null && row.key_id === null)
+    return { ...session, actor: `link/${row.id}`, tenantId: undefined, authority: 'admin' };
+  const authority = row.role ?? (row.scopes === null ? null : new Set(row.scopes.filter(isScope)));
+  if (row.tenant_id === null || authority === null) return undefined;
   const tenantId = Number(row.tenant_id);
   return {
     ...session,
-    actor: `key/${row.key_id}`,
+    actor: row.user_id === null ? `key/${row.key_id}` : `person/${row.user_id}`,
     tenantId: tenantId === PLATFORM_TENANT_ID ? undefined : tenantId,
-    scopes: new Set(row.scopes.filter(isScope)),
+    authority,
   };
 }
 

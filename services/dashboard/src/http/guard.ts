@@ -1,9 +1,10 @@
 /** What keeps other web pages, other hosts and strangers out: runs before a body is read. */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { may, missing } from '../access/rights.js';
 import type { Sessions, Viewer } from '../access/sessions.js';
 import type { Scope } from '@stratum/shared/task-history';
+import { sessionOf } from './cookies.js';
 import type { DashboardServer } from './types.js';
 
 /** Sent with every answer. */
@@ -56,7 +57,7 @@ export function useGuard(app: DashboardServer, options: GuardOptions): void {
     if (access === undefined || access === 'public') return;
     request.viewer = await signedIn(request, options);
     if (access !== 'signed-in' && !may(request.viewer, access))
-      throw new ProblemError('forbidden', missing(access));
+      throw new ProblemError('forbidden', missing(request.viewer, access));
   });
 }
 
@@ -78,16 +79,11 @@ function requireSameOrigin(request: FastifyRequest, origins: ReadonlySet<string>
   throw new ProblemError('forbidden', 'Changes are accepted from pages of the dashboard alone.');
 }
 
-/** `__Host-` demands TLS. */
-function cookieName(secure: boolean): string {
-  return secure ? '__Host-stratum' : 'stratum-dashboard';
-}
-
 async function signedIn(
   request: FastifyRequest,
   { sessions, secure, attempts }: GuardOptions,
 ): Promise<Viewer> {
-  const token = cookieOf(request, cookieName(secure));
+  const token = sessionOf(request, secure);
   if (token !== undefined) {
     attempts.admit(request, token);
     const viewer = await sessions.find(token);
@@ -97,18 +93,7 @@ async function signedIn(
     }
     attempts.failed(request, token);
   }
-  throw new ProblemError(
-    'unauthenticated',
-    'Sign in with an API key, or open a link of `stratum dashboard --link`.',
-  );
-}
-
-function cookieOf(request: FastifyRequest, name: string): string | undefined {
-  for (const part of (request.headers.cookie ?? '').split(';')) {
-    const [key, value] = part.trim().split('=');
-    if (key === name) return value;
-  }
-  return undefined;
+  throw new ProblemError('unauthenticated', 'Sign in, or open a link of `stratum dashboard --link`.');
 }
 
 /** Who is signed in, on a route that is not public. */
@@ -121,16 +106,4 @@ export function viewerOf(request: FastifyRequest): Viewer {
 export function scopeOf(request: FastifyRequest): Scope {
   const { tenantId } = viewerOf(request);
   return tenantId === undefined ? 'platform' : `${tenantId}`;
-}
-
-export function setSession(reply: FastifyReply, secure: boolean, token: string, expiresAt: Date): void {
-  const attributes = ['Path=/', 'HttpOnly', 'SameSite=Lax', `Expires=${expiresAt.toUTCString()}`];
-  reply.header(
-    'set-cookie',
-    [`${cookieName(secure)}=${token}`, ...attributes, ...(secure ? ['Secure'] : [])].join('; '),
-  );
-}
-
-export function clearSession(reply: FastifyReply, secure: boolean): void {
-  setSession(reply, secure, '', new Date(0));
 }

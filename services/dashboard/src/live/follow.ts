@@ -40,8 +40,10 @@ export function followSnapshots(
       .then((isOpen) => (isOpen ? undefined : raw.end()))
       .catch(() => undefined);
   }, CHECK_SESSION_MS);
+  const forget = sessions.onClose(viewer.sessionId, () => raw.end());
   const stop = (): void => {
     unsubscribe();
+    forget();
     clearInterval(keepAlive);
     clearInterval(check);
   };

@@ -4,12 +4,14 @@ import {
   MAX_QUERY_LENGTH,
   MAX_RATE,
   Operations,
+  TYPED_ABOVE,
   VERBS,
   type Operation,
   type OperationDetail,
 } from '@stratum/shared/operations';
+import { ProblemError } from '@stratum/shared/http';
 import { z } from 'zod';
-import { may } from '../access/rights.js';
+import { may, missing } from '../access/rights.js';
 import { viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
@@ -52,8 +54,11 @@ export function operationRoutes(app: DashboardServer, resources: DashboardResour
         confirm: z.string().max(20).optional(),
       }),
     },
-    handler: (request): Promise<OperationDetail> => {
+    handler: async (request): Promise<OperationDetail> => {
       const viewer = viewerOf(request);
+      const { verb, counted } = await operations.find(request.params.id);
+      if (verb === 'discard' && counted > TYPED_ABOVE && !may(viewer, 'operations:discard-many'))
+        throw new ProblemError('forbidden', missing(viewer, 'operations:discard-many'));
       const options = {
         ...request.body,
         actor: viewer.actor,

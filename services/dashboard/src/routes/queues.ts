@@ -45,7 +45,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
   app.route({
     method: 'POST',
     url: '/api/queues/:queue/purge',
-    config: { access: 'queues:control' },
+    config: { access: 'queues:purge' },
     schema: { params: queueParams, body: z.strictObject({ confirm: z.string().max(64) }) },
     handler: async (request) => {
       const queue = requireQueue(request.params.queue);
@@ -77,7 +77,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
   app.route({
     method: 'POST',
     url: '/api/workers/:worker/shutdown',
-    config: { access: 'workers:control' },
+    config: { access: 'workers:shut-down' },
     schema: { params: workerParams, body: z.strictObject({ confirm: z.string().max(64) }) },
     handler: async (request) => {
       const worker = requireWorker(request.params.worker);

@@ -2,9 +2,10 @@
 import { authenticateApiKey } from '@stratum/shared/api-keys';
 import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { z } from 'zod';
-import { rightsOf, type RightName } from '../access/rights.js';
-import type { Visitor } from '../access/sessions.js';
-import { clearSession, setSession, viewerOf } from '../http/guard.js';
+import { refusalsOf, rightsOf, type RightName } from '../access/rights.js';
+import type { Credential, Visitor } from '../access/sessions.js';
+import { clearSession, setSession } from '../http/cookies.js';
+import { viewerOf } from '../http/guard.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 import type { FastifyRequest } from 'fastify';
 
@@ -16,6 +17,8 @@ export interface Session {
   /** `null`: the platform. */
   tenant: number | null;
   rights: RightName[];
+  /** What the viewer may not do, and why. */
+  refusals: Partial<Record<RightName, string>>;
   expires_at: string;
 }
 
@@ -34,6 +37,7 @@ export function sessionRoutes(
         actor: viewer.actor,
         tenant: viewer.tenantId ?? null,
         rights: rightsOf(viewer),
+        refusals: refusalsOf(viewer),
         expires_at: viewer.expiresAt.toISOString(),
       };
     },
@@ -51,8 +55,8 @@ export function sessionRoutes(
     handler: async (request, reply) => {
       const secret = 'key' in request.body ? request.body.key : request.body.link;
       attempts.admit(request, secret);
-      const keyId = await signIn(request.body);
-      if (keyId === null) {
+      const credential = await signIn(request.body);
+      if (credential === undefined) {
         attempts.failed(request, secret);
         throw new ProblemError(
           'unauthenticated',
@@ -61,8 +65,8 @@ export function sessionRoutes(
             : 'The link has been used or is older than ten minutes. Make another with `stratum dashboard --link`.',
         );
       }
-      if (keyId !== undefined) attempts.succeeded(secret);
-      const { token, expiresAt } = await sessions.open(keyId, visitorOf(request));
+      if (credential.keyId !== undefined) attempts.succeeded(secret);
+      const { token, expiresAt } = await sessions.open(credential, visitorOf(request));
       setSession(reply, secure, token, expiresAt);
       return reply.code(201).send({ expires_at: expiresAt.toISOString() });
     },
@@ -78,13 +82,14 @@ export function sessionRoutes(
     },
   });
 
-  /** The key's id; `undefined` for a link; `null`: neither is good. */
-  async function signIn(body: { key: string } | { link: string }): Promise<string | undefined | null> {
-    if ('link' in body) return (await sessions.redeemLink(body.link)) ? undefined : null;
-    return (await authenticateApiKey(pool, body.key))?.keyId ?? null;
+  /** `undefined`: neither the key nor the link is good. */
+  async function signIn(body: { key: string } | { link: string }): Promise<Credential | undefined> {
+    if ('link' in body) return (await sessions.redeemLink(body.link)) ? {} : undefined;
+    const key = await authenticateApiKey(pool, body.key);
+    return key && { keyId: key.keyId };
   }
 }
 
-function visitorOf(request: FastifyRequest): Visitor {
+export function visitorOf(request: FastifyRequest): Visitor {
   return { address: request.ip, agent: request.headers['user-agent'] ?? '' };
 }

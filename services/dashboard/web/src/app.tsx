@@ -8,10 +8,11 @@ import { Audit } from './pages/audit.js';
 import { Failures } from './pages/failures.js';
 import { Operations } from './pages/operations.js';
 import { Overview } from './pages/overview.js';
+import { People } from './pages/people.js';
 import { Pipelines } from './pages/pipelines.js';
 import { QueuePage, Queues } from './pages/queues.js';
 import { SchedulePage, Schedules } from './pages/schedules.js';
-import { SignIn } from './pages/sign-in.js';
+import { refusalText, SignIn } from './pages/sign-in.js';
 import { Task } from './pages/task.js';
 import { Tasks } from './pages/tasks.js';
 import { Tenants } from './pages/tenants.js';
@@ -33,16 +34,23 @@ async function openSession(): Promise<Session> {
   return call<Session>('GET', '/api/session');
 }
 
+/** Why the provider of identities brought nobody in; it leaves the address at once. */
+function takeRefusal(): string | undefined {
+  const code = /^#sign-in=([a-z]+)$/.exec(window.location.hash)?.[1];
+  if (code === undefined) return undefined;
+  history.replaceState(null, '', window.location.pathname + window.location.search);
+  return refusalText(code);
+}
+
 export function App(): JSX.Element {
   const [session, setSession] = useState<Session | null>();
   const [message, setMessage] = useState<string>();
   const load = (): void => {
+    const refusal = takeRefusal();
     openSession().then(setSession, (error: unknown) => {
       const isStranger = error instanceof ApiError && error.status === 401;
       const isLink = isStranger && error.message.startsWith('The link');
-      setMessage(
-        !isStranger || isLink ? (error instanceof Error ? error.message : String(error)) : undefined,
-      );
+      setMessage(!isStranger || isLink ? (error instanceof Error ? error.message : String(error)) : refusal);
       setSession(null);
     });
   };
@@ -55,7 +63,8 @@ export function App(): JSX.Element {
 interface Page {
   name: string;
   title: string;
-  right: RightName;
+  /** `undefined`: everybody. */
+  right?: RightName;
   /** Opens it after `g`. */
   key: string;
 }
@@ -73,11 +82,17 @@ const PAGES: readonly Page[] = [
   { name: 'webhooks', title: 'Webhooks', right: 'webhooks:see', key: 'h' },
   { name: 'audit', title: 'Audit', right: 'audit:see', key: 'a' },
   { name: 'operations', title: 'Operations', right: 'operations:see', key: 'b' },
+  { name: 'people', title: 'People', key: 'e' },
 ];
 
 /** What the viewer may see. A tenant's people begin with their data. */
 function pagesOf(session: Session): readonly Page[] {
-  const pages = PAGES.filter(({ right }) => session.rights.includes(right));
+  const pages = PAGES.filter(({ right }) => right === undefined || session.rights.includes(right)).map(
+    (page) =>
+      page.name === 'people' && !session.rights.includes('people:manage')
+        ? { ...page, title: 'Sessions' }
+        : page,
+  );
   if (session.tenant === null) return pages;
   return pages.toSorted((a, b) => Number(b.name === 'pipelines') - Number(a.name === 'pipelines'));
 }
@@ -130,7 +145,14 @@ function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => 
       </header>
       <main id="main" tabindex={-1}>
         <Freshness heardAt={live.heardAt} />
-        <Content path={path} current={current} pages={pages} session={session} snapshot={live.snapshot} />
+        <Content
+          path={path}
+          current={current}
+          pages={pages}
+          session={session}
+          snapshot={live.snapshot}
+          onSignedOut={onSignedOut}
+        />
       </main>
     </div>
   );
@@ -142,17 +164,22 @@ function Content({
   pages,
   session,
   snapshot,
+  onSignedOut,
 }: {
   path: string[];
   current: string;
   pages: readonly Page[];
   session: Session;
   snapshot: Snapshot | undefined;
+  onSignedOut: () => void;
 }): JSX.Element {
   const page = PAGES.find(({ name }) => name === current);
-  if (page !== undefined && !pages.includes(page))
+  if (page !== undefined && !pages.some(({ name }) => name === page.name))
     return (
-      <Empty title="You may not see this page">Your key lacks the right. Sign in with another one.</Empty>
+      <Empty title="You may not see this page">
+        {page.right === undefined ? '' : session.refusals[page.right]} Sign in as somebody who may, or ask an
+        admin.
+      </Empty>
     );
   const [, detail] = path;
   switch (current) {
@@ -194,6 +221,8 @@ function Content({
       return <Webhooks session={session} path={path.slice(1)} />;
     case 'operations':
       return <Operations session={session} detail={detail} />;
+    case 'people':
+      return <People session={session} onSignedOut={onSignedOut} />;
     case 'audit':
       return <Audit />;
     default:

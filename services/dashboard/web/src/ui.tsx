@@ -3,7 +3,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from './api.js';
 import { clock, exact } from './format.js';
-import type { NodeState, RunState, Worker } from '@stratum/dashboard/answers';
+import type { NodeState, RightName, RunState, Session, Worker } from '@stratum/dashboard/answers';
 
 /** Shapes differ as well as colours: a state is never told by colour alone. */
 const PATHS: Readonly<Record<string, string>> = {
@@ -300,6 +300,40 @@ export function ConfirmDialog({
   );
 }
 
+/** Why the viewer may not do it; `undefined`: the viewer may. @param rights all of them are needed */
+export function refusalOf(session: Session, ...rights: RightName[]): string | undefined {
+  const lacking = rights.find((right) => !session.rights.includes(right));
+  return lacking === undefined ? undefined : (session.refusals[lacking] ?? 'You may not do this.');
+}
+
+/** A button that is there for everybody: whoever may not press it learns what is missing. */
+export function ActionButton({
+  refusal,
+  look = '',
+  meaning,
+  onClick,
+  children,
+}: {
+  refusal: string | undefined;
+  look?: '' | 'primary' | 'danger' | 'quiet';
+  /** What it does, for the pointer. */
+  meaning?: string;
+  onClick: () => void;
+  children: ComponentChildren;
+}): JSX.Element {
+  return (
+    <button
+      type="button"
+      class={`button ${look}`}
+      disabled={refusal !== undefined}
+      title={refusal ?? meaning}
+      onClick={onClick}
+    >
+      {children}
+    </button>
+  );
+}
+
 /** One button that asks before it acts. */
 export function ConfirmedButton({
   label,
@@ -319,15 +353,9 @@ export function ConfirmedButton({
   const [asks, setAsks] = useState(false);
   return (
     <>
-      <button
-        type="button"
-        class="button"
-        disabled={refusal !== undefined}
-        title={refusal}
-        onClick={() => setAsks(true)}
-      >
+      <ActionButton refusal={refusal} onClick={() => setAsks(true)}>
         {label}
-      </button>
+      </ActionButton>
       {asks && (
         <ConfirmDialog
           title={title}

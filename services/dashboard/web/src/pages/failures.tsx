@@ -5,6 +5,7 @@ import { count } from '../format.js';
 import { navigate, usePlace } from '../router.js';
 import type { FailureGroup, GroupReplay, Run, Session } from '@stratum/dashboard/answers';
 import {
+  ActionButton,
   Badge,
   Chips,
   ConfirmDialog,
@@ -13,6 +14,7 @@ import {
   Failed,
   Icon,
   Loading,
+  refusalOf,
   StateBadge,
   Time,
   useLoaded,
@@ -45,8 +47,7 @@ export function Failures({ session }: { session: Session }): JSX.Element {
   const { query: place } = usePlace();
   const hours = RANGES.find(([each]) => String(each) === place.get('hours'))?.[0] ?? 24;
   const shown = VIEWS.find(([view]) => view === place.get('state'))?.[0] ?? 'open';
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`${hours} ${turn}`, () =>
+  const { value, error, reload } = useLoaded(String(hours), () =>
     call<Groups>('GET', `/api/failures${query({ hours })}`),
   );
   const groups = (value?.groups ?? []).filter(({ state }) => viewOf(state) === shown);
@@ -93,12 +94,7 @@ export function Failures({ session }: { session: Session }): JSX.Element {
       )}
       <ul class="groups">
         {groups.map((group) => (
-          <GroupCard
-            key={`${group.group} ${group.task}`}
-            group={group}
-            session={session}
-            onChange={() => setTurn((n) => n + 1)}
-          />
+          <GroupCard key={`${group.group} ${group.task}`} group={group} session={session} onChange={reload} />
         ))}
       </ul>
     </>
@@ -179,7 +175,6 @@ function StateButtons({
   onChange: () => void;
 }): JSX.Element {
   const [error, setError] = useState<string>();
-  const mayDecide = session.rights.includes('failures:decide');
   const isOpen = viewOf(group.state) === 'open';
   const decide = (state: 'open' | 'resolved' | 'ignored'): void => {
     const { queue, task } = group;
@@ -189,15 +184,13 @@ function StateButtons({
     );
   };
   const button = (state: 'open' | 'resolved' | 'ignored', label: string, meaning: string): JSX.Element => (
-    <button
-      type="button"
-      class="button"
-      disabled={!mayDecide}
-      title={mayDecide ? meaning : 'Needs the scope dead-letters:write of a platform key'}
+    <ActionButton
+      refusal={refusalOf(session, 'failures:decide')}
+      meaning={meaning}
       onClick={() => decide(state)}
     >
       {label}
-    </button>
+    </ActionButton>
   );
   return (
     <>
@@ -230,20 +223,16 @@ function ReplayButtons({
   onReplay: (outcome: GroupReplay) => void;
 }): JSX.Element {
   const [asks, setAsks] = useState<(typeof STEPS)[number]>();
-  const mayReplay = session.rights.includes('failures:replay');
   return (
     <>
       {STEPS.filter(([most]) => most === 1 || most / 10 < group.failures).map((step) => (
-        <button
+        <ActionButton
           key={step[1]}
-          type="button"
-          class="button"
-          disabled={!mayReplay}
-          title={mayReplay ? undefined : 'Needs the scope dead-letters:write of a platform key'}
+          refusal={refusalOf(session, 'failures:replay')}
           onClick={() => setAsks(step)}
         >
           {step[1]}
-        </button>
+        </ActionButton>
       ))}
       {asks !== undefined && (
         <ConfirmDialog
@@ -291,13 +280,12 @@ function ReplayOutcome({ outcome: { replayed, conflicts, more } }: { outcome: Gr
 }
 
 function ReplayedTask({ id }: { id: string }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value } = useLoaded(`${id} ${turn}`, () => call<{ runs: Run[] }>('GET', `/api/tasks/${id}`));
+  const { value, reload } = useLoaded(id, () => call<{ runs: Run[] }>('GET', `/api/tasks/${id}`));
   const state = value?.runs[0]?.state;
   return (
     <li>
       {state !== undefined && <StateBadge state={state} />} <a href={`/tasks/${id}`}>{id}</a>{' '}
-      <button type="button" class="button quiet" onClick={() => setTurn((n) => n + 1)}>
+      <button type="button" class="button quiet" onClick={reload}>
         Look again
       </button>
     </li>

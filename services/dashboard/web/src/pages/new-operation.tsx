@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call } from '../api.js';
 import { navigate, usePlace } from '../router.js';
+import { refusalOf } from '../ui.js';
 import { VERBS } from './operations.js';
 
 const ORDER = ['cancel', 'replay', 'discard'] as const satisfies readonly Operation['verb'][];
@@ -14,7 +15,7 @@ export function NewOperation({ session }: { session: Session }): JSX.Element {
   const [q, setQ] = useState(place.get('q') ?? '');
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);
-  const mayStart = session.rights.includes('operations:start');
+  const refusal = refusalOf(session, 'operations:start');
   const look = (event: Event): void => {
     event.preventDefault();
     setBusy(true);
@@ -69,8 +70,8 @@ export function NewOperation({ session }: { session: Session }): JSX.Element {
           <button
             type="submit"
             class="button primary"
-            disabled={isBusy || !mayStart}
-            title={mayStart ? undefined : 'Needs the scope tasks:write of a platform key'}
+            disabled={isBusy || refusal !== undefined}
+            title={refusal}
           >
             Dry run
           </button>

@@ -3,21 +3,28 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration } from '../format.js';
-import { ConfirmDialog, Fact, Failed, Icon, Loading, Scroll, Time, useLoaded } from '../ui.js';
+import {
+  ActionButton,
+  ConfirmDialog,
+  Fact,
+  Failed,
+  Icon,
+  Loading,
+  refusalOf,
+  Scroll,
+  Time,
+  useLoaded,
+} from '../ui.js';
 import { OperationBadge, Progress, VERBS } from './operations.js';
 
 const EVERY_MS = 1_000;
 const TYPED_ABOVE = 100;
 
 export function OperationPage({ id, session }: { id: string; session: Session }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`${id} ${turn}`, () =>
-    call<OperationDetail>('GET', `/api/operations/${id}`),
-  );
-  const again = (): void => setTurn((n) => n + 1);
+  const { value, error, reload } = useLoaded(id, () => call<OperationDetail>('GET', `/api/operations/${id}`));
   useEffect(() => {
     if (value?.state !== 'running' && value?.state !== 'undoing') return undefined;
-    const timer = setTimeout(again, EVERY_MS);
+    const timer = setTimeout(reload, EVERY_MS);
     return () => clearTimeout(timer);
   }, [value]);
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
@@ -40,7 +47,7 @@ export function OperationPage({ id, session }: { id: string; session: Session })
             , as of <Time at={value.as_of} />, by <span class="mono">{value.actor}</span>
           </p>
         </div>
-        <Controls operation={value} session={session} onChange={again} />
+        <Controls operation={value} session={session} onChange={reload} />
       </header>
       {!value.complete && (
         <p class="banner">
@@ -156,23 +163,24 @@ function Controls({
   onChange: () => void;
 }): JSX.Element {
   const [asks, setAsks] = useState(false);
-  const needed = verb === 'cancel' ? 'operations:start' : 'failures:replay';
-  const mayStart = session.rights.includes('operations:start') && session.rights.includes(needed);
-  const title = mayStart
-    ? undefined
-    : `Needs the scope ${verb === 'cancel' ? 'tasks:write' : 'dead-letters:write'} of a platform key`;
+  const isTyped = verb === 'discard' && counted > TYPED_ABOVE;
+  const refusal = refusalOf(
+    session,
+    'operations:start',
+    ...(verb === 'cancel' ? [] : (['failures:replay'] as const)),
+    ...(isTyped ? (['operations:discard-many'] as const) : []),
+  );
   const [error, setError] = useState<string>();
   const post = (path: string): void => {
     call('POST', `/api/operations/${id}/${path}`, {}).then(onChange, (failure: unknown) =>
       setError(failure instanceof Error ? failure.message : String(failure)),
     );
   };
-  const button = (label: string, onClick: () => void, look = ''): JSX.Element => (
-    <button type="button" class={`button ${look}`} disabled={!mayStart} title={title} onClick={onClick}>
+  const button = (label: string, onClick: () => void, look?: 'primary' | 'danger'): JSX.Element => (
+    <ActionButton refusal={refusal} {...(look && { look })} onClick={onClick}>
       {label}
-    </button>
+    </ActionButton>
   );
-  const isTyped = verb === 'discard' && counted > TYPED_ABOVE;
   return (
     <div class="side-actions">
       <div class="buttons">

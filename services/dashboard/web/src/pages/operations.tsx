@@ -1,6 +1,5 @@
 import type { Operation, Session } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { call } from '../api.js';
 import { count } from '../format.js';
 import { Badge, Empty, Failed, Loading, Scroll, Time, useLoaded } from '../ui.js';
@@ -19,8 +18,7 @@ export function Operations({
 }
 
 function List(): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`operations ${turn}`, () =>
+  const { value, error, reload } = useLoaded('operations', () =>
     call<{ items: Operation[] }>('GET', '/api/operations'),
   );
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
@@ -29,7 +27,7 @@ function List(): JSX.Element {
       <header class="page-head">
         <h1>Operations</h1>
         <div class="buttons">
-          <button type="button" class="button" onClick={() => setTurn((n) => n + 1)}>
+          <button type="button" class="button" onClick={reload}>
             Refresh
           </button>
           <a class="button primary" href="/operations/new">

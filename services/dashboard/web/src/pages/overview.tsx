@@ -4,7 +4,7 @@ import { call, query } from '../api.js';
 import { Chart } from '../chart.js';
 import { count, duration, since } from '../format.js';
 import type { Problem, SeriesData, Session, Snapshot } from '@stratum/dashboard/answers';
-import { Icon, Loading, useLoaded } from '../ui.js';
+import { ActionButton, Icon, Loading, refusalOf, useLoaded } from '../ui.js';
 import { QueueTable } from './queue-table.js';
 
 const VERDICTS = {
@@ -98,7 +98,6 @@ function Verdict({ snapshot, session }: { snapshot: Snapshot; session: Session }
 function ProblemItem({ problem, session }: { problem: Problem; session: Session }): JSX.Element {
   const [error, setError] = useState<string>();
   const { resume } = problem;
-  const canResume = session.rights.includes('queues:control');
   return (
     <li>
       <div>
@@ -108,11 +107,9 @@ function ProblemItem({ problem, session }: { problem: Problem; session: Session 
       </div>
       <div class="problem-actions">
         {resume !== undefined && (
-          <button
-            type="button"
-            class="button primary"
-            disabled={!canResume}
-            title={canResume ? undefined : 'Needs the scope queues:admin'}
+          <ActionButton
+            refusal={refusalOf(session, 'queues:control')}
+            look="primary"
             onClick={() => {
               call('POST', `/api/queues/${resume}/resume`, {}).catch((failure: unknown) =>
                 setError(failure instanceof Error ? failure.message : String(failure)),
@@ -120,7 +117,7 @@ function ProblemItem({ problem, session }: { problem: Problem; session: Session 
             }}
           >
             Resume {resume}
-          </button>
+          </ActionButton>
         )}
         {problem.link !== 'overview' && (
           <a class="button" href={`/${problem.link}`}>

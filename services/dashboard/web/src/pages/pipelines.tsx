@@ -1,9 +1,19 @@
 import type { PipelineOverview, PipelineRow, PlatformCell, Session } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { call } from '../api.js';
 import { age, count, since } from '../format.js';
-import { Badge, ConfirmedButton, Empty, Failed, Icon, Loading, Scroll, Time, useLoaded } from '../ui.js';
+import {
+  Badge,
+  ConfirmedButton,
+  Empty,
+  Failed,
+  Icon,
+  Loading,
+  refusalOf,
+  Scroll,
+  Time,
+  useLoaded,
+} from '../ui.js';
 import { TenantPipelinePage } from './tenant-pipeline.js';
 
 const PLATFORMS: Readonly<Record<string, string>> = {
@@ -34,8 +44,7 @@ export function Pipelines({
 }
 
 function Overview({ session }: { session: Session }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`pipelines ${turn}`, () =>
+  const { value, error, reload } = useLoaded('pipelines', () =>
     call<PipelineOverview>('GET', '/api/pipelines'),
   );
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
@@ -54,8 +63,8 @@ function Overview({ session }: { session: Session }): JSX.Element {
           </p>
         </div>
         <div class="buttons">
-          <CheckButton session={session} onChange={() => setTurn((n) => n + 1)} />
-          <button type="button" class="button" onClick={() => setTurn((n) => n + 1)}>
+          <CheckButton session={session} onChange={reload} />
+          <button type="button" class="button" onClick={reload}>
             Refresh
           </button>
         </div>
@@ -184,11 +193,6 @@ function Cell({
   );
 }
 
-/** Why the viewer may not control pipelines. */
-export function controlRefusal({ rights }: Session): string | undefined {
-  return rights.includes('pipelines:control') ? undefined : 'Needs the scope tasks:write of a platform key';
-}
-
 export function CheckButton({
   session,
   onChange,
@@ -202,7 +206,7 @@ export function CheckButton({
       label="Check now"
       title="Check all pipelines now?"
       text="The hourly check runs once more: it looks at the accounts of every tenant, and opens and closes alerts."
-      refusal={controlRefusal(session)}
+      refusal={refusalOf(session, 'pipelines:control')}
       onConfirm={async () => {
         await call('POST', '/api/pipelines/check', {});
         onChange();

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { call } from '../api.js';
 import { count, duration, rate, since } from '../format.js';
 import type { Queue, Session, Snapshot } from '@stratum/dashboard/answers';
-import { ConfirmDialog, Empty, Icon, Loading } from '../ui.js';
+import { ActionButton, ConfirmDialog, Empty, Icon, Loading, refusalOf } from '../ui.js';
 import { SeriesChart } from './overview.js';
 import { QueueTable, Slots } from './queue-table.js';
 
@@ -35,25 +35,21 @@ export function Queues({
 
 function QueueControls({ queue, session }: { queue: Queue; session: Session }): JSX.Element {
   const [asks, setAsks] = useState<'pause' | 'resume' | 'purge'>();
-  const mayControl = session.rights.includes('queues:control');
-  const title = mayControl ? undefined : 'Needs the scope queues:admin of a platform key';
   const waiting = queue.high + queue.normal + queue.low + queue.delayed;
   const verb = queue.paused ? 'resume' : 'pause';
   const close = (): void => setAsks(undefined);
   return (
     <div class="buttons">
-      <button type="button" class="button" disabled={!mayControl} title={title} onClick={() => setAsks(verb)}>
+      <ActionButton refusal={refusalOf(session, 'queues:control')} onClick={() => setAsks(verb)}>
         {queue.paused ? 'Resume' : 'Pause'}
-      </button>
-      <button
-        type="button"
-        class="button danger"
-        disabled={!mayControl || waiting === 0}
-        title={title ?? (waiting === 0 ? 'Nothing waits' : undefined)}
+      </ActionButton>
+      <ActionButton
+        refusal={refusalOf(session, 'queues:purge') ?? (waiting === 0 ? 'Nothing waits' : undefined)}
+        look="danger"
         onClick={() => setAsks('purge')}
       >
         Purge
-      </button>
+      </ActionButton>
       {(asks === 'pause' || asks === 'resume') && (
         <ConfirmDialog
           title={`${asks === 'pause' ? 'Pause' : 'Resume'} ${queue.queue}?`}

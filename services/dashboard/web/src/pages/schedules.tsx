@@ -3,7 +3,19 @@ import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration } from '../format.js';
 import type { EntryTicks, PastTick, ScheduleEntry, Session } from '@stratum/dashboard/answers';
-import { ConfirmDialog, Empty, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
+import {
+  ActionButton,
+  ConfirmDialog,
+  Empty,
+  Failed,
+  Icon,
+  Loading,
+  refusalOf,
+  Scroll,
+  StateBadge,
+  Time,
+  useLoaded,
+} from '../ui.js';
 import { Lane, REASONS } from './lane.js';
 
 /** The list shows a lane for the first entries. */
@@ -18,10 +30,7 @@ interface EntryList {
 }
 
 export function Schedules({ session }: { session: Session }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`schedules ${turn}`, () =>
-    call<EntryList>('GET', '/api/schedules'),
-  );
+  const { value, error, reload } = useLoaded('schedules', () => call<EntryList>('GET', '/api/schedules'));
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
   return (
     <>
@@ -29,7 +38,7 @@ export function Schedules({ session }: { session: Session }): JSX.Element {
         <h1>
           Schedules <span class="faint">{count(value.items.length)}</span>
         </h1>
-        <button type="button" class="button" onClick={() => setTurn((n) => n + 1)}>
+        <button type="button" class="button" onClick={reload}>
           Refresh
         </button>
       </header>
@@ -39,7 +48,7 @@ export function Schedules({ session }: { session: Session }): JSX.Element {
           <code>stratum schedules add</code>.
         </Empty>
       ) : (
-        <EntryTable list={value} session={session} onChange={() => setTurn((n) => n + 1)} />
+        <EntryTable list={value} session={session} onChange={reload} />
       )}
     </>
   );
@@ -182,8 +191,7 @@ function EntryControls({
   onChange: () => void;
 }): JSX.Element {
   const [asks, setAsks] = useState<'run' | 'pause' | 'resume'>();
-  const mayControl = session.rights.includes('schedules:control');
-  const title = mayControl ? undefined : 'Needs the scope schedules:write of a platform key';
+  const refusal = refusalOf(session, 'schedules:control');
   const verb = entry.paused === null ? 'pause' : 'resume';
   const post = async (path: string, body: object): Promise<void> => {
     await call('POST', `/api/schedules/${entry.name}/${path}`, body);
@@ -192,18 +200,12 @@ function EntryControls({
   const close = (): void => setAsks(undefined);
   return (
     <div class="buttons">
-      <button
-        type="button"
-        class="button"
-        disabled={!mayControl}
-        title={title}
-        onClick={() => setAsks('run')}
-      >
+      <ActionButton refusal={refusal} onClick={() => setAsks('run')}>
         Run now
-      </button>
-      <button type="button" class="button" disabled={!mayControl} title={title} onClick={() => setAsks(verb)}>
+      </ActionButton>
+      <ActionButton refusal={refusal} onClick={() => setAsks(verb)}>
         {verb === 'pause' ? 'Pause' : 'Resume'}
-      </button>
+      </ActionButton>
       {asks === 'run' && (
         <ConfirmDialog
           title={`Run ${entry.name} now?`}
@@ -242,10 +244,7 @@ interface EntryDetail extends EntryTicks {
 }
 
 export function SchedulePage({ name, session }: { name: string; session: Session }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`${name} ${turn}`, () =>
-    call<EntryDetail>('GET', `/api/schedules/${name}`),
-  );
+  const { value, error, reload } = useLoaded(name, () => call<EntryDetail>('GET', `/api/schedules/${name}`));
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
   const { entry, past, upcoming, now } = value;
   return (
@@ -264,7 +263,7 @@ export function SchedulePage({ name, session }: { name: string; session: Session
             <a href={`/queues/${entry.queue}`}>{entry.queue}</a>
           </p>
         </div>
-        <EntryControls entry={entry} session={session} onChange={() => setTurn((n) => n + 1)} />
+        <EntryControls entry={entry} session={session} onChange={reload} />
       </header>
       {entry.warnings.map((warning) => (
         <p key={warning} class="banner">

@@ -4,11 +4,13 @@ import { call, query } from '../api.js';
 import { duration, shortId, since } from '../format.js';
 import type { Attempt, Run, RunState, Session, Snapshot, TaskRecord } from '@stratum/dashboard/answers';
 import {
+  ActionButton,
   ConfirmDialog,
   CopyButton,
   Failed,
   Loading,
   Pre,
+  refusalOf,
   Scroll,
   StateBadge,
   Time,
@@ -32,11 +34,10 @@ export function Task({
   snapshot: Snapshot | undefined;
   session: Session;
 }): JSX.Element {
-  const [turn, setTurn] = useState(0);
   const [hasEnded, setEnded] = useState(false);
   // Until it has ended, each new event may be its own.
   const sequence = hasEnded ? 0 : (snapshot?.history.sequence ?? 0);
-  const { value, error, reload } = useLoaded(`${id} ${turn} ${sequence}`, () =>
+  const { value, error, reload } = useLoaded(`${id} ${sequence}`, () =>
     call<Found>('GET', `/api/tasks/${id}`),
   );
   useEffect(
@@ -45,7 +46,7 @@ export function Task({
   );
   if (error !== undefined && value === undefined) return <Failed error={error} retry={reload} />;
   if (value === undefined) return <Loading />;
-  return <TaskView id={id} found={value} session={session} onChange={() => setTurn((n) => n + 1)} />;
+  return <TaskView id={id} found={value} session={session} onChange={reload} />;
 }
 
 const ENDED: ReadonlySet<string> = new Set(['SUCCESS', 'FAILURE', 'REVOKED', 'EXPIRED']);
@@ -73,7 +74,6 @@ function TaskView({
   const state = stateOf(found);
   const task = record?.task ?? run?.task ?? '';
   const queue = record?.queue ?? run?.queue ?? '';
-  const mayRevoke = session.rights.includes('tasks:revoke');
   const canRevoke = record !== null && !ENDED.has(state);
   return (
     <>
@@ -91,15 +91,13 @@ function TaskView({
           <CopyButton text={id} label="Copy id" />
           <CopyButton text={`stratum result ${id}`} label="Copy as command" />
           {canRevoke && (
-            <button
-              type="button"
-              class="button danger"
-              disabled={!mayRevoke}
-              title={mayRevoke ? undefined : 'Needs the scope tasks:write'}
+            <ActionButton
+              refusal={refusalOf(session, 'tasks:revoke')}
+              look="danger"
               onClick={() => setAsks(state === 'STARTED' ? 'terminate' : 'revoke')}
             >
               Revoke
-            </button>
+            </ActionButton>
           )}
         </div>
       </header>

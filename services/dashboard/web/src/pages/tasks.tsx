@@ -37,12 +37,11 @@ export function Tasks({
   const place = usePlace();
   const q = place.query.get('q') ?? '';
   const [seen, setSeen] = useState(0);
-  const [turn, setTurn] = useState(0);
   const {
     value: page,
     error,
     reload,
-  } = useLoaded(`${q} ${turn}`, () => call<TaskPage>('GET', `/api/tasks${query({ q })}`));
+  } = useLoaded(q, () => call<TaskPage>('GET', `/api/tasks${query({ q })}`));
   const sequence = snapshot?.history.sequence ?? 0;
   // Counted from when the list was loaded, or from the first snapshot after that.
   useEffect(() => setSeen(sequence), [page, sequence > 0]);
@@ -57,11 +56,7 @@ export function Tasks({
               Act on all of these
             </a>
           )}
-          <button
-            type="button"
-            class={fresh > 0 ? 'button primary' : 'button'}
-            onClick={() => setTurn((n) => n + 1)}
-          >
+          <button type="button" class={fresh > 0 ? 'button primary' : 'button'} onClick={reload}>
             {fresh > 0 ? `${count(fresh)} new ${fresh === 1 ? 'event' : 'events'}` : 'Refresh'}
           </button>
         </div>

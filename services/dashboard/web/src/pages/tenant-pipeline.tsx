@@ -7,18 +7,26 @@ import type {
   TenantPipeline,
 } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { age, count, since } from '../format.js';
-import { Badge, ConfirmedButton, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
-import { CheckButton, controlRefusal, platformName, sentence, StatusBadge, worstFirst } from './pipelines.js';
+import {
+  Badge,
+  ConfirmedButton,
+  Failed,
+  Icon,
+  Loading,
+  refusalOf,
+  Scroll,
+  StateBadge,
+  Time,
+  useLoaded,
+} from '../ui.js';
+import { CheckButton, platformName, sentence, StatusBadge, worstFirst } from './pipelines.js';
 
 export function TenantPipelinePage({ tenant, session }: { tenant: string; session: Session }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`${tenant} ${turn}`, () =>
+  const { value, error, reload } = useLoaded(tenant, () =>
     call<TenantPipeline>('GET', `/api/pipelines/${tenant}`),
   );
-  const again = (): void => setTurn((n) => n + 1);
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
   const { accounts, jobs, alerts, checked } = value;
   const now = Date.parse(value.now);
@@ -45,8 +53,8 @@ export function TenantPipelinePage({ tenant, session }: { tenant: string; sessio
           </p>
         </div>
         <div class="buttons">
-          <CheckButton session={session} onChange={again} />
-          <button type="button" class="button" onClick={again}>
+          <CheckButton session={session} onChange={reload} />
+          <button type="button" class="button" onClick={reload}>
             Refresh
           </button>
         </div>
@@ -67,7 +75,7 @@ export function TenantPipelinePage({ tenant, session }: { tenant: string; sessio
             tenant={value.tenant_id}
             now={now}
             session={session}
-            onChange={again}
+            onChange={reload}
           />
         )}
       </section>
@@ -278,7 +286,7 @@ function SyncButton({
         label="Sync now"
         title={`Sync ${name} now?`}
         text={`All accounts of ${name} of this tenant are read in one task, in addition to the hourly sync.`}
-        refusal={controlRefusal(session)}
+        refusal={refusalOf(session, 'pipelines:control')}
         onConfirm={async () => {
           await call('POST', `/api/pipelines/${tenant}/sync`, { platform: account.platform });
           onChange();

@@ -3,15 +3,13 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration } from '../format.js';
-import { Badge, ConfirmDialog, Failed, Loading, Scroll, useLoaded } from '../ui.js';
+import { ActionButton, Badge, ConfirmDialog, Failed, Loading, refusalOf, Scroll, useLoaded } from '../ui.js';
 
 export function TenantPage({ tenant, session }: { tenant: string; session: Session }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`${tenant} ${turn}`, () =>
+  const { value, error, reload } = useLoaded(tenant, () =>
     call<TenantDetail>('GET', `/api/tenants/${tenant}`),
   );
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
-  const again = (): void => setTurn((n) => n + 1);
   return (
     <>
       <nav class="crumbs" aria-label="Place">
@@ -34,7 +32,7 @@ export function TenantPage({ tenant, session }: { tenant: string; session: Sessi
           <a class="button" href={`/pipelines/${value.tenant_id}`}>
             Pipeline
           </a>
-          <button type="button" class="button" onClick={again}>
+          <button type="button" class="button" onClick={reload}>
             Refresh
           </button>
         </div>
@@ -43,7 +41,7 @@ export function TenantPage({ tenant, session }: { tenant: string; session: Sessi
         <header class="section-head">
           <h2>Limits</h2>
         </header>
-        <Limits limits={value.limits} tenant={value.tenant_id} session={session} onChange={again} />
+        <Limits limits={value.limits} tenant={value.tenant_id} session={session} onChange={reload} />
       </section>
       <div class="facts">
         <section>
@@ -138,8 +136,7 @@ function ChangeButtons({
   onChange: () => void;
 }): JSX.Element {
   const [asks, setAsks] = useState<'change' | 'reset'>();
-  const mayChange = session.rights.includes('tenants:limit');
-  const title = mayChange ? undefined : 'Needs the scope quotas:admin of a platform key';
+  const refusal = refusalOf(session, 'tenants:limit');
   const set = async (to: number | null): Promise<void> => {
     await call('POST', `/api/tenants/${tenant}/limits/${name}`, { limit: to });
     onChange();
@@ -147,25 +144,13 @@ function ChangeButtons({
   return (
     <div class="buttons">
       {setBy === 'operator' && (
-        <button
-          type="button"
-          class="button quiet"
-          disabled={!mayChange}
-          title={title}
-          onClick={() => setAsks('reset')}
-        >
+        <ActionButton refusal={refusal} look="quiet" onClick={() => setAsks('reset')}>
           As the plan
-        </button>
+        </ActionButton>
       )}
-      <button
-        type="button"
-        class="button"
-        disabled={!mayChange}
-        title={title}
-        onClick={() => setAsks('change')}
-      >
+      <ActionButton refusal={refusal} onClick={() => setAsks('change')}>
         Change
-      </button>
+      </ActionButton>
       {asks === 'change' && (
         <ConfirmDialog
           title={`Change the limit ${name}?`}

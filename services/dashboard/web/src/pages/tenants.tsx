@@ -1,6 +1,5 @@
 import type { Session, TenantOverview, TenantRow } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { age, count, duration, since } from '../format.js';
 import { Empty, Failed, Loading, Scroll, useLoaded } from '../ui.js';
@@ -11,10 +10,7 @@ export function Tenants({ session, detail }: { session: Session; detail: string 
 }
 
 function Overview(): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`tenants ${turn}`, () =>
-    call<TenantOverview>('GET', '/api/tenants'),
-  );
+  const { value, error, reload } = useLoaded('tenants', () => call<TenantOverview>('GET', '/api/tenants'));
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
   const { rows, more, run_ms: all, now } = value;
   return (
@@ -23,7 +19,7 @@ function Overview(): JSX.Element {
         <h1>
           Tenants <span class="faint">{count(rows.length)}</span>
         </h1>
-        <button type="button" class="button" onClick={() => setTurn((n) => n + 1)}>
+        <button type="button" class="button" onClick={reload}>
           Refresh
         </button>
       </header>

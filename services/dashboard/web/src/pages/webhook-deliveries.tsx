@@ -5,12 +5,14 @@ import { call, query } from '../api.js';
 import { count, duration } from '../format.js';
 import { usePlace } from '../router.js';
 import {
+  ActionButton,
   Badge,
   Chips,
   ConfirmDialog,
   ConfirmedButton,
   Failed,
   Loading,
+  refusalOf,
   Scroll,
   Time,
   useLoaded,
@@ -45,12 +47,10 @@ export function WebhookDeliveries({
   session: Session;
 }): JSX.Element {
   const at = usePlace().query;
-  const [turn, setTurn] = useState(0);
   const state = at.get('state') ?? '';
   const before = at.get('before');
   const path = `/api/webhooks/${place}${query({ state, before })}`;
-  const { value, error, reload } = useLoaded(`${path} ${turn}`, () => call<DeliveryPage>('GET', path));
-  const again = (): void => setTurn((n) => n + 1);
+  const { value, error, reload } = useLoaded(path, () => call<DeliveryPage>('GET', path));
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
   return (
     <>
@@ -67,7 +67,7 @@ export function WebhookDeliveries({
             {value.reason !== null && `. ${value.reason}`}
           </p>
         </div>
-        <Controls direction={direction} place={place} page={value} session={session} onChange={again} />
+        <Controls direction={direction} place={place} page={value} session={session} onChange={reload} />
       </header>
       <Chips
         label="States"
@@ -80,7 +80,7 @@ export function WebhookDeliveries({
       {value.items.length === 0 ? (
         <p class="note">No such event is kept. Deliveries are kept for 30 days.</p>
       ) : (
-        <DeliveryTable items={value.items} place={place} session={session} onChange={again} />
+        <DeliveryTable items={value.items} place={place} session={session} onChange={reload} />
       )}
       {value.next !== null && (
         <footer class="more">
@@ -197,8 +197,6 @@ function Outcome({
   );
 }
 
-const NEEDS_RIGHT = 'Needs the scope webhooks:admin';
-
 function RetryButton({
   delivery,
   place,
@@ -221,7 +219,7 @@ function RetryButton({
             ? 'The event is processed once more. Effects that are applied once for each event are not repeated; other tasks run again.'
             : 'The receiver gets the event with the same webhook-id, now and with a fresh set of attempts.'
         }
-        refusal={session.rights.includes('webhooks:control') ? undefined : NEEDS_RIGHT}
+        refusal={refusalOf(session, 'webhooks:control')}
         onConfirm={async () => {
           await call('POST', `/api/webhooks/${place}/deliveries/${delivery.id}/replay`, {});
           onChange();
@@ -245,7 +243,6 @@ function Controls({
   onChange: () => void;
 }): JSX.Element {
   const [asks, setAsks] = useState<'pause' | 'resume' | 'replay'>();
-  const mayControl = session.rights.includes('webhooks:control');
   const isActive = page.status === 'active';
   const texts = {
     pause:
@@ -259,15 +256,9 @@ function Controls({
     replay: 'New events are sent again, and those that were missed since it failed or was paused.',
   };
   const button = (verb: 'pause' | 'resume' | 'replay', label: string): JSX.Element => (
-    <button
-      type="button"
-      class="button"
-      disabled={!mayControl}
-      title={mayControl ? undefined : NEEDS_RIGHT}
-      onClick={() => setAsks(verb)}
-    >
+    <ActionButton refusal={refusalOf(session, 'webhooks:control')} onClick={() => setAsks(verb)}>
       {label}
-    </button>
+    </ActionButton>
   );
   return (
     <div class="buttons">

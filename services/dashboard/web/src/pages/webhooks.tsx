@@ -1,6 +1,5 @@
 import type { Session, WebhookOverview, WebhookRow } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { call } from '../api.js';
 import { age, count, since } from '../format.js';
 import { Badge, Empty, Failed, Loading, Scroll, useLoaded } from '../ui.js';
@@ -23,10 +22,7 @@ export function Webhooks({ session, path }: { session: Session; path: readonly s
 }
 
 function Overview({ session }: { session: Session }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`webhooks ${turn}`, () =>
-    call<WebhookOverview>('GET', '/api/webhooks'),
-  );
+  const { value, error, reload } = useLoaded('webhooks', () => call<WebhookOverview>('GET', '/api/webhooks'));
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
   const { rows, more } = value;
   const now = Date.parse(value.now);
@@ -34,7 +30,7 @@ function Overview({ session }: { session: Session }): JSX.Element {
     <>
       <header class="page-head">
         <h1>Webhooks</h1>
-        <button type="button" class="button" onClick={() => setTurn((n) => n + 1)}>
+        <button type="button" class="button" onClick={reload}>
           Refresh
         </button>
       </header>

@@ -4,7 +4,17 @@ import { call } from '../api.js';
 import { bytes, count, duration, since } from '../format.js';
 import { usePlace } from '../router.js';
 import type { Session, Snapshot, Worker } from '@stratum/dashboard/answers';
-import { ConditionBadge, ConfirmDialog, Empty, Fact, Failed, Loading, useLoaded } from '../ui.js';
+import {
+  ActionButton,
+  ConditionBadge,
+  ConfirmDialog,
+  Empty,
+  Fact,
+  Failed,
+  Loading,
+  refusalOf,
+  useLoaded,
+} from '../ui.js';
 
 export function Workers({
   snapshot,
@@ -76,13 +86,8 @@ function WorkerCard({
 }): JSX.Element {
   const [asks, setAsks] = useState<'concurrency' | 'shutdown'>();
   const [isOpen, setOpen] = useState(isChosen);
-  const mayControl = session.rights.includes('workers:control');
   const canAnswer = worker.condition !== 'unreachable' && worker.condition !== 'blocked';
-  const title = mayControl
-    ? canAnswer
-      ? undefined
-      : 'The worker does not answer'
-    : 'Needs the scope queues:admin of a platform key';
+  const silence = canAnswer ? undefined : 'The worker does not answer';
   return (
     <li class={isChosen ? 'card chosen' : 'card'}>
       <header>
@@ -110,24 +115,19 @@ function WorkerCard({
         <button type="button" class="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Hide tasks' : 'Show tasks'}
         </button>
-        <button
-          type="button"
-          class="button"
-          disabled={!mayControl || !canAnswer}
-          title={title}
+        <ActionButton
+          refusal={refusalOf(session, 'workers:control') ?? silence}
           onClick={() => setAsks('concurrency')}
         >
           Concurrency
-        </button>
-        <button
-          type="button"
-          class="button danger"
-          disabled={!mayControl || !canAnswer}
-          title={title}
+        </ActionButton>
+        <ActionButton
+          refusal={refusalOf(session, 'workers:shut-down') ?? silence}
+          look="danger"
           onClick={() => setAsks('shutdown')}
         >
           Shut down
-        </button>
+        </ActionButton>
       </div>
       {isOpen && <Held worker={worker} />}
       {asks === 'concurrency' && (

@@ -3,7 +3,19 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { call, query } from '../api.js';
 import { count, duration, since } from '../format.js';
-import { ConfirmDialog, CopyButton, Fact, Failed, Icon, Loading, stateWord, Time, useLoaded } from '../ui.js';
+import {
+  ActionButton,
+  ConfirmDialog,
+  CopyButton,
+  Fact,
+  Failed,
+  Icon,
+  Loading,
+  refusalOf,
+  stateWord,
+  Time,
+  useLoaded,
+} from '../ui.js';
 import { WorkflowBadge, WorkflowGraph } from './workflow-graph.js';
 
 /** How often a workflow that runs is read again, at most. */
@@ -18,18 +30,14 @@ export function Workflow({
   session: Session;
   snapshot: Snapshot | undefined;
 }): JSX.Element {
-  const [turn, setTurn] = useState(0);
-  const { value, error, reload } = useLoaded(`${id} ${turn}`, () =>
-    call<WorkflowPage>('GET', `/api/workflows/${id}`),
-  );
-  const again = (): void => setTurn((n) => n + 1);
+  const { value, error, reload } = useLoaded(id, () => call<WorkflowPage>('GET', `/api/workflows/${id}`));
   const isRunning = value !== undefined && (value.steps.STARTED ?? 0) + (value.steps.PENDING ?? 0) > 0;
   const moves = value?.state === 'STARTED' || isRunning;
   // The history grows with each event: while it does not, nothing here has changed.
   const sequence = snapshot?.history.sequence ?? 0;
   useEffect(() => {
     if (!moves) return undefined;
-    const timer = setTimeout(again, EVERY_MS);
+    const timer = setTimeout(reload, EVERY_MS);
     return () => clearTimeout(timer);
   }, [moves, sequence, value]);
   if (value === undefined) return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
@@ -47,7 +55,7 @@ export function Workflow({
             {id} <CopyButton text={id} label="Copy id" />
           </p>
         </div>
-        <Controls page={value} session={session} onChange={again} />
+        <Controls page={value} session={session} onChange={reload} />
       </header>
       <Facts page={value} />
       {value.error !== null && <Failure page={value} />}
@@ -154,8 +162,6 @@ function Controls({
 }): JSX.Element {
   const [asks, setAsks] = useState<'cancel' | 'replay'>();
   const [outcome, setOutcome] = useState<ReplayOutcome>();
-  const mayCancel = session.rights.includes('workflows:cancel');
-  const mayReplay = session.rights.includes('failures:replay');
   const failed = page.failed_steps.length;
   const close = (): void => setAsks(undefined);
   return (
@@ -165,26 +171,22 @@ function Controls({
           Show tasks
         </a>
         {failed > 0 && (
-          <button
-            type="button"
-            class="button primary"
-            disabled={!mayReplay}
-            title={mayReplay ? undefined : 'Needs the scope dead-letters:write of a platform key'}
+          <ActionButton
+            refusal={refusalOf(session, 'failures:replay')}
+            look="primary"
             onClick={() => setAsks('replay')}
           >
             {failed === 1 ? 'Replay the failed step' : `Replay ${count(failed)} failed steps`}
-          </button>
+          </ActionButton>
         )}
         {(page.state === 'STARTED' || page.state === 'FAILURE') && (
-          <button
-            type="button"
-            class="button danger"
-            disabled={!mayCancel}
-            title={mayCancel ? undefined : 'Needs the scope tasks:write'}
+          <ActionButton
+            refusal={refusalOf(session, 'workflows:cancel')}
+            look="danger"
             onClick={() => setAsks('cancel')}
           >
             Cancel
-          </button>
+          </ActionButton>
         )}
       </div>
       {outcome !== undefined && (

@@ -17,7 +17,6 @@ const STATES: readonly (readonly [label: string, state: string])[] = [
 
 export function Workflows(): JSX.Element {
   const place = usePlace().query;
-  const [turn, setTurn] = useState(0);
   const filter = {
     state: place.get('state') ?? '',
     tenant: place.get('tenant') ?? '',
@@ -25,14 +24,14 @@ export function Workflows(): JSX.Element {
   };
   const before = place.get('before');
   const asked = query({ ...filter, before });
-  const { value, error, reload } = useLoaded(`${asked} ${turn}`, () =>
+  const { value, error, reload } = useLoaded(asked, () =>
     call<WorkflowList>('GET', `/api/workflows${asked}`),
   );
   return (
     <>
       <header class="page-head">
         <h1>Workflows</h1>
-        <button type="button" class="button" onClick={() => setTurn((n) => n + 1)}>
+        <button type="button" class="button" onClick={reload}>
           Refresh
         </button>
       </header>

@@ -1,0 +1,10 @@
+/** People who sign in to the dashboard: the dashboard lists and admits them, the command adds the first one. */
+export { ROLES, type GroupPlace, type Role } from './roles.js';
+export {
+  addDashboardUser,
+  changeDashboardUser,
+  DashboardUserError,
+  emailSchema,
+  listDashboardUsers,
+  type DashboardUser,
+} from './dashboard-users.js';
