@@ -28,7 +28,8 @@ async function storedEvents({ connection, topology }: Jobs, id: string): Promise
   const { names } = topology;
   const { state } = await manager.streams.info(names.eventStream);
   const events: TaskEvent[] = [];
-  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+  // A stream without any message says that its first one is number 0.
+  for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq++) {
     const stored = await manager.streams.getMessage(names.eventStream, { seq });
     if (stored === null) continue;
     const event = taskEventSchema.parse(stored.json());

@@ -13,6 +13,7 @@ import {
 } from '@stratum/shared';
 import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
+import { printData } from '../terminal.js';
 import { loadWorkerService } from '../worker-services.js';
 
 export interface WorkerCommandOptions {
@@ -34,7 +35,7 @@ export async function runWorker(options: WorkerCommandOptions): Promise<void> {
   ];
   const given = { ...(await localEnvironment()), ...(logLevel === undefined ? {} : { LOG_LEVEL: logLevel }) };
   if (checkConfig) {
-    process.stdout.write(printConfiguration(settings, given));
+    await printData(printConfiguration(settings, given));
     return;
   }
   const configuration = loadConfiguration<ConfigurationKey>(settings, given);

@@ -151,7 +151,7 @@ async function openPlatform(): Promise<Platform> {
   const client = createClient({ connection, topology });
   onTestFinished(() => client.close());
   const start: Platform['start'] = (path, args, env = {}) =>
-    spawnProgram(path, { ...settings, ...env }, args.split(' '));
+    spawnProgram(path, { ...settings, ...env }, args === '' ? [] : args.split(' '));
   return {
     client,
     start,
