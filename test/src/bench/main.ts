@@ -1,6 +1,6 @@
 /** `npm run bench [-- --json] [--peers]`: the framework beside the same durable work by hand and, on request, beside other job systems in the same run, and a large campaign sync. */
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { connectToNats } from '@stratum/jobs';
 import { findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
 import { benchAnomalies, type AnomalyFigures } from './anomalies.js';
@@ -23,7 +23,7 @@ import { benchWebhooks, reportWebhooks } from './webhooks.js';
 
 const CACHE = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 
-const { values: flags } = parseArgs({
+const { values: flags } = parseFlags({
   options: {
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
@@ -46,6 +46,16 @@ const { values: flags } = parseArgs({
     profiles: { type: 'string', default: '1000000' },
   },
 });
+/** Ends the process for flags that it does not have. */
+function parseFlags<Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  }
+}
+
 const rounds = Number(flags.rounds);
 
 function say(message: string): void {

@@ -21,6 +21,8 @@ async function open(): Promise<OpenPeer> {
   const pool = new Pool({ connectionString: postgres.url, max: POOL_SIZE });
   // Its last connections are still ending when "end" has resolved, and the server stops then.
   pool.on('error', () => undefined);
+  // Also of a connection that is in use when the server stops.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const common = { pgPool: pool, logger };
   const utils = await makeWorkerUtils(common);
   await utils.migrate();

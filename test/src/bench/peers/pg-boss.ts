@@ -21,6 +21,8 @@ export const pgBoss: Peer = {
 async function open(): Promise<OpenPeer> {
   const postgres = await openPostgres();
   const boss = new PgBoss({ connectionString: postgres.url, max: POOL_SIZE });
+  // When the server stops before its connections do.
+  boss.on('error', () => undefined);
   await boss.start();
   await boss.createQueue(NAME);
   const countdown = new Countdown();
