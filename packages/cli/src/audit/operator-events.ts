@@ -20,7 +20,16 @@ export type RecordEvent = (event: OperatorEvent) => Promise<void>;
 
 /** As the audit log names whoever runs a command. */
 export function operatorName(): string {
-  return `cli/${userInfo().username}@${hostname()}`;
+  return `cli/${userName()}@${hostname()}`;
+}
+
+/** A container may run under a number that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 /** @param options `create`: whether a stream that is missing is created, or the event dropped: an own application may run without the platform */
@@ -36,7 +45,6 @@ export function operatorEvents(connection: NatsConnection, { create }: { create:
     return configuration.STRATUM_PREFIX;
   };
   return async ({ action, subject, details = {}, tenantId = PLATFORM_TENANT_ID }) => {
-    opening ??= open();
     const event = {
       id: randomUUID(),
       tenant_id: tenantId,
@@ -46,6 +54,7 @@ export function operatorEvents(connection: NatsConnection, { create }: { create:
       details,
       occurred_at: new Date().toISOString(),
     };
+    opening ??= open();
     await publishAudit(connection, await opening, event).catch((error: unknown) => {
       if (create || !isWithoutStream(error)) throw error;
     });
