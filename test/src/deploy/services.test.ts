@@ -6,6 +6,7 @@ import {
   parseKeyRing,
   PLATFORM_TENANT_ID,
   platformTopology,
+  SERVICES,
   TASKS,
   TOPOLOGY_SETTINGS,
   withTenant,
@@ -17,19 +18,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { expect, onTestFinished, test } from 'vitest';
 import { buildPages, callsOf, cookieOf, type Call } from '../dashboard/fixture.js';
 import { freePort, waitFor, type TestDatabase } from '../harness/index.js';
-import { securedServer, startServices, type ServiceUser } from '../harness/secured-server.js';
+import { securedServer, startServices } from '../harness/secured-server.js';
 
-const ALL: readonly ServiceUser[] = [
-  'scheduler',
-  'api',
-  'dashboard',
-  'default-worker',
-  'sync-worker',
-  'rules-worker',
-  'intel-worker',
-  'ml-worker',
-  'cdp-worker',
-];
 const TENANT = 1;
 const EMAIL = 'ann.person@example.com';
 
@@ -126,7 +116,7 @@ async function placesOf(platform: NatsConnection): Promise<string[]> {
 test('every service does all of its work, and the server refuses it nothing', async () => {
   const [server] = await Promise.all([securedServer(), buildPages()]);
   const port = await freePort();
-  const { database, keyText } = await startServices(server, ALL, { DASHBOARD_PORT: String(port) });
+  const { database, keyText } = await startServices(server, SERVICES, { DASHBOARD_PORT: String(port) });
   const connection = await connectToNats({ servers: server.urlOf('platform'), name: 'test' });
   const topology = platformTopology(loadConfiguration(TOPOLOGY_SETTINGS, {}));
   const client = createClient({ connection, topology, contracts: TASKS });

@@ -6,6 +6,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectToNats, loginFrom } from '@stratum/jobs';
+import { SERVICES } from '@stratum/shared';
 import { nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { isInstalled, runStratum } from '../cli/stratum.js';
@@ -168,26 +169,13 @@ const LOGINS: Readonly<Record<string, () => Promise<Login>>> = {
 };
 
 /** `STRATUM_ALL_SERVICES=1` tries each of them; they share the way to their connection, so one shows it. */
-const SERVICES =
-  process.env['STRATUM_ALL_SERVICES'] === undefined
-    ? (['scheduler'] as const)
-    : ([
-        'scheduler',
-        'api',
-        'dashboard',
-        'default-worker',
-        'sync-worker',
-        'rules-worker',
-        'intel-worker',
-        'ml-worker',
-        'cdp-worker',
-      ] as const);
+const STARTED = process.env['STRATUM_ALL_SERVICES'] === undefined ? (['scheduler'] as const) : SERVICES;
 
 test.each(Object.keys(LOGINS).filter((kind) => kind !== 'certificate' || hasOpenSsl))(
   'services and commands log in by %s',
   async (kind) => {
     const { settings, without } = (await LOGINS[kind]?.()) ?? { settings: {}, without: {} };
-    await startServices({ urlOf: () => settings['NATS_URL'] ?? '' }, SERVICES, {
+    await startServices({ urlOf: () => settings['NATS_URL'] ?? '' }, STARTED, {
       ...settings,
       DASHBOARD_PORT: '0',
     });

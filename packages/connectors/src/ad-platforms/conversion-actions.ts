@@ -44,3 +44,11 @@ export function listedActions(fields: Readonly<Record<string, string | null>>): 
     eventOf: (action) => action,
   };
 }
+
+/** The fields to ask for: of each action its number, and its value where that is reported. */
+export function fieldsOfActions(
+  fields: Readonly<Record<string, string | null>>,
+  actions: readonly string[],
+): string[] {
+  return actions.flatMap((action) => [action, fields[action] ?? []].flat());
+}

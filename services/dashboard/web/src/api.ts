@@ -55,3 +55,8 @@ export function query(values: Record<string, string | number | null | undefined>
   const text = new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString();
   return text === '' ? '' : `?${text}`;
 }
+
+/** What went wrong, in words for the person at the page. */
+export function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
+}

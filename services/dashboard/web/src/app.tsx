@@ -1,7 +1,7 @@
 /** The frame: who is signed in, where one is, and whether what is shown is fresh. */
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, call } from './api.js';
+import { ApiError, call, messageOf } from './api.js';
 import { duration } from './format.js';
 import { useLive } from './live.js';
 import { Audit } from './pages/audit.js';
@@ -50,7 +50,7 @@ export function App(): JSX.Element {
     openSession().then(setSession, (error: unknown) => {
       const isStranger = error instanceof ApiError && error.status === 401;
       const isLink = isStranger && error.message.startsWith('The link');
-      setMessage(!isStranger || isLink ? (error instanceof Error ? error.message : String(error)) : refusal);
+      setMessage(!isStranger || isLink ? messageOf(error) : refusal);
       setSession(null);
     });
   };

@@ -1,7 +1,7 @@
 /** Parts that every page is made of. */
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError } from './api.js';
+import { ApiError, messageOf } from './api.js';
 import { clock, exact } from './format.js';
 import type { NodeState, RightName, RunState, Session, Worker } from '@stratum/dashboard/answers';
 
@@ -256,7 +256,7 @@ export function ConfirmDialog({
     setBusy(true);
     onConfirm(value).then(onClose, (failure: unknown) => {
       setBusy(false);
-      setError(failure instanceof Error ? failure.message : String(failure));
+      setError(messageOf(failure));
     });
   };
   const input = {

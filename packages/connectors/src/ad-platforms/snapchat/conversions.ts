@@ -1,6 +1,6 @@
 /** Which of Snapchat's statistics are a campaign's conversions. */
 import { decimalFromMicros, sumOfDecimals } from '../../values/money.js';
-import { listedActions } from '../conversion-actions.js';
+import { fieldsOfActions, listedActions } from '../conversion-actions.js';
 import { bigInteger, decimalText } from '../fields.js';
 import { parseReply } from '../parse-reply.js';
 
@@ -35,7 +35,7 @@ interface Results {
 
 /** The statistics to ask for. */
 export function conversionFields(chosen: readonly string[] | null | undefined): string[] {
-  return (chosen ?? BY_DEFAULT).flatMap((action) => [action, VALUES[action] ?? []].flat());
+  return fieldsOfActions(VALUES, chosen ?? BY_DEFAULT);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Which of TikTok's metrics are a campaign's conversions. */
 import { sumOfDecimals } from '../../values/money.js';
-import { listedActions } from '../conversion-actions.js';
+import { fieldsOfActions, listedActions } from '../conversion-actions.js';
 import { parseReply } from '../parse-reply.js';
 import { metric } from './fields.js';
 
@@ -25,9 +25,7 @@ type Metrics = Readonly<Record<string, string | undefined>>;
 
 /** The metrics to ask for. */
 export function conversionMetrics(chosen: readonly string[] | null | undefined): string[] {
-  return chosen
-    ? chosen.flatMap((action) => [action, VALUES[action] ?? []].flat())
-    : ['conversion', 'objective_type'];
+  return chosen ? fieldsOfActions(VALUES, chosen) : ['conversion', 'objective_type'];
 }
 
 /** `conversion` is what each ad group is optimised for, and has no value. A dash is no number. */

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { call, query } from '../api.js';
+import { call, messageOf, query } from '../api.js';
 import { count } from '../format.js';
 import { navigate, usePlace } from '../router.js';
 import type { FailureGroup, GroupReplay, Run, Session } from '@stratum/dashboard/answers';
@@ -180,7 +180,7 @@ function StateButtons({
     const { queue, task } = group;
     call('POST', `/api/failures/${group.group}/state`, { queue, task, state }).then(
       onChange,
-      (failure: unknown) => setError(failure instanceof Error ? failure.message : String(failure)),
+      (failure: unknown) => setError(messageOf(failure)),
     );
   };
   const button = (state: 'open' | 'resolved' | 'ignored', label: string, meaning: string): JSX.Element => (

@@ -2,7 +2,7 @@
 import type { Operation, OperationDetail, Session } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { call } from '../api.js';
+import { call, messageOf } from '../api.js';
 import { navigate, usePlace } from '../router.js';
 import { refusalOf } from '../ui.js';
 import { VERBS } from './operations.js';
@@ -23,7 +23,7 @@ export function NewOperation({ session }: { session: Session }): JSX.Element {
       ({ id }) => navigate(`/operations/${id}`),
       (failure: unknown) => {
         setBusy(false);
-        setError(failure instanceof Error ? failure.message : String(failure));
+        setError(messageOf(failure));
       },
     );
   };

@@ -1,7 +1,7 @@
 import type { OperationDetail, Session } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { call, query } from '../api.js';
+import { call, messageOf, query } from '../api.js';
 import { count, duration } from '../format.js';
 import {
   ActionButton,
@@ -173,7 +173,7 @@ function Controls({
   const [error, setError] = useState<string>();
   const post = (path: string): void => {
     call('POST', `/api/operations/${id}/${path}`, {}).then(onChange, (failure: unknown) =>
-      setError(failure instanceof Error ? failure.message : String(failure)),
+      setError(messageOf(failure)),
     );
   };
   const button = (label: string, onClick: () => void, look?: 'primary' | 'danger'): JSX.Element => (

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { call, query } from '../api.js';
+import { call, messageOf, query } from '../api.js';
 import { Chart } from '../chart.js';
 import { count, duration, since } from '../format.js';
 import type { Problem, SeriesData, Session, Snapshot } from '@stratum/dashboard/answers';
@@ -112,7 +112,7 @@ function ProblemItem({ problem, session }: { problem: Problem; session: Session 
             look="primary"
             onClick={() => {
               call('POST', `/api/queues/${resume}/resume`, {}).catch((failure: unknown) =>
-                setError(failure instanceof Error ? failure.message : String(failure)),
+                setError(messageOf(failure)),
               );
             }}
           >

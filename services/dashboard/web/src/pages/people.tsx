@@ -2,7 +2,7 @@
 import type { DashboardUser, OpenSession, Role, Session } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { call } from '../api.js';
+import { call, messageOf } from '../api.js';
 import {
   ActionButton,
   Badge,
@@ -110,7 +110,7 @@ function UserRow({
           onChange={({ currentTarget }) => {
             change({ role: currentTarget.value }).catch((failure: unknown) => {
               currentTarget.value = user.role;
-              setError(failure instanceof Error ? failure.message : String(failure));
+              setError(messageOf(failure));
             });
           }}
         >
@@ -183,7 +183,7 @@ function AddForm({ session, onAdd }: { session: Session; onAdd: () => void }): J
         setError(undefined);
         return onAdd();
       },
-      (failure: unknown) => setError(failure instanceof Error ? failure.message : String(failure)),
+      (failure: unknown) => setError(messageOf(failure)),
     );
   };
   return (

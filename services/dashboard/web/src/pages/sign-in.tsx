@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { SignInOffer, SignInRefusal } from '@stratum/dashboard/answers';
-import { call, query } from '../api.js';
+import { call, messageOf, query } from '../api.js';
 import { withoutBase } from '../base-path.js';
 import { useLoaded } from '../ui.js';
 
@@ -39,7 +39,7 @@ export function SignIn({
     setBusy(true);
     call('POST', '/api/session', { key: key.trim() }).then(onSignedIn, (failure: unknown) => {
       setBusy(false);
-      setError(failure instanceof Error ? failure.message : String(failure));
+      setError(messageOf(failure));
     });
   };
   return (
