@@ -6,14 +6,15 @@ import { createWorker, defineTask, handleTask } from '@stratum/jobs';
 import { z } from 'zod';
 import { waitFor } from '../harness/wait-for.js';
 import { inParallel, rate } from './measure.js';
-import { noop, openFramework, type Framework } from './subject.js';
+import { noop, openBare, openFramework, type Framework } from './subject.js';
+import { enqueueByHand, openBareWorker } from './tasks.js';
 
 export interface BacklogFigures {
   waiting: {
     tasks: number;
     enqueuedPerSecond: number;
-    /** One for each tenth that the worker drained. */
-    drained: { from: number; tasksPerSecond: number; heapMiB: number; rssMiB: number }[];
+    /** One for each tenth that the worker drained, beside the loop by hand on a queue of the same length. */
+    drained: (Part & { bareTasksPerSecond: number })[];
   };
   delayed: {
     tasks: number;
@@ -24,6 +25,14 @@ export interface BacklogFigures {
     /** The same for as many messages that the broker's own schedule puts into a stream and nobody takes. */
     bareLastMs: number;
   };
+}
+
+interface Part {
+  /** Tasks that waited at its beginning. */
+  from: number;
+  tasksPerSecond: number;
+  heapMiB: number;
+  rssMiB: number;
 }
 
 const IN_FLIGHT = 1_000;
@@ -45,7 +54,16 @@ export async function benchBacklog(
   const framework = await openFramework(connection, 'backlog');
   try {
     say(`${sizes.waiting.toLocaleString('en')} tasks are enqueued and drained`);
-    const waiting = await drain(framework, sizes.waiting);
+    const { enqueuedPerSecond, parts } = await drain(framework, sizes.waiting);
+    const byHand = await drainByHand(connection, sizes.waiting);
+    const waiting = {
+      tasks: sizes.waiting,
+      enqueuedPerSecond,
+      drained: parts.map((part, index) => ({
+        ...part,
+        bareTasksPerSecond: byHand[index]?.tasksPerSecond ?? Number.NaN,
+      })),
+    };
     say(`${sizes.delayed.toLocaleString('en')} tasks are delayed into one second`);
     const delayed = await comeDue(connection, framework, sizes.delayed);
     const bareLastMs = await comeDueByHand(connection, framework, sizes.delayed);
@@ -55,29 +73,43 @@ export async function benchBacklog(
   }
 }
 
-async function drain({ client, worker }: Framework, tasks: number): Promise<BacklogFigures['waiting']> {
+async function drain(
+  { client, worker }: Framework,
+  tasks: number,
+): Promise<{ enqueuedPerSecond: number; parts: Part[] }> {
   const enqueuedPerSecond = await rate(tasks, () =>
     inParallel(tasks, IN_FLIGHT, (n) => client.enqueue(noop, { n })),
   );
   const instance = worker(CONCURRENCY);
-  const drained: BacklogFigures['waiting']['drained'] = [];
   instance.start();
+  const parts = await inTenths(tasks, () => instance.stats().succeeded);
+  await instance.stop();
+  return { enqueuedPerSecond, parts };
+}
+
+async function drainByHand(connection: NatsConnection, tasks: number): Promise<Part[]> {
+  const bare = await openBare(connection, 'bare');
+  await enqueueByHand(bare, 'backlog', tasks);
+  const worker = await openBareWorker(bare, CONCURRENCY);
+  const drained = worker.drain();
+  const parts = await inTenths(tasks, worker.ended);
+  await drained;
+  await bare.publisher.close();
+  return parts;
+}
+
+async function inTenths(tasks: number, ended: () => number): Promise<Part[]> {
+  const parts: Part[] = [];
   for (let part = 0; part < PARTS; part++) {
     const from = Math.round(tasks * (1 - part / PARTS));
     const until = Math.round(tasks * (1 - (part + 1) / PARTS));
     const tasksPerSecond = await rate(from - until, async () => {
-      while (instance.stats().succeeded < tasks - until) await delay(LOOK_MS);
+      while (ended() < tasks - until) await delay(LOOK_MS);
     });
     const { heapUsed, rss } = process.memoryUsage();
-    drained.push({
-      from,
-      tasksPerSecond,
-      heapMiB: Math.round(heapUsed / MIB),
-      rssMiB: Math.round(rss / MIB),
-    });
+    parts.push({ from, tasksPerSecond, heapMiB: Math.round(heapUsed / MIB), rssMiB: Math.round(rss / MIB) });
   }
-  await instance.stop();
-  return { tasks, enqueuedPerSecond, drained };
+  return parts;
 }
 
 const timed = defineTask({

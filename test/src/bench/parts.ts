@@ -164,8 +164,8 @@ async function backlog({ broker, flags, say }: Setting): Promise<Report> {
   const figures = await benchBacklog(connection, sizes, say);
   const { waiting, delayed } = figures;
   const drained = waiting.drained.map(
-    ({ from, tasksPerSecond, heapMiB, rssMiB }) =>
-      `  with ${from.toLocaleString('en').padStart(9)} waiting: ${whole(tasksPerSecond)} tasks/s, heap ${heapMiB} MiB, process ${rssMiB} MiB`,
+    ({ from, tasksPerSecond, bareTasksPerSecond, heapMiB, rssMiB }) =>
+      `  with ${from.toLocaleString('en').padStart(9)} waiting: ${whole(tasksPerSecond)} tasks/s, bare ${whole(bareTasksPerSecond)}, heap ${heapMiB} MiB, process ${rssMiB} MiB`,
   );
   return {
     figures,

@@ -39,23 +39,47 @@ async function allEnded(worker: Worker, count: number): Promise<void> {
 let bareRound = 0;
 
 async function drainByHand(bare: BareSetup): Promise<number> {
-  const { publisher, taskSubject } = bare;
-  const round = bareRound++;
-  const handle = await bare.consumer();
-  await inParallel(COUNT, IN_FLIGHT, (n) =>
-    publisher.publish(taskSubject(bareId(`tasks-${round}`, n)), JSON.stringify({ n })),
+  await enqueueByHand(bare, `tasks-${bareRound++}`, COUNT);
+  const worker = await openBareWorker(bare, CONCURRENCY);
+  return rate(worker.waiting, () => worker.drain());
+}
+
+export async function enqueueByHand(
+  { publisher, taskSubject }: BareSetup,
+  run: string,
+  count: number,
+): Promise<void> {
+  await inParallel(count, IN_FLIGHT, (n) =>
+    publisher.publish(taskSubject(bareId(run, n)), JSON.stringify({ n })),
   );
-  const waiting = (await handle.info()).num_pending;
-  const messages = await handle.consume({ max_messages: CONCURRENCY });
-  let finished = 0;
+}
+
+export interface BareWorker {
+  /** Tasks in the queue when it was opened. */
+  readonly waiting: number;
+  /** Works until as many have ended. */
+  drain: () => Promise<void>;
+  ended: () => number;
+}
+
+/** The loop by hand, which works on tasks that are there already. */
+export async function openBareWorker(bare: BareSetup, concurrency: number): Promise<BareWorker> {
+  const handle = await bare.consumer();
+  const { num_pending: waiting } = await handle.info();
+  const messages = await handle.consume({ max_messages: concurrency });
+  let ended = 0;
   const settle = async (message: JsMsg): Promise<void> => {
     await storeEnd(bare, message);
     message.ack();
-    if (++finished === waiting) messages.stop();
+    if (++ended === waiting) messages.stop();
   };
-  return rate(waiting, async () => {
-    for await (const message of messages) void settle(message);
-  });
+  return {
+    waiting,
+    ended: () => ended,
+    drain: async () => {
+      for await (const message of messages) void settle(message);
+    },
+  };
 }
 
 /** Runs the task, which does nothing, and stores its record and its event. */
