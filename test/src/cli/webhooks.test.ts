@@ -1,17 +1,23 @@
 /** The `stratum webhooks` command. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processAuditLogs } from '@stratum/shared';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { spawnProgram, waitFor } from '../harness/index.js';
-import { openWebhooks } from '../api/webhooks/fixture.js';
+import { openWebhooks, type Webhooks } from '../api/webhooks/fixture.js';
 import { senderOf } from '../api/webhooks/senders.js';
 
 const madeSchema = z.looseObject({ id: z.string(), url: z.string(), secret: z.string().nullable() });
 
-test('endpoints are created, listed, paused, rotated and removed; deliveries are shown and replayed', async () => {
+interface Fixture {
+  webhooks: Webhooks;
+  stratum: (...args: string[]) => Promise<{ code: number | null; output: string }>;
+  home: string;
+}
+
+async function openCommand(): Promise<Fixture> {
   const webhooks = await openWebhooks();
   const home = await mkdtemp(join(tmpdir(), 'stratum-home-'));
   onTestFinished(() => rm(home, { recursive: true, force: true }));
@@ -27,7 +33,11 @@ test('endpoints are created, listed, paused, rotated and removed; deliveries are
     const program = spawnProgram('packages/cli/bin/stratum.js', env, ['webhooks', ...args, '--tenant', '1']);
     return { code: await program.exited(), output: program.output() };
   };
+  return { webhooks, stratum, home };
+}
 
+test('endpoints are created, listed, paused, rotated and removed; deliveries are shown and replayed', async () => {
+  const { webhooks, stratum } = await openCommand();
   expect(await stratum('create', 'stripe', 'Payments')).toMatchObject({
     code: 1,
     output: expect.stringContaining('secret: is needed'),
@@ -85,4 +95,45 @@ test('endpoints are created, listed, paused, rotated and removed; deliveries are
     'webhook.removed',
   ]);
   expect(events.every(({ actor }) => actor.startsWith('cli/'))).toBe(true);
+});
+
+test('HubSpot’s answer about its pipelines says which stages are won', async () => {
+  const { webhooks, stratum, home } = await openCommand();
+  const { id } = madeSchema.parse(
+    JSON.parse((await stratum('create', 'hubspot', 'Deals', '--secret', 'client-secret', '--json')).output),
+  );
+  const file = join(home, 'pipelines.json');
+  const stage = (stageId: string, probability: string): object => ({
+    id: stageId,
+    label: 'a stage',
+    metadata: { isClosed: 'true', probability },
+  });
+  await writeFile(
+    file,
+    JSON.stringify({
+      results: [{ id: '40', stages: [stage('777', '1.0'), stage('666', '0.0'), stage('5', '0.4')] }],
+    }),
+  );
+  expect(await stratum('set', id, '--pipelines', file)).toMatchObject({ code: 0 });
+  const stages = { '777': 'won', '666': 'lost', '5': 'open' };
+  expect(JSON.parse((await stratum('list', '--json')).output)).toMatchObject([
+    { settings: { stages, tasks: [] } },
+  ]);
+
+  await writeFile(
+    file,
+    JSON.stringify({ results: [{ stages: [{ id: '1', metadata: { probability: '1.5' } }] }] }),
+  );
+  expect(await stratum('set', id, '--pipelines', file)).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('settings.pipelines.results.0.stages.0.metadata.probability'),
+  });
+  expect(await stratum('set', id, '--settings', '{"stages":{"888":"gained"}}')).toMatchObject({ code: 1 });
+  expect(await stratum('set', id)).toMatchObject({ code: 1, output: expect.stringContaining('--pipelines') });
+  expect(JSON.parse((await stratum('list', '--json')).output)).toMatchObject([{ settings: { stages } }]);
+  webhooks.startWorkers();
+  await webhooks.run(processAuditLogs, {});
+  expect(
+    await webhooks.query(`SELECT subject FROM audit_event WHERE action = 'webhook.changed'`),
+  ).toHaveLength(1);
 });

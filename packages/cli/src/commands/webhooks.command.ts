@@ -84,6 +84,24 @@ export const webhooksCommand: TopLevelCommand = {
       examples: ['<id> --tenant 1'],
       run: async () => (await import('./webhooks.js')).rotate,
     },
+    {
+      name: 'set',
+      summary: 'Change settings of an endpoint. Settings that are not named stay.',
+      arguments: [id],
+      options: [
+        tenantOption,
+        { flags: '--settings <json>', description: 'the settings, a JSON object', type: jsonObject },
+        {
+          flags: '--pipelines <file>',
+          description: 'of HubSpot: the answer of GET /crm/v3/pipelines/deals; - reads standard input',
+        },
+      ],
+      examples: [
+        '<id> --tenant 1 --pipelines pipelines.json',
+        `<id> --tenant 1 --settings '{"stages":{"987654":"won"}}'`,
+      ],
+      run: async () => (await import('./webhooks.js')).set,
+    },
     onEndpoint('pause', 'Refuse deliveries: senders get 404 and retry for a while.'),
     onEndpoint('resume', 'Accept deliveries again.'),
     onEndpoint('remove', 'Remove an endpoint. Deliveries that it has accepted are still processed.'),

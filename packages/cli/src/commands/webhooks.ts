@@ -10,12 +10,14 @@ import {
   SOURCE_NAMES,
   SOURCES,
   webhookPath,
+  type EndpointChange,
   type SourceName,
   type WebhookEndpoint,
 } from '@stratum/shared/webhooks';
 import { differenceOf } from '@stratum/shared/audit';
 import { localApi, localEnvironment } from '../environment.js';
 import { typed } from '../frame/invocation.js';
+import { readJson } from '../input-file.js';
 import { flexible, printJson, printTable, styled } from '../output.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
 import { subject, unknownEndpoint } from './webhook-endpoints.js';
@@ -84,6 +86,20 @@ export async function rotate(
   await printMade(made, options);
 }
 
+interface SetOptions extends TenantOptions {
+  settings?: Record<string, unknown>;
+  pipelines?: string;
+}
+
+export async function set(id: string, options: SetOptions): Promise<void> {
+  const { settings, pipelines } = options;
+  if (settings === undefined && pipelines === undefined) throw new Error('Give --settings or --pipelines.');
+  const read = pipelines === undefined ? {} : { pipelines: await readJson(pipelines, 'the pipelines') };
+  const changed = await change(id, { settings: { ...settings, ...read } }, options);
+  if (options.json) printJson(changed);
+  else console.log(`${changed.name} has the new settings. They apply to events from now on.`);
+}
+
 export function pause(id: string, options: TenantOptions): Promise<void> {
   return changeStatus(id, 'paused', options);
 }
@@ -97,15 +113,20 @@ async function changeStatus(
   status: WebhookEndpoint['status'],
   options: TenantOptions,
 ): Promise<void> {
+  const changed = await change(id, { status }, options);
+  if (options.json) printJson(changed);
+  else console.log(`${changed.name} is ${status}. The API applies the change within seconds.`);
+}
+
+async function change(id: string, wanted: EndpointChange, options: TenantOptions): Promise<WebhookEndpoint> {
   const changed = await asTenant({ tenant: options.tenant, subject }, async ({ client, audit }) => {
     const before = await findWebhookEndpoint(client, id);
-    const endpoint = await changeWebhookEndpoint(client, id, { status });
+    const endpoint = await changeWebhookEndpoint(client, id, wanted);
     if (endpoint !== undefined) await audit('webhook.changed', id, differenceOf(before, endpoint));
     return endpoint;
   });
   if (changed === undefined) throw unknownEndpoint(id, options);
-  if (options.json) printJson(changed);
-  else console.log(`${changed.name} is ${status}. The API applies the change within seconds.`);
+  return changed;
 }
 
 export async function remove(id: string, options: TenantOptions): Promise<void> {

@@ -9,7 +9,12 @@ export {
   type WebhookDeliveryDetail,
   type InboundDeliveryState,
 } from './deliveries.js';
-export { followingTasksSchema, WebhookEndpointError, type FollowingTask } from './endpoint-settings.js';
+export {
+  checkSettings,
+  followingTasksSchema,
+  WebhookEndpointError,
+  type FollowingTask,
+} from './endpoint-settings.js';
 export {
   changeWebhookEndpoint,
   createWebhookEndpoint,
@@ -20,6 +25,7 @@ export {
   rotateWebhookSecret,
   SECRET_GRACE_SECONDS,
   webhookPath,
+  type EndpointChange,
   type WebhookEndpoint,
 } from './endpoints.js';
 export { idSchema, jsonOrUndefined, parseJson, textAt } from './json.js';
@@ -35,4 +41,5 @@ export {
 export { openBody, sealBody } from './sealing.js';
 export { digestOf, sameText } from './signature.js';
 export { MalformedWebhookError, type Verdict, type WebhookEvent, type WebhookRequest } from './source.js';
+export { outcomeOfStage } from './sources/hubspot-stages.js';
 export { bindSource, isSourceName, SOURCE_NAMES, SOURCES, type SourceName } from './sources.js';

@@ -131,17 +131,36 @@ function unknownOrders(refunds: readonly MoneyEvent[], currency: string): bigint
   return sum;
 }
 
-/** Of each property the newest counts. */
+/** Of each property the newest counts. Between two of one moment, HubSpot's own word counts before what a stage says. */
 function moneyOfDeal(events: readonly MoneyEvent[], currency: string): Money {
   const newest = (field: string): unknown =>
     events
       .filter(({ properties }) => properties[field] !== undefined)
-      .toSorted(byTime)
+      .toSorted(
+        (one, other) => compareMoments(one, other) || isStage(other) - isStage(one) || byTime(one, other),
+      )
       .at(-1)?.properties[field];
-  const isWon = newest('deal_won') === true && !events.some(({ name }) => name === DEAL_DELETED);
+  const isWon = newest('deal_won') === true && !isDeleted(events);
   if (!isWon) return { micros: 0n, purchases: 0 };
   const amount = revenueOf({ revenue: newest('deal_amount'), currency: newest('deal_currency') });
   return { micros: amount === undefined ? 0n : inCurrency(amount, currency), purchases: 1 };
+}
+
+/** A deleted deal can be restored. */
+function isDeleted(events: readonly MoneyEvent[]): boolean {
+  const last = events
+    .filter(({ name, properties }) => name === DEAL_DELETED || properties['deal_deleted'] === false)
+    .toSorted(byTime)
+    .at(-1);
+  return last?.name === DEAL_DELETED;
+}
+
+function isStage({ properties }: MoneyEvent): number {
+  return Number(properties['property'] === 'dealstage');
+}
+
+function compareMoments({ occurredAt: one }: MoneyEvent, { occurredAt: other }: MoneyEvent): number {
+  return one < other ? -1 : Number(one > other);
 }
 
 function byTime(one: MoneyEvent, other: MoneyEvent): number {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { IncomingEvent } from '@stratum/cdp-worker';
 import { NOBODY, toCustomerEvents } from '@stratum/default-worker';
 import { parseKeyRing } from '@stratum/shared';
+import { checkSettings } from '@stratum/shared/webhooks';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { testKeyText } from '../../harness/index.js';
@@ -16,6 +17,20 @@ interface Delivery {
 }
 
 const keys = parseKeyRing(testKeyText());
+/** As `GET /crm/v3/pipelines/deals` gives them, but for the stage 888, which is newer. */
+const PIPELINES = {
+  results: [
+    {
+      id: '40',
+      stages: [
+        { id: '777', metadata: { isClosed: 'true', probability: '1.0' } },
+        { id: '700', metadata: { isClosed: 'false', probability: '0.3' } },
+        { id: '666', metadata: { isClosed: 'true', probability: '0.0' } },
+      ],
+    },
+  ],
+};
+const SETTINGS = { shopify: {}, stripe: {}, hubspot: checkSettings('hubspot', { pipelines: PIPELINES }) };
 const receivedAt = '2026-11-28T12:00:00.000Z';
 
 function eventsOf({ source, type, body }: Delivery): IncomingEvent[] {
@@ -24,7 +39,7 @@ function eventsOf({ source, type, body }: Delivery): IncomingEvent[] {
     tenantId: TENANT,
     endpointId: 'e',
     source,
-    settings: {},
+    settings: SETTINGS[source],
     identity: `${type}/${text}`,
     type,
     body: text,
@@ -85,18 +100,14 @@ const charge = (refunded: number, fields: object = {}): Delivery =>
     },
     { amount_refunded: 0 },
   );
-const deal = (propertyName: string, propertyValue: string, at: number): Delivery => ({
+const dealEvent = (type: string, at: number, fields: object = {}): Delivery => ({
   source: 'hubspot',
-  type: 'object.propertyChange',
-  body: {
-    portalId: 1,
-    objectId: 5,
-    objectTypeId: '0-3',
-    occurredAt: 1_764_000_000_000 + at,
-    propertyName,
-    propertyValue,
-  },
+  type,
+  body: { portalId: 1, objectId: 5, objectTypeId: '0-3', occurredAt: 1_764_000_000_000 + at, ...fields },
 });
+const deal = (propertyName: string, propertyValue: string, at: number): Delivery =>
+  dealEvent('object.propertyChange', at, { propertyName, propertyValue });
+const WON_DEAL = [deal('amount', '700', 1), deal('hs_is_closed_won', 'true', 2)];
 const fixtureOf = (name: string): { topic: string; body: object } =>
   JSON.parse(readFileSync(join(import.meta.dirname, '../../../fixtures', name), 'utf8'));
 const sepa = fixtureOf('stripe-sepa-unpaid.json');
@@ -248,11 +259,41 @@ const CASES: [name: string, deliveries: Delivery[], revenue: number, purchases: 
     650.5,
     1,
   ],
+  ['a deal that is lost again', [...WON_DEAL, deal('hs_is_closed_won', 'false', 3)], 0, 0],
+  ['a deal in a won stage of the account', [deal('amount', '700', 1), deal('dealstage', '777', 2)], 700, 1],
   [
-    'a deal that is lost again',
-    [deal('amount', '700', 1), deal('hs_is_closed_won', 'true', 2), deal('hs_is_closed_won', 'false', 3)],
+    'a deal that leaves the account’s won stage',
+    [deal('amount', '700', 1), deal('dealstage', '777', 2), deal('dealstage', '700', 3)],
     0,
     0,
+  ],
+  ['a deal that is lost in a pipeline of the account', [...WON_DEAL, deal('dealstage', '666', 3)], 0, 0],
+  [
+    'a won deal that comes to a stage without a known meaning',
+    [...WON_DEAL, deal('dealstage', '888', 3)],
+    700,
+    1,
+  ],
+  [
+    'a won deal whose stage says otherwise at that moment',
+    [...WON_DEAL, deal('dealstage', '700', 2)],
+    700,
+    1,
+  ],
+  ['a won deal whose outcome is emptied', [...WON_DEAL, deal('hs_is_closed_won', '', 3)], 700, 1],
+  [
+    'a deal in a stage without a known meaning',
+    [deal('amount', '700', 1), deal('dealstage', '888', 2)],
+    0,
+    0,
+  ],
+  ['a won deal with another property', [...WON_DEAL, deal('dealname', 'New', 3)], 700, 1],
+  ['a deleted deal', [...WON_DEAL, dealEvent('object.deletion', 3)], 0, 0],
+  [
+    'a deal that is deleted and restored',
+    [...WON_DEAL, dealEvent('object.deletion', 3), dealEvent('deal.restore', 4)],
+    700,
+    1,
   ],
 ];
 

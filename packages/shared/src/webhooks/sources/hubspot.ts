@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { idSchema, parseJson, textOf } from '../json.js';
 import { anyFits, checkTime, digestOf, headerOf, hmac, missing, WRONG_SIGNATURE } from '../signature.js';
 import type { WebhookEvent, WebhookRequest, WebhookSource } from '../source.js';
-
-const settings = z.strictObject({});
+import { hubspotSettings } from './hubspot-stages.js';
 
 const eventsSchema = z.array(
   z.looseObject({
@@ -44,11 +43,11 @@ function events(request: WebhookRequest): WebhookEvent[] {
   });
 }
 
-export const hubspot: WebhookSource<z.output<typeof settings>> = {
+export const hubspot: WebhookSource<z.output<typeof hubspotSettings>> = {
   name: 'hubspot',
   title: 'HubSpot: the app’s client secret signs',
   secret: 'theirs',
-  settings,
+  settings: hubspotSettings,
   keptHeaders: [],
   verify: (request, { secrets, now }) => {
     const signature = headerOf(request, 'x-hubspot-signature-v3');

@@ -1,5 +1,5 @@
 /** HubSpot reports that a contact or a deal has changed, and hardly anything else. */
-import { idSchema, parseJson } from '@stratum/shared/webhooks';
+import { idSchema, outcomeOfStage, parseJson } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import type { IncomingEvent } from '../plan.js';
 import type { ReadingResult } from './reading.js';
@@ -25,15 +25,16 @@ const NAMES: Readonly<Record<string, string>> = {
   'contact.creation': 'Contact Created',
   'contact.propertyChange': 'Contact Property Changed',
   'contact.deletion': 'Contact Deleted',
+  'contact.restore': 'Contact Restored',
   'deal.creation': 'Deal Created',
   'deal.propertyChange': 'Deal Updated',
   'deal.deletion': 'Deal Deleted',
+  'deal.restore': 'Deal Updated',
 };
 
-/** The last stage of a deal in HubSpot's own pipeline. Other pipelines say it in `hs_is_closed_won`. */
-const WON_STAGE = 'closedwon';
+type HubspotEvent = Pick<IncomingEvent, 'type' | 'body' | 'settings'>;
 
-export function readHubspot({ type, body }: Pick<IncomingEvent, 'type' | 'body'>): ReadingResult {
+export function readHubspot({ type, body, settings }: HubspotEvent): ReadingResult {
   if (!/^(?:contact|deal|object)\./.test(type)) return undefined;
   const event = parseJson(body, eventSchema);
   const [kind = '', what = ''] = type.split('.');
@@ -46,11 +47,13 @@ export function readHubspot({ type, body }: Pick<IncomingEvent, 'type' | 'body'>
   if (object === 'deal') {
     // The event names no contact: the deal is somebody of its own.
     const id = `hubspot-${portalId}-deal-${objectId}`;
+    const facts = what === 'restore' ? { deal_deleted: false } : dealFacts(propertyName, value, settings);
     return {
       name,
       at,
       anonymousId: id,
-      properties: { order_id: id, deal_id: objectId, ...change, ...dealFacts(propertyName, value) },
+      note: propertyName === 'dealstage' && !('deal_won' in facts) ? unknownStage(value) : undefined,
+      properties: { order_id: id, deal_id: objectId, ...change, ...facts },
     };
   }
   return {
@@ -62,19 +65,29 @@ export function readHubspot({ type, body }: Pick<IncomingEvent, 'type' | 'body'>
   };
 }
 
-/** What a property says about the deal's money. */
-function dealFacts(property: string | null | undefined, value: unknown): Record<string, unknown> {
+/** What a property says about the deal's money: nothing, where what it says is not known. */
+function dealFacts(
+  property: string | null | undefined,
+  value: unknown,
+  settings: HubspotEvent['settings'],
+): Record<string, unknown> {
   const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   switch (property) {
     case 'amount':
       return { deal_amount: text === '' ? 0 : text };
-    case 'dealstage':
-      return { deal_won: text === WON_STAGE };
+    case 'dealstage': {
+      const outcome = outcomeOfStage(settings, text);
+      return outcome === undefined ? {} : { deal_won: outcome === 'won' };
+    }
     case 'hs_is_closed_won':
-      return { deal_won: text === 'true' };
+      return text === 'true' || text === 'false' ? { deal_won: text === 'true' } : {};
     case 'deal_currency_code':
       return { deal_currency: text };
     default:
       return {};
   }
+}
+
+function unknownStage(stage: unknown): string {
+  return `whether the stage ${JSON.stringify(stage)} is won is not known: give the endpoint the account’s pipelines`;
 }

@@ -12,25 +12,40 @@ import { NOBODY, type Reading } from './reading.js';
 const READERS = { shopify: readShopify, stripe: readStripe, hubspot: readHubspot } as const;
 
 export function planCustomerEvent(event: IncomingEvent): Plan {
-  const found = toCustomerEvents(event);
+  const found = readEvents(event);
   if (found === undefined) return NOTHING;
   if (found === NOBODY) return { effect: 'names no customer', tasks: [] };
-  const names = found.map(({ event: name, type }) => `“${name ?? type}”`);
-  return { effect: `records ${names.join(' and ')}`, tasks: [recordCustomerEvents(event.tenantId, found)] };
+  const { events, notes } = found;
+  const names = events.map(({ event: name, type }) => `“${name ?? type}”`);
+  const effect = [`records ${names.join(' and ')}`, ...notes].join('; ');
+  return { effect, tasks: [recordCustomerEvents(event.tenantId, events)] };
 }
 
 /** Events in Segment's format, out of one of a sender's. `undefined`: its type says nothing about customers. */
 export function toCustomerEvents(event: IncomingEvent): CustomerEvent[] | typeof NOBODY | undefined {
+  const found = readEvents(event);
+  return found === undefined || found === NOBODY ? found : found.events;
+}
+
+interface ReadEvents {
+  events: CustomerEvent[];
+  notes: string[];
+}
+
+function readEvents(event: IncomingEvent): ReadEvents | typeof NOBODY | undefined {
   const { source } = event;
   if (source === 'segment') {
     const own = readSegment(event);
-    return own && [own];
+    return own && { events: [own], notes: [] };
   }
   if (source !== 'shopify' && source !== 'stripe' && source !== 'hubspot') return undefined;
   const reading = READERS[source](event);
   if (reading === undefined || reading === NOBODY) return reading;
   const readings = 'name' in reading ? [reading] : reading;
-  return readings.map((each) => toTrack(event, each));
+  return {
+    events: readings.map((each) => toTrack(event, each)),
+    notes: readings.flatMap(({ note }) => note ?? []),
+  };
 }
 
 function toTrack(event: IncomingEvent, reading: Reading): CustomerEvent {

@@ -12,6 +12,8 @@ export interface Reading {
   alsoKnownAs?: readonly (string | undefined)[];
   email?: string | undefined;
   properties: Readonly<Record<string, unknown>>;
+  /** What was not understood, for the person who set the endpoint up. */
+  note?: string | undefined;
 }
 
 /** The event says of no customer whom it is about. */
