@@ -8,5 +8,4 @@ export {
   type SearchOptions,
 } from '@stratum/shared/task-history';
 export { createProjector, type ProjectorOptions } from './history/projector.js';
-export { findProblems, type Facts } from './overview/problems.js';
 export { DASHBOARD_SETTINGS } from './settings.js';

@@ -12,7 +12,7 @@ export const WORKER_CONDITIONS = ['ready', 'busy', 'draining', 'blocked', 'unrea
 export type WorkerCondition = (typeof WORKER_CONDITIONS)[number];
 
 /** Without a heartbeat for this long, a worker is asked. */
-const ASK_AFTER_MS = HEART_BEAT_MS * 1.5;
+const ASK_AFTER_MS = HEART_BEAT_MS * 1.2;
 const ANSWER_WITHIN_MS = 500;
 const BLOCKED_MS = 2_000;
 

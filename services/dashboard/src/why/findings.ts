@@ -1,5 +1,5 @@
 /** Why a task is not running, by the facts of one moment: what blocks it first, then what else stands in its way. */
-import { duration } from '../overview/problems.js';
+import { duration } from '../overview/words.js';
 
 export type WhyCode =
   | 'ended'

@@ -21,7 +21,7 @@ export function Queues({
         <h1>Queues</h1>
       </header>
       {snapshot.queues.length === 0 ? (
-        <Empty title="No sample yet">The broker is asked every ten seconds.</Empty>
+        <Empty title="No sample yet">The broker is asked every four seconds.</Empty>
       ) : (
         <QueueTable
           queues={snapshot.queues}

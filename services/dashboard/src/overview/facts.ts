@@ -1,0 +1,112 @@
+/** What the overview judges: the facts of one moment. */
+
+export interface QueueFacts {
+  queue: string;
+  high: number;
+  normal: number;
+  low: number;
+  delayed: number;
+  running: number;
+  paused: boolean;
+  /** When the oldest task that could run was stored. */
+  oldest_at: string | null;
+  slots: number;
+  slots_used: number;
+  /** Over the last minute; `null` until it is known. */
+  in_per_s: number | null;
+  out_per_s: number | null;
+}
+
+export interface WorkerFacts {
+  name: string;
+  condition: string;
+  queues: readonly string[];
+  /** `<task>:<fingerprint>` of each task that it knows; a worker of an older version does not say. */
+  contracts?: readonly string[] | undefined;
+  running: number;
+  at: string;
+}
+
+/** A task that failed often within the last 15 minutes. */
+export interface FailureFacts {
+  task: string;
+  queue: string;
+  failed: number;
+  ended: number;
+  /** Of its newest attempts, at most ten. */
+  newest: { failed: number; ended: number; error: string | null };
+}
+
+/** What is sampled beside the queues and the workers. */
+export interface Signals {
+  /** How long the broker took to answer, in milliseconds: the quicker of two answers. */
+  answer_ms: number;
+  /** A scheduler leads. */
+  is_led: boolean;
+  /** Limits of tasks, and how many tasks wait for their turn. */
+  rates: { task: string; limit: number; perMs: number; waiting: number }[];
+  /** Dead letters of the last 15 minutes that are still there; the tasks of the first of them. */
+  letters: { total: number; tasks: { queue: string; task: string; n: number }[] };
+  /** Runs that workers hold. */
+  running: { worker: string; tenant_id: number; n: number }[];
+  /** Runs that a worker has put off. */
+  put_off: { queue: string; task: string; n: number }[];
+  /** Tenants that hold all slots of a queue while tasks of others wait; since when. */
+  sole_holders: { queue: string; tenant_id: number; slots: number; others: number; since: string }[];
+}
+
+export const NO_SIGNALS: Signals = {
+  answer_ms: 0,
+  is_led: true,
+  rates: [],
+  letters: { total: 0, tasks: [] },
+  running: [],
+  put_off: [],
+  sole_holders: [],
+};
+
+export interface Facts {
+  now: Date;
+  /** How long the database has not answered, in milliseconds. */
+  databaseSilentMs: number;
+  /** How long no sample of the broker has come, in milliseconds; `null`: none has come yet, and it is too early to wonder. */
+  brokerSilentMs: number | null;
+  /** How long the history has not shown what a sample saw in the stream of events, in milliseconds. */
+  historyBehindMs: number;
+  queues: readonly QueueFacts[];
+  workers: readonly WorkerFacts[];
+  failures: readonly FailureFacts[];
+  signals: Signals;
+}
+
+export type ProblemCode =
+  | 'database_silent'
+  | 'broker_silent'
+  | 'not_sampled'
+  | 'history_behind'
+  | 'broker_slow'
+  | 'no_scheduler'
+  | 'worker_unreachable'
+  | 'worker_blocked'
+  | 'paused_with_backlog'
+  | 'no_worker'
+  | 'no_worker_for_task'
+  | 'rate_limited'
+  | 'slots_of_one_tenant'
+  | 'task_failing'
+  | 'not_moving'
+  | 'waiting_too_long'
+  | 'new_dead_letters';
+
+export interface Problem {
+  code: ProblemCode;
+  /** One sentence. */
+  title: string;
+  evidence: string;
+  /** What helps, in one sentence. */
+  remedy: string;
+  /** Of the dashboard. */
+  link: string;
+  /** The queue that a button may resume. */
+  resume?: string;
+}
