@@ -17,7 +17,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
 import { dyingAfter } from './dying-connection.js';
-import { add, flaky, flakyHandler, openJobs, type Jobs } from './fixture.js';
+import { add, flaky, flakyHandler, openJobs, queueIsEmpty, type Jobs } from './fixture.js';
 
 const ACK_WAIT_MS = 600;
 
@@ -58,13 +58,6 @@ function keepBusy({ worker }: Jobs): { finish: () => Promise<void> } {
       return ended;
     },
   };
-}
-
-async function queueIsEmpty(client: JobsClient): Promise<void> {
-  await waitFor('the queue to be empty', async () => {
-    const [queue] = await client.queues();
-    return queue && queue.high + queue.normal + queue.low + queue.delayed + queue.running === 0;
-  });
 }
 
 /** A worker on a connection of its own, which `kill` cuts off as a SIGKILL would. */

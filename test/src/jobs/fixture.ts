@@ -18,7 +18,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { testNamespace } from '../harness/index.js';
+import { testNamespace, waitFor } from '../harness/index.js';
 
 export const add = defineTask({
   name: 'add',
@@ -76,4 +76,12 @@ export async function openJobs(options: Partial<TopologyOptions> = {}): Promise<
       return worker;
     },
   };
+}
+
+/** Waits until nothing waits or runs in the one queue. */
+export async function queueIsEmpty(client: JobsClient): Promise<void> {
+  await waitFor('the queue to be empty', async () => {
+    const [queue] = await client.queues();
+    return queue && queue.high + queue.normal + queue.low + queue.delayed + queue.running === 0;
+  });
 }

@@ -1,12 +1,19 @@
 /** Which record of a task counts when several messages or workers have one to write, and that no message is dropped that somebody waits for. */
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
-import { createClient, defineTask, handleTask, TaskError, type TaskEvent } from '@stratum/jobs';
+import {
+  createClient,
+  defineTask,
+  handleTask,
+  TaskError,
+  type TaskContext,
+  type TaskEvent,
+} from '@stratum/jobs';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
 import { holdingBack, withoutAcks } from './dying-connection.js';
-import { openJobs, type Jobs } from './fixture.js';
+import { openJobs, queueIsEmpty, type Jobs } from './fixture.js';
 
 const ACK_WAIT_MS = 1_000;
 const HOUR_MS = 3_600_000;
@@ -106,6 +113,51 @@ test('a worker taken for lost does not overwrite the record of the attempt after
   expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', worker: 'next', result: { by: 'next' } });
   await waitFor('its message to be gone', () => next.runningCount === 0);
 });
+
+/** What a second worker may do with a task that the first has ended meanwhile. */
+const SECOND_ENDS: Record<string, (context: TaskContext) => { by: string }> = {
+  'hands it back': () => ({ by: 'nobody: the worker stops before' }),
+  'ends it, too': () => ({ by: 'second' }),
+  'snoozes it': (context) => context.snooze(HOUR_MS),
+  'fails, and would retry it': () => {
+    throw new TaskError('not yet');
+  },
+  'fails for good': () => {
+    throw new TaskError('broken', { retryable: false });
+  },
+};
+
+test.each(Object.entries(SECOND_ENDS))(
+  'a task that has succeeded stays so, though a second worker had it as well and %s',
+  async (how, end) => {
+    const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });
+    const { client, connection } = jobs;
+    const [late, second] = [gate(), gate()];
+    const lost = jobs.worker([handleTask(retrying, () => late.passed.then(() => ({ by: 'lost' })))], {
+      concurrency: 1,
+      connection: withoutAcks(connection),
+    });
+    const { id } = await client.enqueue(retrying, {});
+    await waitFor('the first worker', () => lost.runningCount === 1);
+    const other = jobs.worker(
+      [handleTask(retrying, (_, context) => second.passed.then(() => end(context)))],
+      { name: 'second', shutdownGraceMs: 0 },
+    );
+    await waitFor('the second worker', async () => (await client.status(id))?.worker === 'second');
+    late.open();
+    await waitFor('the end of the first', async () => (await client.status(id))?.state === 'SUCCESS');
+    await lost.stop();
+    if (how === 'hands it back') await other.stop();
+    else second.open();
+    await waitFor('the second worker to be done', () => other.runningCount === 0);
+    let runs = 0;
+    jobs.worker([handleTask(retrying, () => ({ by: `run ${++runs}` }))]);
+    await queueIsEmpty(client);
+    expect(await client.status(id)).toMatchObject({ state: 'SUCCESS', result: { by: 'lost' } });
+    expect(runs).toBe(0);
+    expect(await client.deadLetters.list()).toEqual([]);
+  },
+);
 
 test('a redelivered task runs, though the next attempt of an older message of its id waits', async () => {
   const jobs = await openJobs({ ackWaitMs: ACK_WAIT_MS });

@@ -5,7 +5,7 @@ import { defineTask, handleTask, TaskRevokedError } from '@stratum/jobs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
-import { add, addHandler, openJobs, type Jobs } from './fixture.js';
+import { add, addHandler, openJobs, queueIsEmpty, type Jobs } from './fixture.js';
 
 const endless = defineTask({
   name: 'endless',
@@ -22,13 +22,6 @@ const deaf = handleTask(endless, () => new Promise<never>(() => undefined));
 
 async function started({ client }: Jobs, id: string): Promise<void> {
   await waitFor('the task to start', async () => (await client.status(id))?.state === 'STARTED');
-}
-
-async function queueIsEmpty({ client }: Jobs): Promise<void> {
-  await waitFor('the queue to be empty', async () => {
-    const [queue] = await client.queues();
-    return queue && queue.high + queue.normal + queue.low + queue.delayed + queue.running === 0;
-  });
 }
 
 test('a revocation lasts as long as its note, in workers that have read it, too', async () => {
@@ -62,7 +55,7 @@ describe('one task', () => {
     const { id: later } = await client.enqueue(add, { a: 1, b: 1 }, { delayMs: 3_600_000 });
     expect(await client.revoke(id)).toBe('revoked');
     expect(await client.revoke(later)).toBe('revoked');
-    await queueIsEmpty(jobs);
+    await queueIsEmpty(jobs.client);
     for (const each of [id, later]) expect(await client.result(each)).toMatchObject({ state: 'REVOKED' });
     expect(await client.revoke(id)).toBe('ended');
     expect(await client.revoke('never-seen')).toBe('unknown');
@@ -76,7 +69,7 @@ describe('one task', () => {
     await started(jobs, id);
     expect(await client.revoke(id)).toBe('signalled');
     expect(await client.result(id)).toMatchObject({ state: 'REVOKED' });
-    await queueIsEmpty(jobs);
+    await queueIsEmpty(jobs.client);
     expect(await client.deadLetters.list()).toEqual([]);
   });
 
@@ -244,5 +237,5 @@ test('a purged queue is empty, and running tasks continue', async () => {
   expect(await client.purge('work')).toBe(51);
   finish();
   expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
-  await queueIsEmpty(jobs);
+  await queueIsEmpty(jobs.client);
 });

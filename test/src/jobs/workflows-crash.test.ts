@@ -15,7 +15,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
 import { dyingAfter } from './dying-connection.js';
-import { openJobs, type Jobs } from './fixture.js';
+import { openJobs, queueIsEmpty, type Jobs } from './fixture.js';
 import { countedHandlers, moody, total, totalHandler } from './workflow-tasks.js';
 
 const ACK_WAIT_MS = 300;
@@ -79,17 +79,10 @@ const isOver = async ({ client }: Jobs, id = 'w'): Promise<boolean> => {
   return view !== undefined && view.state !== 'STARTED';
 };
 
-async function queueIsEmpty({ client }: Jobs): Promise<void> {
-  await waitFor('the queue to be empty', async () => {
-    const [queue] = await client.queues();
-    return queue?.normal === 0 && queue.running === 0;
-  });
-}
-
 /** What it came to, and how many messages that took. */
 async function endOf(jobs: Jobs): Promise<typeof DONE> {
   const { state, result } = await jobs.client.workflows.result('w', { timeoutMs: 20_000 });
-  await queueIsEmpty(jobs);
+  await queueIsEmpty(jobs.client);
   const view = await jobs.client.workflows.get('w');
   return { state, result, steps: view?.steps, enqueued: await enqueuedIn(jobs) };
 }
@@ -205,7 +198,7 @@ describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => 
       state: 'FAILURE',
       failed: { task_id: 'w-1' },
     });
-    await queueIsEmpty(jobs);
+    await queueIsEmpty(jobs.client);
     await worker.stop();
     let replayed = false;
     await mortal(
@@ -254,7 +247,7 @@ describe.each(DEATHS.slice(0, 10))('who dies after %i of the steps', (steps) => 
     const result = await client.workflows.cancel('w');
     expect(['cancelled', 'ended']).toContain(result);
     jobs.worker(handlers);
-    await queueIsEmpty(jobs);
+    await queueIsEmpty(jobs.client);
     expect(await client.workflows.result('w')).toMatchObject({ state: 'REVOKED' });
     expect(runs.get('w-2')).toBeUndefined();
   });

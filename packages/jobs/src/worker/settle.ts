@@ -210,7 +210,12 @@ export class Settler {
   private async handBack(attempt: Attempt): Promise<void> {
     const { delivery } = attempt;
     const { message, deliveries } = delivery;
-    const record = await this.noteHandBack(attempt);
+    const { record, kept } = await this.noteHandBack(attempt);
+    if (kept !== undefined) {
+      // Whoever has it now goes on; if nobody has, the server delivers it again.
+      if (await this.yieldsTo(attempt, kept)) await this.giveWay(attempt);
+      return;
+    }
     const isLast = message.deliveries >= this.resources.topology.maxDeliver;
     // The server would not deliver it again.
     if (isLast && (await this.resources.renewals.renew(delivery, deliveries, record.hand_backs ?? 0)))
@@ -220,16 +225,19 @@ export class Settler {
     attempt.logger.info('task handed back');
   }
 
-  /** A delivery that is handed back is no loss of a worker. */
-  private async noteHandBack(attempt: Attempt): Promise<TaskRecord> {
+  /** A delivery that is handed back is no loss of a worker. Returns the record that is kept instead, if this one does not count. */
+  private async noteHandBack(
+    attempt: Attempt,
+  ): Promise<{ record: TaskRecord; kept: StoredRecord | undefined }> {
     const { delivery, slot } = attempt;
     const { records } = this.resources;
-    const stored = delivery.deliveries > 1 ? await records.read(delivery.subject, slot) : undefined;
+    // Not into the slot: this attempt may replace the record that it knows, and no other one unseen.
+    const stored = delivery.deliveries > 1 ? await records.read(delivery.subject) : undefined;
     const handBacks = handBacksOf(delivery, stored?.record) + 1;
     const record = handedBackRecord(attempt.record, delivery.deliveries, handBacks);
-    await records.write(slot, record);
-    attempt.become(record);
-    return record;
+    const kept = await records.write(slot, record);
+    if (kept === undefined) attempt.become(record);
+    return { record, kept };
   }
 
   /** Stores the record, acknowledges, and reports the change. Returns the record that is kept instead, if this one does not count. */
