@@ -65,6 +65,8 @@ export {
   type WorkerName,
 } from './services.js';
 export { answersInTime, startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
+export { metricsReader } from './service/metrics-text.js';
+export { createLogger } from './service/logger.js';
 export { leaveBroker } from './service/leave-broker.js';
 export { startTelemetry } from './service/telemetry.js';
 export { runService, type Running, type ServiceContext } from './service/run-service.js';

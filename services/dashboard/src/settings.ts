@@ -36,12 +36,17 @@ export function isSecure(publicUrl: string | undefined): boolean {
   return publicUrl?.startsWith('https:') === true;
 }
 
-/** @throws ConfigurationError rather than listen to strangers in clear text */
+/** A container listens beyond itself, while its port is published on this machine alone: then browsers come by such an address. */
+function isOfThisMachine(publicUrl: string | undefined): boolean {
+  return publicUrl !== undefined && LOOPBACK.has(new URL(publicUrl).hostname.replaceAll(/[[\]]/g, ''));
+}
+
+/** @throws ConfigurationError rather than listen to strangers in clear text: under no other name than its own the dashboard answers */
 export function requireTls({
   DASHBOARD_HOST: host,
   DASHBOARD_PUBLIC_URL: publicUrl,
 }: Pick<Configuration, (typeof DASHBOARD_SETTINGS)[number]>): void {
-  if (LOOPBACK.has(host) || isSecure(publicUrl)) return;
+  if (LOOPBACK.has(host) || isSecure(publicUrl) || isOfThisMachine(publicUrl)) return;
   throw new ConfigurationError([
     `DASHBOARD_HOST is ${host}: beyond this machine the dashboard needs TLS. Set DASHBOARD_PUBLIC_URL to the https address of the proxy in front of it`,
   ]);

@@ -265,6 +265,16 @@ test('it does not listen beyond this machine in clear text', async () => {
   ).rejects.toThrow('DASHBOARD_PUBLIC_URL');
 });
 
+test('in a container that is published on this machine alone, browsers come by the published port', async () => {
+  const publicUrl = 'http://127.0.0.1:15555';
+  const dashboard = await openDashboard({ DASHBOARD_HOST: '0.0.0.0', DASHBOARD_PUBLIC_URL: publicUrl });
+  expect(await statusUnderName(dashboard.url, '127.0.0.1:15555')).toBe(200);
+  expect(await statusUnderName(dashboard.url, 'dashboard.example.com')).toBe(403);
+  expect(await signInUnder(dashboard.url, '127.0.0.1:15555', await dashboard.createKey(TENANT))).toContain(
+    'HttpOnly',
+  );
+});
+
 test('behind TLS the cookie is bound to the host', async () => {
   const dashboard = await openDashboard({ DASHBOARD_PUBLIC_URL: 'https://dashboard.example.com' });
   const key = await dashboard.createKey(TENANT);

@@ -8,7 +8,14 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const GENERATED = /^docs\/reference\/(?:cli\.md|contracts\/|jobs-api)/;
 /** It begins in an empty folder, without a stack, and has a test of its own. */
 const OF_ITS_OWN = /^docs\/start\/first-task\.md$/;
-const ELSEWHERE = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'deploy/nats/README.md'];
+const ELSEWHERE = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'deploy/README.md',
+  'deploy/nats/README.md',
+];
 
 /**
  * - `run`: as written, after the blocks before it

@@ -2,10 +2,18 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
-import { startMonitoring, type MonitoringServer } from '@stratum/shared';
-import { Registry } from 'prom-client';
+import {
+  loadConfiguration,
+  platformTopology,
+  startMonitoring,
+  TOPOLOGY_SETTINGS,
+  type MonitoringServer,
+} from '@stratum/shared';
+import { connectToNats, createClient, reconcileTopology } from '@stratum/jobs';
+import { collectQueueMetrics } from '@stratum/jobs/metrics';
+import { Gauge, Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
-import { testNamespace, waitFor } from '../harness/index.js';
+import { tcpProxy, testNamespace, waitFor } from '../harness/index.js';
 
 async function open(options: { host?: string } = {}): Promise<MonitoringServer> {
   const { connection } = await testNamespace();
@@ -60,4 +68,50 @@ test('connections that send nothing give way to one that asks', async () => {
   for (const socket of sockets) socket.on('error', () => undefined).on('close', () => ended++);
   await waitFor('the limit to end some', () => ended >= 100);
   expect(await answerTo(port, request('/healthz'))).toMatch(/ 200 /);
+});
+
+test('a metric that cannot be read is left out and counted, and fails no scrape', async () => {
+  const { connection } = await testNamespace();
+  const registry = new Registry();
+  const gauge = (name: string, collect: () => Promise<void>): Gauge =>
+    new Gauge({ name, help: name, registers: [registry], collect });
+  gauge('test_throws', () => Promise.reject(new Error('away')));
+  gauge('test_hangs', () => new Promise(() => undefined));
+  new Gauge({ name: 'test_fine', help: 'fine', registers: [registry] }).set(7);
+  const server = await startMonitoring({ port: 0, registry, connection });
+  onTestFinished(() => server.stop());
+  const answer = await answerTo(server.port, request('/metrics'));
+  expect(answer).toMatch(/ 200 /);
+  expect(answer).toMatch(/^test_fine 7$/m);
+  expect(answer).not.toMatch(/test_throws|test_hangs/);
+  expect(answer).toMatch(/^stratum_metrics_left_out 2$/m);
+});
+
+test('while NATS is away, queues have no figures, and everything else has', async () => {
+  const { natsUrl, prefix } = await testNamespace();
+  const proxy = await tcpProxy(natsUrl);
+  const connection = await connectToNats({ servers: proxy.url, name: 'test' });
+  const topology = platformTopology(loadConfiguration(TOPOLOGY_SETTINGS, { STRATUM_PREFIX: prefix }));
+  const client = createClient({ connection, topology });
+  onTestFinished(async () => {
+    await client.close();
+    await connection.close();
+  });
+  await reconcileTopology(connection, topology);
+  const registry = new Registry();
+  collectQueueMetrics(client, registry);
+  const server = await startMonitoring({ port: 0, registry, connection });
+  onTestFinished(() => server.stop());
+  const scrape = (): Promise<string> => answerTo(server.port, request('/metrics'));
+  const figures = /^stratum_(?:queue_tasks|queue_paused|queue_oldest_seconds|workers)\{/m;
+  const before = await scrape();
+  for (const name of ['queue_tasks', 'queue_paused', 'queue_oldest_seconds', 'workers'])
+    expect(before).toMatch(new RegExp(`^stratum_${name}\\{`, 'm'));
+  expect(before).toMatch(/^stratum_jetstream_up 1$/m);
+  proxy.cut();
+  const during = await scrape();
+  expect(during).toMatch(/ 200 /);
+  expect(during).not.toMatch(figures);
+  expect(during).toMatch(/^stratum_jetstream_up 0$/m);
+  expect(during).toMatch(/^stratum_metrics_left_out 0$/m);
 });

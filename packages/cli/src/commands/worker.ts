@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connectToNats, LOGIN_SETTINGS, loginFrom } from '@stratum/jobs';
 import {
+  createLogger,
   leaveBroker,
   loadConfiguration,
   printConfiguration,
@@ -11,7 +12,6 @@ import {
   type ConfigurationKey,
   type QueueName,
 } from '@stratum/shared';
-import { pino } from 'pino';
 import { localEnvironment } from '../environment.js';
 import { printData } from '../terminal.js';
 import { loadWorkerService } from '../worker-services.js';
@@ -39,7 +39,7 @@ export async function runWorker(options: WorkerCommandOptions): Promise<void> {
     return;
   }
   const configuration = loadConfiguration<ConfigurationKey>(settings, given);
-  const logger = pino({ name: 'worker', level: configuration.LOG_LEVEL });
+  const logger = createLogger('worker', configuration.LOG_LEVEL, given);
   const connection = await connectToNats({
     ...loginFrom(configuration),
     name: 'stratum-worker',

@@ -19,6 +19,7 @@ import {
   type Setting,
   type Values,
 } from './settings.js';
+import { hiddenIn } from './hidden-parts.js';
 import { ENDPOINT_SETTINGS } from './platform-endpoints.js';
 import { PLATFORM_SETTINGS, type PlatformSetting } from '@stratum/connectors/ad-platforms';
 import { parseKeyRing, type KeyRing } from '../credentials/key-ring.js';
@@ -283,4 +284,9 @@ export function printConfiguration(
   environment: NodeJS.ProcessEnv = process.env,
 ): string {
   return printSettings(SETTINGS, keys, environment);
+}
+
+/** The secrets that the settings of an environment hold: for logs, which must not show them. */
+export function secretsIn(environment: NodeJS.ProcessEnv): string[] {
+  return hiddenIn(SETTINGS, environment);
 }

@@ -7,6 +7,7 @@ import { Gauge, type Registry } from 'prom-client';
 import { limitConnections } from '../http/connection-limits.js';
 import { SERVER_LIMITS } from '../http/server-limits.js';
 import { shared } from '../http/shared-answer.js';
+import { metricsReader } from './metrics-text.js';
 
 export interface MonitoringServer {
   /** The port it listens on. */
@@ -38,7 +39,7 @@ export async function startMonitoring({
   connection,
   problem = () => undefined,
 }: MonitoringOptions): Promise<MonitoringServer> {
-  const readMetrics = shared(() => registry.metrics());
+  const readMetrics = metricsReader(registry);
   const findProblem = shared(async () => {
     if (!(await answersInTime(connection.flush()))) return 'NATS does not answer';
     if (!(await isJetStreamUp(connection)))

@@ -3,10 +3,11 @@ import { EventEmitter } from 'node:events';
 import { connectToNats, LOGIN_SETTINGS, loginFrom, type Tracer } from '@stratum/jobs';
 import { JobsMetrics } from '@stratum/jobs/metrics';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { configure, endWithProblems } from './configure.js';
 import { leaveBroker } from './leave-broker.js';
+import { createLogger } from './logger.js';
 import { metricsPorts } from './metrics-ports.js';
 import { startMonitoring, type MonitoringOptions, type MonitoringServer } from './monitoring-server.js';
 import { startTelemetry } from './telemetry.js';
@@ -53,18 +54,10 @@ const BASE_KEYS = [
 ] as const satisfies readonly ConfigurationKey[];
 type BaseKey = (typeof BASE_KEYS)[number];
 
-/** Names of fields that never reach a log, at any depth. */
-const SECRET_FIELDS = [
-  'accessToken',
-  'refreshToken',
-  'clientSecret',
-  'developerToken',
-  'password',
-  'authorization',
-];
 /** Of the event loop's delay. Each sample wakes an idle process up, and the default of 10 ms costs a percent of a processor. */
 const LOOP_RESOLUTION_MS = 40;
-const REDACT = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
+/** Gauges with the name of counters. Each is the sum of another metric, which stays. */
+const MISNAMED_SUMS = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
 
 /**
  * Starts a service and keeps it until SIGTERM, SIGINT, or the end of the program that started it. A failure to start is
@@ -79,11 +72,12 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
     settings: [...BASE_KEYS, ...options.settings],
     ...(check === undefined ? {} : { check }),
   });
-  const logger = pino({ name, level: configuration.LOG_LEVEL, redact: REDACT });
+  const logger = createLogger(name, configuration.LOG_LEVEL);
   try {
     const connection = await connectToNats({ ...loginFrom(configuration), name });
     const registry = new Registry();
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_RESOLUTION_MS });
+    for (const sum of MISNAMED_SUMS) registry.removeSingleMetric(sum);
     const metrics = new JobsMetrics(registry);
     let problem: () => string | undefined = stillStarting;
     // Before the work begins: a service whose port is taken must not have taken tasks.

@@ -1,12 +1,13 @@
 /** Routes about the service itself, for machines. */
 import { isJetStreamUp } from '@stratum/jobs';
-import { answersInTime } from '@stratum/shared';
+import { answersInTime, metricsReader } from '@stratum/shared';
 import { z } from 'zod';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['service'];
 
 export function serviceRoutes(app: ApiServer, { pool, connection, registry }: ApiResources): void {
+  const readMetrics = metricsReader(registry);
   app.route({
     method: 'GET',
     url: '/healthz',
@@ -47,7 +48,7 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
       reply
         .type(registry.contentType)
         .serializer(String)
-        .send(await registry.metrics()),
+        .send(await readMetrics()),
   });
   app.route({
     method: 'GET',

@@ -1,8 +1,9 @@
 /** The metrics of writing customer events. */
 import { jetstreamManager } from '@nats-io/jetstream';
+import { scrapeGauges } from '@stratum/jobs/metrics';
 import { eventStreamNames } from '@stratum/shared/customer-events';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import type { WriteOutcome } from './event-writer.js';
 
 const INFO_TIMEOUT_MS = 2_000;
@@ -17,18 +18,17 @@ export class IngestMetrics {
   constructor(registry: Registry, connection: NatsConnection, prefix: string) {
     const registers = [registry];
     const { stream } = eventStreamNames(prefix);
-    const waiting = new Gauge({
-      name: 'stratum_customer_requests_waiting',
-      help: 'Accepted requests whose events are not in the database yet',
-      registers,
-      collect: async () => {
-        const manager = await jetstreamManager(connection, { checkAPI: false, timeout: INFO_TIMEOUT_MS });
-        const info = await manager.streams.info(stream).catch(() => undefined);
-        // An unknown value is left out: a zero would look healthy.
-        if (info === undefined) waiting.reset();
-        else waiting.set(info.state.messages);
+    const readStream = async (): Promise<number> => {
+      const manager = await jetstreamManager(connection, { checkAPI: false, timeout: INFO_TIMEOUT_MS });
+      return (await manager.streams.info(stream)).state.messages;
+    };
+    scrapeGauges(registry, readStream, [
+      {
+        name: 'stratum_customer_requests_waiting',
+        help: 'Accepted requests whose events are not in the database yet',
+        samples: (messages) => [{ value: messages }],
       },
-    });
+    ]);
     this.events = new Counter({
       name: 'stratum_customer_events_total',
       help: 'Customer events by outcome: stored, repaired (of the stored: something was changed or guessed), repeated (were stored before), rejected (set aside)',

@@ -66,7 +66,7 @@ function requireHost(request: FastifyRequest, hosts: ReadonlySet<string>): void 
   if (hosts.has(request.headers.host?.toLowerCase() ?? '')) return;
   throw new ProblemError(
     'forbidden',
-    'The dashboard does not answer under this host name. Open it by the address that it was started with, or set DASHBOARD_PUBLIC_URL.',
+    `The dashboard does not answer under this host name. Open it at ${[...hosts].join(' or ')}, or set DASHBOARD_PUBLIC_URL.`,
   );
 }
 
