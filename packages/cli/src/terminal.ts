@@ -3,11 +3,12 @@
  * them would move the cursor, change the title or hide text. So all of them are shown as escapes, and the only sequences that a terminal
  * obeys are those of `styled`, which carry a mark that no data can know.
  */
+import { MISLEADING } from '@stratum/jobs/bounds';
 import { once } from 'node:events';
 import { format, styleText } from 'node:util';
 
-/** Control characters except tab and line end, and signs that change the direction of text or end lines. */
-const CONTROLS = /(?!\t|\n|\r\n)\p{Cc}|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+/** Control characters except tab and line end, and what no name may contain. */
+const CONTROLS = new RegExp(`(?!\\t|\\n|\\r\\n)\\p{Cc}|${MISLEADING}`, 'gu');
 const ESCAPE = '\x1b';
 const PRIVATE_USE = 0xe000;
 const PRIVATE_USE_SIZE = 6_400;

@@ -13,5 +13,6 @@ export { respond, ServiceErrorHeader } from './broker/respond.js';
 export { isApiError, isConflict, ServerCode } from './broker/server-errors.js';
 export { JsonError, parseBoundedJson, type JsonOptions } from './values/bounded-json.js';
 export { findUnstorable, nameProblem } from './values/text.js';
+export { traceParent, traceState } from './values/trace-context.js';
 export { BackgroundLoop, type BackgroundLoopOptions } from './housekeeping/background-loop.js';
 export { cadenceOf } from './schedule/cadence.js';

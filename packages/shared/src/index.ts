@@ -16,6 +16,7 @@ export {
   type Configuration,
   type ConfigurationKey,
 } from './configuration/configuration.js';
+export { isLoopback } from './configuration/loopback.js';
 export {
   openConnector,
   type ConnectorDependencies,

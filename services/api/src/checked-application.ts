@@ -1,6 +1,7 @@
 /** What the settings of the API have to say together, before anything is opened. */
 import {
   ConfigurationError,
+  isLoopback,
   openApplication,
   PLATFORM,
   platformTopology,
@@ -10,8 +11,6 @@ import {
 import type { API_SETTINGS } from './settings.js';
 
 type ApiConfiguration = Pick<Configuration, (typeof API_SETTINGS)[number]>;
-
-const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
 /** The application that the API serves. @throws ConfigurationError */
 export async function checkedApplication(configuration: ApiConfiguration): Promise<Application> {
@@ -27,7 +26,7 @@ export async function checkedApplication(configuration: ApiConfiguration): Promi
 
 /** What a request says of its own host can be made up, so addresses in answers and signatures never come from it. */
 function requirePublicUrl({ API_HOST: host, API_PUBLIC_URL: url }: ApiConfiguration): void {
-  if (url !== undefined || LOOPBACK.test(host)) return;
+  if (url !== undefined || isLoopback(host)) return;
   throw new ConfigurationError([
     `API_PUBLIC_URL is not set, and API_HOST is ${host}: set it to the address at which clients reach the API, such as https://api.example.com`,
   ]);

@@ -1,5 +1,6 @@
 import {
   ConfigurationError,
+  isLoopback,
   TOPOLOGY_SETTINGS,
   type Configuration,
   type ConfigurationKey,
@@ -30,15 +31,13 @@ export const DASHBOARD_SETTINGS = [
   'DASHBOARD_HISTORY_DAYS',
 ] as const satisfies readonly ConfigurationKey[];
 
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
-
 export function isSecure(publicUrl: string | undefined): boolean {
   return publicUrl?.startsWith('https:') === true;
 }
 
 /** A container listens beyond itself, while its port is published on this machine alone: then browsers come by such an address. */
 function isOfThisMachine(publicUrl: string | undefined): boolean {
-  return publicUrl !== undefined && LOOPBACK.has(new URL(publicUrl).hostname.replaceAll(/[[\]]/g, ''));
+  return publicUrl !== undefined && isLoopback(new URL(publicUrl).hostname.replaceAll(/[[\]]/g, ''));
 }
 
 /** @throws ConfigurationError rather than listen to strangers in clear text: under no other name than its own the dashboard answers */
@@ -46,7 +45,7 @@ export function requireTls({
   DASHBOARD_HOST: host,
   DASHBOARD_PUBLIC_URL: publicUrl,
 }: Pick<Configuration, (typeof DASHBOARD_SETTINGS)[number]>): void {
-  if (LOOPBACK.has(host) || isSecure(publicUrl) || isOfThisMachine(publicUrl)) return;
+  if (isLoopback(host) || isSecure(publicUrl) || isOfThisMachine(publicUrl)) return;
   throw new ConfigurationError([
     `DASHBOARD_HOST is ${host}: beyond this machine the dashboard needs TLS. Set DASHBOARD_PUBLIC_URL to the https address of the proxy in front of it`,
   ]);

@@ -33,6 +33,20 @@ const HOSTS = [
   'user@evil.example',
   '127.0.0.1@evil',
   '/',
+  '[::1]:80',
+  '[::ffff:127.0.0.1%25eth0]',
+  'evil.example.',
+  'EVIL.example:443',
+  '127.0.0.1:1, evil.example',
+  'http://evil.example',
+];
+const FORWARDING = (host: string): Record<string, string>[] => [
+  { host },
+  { 'x-forwarded-host': host, 'x-forwarded-proto': host },
+  { forwarded: `for=1.2.3.4;host="${host}";proto=https` },
+  { 'x-forwarded-proto': 'https', 'x-forwarded-port': '444', 'x-forwarded-prefix': '/evil' },
+  { 'x-original-host': host, 'x-host': host, 'x-original-url': '/evil', 'x-rewrite-url': '/evil' },
+  { 'x-forwarded-server': host, 'x-forwarded-for': host, via: `1.1 ${host}` },
 ];
 
 async function settingsUrl(api: Api): Promise<URL> {
@@ -57,7 +71,7 @@ test.each([
     'API_PUBLIC_URL' in settings ? 'api.example.com/hooks/v1' : `${new URL(api.url).host}/v1`,
   );
   for (const host of HOSTS)
-    for (const headers of [{ host }, { 'x-forwarded-host': host, 'x-forwarded-proto': host }])
+    for (const headers of FORWARDING(host))
       expect(await get(url, headers), JSON.stringify(headers)).toMatchObject({
         status: 200,
         body: right.body,
@@ -71,15 +85,27 @@ test('an API that others reach does not start without its public address', async
   await openApi({ API_HOST: '0.0.0.0', API_PUBLIC_URL: 'https://api.example.com' });
 });
 
-test('answers with secrets and people are not stored', async () => {
-  const { call } = await openApi();
-  const replies = await Promise.all([
+test('no answer of any route is kept by caches, unless it is about nobody', async () => {
+  const { call, url, keys } = await openApi();
+  const { body } = await call<{ paths: Record<string, Record<string, unknown>> }>('GET', '/openapi.json');
+  const routes = Object.entries(body.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map(
+      (method) => [method.toUpperCase(), path.replaceAll(/\{\w+\}/g, '1')] as const,
+    ),
+  );
+  expect(routes.length).toBeGreaterThan(100);
+  for (const [method, path] of routes)
+    for (const key of [keys.tenant, undefined]) {
+      const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+      const response = await fetch(new URL(path, url), { method, headers });
+      await response.body?.cancel();
+      expect(response.headers.get('cache-control'), `${method} ${path}`).toBe('no-store');
+    }
+  const shown = await Promise.all([
     call('POST', '/v1/keys', { body: { name: 'ci', scopes: ['tasks:read'] } }),
     call('POST', '/v1/sources', { body: { name: 'Shop' } }),
-    call('GET', '/v1/keys'),
     call('GET', '/v1/profiles/lookup?email=a@example.com'),
-    call('GET', '/v1/keys', { key: null }),
     call('GET', '/v1/projects/wk_0123456789abcdef/settings', { key: null }),
   ]);
-  expect(replies.map(({ headers }) => headers.get('cache-control'))).toEqual(replies.map(() => 'no-store'));
+  expect(shown.map(({ headers }) => headers.get('cache-control'))).toEqual(shown.map(() => 'no-store'));
 });

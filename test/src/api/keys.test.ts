@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { TENANT_SCOPES } from '@stratum/shared/api-keys';
 import { auditNames } from '@stratum/shared';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { openApi, TENANT, type Api } from './fixture.js';
+import { openApi, OTHER_TENANT, TENANT, type Api } from './fixture.js';
 
 const PROBE = '/v1/tasks';
 
@@ -139,9 +139,61 @@ describe('keys', () => {
     ).toMatchObject({ status: 200 });
   });
 
+  test('of others can be neither rotated nor revoked, and one that has ended stays so', async () => {
+    const { call, createKey, keys, query } = await openApi();
+    const [foreign, whole, ended] = await Promise.all([
+      createKey(OTHER_TENANT, ['tasks:read']),
+      createKey(undefined, ['tasks:read']),
+      createKey(TENANT, ['tasks:read']),
+    ]);
+    const asOther = { headers: { 'stratum-tenant': String(OTHER_TENANT) } };
+    for (const { id, text } of [foreign, whole])
+      for (const [method, path] of [
+        ['POST', `/v1/keys/${id}/rotate`],
+        ['DELETE', `/v1/keys/${id}`],
+      ] as const) {
+        expect(await call(method, path), path).toMatchObject({ status: 404 });
+        expect(await call(method, path, asOther), path).toMatchObject({ status: 403 });
+        expect(await call('GET', PROBE, { key: text })).toMatchObject({ status: 200 });
+      }
+    // Not even the platform's own, for a tenant that does not have it.
+    const platform = { key: keys.platform, headers: { 'stratum-tenant': String(TENANT) } };
+    expect(await call('POST', `/v1/keys/${foreign.id}/rotate`, platform)).toMatchObject({ status: 404 });
+    await query(`UPDATE api_key SET expires_at = now() WHERE id = $1`, [ended.id]);
+    const rotated = await call('POST', `/v1/keys/${ended.id}/rotate`);
+    for (const key of [ended.text, String(rotated.body['key'])])
+      expect(await call('GET', PROBE, { key })).toMatchObject({ status: 401 });
+  });
+
+  test.each([
+    [[]],
+    [['*']],
+    [['tasks:*']],
+    [['keys:admin ']],
+    [['KEYS:ADMIN']],
+    [['constructor']],
+    ['keys:admin'],
+    [[null]],
+  ])('are not made with the scopes %j', async (scopes) => {
+    const { call } = await openApi();
+    expect(await call('POST', '/v1/keys', { body: { name: 'x', scopes } })).toMatchObject({
+      status: 422,
+      body: { errors: [expect.objectContaining({ field: expect.stringMatching(/^body\.scopes/) })] },
+    });
+  });
+
   test('have names without control characters', async () => {
     const { call } = await openApi();
-    for (const name of ['\u001b[2J', 'a\u0000b', 'a\ud800', 'a\nb', 'a\u009b31m', '\u202egnp.exe'])
+    for (const name of [
+      '\u001b[2J',
+      'a\u0000b',
+      'a\ud800',
+      'a\nb',
+      'a\u009b31m',
+      '\u202egnp.exe',
+      'pay\u200bpal',
+      'a\ufeffb',
+    ])
       expect(await call('POST', '/v1/keys', { body: { name, scopes: ['tasks:read'] } }), name).toMatchObject({
         status: 422,
         body: { errors: [expect.objectContaining({ field: 'body.name' })] },

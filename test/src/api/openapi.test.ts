@@ -32,6 +32,7 @@ test('is valid OpenAPI 3.1, documents every route, and resolves', async () => {
     for (const [method, operation] of Object.entries(operations)) {
       const route = `${method} ${path}`;
       expect(operation.summary, route).toMatch(/\S/);
+      expect(operation.summary, route).not.toMatch(/\ba (?!one|uni|use|ur)[aeiou]/i);
       expect(operation.tags, route).toHaveLength(1);
       expect(operation.responses, route).toHaveProperty('default');
       if (path.startsWith('/v1/') && !['customer events'].includes(operation.tags?.[0] ?? ''))

@@ -8,6 +8,7 @@ import type { Flags } from './flags.js';
 import { benchForecast, type Accuracy } from './forecast.js';
 import { benchHistory } from './history.js';
 import { benchIngest } from './ingest.js';
+import { benchLettersOfOthers, linesOf } from './letters-of-others.js';
 import { benchRules } from './rules.js';
 import { benchSchedule } from './schedule.js';
 import { openFramework } from './subject.js';
@@ -45,6 +46,7 @@ export const PARTS: readonly { flag: keyof Flags; run: Part }[] = [
   { flag: 'workflows', run: workflows },
   { flag: 'backlog', run: backlog },
   { flag: 'dead-letters', run: deadLetters },
+  { flag: 'letters-of-others', run: lettersOfOthers },
 ];
 
 async function forecast({ cacheDir, say }: Setting): Promise<Report> {
@@ -191,6 +193,12 @@ async function deadLetters({ broker, flags }: Setting): Promise<Report> {
       `${letters.toLocaleString('en')} dead letters: replayed at ${figure(replayed)}, discarded at ${figure(discarded)}`,
     ],
   };
+}
+
+async function lettersOfOthers({ broker }: Setting): Promise<Report> {
+  const { connection, server } = await broker.open();
+  const figures = await benchLettersOfOthers(server.url, connection);
+  return { figures, lines: linesOf(figures) };
 }
 
 function whole(value: number): string {

@@ -41,6 +41,7 @@ describe('the reference', () => {
       for (const [, lines = ''] of help.matchAll(takes))
         for (const line of lines.split('\n').filter((each) => /^ {2}\S/.test(each)))
           expect(line, name).toMatch(/^ {2}\S.* {2,}\S/);
+      expect(help, name).not.toMatch(/\ba (?!one|uni|use|ur)[aeiou]/i);
     }
   });
 });

@@ -9,9 +9,22 @@ import { expect, test } from 'vitest';
 import { openPlatform, TENANT } from '../harness/platform.js';
 import { runStratum } from './stratum.js';
 
-const HOSTILE = '\x1b]0;owned\x07\x1b[2J\x9b31m\u202etxt\rX';
+/** A title, a cleared screen, colour by a C1 sign, a link (OSC 8), a clipboard (OSC 52), reversed and hidden text, a line typed over. */
+const SIGNS = [
+  '\x1b]0;owned\x07',
+  '\x1b[2J',
+  '\x9b31m',
+  '\x1b]8;;http://evil.example\x1b\\here',
+  '\x9d52;c;cm0gLXJm\x9c',
+  '\u202etxt',
+  '\u2066isolated',
+  'pay\u200bpal',
+  '\ufeffAcme',
+  'old\rX',
+];
+const HOSTILE = SIGNS.join(' ');
 /** Everything that a terminal obeys, except the end of a line and a tab. */
-const OBEYED = /(?![\n\t])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u;
+const OBEYED = /(?![\n\t])\p{Cc}|[\u200b\u202a-\u202e\u2060-\u2069\ufeff]/u;
 
 test('names with control characters are shown with escapes, as JSON is; new ones are refused', async () => {
   const { database, natsUrl, prefix } = await openPlatform();
@@ -28,9 +41,11 @@ test('names with control characters are shown with escapes, as JSON is; new ones
     const { stdout } = await runStratum([what, 'list', '--tenant', String(TENANT), '--json'], env);
     expect(stdout).not.toMatch(OBEYED);
     expect(JSON.stringify(JSON.parse(stdout))).toContain(JSON.stringify(HOSTILE));
-    const refused = await runStratum([what, 'create', HOSTILE, '--tenant', String(TENANT)], env);
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('control characters')]);
-    expect(refused.stderr).not.toMatch(OBEYED);
+    for (const name of SIGNS.map((sign) => `a${sign}b`)) {
+      const refused = await runStratum([what, 'create', name, '--tenant', String(TENANT)], env);
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('control characters')]);
+      expect(refused.stderr).not.toMatch(OBEYED);
+    }
   }
 });
 

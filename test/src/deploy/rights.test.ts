@@ -3,21 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { createClient, connectToNats } from '@stratum/jobs';
 import { loadConfiguration, platformTopology, TOPOLOGY_SETTINGS } from '@stratum/shared';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { headers, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
 import { securedServer, startServices, type SecuredServer, type User } from '../harness/secured-server.js';
+import { ask, askSubject, awaited, listen, payload, rawSubject, TARGETS, unanswered } from './requests.js';
 
 const topology = platformTopology(loadConfiguration(TOPOLOGY_SETTINGS, {}));
-
-const rawSubject = (tenant: number | string, id: string = randomUUID()): string =>
-  `stratum.tasks.sync.normal.${tenant}.sync_campaign_data.${id}`;
-const askSubject = (
-  tenant: number | string,
-  id: string = randomUUID(),
-  task = 'sync_campaign_data',
-): string => `stratum.enqueue.${tenant}.sync.normal.${task}.${id}`;
-const payload = (tenant: number): string => JSON.stringify({ tenant_id: tenant, platform: 'meta' });
 
 /** The server's word that it has refused something, as the client library reports it. */
 async function refusal(connection: NatsConnection, act: () => unknown): Promise<string> {
@@ -30,36 +22,6 @@ async function refusal(connection: NatsConnection, act: () => unknown): Promise<
   await Promise.resolve(act()).catch(() => undefined);
   await connection.flush();
   return reported;
-}
-
-interface Answer {
-  code: string;
-  body: Record<string, unknown>;
-}
-
-async function ask(
-  connection: NatsConnection,
-  subject: string,
-  body = '',
-  given: Record<string, string> = {},
-): Promise<Answer> {
-  const own = headers();
-  for (const [name, value] of Object.entries(given)) own.set(name, value);
-  const reply = await connection.request(subject, body, { timeout: 40_000, headers: own });
-  return { code: reply.headers?.get('Nats-Service-Error-Code') ?? '', body: reply.json() };
-}
-
-const awaited = (connection: NatsConnection, tenant: number, id: unknown, wait = 30): Promise<Answer> =>
-  ask(connection, `stratum.await.${tenant}.${String(id)}`, JSON.stringify({ wait }));
-
-/** Nobody answers, or the server says that the account has no JetStream. */
-async function unanswered(connection: NatsConnection, subject: string, body = ''): Promise<boolean> {
-  try {
-    const reply = await connection.request(subject, body, { timeout: 1_000 });
-    return reply.string().includes('JetStream not enabled');
-  } catch {
-    return true;
-  }
 }
 
 async function openServer(): Promise<SecuredServer> {
@@ -76,32 +38,6 @@ async function clientOf(server: SecuredServer, user: User): Promise<ReturnType<t
     await connection.close();
   });
   return client;
-}
-
-/** Subjects of the platform that nothing in the test publishes to by right. */
-const TARGETS = [
-  'stratum.workers._all.shutdown',
-  'stratum.tasks.rules.normal.2.evaluate_rules.target',
-  'stratum.delayed.rules.target',
-  'stratum.results.target',
-  '$KV.task_results.target',
-  '$KV.task_control.revoke.id.target',
-  '$KV.task_control.rate.evaluate_rules',
-  'stratum.dead.rules.evaluate_rules.target',
-  'stratum.audit.2',
-  'stratum.events.rules.evaluate_rules.success',
-  'stratum.domain.2.segment.entered',
-  'stratum.workflows.start.2.target',
-];
-
-/** What arrives on subjects of the platform, from now on. */
-async function listen(server: SecuredServer): Promise<string[]> {
-  const platform = await server.connectAs('platform');
-  const heard: string[] = [];
-  for (const subject of TARGETS)
-    platform.subscribe(subject, { callback: (_error, message) => void heard.push(message.subject) });
-  await platform.flush();
-  return heard;
 }
 
 describe('the shipped configuration', () => {
@@ -248,6 +184,8 @@ describe('the shipped configuration', () => {
       [askSubject(1), `{"tenant_id":1,"a":${'['.repeat(70)}${']'.repeat(70)}}`, {}, 'body'],
       [askSubject(1), payload(1), { 'Task-Not-Before': 'soon' }, 'headers.Task-Not-Before'],
       [askSubject(1), payload(1), { 'Task-Expires': '5' }, 'headers.Task-Expires'],
+      [askSubject(1), payload(1), { traceparent: `00-${'0'.repeat(32)}-1-1` }, 'headers.traceparent'],
+      [askSubject(1), payload(1), { tracestate: 'no pair' }, 'headers.tracestate'],
       ['stratum.enqueue.1.sync.urgent.sync_campaign_data.x', payload(1), {}, 'subject.priority'],
       ['stratum.enqueue.1.sync.*.sync_campaign_data.x', payload(1), {}, 'subject.priority'],
       [askSubject(1, '*'), payload(1), {}, 'subject.id'],

@@ -54,6 +54,26 @@ const task = (options: object): unknown =>
   defineTask({ name: 't', queue: 'work', input, output, ...options });
 const topology = (options: object): unknown => defineTopology({ queues: [{ name: 'work' }], ...options });
 
+/** No trace context of the W3C: other cases, lengths, versions and signs, and ids of zeros. */
+const HOSTILE_TRACES = [
+  'x',
+  '00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01',
+  '00-00000000000000000000000000000000-b7ad6b7169203331-01',
+  '00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01',
+  '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more',
+  'ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  `01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-${'x'.repeat(512)}`,
+];
+const HOSTILE_STATES = [
+  'no pair',
+  '=1',
+  'Vendor=1',
+  'a=1,b',
+  'ä=1',
+  `a=${'x'.repeat(600)}`,
+  'a=1,'.repeat(40),
+];
+
 interface Entrance {
   field: string;
   give: (jobs: Jobs, value: never) => unknown;
@@ -172,6 +192,13 @@ const ENTRANCES: readonly (readonly [string, Entrance])[] = Object.entries({
   'enqueue, id': enqueue('id', ['', 'a.b', 'a b', 'ü', 'x'.repeat(65), '*', 7, null]),
   'enqueue, tenant': enqueue('tenant', ['', 'a.b', '>', 'x'.repeat(65), null, Number.NaN + 0.5, -0.5]),
   'enqueue, parent': enqueue('parentId', ['', 'a b\r\nX: 1', 'x'.repeat(65), 7]),
+  'enqueue, trace': enqueue('traceParent', [...HOSTILE_TRACES, 7]),
+  'enqueue, state of a trace': enqueue('traceState', [...HOSTILE_STATES, 7]),
+  'a workflow, trace': {
+    field: 'traceParent',
+    values: HOSTILE_TRACES,
+    give: ({ client }, traceParent) => client.workflows.start(step(add, { a: 1, b: 2 }), { traceParent }),
+  },
   'a result, timeout': {
     field: 'timeoutMs',
     values: PRESENT,

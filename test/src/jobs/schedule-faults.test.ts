@@ -326,6 +326,38 @@ test.each(['no JSON', '[]', '7', '{}', '{"name":"good","task":3}', '{"every_ms":
   },
 );
 
+test('an entry with a number that JavaScript would round is shown with its digits, never runs with another, and can be removed', async () => {
+  const beat = await openBeat();
+  const { scheduler, schedules, clock, write } = beat;
+  clock.set(new Date());
+  await schedules.add(minutely({ name: 'good' }));
+  const { state: _, next: __, warnings: ___, ...stored } = await schedules.get('good');
+  const raw = { ...stored, name: 'rounded', payload: { ids: ['NUMBER'] } };
+  await write('entry.rounded', JSON.stringify(raw).replace('"NUMBER"', '9007199254740993'));
+  const problem = 'payload.ids.0: must be a number that keeps its digits';
+  expect(await schedules.get('rounded')).toMatchObject({
+    payload: { ids: ['9007199254740993'] },
+    paused: { reason: expect.stringContaining(problem) },
+    next: null,
+  });
+  expect(await schedules.upcoming('rounded', 3)).toEqual([]);
+  for (const act of [
+    () => schedules.run('rounded'),
+    () => schedules.resume('rounded'),
+    () => schedules.edit('rounded', { cron: '*/2 * * * *' }),
+    () => schedules.backfill('rounded', { from: new Date(0), to: new Date() }),
+  ])
+    await expect(act(), act.toString()).rejects.toThrow(problem);
+  scheduler();
+  await waitFor('a run of the good one', async () => {
+    clock.advance(MINUTE);
+    return (await schedules.get('good')).state.fired > 0;
+  });
+  expect((await schedules.get('rounded')).state).toMatchObject({ fired: 0, last_tick: null });
+  await schedules.remove('rounded');
+  expect((await schedules.list()).map(({ name }) => name)).toEqual(['good']);
+});
+
 test('what runs on a connection that is closed for good stops by itself, and says so once', async () => {
   const { natsUrl, topology } = await openJobs();
   const connection = await connectToNats({ servers: natsUrl, name: 'to be closed' });

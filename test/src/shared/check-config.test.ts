@@ -69,6 +69,24 @@ describe('a configuration that is not valid is one line and exit code 78', () =>
     expect(output).not.toMatch(HIDDEN);
   });
 
+  test.each([
+    ['127.0.0.1', 0],
+    ['127.8.9.10', 0],
+    ['::1', 0],
+    ['0:0:0:0:0:0:0:1', 0],
+    ['localhost', 0],
+    ['127.0.0.999', 78],
+    ['127.0.0.1.example.com', 78],
+    ['::', 78],
+    ['192.168.0.1', 78],
+  ])('the API and the dashboard alike take %s for this machine or not', async (host, code) => {
+    const env = { ...SECRETS, API_HOST: host, DASHBOARD_HOST: host };
+    const programs = ['api', 'dashboard'].map((service) =>
+      spawnProgram(main(service), env, ['--check-config']),
+    );
+    expect(await Promise.all(programs.map((program) => program.exited()))).toEqual([code, code]);
+  });
+
   test('an option that no service has is refused', async () => {
     const program = spawnProgram(main('scheduler'), SECRETS, ['--chek-config']);
     expect(await program.exited()).toBe(78);

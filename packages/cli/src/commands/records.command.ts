@@ -1,3 +1,4 @@
+import { withArticle } from '@stratum/jobs/bounds';
 import type {
   ArgumentDeclaration,
   CommandDeclaration,
@@ -43,7 +44,7 @@ function commandsOf(
     },
     {
       name: names.show,
-      summary: `Show a ${noun}.`,
+      summary: `Show ${withArticle(noun)}.`,
       arguments: [id],
       options: [tenantOption],
       examples: ['1 --tenant 1'],
@@ -51,7 +52,7 @@ function commandsOf(
     },
     {
       name: names.add,
-      summary: `Add a ${noun}.`,
+      summary: `Add ${withArticle(noun)}.`,
       arguments: [fields],
       options,
       examples: [`${example} --tenant 1`],
@@ -60,7 +61,7 @@ function commandsOf(
     },
     {
       name: names.change,
-      summary: `Change fields of a ${noun}.`,
+      summary: `Change fields of ${withArticle(noun)}.`,
       arguments: [id, fields],
       options,
       examples: [`${changeExample} --tenant 1`],

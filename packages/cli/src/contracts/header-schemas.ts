@@ -1,5 +1,6 @@
 /** JSON Schemas of the wire contract's headers. Each name is that of the framework; one that is not described here does not compile. */
 import { DEAD_REASONS, DeadHeader, ServerHeader, TaskHeader } from '@stratum/jobs';
+import { traceParent, traceState } from '@stratum/jobs/internal';
 import type { JsonSchema } from './json-schema.js';
 
 type Described<Names extends Record<string, string>> = Record<Names[keyof Names], JsonSchema>;
@@ -12,6 +13,11 @@ const seconds = (description: string): JsonSchema => ({
   description,
 });
 const time = (description: string): JsonSchema => ({ type: 'string', format: 'date-time', description });
+const formed = ({ pattern, description }: typeof traceParent): JsonSchema => ({
+  type: 'string',
+  pattern: pattern.source,
+  description: `W3C trace context: ${description}.`,
+});
 const BY_STRATUM = 'Set by Stratum; leave it out.';
 
 const TASK_HEADERS: Described<typeof TaskHeader> = {
@@ -22,8 +28,8 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   [TaskHeader.NotBefore]: count('Not started before this time, in milliseconds since 1970.'),
   [TaskHeader.ParentId]: text('The task that has enqueued this one.'),
   [TaskHeader.RootId]: text('The first of the family.'),
-  [TaskHeader.TraceParent]: text('W3C trace context.'),
-  [TaskHeader.TraceState]: text('W3C trace context.'),
+  [TaskHeader.TraceParent]: formed(traceParent),
+  [TaskHeader.TraceState]: formed(traceState),
   [TaskHeader.EnqueuedAt]: time('When the task was first accepted. Default: when the message was stored.'),
   [TaskHeader.Retries]: count(`Retries so far. ${BY_STRATUM}`),
   [TaskHeader.Snoozes]: count(`How often the task has asked to wait. ${BY_STRATUM}`),

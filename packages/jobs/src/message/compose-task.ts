@@ -13,6 +13,7 @@ import {
   type ScheduledBy,
 } from '../wire/headers.js';
 import { count, duration, requireInstant, timeLimit } from '../values/bounds.js';
+import { traceParent, traceState } from '../values/trace-context.js';
 import {
   requirePriority,
   requireTenant,
@@ -245,8 +246,10 @@ function setOptions(headers: MsgHdrs, options: EnqueueOptions): void {
   if (options.parentId !== undefined)
     headers.set(TaskHeader.ParentId, requireToken(options.parentId, 'parentId'));
   if (options.rootId !== undefined) headers.set(TaskHeader.RootId, requireToken(options.rootId, 'rootId'));
-  if (options.traceParent !== undefined) headers.set(TaskHeader.TraceParent, options.traceParent);
-  if (options.traceState !== undefined) headers.set(TaskHeader.TraceState, options.traceState);
+  if (options.traceParent !== undefined)
+    headers.set(TaskHeader.TraceParent, traceParent.require('traceParent', options.traceParent));
+  if (options.traceState !== undefined)
+    headers.set(TaskHeader.TraceState, traceState.require('traceState', options.traceState));
   if (options.scheduledBy !== undefined)
     headers.set(TaskHeader.ScheduledBy, scheduledByOf(options.scheduledBy));
 }

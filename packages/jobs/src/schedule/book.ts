@@ -2,7 +2,7 @@
 import type { StreamFollower } from '../broker/stream-follower.js';
 import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
-import type { BucketChange, ScheduleBucket } from './bucket.js';
+import { RoundedValue, type BucketChange, type ScheduleBucket } from './bucket.js';
 import { cadenceOf, type Cadence } from './cadence.js';
 import {
   entryStateSchema,
@@ -109,6 +109,7 @@ export class ScheduleBook {
       return;
     }
     try {
+      if (value instanceof RoundedValue) throw new Error(value.problem);
       const entry = { ...storedEntrySchema.parse(value), name };
       const cadence = cadenceOf(entry);
       if (known !== undefined) {

@@ -14,7 +14,7 @@ import { StreamFollower } from '../broker/stream-follower.js';
 import { KeyValue, type WriteOptions as KeyValueWriteOptions } from '../broker/key-value.js';
 import type { Resources } from '../resources/resources.js';
 import type { Logger } from '../telemetry/logger.js';
-import { readJson } from '../values/read-json.js';
+import { readExactJson, readJson, roundingProblem } from '../values/read-json.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 
@@ -22,6 +22,16 @@ export interface BucketValue {
   /** `undefined` where the key was deleted. */
   value: unknown;
   sequence: number;
+}
+
+/** Stands for a value with a number that JavaScript would round: nothing acts on another number than its writer wrote. */
+export class RoundedValue {
+  constructor(
+    /** Names the field. */
+    readonly problem: string,
+    /** To be shown: the number is text with the same digits. */
+    readonly shown: unknown,
+  ) {}
 }
 
 export interface StoredBucketValue extends BucketValue {
@@ -143,6 +153,9 @@ function toWriteOptions({ ttlSeconds, ...options }: WriteOptions): KeyValueWrite
 }
 
 function valueOf(message: { data: Uint8Array; json(): unknown }): unknown {
+  if (message.data.length === 0) return undefined;
   // A value that is not JSON is none: one bad key must not keep others from being followed.
-  return message.data.length === 0 ? undefined : (readJson(message) ?? null);
+  const value = readJson(message) ?? null;
+  const problem = value === null ? undefined : roundingProblem(message);
+  return problem === undefined ? value : new RoundedValue(problem, readExactJson(message.data));
 }

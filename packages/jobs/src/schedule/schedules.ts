@@ -7,7 +7,7 @@ import { controlOf } from '../client/control.js';
 import { JobsError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
-import { ScheduleBucket } from './bucket.js';
+import { RoundedValue, ScheduleBucket } from './bucket.js';
 import { cadenceOf } from './cadence.js';
 import { keepPlace, resolveEntry } from './declare.js';
 import {
@@ -149,8 +149,7 @@ class StoredSchedules implements Schedules {
     const stored = isToken(name) ? await this.bucket.get(`entry.${name}`) : undefined;
     if (stored?.value === undefined) throw unknownEntry(name);
     // One that cannot be read can still be removed.
-    const entry = readableEntrySchema.safeParse(stored.value).data;
-    if (entry !== undefined) requireRuntime(entry, 'removed');
+    requireRuntime(shownEntry(name, stored.value), 'removed');
     await this.bucket.delete(`entry.${name}`, { expected: stored.sequence });
     await Promise.all([this.bucket.delete(`state.${name}`), this.bucket.delete(`backfill.${name}`)]);
   }
@@ -215,8 +214,9 @@ class StoredSchedules implements Schedules {
 
   async upcoming(name: string, count: number): Promise<Date[]> {
     pageSize.within({ max: MAX_UPCOMING }).require('count', count);
-    const entry = shownEntry(name, await this.stored(name));
-    if (problemOf(entry) !== undefined) return [];
+    const stored = await this.stored(name);
+    const entry = shownEntry(name, stored);
+    if (stored instanceof RoundedValue || problemOf(entry) !== undefined) return [];
     const cadence = cadenceOf(entry);
     const times: Date[] = [];
     const now = await scheduleNow(this.bucket);
@@ -300,6 +300,11 @@ function isToken(name: string): boolean {
 
 /** The name is the key's, whatever the value says. */
 function shownEntry(name: string, value: unknown): StoredEntry {
+  if (value instanceof RoundedValue)
+    return {
+      ...shownEntry(name, value.shown),
+      paused: { at: new Date(0).toISOString(), reason: value.problem },
+    };
   const entry = readableEntrySchema.safeParse(value).data;
   return entry === undefined ? unreadableEntry(name, value) : { ...entry, name };
 }
@@ -308,7 +313,8 @@ function entryOf(name: string, value: unknown): StoredEntry {
   if (value === undefined) throw unknownEntry(name);
   const entry = readableEntrySchema.safeParse(value).data;
   if (entry !== undefined) return { ...entry, name };
-  throw new JobsError('invalid_options', `Schedule entry "${name}" cannot be read; remove it.`, {
+  const reason = value instanceof RoundedValue ? ` (${value.problem})` : '';
+  throw new JobsError('invalid_options', `Schedule entry "${name}" cannot be read${reason}; remove it.`, {
     details: { entry: name },
   });
 }

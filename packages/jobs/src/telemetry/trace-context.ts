@@ -1,9 +1,6 @@
 /** The W3C trace context of a message: https://www.w3.org/TR/trace-context/ */
+import { traceParent } from '../values/trace-context.js';
 import type { PropagatedContext } from './tracer.js';
-
-const TRACE_PARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
-/** The standard forbids all-zero ids. */
-const ZEROS = /^0+$/;
 
 /** The values of the two headers. */
 export interface TraceContext {
@@ -12,14 +9,12 @@ export interface TraceContext {
 }
 
 /** The trace context that a message carries. */
-export function traceContextOf({
-  traceParent,
-  traceState,
-}: {
+export function traceContextOf(headers: {
   readonly traceParent: string | undefined;
   readonly traceState: string | undefined;
 }): TraceContext | undefined {
-  return traceParent === undefined ? undefined : { traceParent, traceState };
+  const { traceParent: parent, traceState } = headers;
+  return parent === undefined ? undefined : { traceParent: parent, traceState };
 }
 
 /** The fields of a valid `traceparent` header. */
@@ -44,8 +39,7 @@ export function formatTraceContext({
 
 /** Returns `undefined` for an invalid header; a new trace begins then. */
 export function parseTraceContext(trace: TraceContext | undefined): TraceParent | undefined {
-  const [, traceId, spanId, flags] = TRACE_PARENT.exec(trace?.traceParent ?? '') ?? [];
+  const [, traceId, spanId, flags] = traceParent.parse(trace?.traceParent ?? '')?.split('-') ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
-  if (ZEROS.test(traceId) || ZEROS.test(spanId)) return undefined;
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) };
 }

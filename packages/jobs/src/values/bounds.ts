@@ -6,7 +6,7 @@
 import { JobsError } from '../errors.js';
 
 export { JsonError, parseBoundedJson } from './bounded-json.js';
-export { nameProblem } from './text.js';
+export { MISLEADING, nameProblem, withArticle } from './text.js';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 86_400_000;

@@ -1,7 +1,13 @@
 /** Texts that come from outside: what every part of the system can store, and what a name may consist of. */
 
-/** Control characters, and signs that change the direction of text or end lines. */
-const CONTROLS = /\p{Cc}|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+/**
+ * Signs that change the direction of text, end lines, or cannot be seen, as a class of a regular expression. Joiners (U+200C, U+200D) belong
+ * to the spelling of Persian, Indic scripts and emoji.
+ */
+export const MISLEADING =
+  '[\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]';
+
+const CONTROLS = new RegExp(`\\p{Cc}|${MISLEADING}`, 'u');
 
 /** Why a text cannot be stored: PostgreSQL takes neither NUL nor half a surrogate pair. `undefined`: it can. */
 function storableProblem(text: string): string | undefined {
@@ -12,7 +18,10 @@ function storableProblem(text: string): string | undefined {
 
 /** Why a text is no name: names are printed by terminals and in messages. `undefined`: it is one. */
 export function nameProblem(text: string): string | undefined {
-  return storableProblem(text) ?? (CONTROLS.test(text) ? 'must not contain control characters' : undefined);
+  return (
+    storableProblem(text) ??
+    (CONTROLS.test(text) ? 'must not contain control characters or invisible ones' : undefined)
+  );
 }
 
 /** A text somewhere within a value that cannot be stored. */
@@ -36,4 +45,9 @@ export function findUnstorable(value: unknown): UnstorableText | undefined {
     if (found !== undefined) return { ...found, path: [isList ? Number(name) : name, ...found.path] };
   }
   return undefined;
+}
+
+/** A noun after its indefinite article: `an account`, `a URL`. It goes by the letter, except for a "u" that sounds like "you". */
+export function withArticle(noun: string): string {
+  return `${/^(?:[aeio]|u(?!ni|rl|se|tf|uid))/i.test(noun) ? 'an' : 'a'} ${noun}`;
 }

@@ -46,6 +46,8 @@ describe('reading the headers of a message', () => {
           timeLimitMs: undefined,
           expires: undefined,
           scheduledBy: undefined,
+          traceParent: undefined,
+          traceState: undefined,
         });
       }),
     );

@@ -2,6 +2,7 @@
 import { headers as newHeaders, MsgHdrsImpl, type MsgHdrs } from '@nats-io/nats-core';
 import { count, duration, isInstant, parseInstant, sequence, timeLimit } from '../values/bounds.js';
 import { isoTime } from '../values/iso-time.js';
+import { traceParent, traceState } from '../values/trace-context.js';
 import { isToken } from './names.js';
 
 export const TaskHeader = {
@@ -172,8 +173,8 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.UniqueKey, (own, text) => (own.uniqueKey = text || undefined)],
   [TaskHeader.UniqueFor, (own, text) => (own.uniqueFor = uniqueFor(text))],
   [TaskHeader.Workflow, (own, text) => (own.workflow = workflowPointer(text))],
-  [TaskHeader.TraceParent, (own, text) => (own.traceParent = text || undefined)],
-  [TaskHeader.TraceState, (own, text) => (own.traceState = text || undefined)],
+  [TaskHeader.TraceParent, (own, text) => (own.traceParent = traceParent.parse(text))],
+  [TaskHeader.TraceState, (own, text) => (own.traceState = traceState.parse(text))],
 ]);
 
 /** Reads a message's headers. An invalid value counts as absent, because a producer's mistake must not lose the task. */

@@ -1,5 +1,6 @@
 /** References such as `$previous.rows[2].id` to a part of the previous result. */
 import { JobsError } from '../errors.js';
+import { withArticle } from '../values/text.js';
 
 export type PathToken = string | number;
 
@@ -33,7 +34,7 @@ export function missing(way: string, found: unknown): JobsError {
 /** Names and sizes only, because a result may contain secrets. */
 function describe(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value !== 'object' || value === null) return value === null ? 'null' : `a ${typeof value}`;
+  if (typeof value !== 'object' || value === null) return value === null ? 'null' : withArticle(typeof value);
   const fields = Object.keys(value);
   return fields.length === 0
     ? 'an empty object'

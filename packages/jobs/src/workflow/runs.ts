@@ -3,9 +3,17 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
 import { readJson } from '../values/read-json.js';
+import { traceParent, traceState } from '../values/trace-context.js';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
 import type { WorkflowDefinition } from './definition.js';
 import { planOf, type Plan } from './plan.js';
+
+/** One of another form counts as absent, as in a task's headers. */
+const formed = (form: typeof traceParent): z.ZodType<string | null> =>
+  z
+    .string()
+    .nullable()
+    .transform((text) => (text === null ? null : (form.parse(text) ?? null)));
 
 export const manifestSchema = z.object({
   id: z.string(),
@@ -24,8 +32,8 @@ export const manifestSchema = z.object({
   /** The task that started it. */
   parent_id: z.string().nullable(),
   root_id: z.string().nullable(),
-  traceparent: z.string().nullable(),
-  tracestate: z.string().nullable(),
+  traceparent: formed(traceParent),
+  tracestate: formed(traceState),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 

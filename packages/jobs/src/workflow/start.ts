@@ -14,6 +14,7 @@ import type { Topology } from '../topology/define.js';
 import { requireTenant, requireToken } from '../wire/names.js';
 import { workflowKeys } from './bucket.js';
 import { MAX_DEFINITION_BYTES, type WorkflowDefinition } from './definition.js';
+import { traceParent, traceState } from '../values/trace-context.js';
 import type { WorkflowEngine } from './engine.js';
 import { resolveDefinition } from './resolve.js';
 import { GROUP_PORTION } from './plan.js';
@@ -153,8 +154,8 @@ function manifestOf(
     owner,
     parentId,
     rootId,
-    traceParent,
-    traceState,
+    traceParent: parent,
+    traceState: state,
   }: Omit<StartWorkflowOptions, 'tenant'> & { tenant: string | undefined; owner: string | undefined },
 ): Omit<Manifest, 'definition' | 'parts' | 'digest'> {
   return {
@@ -165,8 +166,8 @@ function manifestOf(
     group_portion: GROUP_PORTION,
     parent_id: parentId ?? null,
     root_id: rootId ?? null,
-    traceparent: traceParent ?? null,
-    tracestate: traceState ?? null,
+    traceparent: parent === undefined ? null : traceParent.require('traceParent', parent),
+    tracestate: state === undefined ? null : traceState.require('traceState', state),
   };
 }
 

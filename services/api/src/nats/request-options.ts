@@ -1,6 +1,6 @@
 /** The headers that a producer may set. Any other header of a request has no effect. */
 import { INSTANTS, count, isInstant, parseInstant, sequence, timeLimit } from '@stratum/jobs/bounds';
-import { TaskHeader } from '@stratum/jobs/internal';
+import { TaskHeader, traceParent, traceState } from '@stratum/jobs/internal';
 import type { EnqueueOptions } from '@stratum/jobs';
 import { ProblemError, type FieldError } from '@stratum/shared/http';
 import type { MsgHdrs } from '@nats-io/transport-node';
@@ -9,8 +9,6 @@ type Options = Pick<
   EnqueueOptions,
   'eta' | 'expires' | 'maxRetries' | 'softTimeLimitMs' | 'timeLimitMs' | 'traceParent' | 'traceState'
 >;
-
-const MAX_TRACE_LENGTH = 512;
 
 /** @throws ProblemError `invalid` that names every wrong header */
 export function readOptions(headers: MsgHdrs | undefined): Options {
@@ -33,8 +31,8 @@ export function readOptions(headers: MsgHdrs | undefined): Options {
     maxRetries: read(TaskHeader.MaxRetries, (text) => count.parse(text), count.description),
     softTimeLimitMs: read(TaskHeader.SoftTimeLimit, milliseconds, limit),
     timeLimitMs: read(TaskHeader.TimeLimit, milliseconds, limit),
-    traceParent: read(TaskHeader.TraceParent, trace, `at most ${MAX_TRACE_LENGTH} characters`),
-    traceState: read(TaskHeader.TraceState, trace, `at most ${MAX_TRACE_LENGTH} characters`),
+    traceParent: read(TaskHeader.TraceParent, (text) => traceParent.parse(text), traceParent.description),
+    traceState: read(TaskHeader.TraceState, (text) => traceState.parse(text), traceState.description),
   };
   if (errors.length > 0) {
     const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
@@ -53,8 +51,4 @@ function milliseconds(text: string): number | undefined {
   const seconds = timeLimit.within({ min: 0 }).parse(text);
   const value = seconds === undefined ? undefined : Math.round(seconds * 1000);
   return timeLimit.includes(value) ? value : undefined;
-}
-
-function trace(text: string): string | undefined {
-  return text.length <= MAX_TRACE_LENGTH ? text : undefined;
 }

@@ -2,6 +2,7 @@
  * Customer events in Segment's format. Their clients take 400, 401, 403, 404 and 413 for final and throw the batch away, so none of these
  * is ever the answer to a fault of ours: that is 503, or 429, with `Retry-After`.
  */
+import { withArticle } from '@stratum/jobs/bounds';
 import { EVENT_TYPES, type EventType, type KnownSource } from '@stratum/shared/customer-events';
 import {
   addressOf,
@@ -88,7 +89,7 @@ export function customerEventRoutes(
         config: { access: 'public', ownRate: true },
         schema: {
           tags,
-          summary: kind === 'batch' ? 'Send a batch of events' : `Send a ${kind} event`,
+          summary: kind === 'batch' ? 'Send a batch of events' : `Send ${withArticle(`${kind} event`)}`,
           hide: isShort,
           security: [{ writeKey: [] }],
           body: bodySchema,

@@ -1,4 +1,5 @@
 /** Records that a tenant makes and changes itself: routes for each kind. */
+import { withArticle } from '@stratum/jobs/bounds';
 import { withTenant } from '@stratum/shared';
 import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { notFound, ProblemError } from '@stratum/shared/http';
@@ -79,7 +80,13 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
     method: 'POST',
     url,
     config: { access: scopes.write },
-    schema: { tags, summary: `Create a ${noun}`, ...described, body: kind.create, response: { 201: view } },
+    schema: {
+      tags,
+      summary: `Create ${withArticle(noun)}`,
+      ...described,
+      body: kind.create,
+      response: { 201: view },
+    },
     handler: async (request, reply) => {
       const tenantId = requireTenant(request);
       const made = await within(tenantId, () =>
@@ -100,7 +107,7 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
     method: 'GET',
     url: `${url}/:id`,
     config: { access: scopes.read },
-    schema: { tags, summary: `A ${noun}`, params, response: { 200: view } },
+    schema: { tags, summary: `Get ${withArticle(noun)}`, params, response: { 200: view } },
     handler: async (request) => {
       const { id } = request.params;
       const record = await withTenant(pool, requireTenant(request), (client) => findRecord(client, kind, id));
@@ -115,7 +122,7 @@ function routesOf(app: ApiServer, resources: ApiResources, kind: RecordKind): vo
     config: { access: scopes.write },
     schema: {
       tags,
-      summary: `Change a ${noun}`,
+      summary: `Change ${withArticle(noun)}`,
       ...described,
       params,
       body: kind.change,
@@ -168,7 +175,7 @@ function removalRoute(
     config: { access: kind.scopes.write },
     schema: {
       tags: tagsOf(kind),
-      summary: `Remove a ${kind.noun}`,
+      summary: `Remove ${withArticle(kind.noun)}`,
       params,
       response: { 204: z.undefined() },
     },
