@@ -14,6 +14,7 @@ const ELSEWHERE = [
   'SECURITY.md',
   'CHANGELOG.md',
   'deploy/README.md',
+  'deploy/helm/README.md',
   'deploy/nats/README.md',
 ];
 

@@ -2,8 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import { SERVICE_ROLES, tolerateLoss } from '@stratum/shared';
+import { tolerateLoss } from '@stratum/shared';
 import { checkPlatformNames, createServiceRoles } from './derived-schema.js';
+import { missingRequirements } from './requirements.js';
 
 export interface MigrateOptions {
   /** A user that may create tables and roles. */
@@ -101,37 +102,8 @@ async function connect(client: Client, databaseUrl: string): Promise<void> {
   }
 }
 
-/** The missing right of a migration that failed for it: the library reports its own stack alone. */
+/** What the server or the user lacks, where a migration failed for it: the library reports its own stack alone. */
 async function explained(client: Client, failure: unknown): Promise<unknown> {
-  const rights = await rightsOf(client);
-  if (rights === undefined || (rights.tables && rights.roles)) return failure;
-  const missing = [
-    ...(rights.tables ? [] : ['create tables in the schema "public"']),
-    ...(rights.roles ? [] : ['create roles']),
-  ];
-  return new Error(
-    `The user "${rights.user}" may not ${missing.join(' or ')} in the database "${rights.database}", which migrations must do. Set DATABASE_URL to the owner of the database, with CREATEROLE.`,
-    { cause: failure },
-  );
+  const missing = await missingRequirements(client);
+  return missing === undefined ? failure : new Error(missing, { cause: failure });
 }
-
-interface Rights {
-  user: string;
-  database: string;
-  tables: boolean;
-  roles: boolean;
-}
-
-/** `undefined` when the connection is lost. */
-async function rightsOf(client: Client): Promise<Rights | undefined> {
-  try {
-    const { rows } = await client.query<Rights>(RIGHTS, [[...SERVICE_ROLES]]);
-    return rows[0];
-  } catch {
-    return undefined;
-  }
-}
-
-const RIGHTS = `SELECT current_user AS user, current_database() AS database, has_schema_privilege('public', 'CREATE') AS tables,
-    rolsuper OR rolcreaterole OR (SELECT count(*) FROM pg_roles WHERE rolname = ANY($1)) = cardinality($1) AS roles
-  FROM pg_roles WHERE rolname = current_user`;
