@@ -19,7 +19,15 @@ const ROOT = join(import.meta.dirname, '../..');
 const PACKAGE = join(ROOT, 'packages/jobs');
 const PAGES = join(ROOT, 'docs/reference/jobs-api');
 /** The package's public entry points; `internal` is not one. */
-const ENTRY_POINTS = ['index', 'monitor', 'metrics', 'testing/index', 'embedded/index', 'processes'];
+const ENTRY_POINTS = [
+  'index',
+  'monitor',
+  'metrics',
+  'testing/index',
+  'embedded/index',
+  'outbox/index',
+  'processes',
+];
 const NOTE = '<!-- Written by `npm run docs:api` from the docstrings; `npm test` compares it. -->\n\n';
 
 const check = process.argv.includes('--check');

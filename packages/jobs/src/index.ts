@@ -122,6 +122,7 @@ export {
   type TaskFailure,
   type TaskHandler,
 } from './worker/registry.js';
+export { handleBatch, type BatchHandler, type BatchOptions, type BatchTask } from './worker/handle-batch.js';
 export { isolateTask, type IsolationOptions } from './isolation/isolate-task.js';
 export { createReaper, type Reaper, type ReaperOptions } from './housekeeping/reaper.js';
 export { createWorker, type Worker } from './worker/worker.js';
@@ -166,8 +167,9 @@ export {
   type WorkflowSummary,
   type WorkflowView,
 } from './workflow/view.js';
+export type { Typed, WorkflowResult } from './workflow/typing.js';
 export type { CancelResult } from './client/cancel-workflow.js';
-export type { Workflows } from './client/workflows.js';
+export type { WorkflowResultOptions, Workflows } from './client/workflows.js';
 export type { ListWorkflowsOptions } from './workflow/list.js';
 export type { StartWorkflowOptions, WorkflowStarted } from './workflow/start.js';
 export {

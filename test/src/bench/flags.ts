@@ -14,6 +14,7 @@ const OPTIONS = {
   'letters-of-others': { type: 'boolean', default: false },
   history: { type: 'boolean', default: false },
   ingest: { type: 'boolean', default: false },
+  outbox: { type: 'boolean', default: false },
   rules: { type: 'boolean', default: false },
   schedule: { type: 'boolean', default: false },
   webhooks: { type: 'boolean', default: false },

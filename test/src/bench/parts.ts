@@ -9,6 +9,7 @@ import { benchForecast, type Accuracy } from './forecast.js';
 import { benchHistory } from './history.js';
 import { benchIngest } from './ingest.js';
 import { benchLettersOfOthers, linesOf } from './letters-of-others.js';
+import { benchOutbox } from './outbox.js';
 import { benchRules } from './rules.js';
 import { benchSchedule } from './schedule.js';
 import { openFramework } from './subject.js';
@@ -47,6 +48,7 @@ export const PARTS: readonly { flag: keyof Flags; run: Part }[] = [
   { flag: 'backlog', run: backlog },
   { flag: 'dead-letters', run: deadLetters },
   { flag: 'letters-of-others', run: lettersOfOthers },
+  { flag: 'outbox', run: outbox },
 ];
 
 async function forecast({ cacheDir, say }: Setting): Promise<Report> {
@@ -199,6 +201,21 @@ async function lettersOfOthers({ broker }: Setting): Promise<Report> {
   const { connection, server } = await broker.open();
   const figures = await benchLettersOfOthers(server.url, connection);
   return { figures, lines: linesOf(figures) };
+}
+
+async function outbox({ broker, flags }: Setting): Promise<Report> {
+  const { connection } = await broker.open();
+  const framework = await openFramework(connection, 'bench');
+  const figures = await benchOutbox(connection, framework, Number(flags.rounds));
+  await framework.client.close();
+  const { enqueue, relay } = figures;
+  return {
+    figures,
+    lines: [
+      `transactions with a task: ${whole(enqueue.ours)}/s, without: ${whole(enqueue.bare)}/s, ratio ${enqueue.ratio.toFixed(2)}`,
+      `tasks relayed: ${whole(relay.ours)}/s, enqueued without a table: ${whole(relay.bare)}/s, ratio ${relay.ratio.toFixed(2)}`,
+    ],
+  };
 }
 
 function whole(value: number): string {

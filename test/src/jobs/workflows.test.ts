@@ -333,8 +333,8 @@ describe('a step that does not succeed', () => {
   test('whose completed payload does not fit its contract fails, and names the field', async () => {
     const jobs = await openWorkflows();
     jobs.worker(HANDLERS);
-    const definition = chain(step(total, { plus: 1 }), step(total, {}, { with: { plus: '$previous' } }));
-    expect(await run(jobs, definition)).toMatchObject({
+    const misfit: WorkflowDefinition = step(total, {}, { with: { plus: '$previous' } });
+    expect(await run(jobs, chain(step(total, { plus: 1 }), misfit))).toMatchObject({
       state: 'FAILURE',
       error: { type: 'InvalidPayloadError', message: expect.stringContaining('plus: ') },
     });

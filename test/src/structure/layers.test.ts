@@ -24,6 +24,7 @@ const LAYERS = [
   'schedule',
   'isolation',
   'housekeeping',
+  'outbox',
   'application',
   'embedded',
   'testing',

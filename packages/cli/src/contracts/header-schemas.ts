@@ -46,6 +46,7 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   [TaskHeader.Workflow]: text(`This task's place in a workflow. ${BY_STRATUM}`),
   [TaskHeader.ScheduledBy]: text(`The schedule entry and its tick: "<entry> <RFC 3339>". ${BY_STRATUM}`),
   [TaskHeader.ReplayOf]: count(`The sequence of the dead letter that it was replayed from. ${BY_STRATUM}`),
+  [TaskHeader.KeepRecord]: text('Any text: a success leaves a record, whatever the contract says.'),
   [TaskHeader.FreshId]: text(`The id was generated for this message. ${BY_STRATUM}`),
   [TaskHeader.UniqueKey]: text(`The unique key that the task holds. ${BY_STRATUM}`),
   [TaskHeader.UniqueFor]: text(

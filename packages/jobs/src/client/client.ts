@@ -9,7 +9,7 @@ import { deadLettersOf, type DeadLetters } from './dead-letters.js';
 import type { ProducerTime } from '../broker/producer-time.js';
 import { isConflict, isUnconfirmed } from '../broker/server-errors.js';
 import { JobsError, PublishError, TaskFailedError } from '../errors.js';
-import { parsePayload, type PayloadOf, type ResultOf, type TaskContract } from '../task/define-task.js';
+import type { PayloadOf, ResultOf, TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { Resources } from '../resources/resources.js';
@@ -25,6 +25,7 @@ import {
   type EnqueueOptions,
   type TaskTarget,
 } from '../message/compose-task.js';
+import { taskTarget } from '../message/task-target.js';
 import { fieldOf } from '../values/any-value.js';
 import { storedSubject } from '../broker/stored-message.js';
 import { readStoredTask } from '../record/task-record.js';
@@ -227,7 +228,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
   };
 
   const enqueue: JobsClient['enqueue'] = async (contract, payload, options = {}) =>
-    send(targetOf(topology, contract, payload), payload, options);
+    send(taskTarget(topology, contract, payload), payload, options);
 
   const waitFor = async (id: string, options: ResultOptions = {}): Promise<TaskRecord> =>
     lookup.result(
@@ -253,7 +254,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     options: EnqueueOptions,
     { timeoutMs = DEFAULT_RESULT_TIMEOUT_MS, signal }: ResultOptions,
   ): Promise<TaskOutcome<Contract>> => {
-    const target = targetOf(topology, contract, payload);
+    const target = taskTarget(topology, contract, payload);
     const id = newId();
     const awaited = lookup.listen(id, timeoutMs, signal);
     try {
@@ -307,7 +308,10 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     workflows: workflowsOf({ resources, revoker, contracts }),
     enqueue,
     enqueueMany: async (contract, items) => {
-      const checked = items.map((item) => ({ ...item, target: targetOf(topology, contract, item.payload) }));
+      const checked = items.map((item) => ({
+        ...item,
+        target: taskTarget(topology, contract, item.payload),
+      }));
       return allStored(
         await Promise.allSettled(
           checked.map(({ target, payload, options = {} }) => send(target, payload, options)),
@@ -379,20 +383,6 @@ function allStored(outcomes: readonly PromiseSettledResult<Enqueued>[]): Enqueue
   const { code, message, cause, details } = first.error;
   if (first.error instanceof PublishError) throw first.error.about({ stored, failed });
   throw new JobsError(code, message, { cause, details: { ...details, stored, failed } });
-}
-
-function targetOf<Input extends z.ZodType>(
-  topology: Topology,
-  contract: TaskContract<Input>,
-  payload: z.input<Input>,
-): TaskTarget {
-  const parsed = parsePayload(contract, payload);
-  return {
-    queue: topology.queue(contract.queue).name,
-    task: contract.name,
-    priority: contract.priority,
-    tenant: contract.tenantOf(parsed),
-  };
 }
 
 async function uniqueUntil({ uniqueForMs }: EnqueueOptions, time: ProducerTime): Promise<number | undefined> {

@@ -71,3 +71,18 @@ test('a loop that was stopped before its start never runs', async () => {
   await loop.stop();
   expect(run).not.toHaveBeenCalled();
 });
+
+test('a wake-up ends the pause, and one that comes during a run is followed by another run', async () => {
+  let runs = 0;
+  const { loop } = loopOf(
+    async () => {
+      if (++runs === 2) loop.wake();
+      return undefined;
+    },
+    { everyMs: 3_600_000 },
+  );
+  loop.start();
+  await vi.waitUntil(() => runs === 1);
+  loop.wake();
+  await vi.waitUntil(() => runs === 3);
+});

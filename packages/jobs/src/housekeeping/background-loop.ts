@@ -18,6 +18,8 @@ export interface BackgroundLoopOptions {
 export class BackgroundLoop {
   private readonly stopped = new AbortController();
   private running: Promise<void> | undefined;
+  private isWoken = false;
+  private endPause: (() => void) | undefined;
 
   constructor(private readonly options: BackgroundLoopOptions) {}
 
@@ -26,9 +28,16 @@ export class BackgroundLoop {
     this.running ??= this.repeat();
   }
 
+  /** The next run follows at once, or right after the one in progress. */
+  wake(): void {
+    this.isWoken = true;
+    this.endPause?.();
+  }
+
   /** Resolves when the run in progress has ended. Idempotent. */
   async stop(): Promise<void> {
     this.stopped.abort();
+    this.endPause?.();
     await this.running;
   }
 
@@ -37,6 +46,7 @@ export class BackgroundLoop {
     const { signal } = this.stopped;
     while (!signal.aborted) {
       let pauseMs = everyMs;
+      this.isWoken = false;
       try {
         pauseMs = (await run(signal)) ?? everyMs;
       } catch (error) {
@@ -44,7 +54,14 @@ export class BackgroundLoop {
         // A run that the stop has cut short did not fail.
         if (!signal.aborted) onFailure(error);
       }
-      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      if (!this.isWoken) await this.pause(pauseMs);
     }
+  }
+
+  private async pause(milliseconds: number): Promise<void> {
+    if (this.stopped.signal.aborted) return;
+    const pause = new AbortController();
+    this.endPause = () => pause.abort();
+    await delay(milliseconds, undefined, { signal: pause.signal }).catch(() => undefined);
   }
 }

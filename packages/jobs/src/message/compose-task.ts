@@ -55,6 +55,11 @@ export interface EnqueueOptions {
    * Refuse while another task of the same kind with this key is queued or running; `enqueue` then returns that task's id. Any text.
    */
   uniqueKey?: string;
+  /**
+   * A success leaves a record until the results bucket forgets it, also where the contract has `ignoreResult` or `resultExpiresMs`; with
+   * `ignoreResult` one without the result. Default false.
+   */
+  keepRecord?: boolean;
   /** Hold the unique key for this long, in milliseconds, however soon the task ends, instead of until it ends. */
   uniqueForMs?: number;
   /** The task that enqueues this one, and the first of the family. */
@@ -243,6 +248,7 @@ function setOptions(headers: MsgHdrs, options: EnqueueOptions): void {
   if (options.expires !== undefined) {
     headers.set(TaskHeader.Expires, requireInstant('expires', options.expires).toISOString());
   }
+  if (options.keepRecord === true) headers.set(TaskHeader.KeepRecord, '1');
   if (options.parentId !== undefined)
     headers.set(TaskHeader.ParentId, requireToken(options.parentId, 'parentId'));
   if (options.rootId !== undefined) headers.set(TaskHeader.RootId, requireToken(options.rootId, 'rootId'));

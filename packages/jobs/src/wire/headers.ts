@@ -35,6 +35,8 @@ export const TaskHeader = {
   ReplayOf: 'Task-Replay-Of',
   /** The client generated the id, so no task with this id can have run before. */
   FreshId: 'Task-Fresh-Id',
+  /** A success leaves a record for the bucket's full time, whatever the contract says: its producer asks whether the task has ended. */
+  KeepRecord: 'Task-Keep-Record',
   /** Milliseconds since 1970: a worker that receives the task earlier keeps it until then. */
   NotBefore: 'Task-Not-Before',
   /** The unique key that this task holds until it ends. */
@@ -99,6 +101,7 @@ export interface TaskHeaders {
   history: string | undefined;
   replayOf: number | undefined;
   freshId: boolean;
+  keepRecord: boolean;
   /** Milliseconds since 1970; 0 when the task may start at once. */
   notBefore: number;
   uniqueKey: string | undefined;
@@ -140,6 +143,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   history: undefined,
   replayOf: undefined,
   freshId: false,
+  keepRecord: false,
   notBefore: 0,
   uniqueKey: undefined,
   uniqueFor: undefined,
@@ -169,6 +173,7 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.History, (own, text) => (own.history = text || undefined)],
   [TaskHeader.ReplayOf, (own, text) => (own.replayOf = sequence.parse(text))],
   [TaskHeader.FreshId, (own, text) => (own.freshId = text !== '')],
+  [TaskHeader.KeepRecord, (own, text) => (own.keepRecord = text !== '')],
   [TaskHeader.NotBefore, (own, text) => (own.notBefore = instant(text) ?? 0)],
   [TaskHeader.UniqueKey, (own, text) => (own.uniqueKey = text || undefined)],
   [TaskHeader.UniqueFor, (own, text) => (own.uniqueFor = uniqueFor(text))],

@@ -12,13 +12,13 @@ import type { Delivery } from './delivery.js';
 /** How a contract wants its result kept. */
 export interface ResultRetention {
   ignoreResult: boolean;
-  /** A success leaves a record although its result is ignored: the scheduler needs to know that a tick's run has ended. */
-  isTick: boolean;
+  /** A success leaves a record although its result is ignored: the scheduler, or an outbox, needs to know that the task has ended. */
+  leavesRecord: boolean;
   /** In milliseconds. `undefined`: as long as the bucket keeps it. */
   expiresMs: number | undefined;
 }
 
-const KEEP: ResultRetention = { ignoreResult: false, isTick: false, expiresMs: undefined };
+const KEEP: ResultRetention = { ignoreResult: false, leavesRecord: false, expiresMs: undefined };
 
 /**
  * Most attempts end within a moment, unwatched and unaborted; so what only some of them need (a logger, an abort signal) is

@@ -112,8 +112,9 @@ export class Execution {
     // In a workflow the next step, or a client that waits for the whole, needs the result.
     const isUnasked = ignoreResult && headers.workflow === undefined;
     if (isUnasked || resultExpiresMs !== undefined) {
-      const isTick = isTickTask(subject.id, headers.scheduledBy);
-      this.attempt.retain({ ignoreResult: isUnasked, isTick, expiresMs: resultExpiresMs });
+      const leavesRecord = headers.keepRecord || isTickTask(subject.id, headers.scheduledBy);
+      const expiresMs = headers.keepRecord ? undefined : resultExpiresMs;
+      this.attempt.retain({ ignoreResult: isUnasked, leavesRecord, expiresMs });
     }
     if (headers.expires !== undefined && headers.expires.getTime() <= this.parts.now())
       return { kind: 'expired' };

@@ -80,7 +80,8 @@ export class Settler {
     const { retention, slot } = attempt;
     const record = succeededRecord(attempt, retention.ignoreResult ? null : result);
     // Nobody will ask, and nothing says otherwise.
-    if (retention.ignoreResult && !retention.isTick && slot.isEmpty) return this.conclude(attempt, record);
+    if (retention.ignoreResult && !retention.leavesRecord && slot.isEmpty)
+      return this.conclude(attempt, record);
     try {
       await this.close(attempt, record);
     } catch (error) {

@@ -70,9 +70,9 @@ export interface WorkflowView extends WorkflowSummary {
   tree: WorkflowNode | null;
 }
 
-export interface WorkflowOutcome extends WorkflowSummary {
-  /** Result of the workflow after success. A group's is an array in the order of its members. */
-  result: unknown;
+export interface WorkflowOutcome<Result = unknown> extends WorkflowSummary {
+  /** Result of the workflow after success, else `null`. A group's is an array in the order of its members. */
+  result: Result | null;
 }
 
 export interface WorkflowPage {
