@@ -28,6 +28,9 @@ const cacheDir = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'stratum-crash-db-'));
 const { path: natsBinary } = await findNatsServer({ cacheDir });
 const older = values.older === undefined ? undefined : await buildOlder(values.older, cacheDir);
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => interrupted.abort(new Error(`The run was ended by ${name}.`)));
 const postgres = await startPostgres({ dataDir: folder, durable: false });
 try {
   const same = Object.entries(values).map(([name, value]) => `--${name} ${value}`);
@@ -41,6 +44,7 @@ try {
     older,
     databaseUrl: await postgres.createDatabase('crash'),
     log: (line) => console.log(line),
+    signal: interrupted.signal,
   });
   console.log(JSON.stringify(figures, undefined, 2));
   for (const violation of violations.slice(0, SHOWN)) console.error(`VIOLATION: ${violation}`);

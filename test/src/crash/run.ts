@@ -2,6 +2,7 @@
  * Kills, freezes and restarts processes at random, sets their clocks, and changes settings while the broker is away, with thousands of tasks
  * of every kind under way; then looks whether every task has come to exactly one end, and every effect happened exactly once.
  */
+import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -43,6 +44,8 @@ export interface CrashOptions {
   /** An empty database. */
   databaseUrl: string;
   log: (line: string) => void;
+  /** Ends the run early: everything that it has started is stopped, and it rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 export interface CrashReport {
@@ -108,7 +111,7 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     },
   });
   let isKept = false;
-  try {
+  const runAndJudge = async (): Promise<CrashReport> => {
     const controls = new Controls({
       client,
       schedules,
@@ -139,6 +142,9 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
     const figures = { ...counts, ticks, controls: changes, faults, clock, seconds, states, violations };
     return isKept ? { ...figures, kept: folder } : figures;
+  };
+  try {
+    return await unlessAborted(options.signal, runAndJudge());
   } finally {
     await processes.stop();
     await schedules.close();
@@ -148,6 +154,17 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     await broker.stop();
     if (!isKept) await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What still runs when the signal aborts is left behind, and nobody hears of its end. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (signal === undefined) return work;
+  work.catch(() => undefined);
+  const aborted = once(signal, 'abort');
+  const first = await Promise.race([work.then((result) => ({ result })), aborted.then(() => undefined)]);
+  if (first !== undefined) return first.result;
+  signal.throwIfAborted();
+  return work;
 }
 
 interface Changes {
