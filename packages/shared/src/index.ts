@@ -106,6 +106,7 @@ export {
   computeCdpFunnel,
   computeCdpRfm,
   computeCdpSegment,
+  previewCdpSegment,
 } from './tasks/cdp.js';
 export { recordDomainEvent, recordDomainEvents, type DomainEvent } from './domain-events/domain-events.js';
 export {
@@ -118,6 +119,7 @@ export {
 } from './domain-events/payloads.js';
 export { ingestCustomerEvents } from './tasks/customer-events.js';
 export { generateDailyForecasts, generateForecast, runAllPredictions, runPredictions } from './tasks/ml.js';
+export { DefinitionError } from './definition-error.js';
 export { applyPlatformAction, dryRunRule, evaluateAllRules, evaluateRules } from './tasks/rules.js';
 export { carryOutPrivacyRequest, rekeyTenantHashes } from './tasks/privacy.js';
 export { eraseTenant } from './tasks/tenants.js';

@@ -35,6 +35,7 @@ import { recordRoutes } from './routes/records.js';
 import { queueRoutes } from './routes/queues.js';
 import { reportRoutes } from './routes/reports.js';
 import { ruleRoutes } from './routes/rules.js';
+import { segmentPreviewRoute } from './routes/segment-preview.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
 import { subscriptionRoutes } from './routes/subscriptions.js';
@@ -132,6 +133,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     recordRoutes(app, resources);
     funnelRoutes(app, resources);
     ruleRoutes(app, resources);
+    segmentPreviewRoute(app, resources);
     reportRoutes(app, resources, { longRequests });
     customerEventRoutes(app, resources, { accepted: acceptedEvents, attempts, publicUrl });
     operations.start();

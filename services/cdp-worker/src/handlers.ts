@@ -9,6 +9,7 @@ import {
   computeCdpSegment,
   fanOut,
   ingestCustomerEvents,
+  previewCdpSegment,
   slotOf,
   type ConfigurationKey,
   type QueueService,
@@ -20,6 +21,7 @@ import { ingestCustomerEventsHandler } from './ingest/ingest-customer-events.js'
 import { startIngestion } from './ingest/start-ingestion.js';
 import { computeCdpRfmHandler } from './segments/compute-cdp-rfm.js';
 import { computeCdpSegmentHandler } from './segments/compute-cdp-segment.js';
+import { previewCdpSegmentHandler } from './segments/preview-cdp-segment.js';
 
 const SETTINGS = ['STRATUM_CREDENTIALS_KEY'] as const satisfies readonly ConfigurationKey[];
 
@@ -31,6 +33,7 @@ export interface CdpDependencies {
 export function createCdpHandlers({ pool }: CdpDependencies): TaskHandler[] {
   return [
     handleTask(computeCdpSegment, computeCdpSegmentHandler(pool)),
+    handleTask(previewCdpSegment, previewCdpSegmentHandler(pool)),
     handleTask(computeCdpRfm, computeCdpRfmHandler(pool)),
     handleTask(computeCdpFunnel, computeCdpFunnelHandler(pool)),
     // Scores first: segments may ask for them. Each tenant's task then starts its segments.

@@ -27,12 +27,14 @@ export interface TotalsCheck {
   writer: CampaignWriter;
   window: DateWindow;
   now: Date;
+  /** Reads all figures once more: of a reading in two pieces, rows can have moved from one into the other. */
+  readAgain: (() => Promise<void>) | undefined;
   signal: AbortSignal;
 }
 
 /** Returns why the totals could not be compared, or `undefined`. */
 export async function checkTotals(check: TotalsCheck): Promise<string | undefined> {
-  const { pool, tenantId, account, connector, writer, window, now, signal } = check;
+  const { pool, tenantId, account, connector, writer, window, now, readAgain, signal } = check;
   let reported: DailySpend[];
   try {
     reported = await connector.accountSpend(window, { signal });
@@ -44,6 +46,10 @@ export async function checkTotals(check: TotalsCheck): Promise<string | undefine
   const compare = (): Promise<Difference[]> =>
     withTenant(pool, tenantId, (client) => differences(client, account, window, reported, now));
   let found = await compare();
+  if (found.length > 0 && readAgain !== undefined) {
+    await readAgain();
+    found = await compare();
+  }
   const excess = found.filter(({ stored, reported: total }) => Number(stored) > Number(total));
   for (const { date } of excess) await writer.clearUnreported(date);
   if (excess.length > 0) found = await compare();

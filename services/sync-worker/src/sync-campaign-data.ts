@@ -3,7 +3,7 @@
  *
  * Each account has its own outcome: all are tried, and an attempt after a failure tries those that failed. For each account: list the campaigns page by page, then the metrics of the window page by page; every page is
  * upserted in a short transaction of its own, and none stays open while the platform is asked. A crash in the middle leaves
- * whole pages behind, and the next attempt writes the rest.
+ * whole pages behind, and the next attempt of the task goes on after them.
  */
 import type { HandlerFor } from '@stratum/jobs';
 import {
@@ -15,7 +15,7 @@ import {
   type DomainEventData,
   type syncCampaignData,
 } from '@stratum/shared';
-import { PlatformError, type PlatformName } from '@stratum/connectors/ad-platforms';
+import { PlatformError, type DailyMetricRecord, type PlatformName } from '@stratum/connectors/ad-platforms';
 import type { DateWindow } from '@stratum/connectors/values';
 import {
   loadAccounts,
@@ -31,6 +31,7 @@ import type { SyncDependencies } from './dependencies.js';
 import { emptyCounts, finishRun, startRun, type SyncCounts } from './sync-run.js';
 import { keepIntraday } from './intraday.js';
 import { syncCreatives } from './sync-creatives.js';
+import { beginning, placeBefore, Progress } from './sync-place.js';
 import { syncWindow, type SyncWindow } from './sync-window.js';
 import { tellVersionEnded, versionIsGood } from './version-alert.js';
 import { CampaignWriter } from './campaign-writer.js';
@@ -109,23 +110,50 @@ async function syncAccount(
 ): Promise<SyncCounts> {
   const { pool } = dependencies;
   const { tenantId, signal } = job;
-  const startedAt = new Date();
   const counts = emptyCounts();
-  const run = await withTenant(pool, tenantId, (client) => startRun(client, job, account.id, window));
+  const { run, place } = await withTenant(pool, tenantId, async (client) => {
+    const start = beginning(account, window, new Date());
+    const from = (await placeBefore(client, job.taskId, account, start)) ?? start;
+    return { run: await startRun(client, job, account.id, from), place: from };
+  });
+  const { startedAt } = place;
+  const progress = new Progress(pool, tenantId, run, place);
   try {
     const connector = openConnector(dependencies, tenantId, account);
     const writer = new CampaignWriter(pool, tenantId, account, startedAt);
-    for await (const campaigns of connector.listCampaigns({ signal })) {
-      counts.campaigns_read += campaigns.length;
-      counts.campaigns_updated += await writer.writeCampaigns(campaigns);
+    if (place.stage === 'campaigns') {
+      const listing = progress.pages('campaigns', (from) => connector.listCampaigns({ signal, ...from }));
+      for await (const campaigns of listing) {
+        counts.campaigns_read += campaigns.length;
+        counts.campaigns_updated += await writer.writeCampaigns(campaigns);
+      }
+      // Only a complete listing shows which campaigns are gone, and only one in one piece is surely complete.
+      if (!progress.resumes('campaigns')) counts.campaigns_removed = await writer.markRemoved();
+      await progress.enter('metrics');
     }
-    // Only a complete listing shows which campaigns are gone.
-    counts.campaigns_removed = await writer.markRemoved();
-    for await (const metrics of connector.dailyMetrics(window, { signal })) {
-      counts.metric_rows_read += metrics.length;
-      counts.metric_rows_written += await writer.writeMetrics(metrics);
-    }
-    const uncompared = await checkTotals({ pool, tenantId, account, connector, writer, window, now, signal });
+    const readMetrics = async (pages: AsyncIterable<DailyMetricRecord[]>): Promise<void> => {
+      for await (const metrics of pages) {
+        counts.metric_rows_read += metrics.length;
+        counts.metric_rows_written += await writer.writeMetrics(metrics);
+      }
+    };
+    await readMetrics(
+      progress.pages('metrics', (from) => connector.dailyMetrics(window, { signal, ...from })),
+    );
+    const readAgain = progress.resumes('metrics')
+      ? (): Promise<void> => readMetrics(connector.dailyMetrics(window, { signal }))
+      : undefined;
+    const uncompared = await checkTotals({
+      pool,
+      tenantId,
+      account,
+      connector,
+      writer,
+      window,
+      now,
+      readAgain,
+      signal,
+    });
     if (uncompared !== undefined) job.onNote(account.id, { part: 'totals', reason: uncompared });
     const unread = await syncCreatives({ pool, tenantId, account, connector, startedAt, now, signal });
     if (unread !== undefined) job.onNote(account.id, { part: 'creatives', reason: unread });

@@ -1,7 +1,7 @@
 /** The summary row of one account's sync. */
 import type { Queryable } from '@stratum/shared';
 import { PlatformError } from '@stratum/connectors/ad-platforms';
-import type { DateWindow } from '@stratum/connectors/values';
+import type { SyncPlace } from './sync-place.js';
 
 export interface SyncCounts {
   campaigns_read: number;
@@ -30,7 +30,7 @@ export async function startRun(
   client: Queryable,
   { tenantId, taskId }: { tenantId: number; taskId: string },
   accountId: string,
-  { since, until }: DateWindow,
+  place: SyncPlace,
 ): Promise<SyncRun> {
   await client.query(
     `UPDATE sync_run SET outcome = 'failed', error_kind = 'worker_lost', error_message = 'The worker ended in the middle of the sync.', finished_at = now()
@@ -38,8 +38,8 @@ export async function startRun(
     [accountId],
   );
   const { rows } = await client.query<SyncRun>(
-    `INSERT INTO sync_run (tenant_id, account_id, task_id, window_since, window_until) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-    [tenantId, accountId, taskId, since, until],
+    `INSERT INTO sync_run (tenant_id, account_id, task_id, window_since, window_until, place) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+    [tenantId, accountId, taskId, place.since, place.until, JSON.stringify(place)],
   );
   const [run] = rows;
   if (run === undefined) throw new Error('The sync run was not stored.');

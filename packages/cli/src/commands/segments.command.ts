@@ -31,6 +31,15 @@ export const segmentsCommand: TopLevelCommand = {
       run: async () => (await import('./segments.js')).save,
     },
     {
+      name: 'preview',
+      summary: 'Count what a segment would hold, and the values that it could not read. Nothing is saved.',
+      description: 'Takes at most half a minute; a worker of the queue cdp has to run.',
+      arguments: [definitionFile('docs/operate/segments.md')],
+      options: [tenantOption],
+      examples: ['segment.json --tenant 1'],
+      run: async () => (await import('./segments.js')).preview,
+    },
+    {
       name: 'remove',
       summary: 'Remove a segment and its memberships. One that other segments name stays.',
       arguments: [name],

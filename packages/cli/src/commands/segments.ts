@@ -1,10 +1,10 @@
-import { computeCdpSegment } from '@stratum/shared';
-import { listSegments, saveSegment, type Segment } from '@stratum/shared/customer-data';
+import { computeCdpSegment, DefinitionError, previewCdpSegment } from '@stratum/shared';
+import { listSegments, saveSegment, segmentTreeSchema, type Segment } from '@stratum/shared/customer-data';
 import { typed } from '../frame/invocation.js';
 import { differenceOf } from '@stratum/shared/audit';
 import { readJson } from '../input-file.js';
-import { ago, optional, printJson, printTable } from '../output.js';
-import { asTenant, type TenantOptions } from '../tenant-session.js';
+import { ago, optional, printJson, printTable, wrapped } from '../output.js';
+import { asTenant, withTenantPool, type TenantOptions } from '../tenant-session.js';
 
 export async function list(options: TenantOptions): Promise<void> {
   const segments = await read(options);
@@ -46,6 +46,27 @@ export async function save(name: string, file: string, { tenant, json }: TenantO
   });
   if (json) printJson({ id, name, computation: task });
   else console.log(`Saved “${name}”. Follow its computation with: ${typed(`result ${task} --wait 60s`)}`);
+}
+
+const PREVIEW_TIMEOUT_MS = 60_000;
+
+export async function preview(file: string, { tenant, json }: TenantOptions): Promise<void> {
+  const { data: definition, error } = segmentTreeSchema.safeParse(await readJson(file, 'The definition'));
+  if (definition === undefined) throw new DefinitionError('segment', error);
+  const found = await withTenantPool({ tenant, subject: 'segment' }, async (_pool, _audit, tasks) => {
+    const { id } = await tasks.enqueue(previewCdpSegment, { tenant_id: tenant, definition });
+    const record = await tasks.result(id, { timeoutMs: PREVIEW_TIMEOUT_MS });
+    if (record.state === 'SUCCESS') return previewCdpSegment.output.parse(record.result);
+    throw new Error(`The preview ended as ${record.state}: ${record.error?.message ?? 'no error'}.`);
+  });
+  if (json) return printJson(found);
+  console.log(`The segment would hold ${found.profile_count} of ${found.all_profiles} profiles.`);
+  if (found.unreadable.length === 0) return;
+  console.log('Values that it cannot read, which compare with nothing:');
+  printTable(
+    [wrapped('field'), 'as', 'values'],
+    found.unreadable.map(({ field, as, values }) => [field, as, values]),
+  );
 }
 
 function read({ tenant }: TenantOptions): Promise<Segment[]> {

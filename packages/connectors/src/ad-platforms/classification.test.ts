@@ -101,6 +101,8 @@ describe('Google', () => {
     ['permission', 400, 'authorizationError', 'CUSTOMER_NOT_ENABLED'],
     ['transient', 500, 'internalError', 'INTERNAL_ERROR'],
     ['transient', 400, 'internalError', 'TRANSIENT_ERROR'],
+    ['too_much_data', 400, 'internalError', 'DEADLINE_EXCEEDED'],
+    ['too_much_data', 400, 'requestError', 'RPC_DEADLINE_TOO_SHORT'],
     ['transient', 400, 'databaseError', 'CONCURRENT_MODIFICATION'],
     ['transient', 400, 'requestError', 'EXPIRED_PAGE_TOKEN'],
     ['unsupported_version', 400, 'requestError', 'UNSUPPORTED_VERSION'],
@@ -123,6 +125,7 @@ describe('Google', () => {
     [429, {}, 'rate_limited'],
     [409, {}, 'transient'],
     [502, {}, 'transient'],
+    [504, {}, 'too_much_data'],
   ])('HTTP %s with the body %j is %s', (status, body, kind) => {
     expect(googleError(reply(status, body))?.kind).toBe(kind);
   });

@@ -82,6 +82,14 @@ export interface ReadOptions {
   signal: AbortSignal;
 }
 
+/** A listing that an attempt began and another one continues. Platforms that cannot continue ignore it and begin anew. */
+export interface ListingOptions extends ReadOptions {
+  /** The place at which to begin, as `onPlace` was told of it by a reading of the same listing. */
+  from?: string | undefined;
+  /** Told before each page is given out: the place behind that page, in the platform's own terms. */
+  onPlace?: ((place: string) => void) | undefined;
+}
+
 /** The wanted state of a campaign: targets, never steps, so that applying it twice changes nothing more. */
 export interface CampaignChange {
   status?: 'active' | 'paused';
@@ -97,9 +105,9 @@ export interface PlatformConnector {
   /** Fails as the other calls do, so it shows, too, whether the credentials are good for the account. */
   describeAccount(options: ReadOptions): Promise<AccountDescription>;
   /** Every campaign that the platform lists: archived ones, too; deleted ones may be left out. */
-  listCampaigns(options: ReadOptions): AsyncIterable<CampaignRecord[]>;
+  listCampaigns(options: ListingOptions): AsyncIterable<CampaignRecord[]>;
   /** One row for each campaign and day on which something happened, of campaigns of every status. */
-  dailyMetrics(window: DateWindow, options: ReadOptions): AsyncIterable<DailyMetricRecord[]>;
+  dailyMetrics(window: DateWindow, options: ListingOptions): AsyncIterable<DailyMetricRecord[]>;
   /** The account's own totals, by which the sum of its campaigns is checked; a day without spend may be missing. */
   accountSpend(window: DateWindow, options: ReadOptions): Promise<DailySpend[]>;
   /** Every ad that the platform lists; some leave out ads that have ended. */

@@ -87,8 +87,8 @@ export class HttpClient {
     try {
       return JSON.parse(text);
     } catch {
-      // The page of a server that does not know the address: the status says all.
-      if (status === 404 || status === 410) return undefined;
+      // The page of a server or a proxy that does not know the address, has no time, or is broken: the status says all.
+      if (status === 404 || status === 410 || status === 429 || status >= 500) return undefined;
       // A proxy's error page, or an answer that was cut: the next try may get a whole one.
       throw this.transient(`the answer (HTTP ${status}) is not JSON`);
     }

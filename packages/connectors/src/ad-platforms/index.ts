@@ -6,6 +6,7 @@ export type {
   CreativeMetricRecord,
   CreativeRecord,
   DailyMetricRecord,
+  ListingOptions,
   DailySpend,
   PlatformConnector,
 } from './connector.js';

@@ -197,7 +197,7 @@ export interface SegmentTree {
   groups: SegmentTree[];
 }
 
-interface SegmentTreeInput {
+export interface SegmentTreeInput {
   logic: 'and' | 'or' | 'not';
   conditions?: z.input<typeof conditionSchema>[] | undefined;
   groups?: SegmentTreeInput[] | undefined;

@@ -25,6 +25,7 @@ interface OldRow {
 const TABLES: Readonly<Record<string, (kind: string) => string>> = {
   cdp_identity: (kind) => `cdp_${kind}`,
   whatsapp_contact: () => 'whatsapp_contact',
+  whatsapp_identity: () => 'whatsapp_contact',
 };
 
 export interface Rekeyed {

@@ -76,7 +76,7 @@ export const PERSONAL_DATA: Readonly<Record<string, PersonalData>> = {
   webhook_endpoint: 'none',
   whatsapp_account: 'none',
   whatsapp_contact: 'by_contact',
-  whatsapp_identity: { kept: 'goes with its contact; keyed hashes of ids' },
+  whatsapp_identity: { kept: 'goes with its contact; keyed hashes of ids, and the ids encrypted' },
   whatsapp_message: 'by_contact',
   whatsapp_template: 'none',
 };

@@ -1,6 +1,7 @@
 /** Contracts of the cdp queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { z } from 'zod';
+import { segmentTreeSchema } from '../customer-data/segment-tree.js';
 import { fanOutJob } from './scheduled-job.js';
 
 const id = z.int().positive();
@@ -19,6 +20,23 @@ export const computeCdpSegment = defineTask({
   }),
   output: z.object({ segment_id: z.int(), profile_count: z.int(), entered: z.int(), exited: z.int() }),
   ...work,
+});
+
+export const previewCdpSegment = defineTask({
+  name: 'preview_cdp_segment',
+  queue: 'cdp',
+  description:
+    'Counts how many profiles a segment would hold, and how many values it could not read; writes nothing.',
+  input: z.object({ tenant_id: id, definition: segmentTreeSchema }),
+  output: z.object({
+    /** Profiles that the segment would hold. */
+    profile_count: z.int(),
+    /** Of so many. */
+    all_profiles: z.int(),
+    /** Values of traits and events that are there and compare with nothing, because they are no number or no time. */
+    unreadable: z.array(z.object({ field: z.string(), as: z.enum(['number', 'time']), values: z.int() })),
+  }),
+  retry: { maxRetries: 1, backoff: { kind: 'exponential', initialMs: 1_000, maxMs: 1_000 } },
 });
 
 export const computeAllCdpSegments = fanOutJob({
@@ -59,6 +77,7 @@ export const computeAllCdpFunnels = fanOutJob({
 
 export const CDP_TASKS: readonly TaskContract[] = [
   computeCdpSegment,
+  previewCdpSegment,
   computeAllCdpSegments,
   computeCdpRfm,
   computeCdpFunnel,

@@ -166,7 +166,7 @@ function eventsOf(statement: Statement, event: string, scope: EventScope): strin
   return `SELECT e.profile_id FROM cdp_event e WHERE ${eventScope(statement, event, scope)}`;
 }
 
-function eventScope(
+export function eventScope(
   statement: Statement,
   event: string,
   { within_days: days, where = [] }: EventScope,

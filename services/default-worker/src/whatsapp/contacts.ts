@@ -2,14 +2,7 @@
  * The contacts that one person is: known by number, by the `wa_id` that WhatsApp makes of it, and by the user id of the business. Consent holds
  * under every one of these names. All of it inside the caller's transaction, as the tenant.
  */
-import {
-  contactRow,
-  lookupHash,
-  lookupHashes,
-  phoneVariants,
-  plainHash,
-  type KeyRing,
-} from '@stratum/shared';
+import { contactRow, lookupHashes, phoneVariants, plainHash, type KeyRing } from '@stratum/shared';
 import type { PoolClient } from 'pg';
 
 export interface Named {
@@ -30,12 +23,25 @@ export async function contactsOf(client: PoolClient, named: Named): Promise<stri
   }
   if (found.length === 0) throw new Error('The contact was not stored.');
   const { tenantId, keys, ids } = named;
+  const names = [...new Set(ids)].map((id) => contactRow(keys, tenantId, id));
   await client.query(
-    `INSERT INTO whatsapp_identity (tenant_id, hash, contact_id)
-     SELECT current_tenant(), decode(h.hash, 'hex'), c.id FROM unnest($1::text[]) AS h (hash), whatsapp_contact c
-     WHERE c.tenant_id = current_tenant() AND c.id = ANY ($2::bigint[]) AND c.phone_hash <> decode(h.hash, 'hex')
-     ON CONFLICT DO NOTHING`,
-    [ids.map((id) => lookupHash(keys, tenantId, plainHash(id)).hash), found],
+    `INSERT INTO whatsapp_identity AS known (tenant_id, hash, contact_id, ciphertext, key_id, hash_key_id)
+     SELECT current_tenant(), n.hash, c.id, n.ciphertext, n.key_id, n.hash_key_id
+     FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[]) AS n (hash, ciphertext, key_id, hash_key_id), whatsapp_contact c
+     WHERE c.tenant_id = current_tenant() AND c.id = ANY ($5::bigint[]) AND c.phone_hash <> n.hash
+       -- Known names lock nothing: a crowd of messages of one person would wait for each other.
+       AND NOT EXISTS (SELECT FROM whatsapp_identity k
+         WHERE k.tenant_id = current_tenant() AND k.hash = n.hash AND k.contact_id = c.id AND k.ciphertext IS NOT NULL)
+     -- A version before kept no value.
+     ON CONFLICT (tenant_id, hash, contact_id) DO UPDATE
+       SET ciphertext = excluded.ciphertext, key_id = excluded.key_id, hash_key_id = excluded.hash_key_id WHERE known.ciphertext IS NULL`,
+    [
+      names.map((name) => name.phone_hash),
+      names.map((name) => name.phone),
+      names.map((name) => name.phone_key_id),
+      names.map((name) => name.hash_key_id),
+      found,
+    ],
   );
   return found;
 }

@@ -144,6 +144,12 @@ const CASES: [name: string, deliveries: Delivery[], revenue: number, purchases: 
   ],
   ['a refund', [shopify('orders/create', order({})), refund(1, '100.00')], 0, 1],
   [
+    'a refund as Shopify sends it',
+    [shopify('orders/create', order({})), shopify('refunds/create', fixtureOf('shopify-refund.json').body)],
+    0,
+    1,
+  ],
+  [
     'two refunds in part',
     [shopify('orders/create', order({})), refund(1, '30.10'), refund(2, '20.00')],
     49.9,

@@ -2,7 +2,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lookupHash, parseKeyRing, plainHash, sealCredentials } from '@stratum/shared';
+import { lookupHash, parseKeyRing, plainHash, rekeyTenant, sealCredentials } from '@stratum/shared';
 import { Stripe } from 'stripe';
 import { z } from 'zod';
 import { describe, expect, test } from 'vitest';
@@ -249,6 +249,45 @@ describe('WhatsApp', () => {
     expect((await whatsapp.settled(2)).at(-1)).toMatchObject({ state: 'processed' });
     expect(await whatsapp.contact()).toMatchObject({ opted_out_at: expect.any(Date) });
     expect(await whatsapp.query('SELECT id FROM whatsapp_contact WHERE tenant_id = 1')).toHaveLength(1);
+  });
+
+  test('names of a contact get the hash of a new key, so that the old key can go', async () => {
+    const whatsapp = await openWhatsapp();
+    const user = 'US.13491208655302741918';
+    const speak = (id: string): Promise<void> =>
+      whatsapp.tell({
+        contacts: [{ wa_id: PHONE, user_id: user }],
+        messages: [{ from: PHONE, id, timestamp: '1763000000', type: 'text', text: { body: 'Hi' } }],
+      });
+    await speak('m1');
+    await whatsapp.settled(1);
+    // As a version before has stored it.
+    await whatsapp.query('UPDATE whatsapp_identity SET ciphertext = NULL, key_id = NULL, hash_key_id = NULL');
+    const worker = whatsapp.database.as('stratum_default_worker');
+    const next = `next:${Buffer.alloc(32, 9).toString('base64')}`;
+    const both = parseKeyRing(`${next},${whatsapp.keyText}`);
+    const { signal } = new AbortController();
+    const names = (): Promise<{ hash: string }[]> =>
+      whatsapp.query(`SELECT encode(hash, 'hex') AS hash FROM whatsapp_identity WHERE tenant_id = 1`);
+    const under = (keyText: string): { hash: string }[] => [
+      { hash: lookupHash(parseKeyRing(keyText), TENANT, plainHash(user)).hash },
+    ];
+    // Without its value it keeps its hash, until the person writes again.
+    const [{ tenant_id: old } = { tenant_id: '' }] = await whatsapp.query<{ tenant_id: string }>(
+      `SELECT tenant_id FROM tenants_with_old_hashes('next', true) WHERE tenant_id = 1`,
+    );
+    expect(old).toBe('1');
+    await rekeyTenant(worker, parseKeyRing(whatsapp.keyText), TENANT, signal);
+    expect(await names()).toEqual(under(whatsapp.keyText));
+    await speak('m2');
+    await whatsapp.settled(2);
+    // The number and the name.
+    expect(await rekeyTenant(worker, both, TENANT, signal)).toEqual({ changed: 2, kept: 0 });
+    expect(await names()).toEqual(under(next));
+    expect(await rekeyTenant(worker, both, TENANT, signal)).toEqual({ changed: 0, kept: 0 });
+    expect(
+      await whatsapp.query(`SELECT tenant_id FROM tenants_with_old_hashes('next', true) WHERE tenant_id = 1`),
+    ).toEqual([]);
   });
 
   test('of a Brazilian number belong to its contact with and without the ninth digit, and an answer to the message’s', async () => {

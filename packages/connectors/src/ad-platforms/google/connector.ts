@@ -9,6 +9,7 @@ import type {
   CreativeRecord,
   DailyMetricRecord,
   DailySpend,
+  ListingOptions,
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
@@ -25,6 +26,7 @@ import { googleCreativeMetrics, googleCreatives } from './creatives.js';
 import type { GoogleCredentials } from './credentials.js';
 import { googleMoney } from './money.js';
 import { dailyFigures, pageSchema, type Page, type Search } from './pages.js';
+import { inSmallerWindows } from './windows.js';
 
 export interface GoogleConnectorOptions {
   http: HttpClient;
@@ -120,7 +122,7 @@ export class GoogleConnector implements PlatformConnector {
   }
 
   async describeAccount({ signal }: ReadOptions): Promise<AccountDescription> {
-    for await (const [row] of this.search(ACCOUNT_QUERY, accountPage, signal)) {
+    for await (const [row] of this.search(ACCOUNT_QUERY, accountPage, { signal })) {
       if (row === undefined) continue;
       const { descriptiveName: name, currencyCode: currency, timeZone, manager } = row.customer;
       if (manager)
@@ -131,8 +133,8 @@ export class GoogleConnector implements PlatformConnector {
     throw new PlatformError('google', 'permanent', 'the customer does not exist');
   }
 
-  async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
-    for await (const rows of this.search(CAMPAIGN_QUERY, campaignPage, signal)) {
+  async *listCampaigns(options: ListingOptions): AsyncIterable<CampaignRecord[]> {
+    for await (const rows of this.search(CAMPAIGN_QUERY, campaignPage, options)) {
       yield rows.map(({ campaign, campaignBudget }) => ({
         externalId: campaign.id,
         name: campaign.name,
@@ -146,12 +148,19 @@ export class GoogleConnector implements PlatformConnector {
     }
   }
 
-  async *dailyMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
+  dailyMetrics(window: DateWindow, options: ListingOptions): AsyncIterable<DailyMetricRecord[]> {
+    return inSmallerWindows(window, options, (part, of) => this.metricsOf(part, of));
+  }
+
+  /** Chosen conversions are joined over the whole window, so a reading with them cannot begin in the middle. */
+  private async *metricsOf(window: DateWindow, options: ListingOptions): AsyncIterable<DailyMetricRecord[]> {
     const { conversionActions: chosen } = this.options;
+    const { signal } = options;
     const own = chosen
       ? await chosenConversions(this.searcher(signal), 'campaign', window, chosen)
       : undefined;
-    for await (const rows of this.search(metricQuery(window), metricPage, signal)) {
+    const listing = own === undefined ? options : { signal };
+    for await (const rows of this.search(metricQuery(window), metricPage, listing)) {
       yield rows.map(({ campaign, segments, metrics }) => ({
         campaignExternalId: campaign.id,
         campaignName: campaign.name,
@@ -174,7 +183,7 @@ export class GoogleConnector implements PlatformConnector {
 
   async accountSpend(window: DateWindow, { signal }: ReadOptions): Promise<DailySpend[]> {
     const days: DailySpend[] = [];
-    for await (const rows of this.search(spendQuery(window), spendPage, signal))
+    for await (const rows of this.search(spendQuery(window), spendPage, { signal }))
       days.push(
         ...rows.map(({ segments: { date }, metrics }) => ({
           date,
@@ -189,7 +198,9 @@ export class GoogleConnector implements PlatformConnector {
   }
 
   creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
-    return googleCreativeMetrics(this.searcher(signal), window, this.options.conversionActions);
+    return inSmallerWindows(window, { signal }, (part) =>
+      googleCreativeMetrics(this.searcher(signal), part, this.options.conversionActions),
+    );
   }
 
   async updateCampaign(
@@ -230,7 +241,7 @@ export class GoogleConnector implements PlatformConnector {
     if (!/^\d+$/.test(externalId))
       throw new PlatformError('google', 'permanent', 'a campaign id has digits only');
     const query = `SELECT campaign.id, campaign_budget.resource_name, campaign_budget.explicitly_shared FROM campaign WHERE campaign.id = ${externalId}`;
-    for await (const [row] of this.search(query, budgetPage, signal)) {
+    for await (const [row] of this.search(query, budgetPage, { signal })) {
       if (row === undefined) continue;
       if (row.campaignBudget.explicitlyShared)
         throw new PlatformError('google', 'permanent', 'the budget is shared with other campaigns');
@@ -240,16 +251,16 @@ export class GoogleConnector implements PlatformConnector {
   }
 
   private searcher(signal: AbortSignal): Search {
-    return (query, schema) => this.search(query, schema, signal);
+    return (query, schema) => this.search(query, schema, { signal });
   }
 
   private async *search<Item>(
     query: string,
     schema: z.ZodType<Page<Item>>,
-    signal: AbortSignal,
+    { signal, from, onPlace }: ListingOptions,
   ): AsyncIterable<Item[]> {
     const cursors = new SeenCursors('google');
-    let pageToken: string | undefined;
+    let pageToken = from;
     do {
       const reply = await this.post(
         'googleAds:search',
@@ -257,8 +268,9 @@ export class GoogleConnector implements PlatformConnector {
         signal,
       );
       const page = parseReply('google', schema, reply.body);
-      yield page.results;
       pageToken = page.nextPageToken ? cursors.follow(page.nextPageToken) : undefined;
+      if (pageToken !== undefined) onPlace?.(pageToken);
+      yield page.results;
     } while (pageToken !== undefined);
   }
 

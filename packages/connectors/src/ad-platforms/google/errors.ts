@@ -33,6 +33,8 @@ const QUOTA = 'rate_limited';
 const RECONNECT = 'auth_expired';
 const PASSING = 'transient';
 const VERSION = 'unsupported_version';
+/** An answer that takes Google too long is asked for in smaller windows. */
+const LESS = 'too_much_data';
 
 /** The `errors` of the published schema (google/ads/googleads/v26/errors); `*` is the rest of a family. */
 const KINDS: Readonly<Record<string, Readonly<Record<string, PlatformErrorKind>>>> = {
@@ -65,7 +67,7 @@ const KINDS: Readonly<Record<string, Readonly<Record<string, PlatformErrorKind>>
   internalError: {
     TRANSIENT_ERROR: PASSING,
     INTERNAL_ERROR: PASSING,
-    DEADLINE_EXCEEDED: PASSING,
+    DEADLINE_EXCEEDED: LESS,
     ERROR_CODE_NOT_PUBLISHED: PASSING,
   },
   databaseError: { CONCURRENT_MODIFICATION: PASSING },
@@ -73,7 +75,7 @@ const KINDS: Readonly<Record<string, Readonly<Record<string, PlatformErrorKind>>
   requestError: {
     INVALID_PAGE_TOKEN: PASSING,
     EXPIRED_PAGE_TOKEN: PASSING,
-    RPC_DEADLINE_TOO_SHORT: PASSING,
+    RPC_DEADLINE_TOO_SHORT: LESS,
     UNSUPPORTED_VERSION: VERSION,
   },
   queryError: {
@@ -108,6 +110,7 @@ export function googleError(reply: HttpReply): PlatformError | undefined {
   const message = MESSAGES[platformCode] ?? `request refused (${platformCode})`;
   return new PlatformError('google', known ?? byStatus(reply), message, {
     platformCode,
+    httpStatus: reply.status,
     requestId: failures.find((failure) => failure.requestId !== undefined)?.requestId,
     retryAfterMs: delay ?? retryAfterMs(reply.headers),
   });
@@ -119,6 +122,7 @@ function byStatus({ status, body }: HttpReply): PlatformErrorKind {
   if (status === 403) return 'permission';
   // The page of a path that is not there any more: that of a version that has ended.
   if ((status === 404 && body === undefined) || status === 410) return 'unsupported_version';
+  if (status === 504) return LESS;
   return status === 408 || status === 409 || status >= 500 ? 'transient' : 'permanent';
 }
 

@@ -9,6 +9,7 @@ import type {
   CreativeRecord,
   DailyMetricRecord,
   DailySpend,
+  ListingOptions,
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
@@ -98,13 +99,13 @@ export class MetaConnector implements PlatformConnector {
     return { name, currency, timeZone };
   }
 
-  async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
+  async *listCampaigns(options: ListingOptions): AsyncIterable<CampaignRecord[]> {
     const pages = this.pages(
       'campaigns',
       { fields: CAMPAIGN_FIELDS, effective_status: LISTED_STATUSES },
       CAMPAIGN_PAGE,
       campaignSchema,
-      signal,
+      options,
     );
     for await (const campaigns of pages) {
       yield campaigns.map((campaign) => ({
@@ -122,7 +123,7 @@ export class MetaConnector implements PlatformConnector {
 
   async *dailyMetrics(
     { since, until }: DateWindow,
-    { signal }: ReadOptions,
+    options: ListingOptions,
   ): AsyncIterable<DailyMetricRecord[]> {
     const query = {
       level: 'campaign',
@@ -130,7 +131,7 @@ export class MetaConnector implements PlatformConnector {
       time_range: JSON.stringify({ since, until }),
       fields: INSIGHT_FIELDS,
     };
-    for await (const insights of this.pages('insights', query, INSIGHT_PAGE, insightSchema, signal)) {
+    for await (const insights of this.pages('insights', query, INSIGHT_PAGE, insightSchema, options)) {
       yield insights.map((insight) => ({
         campaignExternalId: insight.campaign_id,
         campaignName: insight.campaign_name,
@@ -152,7 +153,7 @@ export class MetaConnector implements PlatformConnector {
       fields: 'date_start,spend',
     };
     const days: DailySpend[] = [];
-    for await (const rows of this.pages('insights', query, INSIGHT_PAGE, spendSchema, signal))
+    for await (const rows of this.pages('insights', query, INSIGHT_PAGE, spendSchema, { signal }))
       days.push(...rows.map(({ date_start: date, spend }) => ({ date, spend })));
     return days;
   }
@@ -190,7 +191,7 @@ export class MetaConnector implements PlatformConnector {
   }
 
   private reader(signal: AbortSignal): ReadEdge {
-    return (edge, query, pageSize, item) => this.pages(edge, query, pageSize, item, signal);
+    return (edge, query, pageSize, item) => this.pages(edge, query, pageSize, item, { signal });
   }
 
   private pages<Item>(
@@ -198,7 +199,7 @@ export class MetaConnector implements PlatformConnector {
     query: Record<string, string>,
     pageSize: number,
     item: z.ZodType<Item>,
-    signal: AbortSignal,
+    options: ListingOptions,
   ): AsyncIterable<Item[]> {
     const { http, baseUrl, accountId, credentials, quotaPauseMs } = this.options;
     const url = `${baseUrl}/act_${accountId}/${edge}`;
@@ -210,7 +211,7 @@ export class MetaConnector implements PlatformConnector {
       pageSize,
       item,
       quotaPauseMs,
-      signal,
+      ...options,
     });
   }
 

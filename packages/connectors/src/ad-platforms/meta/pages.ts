@@ -1,12 +1,13 @@
 /** Meta's listings: page by page along cursors, in smaller pages where Meta asks for less, with pauses where a quota comes to its end. */
 import { z } from 'zod';
+import type { ListingOptions } from '../connector.js';
 import { PlatformError, SeenCursors } from '../errors.js';
 import { pause, type HttpClient, type HttpReply } from '../http-client.js';
 import { parseReply } from '../parse-reply.js';
 import { metaError } from './errors.js';
 import { quotaUse } from './quota.js';
 
-export interface MetaListing<Item> {
+export interface MetaListing<Item> extends ListingOptions {
   http: HttpClient;
   /** Of the edge, without a query. */
   url: string;
@@ -16,7 +17,6 @@ export interface MetaListing<Item> {
   pageSize: number;
   item: z.ZodType<Item>;
   quotaPauseMs?: number | undefined;
-  signal: AbortSignal;
 }
 
 /** From here on the next requests are in danger. */
@@ -34,7 +34,7 @@ export async function* readMetaPages<Item>(listing: MetaListing<Item>): AsyncIte
   const schema = z.object({ data: z.array(item), paging });
   const cursors = new SeenCursors('meta');
   let limit = listing.pageSize;
-  let after: string | undefined;
+  let after = listing.from;
   for (;;) {
     const address = new URL(url);
     const cursor = after === undefined ? {} : { after };
@@ -52,8 +52,9 @@ export async function* readMetaPages<Item>(listing: MetaListing<Item>): AsyncIte
     }
     if (error !== undefined) throw error;
     const page = parseReply('meta', schema, reply.body);
-    yield page.data;
     const next = page.paging?.next === undefined ? undefined : page.paging.cursors?.after;
+    if (next !== undefined) listing.onPlace?.(next);
+    yield page.data;
     if (next === undefined) return;
     after = cursors.follow(next);
     await spareQuota(reply, listing);

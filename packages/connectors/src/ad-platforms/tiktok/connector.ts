@@ -9,6 +9,7 @@ import type {
   CreativeRecord,
   DailyMetricRecord,
   DailySpend,
+  ListingOptions,
   PlatformConnector,
   ReadOptions,
 } from '../connector.js';
@@ -30,6 +31,7 @@ import type { TikTokCredentials } from './credentials.js';
 import { tiktokData } from './errors.js';
 import { metric, pageInfo, reportText } from './fields.js';
 import { tiktokMoney } from './money.js';
+import { placeFrom, within, type PagesOptions } from './place.js';
 
 export interface TikTokConnectorOptions {
   http: HttpClient;
@@ -147,13 +149,20 @@ export class TikTokConnector implements PlatformConnector {
     return { name, currency, timeZone: place };
   }
 
-  async *listCampaigns({ signal }: ReadOptions): AsyncIterable<CampaignRecord[]> {
-    for (const filtering of CAMPAIGN_FILTERS) {
+  async *listCampaigns(options: ListingOptions): AsyncIterable<CampaignRecord[]> {
+    const start = placeFrom(options.from);
+    for (const [part, filtering] of CAMPAIGN_FILTERS.entries()) {
+      if (part < start.part) continue;
       const query = {
         fields: JSON.stringify(CAMPAIGN_FIELDS),
         ...(filtering && { filtering: JSON.stringify(filtering) }),
       };
-      for await (const campaigns of this.pages('/campaign/get/', query, campaignPage, signal)) {
+      for await (const campaigns of this.pages(
+        '/campaign/get/',
+        query,
+        campaignPage,
+        within(options, start, part),
+      )) {
         yield campaigns.map((campaign) => ({
           externalId: campaign.campaign_id,
           name: campaign.campaign_name,
@@ -168,11 +177,11 @@ export class TikTokConnector implements PlatformConnector {
     }
   }
 
-  async *dailyMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<DailyMetricRecord[]> {
+  async *dailyMetrics(window: DateWindow, options: ListingOptions): AsyncIterable<DailyMetricRecord[]> {
     const { conversionActions: chosen } = this.options;
     const wanted = [...REPORT_METRICS, ...conversionMetrics(chosen)];
     const report = { level: 'CAMPAIGN', metrics: wanted, schema: reportPage };
-    for await (const rows of this.report(window, report, signal)) {
+    for await (const rows of this.report(window, report, options)) {
       yield rows.map(({ dimensions, metrics }) => ({
         campaignExternalId: dimensions.campaign_id,
         campaignName: metrics.campaign_name,
@@ -189,7 +198,7 @@ export class TikTokConnector implements PlatformConnector {
   async accountSpend(window: DateWindow, { signal }: ReadOptions): Promise<DailySpend[]> {
     const days: DailySpend[] = [];
     const report = { level: 'ADVERTISER', metrics: ['spend'], schema: spendPage };
-    for await (const rows of this.report(window, report, signal))
+    for await (const rows of this.report(window, report, { signal }))
       for (const { dimensions, metrics } of rows)
         days.push({ date: dimensions.stat_time_day.slice(0, 10), spend: metrics.spend });
     return days;
@@ -197,14 +206,15 @@ export class TikTokConnector implements PlatformConnector {
 
   async *listCreatives({ signal }: ReadOptions): AsyncIterable<CreativeRecord[]> {
     const query = { fields: JSON.stringify(AD_FIELDS) };
-    for await (const list of this.pages('/ad/get/', query, adPage, signal)) yield tiktokCreatives(list);
+    for await (const list of this.pages('/ad/get/', query, adPage, { signal })) yield tiktokCreatives(list);
   }
 
   async *creativeMetrics(window: DateWindow, { signal }: ReadOptions): AsyncIterable<CreativeMetricRecord[]> {
     const { conversionActions: chosen } = this.options;
     const metrics = [...AD_METRICS, ...conversionMetrics(chosen)];
     const report = { level: 'AD', metrics, schema: adReportPage };
-    for await (const list of this.report(window, report, signal)) yield tiktokCreativeMetrics(list, chosen);
+    for await (const list of this.report(window, report, { signal }))
+      yield tiktokCreativeMetrics(list, chosen);
   }
 
   async updateCampaign(
@@ -262,9 +272,11 @@ export class TikTokConnector implements PlatformConnector {
   private async *report<Item>(
     window: DateWindow,
     { level, metrics, schema }: { level: string; metrics: readonly string[]; schema: PageSchema<Item> },
-    signal: AbortSignal,
+    options: ListingOptions,
   ): AsyncIterable<Item[]> {
-    for (const { since, until } of sliceWindow(window, MAX_REPORT_DAYS)) {
+    const start = placeFrom(options.from);
+    for (const [part, { since, until }] of sliceWindow(window, MAX_REPORT_DAYS).entries()) {
+      if (part < start.part) continue;
       const query = {
         service_type: 'AUCTION',
         report_type: 'BASIC',
@@ -274,7 +286,7 @@ export class TikTokConnector implements PlatformConnector {
         start_date: since,
         end_date: until,
       };
-      yield* this.pages('/report/integrated/get/', query, schema, signal);
+      yield* this.pages('/report/integrated/get/', query, schema, within(options, start, part));
     }
   }
 
@@ -282,11 +294,12 @@ export class TikTokConnector implements PlatformConnector {
     path: string,
     query: Record<string, string>,
     schema: PageSchema<Item>,
-    signal: AbortSignal,
+    { signal, start, onPage }: PagesOptions,
   ): AsyncIterable<Item[]> {
     const cursors = new SeenCursors('tiktok');
-    let size = PAGE_SIZE;
-    for (let page = 1, last = 1; page <= last; page++) {
+    let size = start?.size ?? PAGE_SIZE;
+    const first = start?.page ?? 1;
+    for (let page = first, last = first; page <= last; page++) {
       const paging = { page: String(page), page_size: String(size) };
       let data: unknown;
       try {
@@ -301,6 +314,7 @@ export class TikTokConnector implements PlatformConnector {
       const { list, page_info: info } = parseReply('tiktok', schema, data);
       // A listing that answers with a page that it has given before would never end.
       cursors.follow(`${size}/${info.page}`);
+      onPage?.({ size, page: page + 1 });
       yield list;
       last = info.total_page;
     }

@@ -12,6 +12,7 @@ import {
   type AdapterOptions,
   type PlatformAdapter,
 } from '../adapter.js';
+import { AD_FIELDS, ADVERTISER_FIELDS, CAMPAIGN_FIELDS, chosen, fieldsOf } from './fields.js';
 
 const MAX_PAGE_SIZE = 1_000;
 const MAX_DAYS = 30;
@@ -36,7 +37,8 @@ const json = <Schema extends z.ZodType>(schema: Schema) =>
 
 const campaignQuery = z.object({
   ...paging,
-  filtering: json(z.object({ buying_types: z.array(z.string()).optional() })).optional(),
+  fields: json(fieldsOf(CAMPAIGN_FIELDS)).optional(),
+  filtering: json(z.strictObject({ buying_types: z.array(z.string()).optional() })).optional(),
 });
 const reportQuery = z.object({
   ...paging,
@@ -68,23 +70,13 @@ const reportQuery = z.object({
 
 const adQuery = z.object({
   ...paging,
-  fields: json(
-    z.array(
-      z.enum([
-        'ad_id',
-        'ad_name',
-        'adgroup_id',
-        'campaign_id',
-        'operation_status',
-        'secondary_status',
-        'ad_format',
-        'create_time',
-      ]),
-    ),
-  ).optional(),
+  fields: json(fieldsOf(AD_FIELDS)).optional(),
 });
 
-const accountQuery = z.object({ advertiser_ids: json(z.tuple([z.string().regex(/^\d+$/)])) });
+const accountQuery = z.object({
+  advertiser_ids: json(z.tuple([z.string().regex(/^\d+$/)])),
+  fields: json(fieldsOf(ADVERTISER_FIELDS)).optional(),
+});
 
 const statusBody = z.object({
   advertiser_id: z.string(),
@@ -117,7 +109,12 @@ export class TikTokAdapter implements PlatformAdapter {
       );
       const fixed = timeZone === 'UTC' ? 'Etc/GMT' : 'Etc/GMT+5';
       return sendOk(reply, {
-        list: [{ advertiser_id: id, name, currency, timezone: fixed, display_timezone: timeZone }],
+        list: [
+          chosen(
+            { advertiser_id: id, name, currency, timezone: fixed, display_timezone: timeZone },
+            query.data.fields,
+          ),
+        ],
       });
     });
     app.get(`${this.prefix}/campaign/get/`, async (request, reply) => {
@@ -129,7 +126,9 @@ export class TikTokAdapter implements PlatformAdapter {
       const campaigns = this.options.world
         .campaigns(account)
         .filter((each) => types.includes(buyingType(each)));
-      return this.send(reply, query.data, campaigns, (campaign) => campaignFields(account, campaign));
+      return this.send(reply, query.data, campaigns, (campaign) =>
+        chosen(campaignFields(account, campaign), query.data.fields),
+      );
     });
     app.get(`${this.prefix}/ad/get/`, async (request, reply) => {
       const query = adQuery.safeParse(request.query);
@@ -139,7 +138,7 @@ export class TikTokAdapter implements PlatformAdapter {
       const ads = listedAds(this.options.world, account).filter(
         ({ campaign }) => buyingType(campaign) === 'AUCTION',
       );
-      return this.send(reply, query.data, ads, adFields);
+      return this.send(reply, query.data, ads, (ad) => chosen(adFields(ad), query.data.fields));
     });
     app.get(`${this.prefix}/report/integrated/get/`, async (request, reply) => {
       const query = reportQuery.safeParse(request.query);
@@ -258,7 +257,7 @@ export function buyingType(campaign: WorldCampaign): string {
   return { '0': 'RESERVATION_RF', '1': 'RESERVATION_TOP_VIEW' }[campaign.id.at(-1) ?? ''] ?? 'AUCTION';
 }
 
-function campaignFields(account: Account, campaign: WorldCampaign): object {
+function campaignFields(account: Account, campaign: WorldCampaign): Record<string, unknown> {
   return {
     campaign_id: campaign.id,
     campaign_name: campaign.name,
@@ -305,7 +304,7 @@ function reportFields(
   };
 }
 
-function adFields(ad: WorldAd): object {
+function adFields(ad: WorldAd): Record<string, unknown> {
   const { campaign, name, kind, status } = ad;
   const isHeldUp = status === 'active' && campaign.status !== 'active';
   return {
