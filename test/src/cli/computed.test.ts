@@ -144,9 +144,8 @@ test('reports are tables, JSON and CSV, filtered and bounded', { timeout: 120_00
   const csv = await stratum('reports', 'alerts', '--csv', '-f', 'open=true');
   const [header, ...lines] = csv.stdout.trimEnd().split(/\r?\n/);
   expect(header?.split(',')).toEqual(expect.arrayContaining(['severity', 'title']));
-  expect(lines.map((line) => /"Spend is 20 % up, ""unusual"" \((\w+)\)"/.exec(line)?.[1]).toSorted()).toEqual(
-    ['one', 'two'],
-  );
+  const told = lines.map((line) => /"Spend is 20 % up, ""unusual"" \((\w+)\)"/.exec(line)?.[1]);
+  expect(new Set(told)).toEqual(new Set(['one', 'two']));
   expect((await stratum('reports', 'alerts', '-f', 'open=false')).stdout).toContain('No rows.');
   expect(await stratum('reports', 'alerts', '-f', 'colour=red')).toMatchObject({
     code: 1,
