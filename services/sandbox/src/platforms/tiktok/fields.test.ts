@@ -1,5 +1,5 @@
 /** What TikTok refuses and leaves out, the sandbox refuses and leaves out. */
-import { startSandbox } from '@stratum/sandbox';
+import { startSandbox } from '../../index.js';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 
