@@ -1,3 +1,4 @@
+export { RIGHTS } from './access/rights.js';
 export { startDashboard, type DashboardContext } from './dashboard.js';
 export { applyEvents, PositionMovedError, type EventBatch } from './history/apply-events.js';
 export {

@@ -1,4 +1,5 @@
 /** What the HTTP servers of the platform share. */
+export { asRecord } from './as-record.js';
 export { auditChange, type Actor, type AuditedChange } from './audited-change.js';
 export {
   invalid,
@@ -12,5 +13,6 @@ export {
 export { BodyBudget } from './body-budget.js';
 export { FailedAttempts } from './failed-attempts.js';
 export { createHttpServer, useRateLimit } from './http-server.js';
+export { PROBLEM_RESPONSE, withoutUnusedSchemas } from './openapi-parts.js';
 export { addressOf, parseBody, useRawBodies } from './read-body.js';
 export type { HttpServer } from './server-type.js';

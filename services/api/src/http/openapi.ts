@@ -4,9 +4,8 @@ import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { Configuration } from '@stratum/shared';
 import { describeEventTypes } from '@stratum/shared/subscriptions';
-import { problemSchema } from '@stratum/shared/http';
+import { asRecord, PROBLEM_RESPONSE, problemSchema, withoutUnusedSchemas } from '@stratum/shared/http';
 import { z } from 'zod';
-import { asRecord } from './as-record.js';
 import type { ApiServer } from './types.js';
 
 const TAGS = [
@@ -36,11 +35,6 @@ const TAGS = [
   ['whatsapp', 'WhatsApp numbers, contacts, templates and messages'],
   ['service', 'Health, metrics and this description'],
 ] as const;
-
-const PROBLEM_RESPONSE = {
-  description: 'Error as RFC 9457 problem details.',
-  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-};
 
 export async function useOpenApi(
   app: ApiServer,
@@ -83,7 +77,7 @@ export async function useOpenApi(
       };
     },
     transformObject: (document) => ({
-      ...withoutUnused(jsonSchemaTransformObject(document)),
+      ...withoutUnusedSchemas(jsonSchemaTransformObject(document)),
       webhooks: outgoingWebhooks(),
     }),
   });
@@ -121,22 +115,4 @@ function outgoingWebhooks(): Record<string, object> {
       },
     ]),
   );
-}
-
-/** Every schema is made twice, as it is sent and as it is received; most are used one way only. */
-function withoutUnused<Document extends object>(document: Document): Document {
-  const { components, paths }: { components?: unknown; paths?: unknown } = document;
-  const parts = asRecord(components);
-  const schemas = asRecord(parts['schemas']);
-  const used = new Set<string>();
-  const follow = (value: unknown): void => {
-    for (const [, name = ''] of JSON.stringify(value).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
-      if (used.has(name)) continue;
-      used.add(name);
-      follow(schemas[name] ?? {});
-    }
-  };
-  follow(paths ?? {});
-  const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
-  return { ...document, components: { ...parts, schemas: kept } };
 }

@@ -1,9 +1,8 @@
 /** The workflow of a tenant: made of tasks that it may ask for, each of them its own. */
 import type { TaskContract } from '@stratum/jobs';
 import { GROUP_PORTION } from '@stratum/jobs/internal';
-import { ProblemError, type FieldError } from '@stratum/shared/http';
+import { asRecord, ProblemError, type FieldError } from '@stratum/shared/http';
 import type { WorkflowSize } from '../quotas/task-quota.js';
-import { asRecord } from '../http/as-record.js';
 import { ownPayload } from './own-payload.js';
 
 /** Deeper ones are left as they are: the engine refuses them. */

@@ -15,11 +15,10 @@ import {
 import { duration } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
 import { differenceOf, type AuditAction } from '@stratum/shared/audit';
-import { invalid, notFound } from '@stratum/shared/http';
+import { asRecord, invalid, notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
-import { asRecord } from '../http/as-record.js';
 import { audit } from '../http/audit.js';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../http/pages.js';
 import type { ApiResources, ApiServer } from '../http/types.js';

@@ -21,13 +21,18 @@ function setCookie(reply: FastifyReply, secure: boolean, name: string, value: st
   reply.header('set-cookie', [`${name}=${value}`, ...attributes, ...(secure ? ['Secure'] : [])].join('; '));
 }
 
+/** The name of a session's cookie. */
+export function sessionCookie(secure: boolean): string {
+  return nameOf('stratum', secure);
+}
+
 /** The token of the session that a request brings. */
 export function sessionOf(request: FastifyRequest, secure: boolean): string | undefined {
-  return cookieOf(request, nameOf('stratum', secure));
+  return cookieOf(request, sessionCookie(secure));
 }
 
 export function setSession(reply: FastifyReply, secure: boolean, token: string, expiresAt: Date): void {
-  setCookie(reply, secure, nameOf('stratum', secure), token, expiresAt);
+  setCookie(reply, secure, sessionCookie(secure), token, expiresAt);
 }
 
 export function clearSession(reply: FastifyReply, secure: boolean): void {

@@ -29,7 +29,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 };
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** No page of another origin can send it without asking first, and this server never agrees. */
-const CSRF_HEADER = 'x-stratum-dashboard';
+export const CSRF_HEADER = 'x-stratum-dashboard';
 
 export interface GuardOptions {
   /** Names by which browsers may call this server, with ports. */

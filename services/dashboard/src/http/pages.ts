@@ -63,6 +63,7 @@ export async function pageRoutes(app: DashboardServer, basePath: string): Promis
     method: 'GET',
     url: '/*',
     config: { access: 'public' },
+    schema: { hide: true },
     handler: async (request, reply) => {
       const path = request.url.split('?')[0]?.slice(1) ?? '';
       if (path.startsWith('api/')) throw new ProblemError('not-found', `There is no /${path}.`);

@@ -1,6 +1,7 @@
 /** The frame around all routes: limits, the guard, errors. */
 import { addressOf, BodyBudget, createHttpServer, useRateLimit } from '@stratum/shared/http';
 import type { FastifyBaseLogger } from 'fastify';
+import { useOpenApi } from './openapi.js';
 import { useGuard, type GuardOptions } from './guard.js';
 import type { DashboardResources, DashboardServer } from './types.js';
 
@@ -29,6 +30,7 @@ export async function createServer(
     describeUnknown: (_method, path) => `There is no ${path}.`,
   });
   useGuard(app, guard);
+  await useOpenApi(app, configuration);
   await useRateLimit(app, configuration.API_RATE_LIMIT, (request) => request.viewer?.sessionId);
   return app;
 }

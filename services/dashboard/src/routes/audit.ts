@@ -22,6 +22,8 @@ export function auditRoutes(app: DashboardServer, { pool }: DashboardResources):
     url: '/api/audit',
     config: { access: 'audit:see' },
     schema: {
+      tags: ['Audit'],
+      summary: 'List audit events, the newest first',
       querystring: z.object({
         actor: filter,
         action: filter,

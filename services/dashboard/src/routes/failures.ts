@@ -20,6 +20,8 @@ export function failureRoutes(app: DashboardServer, resources: DashboardResource
     url: '/api/failures',
     config: { access: 'failures:see' },
     schema: {
+      tags: ['Failures'],
+      summary: 'List runs that failed, by cause',
       querystring: z.object({ hours: z.coerce.number().int().min(1).max(MAX_HOURS).default(24) }),
     },
     handler: async (request) => {
@@ -34,6 +36,8 @@ export function failureRoutes(app: DashboardServer, resources: DashboardResource
     url: '/api/failures/:group/replay',
     config: { access: 'failures:replay' },
     schema: {
+      tags: ['Failures'],
+      summary: 'Replay the dead letters of a cause',
       params: groupParams,
       body: z.strictObject({ most: z.int().min(1).max(MAX_REPLAYED) }),
     },
@@ -59,6 +63,8 @@ export function failureRoutes(app: DashboardServer, resources: DashboardResource
     url: '/api/failures/:group/state',
     config: { access: 'failures:decide' },
     schema: {
+      tags: ['Failures'],
+      summary: 'Resolve or ignore a cause, or open it again',
       params: groupParams,
       body: z.strictObject({
         queue: z.string().max(64),

@@ -20,6 +20,8 @@ export function inboundWebhookRoutes(app: DashboardServer, resources: DashboardR
     url: '/api/webhooks/in/:tenant/:id',
     config: { access: 'webhooks:see' },
     schema: {
+      tags: ['Webhooks'],
+      summary: 'List the deliveries of an endpoint',
       params: webhookPlace,
       querystring: z.object({ state: z.enum(INBOUND_DELIVERY_STATES).optional(), before: beforeDelivery }),
     },
@@ -54,7 +56,12 @@ export function inboundWebhookRoutes(app: DashboardServer, resources: DashboardR
       method: 'POST',
       url: `/api/webhooks/in/:tenant/:id/${verb}`,
       config: { access: 'webhooks:control' },
-      schema: { params: webhookPlace, body: z.strictObject({}) },
+      schema: {
+        tags: ['Webhooks'],
+        summary: `${verb === 'pause' ? 'Pause' : 'Resume'} an endpoint`,
+        params: webhookPlace,
+        body: z.strictObject({}),
+      },
       handler: (request): Promise<{ status: string }> => {
         const { id, tenant: tenantId } = request.params;
         return asTenant(
@@ -80,6 +87,8 @@ export function inboundWebhookRoutes(app: DashboardServer, resources: DashboardR
     url: '/api/webhooks/in/:tenant/:id/deliveries/:delivery/replay',
     config: { access: 'webhooks:control' },
     schema: {
+      tags: ['Webhooks'],
+      summary: 'Process a received delivery again',
       params: webhookPlace.extend({ delivery: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) }),
       body: z.strictObject({}),
     },

@@ -24,20 +24,25 @@ export function operationRoutes(app: DashboardServer, resources: DashboardResour
     method: 'GET',
     url: '/api/operations',
     config: { access: 'operations:see' },
+    schema: { tags: ['Operations'], summary: 'List operations of the last seven days' },
     handler: async (): Promise<{ items: Operation[] }> => ({ items: await operations.list() }),
   });
   app.route({
     method: 'GET',
     url: '/api/operations/:id',
     config: { access: 'operations:see' },
-    schema: { params: idParams },
+    schema: { tags: ['Operations'], summary: 'Show an operation with its items', params: idParams },
     handler: (request): Promise<OperationDetail> => operations.find(request.params.id),
   });
   app.route({
     method: 'POST',
     url: '/api/operations/dry-run',
     config: { access: 'operations:start' },
-    schema: { body: z.strictObject({ verb: z.enum(VERBS), q: z.string().trim().max(MAX_QUERY_LENGTH) }) },
+    schema: {
+      tags: ['Operations'],
+      summary: 'Find and count what an operation would touch',
+      body: z.strictObject({ verb: z.enum(VERBS), q: z.string().trim().max(MAX_QUERY_LENGTH) }),
+    },
     handler: (request): Promise<OperationDetail> => {
       const { verb, q: query } = request.body;
       return operations.dryRun('body.q', { verb, query, actor: viewerOf(request).actor });
@@ -48,6 +53,8 @@ export function operationRoutes(app: DashboardServer, resources: DashboardResour
     url: '/api/operations/:id/start',
     config: { access: 'operations:start' },
     schema: {
+      tags: ['Operations'],
+      summary: 'Start an operation after its dry run',
       params: idParams,
       body: z.strictObject({
         rate: z.int().min(1).max(MAX_RATE).default(DEFAULT_RATE),
@@ -74,7 +81,12 @@ export function operationRoutes(app: DashboardServer, resources: DashboardResour
       method: 'POST',
       url: `/api/operations/:id/${action}`,
       config: { access: 'operations:start' },
-      schema: { params: idParams, body: z.strictObject({}) },
+      schema: {
+        tags: ['Operations'],
+        summary: `${action[0]?.toUpperCase()}${action.slice(1)} an operation`,
+        params: idParams,
+        body: z.strictObject({}),
+      },
       handler: (request): Promise<OperationDetail> =>
         operations.act(request.params.id, action, may(viewerOf(request), 'failures:replay'), (change) =>
           recordAction(resources, request, change),

@@ -28,6 +28,8 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
     url: '/api/webhooks/out/:tenant/:id',
     config: { access: 'webhooks:see' },
     schema: {
+      tags: ['Webhooks'],
+      summary: 'List the deliveries of a subscription',
       params: webhookPlace,
       querystring: z.object({ state: z.enum(MESSAGE_STATES).optional(), before: beforeDelivery }),
     },
@@ -62,7 +64,12 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
     method: 'POST',
     url: '/api/webhooks/out/:tenant/:id/pause',
     config: { access: 'webhooks:control' },
-    schema: { params: webhookPlace, body: z.strictObject({}) },
+    schema: {
+      tags: ['Webhooks'],
+      summary: 'Pause a subscription',
+      params: webhookPlace,
+      body: z.strictObject({}),
+    },
     handler: (request): Promise<{ status: string }> => {
       const { id, tenant: tenantId } = request.params;
       return asTenant(
@@ -87,7 +94,12 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
     method: 'POST',
     url: '/api/webhooks/out/:tenant/:id/resume',
     config: { access: 'webhooks:control' },
-    schema: { params: webhookPlace, body: z.strictObject({ replay: z.boolean().default(false) }) },
+    schema: {
+      tags: ['Webhooks'],
+      summary: 'Resume a subscription',
+      params: webhookPlace,
+      body: z.strictObject({ replay: z.boolean().default(false) }),
+    },
     handler: async (request): Promise<{ status: string; replayed: number }> => {
       const { id, tenant: tenantId } = request.params;
       const { replay } = request.body;
@@ -114,7 +126,12 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
     method: 'POST',
     url: '/api/webhooks/out/:tenant/:id/deliveries/:delivery/replay',
     config: { access: 'webhooks:control' },
-    schema: { params: webhookPlace.extend({ delivery: z.string().max(64) }), body: z.strictObject({}) },
+    schema: {
+      tags: ['Webhooks'],
+      summary: 'Send a delivery again',
+      params: webhookPlace.extend({ delivery: z.string().max(64) }),
+      body: z.strictObject({}),
+    },
     handler: async (request): Promise<{ task_id: string }> => {
       const { id, tenant: tenantId, delivery } = request.params;
       const eventId = parseEventId(delivery) ?? 0;

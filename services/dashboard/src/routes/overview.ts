@@ -14,6 +14,7 @@ export function overviewRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/overview',
     config: { access: 'overview:see' },
+    schema: { tags: ['Overview'], summary: 'Show the verdict, its problems, queues and workers' },
     handler: (request) => visibleTo(viewerOf(request), snapshots.current),
   });
   app.route({
@@ -21,6 +22,8 @@ export function overviewRoutes(app: DashboardServer, resources: DashboardResourc
     url: '/api/series',
     config: { access: 'overview:see' },
     schema: {
+      tags: ['Overview'],
+      summary: 'Read figures of the last hours, 600 points at most',
       querystring: z.object({
         metric: z.enum(SERIES),
         queue: z.string().max(64).optional(),
@@ -34,6 +37,7 @@ export function overviewRoutes(app: DashboardServer, resources: DashboardResourc
     url: '/api/live',
     exposeHeadRoute: false,
     config: { access: 'signed-in' },
+    schema: { tags: ['Overview'], summary: 'Follow snapshots as server-sent events' },
     handler: (request, reply) => followSnapshots(request, reply, resources),
   });
 }

@@ -29,6 +29,7 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
     method: 'GET',
     url: '/api/people',
     config: { access: 'people:manage' },
+    schema: { tags: ['People'], summary: 'List people' },
     handler: async (request): Promise<{ items: DashboardUser[] }> => ({
       items: await listDashboardUsers(pool, viewerOf(request).tenantId),
     }),
@@ -37,7 +38,11 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
     method: 'POST',
     url: '/api/people',
     config: { access: 'people:manage' },
-    schema: { body: z.strictObject({ email: emailSchema, role, tenant: tenant.default(null) }) },
+    schema: {
+      tags: ['People'],
+      summary: 'Let somebody sign in',
+      body: z.strictObject({ email: emailSchema, role, tenant: tenant.default(null) }),
+    },
     handler: async (request, reply): Promise<DashboardUser> => {
       const { email, role: given } = request.body;
       const tenantId = viewerOf(request).tenantId ?? request.body.tenant ?? PLATFORM_TENANT_ID;
@@ -66,6 +71,8 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
     url: '/api/people/:id',
     config: { access: 'people:manage' },
     schema: {
+      tags: ['People'],
+      summary: 'Change a role, or lock somebody out',
       params: userParams,
       body: z.strictObject({ role: role.optional(), disabled: z.boolean().optional() }),
     },
@@ -106,6 +113,7 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
     method: 'GET',
     url: '/api/sessions',
     config: { access: 'signed-in' },
+    schema: { tags: ['People'], summary: 'List open sessions' },
     handler: async (request): Promise<{ items: OpenSession[]; own: string }> => ({
       items: await visibleSessions(request),
       own: viewerOf(request).sessionId,
@@ -115,7 +123,11 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
     method: 'DELETE',
     url: '/api/sessions/:session',
     config: { access: 'signed-in' },
-    schema: { params: z.object({ session: z.string().regex(/^[\w-]{12}$/) }) },
+    schema: {
+      tags: ['People'],
+      summary: 'End a session',
+      params: z.object({ session: z.string().regex(/^[\w-]{12}$/) }),
+    },
     handler: async (request, reply) => {
       const { session: id } = request.params;
       const session = (await visibleSessions(request)).find((each) => each.id === id);

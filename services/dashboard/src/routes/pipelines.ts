@@ -17,20 +17,25 @@ export function pipelineRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/pipelines',
     config: { access: 'pipelines:see' },
+    schema: { tags: ['Pipelines'], summary: 'Show how old the data of each tenant and platform are' },
     handler: (request): Promise<PipelineOverview> => readPipelineOverview(pool, scopeOf(request)),
   });
   app.route({
     method: 'GET',
     url: '/api/pipelines/:tenant',
     config: { access: 'pipelines:see' },
-    schema: { params: tenantParams },
+    schema: {
+      tags: ['Pipelines'],
+      summary: 'Show the accounts, jobs and alerts of a tenant',
+      params: tenantParams,
+    },
     handler: (request): Promise<TenantPipeline> => ownPipeline(resources, request, request.params.tenant),
   });
   app.route({
     method: 'POST',
     url: '/api/pipelines/check',
     config: { access: 'pipelines:control' },
-    schema: { body: z.strictObject({}) },
+    schema: { tags: ['Pipelines'], summary: 'Check all pipelines now', body: z.strictObject({}) },
     handler: async (request): Promise<{ task_id: string }> => {
       await recordAction(resources, request, {
         action: 'task.enqueued',
@@ -44,6 +49,8 @@ export function pipelineRoutes(app: DashboardServer, resources: DashboardResourc
     url: '/api/pipelines/:tenant/sync',
     config: { access: 'pipelines:control' },
     schema: {
+      tags: ['Pipelines'],
+      summary: 'Sync the accounts of a tenant now',
       params: tenantParams,
       body: z.strictObject({ platform: syncCampaignData.input.shape.platform }),
     },

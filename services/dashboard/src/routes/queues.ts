@@ -25,6 +25,8 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
       url: `/api/queues/:queue/${verb}`,
       config: { access: 'queues:control' },
       schema: {
+        tags: ['Queues'],
+        summary: `${verb === 'pause' ? 'Pause' : 'Resume'} a queue`,
         params: queueParams,
         body: z.strictObject({ reason: z.string().trim().max(500).default('') }),
       },
@@ -46,7 +48,12 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
     method: 'POST',
     url: '/api/queues/:queue/purge',
     config: { access: 'queues:purge' },
-    schema: { params: queueParams, body: z.strictObject({ confirm: z.string().max(64) }) },
+    schema: {
+      tags: ['Queues'],
+      summary: 'Remove the waiting tasks of a queue',
+      params: queueParams,
+      body: z.strictObject({ confirm: z.string().max(64) }),
+    },
     handler: async (request) => {
       const queue = requireQueue(request.params.queue);
       if (request.body.confirm !== queue)
@@ -60,6 +67,8 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
     url: '/api/workers/:worker/concurrency',
     config: { access: 'workers:control' },
     schema: {
+      tags: ['Workers'],
+      summary: 'Set how many tasks a worker runs at once',
       params: workerParams,
       body: z.strictObject({ concurrency: z.int().min(1).max(MAX_CONCURRENCY) }),
     },
@@ -78,7 +87,12 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
     method: 'POST',
     url: '/api/workers/:worker/shutdown',
     config: { access: 'workers:shut-down' },
-    schema: { params: workerParams, body: z.strictObject({ confirm: z.string().max(64) }) },
+    schema: {
+      tags: ['Workers'],
+      summary: 'Stop a worker after its running tasks',
+      params: workerParams,
+      body: z.strictObject({ confirm: z.string().max(64) }),
+    },
     handler: async (request) => {
       const worker = requireWorker(request.params.worker);
       if (request.body.confirm !== worker)
@@ -91,7 +105,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
     method: 'GET',
     url: '/api/workers/:worker',
     config: { access: 'workers:see' },
-    schema: { params: workerParams },
+    schema: { tags: ['Workers'], summary: 'Show what a worker runs and holds', params: workerParams },
     handler: async (request) => {
       const worker = requireWorker(request.params.worker);
       const [active] = await client.control.inspect('active', { worker });

@@ -31,6 +31,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/schedules',
     config: { access: 'schedules:see' },
+    schema: { tags: ['Schedules'], summary: 'List schedule entries' },
     handler: async () => {
       const [entries, now] = await Promise.all([schedules.list(), schedules.now()]);
       return { items: entries.map(toEntryView), now: now.toISOString() };
@@ -41,6 +42,8 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
     url: '/api/schedules/ticks',
     config: { access: 'schedules:see' },
     schema: {
+      tags: ['Schedules'],
+      summary: 'List past and next ticks of entries',
       querystring: z.object({
         names: z
           .string()
@@ -65,7 +68,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/schedules/:name',
     config: { access: 'schedules:see' },
-    schema: { params: nameParams },
+    schema: { tags: ['Schedules'], summary: 'Show an entry with its runs', params: nameParams },
     handler: async (request) => {
       const { name } = request.params;
       const entry = await schedules.get(name);
@@ -86,6 +89,8 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
       url: `/api/schedules/:name/${verb}`,
       config: { access: 'schedules:control' },
       schema: {
+        tags: ['Schedules'],
+        summary: `${verb === 'pause' ? 'Pause' : 'Resume'} an entry`,
         params: nameParams,
         body: z.strictObject({ reason: z.string().trim().max(200).default('') }),
       },
@@ -106,7 +111,12 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'POST',
     url: '/api/schedules/:name/run',
     config: { access: 'schedules:control' },
-    schema: { params: nameParams, body: z.strictObject({}) },
+    schema: {
+      tags: ['Schedules'],
+      summary: 'Run an entry now',
+      params: nameParams,
+      body: z.strictObject({}),
+    },
     handler: async (request) => {
       const { name } = await schedules.get(request.params.name);
       await recordAction(resources, request, { action: 'schedule.run', subject: `schedule/${name}` });

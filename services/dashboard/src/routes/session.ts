@@ -31,6 +31,7 @@ export function sessionRoutes(
     method: 'GET',
     url: '/api/session',
     config: { access: 'signed-in' },
+    schema: { tags: ['Session'], summary: 'Show who is signed in, and their rights' },
     handler: (request): Session => {
       const viewer = viewerOf(request);
       return {
@@ -47,6 +48,8 @@ export function sessionRoutes(
     url: '/api/session',
     config: { access: 'public' },
     schema: {
+      tags: ['Session'],
+      summary: 'Sign in with a link or an API key',
       body: z.union([
         z.strictObject({ key: z.string().min(1).max(MAX_KEY) }),
         z.strictObject({ link: z.string().min(1).max(MAX_KEY) }),
@@ -75,6 +78,7 @@ export function sessionRoutes(
     method: 'DELETE',
     url: '/api/session',
     config: { access: 'signed-in' },
+    schema: { tags: ['Session'], summary: 'Sign out' },
     handler: async (request, reply) => {
       await sessions.close(viewerOf(request).sessionId);
       clearSession(reply, secure);

@@ -44,6 +44,7 @@ export function signInRoutes(
     method: 'GET',
     url: '/api/sign-in',
     config: { access: 'public' },
+    schema: { tags: ['Session'], summary: 'Show how people sign in' },
     handler: (): SignInOffer => ({ provider: provider?.name ?? null }),
   });
   app.route({
@@ -51,7 +52,11 @@ export function signInRoutes(
     url: '/api/sign-in/start',
     exposeHeadRoute: false,
     config: { access: 'public' },
-    schema: { querystring: z.object({ place: placeSchema.default('/') }) },
+    schema: {
+      tags: ['Session'],
+      summary: 'Go to the provider of identities',
+      querystring: z.object({ place: placeSchema.default('/') }),
+    },
     handler: async (request, reply) => {
       if (provider === undefined) throw notFound('A provider of identities');
       try {
@@ -69,6 +74,7 @@ export function signInRoutes(
     url: '/api/sign-in/callback',
     exposeHeadRoute: false,
     config: { access: 'public' },
+    schema: { tags: ['Session'], summary: 'Come back from the provider of identities' },
     handler: async (request, reply) => {
       if (provider === undefined) throw notFound('A provider of identities');
       clearSignIn(reply, secure);

@@ -71,7 +71,7 @@ function searchRoute(app: DashboardServer, resources: DashboardResources): void 
     method: 'GET',
     url: '/api/tasks',
     config: { access: 'tasks:see' },
-    schema: { querystring: searchQuery },
+    schema: { tags: ['Tasks'], summary: 'Search waiting, open and ended runs', querystring: searchQuery },
     handler: async (request): Promise<TaskPage> => {
       const { q, from, to, before, before_id: beforeId, limit } = request.query;
       const query = parsedQuery('query.q', q);
@@ -112,6 +112,7 @@ function suggestRoute(app: DashboardServer, { pool, names, topology }: Dashboard
     method: 'GET',
     url: '/api/tasks/suggest',
     config: { access: 'tasks:see' },
+    schema: { tags: ['Tasks'], summary: 'List what a search may be made of' },
     handler: async (): Promise<Suggestions> => {
       await names.load(pool);
       return {
@@ -163,14 +164,14 @@ function taskRoute(app: DashboardServer, resources: DashboardResources): void {
     method: 'GET',
     url: '/api/tasks/:id',
     config: { access: 'tasks:see' },
-    schema: { params: idParams },
+    schema: { tags: ['Tasks'], summary: 'Show a task with its attempts', params: idParams },
     handler: (request) => findTask(resources, request, request.params.id),
   });
   app.route({
     method: 'GET',
     url: '/api/tasks/:id/why',
     config: { access: 'tasks:see' },
-    schema: { params: idParams },
+    schema: { tags: ['Tasks'], summary: 'Say why a task is not running', params: idParams },
     handler: async (request) => {
       const { id } = request.params;
       const { record, runs } = await findTask(resources, request, id);
@@ -188,7 +189,12 @@ function revokeRoute(app: DashboardServer, resources: DashboardResources): void 
     method: 'POST',
     url: '/api/tasks/:id/revoke',
     config: { access: 'tasks:revoke' },
-    schema: { params: idParams, body: z.strictObject({ terminate: z.boolean().default(false) }) },
+    schema: {
+      tags: ['Tasks'],
+      summary: 'Revoke a task',
+      params: idParams,
+      body: z.strictObject({ terminate: z.boolean().default(false) }),
+    },
     handler: async (request) => {
       const { id } = request.params;
       const { terminate } = request.body;

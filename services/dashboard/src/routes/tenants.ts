@@ -24,13 +24,14 @@ export function tenantRoutes(app: DashboardServer, resources: DashboardResources
     method: 'GET',
     url: '/api/tenants',
     config: { access: 'tenants:see' },
+    schema: { tags: ['Tenants'], summary: 'List what each tenant does' },
     handler: (): Promise<TenantOverview> => overviews.read(),
   });
   app.route({
     method: 'GET',
     url: '/api/tenants/:tenant',
     config: { access: 'tenants:see' },
-    schema: { params: tenantParams },
+    schema: { tags: ['Tenants'], summary: 'Show the limits and tasks of a tenant', params: tenantParams },
     handler: (request): Promise<TenantDetail> => existing(request.params.tenant),
   });
   app.route({
@@ -38,6 +39,8 @@ export function tenantRoutes(app: DashboardServer, resources: DashboardResources
     url: '/api/tenants/:tenant/limits/:name',
     config: { access: 'tenants:limit' },
     schema: {
+      tags: ['Tenants'],
+      summary: 'Change a limit of a tenant',
       params: tenantParams.extend({ name: z.enum(QUOTA_NAMES) }),
       body: z.strictObject({ limit: boundedSchema(sequence).nullable() }),
     },

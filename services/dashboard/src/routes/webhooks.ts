@@ -10,6 +10,7 @@ export function webhookRoutes(app: DashboardServer, resources: DashboardResource
     method: 'GET',
     url: '/api/webhooks',
     config: { access: 'webhooks:see' },
+    schema: { tags: ['Webhooks'], summary: 'List endpoints and subscriptions' },
     handler: (request): Promise<WebhookOverview> => readWebhookOverview(resources.pool, scopeOf(request)),
   });
   inboundWebhookRoutes(app, resources);

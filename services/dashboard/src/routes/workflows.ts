@@ -43,7 +43,7 @@ export function workflowRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/workflows',
     config: { access: 'workflows:see' },
-    schema: { querystring: listQuery },
+    schema: { tags: ['Workflows'], summary: 'List workflows, the newest first', querystring: listQuery },
     handler: (request): Promise<WorkflowList> => {
       const { before, ...filter } = request.query;
       const own = viewerOf(request).tenantId;
@@ -58,7 +58,7 @@ export function workflowRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/workflows/:id',
     config: { access: 'workflows:see' },
-    schema: { params: idParams },
+    schema: { tags: ['Workflows'], summary: 'Show a workflow with its steps', params: idParams },
     handler: async (request): Promise<WorkflowPage> => {
       const { id } = request.params;
       const { tree, ...view } = await ownView(resources, request, id);
@@ -82,7 +82,12 @@ export function workflowRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'POST',
     url: '/api/workflows/:id/cancel',
     config: { access: 'workflows:cancel' },
-    schema: { params: idParams, body: z.strictObject({ terminate: z.boolean().default(false) }) },
+    schema: {
+      tags: ['Workflows'],
+      summary: 'Cancel a workflow',
+      params: idParams,
+      body: z.strictObject({ terminate: z.boolean().default(false) }),
+    },
     handler: async (request): Promise<{ id: string; outcome: 'cancelled' | 'ended' }> => {
       const { id } = request.params;
       const { terminate } = request.body;
@@ -102,7 +107,12 @@ export function workflowRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'POST',
     url: '/api/workflows/:id/replay',
     config: { access: 'failures:replay' },
-    schema: { params: idParams, body: z.strictObject({}) },
+    schema: {
+      tags: ['Workflows'],
+      summary: 'Replay the failed steps of a workflow',
+      params: idParams,
+      body: z.strictObject({}),
+    },
     handler: async (request): Promise<ReplayOutcome> => {
       const { id } = request.params;
       const { tree, tenant, state } = await ownView(resources, request, id);
