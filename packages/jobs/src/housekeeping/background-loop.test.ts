@@ -85,4 +85,6 @@ test('a wake-up ends the pause, and one that comes during a run is followed by a
   await vi.waitUntil(() => runs === 1);
   loop.wake();
   await vi.waitUntil(() => runs === 3);
+  await loop.stop();
+  expect(runs).toBe(3);
 });
