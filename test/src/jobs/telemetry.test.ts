@@ -1,5 +1,5 @@
 /** Traces, metrics and health. */
-import { context } from '@opentelemetry/api';
+import { context, INVALID_SPAN_CONTEXT } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
   BasicTracerProvider,
@@ -7,7 +7,14 @@ import {
   SimpleSpanProcessor,
   type ReadableSpan,
 } from '@opentelemetry/sdk-trace-base';
-import { createClient, defineTask, handleTask, TaskHeader, type WorkerOptions } from '@stratum/jobs';
+import {
+  createClient,
+  defineTask,
+  handleTask,
+  TaskHeader,
+  type PropagatedContext,
+  type WorkerOptions,
+} from '@stratum/jobs';
 import { collectQueueMetrics, JobsMetrics } from '@stratum/jobs/metrics';
 import { startMonitoring } from '@stratum/shared';
 import { Registry } from 'prom-client';
@@ -99,6 +106,39 @@ describe('a trace', () => {
     );
     expect(stored.headers?.get(TaskHeader.TraceParent)).toBe(traceParent);
     expect(stored.headers?.get(TaskHeader.TraceState)).toBe('vendor=1');
+  });
+
+  const ids = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 1 };
+  test.each<[string, PropagatedContext]>([
+    ['all-zero ids, as without a started SDK', INVALID_SPAN_CONTEXT],
+    ['no trace', { ...ids, traceId: '' }],
+    ['upper-case ids', { ...ids, spanId: ids.spanId.toUpperCase() }],
+    ['flags of three digits', { ...ids, traceFlags: 0x101 }],
+    ['a state that is none', { ...ids, traceState: { serialize: () => 'no pair' } }],
+  ])('of a tracer with %s stops no task', async (_, spanContext) => {
+    const { connection, topology, worker } = await openJobs();
+    const span = {
+      spanContext: () => spanContext,
+      setAttribute: () => span,
+      recordException: () => undefined,
+      setStatus: () => span,
+      end: () => undefined,
+    };
+    const tracer = { startSpan: () => span };
+    const client = createClient({ connection, topology, tracer });
+    onTestFinished(() => client.close());
+    worker(
+      [
+        addHandler,
+        handleTask(parent, async (_payload, task) => {
+          const { id } = await task.enqueue(add, { a: 1, b: 1 });
+          return { child: id };
+        }),
+      ],
+      { tracer },
+    );
+    const { child } = await client.call(parent, {});
+    expect(await client.result(child)).toMatchObject({ state: 'SUCCESS', result: { sum: 2 } });
   });
 });
 

@@ -1,5 +1,5 @@
 /** The W3C trace context of a message: https://www.w3.org/TR/trace-context/ */
-import { traceParent } from '../values/trace-context.js';
+import { traceParent, traceState } from '../values/trace-context.js';
 import type { PropagatedContext } from './tracer.js';
 
 /** The values of the two headers. */
@@ -24,17 +24,20 @@ export interface TraceParent {
   traceFlags: number;
 }
 
+/**
+ * The context of a span as messages carry it. `undefined` for the all-zero one of a tracer whose SDK is not started; a state that is none is
+ * left out.
+ */
 export function formatTraceContext({
   traceId,
   spanId,
   traceFlags,
-  traceState,
-}: PropagatedContext): TraceContext {
+  traceState: state,
+}: PropagatedContext): TraceContext | undefined {
   const flags = traceFlags.toString(16).padStart(2, '0');
-  return {
-    traceParent: `00-${traceId}-${spanId}-${flags}`,
-    traceState: traceState?.serialize() || undefined,
-  };
+  const parent = traceParent.parse(`00-${traceId}-${spanId}-${flags}`);
+  if (parent === undefined) return undefined;
+  return { traceParent: parent, traceState: traceState.parse(state?.serialize() ?? '') };
 }
 
 /** Returns `undefined` for an invalid header; a new trace begins then. */

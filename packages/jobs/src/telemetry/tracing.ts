@@ -22,7 +22,7 @@ interface TracedTask {
 /** The span of an attempt and its children. */
 export interface AttemptSpan {
   /** The context for tasks that the attempt enqueues. */
-  readonly traceContext: TraceContext;
+  readonly traceContext: TraceContext | undefined;
   /** Runs the handler, so that its spans become children of the attempt's span. */
   run<T>(work: () => T): T;
   end(record: TaskRecord): void;
@@ -48,7 +48,7 @@ export class Tracing {
     const started = contain(() => {
       const context = this.contextOf(parent) ?? this.api.context.active();
       const span = this.start(`${task.task} send`, this.api.SpanKind.PRODUCER, task, context);
-      return { span, carried: formatTraceContext(span.spanContext()) };
+      return { span, carried: formatTraceContext(span.spanContext()) ?? parent };
     }, ignore);
     if (started === undefined) return send(parent);
     const { span, carried } = started;
@@ -73,7 +73,7 @@ export class Tracing {
     span.setAttribute('stratum.retries', record.retries);
     const inner = this.api.trace.setSpan(parent, span);
     return {
-      traceContext: formatTraceContext(span.spanContext()),
+      traceContext: formatTraceContext(span.spanContext()) ?? carried,
       run: (work) => this.api.context.with(inner, work),
       end: (final) => contain(() => this.endSpan(span, final), ignore),
     };
