@@ -1,5 +1,6 @@
 /** The wire contract as an AsyncAPI 3.0 document, seen from Stratum: it receives what others publish, and sends what they subscribe to. */
 import { DEAD_REASONS, EVENT_STATES, PRIORITIES, type Names, type TaskContract } from '@stratum/jobs';
+import { z } from 'zod';
 import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
 import type { JsonSchema } from './json-schema.js';
 import {
@@ -173,7 +174,10 @@ export function asyncApiDocument(parts: AsyncApiParts): JsonSchema {
     },
     channels,
     operations,
-    components: { messages: messageComponents(contracts), schemas: schemaComponents(contracts) },
+    components: {
+      messages: messageComponents(contracts),
+      schemas: withSharedParts(schemaComponents(contracts)),
+    },
   };
 }
 
@@ -240,7 +244,8 @@ function sends(channel: string, summary: string): Record<string, unknown> {
   return { action: 'send', channel: { $ref: `#/channels/${channel}` }, summary };
 }
 
-const schemaRef = (name: string): { $ref: string } => ({ $ref: `#/components/schemas/${name}` });
+const SCHEMAS = '#/components/schemas/';
+const schemaRef = (name: string): { $ref: string } => ({ $ref: `${SCHEMAS}${name}` });
 
 function messageComponents(contracts: readonly TaskContract[]): Record<string, object> {
   const components: Record<string, object> = {};
@@ -300,6 +305,15 @@ function messageComponents(contracts: readonly TaskContract[]): Record<string, o
     examples: [{ payload: { wait: 30 } }],
   };
   return components;
+}
+
+/** Parts that a schema defines by name, such as one that contains itself, become schemas of the document: references start at its root. */
+function withSharedParts(schemas: Record<string, JsonSchema>): Record<string, JsonSchema> {
+  const all: Record<string, JsonSchema> = {};
+  for (const [name, { definitions = {}, ...schema }] of Object.entries(schemas))
+    Object.assign(all, definitions, { [name]: schema });
+  const moved = z.record(z.string(), z.record(z.string(), z.unknown()));
+  return moved.parse(JSON.parse(JSON.stringify(all).replaceAll('"#/definitions/', `"${SCHEMAS}`)));
 }
 
 function schemaComponents(contracts: readonly TaskContract[]): Record<string, JsonSchema> {

@@ -13,8 +13,8 @@ export function traceContextOf(headers: {
   readonly traceParent: string | undefined;
   readonly traceState: string | undefined;
 }): TraceContext | undefined {
-  const { traceParent: parent, traceState } = headers;
-  return parent === undefined ? undefined : { traceParent: parent, traceState };
+  const { traceParent: parent, traceState: state } = headers;
+  return parent === undefined ? undefined : { traceParent: parent, traceState: state };
 }
 
 /** The fields of a valid `traceparent` header. */
