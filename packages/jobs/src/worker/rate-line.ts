@@ -121,7 +121,7 @@ export function lineReachMs(intervalMs: number): number {
   return Math.max(LINE_MS, intervalMs);
 }
 
-/** The answers to a batch, and the entry afterwards. */
+/** The answers to a batch of at least one request, and the entry afterwards. */
 export function answerAtLine(
   stored: RateLineEntry | undefined,
   batch: readonly RateRequest[],
