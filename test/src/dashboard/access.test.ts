@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
 import { OTHER_TENANT, TENANT } from '../harness/platform.js';
-import { callsOf, cookieOf, openDashboard, type Dashboard } from './fixture.js';
+import { auditedEvents, callsOf, cookieOf, openDashboard, type Dashboard } from './fixture.js';
 import { ROUTES } from './routes.js';
 
 const FOR_TENANTS = new Set([
@@ -107,6 +107,25 @@ test('a link signs in once, its session is unreadable for scripts and ends at si
   expect(cookieOf(first.headers)).not.toContain(row?.hash.toString('base64url'));
   await session('DELETE', '/api/session');
   expect((await session('GET', '/api/session')).status).toBe(401);
+});
+
+test('signing in by key and by link, and signing out, are in the audit log', async () => {
+  const dashboard = await openDashboard();
+  const key = await dashboard.createKey(TENANT);
+  const byKey = await dashboard.signIn(key);
+  const link = await dashboard.call('POST', '/api/session', { link: await dashboard.createLink() });
+  await byKey('DELETE', '/api/session');
+  await callsOf(dashboard.url, cookieOf(link.headers))('DELETE', '/api/session');
+  const sessions = await dashboard.query<{ id: string; key_id: string | null }>(
+    'SELECT id, key_id FROM dashboard_session ORDER BY key_id',
+  );
+  const [ofKey = '', ofLink = ''] = sessions.map(({ id }) => id);
+  expect(await auditedEvents(dashboard)).toEqual([
+    ['key', 'session.opened', `key/${sessions[0]?.key_id ?? ''}`],
+    ['link', 'session.opened', `link/${ofLink}`],
+    ['key', 'session.revoked', `session/${ofKey}`],
+    ['link', 'session.revoked', `session/${ofLink}`],
+  ]);
 });
 
 test('a session ends with its key', async () => {

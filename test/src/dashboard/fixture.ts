@@ -140,15 +140,20 @@ export function callsOf(url: string, cookie?: string): Call {
 }
 
 /** Kind of actor, action and subject of every audit event, the oldest first. */
-export async function auditedActions({ connection, prefix }: Dashboard): Promise<unknown[]> {
+export async function auditedEvents({ connection, prefix }: Dashboard): Promise<(string | undefined)[][]> {
   const { stream } = auditNames(prefix);
   const manager = await jetstreamManager(connection);
   const { state } = await manager.streams.info(stream);
-  const events: unknown[] = [];
+  const events: (string | undefined)[][] = [];
   for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
     const message = await manager.streams.getMessage(stream, { seq });
     const event: { actor?: string; action?: string; subject?: string } = message?.json() ?? {};
     events.push([event.actor?.split('/')[0], event.action, event.subject]);
   }
   return events;
+}
+
+/** The same, without the events of signing in. */
+export async function auditedActions(dashboard: Dashboard): Promise<unknown[]> {
+  return (await auditedEvents(dashboard)).filter(([, action]) => action !== 'session.opened');
 }

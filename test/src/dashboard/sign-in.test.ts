@@ -5,7 +5,7 @@ import { addDashboardUser, type DashboardUser, type Role } from '@stratum/shared
 import { expect, test } from 'vitest';
 import { launchBrowser } from '../harness/browser/launch-browser.js';
 import { OTHER_TENANT, TENANT } from '../harness/platform.js';
-import { auditedActions, callsOf, type Call, type Dashboard } from './fixture.js';
+import { auditedEvents, callsOf, type Call, type Dashboard } from './fixture.js';
 import { CLIENT_SECRET, openWithProvider, type SignedInDashboard } from './identity-provider.js';
 
 function add(dashboard: Dashboard, tenantId: number, email: string, role: Role): Promise<DashboardUser> {
@@ -196,7 +196,7 @@ test('sessions are listed, ended one by one with their streams, and end with the
   expect((await admin('POST', `/api/people/${ben.id}`, { disabled: true })).status).toBe(200);
   expect((await again('GET', '/api/session')).status).toBe(401);
   expect((await dashboard.arrive('ben@example.com')).location).toBe('/#sign-in=unknown');
-  const actions = await auditedActions(dashboard);
+  const actions = await auditedEvents(dashboard);
   expect(actions).toContainEqual(['person', 'session.opened', `person/${ben.id}`]);
   expect(actions).toContainEqual(['person', 'session.revoked', `session/${session?.id ?? ''}`]);
   expect(actions).toContainEqual(['person', 'person.changed', `person/${ben.id}`]);

@@ -46,15 +46,23 @@ export interface NewSession {
   expiresAt: Date;
 }
 
+/** Of a session that is about to be opened: the audit log learns of it before. */
+export function newSessionId(): string {
+  return randomBytes(ID_BYTES).toString('base64url');
+}
+
 export class Sessions {
   /** What ends the streams of a session. */
   private readonly streams = new Map<string, Set<() => void>>();
 
   constructor(private readonly pool: Pool) {}
 
-  async open({ userId, keyId }: Credential, visitor: Visitor): Promise<NewSession> {
+  async open(
+    { userId, keyId }: Credential,
+    visitor: Visitor,
+    id: string = newSessionId(),
+  ): Promise<NewSession> {
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
-    const id = randomBytes(ID_BYTES).toString('base64url');
     const expiresAt = new Date(Date.now() + SESSION_MS);
     await this.pool.query(
       'INSERT INTO dashboard_session (hash, id, user_id, key_id, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6, $7)',

@@ -25,3 +25,23 @@ export function recordAction(
     { ...change, tenantId, details },
   );
 }
+
+/**
+ * Writes that somebody signs in. Never rejects: while the broker is away, people must get in to see it. The log then has the event, and the
+ * database the session.
+ */
+export async function recordSignIn(
+  { connection, configuration }: Pick<DashboardResources, 'connection' | 'configuration'>,
+  request: FastifyRequest,
+  { actor, tenantId }: { actor: string; tenantId: number | undefined },
+): Promise<void> {
+  try {
+    await auditChange(
+      { connection, prefix: configuration.STRATUM_PREFIX },
+      { actor, request: request.id },
+      { action: 'session.opened', subject: actor, tenantId },
+    );
+  } catch (error) {
+    request.log.warn({ err: error, actor }, 'A sign-in could not be written to the audit log.');
+  }
+}

@@ -3,9 +3,10 @@ import { authenticateApiKey } from '@stratum/shared/api-keys';
 import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { z } from 'zod';
 import { refusalsOf, rightsOf, type RightName } from '../access/rights.js';
-import type { Credential, Visitor } from '../access/sessions.js';
+import { newSessionId, type Visitor } from '../access/sessions.js';
 import { clearSession, setSession } from '../http/cookies.js';
 import { viewerOf } from '../http/guard.js';
+import { recordAction, recordSignIn } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 import type { FastifyRequest } from 'fastify';
 
@@ -24,7 +25,7 @@ export interface Session {
 
 export function sessionRoutes(
   app: DashboardServer,
-  { pool, sessions }: DashboardResources,
+  { pool, sessions, connection, configuration }: DashboardResources,
   { secure, attempts }: { secure: boolean; attempts: FailedAttempts },
 ): void {
   app.route({
@@ -68,8 +69,12 @@ export function sessionRoutes(
             : 'The link has been used or is older than ten minutes. Make another with `stratum dashboard --link`.',
         );
       }
-      if (credential.keyId !== undefined) attempts.succeeded(secret);
-      const { token, expiresAt } = await sessions.open(credential, visitorOf(request));
+      const { keyId, tenantId } = credential;
+      if (keyId !== undefined) attempts.succeeded(secret);
+      const id = newSessionId();
+      const actor = keyId === undefined ? `link/${id}` : `key/${keyId}`;
+      await recordSignIn({ connection, configuration }, request, { actor, tenantId });
+      const { token, expiresAt } = await sessions.open(credential, visitorOf(request), id);
       setSession(reply, secure, token, expiresAt);
       return reply.code(201).send({ expires_at: expiresAt.toISOString() });
     },
@@ -80,17 +85,25 @@ export function sessionRoutes(
     config: { access: 'signed-in' },
     schema: { tags: ['Session'], summary: 'Sign out' },
     handler: async (request, reply) => {
-      await sessions.close(viewerOf(request).sessionId);
+      const { sessionId, tenantId } = viewerOf(request);
+      await recordAction({ connection, configuration }, request, {
+        action: 'session.revoked',
+        subject: `session/${sessionId}`,
+        tenantId,
+      });
+      await sessions.close(sessionId);
       clearSession(reply, secure);
       return reply.code(204).send();
     },
   });
 
   /** `undefined`: neither the key nor the link is good. */
-  async function signIn(body: { key: string } | { link: string }): Promise<Credential | undefined> {
-    if ('link' in body) return (await sessions.redeemLink(body.link)) ? {} : undefined;
+  async function signIn(
+    body: { key: string } | { link: string },
+  ): Promise<{ keyId?: string; tenantId: number | undefined } | undefined> {
+    if ('link' in body) return (await sessions.redeemLink(body.link)) ? { tenantId: undefined } : undefined;
     const key = await authenticateApiKey(pool, body.key);
-    return key && { keyId: key.keyId };
+    return key && { keyId: key.keyId, tenantId: key.tenantId };
   }
 }
 

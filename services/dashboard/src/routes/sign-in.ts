@@ -1,11 +1,12 @@
 /** Signing in at the provider of identities: away to it, and back. */
 import { randomBytes } from 'node:crypto';
-import { auditChange, notFound } from '@stratum/shared/http';
+import { notFound } from '@stratum/shared/http';
 import { z } from 'zod';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SignInError, type Provider, type BegunSignIn, type Identity } from '../access/provider.js';
 import { clearSignIn, sessionOf, setSession, setSignIn, signInOf } from '../http/cookies.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
+import { recordSignIn } from '../http/record-action.js';
 import { visitorOf } from './session.js';
 
 const SIGN_IN_MS = 10 * 60_000;
@@ -83,11 +84,7 @@ export function signInRoutes(
         const address = new URL(redirectUri(request));
         address.search = new URL(request.url, address).search;
         const user = await admit(await provider.finish(address, begun));
-        await auditChange(
-          { connection: resources.connection, prefix: configuration.STRATUM_PREFIX },
-          { actor: `person/${user.id}`, request: request.id },
-          { action: 'session.opened', subject: `person/${user.id}`, tenantId: user.tenantId },
-        );
+        await recordSignIn(resources, request, { actor: `person/${user.id}`, tenantId: user.tenantId });
         await closeFormer(request);
         const { token, expiresAt } = await sessions.open({ userId: user.id }, visitorOf(request));
         setSession(reply, secure, token, expiresAt);
