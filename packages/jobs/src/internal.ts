@@ -12,6 +12,7 @@ export { TaskHeader } from './wire/headers.js';
 export { respond, ServiceErrorHeader } from './broker/respond.js';
 export { isApiError, isConflict, ServerCode } from './broker/server-errors.js';
 export { JsonError, parseBoundedJson, type JsonOptions } from './values/bounded-json.js';
+export { resultWithin } from './values/result-within.js';
 export { findUnstorable, nameProblem } from './values/text.js';
 export { traceParent, traceState } from './values/trace-context.js';
 export { BackgroundLoop, type BackgroundLoopOptions } from './housekeeping/background-loop.js';

@@ -1,5 +1,6 @@
 /** Gauges that show what a part of the system says at the moment of a scrape. The part may be away. */
 import { Gauge, type Registry } from 'prom-client';
+import { resultWithin } from '../values/result-within.js';
 
 /** A scraper waits for ten seconds by default. */
 const READ_WITHIN_MS = 3_000;
@@ -35,7 +36,7 @@ export function scrapeGauges<Reading>(
       labelNames: [...labelNames],
       registers: [registry],
       collect: async () => {
-        const reading = await inTime(readOnce());
+        const reading = await resultWithin(readOnce(), READ_WITHIN_MS);
         gauge.reset();
         if (reading === undefined) {
           // A gauge without labels shows 0 after a reset.
@@ -48,17 +49,5 @@ export function scrapeGauges<Reading>(
         }
       },
     });
-  }
-}
-
-async function inTime<Value>(value: Promise<Value>): Promise<Value | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), READ_WITHIN_MS);
-  });
-  try {
-    return await Promise.race([value, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,4 +1,5 @@
 /** The text of `/metrics`. A scrape that fails hides everything just when it is needed, so none does. */
+import { resultWithin } from '@stratum/jobs/internal';
 import type { Registry } from 'prom-client';
 import { shared } from '../http/shared-answer.js';
 
@@ -11,8 +12,11 @@ const READ_WITHIN_MS = 5_000;
  */
 export function metricsReader(registry: Registry): () => Promise<string> {
   return shared(async () => {
+    const textOf = async (name: string): Promise<string> => registry.getSingleMetricAsString(name);
     const texts = await Promise.all(
-      registry.getMetricsAsArray().map(({ name }) => inTime(() => registry.getSingleMetricAsString(name))),
+      registry
+        .getMetricsAsArray()
+        .map(({ name }) => resultWithin(textOf(name), READ_WITHIN_MS).catch(() => undefined)),
     );
     const read = texts.filter((text) => text !== undefined);
     const leftOut = [
@@ -22,18 +26,4 @@ export function metricsReader(registry: Registry): () => Promise<string> {
     ];
     return `${[...read, leftOut.join('\n')].join('\n\n')}\n`;
   });
-}
-
-async function inTime(read: () => Promise<string>): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), READ_WITHIN_MS);
-  });
-  try {
-    return await Promise.race([read(), late]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
 }

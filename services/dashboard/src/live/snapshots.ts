@@ -1,6 +1,5 @@
 /** The newest state of the whole platform, in memory: however many people look, it is read once. */
-import { setTimeout as delay } from 'node:timers/promises';
-import { BackgroundLoop } from '@stratum/jobs/internal';
+import { BackgroundLoop, resultWithin } from '@stratum/jobs/internal';
 import type { WorkerView } from '@stratum/jobs';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
@@ -114,13 +113,7 @@ export class Snapshots {
     this.reading ??= readState(this.pool, this.stream)
       .then((state) => this.take(state))
       .finally(() => (this.reading = undefined));
-    const over = new AbortController();
-    try {
-      const late = delay(READ_WITHIN_MS, undefined, { signal: over.signal }).catch(() => undefined);
-      await Promise.race([this.reading, late]);
-    } finally {
-      over.abort();
-    }
+    await resultWithin(this.reading, READ_WITHIN_MS);
   }
 
   private take({ sample, queues, workers, schedulers, signals, failures, history }: State): void {
