@@ -29,6 +29,7 @@ export type JobsErrorCode =
   | 'snooze_requested'
   | 'shutdown'
   | 'revoked'
+  | 'middleware_failed'
   | 'task_failed'
   | 'task_unsuccessful';
 

@@ -1,12 +1,6 @@
 export { defineConfig, type StratumConfig, type StratumConfigOptions } from './application/define-config.js';
 export { openStratum, type OpenStratumOptions, type Stratum } from './application/open-stratum.js';
-export {
-  createClient,
-  type BatchItem,
-  type ClientOptions,
-  type Enqueued,
-  type JobsClient,
-} from './client/client.js';
+export { createClient, type BatchItem, type ClientOptions, type JobsClient } from './client/client.js';
 export type { CallOptions, ResultOptions, TaskOutcome } from './client/task-result.js';
 export type { AskOptions, Control, RateWait, WorkerReply, WorkerView } from './client/control.js';
 export type { Erased, EraseFilter } from './client/erase.js';
@@ -21,6 +15,7 @@ export {
 } from './control/worker-protocol.js';
 export type { StatusOptions } from './record/lookup.js';
 export type { EnqueueOptions } from './message/compose-task.js';
+export type { Enqueued } from './message/enqueued.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
 export {
   createResultResponder,
@@ -71,6 +66,15 @@ export { maskPayload } from './task/sensitive.js';
 export { TASK_DEFAULTS, type TaskDefaults } from './task/task-defaults.js';
 export type { Backoff, RetryOptions } from './task/retry-policy.js';
 export { isUnreachable } from './task/unreachable.js';
+export {
+  loggingMiddleware,
+  metricsMiddleware,
+  tracingMiddleware,
+  type LoggingOptions,
+} from './worker/middleware/built-in.js';
+export type { EnqueueCall, EnqueueChanges, EnqueueMiddleware } from './middleware/enqueue-middleware.js';
+export type { AttemptCall, AttemptEnd, Middleware } from './worker/middleware/middleware.js';
+export type { TraceContext } from './telemetry/trace-context.js';
 export type { LogMethod, Logger } from './telemetry/logger.js';
 export type { MetricsRecorder } from './telemetry/metrics-recorder.js';
 export type { PropagatedContext, Tracer, TracerSpan } from './telemetry/tracer.js';

@@ -18,6 +18,7 @@ import {
   traced,
   workflowHandlers,
 } from './examples/guide-programs.js';
+import { errorReporting, greet, greetFor, greetHandler, tenantContext } from './examples/middleware.js';
 import { createReceiver } from './examples/receiver.js';
 import { sendOrder } from './examples/segment.js';
 import {
@@ -63,6 +64,18 @@ test('workflows: a chain with a chord', async () => {
   const { client, worker } = await openJobs(QUEUES);
   worker(workflowHandlers, { queues: ['default'] });
   expect(await startReport(client)).toEqual({ state: 'SUCCESS', result: { alerts: 3 } });
+});
+
+test('middleware: the tenant goes with the work, and what fails for good is reported once', async () => {
+  const { connection, client, topology, worker } = await openJobs(QUEUES);
+  const reports: unknown[] = [];
+  const reporter = { captureException: (error: unknown, context: object) => reports.push([error, context]) };
+  worker([greetHandler], { queues: ['default'], middleware: [tenantContext, errorReporting(reporter)] });
+  expect(await greetFor(connection, topology, '7', 'Ada')).toEqual({ greeting: 'Ada of tenant 7' });
+  const { id } = await client.enqueue(greet, { name: '' }, { tenant: 8 });
+  expect(await client.result(id)).toMatchObject({ state: 'FAILURE', retries: 1 });
+  const tags = { id, task: 'greet', tenant: '8', reason: 'max_retries' };
+  expect(reports).toEqual([[new Error('There is nobody to greet.'), { tags }]]);
 });
 
 test('scheduling: an entry of the code and one that is added', async () => {

@@ -19,6 +19,7 @@ const LAYERS = [
   'record',
   'workflow',
   'resources',
+  'middleware',
   'client',
   'worker',
   'schedule',

@@ -13,7 +13,9 @@ import type { PayloadOf, ResultOf, TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { Resources } from '../resources/resources.js';
-import { Tracing } from '../telemetry/tracing.js';
+import { aroundEnqueue } from '../middleware/around-enqueue.js';
+import type { EnqueueMiddleware } from '../middleware/enqueue-middleware.js';
+import { enqueueMiddleware } from '../middleware/enqueue-spans.js';
 import { duration, timer } from '../values/bounds.js';
 import { requireToken } from '../wire/names.js';
 import type { TaskIdentity } from '../wire/identity.js';
@@ -25,6 +27,7 @@ import {
   type EnqueueOptions,
   type TaskTarget,
 } from '../message/compose-task.js';
+import type { Enqueued } from '../message/enqueued.js';
 import { taskTarget } from '../message/task-target.js';
 import { fieldOf } from '../values/any-value.js';
 import { storedSubject } from '../broker/stored-message.js';
@@ -55,12 +58,11 @@ export interface ClientOptions {
   /** Creates OpenTelemetry spans for enqueued tasks. Default: none, at no cost. */
   tracer?: Tracer;
   metrics?: MetricsRecorder;
-}
-
-export interface Enqueued {
-  id: string;
-  /** The same id was already accepted within the last two minutes; nothing new was stored. */
-  duplicate: boolean;
+  /**
+   * Around enqueues, the outermost first; that of `tracer` comes before. Steps of workflows and ticks of a schedule are enqueued by the engine,
+   * without middleware. Default: none, at no cost.
+   */
+  middleware?: readonly EnqueueMiddleware[];
 }
 
 export interface BatchItem<Payload> {
@@ -127,8 +129,8 @@ const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
 export function createClient(options: ClientOptions): JobsClient {
   const { tracer, contracts = [] } = options;
   const resources = new Resources(options);
-  const tracing = tracer === undefined ? undefined : new Tracing(tracer);
-  return Object.assign(createProducer({ resources, contracts, tracing }), {
+  const middleware = enqueueMiddleware({ tracer, middleware: options.middleware });
+  return Object.assign(createProducer({ resources, contracts, middleware }), {
     close: () => resources.close(),
   });
 }
@@ -136,14 +138,15 @@ export function createClient(options: ClientOptions): JobsClient {
 export interface ProducerParts {
   resources: Resources;
   contracts?: readonly TaskContract[];
-  tracing?: Tracing | undefined;
+  middleware?: readonly EnqueueMiddleware[];
 }
 
 /** A client over resources that somebody else owns: a worker's tasks enqueue through the worker's. */
 export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> {
-  const { resources, tracing, contracts = [] } = parts;
+  const { resources, middleware, contracts = [] } = parts;
   const { topology, publisher, lookup, locks, producerTime } = resources;
   const revoker = new Revoker(resources);
+  const surround = aroundEnqueue(middleware);
 
   /** @param fresh the id was made up here */
   const send = (
@@ -152,13 +155,8 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     options: EnqueueOptions,
     fresh = options.id === undefined,
   ): Promise<Enqueued> => {
-    if (tracing === undefined) return store(target, payload, options, fresh);
-    const id = options.id ?? newId();
-    const { traceParent, traceState } = options;
-    const parent = traceParent === undefined ? undefined : { traceParent, traceState };
-    return tracing.send({ ...target, id }, parent, (carried) =>
-      store(target, payload, { ...options, ...carried, id }, fresh),
-    );
+    if (surround === undefined) return store(target, payload, options, fresh);
+    return surround({ target, payload, options }, (changed) => store(target, payload, changed, fresh));
   };
 
   const statusOf = (

@@ -1,6 +1,6 @@
 /** The thread's end of the channel to the main thread, for one attempt. */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import type { Enqueued } from '../client/client.js';
+import type { Enqueued } from '../message/enqueued.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { askingSignal } from '../worker/asking-signal.js';
 import { toJsonValue } from '../values/any-value.js';

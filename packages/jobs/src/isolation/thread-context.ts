@@ -1,6 +1,6 @@
 /** The context of an attempt inside a thread: the same interface, implemented by messages to the main thread. */
 import type { z } from 'zod';
-import type { Enqueued } from '../client/client.js';
+import type { Enqueued } from '../message/enqueued.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';

@@ -1,7 +1,7 @@
 /** The main thread's end of the channel to a thread, for one attempt: makes the calls that only the main thread can make. */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { z } from 'zod';
-import type { Enqueued } from '../client/client.js';
+import type { Enqueued } from '../message/enqueued.js';
 import { defineTask } from '../task/define-task.js';
 import { parseLogLine } from '../telemetry/logger.js';
 import type { TaskProgress } from '../wire/record.js';

@@ -3,7 +3,9 @@ import type { z } from 'zod';
 import { composeTask, type EnqueueOptions, type TaskTarget } from '../message/compose-task.js';
 import { taskTarget } from '../message/task-target.js';
 import type { TaskContract } from '../task/define-task.js';
-import { Tracing } from '../telemetry/tracing.js';
+import { aroundEnqueue } from '../middleware/around-enqueue.js';
+import type { EnqueueMiddleware } from '../middleware/enqueue-middleware.js';
+import { enqueueMiddleware } from '../middleware/enqueue-spans.js';
 import type { Tracer } from '../telemetry/tracer.js';
 import type { Topology } from '../topology/define.js';
 import { JobsError } from '../errors.js';
@@ -17,6 +19,8 @@ export interface OutboxOptions {
   table?: string;
   /** Creates OpenTelemetry spans for enqueued tasks. Default: none. */
   tracer?: Tracer;
+  /** Around enqueues, inside the transaction, the outermost first; that of `tracer` comes before. Default: none. */
+  middleware?: readonly EnqueueMiddleware[];
 }
 
 /** As for `client.enqueue`. `delayMs` counts from the call, by this process's clock. */
@@ -72,9 +76,9 @@ interface OutboxRow {
 const MAX_KEY = 200;
 
 /** An outbox for transactional enqueueing. It needs no connection to the broker; a relay publishes. */
-export function createOutbox({ topology, table, tracer }: OutboxOptions): Outbox {
+export function createOutbox({ topology, table, tracer, middleware }: OutboxOptions): Outbox {
   const { insert } = statementsOf(tableName(table));
-  const tracing = tracer === undefined ? undefined : new Tracing(tracer);
+  const surround = aroundEnqueue(enqueueMiddleware({ tracer, middleware }));
 
   const rowOf = (target: TaskTarget, payload: unknown, options: OutboxEnqueueOptions): OutboxRow => {
     const {
@@ -101,37 +105,32 @@ export function createOutbox({ topology, table, tracer }: OutboxOptions): Outbox
     };
   };
 
-  const traced = <T>(
-    target: TaskTarget,
-    options: OutboxEnqueueOptions,
-    store: (carried: OutboxEnqueueOptions) => Promise<T>,
-  ): Promise<T> => {
-    if (tracing === undefined) return store(options);
-    const id = options.id ?? newId();
-    const { traceParent, traceState } = options;
-    const parent = traceParent === undefined ? undefined : { traceParent, traceState };
-    return tracing.send({ ...target, id }, parent, (carried) => store({ ...options, ...carried, id }));
-  };
-
   const enqueueMany: Outbox['enqueueMany'] = async (transaction, contract, items) => {
     const checked = items.map((item) => ({ ...item, target: taskTarget(topology, contract, item.payload) }));
-    const rows = await Promise.all(
-      checked.map(({ target, payload, options = {} }) =>
-        traced(target, options, async (carried) => rowOf(target, payload, carried)),
-      ),
+    const rows: OutboxRow[] = [];
+    const stored = await Promise.all(
+      checked.map(async ({ target, payload, options = {} }, index) => {
+        const collect = async (changed: OutboxEnqueueOptions): Promise<OutboxEnqueued> => {
+          const row = rowOf(target, payload, changed);
+          rows[index] = row;
+          return { id: row.task_id };
+        };
+        return surround === undefined ? collect(options) : surround({ target, payload, options }, collect);
+      }),
     );
     if (rows.length > 0) await transaction.query(insert, [JSON.stringify(rows)]);
-    return rows.map((row) => ({ id: row.task_id }));
+    return stored;
   };
 
   return Object.freeze({
     enqueue: async (transaction, contract, payload, options = {}) => {
       const target = taskTarget(topology, contract, payload);
-      return traced(target, options, async (carried) => {
-        const row = rowOf(target, payload, carried);
+      const store = async (changed: OutboxEnqueueOptions): Promise<OutboxEnqueued> => {
+        const row = rowOf(target, payload, changed);
         await transaction.query(insert, [JSON.stringify([row])]);
         return { id: row.task_id };
-      });
+      };
+      return surround === undefined ? store(options) : surround({ target, payload, options }, store);
     },
     enqueueMany,
   } satisfies Outbox);

@@ -68,7 +68,7 @@ export class Resources extends BrokerResources {
     ...broker
   }: ResourcesOptions) {
     const logger = guardedLogger(given);
-    const metrics = guardedMetrics(unguarded, logger);
+    const metrics = unguarded && guardedMetrics(unguarded, logger);
     super({
       ...broker,
       publishing: {

@@ -2,7 +2,8 @@
 import { newId } from '../values/new-id.js';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { Resources } from '../resources/resources.js';
-import { createProducer, type Enqueued } from '../client/client.js';
+import { createProducer } from '../client/client.js';
+import type { Enqueued } from '../message/enqueued.js';
 import { controlOf } from '../client/control.js';
 import { JobsError } from '../errors.js';
 import type { TaskContract } from '../task/define-task.js';

@@ -3,11 +3,7 @@ import { contain } from '../values/contain.js';
 import type { Logger } from './logger.js';
 import type { MetricsRecorder } from './metrics-recorder.js';
 
-export function guardedMetrics(
-  metrics: MetricsRecorder | undefined,
-  logger: Logger,
-): MetricsRecorder | undefined {
-  if (metrics === undefined) return undefined;
+export function guardedMetrics(metrics: MetricsRecorder, logger: Logger): MetricsRecorder {
   const report = (error: unknown): void => logger.warn({ err: error }, 'a measurement could not be recorded');
   return {
     started: (...facts) => contain(() => metrics.started(...facts), report),

@@ -2,8 +2,11 @@
 import { newId } from '../values/new-id.js';
 import { jsonLogger, type Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
-import type { BatchItem, Enqueued } from '../client/client.js';
+import type { BatchItem } from '../client/client.js';
+import type { Enqueued } from '../message/enqueued.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
+import { aroundAttempt } from '../worker/middleware/around-attempt.js';
+import type { Middleware } from '../worker/middleware/middleware.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import { isUnreachable } from '../task/unreachable.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
@@ -33,6 +36,8 @@ export interface RunTaskOptions {
   maxRetries?: number;
   scheduledBy?: ScheduledBy;
   defaults?: Partial<TaskDefaults>;
+  /** Around its attempts, as a worker would be given it. Default: none. */
+  middleware?: readonly Middleware[];
   /** Runs it as a workflow step with these results of the steps before it. */
   previous?: unknown;
   /** Soft and hard time limits fire when this clock passes them. Default: they never fire. */
@@ -146,7 +151,7 @@ export async function runTask(
 async function attemptOnce(
   handler: TaskHandler,
   attempt: Attempt,
-  { defaults, clock, previous }: RunTaskOptions,
+  { defaults, clock, previous, middleware }: RunTaskOptions,
   run: TaskRun,
 ): Promise<Outcome> {
   const execution = new Execution(
@@ -162,6 +167,7 @@ async function attemptOnce(
       producer: recordingProducer(run, previous),
       defaults: { ...TASK_DEFAULTS, ...defaults },
       unknownForMs: 0,
+      surround: aroundAttempt(middleware),
       now: Date.now,
     },
     {
@@ -179,6 +185,7 @@ async function attemptOnce(
     return await execution.run();
   } finally {
     end?.();
+    attempt.settled();
   }
 }
 

@@ -9,8 +9,6 @@ import type { EventPublisher } from '../record/event-publisher.js';
 import type { RecordStore } from '../record/record-store.js';
 import { RunningRecord } from '../record/running-record.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
-import type { Tracing } from '../telemetry/tracing.js';
 import { Attempt } from './attempt.js';
 import type { Delivery } from './delivery.js';
 import { Execution, type ExecutionParts } from './execute.js';
@@ -25,8 +23,6 @@ export interface AttemptRunnerParts {
   events: EventPublisher;
   control: Pick<ControlWatch, 'revocationOf'>;
   closedTenants: ClosedTenants | undefined;
-  tracing: Tracing | undefined;
-  metrics: MetricsRecorder | undefined;
   /**
    * A handler is about to be called, and may block the event loop.
    * @param deadline its hard limit on the monotonic clock, in milliseconds
@@ -121,14 +117,11 @@ export class AttemptRunner {
     delivery: Delivery,
     execute: (execution: Execution) => Promise<Outcome>,
   ): Promise<void> {
-    const { worker, logger, records, events, tracing, settler, metrics } = this.parts;
-    const attempt = new Attempt(delivery, worker, logger, tracing);
+    const { worker, logger, records, events, settler } = this.parts;
+    const attempt = new Attempt(delivery, worker, logger);
     const record = new RunningRecord(attempt, records, events);
     const execution = new Execution(attempt, this.parts.execution, {
-      onCall: (deadline, timeLimitMs) => {
-        this.announce(attempt);
-        this.parts.onCall(delivery, deadline, timeLimitMs);
-      },
+      onCall: (deadline, timeLimitMs) => this.parts.onCall(delivery, deadline, timeLimitMs),
       onReturn: () => this.parts.onReturn(delivery),
       onProgress: (progress) => record.progress(progress),
     });
@@ -148,15 +141,10 @@ export class AttemptRunner {
       // Without an answer, because it could not be settled, it is delivered again.
       delivery.message.release();
       this.running.delete(delivery);
-      attempt.span?.end(attempt.record);
-      if (execution.hasStarted) metrics?.finished(attempt.record);
+      attempt.settled();
       this.parts.onEnd(delivery);
       if (this.running.size === 0) this.whenIdle?.();
     }
-  }
-
-  private announce({ record, delivery }: Attempt): void {
-    this.parts.metrics?.started(record, delivery.readyAt, delivery.deliveries);
   }
 
   private tally(attempt: Attempt, execution: Execution): void {

@@ -1,11 +1,11 @@
 /** One attempt at a task, as the worker that makes it knows it. */
 import type { Logger } from '../telemetry/logger.js';
 import { parseTraceContext, traceContextOf, type TraceContext } from '../telemetry/trace-context.js';
-import type { AttemptSpan, Tracing } from '../telemetry/tracing.js';
 import type { TaskRecord } from '../wire/record.js';
 import type { EventSource } from '../record/event-source.js';
 import { RecordSlot } from '../record/record-store.js';
 import { startedRecord } from '../record/task-record.js';
+import { contain } from '../values/contain.js';
 import { askingSignal } from './asking-signal.js';
 import type { Delivery } from './delivery.js';
 
@@ -31,21 +31,20 @@ export class Attempt {
   readonly startedTick: number;
   /** What it knows of the record in the bucket. */
   readonly slot: RecordSlot;
-  /** `undefined` where attempts are not traced. */
-  readonly span: AttemptSpan | undefined;
   private kept: ResultRetention = KEEP;
   private controller: AbortController | undefined;
   private look: (() => void) | undefined;
   private abortReason: Error | undefined;
   private ending: AbortController | undefined;
   private ownLogger: Logger | undefined;
+  private ownTrace: TraceContext | undefined;
+  private settledListeners: ((record: TaskRecord) => void)[] | undefined;
   private current: TaskRecord;
 
   constructor(
     readonly delivery: Delivery,
     worker: string,
     private readonly workerLogger: Logger,
-    tracing?: Tracing,
     /** How long it has run already, in milliseconds. */
     runtimeMs = 0,
   ) {
@@ -57,7 +56,6 @@ export class Attempt {
     const isNew = headers.freshId || headers.workflow !== undefined;
     this.slot = new RecordSlot(isNew && isFirst && headers.replayOf === undefined ? 0 : undefined);
     this.current = startedRecord(delivery, delivery.deliveries, worker, this.startedAt);
-    this.span = tracing?.startAttempt(this.current, this.traceContext);
   }
 
   get retention(): ResultRetention {
@@ -86,10 +84,28 @@ export class Attempt {
     return this.ownLogger;
   }
 
-  /** The trace that this attempt belongs to: its own span's, else what its message carried. */
+  /** The trace that this attempt belongs to: its own, else what its message carried. */
   get traceContext(): TraceContext | undefined {
-    if (this.span !== undefined) return this.span.traceContext;
-    return traceContextOf(this.delivery.headers);
+    return this.ownTrace ?? traceContextOf(this.delivery.headers);
+  }
+
+  carry(traceContext: TraceContext | undefined): void {
+    this.ownTrace = traceContext;
+    this.ownLogger = undefined;
+  }
+
+  onSettled(listener: (record: TaskRecord) => void): void {
+    (this.settledListeners ??= []).push(listener);
+  }
+
+  /** Tells those who asked that the attempt is over. */
+  settled(): void {
+    if (this.settledListeners === undefined) return;
+    for (const listener of this.settledListeners)
+      contain(
+        () => listener(this.current),
+        (error) => this.logger.error({ err: error }, 'a listener of a middleware has failed'),
+      );
   }
 
   private get traceId(): string | undefined {

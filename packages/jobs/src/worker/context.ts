@@ -1,7 +1,8 @@
 /** The context that a handler receives with its payload. */
 import type { Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
-import type { BatchItem, Enqueued, JobsClient } from '../client/client.js';
+import type { BatchItem, JobsClient } from '../client/client.js';
+import type { Enqueued } from '../message/enqueued.js';
 import type { Workflows } from '../client/workflows.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';

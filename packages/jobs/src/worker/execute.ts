@@ -10,6 +10,8 @@ import {
   TimeLimitExceeded,
   WorkerShutdownError,
 } from '../errors.js';
+import type { aroundAttempt } from './middleware/around-attempt.js';
+import type { AttemptCall, AttemptEnd } from './middleware/middleware.js';
 import type { ClosedTenants } from '../task/closed-tenants.js';
 import type { TaskContract } from '../task/define-task.js';
 import type { TaskDefaults } from '../task/task-defaults.js';
@@ -21,7 +23,6 @@ import type { Names } from '../wire/names.js';
 import { isTickTask } from '../wire/tick-id.js';
 import type { TaskProgress } from '../wire/record.js';
 import { errorRecord } from '../record/error-record.js';
-import type { AttemptSpan } from '../telemetry/tracing.js';
 import { fieldOf, isError, toJsonValue } from '../values/any-value.js';
 import { duration } from '../values/bounds.js';
 import { roundingProblem } from '../values/read-json.js';
@@ -45,6 +46,8 @@ export interface ExecutionParts {
   /** Another worker of the queue has another version of this contract. */
   hasOtherVersion?: (contract: TaskContract) => boolean;
   closedTenants?: ClosedTenants | undefined;
+  /** Middleware. Default: none. */
+  surround?: ReturnType<typeof aroundAttempt>;
   /** Asks whether what the handlers depend on can be used. Default: it can. */
   isReady?: () => Promise<boolean>;
 }
@@ -69,7 +72,7 @@ export interface ExecutionEvents {
 type PreparedRun = (context: RunContext) => Promise<unknown>;
 
 export class Execution {
-  private end: ((outcome: Outcome) => void) | undefined;
+  private end: ((outcome: AttemptEnd) => void) | undefined;
   private onEnd: (() => void) | undefined;
   private softDeadline = Infinity;
   private hardDeadline = Infinity;
@@ -125,9 +128,10 @@ export class Execution {
       if (earlier !== undefined) return earlier;
     }
     let prepared: PreparedRun;
+    let payload: unknown;
     try {
       requireOwnSchedule(this.parts.names, delivery);
-      const payload = parseJson(delivery);
+      payload = parseJson(delivery);
       this.keepPayload(handler.contract, payload);
       prepared = handler.prepare(payload, subject.tenant);
       if (subject.tenant === undefined && this.belongsToClosed(handler.contract, payload))
@@ -138,7 +142,7 @@ export class Execution {
         : { kind: 'dead', reason: 'invalid_payload', error };
     }
     if (headers.replayOf !== undefined) await recovery.removeReplayed(delivery);
-    return this.runWithin(handler.contract, prepared);
+    return this.runWithin(handler.contract, prepared, payload);
   }
 
   /** A task that was published for no tenant may name one in its payload. */
@@ -193,12 +197,12 @@ export class Execution {
 
   private readonly look = (): void => this.tick(performance.now());
 
-  private endNow(outcome: Outcome): void {
+  private endNow(outcome: AttemptEnd): void {
     this.end?.(outcome);
     this.attempt.end();
   }
 
-  private runWithin(contract: TaskContract, prepared: PreparedRun): Promise<Outcome> {
+  private runWithin(contract: TaskContract, prepared: PreparedRun, payload: unknown): Promise<AttemptEnd> {
     const { attempt, parts, events } = this;
     const { headers } = attempt.delivery;
     const { limits } = contract;
@@ -210,23 +214,51 @@ export class Execution {
     this.started = true;
     attempt.onAsked = this.look;
     const context = new AttemptContext(attempt, parts.producer, events.onProgress);
-    return new Promise<Outcome>((resolve) => {
-      // A promise settles once: by the handler's end, the hard limit or the release, whichever is first.
-      this.end = resolve;
-      events.onCall(this.hardDeadline, timeLimitMs);
-      const running = begin(prepared, context, attempt.span);
-      events.onReturn();
-      running.then(
-        (result) => {
-          this.handlerIsThrough();
-          return resolve(this.succeeded(contract, result));
-        },
-        (error: unknown) => {
-          this.handlerIsThrough();
-          resolve(this.failed(contract, error));
-        },
-      );
+    const handle = (): Promise<AttemptEnd> =>
+      new Promise<AttemptEnd>((resolve) => {
+        // A promise settles once: by the handler's end, the hard limit or the release, whichever is first.
+        this.end ??= resolve;
+        events.onCall(this.hardDeadline, timeLimitMs);
+        const running = begin(prepared, context);
+        events.onReturn();
+        running.then(
+          (result) => {
+            this.handlerIsThrough();
+            return resolve(this.succeeded(contract, result));
+          },
+          (error: unknown) => {
+            this.handlerIsThrough();
+            resolve(this.failed(contract, error));
+          },
+        );
+      });
+    if (parts.surround === undefined) return handle();
+    // A middleware that blocks the event loop has the watchdog to fear, as a handler has.
+    events.onCall(this.hardDeadline, timeLimitMs);
+    const surrounded = parts.surround({
+      call: this.callOf(contract, payload, context),
+      handle,
+      failed: (error) => this.failed(contract, error),
     });
+    events.onReturn();
+    this.end = (outcome) => surrounded.endNow(outcome);
+    return surrounded.end;
+  }
+
+  private callOf(contract: TaskContract, payload: unknown, context: RunContext): AttemptCall {
+    const { attempt } = this;
+    return {
+      contract,
+      payload,
+      context,
+      record: attempt.record,
+      readyAt: attempt.delivery.readyAt,
+      get traceContext() {
+        return attempt.traceContext;
+      },
+      carry: (traceContext) => attempt.carry(traceContext),
+      onSettled: (listener) => attempt.onSettled(listener),
+    };
   }
 
   /** A handler that ignores its signal continues past its hard limit until it ends by itself. Its result is discarded. */
@@ -236,7 +268,7 @@ export class Execution {
   }
 
   /** Never rejects: the schema may hold code of its author's. */
-  private succeeded(contract: TaskContract, result: unknown): Outcome | Promise<Outcome> {
+  private succeeded(contract: TaskContract, result: unknown): AttemptEnd | Promise<AttemptEnd> {
     try {
       return judgedResult(contract, contract.output.safeParse(result));
     } catch {
@@ -255,7 +287,7 @@ export class Execution {
   }
 
   /** Never rejects. */
-  private async failed(contract: TaskContract, error: unknown): Promise<Outcome> {
+  private async failed(contract: TaskContract, error: unknown): Promise<AttemptEnd> {
     const { headers } = this.attempt.delivery;
     if (this.revoked) return { kind: 'revoked' };
     const thrown = isError(error) ? error : undefined;
@@ -282,7 +314,7 @@ export class Execution {
   }
 
   /** The wait for a dependency that cannot be reached. `undefined` if it has lasted too long, or the error is the task's own. */
-  private waitFor({ retry }: TaskContract, error: unknown): Outcome | undefined {
+  private waitFor({ retry }: TaskContract, error: unknown): AttemptEnd | undefined {
     if (!isUnreachable(error)) return undefined;
     const { expires, unreachableSince } = this.attempt.delivery.headers;
     const now = Date.now();
@@ -295,15 +327,15 @@ export class Execution {
 }
 
 /** Starts the handler. Also one that throws at once becomes a promise. */
-function begin(prepared: PreparedRun, context: RunContext, span: AttemptSpan | undefined): Promise<unknown> {
+function begin(prepared: PreparedRun, context: RunContext): Promise<unknown> {
   try {
-    return Promise.resolve(span === undefined ? prepared(context) : span.run(() => prepared(context)));
+    return Promise.resolve(prepared(context));
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-function judgedResult({ name }: TaskContract, parsed: z.ZodSafeParseResult<unknown>): Outcome {
+function judgedResult({ name }: TaskContract, parsed: z.ZodSafeParseResult<unknown>): AttemptEnd {
   if (parsed.success) return { kind: 'succeeded', result: storableResult(parsed.data) };
   const problems = parsed.error.issues.map(
     (issue) => `${issue.path.map(String).join('.') || '(result)'}: ${issue.message}`,
@@ -316,7 +348,7 @@ function judgedResult({ name }: TaskContract, parsed: z.ZodSafeParseResult<unkno
   return { kind: 'dead', reason: 'not_retryable', error };
 }
 
-function unjudgedResult({ name }: TaskContract, cause: unknown): Outcome {
+function unjudgedResult({ name }: TaskContract, cause: unknown): AttemptEnd {
   const error = new JobsError(
     'invalid_result',
     `The result of task "${name}" could not be checked: a refinement or transform of its output schema failed: ${errorRecord(cause, false).message}`,

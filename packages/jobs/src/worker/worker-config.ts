@@ -7,6 +7,7 @@ import { requireBackoff } from '../task/retry-policy.js';
 import { TASK_DEFAULTS, type TaskDefaults } from '../task/task-defaults.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
+import type { Middleware } from './middleware/middleware.js';
 import type { Tracer } from '../telemetry/tracer.js';
 import type { Topology } from '../topology/define.js';
 import { concurrency, count, duration, retention, timeLimit, timer } from '../values/bounds.js';
@@ -44,6 +45,8 @@ export interface WorkerOptions {
   /** OpenTelemetry spans of attempts and of what they enqueue. Default: none, at no cost. */
   tracer?: Tracer;
   metrics?: MetricsRecorder;
+  /** Around attempts and around what they enqueue, the outermost first; those of `tracer` and `metrics` come before. Default: none, at no cost. */
+  middleware?: readonly Middleware[];
   /** Ends the process (SIGKILL) when a handler blocks the event loop beyond its hard limit. Default true. */
   watchdog?: boolean;
   /**

@@ -6,6 +6,8 @@
 import { createProducer } from '../client/client.js';
 import { Fetcher } from '../broker/pull/fetcher.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
+import { aroundAttempt } from './middleware/around-attempt.js';
+import { resolveMiddleware } from './middleware/built-in.js';
 import { ControlWatch } from '../control/control-watch.js';
 import type { HeartBeat } from '../control/entries.js';
 import { NatsService } from '../control/service-protocol.js';
@@ -13,7 +15,6 @@ import type { ActiveTask, HeldTask } from '../control/worker-protocol.js';
 import { Resources } from '../resources/resources.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Tracing } from '../telemetry/tracing.js';
 import { contain, containWithin } from '../values/contain.js';
 import { Admission } from './admission.js';
 import { AttemptRunner } from './attempt-runner.js';
@@ -98,7 +99,7 @@ class TaskWorker implements Worker {
     options: WorkerOptions,
     private readonly registry: ReadonlyMap<string, TaskHandler>,
   ) {
-    const { connection, topology, handlers, logger, tracer, metrics, readiness, onShutdownRequest } = options;
+    const { connection, topology, handlers, logger, metrics, readiness, onShutdownRequest } = options;
     const { closedTenants } = options;
     const { names } = topology;
     this.logger = guardedLogger(logger).child({ worker: config.name });
@@ -116,9 +117,9 @@ class TaskWorker implements Worker {
     const { resources } = this;
     const { publisher, streams, records, events, clock } = resources;
     const now = (): number => clock.now();
-    const tracing = tracer === undefined ? undefined : new Tracing(tracer);
+    const middleware = resolveMiddleware({ ...options, logger: this.logger });
     this.readiness = new Readiness(readiness, this.logger, () => this.admission.readinessChanged());
-    const producer = createProducer({ resources, contracts, tracing });
+    const producer = createProducer({ resources, contracts, middleware });
     this.control = new ControlWatch(connection, names, this.logger, () => this.runner.revoke());
     this.runner = new AttemptRunner({
       worker: config.name,
@@ -130,6 +131,7 @@ class TaskWorker implements Worker {
         defaults: config.taskDefaults,
         isReady: () => this.readiness.ask(),
         closedTenants,
+        surround: aroundAttempt(middleware),
         now,
         unknownForMs: config.unknownForMs,
         hasOtherVersion: (contract) =>
@@ -140,8 +142,6 @@ class TaskWorker implements Worker {
       events,
       control: this.control,
       closedTenants,
-      tracing,
-      metrics: resources.metrics,
       onCall: (delivery, deadline, timeLimitMs) => {
         this.watchdog?.called(delivery, deadline, timeLimitMs);
         this.blocking.called();

@@ -90,13 +90,7 @@ class BrokerHeldTasks implements HeldTasks {
     );
     const delivery = message && readDelivery(this.resources.names, message);
     if (delivery === undefined) return;
-    const attempt = new Attempt(
-      delivery,
-      this.worker,
-      guardedLogger(undefined),
-      undefined,
-      culprit?.runtimeMs,
-    );
+    const attempt = new Attempt(delivery, this.worker, guardedLogger(undefined), culprit?.runtimeMs);
     if (culprit === undefined) return this.settler.settle(attempt, { kind: 'handed_back' });
     const error = new TimeLimitExceeded(culprit.timeLimitMs);
     return this.settler.settle(attempt, { kind: 'dead', reason: 'time_limit', error });
