@@ -12,6 +12,8 @@ export interface CampaignHistory {
   name: string;
   status: string;
   currency: string;
+  /** The account's, by IANA. */
+  timeZone: string;
   dailyBudget: number | null;
   /** The account's local day; `null`: unknown. */
   startedOn: string | null;
@@ -28,7 +30,9 @@ export interface CampaignHistory {
 }
 
 /** Enough for a year's shape of the week, little enough to be quick. */
-const HISTORY_DAYS = 180;
+export const HISTORY_DAYS = 180;
+/** Changes further back lie before all that a model sees. */
+const CHANGE_DAYS = HISTORY_DAYS + 1;
 /** Campaigns that were paused lately are forecast, too: as nothing. */
 const PAUSED_DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -38,6 +42,7 @@ interface MetricRow {
   name: string;
   status: string;
   currency: string;
+  time_zone: string;
   daily_budget: string | null;
   started_on: string | null;
   changes: CampaignChange[];
@@ -49,19 +54,27 @@ interface MetricRow {
   conversions: number[] | null;
 }
 
+export interface HistoryQuery {
+  tenantId: number;
+  at: Date;
+  campaignIds?: readonly number[] | undefined;
+  /** At most, counted back from today. */
+  days?: number;
+}
+
 /** A day without a row is a day without activity, as far as the account was synced: platforms report none. */
 export function readHistories(
   pool: Pool,
-  { tenantId, at, campaignIds }: { tenantId: number; at: Date; campaignIds?: readonly number[] | undefined },
+  { tenantId, at, campaignIds, days = HISTORY_DAYS }: HistoryQuery,
 ): Promise<CampaignHistory[]> {
   return withTenant(pool, tenantId, async (client) => {
     const { rows } = await client.query<MetricRow>(
-      `SELECT c.id AS campaign_id, c.name, c.status, c.currency, c.daily_budget, (c.started_at AT TIME ZONE a.time_zone)::date::text AS started_on,
+      `SELECT c.id AS campaign_id, c.name, c.status, c.currency, a.time_zone, c.daily_budget, (c.started_at AT TIME ZONE a.time_zone)::date::text AS started_on,
          (SELECT coalesce(jsonb_agg(jsonb_build_object('date', (h.changed_at AT TIME ZONE a.time_zone)::date,
             'statusBefore', h.status_before, 'statusAfter', h.status_after, 'budgetBefore', h.budget_before, 'budgetAfter', h.budget_after)
             ORDER BY h.changed_at, h.id), '[]')
           FROM campaign_change h WHERE h.tenant_id = c.tenant_id AND h.campaign_id = c.id
-            AND h.changed_at >= $1::date - ${HISTORY_DAYS + 1} AND h.changed_at <= $3::timestamptz) AS changes,
+            AND h.changed_at >= $1::date - ${CHANGE_DAYS} AND h.changed_at <= $3::timestamptz) AS changes,
          array_agg(m.date::text ORDER BY m.date) AS dates,
          least($1::date, ($3::timestamptz AT TIME ZONE a.time_zone)::date,
            coalesce((a.last_synced_at AT TIME ZONE a.time_zone)::date, 'epoch'))::text AS known_until,
@@ -70,11 +83,11 @@ export function readHistories(
          CASE WHEN count(m.conversions) > 0 THEN array_agg(coalesce(m.conversions, 0)::float8 ORDER BY m.date) END AS conversions
        FROM campaign c JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
        JOIN campaign_metric_daily m ON m.tenant_id = c.tenant_id AND m.campaign_id = c.id
-       WHERE m.date >= $1::date - ${HISTORY_DAYS} AND m.date < $1::date AND m.date < ($3::timestamptz AT TIME ZONE a.time_zone)::date
+       WHERE m.date >= $1::date - $4::int AND m.date < $1::date AND m.date < ($3::timestamptz AT TIME ZONE a.time_zone)::date
          AND c.status IN ('active', 'paused') AND ($2::bigint[] IS NULL OR c.id = ANY($2))
        GROUP BY c.tenant_id, c.id, a.last_synced_at, a.time_zone
        HAVING c.status = 'active' OR max(m.date) >= $1::date - ${PAUSED_DAYS} ORDER BY c.id`,
-      [at.toISOString().slice(0, 10), campaignIds ?? null, at],
+      [at.toISOString().slice(0, 10), campaignIds ?? null, at, days],
     );
     return rows.map((row) => fillGaps(row, at));
   });
@@ -94,6 +107,7 @@ function fillGaps(row: MetricRow, at: Date): CampaignHistory {
     name: row.name,
     status: row.status,
     currency: row.currency,
+    timeZone: row.time_zone,
     dailyBudget: row.daily_budget === null ? null : Number(row.daily_budget),
     startedOn: row.started_on,
     changes: row.changes,

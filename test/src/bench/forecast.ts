@@ -1,5 +1,6 @@
 /** How good forecasts are: on series whose truth is known, against the seasonal naive forecast of the same series. */
-import { forecastSeries, loadModels } from '@stratum/ml-worker';
+import { addDays } from '@stratum/connectors/values';
+import { forecastSeries, helpfulCalendar, loadModels } from '@stratum/ml-worker';
 import { normal, poisson, randomFrom, type Chance } from './chance.js';
 import { realSeries } from './real-series.js';
 
@@ -95,6 +96,10 @@ export async function benchForecast(
 /** As the product does it: half a year of history, from origins that are spread over the series. */
 const REAL_HISTORY = 180;
 const REAL_ORIGINS = 40;
+/** The calendar wants two years; fewer origins, because each takes half a second. */
+const CALENDAR_HISTORY = 900;
+const CALENDAR_ORIGINS = 17;
+const TIME_ZONE = 'America/New_York';
 
 async function benchReal(cacheDir: string, say: (message: string) => void): Promise<ForecastFigures['real']> {
   const real: ForecastFigures['real'] = {};
@@ -102,19 +107,41 @@ async function benchReal(cacheDir: string, say: (message: string) => void): Prom
     say(`The real series cannot be fetched: ${error instanceof Error ? error.message : String(error)}`);
     return [];
   });
-  for (const { name, values } of fetched) {
-    const step = Math.floor((values.length - REAL_HISTORY - HORIZON) / (REAL_ORIGINS - 1));
-    const own = Array.from({ length: REAL_ORIGINS }, (_, index) => {
-      const origin = REAL_HISTORY + index * step;
-      return accuracyOf(values.slice(origin - REAL_HISTORY, origin), values.slice(origin, origin + HORIZON));
-    });
-    real[name] = { ...meanAccuracy(own), origins: REAL_ORIGINS };
+  for (const { name, values, firstDate } of fetched) {
+    real[name] = fromOrigins(values, { least: REAL_HISTORY, count: REAL_ORIGINS });
+    const years = { least: CALENDAR_HISTORY, count: CALENDAR_ORIGINS };
+    real[`${name}, where two years are known`] = fromOrigins(values, years);
+    real[`${name}, with the calendar`] = fromOrigins(values, years, (origin) =>
+      helpfulCalendar(values.slice(origin - CALENDAR_HISTORY, origin), {
+        lastDate: addDays(firstDate, origin - 1),
+        timeZone: TIME_ZONE,
+        horizon: HORIZON,
+      }),
+    );
   }
   return real;
 }
 
-function accuracyOf(history: readonly number[], truth: readonly number[]): Accuracy {
-  const { days } = forecastSeries(history, HORIZON);
+function fromOrigins(
+  values: readonly number[],
+  { least, count }: { least: number; count: number },
+  calendarAt: (origin: number) => ReturnType<typeof helpfulCalendar> = () => undefined,
+): Accuracy & { origins: number } {
+  const step = Math.floor((values.length - least - HORIZON) / (count - 1));
+  const own = Array.from({ length: count }, (_, index) => {
+    const origin = least + index * step;
+    const history = values.slice(origin - REAL_HISTORY, origin);
+    return accuracyOf(history, values.slice(origin, origin + HORIZON), calendarAt(origin));
+  });
+  return { ...meanAccuracy(own), origins: count };
+}
+
+function accuracyOf(
+  history: readonly number[],
+  truth: readonly number[],
+  calendar?: ReturnType<typeof helpfulCalendar>,
+): Accuracy {
+  const { days } = forecastSeries(history, HORIZON, calendar);
   const scale = meanOf(history.slice(SEASON).map((value, day) => Math.abs(value - (history[day] ?? 0)))) || 1;
   const each = truth.map((value, day) => {
     const { mean = 0, lower80 = 0, upper80 = 0, lower95 = 0, upper95 = 0 } = days[day] ?? {};

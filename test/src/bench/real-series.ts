@@ -14,6 +14,8 @@ const PACKAGES = [
 
 interface RealSeries {
   name: string;
+  /** YYYY-MM-DD of the first value. */
+  firstDate: string;
   values: number[];
 }
 
@@ -31,11 +33,11 @@ export async function realSeries(cacheDir: string): Promise<RealSeries[]> {
   const folder = join(cacheDir, 'datasets');
   await mkdir(folder, { recursive: true });
   const series: RealSeries[] = [];
-  for (const name of PACKAGES) series.push({ name, values: await valuesOf(name, folder) });
+  for (const name of PACKAGES) series.push({ name, ...(await valuesOf(name, folder)) });
   return series;
 }
 
-async function valuesOf(name: string, folder: string): Promise<number[]> {
+async function valuesOf(name: string, folder: string): Promise<Omit<RealSeries, 'name'>> {
   const target = join(folder, name.replaceAll(/[^\w.-]/g, '_'));
   const file = join(target, 'package', 'data', 'data.json');
   const text = await readFile(file, 'utf8').catch(async () => {
@@ -46,11 +48,14 @@ async function valuesOf(name: string, folder: string): Promise<number[]> {
     return readFile(file, 'utf8');
   });
   const days = z.array(daySchema).parse(JSON.parse(text));
-  return days
+  const ordered = days
     .map((day) => ({
       births: day.births,
       at: Date.UTC(day.year, day.month - 1, day.date_of_month),
     }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ births }) => births);
+    .toSorted((a, b) => a.at - b.at);
+  return {
+    firstDate: new Date(ordered[0]?.at ?? 0).toISOString().slice(0, 10),
+    values: ordered.map(({ births }) => births),
+  };
 }

@@ -183,6 +183,40 @@ test('a day is over when it is over where the ad account is', async () => {
   expect(await query(found)).toHaveLength(2);
 });
 
+test('with two years of figures, Black Friday and holidays of the account are forecast', async () => {
+  const platform = await openMl();
+  const { run, query } = platform;
+  await addCampaign(platform, { id: 1 });
+  await addCampaign(platform, { id: 2, platform: 'google' });
+  await query(
+    `UPDATE platform_account SET time_zone = 'America/New_York', last_synced_at = '2026-11-20T09:00Z'`,
+  );
+  const usual = '100 + day % 5';
+  const date = `(date '2026-11-19' - day)`;
+  await addHistory(platform, 1, 900, {
+    spend: `CASE WHEN ${date} IN ('2024-11-29', '2025-11-28') THEN 400 WHEN to_char(${date}, 'MM-DD') IN ('07-04', '12-25', '01-01') THEN 10 ELSE ${usual} END`,
+  });
+  await addHistory(platform, 2, 180, { spend: usual });
+  expect(await run(generateForecast, { tenant_id: TENANT }, NOON)).toMatchObject({
+    calendars: { holidays: 1 },
+  });
+  expect(
+    await query(
+      `SELECT campaign_id, calendar, history_days FROM forecast_accuracy WHERE metric = 'spend' AND campaign_id > 0 ORDER BY 1`,
+    ),
+  ).toEqual([
+    { campaign_id: '1', calendar: 'holidays', history_days: 180 },
+    { campaign_id: '2', calendar: null, history_days: 180 },
+  ]);
+  const days = await query<{ date: string; mean: number }>(
+    `SELECT date::text, mean FROM forecast WHERE campaign_id = 1 AND metric = 'spend' AND date IN ('2026-11-25', '2026-11-27') ORDER BY 1`,
+  );
+  expect(days[0]?.mean).toBeGreaterThan(95);
+  expect(days[0]?.mean).toBeLessThan(110);
+  expect(days[1]?.mean).toBeGreaterThan(330);
+  expect(days[1]?.mean).toBeLessThan(430);
+});
+
 test('the daily job forecasts each tenant', async () => {
   const { run, client } = await openMl();
   expect(await run(generateDailyForecasts, {}, NOON)).toEqual({ enqueued: 2 });

@@ -81,6 +81,12 @@ export const REPORTS: readonly Report[] = [
     columns: {
       ...forecastKey,
       model: text('t.model'),
+      calendar: orNull(
+        text(
+          't.calendar',
+          'What of the calendar is in it: holidays, or the course of the year with its holidays. Empty: nothing helped, or there are less than two years.',
+        ),
+      ),
       mase: orNull(number('t.mase', 'Against the seasonal naive forecast: below 1 is better.')),
       naive_mase: orNull(number('t.naive_mase')),
       coverage_95: orNull(number('t.coverage_95')),

@@ -21,6 +21,8 @@ export const generateForecast = defineTask({
     /** Mean over the series that were long enough to be tested. */
     mase: z.number().nullable(),
     naive_mase: z.number().nullable(),
+    /** Series that follow the calendar, by what of it. Absent from a worker of an older version. */
+    calendars: z.record(z.string(), z.int()).optional(),
   }),
   ...work,
 });

@@ -2,6 +2,7 @@
  * Rolling-origin evaluation (Tashman 2000): each model forecasts past days from several earlier days, knowing only the data known
  * then. Its errors decide which model is used, and how wide its intervals are.
  */
+import type { Calendar } from '../calendar/calendar.js';
 import { MODELS, SEASON, type Model, type ModelName } from './models.js';
 import { withoutOddLastDay } from './odd-last-day.js';
 
@@ -10,7 +11,7 @@ export interface Backtest {
   /** Mean absolute scaled error (Hyndman and Koehler 2006): against the mean step from week to week. `null`: the series never changes. */
   mase: number | null;
   naiveMase: number | null;
-  /** Errors: actual − forecast, a row for each origin, a column for each day ahead. */
+  /** Errors: actual − forecast, a row for each origin, a column for each day ahead; wider where the calendar's year had larger ones. */
   errors: number[][];
 }
 
@@ -22,23 +23,27 @@ const MAX_TEST_DAYS = 28;
 const MARGIN = 0.98;
 
 /** `undefined` where the history is too short to test anything. A last day that is odd by itself says nothing about a model. */
-export function backtest(whole: readonly number[]): Backtest | undefined {
+export function backtest(whole: readonly number[], calendar?: Calendar): Backtest | undefined {
   const history = withoutOddLastDay(whole);
   const room = history.length - MIN_TRAINING;
   if (room < SEASON) return undefined;
   const days = Math.min(MAX_TEST_DAYS, Math.max(SEASON, Math.floor(room / 2)));
-  const origins = originsOf(history.length, days).map((length) => ({
-    length,
-    training: withoutOddLastDay(history.slice(0, length)),
-  }));
+  const origins = originsOf(history.length, days).map((length): Origin => {
+    const factors = calendar?.factors(history.length - length, length, days);
+    return {
+      length,
+      training: withoutOddLastDay(
+        history.slice(0, length).map((value, day) => value / (factors?.past[day] ?? 1)),
+      ),
+      factors: factors?.ahead,
+    };
+  });
   const scale = naiveScale(history);
   let best: { name: ModelName; loss: number; errors: number[][] } | undefined;
-  let naiveLoss = Infinity;
   for (const [name, model] of entries()) {
     const errors = errorsOf(model, history, origins, days);
     if (errors === undefined) continue;
     const loss = meanAbsolute(errors);
-    if (name === 'seasonal_naive') naiveLoss = loss;
     const isBetter = best === undefined || loss < best.loss * (best.name === 'seasonal_naive' ? MARGIN : 1);
     if (isBetter) best = { name, loss, errors };
   }
@@ -46,8 +51,8 @@ export function backtest(whole: readonly number[]): Backtest | undefined {
   return {
     model: best.name,
     mase: scale === 0 ? null : best.loss / scale,
-    naiveMase: scale === 0 ? null : naiveLoss / scale,
-    errors: best.errors,
+    naiveMase: scale === 0 ? null : naiveLossOf(history, origins, days) / scale,
+    errors: best.errors.map((row) => row.map((error) => error * (calendar?.widening ?? 1))),
   };
 }
 
@@ -71,19 +76,39 @@ function originsOf(length: number, days: number): number[] {
   );
 }
 
+interface Origin {
+  length: number;
+  /** What a model sees. */
+  training: readonly number[];
+  /** What the calendar makes of each day ahead. */
+  factors: readonly number[] | undefined;
+}
+
 function errorsOf(
   model: Model,
   history: readonly number[],
-  origins: readonly { length: number; training: readonly number[] }[],
+  origins: readonly Origin[],
   days: number,
 ): number[][] | undefined {
   const errors: number[][] = [];
-  for (const { length, training } of origins) {
+  for (const { length, training, factors } of origins) {
     const forecast = model(training, days);
     if (forecast === undefined) return undefined;
-    errors.push(forecast.map((value, day) => (history[length + day] ?? 0) - Math.max(0, value)));
+    errors.push(
+      forecast.map((value, day) => (history[length + day] ?? 0) - Math.max(0, value) * (factors?.[day] ?? 1)),
+    );
   }
   return errors;
+}
+
+/** Of figures as they were: the measure knows no calendar. */
+function naiveLossOf(history: readonly number[], origins: readonly Origin[], days: number): number {
+  const plain = origins.map(({ length }) => ({
+    length,
+    training: withoutOddLastDay(history.slice(0, length)),
+    factors: undefined,
+  }));
+  return meanAbsolute(errorsOf(MODELS.seasonal_naive, history, plain, days) ?? []);
 }
 
 function meanAbsolute(errors: readonly (readonly number[])[]): number {

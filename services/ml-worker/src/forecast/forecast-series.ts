@@ -1,4 +1,5 @@
 /** The forecast of one daily series: the model that was best on its past, with intervals from its past mistakes. */
+import type { Calendar, CalendarKind } from '../calendar/calendar.js';
 import { backtest } from './backtest.js';
 import { coverageOf, spreadOf } from './intervals.js';
 import { mean, MODELS, seasonalNaive, SEASON, type ModelName } from './models.js';
@@ -16,6 +17,8 @@ export interface ForecastDay {
 
 export interface SeriesForecast {
   model: ModelName | 'paused';
+  /** What of the calendar is in it; `null`: nothing. */
+  calendar: CalendarKind | null;
   /** `null` where the history was too short for a test. */
   mase: number | null;
   naiveMase: number | null;
@@ -26,20 +29,31 @@ export interface SeriesForecast {
   errors: number[][];
 }
 
-/** @param history a value for each day, the oldest first, without gaps; none below zero */
-export function forecastSeries(history: readonly number[], horizon: number): SeriesForecast {
+/**
+ * @param history a value for each day, the oldest first, without gaps; none below zero
+ * @param calendar of a longer history that ends on the same day
+ */
+export function forecastSeries(
+  history: readonly number[],
+  horizon: number,
+  calendar?: Calendar,
+): SeriesForecast {
   if (endsPaused(history)) return pausedSeries(horizon);
-  const tested = backtest(history);
+  const tested = backtest(history, calendar);
   const model = tested?.model ?? 'seasonal_naive';
-  const usual = withoutOddLastDay(tested === undefined ? withoutRamp(history) : history);
-  const points =
+  const factors = calendar?.factors(0, history.length, horizon);
+  const level = history.map((value, day) => value / (factors?.past[day] ?? 1));
+  const usual = withoutOddLastDay(tested === undefined ? withoutRamp(level) : level);
+  const ahead =
     MODELS[model](usual, horizon) ??
     seasonalNaive(usual, horizon) ??
     Array.from({ length: horizon }, () => 0);
+  const points = ahead.map((value, day) => value * (factors?.ahead[day] ?? 1));
   const errors = tested?.errors ?? weeklySteps(usual);
   const days = withIntervals(points, errors, horizon);
   return {
     model,
+    calendar: calendar?.kind ?? null,
     mase: tested?.mase ?? null,
     naiveMase: tested?.naiveMase ?? null,
     coverage95: tested === undefined ? null : coverageOf(errors, spreadOf(errors, horizon)),
@@ -54,6 +68,7 @@ export function pausedSeries(horizon: number): SeriesForecast {
   const nothing = { mean: 0, lower80: 0, upper80: 0, lower95: 0, upper95: 0 };
   return {
     model: 'paused',
+    calendar: null,
     mase: null,
     naiveMase: null,
     coverage95: null,

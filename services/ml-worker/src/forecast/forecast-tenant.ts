@@ -2,31 +2,15 @@
 import { withTenant } from '@stratum/shared';
 import { addDays } from '@stratum/connectors/values';
 import type { Pool, PoolClient } from 'pg';
-import { METRICS, readHistories, type CampaignHistory, type Metric } from '../history.js';
-import { isStopped, onPresentTerms, type Figures } from '../campaign-changes.js';
-import {
-  forecastSeries,
-  pausedSeries,
-  withIntervals,
-  type ForecastDay,
-  type SeriesForecast,
-} from './forecast-series.js';
+import { helpfulCalendar } from '../calendar/calendar.js';
+import { HISTORY_DAYS, METRICS, readHistories } from '../history.js';
+import { isStopped, onPresentTerms } from '../campaign-changes.js';
+import { forecastSeries, pausedSeries } from './forecast-series.js';
 import { mean } from './models.js';
+import { HORIZON, TOTAL, totalsOf, type History, type NamedForecast } from './totals.js';
 
-const HORIZON = 30;
-/** The total of a tenant's campaigns in one currency. */
-const TOTAL = 0;
-/** What moves all campaigns, such as a market, stays for all days of an origin: a total's errors in it count as one. */
-const TOTAL_PER_ORIGIN = 1;
-
-type History = Omit<CampaignHistory, keyof Figures> & Figures;
-
-interface NamedForecast extends SeriesForecast {
-  campaignId: number;
-  currency: string;
-  metric: Metric;
-  historyDays: number;
-}
+/** For the calendar; models see the last of them. */
+const CALENDAR_HISTORY_DAYS = 3 * 366;
 
 export interface ForecastJob {
   tenantId: number;
@@ -41,6 +25,8 @@ export interface ForecastSummary {
   made_on: string;
   series: number;
   models: Record<string, number>;
+  /** Series that follow holidays, or holidays and the course of the year. */
+  calendars: Record<string, number>;
   mase: number | null;
   naive_mase: number | null;
 }
@@ -48,19 +34,21 @@ export interface ForecastSummary {
 export async function forecastTenant(pool: Pool, job: ForecastJob): Promise<ForecastSummary> {
   const { tenantId, campaignIds, at } = job;
   const madeOn = at.toISOString().slice(0, 10);
-  const histories = (await readHistories(pool, { tenantId, at, campaignIds })).map((history) => ({
-    ...history,
-    ...onPresentTerms(history, history.changes),
-  }));
+  const read = await readHistories(pool, { tenantId, at, campaignIds, days: CALENDAR_HISTORY_DAYS });
+  const whole = read.map((history) => ({ ...history, ...onPresentTerms(history, history.changes) }));
+  const histories = whole.map((history) => since(addDays(madeOn, -HISTORY_DAYS), history));
   const forecasts: NamedForecast[] = [];
   for (const [index, history] of histories.entries()) {
     job.signal.throwIfAborted();
     for (const metric of METRICS) {
       const { campaignId, currency, unknownDays } = history;
       const values = history[metric];
-      if (values === null) continue;
+      const long = whole[index]?.[metric];
+      if (!values || !long) continue;
       const ahead = unknownDays + HORIZON;
-      const forecast = isStopped(history.status) ? pausedSeries(ahead) : forecastSeries(values, ahead);
+      const forecast = isStopped(history.status)
+        ? pausedSeries(ahead)
+        : forecastSeries(values, ahead, calendarOf(history, long, ahead));
       const days = forecast.days.slice(unknownDays);
       forecasts.push({ ...forecast, days, campaignId, currency, metric, historyDays: history.dates.length });
     }
@@ -75,96 +63,25 @@ export async function forecastTenant(pool: Pool, job: ForecastJob): Promise<Fore
     made_on: madeOn,
     series: forecasts.length + totals.length,
     models: countBy(forecasts.map(({ model }) => model)),
+    calendars: countBy(forecasts.flatMap(({ calendar }) => calendar ?? [])),
     mase: tested.length === 0 ? null : mean(tested.map(({ mase }) => mase ?? 0)),
     naive_mase: tested.length === 0 ? null : mean(tested.map(({ naiveMase }) => naiveMase ?? 0)),
   };
 }
 
-/**
- * A total is the sum of its campaigns, so that the figures on one page add up. Its intervals are not sums: campaigns that are off in
- * different directions cancel out, so the errors of the sums are used, day by day of the past; where the campaigns were not tested over
- * the same days, the error of a forecast of their sum.
- */
-function totalsOf(histories: readonly History[], forecasts: readonly NamedForecast[]): NamedForecast[] {
-  const totals: NamedForecast[] = [];
-  for (const currency of new Set(histories.map((history) => history.currency))) {
-    for (const metric of METRICS) {
-      const parts = forecasts.filter((each) => each.currency === currency && each.metric === metric);
-      if (parts.length === 0) continue;
-      const points = Array.from({ length: HORIZON }, (_, day) =>
-        sum(parts.map(({ days }) => days[day]?.mean ?? 0)),
-      );
-      const own = histories.filter(
-        (history) => history.currency === currency && history[metric] !== null && !isStopped(history.status),
-      );
-      const errors = isTestedTogether(own)
-        ? sumOfErrors(parts)
-        : forecastSeries(sumOf(own, metric), HORIZON).errors;
-      const days =
-        errors.length > 0
-          ? withIntervals(points, errors, HORIZON, TOTAL_PER_ORIGIN)
-          : independent(points, parts);
-      totals.push({
-        campaignId: TOTAL,
-        currency,
-        metric,
-        model: 'combination',
-        mase: null,
-        naiveMase: null,
-        coverage95: null,
-        origins: errors.length,
-        historyDays: Math.max(0, ...own.map(({ dates }) => dates.length)),
-        days,
-        errors,
-      });
-    }
-  }
-  return totals;
+function since(first: string, history: History): History {
+  const from = history.dates.findIndex((date) => date >= first);
+  return {
+    ...history,
+    dates: history.dates.slice(from),
+    spend: history.spend.slice(from),
+    revenue: history.revenue?.slice(from) ?? null,
+    conversions: history.conversions?.slice(from) ?? null,
+  };
 }
 
-/** Histories of the same days are tested from the same origins, so that their errors can be added up. */
-function isTestedTogether(histories: readonly History[]): boolean {
-  return histories.every(
-    ({ dates }) => dates[0] === histories[0]?.dates[0] && dates.length === histories[0]?.dates.length,
-  );
-}
-
-/** Paused campaigns have no errors: they are certain to bring nothing. */
-function sumOfErrors(parts: readonly NamedForecast[]): number[][] {
-  const tested = parts.find(({ errors }) => errors.length > 0);
-  return (tested?.errors ?? []).map((row, origin) =>
-    row.map((_value, day) => sum(parts.map(({ errors }) => errors[origin]?.[day] ?? 0))),
-  );
-}
-
-/** Their daily sums, for the days on which all of them are known. */
-function sumOf(histories: readonly History[], metric: Metric): number[] {
-  const sums = new Map<string, number>();
-  for (const history of histories) {
-    for (const [index, date] of history.dates.entries())
-      sums.set(date, (sums.get(date) ?? 0) + (history[metric]?.[index] ?? 0));
-  }
-  const [until = ''] = histories.map(({ dates }) => dates.at(-1) ?? '').toSorted();
-  return [...sums]
-    .filter(([date]) => date <= until)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, value]) => value);
-}
-
-function independent(points: readonly number[], parts: readonly NamedForecast[]): ForecastDay[] {
-  return points.map((point, day) => {
-    const reach = (pick: (each: ForecastDay) => number): number =>
-      Math.sqrt(sum(parts.map(({ days }) => (days[day] === undefined ? 0 : pick(days[day]) ** 2))));
-    const at80 = reach(({ mean: middle, upper80 }) => upper80 - middle);
-    const at95 = reach(({ mean: middle, upper95 }) => upper95 - middle);
-    return {
-      mean: point,
-      lower80: Math.max(0, point - at80),
-      upper80: point + at80,
-      lower95: Math.max(0, point - at95),
-      upper95: point + at95,
-    };
-  });
+function calendarOf({ dates, timeZone }: History, values: readonly number[], horizon: number) {
+  return helpfulCalendar(values, { lastDate: dates.at(-1) ?? '', timeZone, horizon });
 }
 
 async function write(client: PoolClient, madeOn: string, forecasts: readonly NamedForecast[]): Promise<void> {
@@ -190,11 +107,23 @@ async function write(client: PoolClient, madeOn: string, forecasts: readonly Nam
     [madeOn, JSON.stringify(rows)],
   );
   const accuracy = forecasts.map(
-    ({ campaignId, currency, metric, model, mase, naiveMase, coverage95, origins, historyDays }) => ({
+    ({
+      campaignId,
+      currency,
+      metric,
+      model,
+      calendar,
+      mase,
+      naiveMase,
+      coverage95,
+      origins,
+      historyDays,
+    }) => ({
       campaign_id: campaignId,
       currency,
       metric,
       model: campaignId === TOTAL ? 'sum_of_campaigns' : model,
+      calendar,
       mase,
       naive_mase: naiveMase,
       coverage_95: coverage95,
@@ -203,17 +132,13 @@ async function write(client: PoolClient, madeOn: string, forecasts: readonly Nam
     }),
   );
   await client.query(
-    `INSERT INTO forecast_accuracy (tenant_id, made_on, campaign_id, currency, metric, model, mase, naive_mase, coverage_95, origins, history_days)
-     SELECT current_tenant(), $1, row.* FROM jsonb_to_recordset($2::jsonb) AS row (campaign_id bigint, currency text, metric text, model text,
+    `INSERT INTO forecast_accuracy (tenant_id, made_on, campaign_id, currency, metric, model, calendar, mase, naive_mase, coverage_95, origins, history_days)
+     SELECT current_tenant(), $1, row.* FROM jsonb_to_recordset($2::jsonb) AS row (campaign_id bigint, currency text, metric text, model text, calendar text,
        mase float8, naive_mase float8, coverage_95 float8, origins int, history_days int)
-     ON CONFLICT (tenant_id, campaign_id, currency, metric, made_on) DO UPDATE SET model = excluded.model, mase = excluded.mase,
+     ON CONFLICT (tenant_id, campaign_id, currency, metric, made_on) DO UPDATE SET model = excluded.model, calendar = excluded.calendar, mase = excluded.mase,
        naive_mase = excluded.naive_mase, coverage_95 = excluded.coverage_95, origins = excluded.origins, history_days = excluded.history_days`,
     [madeOn, JSON.stringify(accuracy)],
   );
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0);
 }
 
 function countBy(names: readonly string[]): Record<string, number> {

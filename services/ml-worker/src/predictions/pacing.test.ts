@@ -25,6 +25,7 @@ function campaign(parts: Partial<CampaignHistory>, days = 80, until = 26): Campa
     name: 'Campaign',
     status: 'active',
     currency: 'EUR',
+    timeZone: 'Europe/Berlin',
     dailyBudget: 100,
     startedOn: null,
     changes: [],

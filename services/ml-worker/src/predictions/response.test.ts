@@ -34,23 +34,37 @@ function campaignOf(
   campaignId: number,
   { scale, elasticity }: Truth,
   chance: Chance,
-  { level, revenueOf }: { level: number; revenueOf: (mean: number) => number },
+  { level, revenueOf, moves = 0.35 }: { level: number; revenueOf: (mean: number) => number; moves?: number },
 ): CampaignDays {
-  const spend = Array.from({ length: 90 }, () => level * Math.exp(0.35 * normal(chance)));
+  const spend = Array.from({ length: 90 }, () => level * Math.exp(moves * normal(chance)));
   return { campaignId, spend, revenue: spend.map((value) => revenueOf(scale * value ** elasticity)) };
 }
 
 const noisy = (sd: number, chance: Chance) => (mean: number) =>
   mean * Math.exp(sd * normal(chance) - (sd * sd) / 2);
-/** Orders of 50 each. */
-const fewOrders = (chance: Chance) => (mean: number) => 50 * poisson(mean / 50, chance);
+/** Orders of one size each. */
+const orders = (size: number) => (chance: Chance) => (mean: number) => size * poisson(mean / size, chance);
 
-test.each<[string, number, (chance: Chance) => (mean: number) => number]>([
-  ['little noise', 4, (chance) => noisy(0.2, chance)],
-  ['much noise', 4, (chance) => noisy(0.6, chance)],
-  ['more noise than signal', 4, (chance) => noisy(1, chance)],
-  ['few orders, many days without revenue', 0.8, fewOrders],
-])('with %s the return at the present budget has no bias, and a shift seldom harms', (_name, roas, noise) => {
+interface Market {
+  roas: number;
+  noise: (chance: Chance) => (mean: number) => number;
+  /** Standard deviation of the logarithm of a day's spend. */
+  moves?: number;
+}
+
+test.each<[string, Market]>([
+  ['little noise', { roas: 4, noise: (chance) => noisy(0.2, chance) }],
+  ['much noise', { roas: 4, noise: (chance) => noisy(0.6, chance) }],
+  ['more noise than signal', { roas: 4, noise: (chance) => noisy(1, chance) }],
+  [
+    'more noise than signal, and a spend that hardly moves',
+    { roas: 4, noise: (chance) => noisy(1, chance), moves: 0.15 },
+  ],
+  ['few orders, many days without revenue', { roas: 0.8, noise: orders(50) }],
+  ['few orders, and a spend that hardly moves', { roas: 0.8, noise: orders(50), moves: 0.15 }],
+  ['very few and large orders', { roas: 0.8, noise: orders(200) }],
+])('with %s the return at the present budget has no bias, and a shift seldom harms', (_name, market) => {
+  const { roas, noise, moves = 0.35 } = market;
   let [told, real, harmful, runs] = [0, 0, 0, 0];
   for (let run = 0; run < 160; run++) {
     const chance = chanceFrom(run + 1);
@@ -60,7 +74,7 @@ test.each<[string, number, (chance: Chance) => (mean: number) => number]>([
     });
     const curves = fitResponses(
       truths.map((truth, id) =>
-        campaignOf(id, truth, chance, { level: truth.level, revenueOf: noise(chance) }),
+        campaignOf(id, truth, chance, { level: truth.level, revenueOf: noise(chance), moves }),
       ),
     );
     const budgets = bestBudgets(curves);

@@ -15,6 +15,17 @@ export interface ResponseCurve {
   scale: number;
   /** Mean daily spend of the last week. */
   current: number;
+  /** What the days leave open about the curve. */
+  doubt: Doubt;
+}
+
+interface Doubt {
+  /** The logarithm of the spend at which the level is known best, and errors of level and elasticity are independent. */
+  middle: number;
+  /** Variance of the logarithm of the revenue at that spend. */
+  level: number;
+  /** Variance of the elasticity. */
+  elasticity: number;
 }
 
 /** Where there is no evidence: returns diminish as they commonly do. Counts as this number of campaigns. */
@@ -36,7 +47,7 @@ export function fitResponses(campaigns: readonly CampaignDays[]): ResponseCurve[
     return fit === undefined ? [] : [{ campaign, days, ...fit }];
   });
   const { between, common } = pool(fits);
-  return fits.map(({ campaign, days, slope, variance }) => {
+  return fits.map(({ campaign, days, slope, variance, middle, level }) => {
     const trust = between / (between + variance);
     const elasticity = Math.min(BOUNDS.max, Math.max(BOUNDS.min, trust * slope + (1 - trust) * common));
     const week = campaign.spend.slice(-WEEK);
@@ -46,6 +57,7 @@ export function fitResponses(campaigns: readonly CampaignDays[]): ResponseCurve[
       // So that the curve brings what the days have brought, whatever its slope.
       scale: sum(days.map(({ y }) => y)) / sum(days.map(({ x }) => Math.exp(elasticity * x))),
       current: sum(week) / Math.max(1, week.length),
+      doubt: { middle, level, elasticity: trust * variance },
     };
   });
 }
@@ -85,18 +97,27 @@ const STEPS = 50;
 /** The slope is looked for in here. */
 const SLOPES = { min: -2, max: 4 } as const;
 
+interface Fit {
+  slope: number;
+  /** Of the slope. */
+  variance: number;
+  middle: Doubt['middle'];
+  level: Doubt['level'];
+}
+
 /** Iteratively reweighted least squares, with the level concentrated out. The variance is of the quasi-Poisson family: φ times the mean. */
-function regress(days: readonly Day[]): { slope: number; variance: number } | undefined {
+function regress(days: readonly Day[]): Fit | undefined {
   const brought = sum(days.map(({ y }) => y));
   if (days.length < MIN_DAYS || brought <= 0) return undefined;
   let slope: number = PRIOR.elasticity;
   let information = 0;
+  let middle = 0;
   let means: number[] = [];
   for (let step = 0; step < STEPS; step++) {
     const weights = days.map(({ x }) => Math.exp(slope * (x - (days[0]?.x ?? 0))));
     const level = brought / sum(weights);
     means = weights.map((weight) => level * weight);
-    const middle = sum(days.map(({ x }, index) => x * (means[index] ?? 0))) / brought;
+    middle = sum(days.map(({ x }, index) => x * (means[index] ?? 0))) / brought;
     information = sum(days.map(({ x }, index) => (means[index] ?? 0) * (x - middle) ** 2));
     // Days of one spend show no response.
     if (information < 1e-9 * brought) return undefined;
@@ -111,7 +132,12 @@ function regress(days: readonly Day[]): { slope: number; variance: number } | un
   }
   const dispersion =
     sum(days.map(({ y }, index) => (y - (means[index] ?? 0)) ** 2 / (means[index] ?? 1))) / (days.length - 2);
-  return { slope, variance: Math.max(1e-6, dispersion / information) };
+  return {
+    slope,
+    variance: Math.max(1e-6, dispersion / information),
+    middle,
+    level: dispersion / brought,
+  };
 }
 
 function sum(values: readonly number[]): number {
@@ -126,10 +152,12 @@ export function roasAt({ elasticity, scale }: ResponseCurve, spend: number): num
 /** No budget moves by more than this at once. */
 const LARGEST_SHIFT = 0.3;
 const BISECTIONS = 100;
+/** The gain of a shift has to exceed its standard error by this: then it seldom harms. */
+const CERTAIN = 1.64;
 
 /**
- * The daily budgets that bring the most revenue for the same money, none moved by more than 30 %. At the best split the last unit of money
- * brings the same everywhere, so it is found by halving the range of that marginal return.
+ * The daily budgets that bring the most revenue for the same money, none moved by more than 30 %; none at all where the gain may well be
+ * chance. At the best split the last unit of money brings the same everywhere, so it is found by halving the range of that marginal return.
  */
 export function bestBudgets(curves: readonly ResponseCurve[]): Map<number, number> {
   const active = curves.filter(({ current, scale }) => current > 0 && scale > 0);
@@ -148,5 +176,20 @@ export function bestBudgets(curves: readonly ResponseCurve[]): Map<number, numbe
     else high = middle;
   }
   const budgets = at(high);
-  return new Map(active.map(({ campaignId }, index) => [campaignId, budgets[index] ?? 0]));
+  const gains = active.map((curve, index) => gainOf(curve, budgets[index] ?? curve.current));
+  const isCertain =
+    sum(gains.map(({ gain }) => gain)) > CERTAIN * Math.sqrt(sum(gains.map(({ variance }) => variance)));
+  return new Map(isCertain ? active.map(({ campaignId }, index) => [campaignId, budgets[index] ?? 0]) : []);
+}
+
+/** The revenue that a move is expected to bring, and its variance, by the delta method. */
+function gainOf(
+  { elasticity, scale, current, doubt }: ResponseCurve,
+  budget: number,
+): { gain: number; variance: number } {
+  const revenueAt = (spend: number): number => scale * spend ** elasticity;
+  const perElasticity = (spend: number): number => revenueAt(spend) * (Math.log(spend) - doubt.middle);
+  const gain = revenueAt(budget) - revenueAt(current);
+  const slope = perElasticity(budget) - perElasticity(current);
+  return { gain, variance: gain ** 2 * doubt.level + slope ** 2 * doubt.elasticity };
 }
