@@ -9,6 +9,8 @@ export { boundedSchema, dateSchema, instantSchema } from './values/bounded-schem
 export { GROUP_PORTION } from './workflow/plan.js';
 export { isToken, scopedName } from './wire/names.js';
 export { TaskHeader } from './wire/headers.js';
+export { inboxOf } from './broker/inbox.js';
+export { eachLimited } from './broker/each-limited.js';
 export { respond, ServiceErrorHeader } from './broker/respond.js';
 export { isApiError, isConflict, ServerCode } from './broker/server-errors.js';
 export { JsonError, parseBoundedJson, type JsonOptions } from './values/bounded-json.js';

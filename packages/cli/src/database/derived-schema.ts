@@ -1,13 +1,13 @@
 /** The parts of the schema that come from the code: a role for each service, and the names of the ad platforms. No migration has to repeat them. */
 import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import { SERVICE_ROLES } from '@stratum/shared';
-import type { Client } from 'pg';
+import type { Client, ClientBase } from 'pg';
 
 /**
  * Creates the roles that are missing, before the migrations, which grant them their rights. Roles belong to the whole server, and several of
  * its databases may be migrated at once.
  */
-export async function createServiceRoles(client: Client): Promise<void> {
+export async function createServiceRoles(client: ClientBase): Promise<void> {
   for (const role of SERVICE_ROLES) {
     await client.query(`
       DO $$

@@ -27,6 +27,8 @@ export interface PostgresOptions {
   port?: number;
   /** `false` skips syncing to disk: for data that nobody will miss, as in tests. Default true. */
   durable?: boolean;
+  /** Another PostgreSQL of this machine, for example of Debian's packages. Default: the one that npm ships. */
+  programs?: PostgresPrograms;
   onProgress?: (message: string) => void;
   /** Called when the server ends unexpectedly. */
   onExit?: (reason: string) => void;
@@ -51,7 +53,7 @@ const POLL_MS = 50;
 
 /** Resolves once the server accepts connections. Rejects with its own last words when it does not start. */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
-  const programs = await findPostgresPrograms();
+  const programs = options.programs ?? (await findPostgresPrograms());
   const cluster = clusterIn(options.dataDir);
   const password = await ensureCluster(options, programs, cluster);
   await endStalePostgres(options.dataDir);

@@ -12,6 +12,7 @@ export const GROUPS = [
   'Tenants and their data',
   'HTTP API and webhooks',
   'Database',
+  'Backup',
   'This command',
 ] as const;
 export type CommandGroup = (typeof GROUPS)[number];
