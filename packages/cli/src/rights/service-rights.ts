@@ -40,7 +40,8 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
   const platform: User = {
     name: 'platform',
     does: 'Everything of Stratum. For operators and the `stratum` command; no service needs it.',
-    publish: [`${prefix}.>`, '$KV.>', '$JS.API.>', '$JS.ACK.>', '$SRV.>', ...ANSWERS],
+    // The last one carries the bytes of backups.
+    publish: [`${prefix}.>`, '$KV.>', '$JS.API.>', '$JS.ACK.>', '$SRV.>', ...ANSWERS, '$JS.SNAPSHOT.>'],
     subscribe: [...all('platform'), '$JS.EVENT.ADVISORY.>'],
   };
   const takeTasks = queues.map((queue) => `$JS.API.CONSUMER.MSG.NEXT.${names.queueStream(queue)}.*`);
