@@ -14,6 +14,7 @@ export type JobsErrorCode =
   | 'closed'
   | 'lookup_failed'
   | 'unknown_dead_letter'
+  | 'dead_letter_changed'
   | 'dead_letter_expired'
   | 'payload_omitted'
   | 'unique_key_held'

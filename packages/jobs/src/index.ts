@@ -62,6 +62,7 @@ export {
   type TaskOptions,
 } from './task/define-task.js';
 export type { Label, Labels } from './task/labels.js';
+export { hideSensitive, restoreSensitive } from './task/hidden-fields.js';
 export { maskPayload } from './task/sensitive.js';
 export { TASK_DEFAULTS, type TaskDefaults } from './task/task-defaults.js';
 export type { Backoff, RetryOptions } from './task/retry-policy.js';

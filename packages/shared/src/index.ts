@@ -1,3 +1,4 @@
+export { payloadSchema, type JsonSchema } from './tasks/payload-schema.js';
 export { openApplication, PLATFORM, type Application } from './application/application.js';
 export { closeAlert, openAlert, type AlertOptions } from './alerts/alerts.js';
 export {

@@ -1,6 +1,7 @@
 /** Types of what the server answers, for the pages: they are read from JSON as they are here. */
 export type { TaskRecord, WorkerView as Worker } from '@stratum/jobs';
 export type { RightName } from './access/rights.js';
+export type { CheckedPayload, DifferenceLine, EditableLetter } from '@stratum/shared/dead-letters';
 export type { FailureGroup } from './failures/failure-groups.js';
 export type { GroupReplay } from './failures/replay-group.js';
 export type { ReplayOutcome } from './failures/replay-letter.js';
@@ -13,6 +14,7 @@ export type { Problem, ProblemCode } from './overview/facts.js';
 export type { PipelineOverview, PipelineRow, PlatformCell } from './pipelines/overview.js';
 export type { JobRow, PipelineAccount, PipelineAlert, TenantPipeline } from './pipelines/tenant-pipeline.js';
 export type { OpenSession } from './access/sessions.js';
+export type { GoPlace } from './routes/go.js';
 export type { AuditPage } from './routes/audit.js';
 export type { Session } from './routes/session.js';
 export type { SignInOffer } from './routes/sign-in.js';

@@ -19,7 +19,9 @@ import type { DashboardResources } from './http/types.js';
 import { createSampler } from './live/sample.js';
 import { Snapshots } from './live/snapshots.js';
 import { auditRoutes } from './routes/audit.js';
+import { deadLetterRoutes } from './routes/dead-letters.js';
 import { failureRoutes } from './routes/failures.js';
+import { goRoutes } from './routes/go.js';
 import { createOperationDriver } from '@stratum/shared/operations';
 import { operationRoutes } from './routes/operations.js';
 import { overviewRoutes } from './routes/overview.js';
@@ -78,6 +80,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     connection,
     topology,
     client,
+    contracts: application.tasks,
     schedules,
     configuration,
     sessions,
@@ -97,9 +100,11 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     peopleRoutes(app, resources);
     overviewRoutes(app, resources);
     taskRoutes(app, resources);
+    goRoutes(app, resources);
     workflowRoutes(app, resources);
     controlRoutes(app, resources);
     failureRoutes(app, resources);
+    deadLetterRoutes(app, resources);
     scheduleRoutes(app, resources);
     pipelineRoutes(app, resources);
     tenantRoutes(app, resources);

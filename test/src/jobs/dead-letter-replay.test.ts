@@ -372,3 +372,49 @@ describe('a producer that dies between its unique key and its task', () => {
     expect(await client.queues()).toMatchObject([{ normal: 1 }]);
   });
 });
+
+describe('a letter that somebody has looked at', () => {
+  test('is replayed only while it is the newest of its task', async () => {
+    const jobs = await openJobs();
+    const { client } = jobs;
+    for (const round of ['first', 'second']) await publishLetter(jobs, 'seen', `{"round":"${round}"}`);
+    const [older, newer] = await client.deadLetters.list();
+    const replay = (letter: DeadLetter | undefined): Promise<void> =>
+      client.deadLetters.replay('seen', { ifSequence: letter?.sequence ?? 0 });
+    await expect(replay(older)).rejects.toMatchObject({ code: 'dead_letter_changed' });
+    expect(await client.deadLetters.list()).toHaveLength(2);
+    await replay(newer);
+    mend(jobs);
+    await success(client, 'seen');
+  });
+
+  test('is not said to run with a new payload when another replay of it was faster', async () => {
+    const jobs = await openJobs();
+    const { client, connection, topology } = jobs;
+    await publishLetter(jobs, 'raced', '{}');
+    const [letter] = await client.deadLetters.list();
+    await client.deadLetters.replay('raced');
+    // As it stands while the other replay is between its publish and the removal of the letter.
+    const { names } = topology;
+    const manager = await jetstreamManager(connection);
+    await publishLetter(jobs, 'raced', '{}');
+    const [again] = await client.deadLetters.list();
+    const own = headers();
+    own.set('Task-Replay-Of', String(again?.sequence));
+    const subject = names.taskSubject({
+      queue: 'work',
+      priority: 'normal',
+      tenant: '1',
+      task: 'brittle',
+      id: 'raced',
+    });
+    await manager.streams.purge(names.queueStream('work'), { filter: subject });
+    await jetstream(connection).publish(subject, '{}', { headers: own });
+    expect(letter?.sequence).not.toBe(again?.sequence);
+    await expect(client.deadLetters.replay('raced', { payload: { tenant_id: 1 } })).rejects.toMatchObject({
+      code: 'dead_letter_changed',
+    });
+    await client.deadLetters.replay('raced');
+    expect(await client.deadLetters.list()).toEqual([]);
+  });
+});

@@ -1,5 +1,5 @@
 import { parsePayload, type Priority } from '@stratum/jobs';
-import { payloadSchema } from '../contracts/json-schemas.js';
+import { payloadSchema } from '@stratum/shared';
 import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
 import { followAndPrint } from '../follow.js';

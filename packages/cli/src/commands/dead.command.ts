@@ -77,6 +77,23 @@ export const deadCommand: TopLevelCommand = {
       run: async () => (await import('./dead.js')).replay,
     },
     {
+      name: 'edit',
+      summary: 'Change the payload of a dead letter in your editor, see the difference, and replay it.',
+      arguments: [taskIdArgument],
+      options: [
+        {
+          flags: '--expires <time>',
+          description: 'new time after which the task is not started, or "never"',
+          type: expiry,
+        },
+        { flags: '--yes', description: 'do not ask for confirmation' },
+      ],
+      notes:
+        'Sensitive values are shown as ***1, ***2 and so on, and stay as they are unless you give new ones. The editor is VISUAL, else EDITOR, else vi.',
+      examples: ['my-id-1'],
+      run: async () => (await import('./dead-edit.js')).edit,
+    },
+    {
       name: 'discard',
       summary: 'Delete dead letters: one, or all that match.',
       arguments: [optionalId],

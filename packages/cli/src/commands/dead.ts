@@ -1,11 +1,11 @@
 import {
-  parsePayload,
   type DeadLetter,
   type DeadLetterFilter,
   type DeadLetters,
   type DeadReason,
   type TaskContract,
 } from '@stratum/jobs';
+import { editedPayload } from '@stratum/shared/dead-letters';
 import { progressBar } from '../progress.js';
 import { withClient } from '../client-session.js';
 import { ago, flexible, optional, printFacts, printJson, printTable, styled } from '../output.js';
@@ -144,9 +144,12 @@ async function replayOne(
   id: string,
   { payload, expires }: ReplayFlags,
 ): Promise<Replayed> {
-  if (payload !== undefined) checkPayload(tasks, (await letters.get(id))?.task, payload);
+  const letter = payload === undefined ? undefined : await letters.get(id);
+  const contract = tasks.find(({ name }) => name === letter?.task);
   await letters.replay(id, {
-    ...(payload === undefined ? {} : { payload }),
+    ...(letter === undefined
+      ? {}
+      : { payload: editedPayload(letter, contract, payload), ifSequence: letter.sequence }),
     ...(expires === undefined ? {} : { expires }),
   });
   return { replayed: 1, conflicts: [] };
@@ -218,10 +221,4 @@ function requireOne(id: string | undefined, all: boolean | undefined): void {
       'Give the id of a task, or --all, optionally with --queue, --task, --tenant, --reason, --error, --since or --until.',
     );
   }
-}
-
-/** Refuses a payload that would fail again. */
-function checkPayload(tasks: readonly TaskContract[], task: string | undefined, payload: unknown): void {
-  const contract = tasks.find(({ name }) => name === task);
-  if (contract !== undefined) parsePayload(contract, payload);
 }

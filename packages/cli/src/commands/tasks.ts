@@ -1,6 +1,7 @@
 import type { TaskContract } from '@stratum/jobs';
 import { localApplication } from '../application.js';
-import { payloadSchema, resultSchema } from '../contracts/json-schemas.js';
+import { payloadSchema } from '@stratum/shared';
+import { resultSchema } from '../contracts/json-schemas.js';
 import { typed } from '../frame/invocation.js';
 import { printJson, printTable, styled, wrapped } from '../output.js';
 import { requireQueue } from '../queue-lookup.js';

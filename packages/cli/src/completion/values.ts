@@ -6,7 +6,7 @@ import { ALL_SCOPES } from '@stratum/shared/api-keys';
 import { visible } from '../frame/frame.js';
 import { localApplication, tasksOf } from '../application.js';
 import { withBroker, type BrokerSession } from '../broker-session.js';
-import { payloadSchema } from '../contracts/json-schemas.js';
+import { payloadSchema } from '@stratum/shared';
 import { fieldsOf } from '../schema-view.js';
 import type { Candidate, CommandLine, ValueSource } from './candidates.js';
 

@@ -1,15 +1,10 @@
 /** The wire contract as an AsyncAPI 3.0 document, seen from Stratum: it receives what others publish, and sends what they subscribe to. */
 import { DEAD_REASONS, EVENT_STATES, PRIORITIES, type Names, type TaskContract } from '@stratum/jobs';
+import { payloadSchema } from '@stratum/shared';
 import { z } from 'zod';
 import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
 import type { JsonSchema } from './json-schema.js';
-import {
-  eventSchema,
-  payloadSchema,
-  recordSchema,
-  resultSchema,
-  workflowStateSchema,
-} from './json-schemas.js';
+import { eventSchema, recordSchema, resultSchema, workflowStateSchema } from './json-schemas.js';
 
 export interface AsyncApiParts {
   names: Names;

@@ -1,5 +1,6 @@
 /** The contracts as JSON Schema. */
 import { taskEventSchema, taskRecordSchema, workflowSummarySchema, type TaskContract } from '@stratum/jobs';
+import { payloadSchema } from '@stratum/shared';
 import { z } from 'zod';
 import { deadLetterHeaders, delayedHeaders, taskHeaders } from './header-schemas.js';
 import type { JsonSchema } from './json-schema.js';
@@ -7,11 +8,6 @@ import type { JsonSchema } from './json-schema.js';
 type Dialect = 'draft-2020-12' | 'draft-7';
 
 const DIALECT_URL = 'https://json-schema.org/draft/2020-12/schema';
-
-/** Schema of a payload. */
-export function payloadSchema({ input }: TaskContract, dialect: Dialect): JsonSchema {
-  return withoutDialect(z.toJSONSchema(input, { io: 'input', unrepresentable: 'any', target: dialect }));
-}
 
 /** Schema of a result. */
 export function resultSchema({ output }: TaskContract, dialect: Dialect): JsonSchema {

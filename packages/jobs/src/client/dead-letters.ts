@@ -1,7 +1,7 @@
 /** Looks at dead letters, sends them back to work, or throws them away. */
 import type { Resources } from '../resources/resources.js';
 import { JobsError } from '../errors.js';
-import { pageSize } from '../values/bounds.js';
+import { pageSize, sequence } from '../values/bounds.js';
 import { requireToken, type DeadIndexEntry } from '../wire/names.js';
 import { ahead } from './letters/ahead.js';
 import { LetterSearch, type DeadLetterFilter } from './letters/letter-search.js';
@@ -18,7 +18,7 @@ export interface DeadLetters {
   /**
    * Runs the task again with fresh retries; the dead letter is gone then. The new task's header points back to it.
    * @throws JobsError `unknown_dead_letter`; or, and the letter stays: `publish_conflict` while a task of that id is queued or running,
-   *   `unique_key_held` while another task holds its unique key, `dead_letter_expired` unless `expires` is given, `payload_omitted` unless
+   *   `dead_letter_changed` when it is no longer the one of `ifSequence`, `unique_key_held` while another task holds its unique key, `dead_letter_expired` unless `expires` is given, `payload_omitted` unless
    *   `payload` is given, `invalid_options` for a letter that names no task
    */
   replay(id: string, options?: ReplayOptions): Promise<void>;
@@ -76,6 +76,14 @@ class DeadLetterBox implements DeadLetters {
       throw new JobsError('unknown_dead_letter', `There is no dead letter of a task "${id}".`, {
         details: { id },
       });
+    }
+    const { ifSequence } = options;
+    if (ifSequence !== undefined && sequence.require('ifSequence', ifSequence) !== stored.letter.sequence) {
+      throw new JobsError(
+        'dead_letter_changed',
+        `The dead letter of "${id}" has changed meanwhile: the task ran and failed again. Look at it before it is replayed.`,
+        { details: { id, sequence: stored.letter.sequence } },
+      );
     }
     await this.replayer.replay(stored, options);
     await this.resources.letterIndex.remove([indexEntryOf(stored.letter)]);

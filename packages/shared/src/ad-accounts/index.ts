@@ -16,4 +16,5 @@ export {
   parseConversionActions,
   parseCredentials,
 } from './check-account.js';
+export { platformTitle } from './platform-title.js';
 export { MAX_CONVERSION_ACTIONS, PLATFORM_NAMES, type PlatformName } from '@stratum/connectors/ad-platforms';

@@ -136,6 +136,7 @@ const JOBS_PROBLEMS: Partial<Record<JobsErrorCode, ProblemKind>> = {
   unknown_dead_letter: 'not-found',
   dead_letter_expired: 'conflict',
   payload_omitted: 'conflict',
+  dead_letter_changed: 'conflict',
   unique_key_held: 'conflict',
   unknown_task: 'not-found',
   unknown_entry: 'not-found',

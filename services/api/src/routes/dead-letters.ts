@@ -1,12 +1,7 @@
 /** Dead letters: looked at, sent back to work, thrown away. */
 import type { AuditAction } from '@stratum/shared/audit';
-import {
-  DEAD_REASONS,
-  parsePayload,
-  PRIORITIES,
-  type DeadLetter,
-  type DeadLetterFilter,
-} from '@stratum/jobs';
+import { DEAD_REASONS, PRIORITIES, type DeadLetter, type DeadLetterFilter } from '@stratum/jobs';
+import { changedFields, editedPayload } from '@stratum/shared/dead-letters';
 import { notFound } from '@stratum/shared/http';
 import { QUOTA_NAMES, QuotaExceededError } from '@stratum/shared/quotas';
 import type { FastifyRequest } from 'fastify';
@@ -42,6 +37,7 @@ const letterSchema = z
     enqueued_at: z.string().nullable(),
     history: z.array(z.record(z.string(), z.unknown())).describe('Failed attempts, oldest first.'),
     payload: z.unknown(),
+    sequence: z.int().describe('For `if_sequence` of a replay: newer letters have higher ones.'),
   })
   .meta({ id: 'DeadLetter' });
 
@@ -150,12 +146,15 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
       tags,
       summary: 'Replay a dead letter with fresh retries',
       description:
-        'A payload in the request replaces the original. It is validated like that of a new task. The letter stays, and the answer is 409, while a task of its id is queued or running, while another task holds its unique key, when its time to start has passed and `expires` is missing, and when its payload was too large to keep and `payload` is missing.',
+        'A payload in the request replaces the original. It is validated like that of a new task; a sensitive field of `***1`, `***2`, …, as the dashboard shows them, keeps its value. The letter stays, and the answer is 409, when `if_sequence` is not its sequence any more, while a task of its id is queued or running, while another task holds its unique key, when its time to start has passed and `expires` is missing, and when its payload was too large to keep and `payload` is missing.',
       params: idParams,
       body: z
         .strictObject({
           payload: z.record(z.string(), z.unknown()).optional(),
           expires: expiresSchema.optional(),
+          if_sequence: position
+            .optional()
+            .describe('The sequence of the letter that was looked at: a newer one is not replayed.'),
         })
         .nullish(),
       response: { 202: z.object({ id: z.string() }) },
@@ -164,11 +163,14 @@ export function deadLetterRoutes(app: ApiServer, resources: ApiResources): void 
       const { id } = request.params;
       const letter = await ownLetter(resources, request, id);
       const payload = checkedPayload(resources, request, letter, request.body?.payload);
-      const { expires } = request.body ?? {};
+      const { expires, if_sequence: ifSequence } = request.body ?? {};
+      const edit =
+        payload === undefined ? { edited: false } : { edited: true, changed: changedFields(letter, payload) };
       await resources.taskQuota.within({ tenantId: tenantOf(request) }, async () => {
-        await recordAction(request, 'dead_letter.replayed', letter, { edited: payload !== undefined });
+        await recordAction(request, 'dead_letter.replayed', letter, edit);
         await deadLetters.replay(id, {
           ...(payload === undefined ? {} : { payload }),
+          ...(ifSequence === undefined ? {} : { ifSequence }),
           ...toExpires(expires),
         });
       });
@@ -314,21 +316,14 @@ async function ownLetter({ client }: ApiResources, request: FastifyRequest, id: 
 function checkedPayload(
   { application }: ApiResources,
   request: FastifyRequest,
-  { task }: DeadLetter,
+  letter: DeadLetter,
   given: unknown,
 ): unknown {
   if (given === undefined) return undefined;
-  const payload = ownPayload(given, tenantOf(request));
-  const contract = application.tasks.find(({ name }) => name === task);
-  if (contract !== undefined) parsePayload(contract, payload);
-  return payload;
+  const contract = application.tasks.find(({ name }) => name === letter.task);
+  return editedPayload(letter, contract, ownPayload(given, tenantOf(request)));
 }
 
-function toView({
-  sequence: _sequence,
-  enqueuedAt,
-  history,
-  ...letter
-}: DeadLetter): z.output<typeof letterSchema> {
+function toView({ enqueuedAt, history, ...letter }: DeadLetter): z.output<typeof letterSchema> {
   return { ...letter, enqueued_at: enqueuedAt, history: history.map((attempt) => ({ ...attempt })) };
 }

@@ -18,6 +18,7 @@ export const RIGHTS = {
   'workflows:cancel': { scope: 'tasks:write', role: 'operator' },
   'failures:see': { scope: 'dead-letters:read', role: 'viewer' },
   'failures:replay': { scope: 'dead-letters:write', role: 'operator', platformOnly: true },
+  'failures:edit': { scope: 'dead-letters:write', role: 'operator', platformOnly: true },
   'failures:decide': { scope: 'dead-letters:write', role: 'operator', platformOnly: true },
   'overview:see': { scope: 'queues:read', role: 'viewer', platformOnly: true },
   'queues:see': { scope: 'queues:read', role: 'viewer', platformOnly: true },

@@ -58,20 +58,14 @@ async function lead(options: ProjectorOptions, signal: AbortSignal): Promise<voi
   let position = await readPosition(pool, connection, stream);
   let maintainedAt = -Infinity;
   let idleMs = IDLE_MS;
+  let ahead: Promise<Batch> | undefined;
   while (!signal.aborted) {
     if (performance.now() - maintainedAt > MAINTENANCE_MS) {
       await maintainHistory(pool, options.keptDays, logger);
       maintainedAt = performance.now();
     }
-    const messages = await readBatch(connection, stream, {
-      seq: position.sequence + 1,
-      next_by_subj: topology.names.eventFilter,
-      batch: options.batch ?? BATCH,
-      max_bytes: BATCH_BYTES,
-    });
-    const part = contiguous(messages);
-    const [first] = part;
-    const last = part.at(-1);
+    const { first, last, events, hasMore } = await (ahead ?? readEvents(options, position.sequence + 1));
+    ahead = undefined;
     if (first === undefined || last === undefined) {
       await delay(idleMs, undefined, { signal }).catch(() => undefined);
       idleMs = Math.min(MAX_IDLE_MS, idleMs * 2);
@@ -79,11 +73,44 @@ async function lead(options: ProjectorOptions, signal: AbortSignal): Promise<voi
     }
     idleMs = IDLE_MS;
     if (first.seq !== position.sequence + 1) await recordGap(pool, stream, position, first);
-    const events = part.flatMap((message) => parseEvent(message, logger));
     const next = { sequence: last.seq, at: last.time };
+    // Behind, the next batch is read and parsed while the database stores this one: they take about the same time.
+    if (hasMore) {
+      ahead = readEvents(options, next.sequence + 1);
+      // It is awaited in its turn, or not at all if this batch cannot be stored.
+      ahead.catch(() => undefined);
+    }
     await applyEvents(pool, names, { stream, events, after: position.sequence, position: next });
     position = next;
   }
+}
+
+interface Batch {
+  /** `undefined`: nothing new. */
+  first: StoredMessage | undefined;
+  last: StoredMessage | undefined;
+  events: TaskEvent[];
+  /** More is there already. */
+  hasMore: boolean;
+}
+
+async function readEvents(
+  { connection, topology, logger, batch = BATCH }: ProjectorOptions,
+  from: number,
+): Promise<Batch> {
+  const messages = await readBatch(connection, topology.names.eventStream, {
+    seq: from,
+    next_by_subj: topology.names.eventFilter,
+    batch,
+    max_bytes: BATCH_BYTES,
+  });
+  const part = contiguous(messages);
+  return {
+    first: part[0],
+    last: part.at(-1),
+    events: part.flatMap((message) => parseEvent(message, logger)),
+    hasMore: (part.at(-1)?.pending ?? 0) > 0,
+  };
 }
 
 interface Position {

@@ -1,5 +1,5 @@
 /** Types that routes are built with. */
-import type { JobsClient, Schedules, Topology } from '@stratum/jobs';
+import type { JobsClient, Schedules, TaskContract, Topology } from '@stratum/jobs';
 import type { Configuration } from '@stratum/shared';
 import type { HttpServer } from '@stratum/shared/http';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -19,6 +19,8 @@ export interface DashboardResources {
   connection: NatsConnection;
   topology: Topology;
   client: JobsClient;
+  /** Of the application's tasks. */
+  contracts: readonly TaskContract[];
   schedules: Schedules;
   configuration: Pick<Configuration, (typeof DASHBOARD_SETTINGS)[number]>;
   sessions: Sessions;

@@ -1,4 +1,5 @@
 /** All tenants of the viewer, each with the age of its data by platform: by the same rules as the hourly check of pipelines. */
+import { platformTitle } from '@stratum/shared/ad-accounts';
 import { isStale, STALE_MS, statusOf, type Finding, type PipelineStatus } from '@stratum/shared/pipeline';
 import type { Pool } from 'pg';
 import { z } from 'zod';
@@ -6,6 +7,8 @@ import type { Scope } from '@stratum/shared/task-history';
 
 export interface PlatformCell {
   platform: string;
+  /** For people. */
+  title: string;
   accounts: number;
   /** Of the account whose data are oldest; `null`: one was never synced. */
   oldest_sync: string | null;
@@ -93,6 +96,7 @@ function cellOf(platform: string, accounts: readonly Account[], now: Date): Plat
   const oldest = Math.min(...times);
   return {
     platform,
+    title: platformTitle(platform),
     accounts: accounts.length,
     oldest_sync: oldest === -Infinity ? null : new Date(oldest).toISOString(),
     late: accounts.filter(({ status, last_synced_at: lastSyncedAt }) =>

@@ -12,6 +12,7 @@ import {
   type Finding,
   type PipelineStatus,
 } from '@stratum/shared/pipeline';
+import { platformTitle } from '@stratum/shared/ad-accounts';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { type Names, type RunState, stateOfCode } from '@stratum/shared/task-history';
@@ -19,6 +20,8 @@ import { PIPELINE_JOBS } from './jobs.js';
 
 export interface PipelineAccount {
   platform: string;
+  /** Of the platform, for people. */
+  title: string;
   account: string;
   status: string;
   last_synced_at: string | null;
@@ -134,6 +137,7 @@ export async function readTenantPipeline(
 function accountOf(account: AccountState, run: SyncRun | undefined, now: Date): PipelineAccount {
   return {
     platform: account.platform,
+    title: platformTitle(account.platform),
     account: account.externalId,
     status: account.status,
     last_synced_at: account.lastSyncedAt?.toISOString() ?? null,

@@ -14,7 +14,8 @@ export class ApiError extends Error {
 
 const TIMEOUT_MS = 10_000;
 
-export async function call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+/** @param body a text is JSON already */
+export async function call<Answer>(method: string, path: string, body?: object | string): Promise<Answer> {
   let response: Response;
   try {
     response = await fetch(withBase(path), {
@@ -23,7 +24,7 @@ export async function call<Answer>(method: string, path: string, body?: object):
         'x-stratum-dashboard': '1',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch (cause) {

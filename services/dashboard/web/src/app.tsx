@@ -1,10 +1,12 @@
 /** The frame: who is signed in, where one is, and whether what is shown is fresh. */
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, call, messageOf } from './api.js';
 import { duration } from './format.js';
+import { useKeys } from './keys.js';
 import { useLive } from './live.js';
 import { Audit } from './pages/audit.js';
+import { EditPayload } from './pages/edit-payload.js';
 import { Failures } from './pages/failures.js';
 import { Operations } from './pages/operations.js';
 import { Overview } from './pages/overview.js';
@@ -20,9 +22,10 @@ import { Webhooks } from './pages/webhooks.js';
 import { Workers } from './pages/workers.js';
 import { Workflow } from './pages/workflow.js';
 import { Workflows } from './pages/workflows.js';
-import { followLink, navigate, usePlace } from './router.js';
+import { goTo, KeysHelp, Palette } from './palette.js';
+import { followLink, usePlace } from './router.js';
 import type { RightName, Session, Snapshot } from '@stratum/dashboard/answers';
-import { Empty, Icon, Loading } from './ui.js';
+import { Empty, Failed, Icon, Loading, useLoaded } from './ui.js';
 
 /** The token of a link is used once, and leaves the address at once. */
 async function openSession(): Promise<Session> {
@@ -103,7 +106,9 @@ function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => 
   const pages = pagesOf(session);
   const current = path[0] ?? pages[0]?.name ?? '';
   const problems = live.snapshot?.problems?.length ?? 0;
-  useKeys(pages);
+  const [overlay, setOverlay] = useState<'palette' | 'help'>();
+  useKeys({ pages, openPalette: () => setOverlay('palette'), openHelp: () => setOverlay('help') });
+  useArrival(path.join('/'));
   useEffect(() => {
     document.title = `${PAGES.find(({ name }) => name === current)?.title ?? 'Stratum'} · Stratum`;
   }, [current]);
@@ -134,6 +139,10 @@ function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => 
           ))}
         </nav>
         <div class="account">
+          <button type="button" class="button jump" onClick={() => setOverlay('palette')}>
+            <Icon name="search" />
+            Go to <kbd>Ctrl K</kbd>
+          </button>
           <Theme />
           <span class="faint" title={session.actor}>
             {session.tenant === null ? 'Platform' : `Tenant ${session.tenant}`}
@@ -143,6 +152,8 @@ function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => 
           </button>
         </div>
       </header>
+      {overlay === 'palette' && <Palette pages={pages} onClose={() => setOverlay(undefined)} />}
+      {overlay === 'help' && <KeysHelp pages={pages} onClose={() => setOverlay(undefined)} />}
       <main id="main" tabindex={-1}>
         <Freshness heardAt={live.heardAt} />
         <Content
@@ -156,6 +167,21 @@ function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => 
       </main>
     </div>
   );
+}
+
+/** Whoever goes to another page starts at its beginning: the link that led there may be gone. */
+function useArrival(place: string): void {
+  const last = useRef(place);
+  useLayoutEffect(() => {
+    if (last.current !== place) document.getElementById('main')?.focus({ preventScroll: true });
+    last.current = place;
+  }, [place]);
+}
+
+/** An address that names something by its id alone. */
+function Go({ id }: { id: string }): JSX.Element {
+  const { error, reload } = useLoaded(id, () => goTo(id));
+  return error === undefined ? <Loading /> : <Failed error={error} retry={reload} />;
 }
 
 function Content({
@@ -181,13 +207,15 @@ function Content({
         admin.
       </Empty>
     );
-  const [, detail] = path;
+  const [, detail, part] = path;
   switch (current) {
     case 'overview':
       return <Overview snapshot={snapshot} session={session} />;
     case 'tasks':
       return detail === undefined ? (
         <Tasks snapshot={snapshot} session={session} />
+      ) : part === 'edit' ? (
+        <EditPayload key={detail} id={detail} session={session} />
       ) : (
         <Task key={detail} id={detail} snapshot={snapshot} session={session} />
       );
@@ -225,6 +253,8 @@ function Content({
       return <People session={session} onSignedOut={onSignedOut} />;
     case 'audit':
       return <Audit />;
+    case 'go':
+      return <Go key={detail} id={detail ?? ''} />;
     default:
       return (
         <Empty title="There is no such page">
@@ -282,26 +312,4 @@ function Theme(): JSX.Element {
       </select>
     </label>
   );
-}
-
-/** `/` searches; `g` and the key of a page goes there. */
-function useKeys(pages: readonly Page[]): void {
-  useEffect(() => {
-    let before = '';
-    const onKey = (event: KeyboardEvent): void => {
-      const { target } = event;
-      const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select, dialog *');
-      if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === '/') {
-        event.preventDefault();
-        navigate('/tasks');
-        requestAnimationFrame(() => document.querySelector<HTMLInputElement>('#search')?.focus());
-      }
-      const page = pages.find(({ key }) => key === event.key);
-      if (before === 'g' && page !== undefined) navigate(`/${page.name}`);
-      before = event.key;
-    };
-    document.addEventListener('keydown', onKey);
-    return () => document.removeEventListener('keydown', onKey);
-  }, [pages.length]);
 }

@@ -1,6 +1,6 @@
 /** Parts that every page is made of. */
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, messageOf } from './api.js';
 import { clock, exact } from './format.js';
 import type { NodeState, RightName, RunState, Session, Worker } from '@stratum/dashboard/answers';
@@ -204,25 +204,39 @@ export function useLoaded<Value>(key: string, load: () => Promise<Value>): Loade
   return { value: state.value, error: state.error, reload: () => setTurn((n) => n + 1) };
 }
 
-function Dialog({
+/** Holds the focus while it is open, and gives it back to what had it. */
+export function Dialog({
   title,
+  look,
   onClose,
   children,
 }: {
   title: string;
+  look?: string;
   onClose: () => void;
   children: ComponentChildren;
 }): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
+    const opener = document.activeElement;
     ref.current?.showModal();
+    return () => giveFocusBack(opener);
   }, []);
   return (
-    <dialog ref={ref} onClose={onClose} aria-label={title}>
+    <dialog ref={ref} class={look} onClose={onClose} aria-label={title}>
       <h2>{title}</h2>
       {children}
     </dialog>
   );
+}
+
+/** Once what the dialog has changed is drawn: its button may be gone, or be another one that may not be pressed. */
+function giveFocusBack(opener: Element | null): void {
+  requestAnimationFrame(() => {
+    if (document.activeElement !== document.body && document.activeElement !== null) return;
+    if (opener instanceof HTMLElement && opener !== document.body && opener.isConnected) opener.focus();
+    if (document.activeElement === document.body) document.getElementById('main')?.focus();
+  });
 }
 
 /** Asks before something that is not undone, or that needs a word. */

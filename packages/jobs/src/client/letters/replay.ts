@@ -35,6 +35,8 @@ export interface ReplayOptions {
    * task would end as `EXPIRED`.
    */
   expires?: Date | 'never';
+  /** Only while the task's newest letter has this sequence: it is the one that somebody has looked at. Default: whichever it is. */
+  ifSequence?: number;
 }
 
 /** Less than a lock waits for a replay. */
@@ -59,8 +61,8 @@ export class Replayer {
 
   /**
    * The letter is gone afterwards; its entry in the index is the caller's to remove.
-   * @throws JobsError `dead_letter_expired`, `payload_omitted`, `unique_key_held`, `publish_conflict`, `invalid_options`: the letter
-   *   stays
+   * @throws JobsError `dead_letter_expired`, `payload_omitted`, `unique_key_held`, `publish_conflict`, `dead_letter_changed`,
+   *   `invalid_options`: the letter stays
    */
   async replay({ letter, message }: StoredLetter, options: ReplayOptions): Promise<void> {
     const { names, streams } = this.resources;
@@ -68,9 +70,10 @@ export class Replayer {
     const own = readTaskHeaders(message.headers);
     const expires = expiryOf(letter, own, options);
     const body = this.bodyOf(letter, message, options);
+    const replaced = options.payload === undefined ? undefined : body;
     const enqueuedAt =
-      (await this.earlierReplay(letter, target)) ??
-      (await this.publish({ letter, message }, target, body, expires));
+      (await this.earlierReplay(letter, target, replaced)) ??
+      (await this.publish({ letter, message }, target, { body, replaced }, expires));
     // Unless the task has started meanwhile: then its record is further.
     if (enqueuedAt !== undefined)
       await this.resources.records.replace(
@@ -118,7 +121,7 @@ export class Replayer {
   private async publish(
     { letter, message }: StoredLetter,
     target: TaskSubject,
-    body: Uint8Array,
+    { body, replaced }: { body: Uint8Array; replaced: Uint8Array | undefined },
     expires: Date | undefined,
   ): Promise<string | undefined> {
     const { names, publisher, streams } = this.resources;
@@ -136,9 +139,11 @@ export class Replayer {
     try {
       const ack = await publisher.publish(subject, body, { headers, deadlineMs: PUBLISH_DEADLINE_MS });
       sequence = ack.sequence;
+      // The broker has kept the message of an earlier replay in place of this one.
+      if (ack.duplicate && replaced !== undefined) await this.requireBody(letter, target, sequence, replaced);
     } catch (error) {
       // Somebody else replays the same letter, or an acknowledgement was lost.
-      const earlier = isConflict(error) ? await this.earlierReplay(letter, target) : undefined;
+      const earlier = isConflict(error) ? await this.earlierReplay(letter, target, replaced) : undefined;
       if (earlier !== undefined) return earlier;
       if (key !== undefined && isCertain(error))
         await this.resources.locks.release(key, target).catch(() => undefined);
@@ -175,11 +180,29 @@ export class Replayer {
     );
   }
 
+  /** @throws JobsError `dead_letter_changed` unless the message, if it is still there, has this body */
+  private async requireBody(
+    { id }: DeadLetter,
+    { queue }: TaskSubject,
+    sequence: number,
+    body: Uint8Array,
+  ): Promise<void> {
+    const { names, streams } = this.resources;
+    const stored = await streams.get(names.queueStream(queue), { seq: sequence });
+    if (stored === undefined || !isSameBody(stored, body)) throw replayedOtherwise(id);
+  }
+
   /**
    * When an earlier replay of this very letter, cut short after its publish, enqueued the task; `undefined` when no message of the task waits.
-   * @throws JobsError `publish_conflict` when another message of the task waits, in any lane or for a retry
+   * @param replaced the new payload, if there is one
+   * @throws JobsError `publish_conflict` when another message of the task waits, in any lane or for a retry; `dead_letter_changed` when the
+   *   earlier replay had another payload
    */
-  private async earlierReplay(letter: DeadLetter, target: TaskSubject): Promise<string | undefined> {
+  private async earlierReplay(
+    letter: DeadLetter,
+    target: TaskSubject,
+    replaced: Uint8Array | undefined,
+  ): Promise<string | undefined> {
     const { id } = letter;
     if (!(await this.isWaiting(target))) return undefined;
     const until = performance.now() + LAST_ACK_MS;
@@ -190,7 +213,10 @@ export class Replayer {
     }
     if (found === undefined) return undefined;
     const { message, task } = found;
-    if (task.headers.replayOf === letter.sequence) return task.enqueuedAt;
+    if (task.headers.replayOf === letter.sequence) {
+      if (replaced !== undefined && !isSameBody(message, replaced)) throw replayedOtherwise(id);
+      return task.enqueuedAt;
+    }
     throw new JobsError(
       'publish_conflict',
       `The dead letter of "${id}" cannot be replayed now: a task of that id is queued or running. Replay it once that task has ended.`,
@@ -224,6 +250,18 @@ export class Replayer {
     if (message === undefined || task === undefined || !isSameTask(task.subject, target)) return undefined;
     return { message, task };
   }
+}
+
+function isSameBody({ data }: StreamMessage, body: Uint8Array): boolean {
+  return Buffer.compare(data, body) === 0;
+}
+
+function replayedOtherwise(id: string): JobsError {
+  return new JobsError(
+    'dead_letter_changed',
+    `The dead letter of "${id}" has been replayed meanwhile, with another payload.`,
+    { details: { id } },
+  );
 }
 
 /** The message that has become the letter: its worker acknowledges it after it has published the letter. */

@@ -54,7 +54,7 @@ function Users({ session }: { session: Session }): JSX.Element {
         </Empty>
       ) : (
         <Scroll label="People">
-          <table class="runs">
+          <table class="runs stacked">
             <thead>
               <tr>
                 <th>E-mail</th>
@@ -101,7 +101,7 @@ function UserRow({
         {user.email}
         {isOwn && <span class="faint second">you</span>}
       </th>
-      <td>
+      <td data-label="Role">
         <select
           aria-label={`Role of ${user.email}`}
           value={user.role}
@@ -127,7 +127,7 @@ function UserRow({
         )}
       </td>
       {session.tenant === null && (
-        <td>
+        <td data-label="Of">
           {user.tenant_id === null ? (
             'Platform'
           ) : (
@@ -135,7 +135,7 @@ function UserRow({
           )}
         </td>
       )}
-      <td>
+      <td data-label="Last sign-in">
         {user.disabled_at !== null ? (
           <Badge icon="revoked" look="revoked" word="Locked" />
         ) : user.last_sign_in_at === null ? (
@@ -260,7 +260,7 @@ function SessionList({
     <section class="card">
       <h2>{mayManage ? 'Who is signed in' : 'Your sessions'}</h2>
       <Scroll label="Sessions">
-        <table class="runs">
+        <table class="runs stacked">
           <thead>
             <tr>
               <th>Who</th>
@@ -279,13 +279,13 @@ function SessionList({
                   {each.email ?? (each.key_id === null ? 'Link' : `Key ${each.key_id}`)}
                   {each.id === value.own && <span class="faint second">this session</span>}
                 </th>
-                <td>
+                <td data-label="Signed in">
                   <Time at={each.created_at} />
                 </td>
-                <td>
+                <td data-label="Last seen">
                   <Time at={each.seen_at} />
                 </td>
-                <td>
+                <td data-label="From">
                   {each.address}
                   <span class="faint second agent">{each.agent}</span>
                 </td>

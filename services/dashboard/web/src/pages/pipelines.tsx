@@ -16,17 +16,6 @@ import {
 } from '../ui.js';
 import { TenantPipelinePage } from './tenant-pipeline.js';
 
-const PLATFORMS: Readonly<Record<string, string>> = {
-  meta: 'Meta',
-  google: 'Google',
-  tiktok: 'TikTok',
-  snapchat: 'Snapchat',
-};
-
-export function platformName(platform: string): string {
-  return PLATFORMS[platform] ?? platform;
-}
-
 export function Pipelines({
   session,
   detail,
@@ -84,9 +73,10 @@ function Overview({ session }: { session: Session }): JSX.Element {
 
 function Matrix({ overview: { rows, now } }: { overview: PipelineOverview }): JSX.Element {
   const at = Date.parse(now);
-  const platforms = [
-    ...new Set(rows.flatMap((row) => row.platforms.map(({ platform }) => platform))),
-  ].toSorted();
+  const titles = new Map(
+    rows.flatMap((row) => row.platforms.map(({ platform, title }) => [platform, title] as const)),
+  );
+  const platforms = [...titles].toSorted(([, a], [, b]) => a.localeCompare(b));
   return (
     <Scroll label="Age of the data of each tenant, by platform">
       <table class="matrix">
@@ -94,8 +84,8 @@ function Matrix({ overview: { rows, now } }: { overview: PipelineOverview }): JS
           <tr>
             <th>Tenant</th>
             <th>Last check</th>
-            {platforms.map((platform) => (
-              <th key={platform}>{platformName(platform)}</th>
+            {platforms.map(([platform, title]) => (
+              <th key={platform}>{title}</th>
             ))}
             <th class="number">Alerts</th>
             <th>What is wrong</th>
@@ -114,7 +104,7 @@ function Matrix({ overview: { rows, now } }: { overview: PipelineOverview }): JS
                   {row.checked_at === null ? 'never' : <Time at={row.checked_at} />}
                 </span>
               </td>
-              {platforms.map((platform) => (
+              {platforms.map(([platform]) => (
                 <Cell
                   key={platform}
                   cell={row.platforms.find((each) => each.platform === platform)}

@@ -90,6 +90,11 @@ function TaskView({
         <div class="buttons">
           <CopyButton text={id} label="Copy id" />
           <CopyButton text={`stratum result ${id}`} label="Copy as command" />
+          {state === 'FAILURE' && session.rights.includes('failures:edit') && (
+            <a class="button" href={`/tasks/${id}/edit`}>
+              Edit and replay
+            </a>
+          )}
           {canRevoke && (
             <ActionButton
               refusal={refusalOf(session, 'tasks:revoke')}

@@ -21,7 +21,7 @@ import {
   Time,
   useLoaded,
 } from '../ui.js';
-import { CheckButton, platformName, sentence, StatusBadge, worstFirst } from './pipelines.js';
+import { CheckButton, sentence, StatusBadge, worstFirst } from './pipelines.js';
 
 export function TenantPipelinePage({ tenant, session }: { tenant: string; session: Session }): JSX.Element {
   const { value, error, reload } = useLoaded(tenant, () =>
@@ -174,7 +174,7 @@ function Accounts({
           {accounts.map((account) => (
             <tr key={`${account.platform} ${account.account}`}>
               <th scope="row">
-                {platformName(account.platform)}
+                {account.title}
                 <span class="faint second mono">{account.account}</span>
               </th>
               <td>
@@ -272,7 +272,7 @@ function SyncButton({
   session: Session;
   onChange: () => void;
 }): JSX.Element {
-  const name = platformName(account.platform);
+  const name = account.title;
   return (
     <div class="buttons">
       <a

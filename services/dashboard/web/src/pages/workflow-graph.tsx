@@ -1,6 +1,7 @@
 /** A definition is series-parallel, so nested boxes lay it out: a chain beside each other, a group below each other. */
 import type { GraphNode, ManyNode, NodeState, StepNode, WorkflowItem } from '@stratum/dashboard/answers';
 import type { JSX } from 'preact';
+import { query } from '../api.js';
 import { count, duration } from '../format.js';
 import { navigate } from '../router.js';
 import { Icon, Scroll, StateBadge, stateIcon, stateWord } from '../ui.js';
@@ -121,6 +122,7 @@ function Many({ node }: { node: ManyNode }): JSX.Element {
           </span>
         ))}
       </p>
+      {ids !== null && <a href={`/tasks${query({ q: `id:${ids.prefix}` })}`}>List its tasks</a>}
       {node.shown.length > 0 && (
         <ul class="plain">
           {node.shown.map((member) => (

@@ -1,0 +1,117 @@
+/**
+ * Editing the payload of a dead letter before it is replayed: one way for the dashboard, the HTTP API and the command line. People see marks in
+ * place of sensitive values, and send marks back for those that they leave.
+ */
+import {
+  hideSensitive,
+  InvalidPayloadError,
+  parsePayload,
+  restoreSensitive,
+  type DeadLetter,
+  type TaskContract,
+} from '@stratum/jobs';
+import { payloadSchema, type JsonSchema } from '../tasks/payload-schema.js';
+import { lineDifference, type DifferenceLine } from './line-difference.js';
+
+export interface EditableLetter {
+  id: string;
+  task: string;
+  queue: string;
+  tenant: string | null;
+  reason: string;
+  error: string;
+  attempts: number;
+  /** RFC 3339. */
+  at: string;
+  /** For the replay: it is refused once the task has a newer letter. */
+  sequence: number;
+  /** With `***1`, `***2`, … for sensitive values; `null` where the letter holds no JSON object to begin with. */
+  payload: object | null;
+  /** Of the task's payload; `null` for a task without a contract here. */
+  schema: JsonSchema | null;
+}
+
+/** A new payload compared with that of the letter. */
+export interface CheckedPayload {
+  /** `field: message`; empty: it fits the task's schema. */
+  problems: string[];
+  /** Lines of both as JSON, sensitive values hidden. */
+  difference: DifferenceLine[];
+}
+
+export function editableLetter(letter: DeadLetter, contract: TaskContract | undefined): EditableLetter {
+  const { id, task, queue, tenant, reason, error, attempts, at, sequence } = letter;
+  return {
+    id,
+    task,
+    queue,
+    tenant,
+    reason,
+    error,
+    attempts,
+    at,
+    sequence,
+    payload: hiddenPayload(letter, contract) ?? null,
+    schema: contract === undefined ? null : payloadSchema(contract),
+  };
+}
+
+/**
+ * The payload to replay the letter with.
+ * @param given with marks for the sensitive values that stay
+ * @throws InvalidPayloadError with the problem of every field
+ */
+export function editedPayload(
+  letter: DeadLetter,
+  contract: TaskContract | undefined,
+  given: unknown,
+): unknown {
+  const { task, tenant } = letter;
+  const payload = restoreSensitive(given, objectOf(letter.payload), {
+    name: task,
+    sensitive: contract?.sensitive,
+  });
+  if (contract !== undefined) parsePayload(contract, payload, tenant ?? undefined);
+  return payload;
+}
+
+/** What an edit changes, and whether the task would take it. Never throws for a payload that is not valid. */
+export function checkPayload(
+  letter: DeadLetter,
+  contract: TaskContract | undefined,
+  given: unknown,
+): CheckedPayload {
+  const difference = lineDifference(textOf(hiddenPayload(letter, contract)), textOf(given));
+  try {
+    editedPayload(letter, contract, given);
+    return { problems: [], difference };
+  } catch (error) {
+    if (!(error instanceof InvalidPayloadError)) throw error;
+    const { problems } = error.details;
+    return { problems: Array.isArray(problems) ? problems.map(String) : [error.message], difference };
+  }
+}
+
+/** Names of the fields that differ, for the audit log: never values. */
+export function changedFields(letter: DeadLetter, payload: unknown): string[] {
+  const before = objectOf(letter.payload) ?? {};
+  const after = objectOf(payload) ?? {};
+  const fields = new Map([...Object.entries(before), ...Object.entries(after)]);
+  return [...fields.keys()].filter((name) => fieldText(before, name) !== fieldText(after, name)).toSorted();
+}
+
+function fieldText(value: object, name: string): string | undefined {
+  return JSON.stringify(Object.entries(value).find(([field]) => field === name)?.[1]);
+}
+
+function hiddenPayload({ payload }: DeadLetter, contract: TaskContract | undefined): object | undefined {
+  return objectOf(hideSensitive(objectOf(payload), contract?.sensitive));
+}
+
+function objectOf(value: unknown): object | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+}
+
+function textOf(value: unknown): string {
+  return value === undefined ? '' : JSON.stringify(value, undefined, 2);
+}

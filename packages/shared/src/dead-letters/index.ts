@@ -1,0 +1,9 @@
+export {
+  changedFields,
+  checkPayload,
+  editableLetter,
+  editedPayload,
+  type CheckedPayload,
+  type EditableLetter,
+} from './edit-payload.js';
+export type { DifferenceLine } from './line-difference.js';
