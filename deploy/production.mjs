@@ -1,10 +1,11 @@
 /**
- * Puts each deployable program, with its production dependencies by the lock file alone, into a folder of its own:
+ * Puts each deployable program, with its production dependencies by the lock file alone and a list of them, into a folder of its own:
  * `node deploy/production.mjs <folder> [service …]`. The workspace has to be built.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { writeSbom } from './sbom.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 /** Part of no running program: declarations, source maps, sources and settings of the compiler. */
@@ -33,6 +34,7 @@ for (const name of named.length > 0 ? named : [...services, 'cli']) {
   const pages = join(ROOT, 'services/dashboard/web-dist');
   if (name === 'dashboard' && existsSync(pages)) cpSync(pages, join(target, 'web-dist'), { recursive: true });
   copyFileSync(join(ROOT, 'deploy/ready.mjs'), join(target, 'ready.mjs'));
+  writeSbom(target);
 }
 
 function prune(target) {

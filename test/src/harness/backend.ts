@@ -14,7 +14,11 @@ export interface BackendOptions {
   natsBinary: string;
 }
 
-const IMAGES = { nats: 'nats:2.12.6', postgres: 'postgres:18' } as const;
+/** The same names and defaults as in `deploy/compose.yaml`. */
+const IMAGES = {
+  nats: process.env['NATS_IMAGE'] || 'nats:2.12.6-alpine',
+  postgres: process.env['POSTGRES_IMAGE'] || 'postgres:18',
+} as const;
 const PROBE_TIMEOUT_MS = 5_000;
 
 /** Copies of each stream that tests of the framework make: 3 with `STRATUM_TEST_CLUSTER`, which starts three NATS servers. */

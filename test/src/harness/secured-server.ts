@@ -11,8 +11,18 @@ import { startSandbox } from '@stratum/sandbox';
 import { connect, nkeyAuthenticator, nkeys, type NatsConnection } from '@nats-io/transport-node';
 import { inject, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { dataFolder, spawnProgram, testDatabase, testKeyText, waitFor, type TestDatabase } from './index.js';
+import {
+  dataFolder,
+  spawnProgram,
+  testDatabase,
+  testKeyText,
+  waitFor,
+  type SpawnedProgram,
+  type TestDatabase,
+} from './index.js';
 
+/** What a service tries once that may not, before it waits for another one to do so. */
+const CREATION = /JS\.API\.(STREAM|CONSUMER)\.CREATE\./;
 const CONFIGURATIONS = fileURLToPath(new URL('../../../deploy/nats', import.meta.url));
 const SERVICES_RUN = ['scheduler', 'api', 'sync-worker', 'rules-worker'] as const;
 const USERS = [
@@ -108,7 +118,7 @@ export async function securedServer(
     connectAs: (user) => open({ user, pass: passwords[user], inboxPrefix: `_INBOX.${user}` }),
     connectAsCrm: () => open({ authenticator: nkeyAuthenticator(crm.getSeed()) }),
     crmSeed: crm.getSeed(),
-    refusals: () => log.split('\n').filter((line) => line.includes('Violation')),
+    refusals: () => log.split('\n').filter((line) => line.includes('Violation') && !CREATION.test(line)),
   };
 }
 
@@ -134,11 +144,15 @@ export async function startServices(
     ...sandbox.endpoints,
     ...settings,
   };
-  const start = (name: ServiceUser): Promise<unknown> =>
-    spawnProgram(`services/${name}/dist/main.js`, { NATS_URL: server.urlOf(name), ...environment }).ready();
-  // The others may not create streams.
-  const isFirst = (name: ServiceUser): boolean => name === 'scheduler' || name === 'api';
-  await Promise.all(services.filter((name) => isFirst(name)).map(start));
-  await Promise.all(services.filter((name) => !isFirst(name)).map(start));
+  const start = (name: ServiceUser): SpawnedProgram =>
+    spawnProgram(`services/${name}/dist/main.js`, { NATS_URL: server.urlOf(name), ...environment });
+  const mayCreate = (name: ServiceUser): boolean => name === 'scheduler' || name === 'api';
+  // The order that is hardest: those that may not create streams wait for those that may.
+  const waiting = services.filter((name) => !mayCreate(name)).map(start);
+  await waitFor('the others to wait for streams', () =>
+    waiting.every((program) => program.output().includes('waiting for another program')),
+  );
+  const creating = services.filter(mayCreate).map(start);
+  await Promise.all([...creating, ...waiting].map((program) => program.ready()));
   return { database, keyText };
 }

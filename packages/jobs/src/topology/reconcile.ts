@@ -1,18 +1,21 @@
 /** Brings a NATS server to the declared topology: creates what is missing, updates what differs, reports what cannot be changed. */
+import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  jetstreamManager,
-  type ConsumerConfig,
-  type JetStreamManager,
-  type StreamConfig,
+import type {
+  ConsumerConfig,
+  ConsumerInfo,
+  JetStreamManager,
+  StreamConfig,
+  StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isApiError, isRefused, isTimeout, ServerCode } from '../broker/server-errors.js';
+import { isApiError, isRefused, ServerCode } from '../broker/server-errors.js';
 import { JobsError, TopologyConflictError } from '../errors.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { StreamDeclaration, Topology } from './define.js';
 import { describeChange, isLowered, type SettingChange } from './limits.js';
+import { asking, openManager, unlessMissing } from './manager.js';
 
 export interface TopologyReport {
   /** Names of streams and `stream/consumer` pairs. */
@@ -25,12 +28,17 @@ export interface TopologyReport {
   kept: SettingChange[];
 }
 
-type Outcome = 'created' | 'updated' | 'unchanged' | { conflict: string };
+/** Services that start together: the first ones connect, elect a leader and create streams, one after the other. */
+const WAIT_MS = 60_000;
+const POLL_MS = 1_000;
+
+type Outcome = 'created' | 'updated' | 'unchanged' | 'forbidden' | { conflict: string };
 
 /**
  * Idempotent and safe to run from many processes at once. What an operator has raised stays: copies, ages, sizes and windows are never lowered unless
- * `lower` asks for it. Each change is logged.
- * @throws TopologyConflictError with every difference that the server refuses to apply
+ * `lower` asks for it. Each change is logged. Streams that the user of this connection may not create are waited for: another program creates them.
+ * @throws TopologyConflictError with every difference that the server refuses to apply; JobsError `topology_missing` where no other program has
+ *   created the streams in time
  */
 export function reconcileTopology(
   connection: NatsConnection,
@@ -47,6 +55,8 @@ export interface ReconcileOptions {
   dryRun?: boolean;
   /** Lowers copies, ages, sizes and windows that the server holds higher than declared. Default false. */
   lower?: boolean;
+  /** Milliseconds to wait for streams and consumers that this user may not create, until another program has done so. Default 60,000. */
+  waitMs?: number;
   /** Receives each change: what is created at level info, what is changed or kept higher at level warn. Default: warnings go to standard error. */
   logger?: Logger;
 }
@@ -65,34 +75,83 @@ interface Reconciling {
 export async function reconcileStreams(
   connection: NatsConnection,
   streams: readonly StreamDeclaration[],
-  { update = true, dryRun = false, lower = false, logger }: ReconcileOptions = {},
+  { update = true, dryRun = false, lower = false, waitMs = WAIT_MS, logger }: ReconcileOptions = {},
 ): Promise<TopologyReport> {
   const manager = await openManager(connection);
   const report: TopologyReport = { created: [], updated: [], unchanged: [], changes: [], kept: [] };
   const conflicts: string[] = [];
+  const missing: string[] = [];
+  const log = guardedLogger(logger);
+  const deadline = performance.now() + waitMs;
   const apply: Apply = (change) => (dryRun ? Promise.resolve() : change());
   const reconciling: Reconciling = { update, lower, apply, report };
-  const note = (name: string, outcome: Outcome): void => {
-    if (typeof outcome === 'string') report[outcome].push(name);
+  const bring = async (
+    name: string,
+    read: () => Promise<unknown>,
+    reconcile: () => Promise<Outcome>,
+  ): Promise<Outcome> => {
+    let outcome = await reconcile();
+    if (outcome === 'forbidden') {
+      log.warn({ stream: name }, 'waiting for another program to create it; the user of this one may not');
+      if (await appears(read, deadline)) outcome = await reconcile();
+    }
+    if (outcome === 'forbidden') missing.push(name);
+    else if (typeof outcome === 'string') report[outcome].push(name);
     else conflicts.push(`${name}: ${outcome.conflict}`);
+    return outcome;
   };
   for (const declaration of streams) {
     const { name } = declaration.config;
-    const outcome = await reconcileStream(manager, declaration, reconciling);
-    note(name, outcome);
-    if (typeof outcome !== 'string') continue;
+    const outcome = await bring(
+      name,
+      () => streamOf(manager, name),
+      () => reconcileStream(manager, declaration, reconciling),
+    );
+    if (outcome === 'forbidden' || typeof outcome !== 'string') continue;
     for (const consumer of declaration.consumers) {
       // In a dry run the stream of a new consumer does not exist yet.
       const isNew = dryRun && outcome === 'created';
-      note(
+      await bring(
         `${name}/${consumer.durable_name}`,
-        isNew ? 'created' : await reconcileConsumer(manager, name, consumer, reconciling),
+        () => consumerOf(manager, name, consumer.durable_name),
+        async () => (isNew ? 'created' : await reconcileConsumer(manager, name, consumer, reconciling)),
       );
     }
   }
-  if (!dryRun) logReport(guardedLogger(logger), report);
+  if (!dryRun) logReport(log, report);
   if (conflicts.length > 0) throw new TopologyConflictError(conflicts);
+  if (missing.length > 0) throw missingTopology(missing);
   return report;
+}
+
+/** Whether something that is read exists before the deadline. */
+async function appears(read: () => Promise<unknown>, deadline: number): Promise<boolean> {
+  while (performance.now() < deadline) {
+    if ((await read()) !== undefined) return true;
+    await setTimeout(POLL_MS);
+  }
+  return false;
+}
+
+function streamOf(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  return unlessMissing(() => manager.streams.info(name), ServerCode.StreamNotFound);
+}
+
+function consumerOf(
+  manager: JetStreamManager,
+  stream: string,
+  name: string,
+): Promise<ConsumerInfo | undefined> {
+  return unlessMissing(() => manager.consumers.info(stream, name), ServerCode.ConsumerNotFound);
+}
+
+function missingTopology(missing: readonly string[]): JobsError {
+  return new JobsError(
+    'topology_missing',
+    `The NATS server lacks ${missing.join(', ')}, and the user of this program may not create them. ` +
+      'Start a program that may, or create them as such a user.',
+    { details: { missing } },
+  );
 }
 
 function logReport(logger: Logger, { created, changes, kept }: TopologyReport): void {
@@ -104,35 +163,6 @@ function logReport(logger: Logger, { created, changes, kept }: TopologyReport): 
     logger.warn({ stream: name, ...change }, 'the NATS server holds more than is declared, and keeps it');
 }
 
-/** A cluster that has just started elects leaders first, and then places the copies of each stream. */
-const DEADLINE_MS = 30_000;
-/** Of one request: a cluster without a leader does not answer, and does not remember the request. */
-const TIMEOUT_MS = 5_000;
-
-/** Asks again when nobody answers: each request here comes to the same, however often it is made. */
-async function asking<T>(request: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + DEADLINE_MS;
-  for (;;) {
-    try {
-      return await request();
-    } catch (error) {
-      if (!isTimeout(error) || performance.now() + TIMEOUT_MS > deadline) throw error;
-    }
-  }
-}
-
-async function openManager(connection: NatsConnection): Promise<JetStreamManager> {
-  try {
-    return await asking(() => jetstreamManager(connection, { timeout: TIMEOUT_MS }));
-  } catch (cause) {
-    throw new JobsError(
-      'connection_failed',
-      'JetStream is not available on the NATS server. Start it with JetStream enabled (`nats-server -js`) and give this account access to it.',
-      { cause },
-    );
-  }
-}
-
 async function reconcileStream(
   manager: JetStreamManager,
   { config }: StreamDeclaration,
@@ -140,7 +170,7 @@ async function reconcileStream(
 ): Promise<Outcome> {
   const { apply } = reconciling;
   const { name } = config;
-  const current = await unlessMissing(() => manager.streams.info(name), ServerCode.StreamNotFound);
+  const current = await streamOf(manager, name);
   if (current === undefined) return attempt(() => apply(() => manager.streams.add(config)));
   const changes = changesOf<StreamConfig>(name, config, current.config, reconciling);
   if (changes.length === 0) return 'unchanged';
@@ -162,10 +192,7 @@ async function reconcileConsumer(
   const { apply } = reconciling;
   const { durable_name: consumer } = config;
   const name = `${stream}/${consumer}`;
-  const current = await unlessMissing(
-    () => manager.consumers.info(stream, consumer),
-    ServerCode.ConsumerNotFound,
-  );
+  const current = await consumerOf(manager, stream, consumer);
   if (current === undefined) return attempt(() => apply(() => manager.consumers.add(stream, config)));
   const changes = changesOf<ConsumerConfig>(name, config, current.config, reconciling);
   if (changes.length === 0) return 'unchanged';
@@ -202,15 +229,6 @@ function pausedAs({ pause_until }: ConsumerConfig): Partial<ConsumerConfig> {
   return pause_until === undefined ? {} : { pause_until };
 }
 
-async function unlessMissing<T>(read: () => Promise<T>, missing: number): Promise<T | undefined> {
-  try {
-    return await asking(read);
-  } catch (error) {
-    if (isApiError(error, missing)) return undefined;
-    throw error;
-  }
-}
-
 async function attempt(
   change: () => Promise<unknown>,
   update?: { changes: readonly SettingChange[]; reconciling: Reconciling },
@@ -222,8 +240,7 @@ async function attempt(
   } catch (error) {
     if (isRefused(error)) {
       // A service whose user may not change streams works with what is there.
-      if (update === undefined)
-        return { conflict: 'the user of this program may not create it; another program has to' };
+      if (update === undefined) return 'forbidden';
       update.reconciling.report.kept.push(...update.changes);
       return 'unchanged';
     }

@@ -73,6 +73,7 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
     ...(check === undefined ? {} : { check }),
   });
   const logger = createLogger(name, configuration.LOG_LEVEL);
+  const started = endOnSignalWhileStarting(logger, isChild);
   try {
     const connection = await connectToNats({ ...loginFrom(configuration), name });
     const registry = new Registry();
@@ -101,6 +102,7 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
       (running.isReady?.() ?? true)
         ? undefined
         : 'the database, or the role of this service there, cannot be used';
+    started();
     stopOnSignal(logger, shutdown, isChild, async () => {
       await running.stop();
       await monitoring?.stop();
@@ -116,6 +118,7 @@ export async function runService<Key extends ConfigurationKey>(options: ServiceO
   }
 }
 
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 const stillStarting = (): string => 'it is still starting';
 
 /** At the first free one of the service's own ports; `undefined` where no port is set. */
@@ -143,6 +146,24 @@ function tellParent(message: { type: string; url?: string }): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
+/**
+ * Nothing has to be finished before the service is up. Without this, a container's first process would ignore SIGTERM while it waits for NATS.
+ * @returns ends this, for `stopOnSignal` to follow at once
+ */
+function endOnSignalWhileStarting(logger: Logger, isChild: boolean): () => void {
+  const end = (reason: string): never => {
+    logger.info({ reason }, 'stopped while starting');
+    process.exit(0);
+  };
+  const onDisconnect = (): never => end('the parent process ended');
+  for (const signal of SIGNALS) process.on(signal, end);
+  if (isChild) process.on('disconnect', onDisconnect);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, end);
+    process.off('disconnect', onDisconnect);
+  };
+}
+
 /** @param isChild whether there was a parent process when this one began; it may have ended during the start */
 function stopOnSignal(
   logger: Logger,
@@ -164,8 +185,7 @@ function stopOnSignal(
     );
   };
   shutdown.on('request', () => end('a request over NATS'));
-  process.on('SIGTERM', () => end('SIGTERM'));
-  process.on('SIGINT', () => end('SIGINT'));
+  for (const signal of SIGNALS) process.on(signal, end);
   const onDisconnect = (): void => end('the parent process ended');
   process.on('disconnect', onDisconnect);
   if (isChild && !process.connected) onDisconnect();
