@@ -2,7 +2,6 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { emptySchemas, load, readFacts, schemasInUse } from './database-copy.js';
 import type { Source } from './create.js';
 import { DATABASE_FILE, streamFile, type Manifest } from './manifest.js';
@@ -72,10 +71,15 @@ export async function restoreBackup(
   }
   const counts: Record<string, number> = {};
   if (withoutStreams) return counts;
-  await removeStreams(source.connection, source.prefix);
+  const manager = await jetstreamManager(source.connection, { checkAPI: false });
+  const present = new Set(
+    (await ownStreams(source.connection, source.prefix)).map(({ config }) => config.name),
+  );
   for (const [index, stream] of streams.entries()) {
     const { name, config, state } = stream;
     onProgress(total - streams.length + index, total, name);
+    // One by one: what the server refuses for one of them, a right or room, leaves those behind it as they were.
+    if (present.delete(name)) await manager.streams.delete(name);
     const copies = options.replicas ?? config.num_replicas;
     const made = await restoreSnapshot(
       source.connection,
@@ -84,6 +88,7 @@ export async function restoreBackup(
     );
     counts[name] = made.messages;
   }
+  for (const name of present) await manager.streams.delete(name);
   return counts;
 }
 
@@ -98,9 +103,4 @@ async function restoreDatabase(
   const program = await findClientProgram('pg_restore', major);
   await emptySchemas(pool, await schemasInUse(pool));
   await load(pool, program, url, join(folder, DATABASE_FILE));
-}
-
-async function removeStreams(connection: NatsConnection, prefix: string): Promise<void> {
-  const manager = await jetstreamManager(connection, { checkAPI: false });
-  for (const { config } of await ownStreams(connection, prefix)) await manager.streams.delete(config.name);
 }
