@@ -125,12 +125,39 @@ describe.each(PLATFORM_NAMES)('%s', (platform) => {
     const elsewhere = await open(platform, {}, '6');
     expect(await elsewhere.connector.describeAccount({ signal })).toMatchObject({
       currency: 'USD',
-      timeZone: SIMULATED[platform].utcDays ? 'UTC' : 'America/New_York',
+      timeZone: 'America/New_York',
     });
     elsewhere.sandbox.inject({ platform, kind: 'permission', times: 1 });
     expect(await failureOf(elsewhere.connector.describeAccount({ signal }))).toMatchObject({
       kind: 'permission',
     });
+  });
+
+  test('has the days of its account: at three in the morning of UTC it is still yesterday in New York', async () => {
+    const now = (): Date => new Date('2026-11-20T03:00:00Z');
+    const window = { since: '2026-11-17', until: '2026-11-20' };
+    const { sandbox, account } = await open(platform, { now }, '6');
+    const connector = createConnector({
+      accountId: account,
+      currency: 'USD',
+      timeZone: 'America/New_York',
+      credentials: credentialsOf(platform),
+      endpoints: sandbox.endpoints,
+    });
+    const found = await readMetrics(connector, window);
+    expect(new Set(found.map(({ date }) => date))).toEqual(
+      new Set(['2026-11-17', '2026-11-18', '2026-11-19']),
+    );
+    const { metrics } = sandbox.truth(platform, account, window.since, window.until);
+    for (const date of ['2026-11-17', '2026-11-18', '2026-11-19']) {
+      const spent = found
+        .filter((row) => row.date === date)
+        .reduce((sum, { spend }) => sum + Number(spend), 0);
+      const told = metrics
+        .filter((row) => row.date === date)
+        .reduce((sum, { spend }) => sum + Number(spend), 0);
+      expect(spent).toBeCloseTo(told, 4);
+    }
   });
 
   test('reads every campaign, over all pages', async () => {

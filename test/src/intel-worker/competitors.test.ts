@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { deflateRawSync, gzipSync } from 'node:zlib';
 import type { LookupFunction } from 'node:net';
 import { createIntelHandlers, AdLibrary } from '@stratum/intel-worker';
 import { runTask, type TaskRun } from '@stratum/jobs/testing';
@@ -218,6 +218,43 @@ describe('the facts of a page', () => {
           instagram: 'https://www.instagram.com/acme/',
         },
       },
+    ],
+    [
+      'beside dialogs, posts and photos',
+      links(
+        'https://www.facebook.com/v19.0/dialog/share?app_id=1',
+        'https://www.facebook.com/profile.php?id=100064&ref=page',
+        'https://x.com/customer/status/1',
+        'https://x.com/acme?lang=en',
+        'https://www.tiktok.com/@acme/video/7',
+        'https://www.linkedin.com/company',
+        'https://www.linkedin.com/company/acme/about/',
+        'https://www.youtube.com/channel/UC1/videos',
+        'https://www.instagram.com/acme/p/abc/',
+      ),
+      {},
+      {
+        social: {
+          facebook: 'https://www.facebook.com/profile.php?id=100064',
+          x: 'https://x.com/acme',
+          tiktok: 'https://www.tiktok.com/@acme',
+          linkedin: 'https://www.linkedin.com/company/acme',
+          youtube: 'https://www.youtube.com/channel/UC1',
+          instagram: 'https://www.instagram.com/acme',
+        },
+      },
+    ],
+    [
+      'whose own title comes after that of a picture',
+      '<svg><title>Logo</title></svg><body><title>Shop</title>',
+      {},
+      { title: 'Shop' },
+    ],
+    [
+      'compressed without zlib’s frame',
+      deflateRawSync('<title>Shop</title>'),
+      { 'content-encoding': 'deflate' },
+      { title: 'Shop' },
     ],
   ])('are read %s', async (_name, body, headers, expected) => {
     const { url, host } = await serve((request, response) => {

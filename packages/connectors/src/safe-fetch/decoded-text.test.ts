@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { text as textFrom } from 'node:stream/consumers';
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { textOf, unpacked } from './decoded-text.js';
 
@@ -24,6 +24,19 @@ test.each([
     'text/html;charset=windows-1251',
     'Магазин',
   ],
+  [
+    'a late meta',
+    page(`<!--${' '.repeat(3_000)}--><meta charset="koi8-r">`, Buffer.from([0xed, 0xc1])),
+    'text/html',
+    'Ма',
+  ],
+  [
+    'the XML declaration',
+    Buffer.concat([Buffer.from('<?xml version="1.0" encoding="windows-1251"?>'), page('', russian)]),
+    'application/xhtml+xml',
+    'Магазин',
+  ],
+  ['Chinese', page('<meta charset=gb2312>', Buffer.from([0xd6, 0xd0, 0xce, 0xc4])), 'text/html', '中文'],
   [
     'no meta of a comment',
     page('<!-- <meta charset="windows-1251"> -->', Buffer.from('ä')),
@@ -51,11 +64,19 @@ test.each([
   ['gzip', gzipSync('text')],
   ['X-GZIP', gzipSync('text')],
   ['deflate', deflateSync('text')],
+  ['deflate', deflateRawSync('text')],
+  ['deflate', Buffer.alloc(0)],
   ['br', brotliCompressSync('text')],
   ['gzip, br', brotliCompressSync(gzipSync('text'))],
   ['identity', Buffer.from('text')],
 ])('the encoding %s is undone', async (name, bytes) => {
-  expect(await textFrom(unpacked(Readable.from([bytes]), name))).toBe('text');
+  const pieces = Readable.from([...bytes].map((byte) => Buffer.from([byte])));
+  expect(await textFrom(unpacked(pieces, name))).toBe(bytes.length === 0 ? '' : 'text');
+});
+
+test.each(['gzip', 'deflate', 'br'])('what is no %s at all is an error', async (name) => {
+  const stream = unpacked(Readable.from([Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff])]), name);
+  await expect(textFrom(stream)).rejects.toBeInstanceOf(Error);
 });
 
 test('an encoding that nobody knows is named', () => {

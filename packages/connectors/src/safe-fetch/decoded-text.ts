@@ -1,14 +1,29 @@
 /** The text of an answer: its content encodings undone, whether they were asked for or not, and its characters read as browsers do. */
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream';
+import { Duplex, pipeline, type Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
+
+const ZLIB_METHOD = 8;
+
+/** Some servers leave out the frame of zlib that "deflate" means (RFC 9110, 8.4.1.2); browsers read both. */
+async function* inflated(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]();
+  const first = await chunks.next();
+  if (first.done === true) return;
+  const { value } = first;
+  const isFramed = ((value[0] ?? 0) & 0x0f) === ZLIB_METHOD;
+  const whole = async function* (): AsyncGenerator<Buffer> {
+    yield value;
+    yield* { [Symbol.asyncIterator]: () => chunks };
+  };
+  yield* pipeline(whole, isFramed ? zlib.createInflate() : zlib.createInflateRaw(), () => undefined);
+}
 
 type Unpacker = () => NodeJS.ReadWriteStream & Readable;
 
 const UNPACKERS = new Map<string, Unpacker>([
   ['gzip', () => zlib.createGunzip()],
   ['x-gzip', () => zlib.createGunzip()],
-  ['deflate', () => zlib.createInflate()],
+  ['deflate', () => Duplex.from(inflated)],
   ['br', () => zlib.createBrotliDecompress()],
 ]);
 if ('createZstdDecompress' in zlib) {
@@ -36,8 +51,12 @@ export function unpacked(body: Readable, encodings: string | undefined): Readabl
   return stream;
 }
 
-/** https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding */
-const PRESCAN_BYTES = 1_024;
+/**
+ * https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding. A browser that meets a later `<meta>` while it parses begins
+ * anew with it, so more is read here than the first 1,024 bytes.
+ */
+const PRESCAN_BYTES = 65_536;
+const XML = /^<\?xml\b[^>]*?\bencoding\s*=\s*["']([^"']+)/i;
 const META = /<meta\b[^>]*?\bcharset\s*=\s*["']?\s*([^"'\s/>;]+)/i;
 
 /**
@@ -72,7 +91,7 @@ function metaOf(bytes: Buffer): string | undefined {
     .subarray(0, PRESCAN_BYTES)
     .toString('latin1')
     .replaceAll(/<!--[\s\S]*?-->/g, '');
-  const name = META.exec(start)?.[1]?.toLowerCase();
+  const name = (META.exec(start) ?? XML.exec(start))?.[1]?.toLowerCase();
   // Bytes in which this can be read are not in UTF-16.
   if (name?.startsWith('utf-16') === true) return 'utf-8';
   return name === 'x-user-defined' ? 'windows-1252' : name;

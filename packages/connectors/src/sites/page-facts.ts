@@ -25,7 +25,7 @@ const NETWORKS: Readonly<Record<string, RegExp>> = {
 /** First parts of paths that share, play, search or sign in: nobody's own page. */
 const NO_PAGES: Readonly<Record<string, RegExp>> = {
   facebook:
-    /^(sharer|sharer\.php|share|share\.php|dialog|plugins|tr|login|login\.php|hashtag|events|photo\.php|watch|help|policies|privacy)$/i,
+    /^(v\d+(\.\d+)?|sharer|sharer\.php|share|share\.php|dialog|plugins|tr|login|login\.php|hashtag|events|photo\.php|watch|help|policies|privacy)$/i,
   instagram: /^(p|reel|reels|tv|stories|explore|accounts|share|sharer|create|direct)$/i,
   linkedin: /^(sharing|sharearticle|cws|share|feed|uas|login|posts|pulse|legal|help)$/i,
   tiktok: /^(?!@)/,
@@ -97,7 +97,8 @@ export function factsOf(url: URL, html: string, headers: Readonly<Record<string,
   const hints = [headers['server'], headers['x-powered-by'], meta('meta[name="generator" i]')];
   return {
     url: url.href,
-    title: text(page('title').first().text()),
+    // Pictures have titles, too.
+    title: text(page('title').not('svg title').first().text()),
     description: meta('meta[name="description" i]') ?? meta('meta[property="og:description"]'),
     keywords:
       keywords === null
@@ -131,16 +132,51 @@ function text(value: string | undefined): string | null {
   return trimmed === undefined || trimmed === '' ? null : trimmed.slice(0, MAX_TEXT);
 }
 
-/** The first link to each network. */
+/** First parts of paths behind which the page's own name stands. */
+const CONTAINERS: Readonly<Record<string, RegExp>> = {
+  facebook: /^(pages|pg|people|groups)$/i,
+  linkedin: /^(company|school|showcase|in|organization)$/i,
+  youtube: /^(channel|c|user)$/i,
+};
+/** Facebook's pages without a name of their own: the number is behind the question mark. */
+const NUMBERED = 'profile.php';
+
+/** The first link to each network that leads to a page itself; else the page to which the first post, video or photo belongs. */
 function socialLinks(base: URL, links: readonly string[]): Record<string, string> {
   const social: Record<string, string> = {};
+  const owners: Record<string, string> = {};
   for (const link of links) {
     if (!URL.canParse(link, base.href)) continue;
     const target = new URL(link, base);
     const name = Object.keys(NETWORKS).find((network) => NETWORKS[network]?.test(target.hostname) === true);
-    const first = target.pathname.split('/').find((part) => part !== '') ?? '';
-    if (name !== undefined && first !== '' && NO_PAGES[name]?.test(first) !== true)
-      social[name] ??= `${target.origin}${target.pathname}`;
+    const page = name === undefined ? undefined : pageOf(name, target);
+    if (name === undefined || page === undefined) continue;
+    if (page.isWhole) social[name] ??= page.url;
+    else owners[name] ??= page.url;
   }
-  return social;
+  return { ...owners, ...social };
+}
+
+function pageOf(network: string, target: URL): { url: string; isWhole: boolean } | undefined {
+  const parts = target.pathname.split('/').filter((part) => part !== '');
+  const [first = '', second] = parts;
+  if (first === '' || NO_PAGES[network]?.test(first) === true) return undefined;
+  if (network === 'facebook' && first.toLowerCase() === NUMBERED) {
+    const id = target.searchParams.get('id');
+    return id === null || !/^\d+$/.test(id)
+      ? undefined
+      : { url: `${target.origin}/${NUMBERED}?id=${id}`, isWhole: true };
+  }
+  const isContained = CONTAINERS[network]?.test(first) === true;
+  if (isContained && second === undefined) return undefined;
+  // Facebook's old addresses end in a number behind the name.
+  const isOld = network === 'facebook' && /^(pages|people)$/i.test(first) && /^\d+$/.test(parts[2] ?? '');
+  const length = isOld ? 3 : isContained ? 2 : 1;
+  const isWhole = parts.length <= length;
+  return {
+    url: isWhole
+      ? `${target.origin}${target.pathname}`
+      : `${target.origin}/${parts.slice(0, length).join('/')}`,
+    isWhole,
+  };
 }

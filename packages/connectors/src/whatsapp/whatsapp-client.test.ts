@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
@@ -32,7 +33,14 @@ test.each([
   [131057, undefined, 'later'],
   [131056, undefined, 'later'],
   [133004, undefined, 'later'],
+  [133015, undefined, 'later'],
+  [613, undefined, 'later'],
+  [80008, undefined, 'later'],
   [133010, undefined, 'account_paused'],
+  [133000, undefined, 'account_paused'],
+  [131037, undefined, 'account_paused'],
+  [134011, undefined, 'account_paused'],
+  [102, undefined, 'account_paused'],
   [131005, undefined, 'account_paused'],
   [131045, undefined, 'account_paused'],
   [100, 33, 'account_paused'],
@@ -47,6 +55,16 @@ test.each([
     const { result } = await answerTo(status, { error: { code, error_subcode: subcode, message: 'x' } });
     expect(result.outcome).toBe(outcome);
   }
+});
+
+test('an answer from Brazil names the recipient without the ninth digit', async () => {
+  const fixture = new URL('../../../../test/fixtures/whatsapp-brazil-reply.json', import.meta.url);
+  const body: unknown = JSON.parse(readFileSync(fixture, 'utf8'));
+  expect((await answerTo(200, body, '5551999887766')).result).toMatchObject({
+    outcome: 'accepted',
+    providerId: 'wamid.BR1',
+    knownAs: ['555199887766'],
+  });
 });
 
 test('an accepted message says what WhatsApp calls the recipient', async () => {

@@ -36,9 +36,14 @@ const errorSchema = z.object({
 });
 
 /** https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes */
-const LATER = new Set([4, 80007, 130429, 131016, 131056, 131057, 133004, 133016]);
+const LATER = new Set([
+  4, 17, 32, 613, 80007, 80008, 130429, 131016, 131056, 131057, 132069, 133004, 133015, 133016,
+]);
 /** The number, its account or its token is at fault, so every message would fail. */
-const ACCOUNT_PAUSED = new Set([0, 3, 10, 190, 368, 131005, 131031, 131042, 131045, 131048, 133006, 133010]);
+const ACCOUNT_PAUSED = new Set([
+  0, 3, 10, 102, 190, 368, 131005, 131031, 131037, 131042, 131045, 131048, 133000, 133005, 133006, 133010,
+  134011,
+]);
 /** An object that does not exist, or that the token may not use: the number's id. */
 const NO_OBJECT = { code: 100, subcode: 33 } as const;
 const OPTED_OUT = 131050;

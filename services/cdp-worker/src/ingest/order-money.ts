@@ -97,17 +97,27 @@ function moneyOfOrder(events: readonly MoneyEvent[], currency: string): Money {
   if (events.some(({ name }) => name === CANCELLED)) return { micros: 0n, purchases: 1 };
   const brought = revenueOf(purchase.properties);
   const ordered = brought?.currency ?? currency;
-  let left = brought?.micros ?? 0n;
+  const all = brought?.micros ?? 0n;
+  let left = all;
   let apart = 0n;
   for (const { properties } of refunds) {
     const { amount } = refundOf(properties);
-    if (amount === undefined) left = 0n;
+    if (amount === undefined) left -= all;
     else if ((amount.currency ?? currency) === ordered) left -= amount.micros;
     // Money of different currencies is no common measure.
     else apart += inCurrency(amount, currency);
   }
-  if (left < 0n && (brought?.micros ?? 0n) >= 0n) left = 0n;
+  for (const { properties } of events) {
+    const returned = returnedOf(properties);
+    if ((returned?.currency ?? currency) === ordered) left += returned?.micros ?? 0n;
+  }
+  if (all >= 0n) left = left < 0n ? 0n : left > all ? all : left;
   return { micros: inCurrency({ micros: left, currency: ordered }, currency) - apart, purchases: 1 };
+}
+
+/** What was taken back by a refund that failed, or by a dispute that was won, and has come again. */
+function returnedOf({ returned, currency }: Fields): Revenue | undefined {
+  return returned === undefined ? undefined : revenueOf({ revenue: returned, currency });
 }
 
 /** The first that has an amount, whichever arrived first: the others tell the same order again. */

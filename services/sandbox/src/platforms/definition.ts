@@ -21,8 +21,6 @@ export interface SimulationOptions<Setting extends string> {
   knowsConversions?: (campaign: WorldCampaign, conversions: number) => boolean;
   /** Whether the daily report says what revenue a campaign with so many conversions had. Default: always. */
   knowsRevenue?: (campaign: WorldCampaign, conversions: number) => boolean;
-  /** Whether an account's days are UTC days, wherever the advertiser is. Default false. */
-  utcDays?: boolean;
   /** Whether a refused request learns how long to wait. Default true. */
   namesRetryDelay?: boolean;
   /** Whether access tokens are short-lived and refreshed by the client. Default false. */
@@ -45,7 +43,6 @@ export function simulate<const Setting extends string>(
     reports: () => true,
     knowsConversions: () => true,
     knowsRevenue: () => true,
-    utcDays: false,
     namesRetryDelay: true,
     refreshesTokens: false,
     ...options,

@@ -27,12 +27,12 @@ const SEEN_MORE_EACH_DAY = 0.25;
 
 /** The ads that the platform lists today. */
 export function listedAds(world: World, account: Account): WorldAd[] {
-  return world.campaigns(account).flatMap((campaign) => adsOf(campaign, world.today()));
+  return world.campaigns(account).flatMap((campaign) => adsOf(campaign, world.today(account)));
 }
 
 /** The figures of all ads, both days inclusive. */
 export function adRows(world: World, account: Account, since: string, until: string): AdMetricRow[] {
-  return world.metricRows(account, since, until).flatMap((row) => adMetrics(row, world.today()));
+  return world.metricRows(account, since, until).flatMap((row) => adMetrics(row, world.today(account)));
 }
 
 /** The still, the film of the day, and the one before it, which is paused. */

@@ -1,6 +1,6 @@
 /** A campaign's figures of one day: weekly and yearly seasons, a trend, chance, a budget, and creatives that tire. */
 import { between, chance } from './random.js';
-import { budgetOn, daysBetween, type Account, type WorldCampaign } from './model.js';
+import { budgetOn, daysBetween, type Account, type Clock, type WorldCampaign } from './model.js';
 
 export interface DailyMetric {
   impressions: number;
@@ -33,15 +33,15 @@ export function metricOf(
   account: Account,
   campaign: WorldCampaign,
   date: string,
-  now: Date,
+  clock: Clock,
 ): DailyMetric | undefined {
   if (date < campaign.startedOn || (campaign.endedOn !== undefined && date > campaign.endedOn))
     return undefined;
-  const age = daysBetween(date, now.toISOString().slice(0, 10));
+  const age = daysBetween(date, clock.today);
   if (age < 0) return undefined;
   const key = `${seed}/${account.platform}/${account.id}/${campaign.id}`;
   const day = `${key}/${date}`;
-  const partOfDay = age === 0 ? (now.getUTCHours() + 1) / HOURS : 1;
+  const partOfDay = age === 0 ? (clock.hour + 1) / HOURS : 1;
 
   const spendShare = Math.min(1, demand(key, campaign, date) * between(`${day}/noise`, 0.82, 1.12));
   const spendMinor = Math.floor(budgetOn(campaign, date) * spendShare * delivery(campaign, date) * partOfDay);

@@ -31,6 +31,39 @@ export interface Account {
 
 export const DAY_MS = 86_400_000;
 
+/** What the clock on the wall shows in a time zone. */
+export interface Clock {
+  /** YYYY-MM-DD. */
+  today: string;
+  /** 0 to 23. */
+  hour: number;
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+export function clockOf(moment: Date, timeZone: string): Clock {
+  const format =
+    formats.get(timeZone) ??
+    // Swedish times are written as ISO 8601 has them.
+    new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  formats.set(timeZone, format);
+  const [today = '', time = ''] = format.format(moment).split(' ');
+  return { today, hour: Number(time.slice(0, 2)) };
+}
+
+/** The moment at which a day begins in a time zone, whose clocks do not change at midnight. */
+export function startOfDay(date: string, timeZone: string): Date {
+  const asUtc = Date.parse(`${date}T00:00:00Z`);
+  const zone = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' });
+  const offsetAt = (moment: number): number => {
+    const [, sign = '+', hours = '0', minutes = '0'] =
+      /GMT([+-])(\d{2}):(\d{2})/.exec(zone.format(new Date(moment))) ?? [];
+    return Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+  };
+  // The offset that holds then, not the one of UTC's midnight.
+  return new Date(asUtc - offsetAt(asUtc - offsetAt(asUtc)));
+}
+
 /** A change of the budget does not change earlier spend. */
 export function budgetOn({ dailyBudgetMinor, formerBudgets }: WorldCampaign, date: string): number {
   return formerBudgets.find(({ until }) => date < until)?.dailyBudgetMinor ?? dailyBudgetMinor;

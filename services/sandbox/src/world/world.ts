@@ -1,7 +1,15 @@
 /** The advertisers' world that all platforms show, each in its own words. Amounts are whole minor units of the currency. */
 import { between, chance, pick } from './random.js';
 import { metricOf, type DailyMetric } from './metrics.js';
-import { addDays, DAY_MS, days, type Account, type WorldCampaign, type WorldStatus } from './model.js';
+import {
+  addDays,
+  clockOf,
+  DAY_MS,
+  days,
+  type Account,
+  type WorldCampaign,
+  type WorldStatus,
+} from './model.js';
 
 export interface WorldOptions {
   seed: number;
@@ -45,8 +53,9 @@ export class World {
     return new Date(this.options.now().getTime() + this.aheadMs);
   }
 
-  today(): string {
-    return this.now().toISOString().slice(0, 10);
+  /** An account's own day; without one that of UTC. */
+  today({ timeZone }: Pick<Account, 'timeZone'> = { timeZone: 'UTC' }): string {
+    return clockOf(this.now(), timeZone).today;
   }
 
   /** Lets days pass. */
@@ -70,7 +79,7 @@ export class World {
 
   /** The campaigns that the platform lists today: launched so far and not removed. */
   campaigns(account: Account): WorldCampaign[] {
-    const today = this.today();
+    const today = this.today(account);
     if (account.isManager) return [];
     return this.all(account).filter(
       (campaign) => campaign.startedOn <= today && !this.removed.has(keyOf(account, campaign.id)),
@@ -80,7 +89,7 @@ export class World {
   /** The campaigns that have figures: removed ones keep theirs. */
   reported(account: Account): WorldCampaign[] {
     if (account.isManager) return [];
-    const today = this.today();
+    const today = this.today(account);
     return this.all(account).filter(({ startedOn }) => startedOn <= today);
   }
 
@@ -94,12 +103,12 @@ export class World {
     if (campaign === undefined) return false;
     if (change.dailyBudgetMinor !== undefined) {
       const { dailyBudgetMinor, formerBudgets } = campaign;
-      formerBudgets.push({ until: this.today(), dailyBudgetMinor });
+      formerBudgets.push({ until: this.today(account), dailyBudgetMinor });
       campaign.dailyBudgetMinor = change.dailyBudgetMinor;
     }
     if (change.status !== undefined) {
       campaign.status = change.status;
-      campaign.endedOn = change.status === 'active' ? undefined : this.today();
+      campaign.endedOn = change.status === 'active' ? undefined : this.today(account);
     }
     const key = keyOf(account, campaignId);
     this.changes.set(key, (this.changes.get(key) ?? 0) + 1);
@@ -116,7 +125,7 @@ export class World {
   remove(account: Account, campaignId: string): void {
     this.removed.add(keyOf(account, campaignId));
     const campaign = this.all(account).find(({ id }) => id === campaignId);
-    if (campaign !== undefined) campaign.endedOn ??= this.today();
+    if (campaign !== undefined) campaign.endedOn ??= this.today(account);
     this.listings.clear();
   }
 
@@ -127,11 +136,11 @@ export class World {
     until: string,
     campaigns = this.reported(account),
   ): Generator<MetricRow> {
-    const now = this.now();
-    const last = until < this.today() ? until : this.today();
+    const clock = clockOf(this.now(), account.timeZone);
+    const last = until < clock.today ? until : clock.today;
     for (const campaign of campaigns) {
       for (const date of days(since, last)) {
-        const metric = metricOf(`${this.options.seed}`, account, campaign, date, now);
+        const metric = metricOf(`${this.options.seed}`, account, campaign, date, clock);
         if (metric !== undefined) yield { campaign, date, metric };
       }
     }

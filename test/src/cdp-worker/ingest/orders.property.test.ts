@@ -122,6 +122,20 @@ const renewal = stripe('invoice.paid', {
   payments: { data: [{ payment: { payment_intent: 'pi_2' } }] },
 });
 
+const DISPUTE = { id: 'du_1', object: 'dispute', charge: 'ch_1', payment_intent: 'pi_1', amount: 5_000 };
+const REFUND_BACK = { id: 're_1', object: 'refund', payment_intent: 'pi_1', amount: 2_000, status: 'failed' };
+const dispute = (type: string, fields: object): Delivery =>
+  shopify(type, {
+    id: 3,
+    order_id: 9001,
+    type: 'chargeback',
+    status: 'needs_response',
+    amount: '100.00',
+    currency: 'USD',
+    initiated_at: '2026-11-26T10:00:00-05:00',
+    ...fields,
+  });
+
 const CASES: [name: string, deliveries: Delivery[], revenue: number, purchases: number][] = [
   ['an order', [shopify('orders/create', order({}))], 100, 1],
   [
@@ -246,6 +260,72 @@ const CASES: [name: string, deliveries: Delivery[], revenue: number, purchases: 
     0,
     1,
   ],
+  [
+    'a dispute',
+    [stripe('checkout.session.completed', session({})), stripe('charge.dispute.funds_withdrawn', DISPUTE)],
+    0,
+    1,
+  ],
+  [
+    'a dispute that is won',
+    [
+      stripe('checkout.session.completed', session({})),
+      stripe('charge.dispute.funds_withdrawn', DISPUTE),
+      stripe('charge.dispute.funds_reinstated', DISPUTE),
+    ],
+    50,
+    1,
+  ],
+  [
+    'a refund that comes back, as two types report it',
+    [
+      stripe('checkout.session.completed', session({})),
+      charge(2_000),
+      stripe('refund.failed', REFUND_BACK),
+      stripe('charge.refund.updated', REFUND_BACK),
+    ],
+    50,
+    1,
+  ],
+  [
+    'a refund that is only changed',
+    [
+      stripe('checkout.session.completed', session({})),
+      charge(2_000),
+      stripe('charge.refund.updated', { ...REFUND_BACK, status: 'succeeded' }),
+    ],
+    30,
+    1,
+  ],
+  ['a renewal under both of its names', [renewal, { ...renewal, type: 'invoice.payment_succeeded' }], 50, 1],
+  ['a chargeback', [shopify('orders/create', order({})), dispute('disputes/create', {})], 0, 1],
+  [
+    'a chargeback that is won',
+    [
+      shopify('orders/create', order({})),
+      dispute('disputes/create', {}),
+      dispute('disputes/update', { status: 'won' }),
+    ],
+    100,
+    1,
+  ],
+  [
+    'a chargeback that is lost',
+    [
+      shopify('orders/create', order({})),
+      dispute('disputes/create', {}),
+      dispute('disputes/update', { status: 'lost' }),
+    ],
+    0,
+    1,
+  ],
+  [
+    'an inquiry',
+    [shopify('orders/create', order({})), dispute('disputes/create', { type: 'inquiry' })],
+    100,
+    1,
+  ],
+  ['an order of a customer without an id', [shopify('orders/create', order({ customer: {} }))], 100, 1],
   ['a renewal', [stripe('checkout.session.completed', session(subscription)), renewal], 100, 2],
   [
     'a refund of a renewal',

@@ -13,6 +13,10 @@ const eventSchema = z.looseObject({
   propertyName: z.string().nullish(),
   propertyValue: z.unknown().optional(),
   changeSource: z.string().nullish(),
+  /** Of merges: the contact that stays is new, or one of them. */
+  newObjectId: idSchema.nullish(),
+  primaryObjectId: idSchema.nullish(),
+  mergedObjectIds: z.array(idSchema).nullish(),
 });
 
 /** https://developers.hubspot.com/docs/guides/crm/understanding-the-crm#object-type-ids */
@@ -26,6 +30,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'contact.propertyChange': 'Contact Property Changed',
   'contact.deletion': 'Contact Deleted',
   'contact.restore': 'Contact Restored',
+  'contact.merge': 'Contacts Merged',
   'deal.creation': 'Deal Created',
   'deal.propertyChange': 'Deal Updated',
   'deal.deletion': 'Deal Deleted',
@@ -56,10 +61,13 @@ export function readHubspot({ type, body, settings }: HubspotEvent): ReadingResu
       properties: { order_id: id, deal_id: objectId, ...change, ...facts },
     };
   }
+  const contact = (id: string): string => `hubspot-${portalId}-${id}`;
+  const merged = [event.newObjectId, event.primaryObjectId, ...(event.mergedObjectIds ?? [])];
   return {
     name,
     at,
-    anonymousId: `hubspot-${portalId}-${objectId}`,
+    anonymousId: contact(objectId),
+    alsoKnownAs: merged.flatMap((id) => (id === null || id === undefined ? [] : contact(id))),
     email: propertyName === 'email' && typeof value === 'string' && value !== '' ? value : undefined,
     properties: { contact_id: objectId, ...change },
   };

@@ -7,7 +7,7 @@ import { firstOf, guestId, NOBODY, type Reading, type ReadingResult } from './re
 const time = z.iso.datetime({ offset: true });
 const amount = z.union([z.string().regex(/^-?\d+(\.\d+)?$/), z.number()]).transform(Number);
 
-const customerSchema = z.looseObject({ id: idSchema, email: z.string().nullish() });
+const customerSchema = z.looseObject({ id: idSchema.nullish(), email: z.string().nullish() });
 const lineSchema = z.looseObject({
   product_id: idSchema.nullish(),
   variant_id: idSchema.nullish(),
@@ -58,6 +58,7 @@ const TOPICS: Readonly<Record<string, Topic>> = {
 export function readShopify({ type, body, receivedAt }: IncomingEvent): ReadingResult {
   if (type === 'customers/create') return readCustomer(body, receivedAt);
   if (type === 'refunds/create') return readRefund(body, receivedAt);
+  if (type === 'disputes/create' || type === 'disputes/update') return readDispute(body, receivedAt);
   const topic = TOPICS[type];
   if (topic === undefined) return undefined;
   const order = parseJson(body, orderSchema);
@@ -77,7 +78,7 @@ export function readShopify({ type, body, receivedAt }: IncomingEvent): ReadingR
 function readOrder(type: string, order: Order, topic: Topic, receivedAt: Date): Reading | typeof NOBODY {
   const email = firstOf(order.email, order.customer?.email);
   const ofOrder = type.startsWith('orders/') ? orderName(order.id) : undefined;
-  const customerId = order.customer?.id;
+  const customerId = order.customer?.id ?? undefined;
   // A guest without an address is somebody of his own in each order.
   const anonymousId = (customerId === undefined ? guestId(email) : `shopify-${customerId}`) ?? ofOrder;
   if (anonymousId === undefined) return NOBODY;
@@ -112,7 +113,7 @@ function readOrder(type: string, order: Order, topic: Topic, receivedAt: Date): 
   };
 }
 
-const newCustomerSchema = customerSchema.extend({ created_at: time.nullish() });
+const newCustomerSchema = customerSchema.extend({ id: idSchema, created_at: time.nullish() });
 
 function readCustomer(body: string, receivedAt: Date): ReadingResult {
   const { id, email, created_at: at } = parseJson(body, newCustomerSchema);
@@ -164,6 +165,38 @@ function readRefund(body: string, receivedAt: Date): ReadingResult {
       currency: back.find(({ currency }) => currency)?.currency,
     },
   };
+}
+
+const disputeSchema = z.looseObject({
+  id: idSchema,
+  order_id: idSchema.nullish(),
+  type: z.string().nullish(),
+  status: z.string().nullish(),
+  amount: amount.nullish(),
+  currency: z.string().nullish(),
+  initiated_at: time.nullish(),
+});
+
+/** A chargeback takes the money at once, and a won one brings it back. An inquiry only asks. https://shopify.dev/docs/api/admin-rest/latest/resources/dispute */
+function readDispute(body: string, receivedAt: Date): ReadingResult {
+  const dispute = parseJson(body, disputeSchema);
+  const { id, order_id: orderId, type, status, amount: total, currency } = dispute;
+  if (type === 'inquiry' || orderId === null || orderId === undefined) return undefined;
+  const taken: Reading = {
+    name: 'Order Refunded',
+    at: dispute.initiated_at ?? receivedAt.toISOString(),
+    subject: `disputes/${id}`,
+    anonymousId: orderName(orderId),
+    properties: { order_id: orderId, dispute_id: id, total, currency },
+  };
+  if (status !== 'won') return taken;
+  const returned: Reading = {
+    ...taken,
+    name: 'Payment Succeeded',
+    at: receivedAt.toISOString(),
+    properties: { ...taken.properties, returned: total },
+  };
+  return [taken, returned];
 }
 
 function orderName(id: string): string {

@@ -60,6 +60,10 @@ interface Type {
   name: string;
   amount: AmountOf;
   revenue?: true;
+  /** What it happens to once, whichever of several types reports it. */
+  once?: string;
+  /** The amount was taken back before, and has come again. */
+  returns?: true;
 }
 /** A purchase is revenue once: at the checkout, never again at the payment or the invoice behind it. */
 const COMPLETED: Type = { name: 'Order Completed', amount: (object) => object.amount_total, revenue: true };
@@ -74,6 +78,18 @@ const RENEWALS: ReadonlySet<string> = new Set([
   'subscription_update',
   'subscription_threshold',
 ]);
+const PAID_INVOICE: Type = {
+  name: 'Invoice Paid',
+  amount: (object) => object.amount_paid,
+  once: 'invoice',
+};
+/** The refunded money could not be delivered, and is the shop's again. */
+const FAILED_REFUND: Type = {
+  name: 'Payment Succeeded',
+  amount: (object) => object.amount,
+  once: 'failed-refund',
+  returns: true,
+};
 const CHECKOUT = 'checkout.session.';
 const TYPES: Readonly<Record<string, Type>> = {
   'checkout.session.completed': COMPLETED,
@@ -90,7 +106,23 @@ const TYPES: Readonly<Record<string, Type>> = {
     name: 'Order Refunded',
     amount: (object, previous) => (object.amount_refunded ?? 0) - (previous?.amount_refunded ?? 0),
   },
-  'invoice.paid': { name: 'Invoice Paid', amount: (object) => object.amount_paid },
+  // The bank takes the money of a disputed payment at once, and gives it back when the dispute is won.
+  'charge.dispute.funds_withdrawn': {
+    name: 'Order Refunded',
+    amount: (object) => object.amount,
+    once: 'dispute',
+  },
+  'charge.dispute.funds_reinstated': {
+    name: 'Payment Succeeded',
+    amount: (object) => object.amount,
+    once: 'won-dispute',
+    returns: true,
+  },
+  'refund.failed': FAILED_REFUND,
+  'charge.refund.updated': FAILED_REFUND,
+  'invoice.paid': PAID_INVOICE,
+  // What the same payment is called in older versions; accounts may send both.
+  'invoice.payment_succeeded': PAID_INVOICE,
   'invoice.payment_failed': { name: 'Invoice Payment Failed', amount: (object) => object.amount_due },
   'customer.created': { name: 'Customer Created', amount: () => undefined },
   'customer.subscription.created': { name: 'Subscription Started', amount: () => undefined },
@@ -102,8 +134,9 @@ export function readStripe({ type, body }: Pick<IncomingEvent, 'type' | 'body'>)
   const known = TYPES[type];
   if (known === undefined) return undefined;
   const { created, data } = parseJson(body, eventSchema);
-  const { mode, payment_status: paid } = data.object;
-  if (type === 'invoice.paid') return readPaidInvoice(type, known, data, created);
+  const { mode, payment_status: paid, status } = data.object;
+  if (known === FAILED_REFUND && status !== 'failed' && status !== 'canceled') return undefined;
+  if (known === PAID_INVOICE) return readPaidInvoice(type, known, data, created);
   if (!type.startsWith(CHECKOUT)) return readObject(type, known, data, created);
   if (mode !== undefined && mode !== null && !ORDER_MODES.has(mode)) return undefined;
   if (type === `${CHECKOUT}completed` && paid === 'unpaid')
@@ -163,7 +196,7 @@ function readObject(
     name: known.name,
     at: new Date(created * 1000).toISOString(),
     // Both events of a checkout that end in its money are one order.
-    ...(known.revenue ? { subject: `order/${object.id}` } : {}),
+    subject: known.revenue ? `order/${object.id}` : known.once && `${known.once}/${object.id}`,
     userId,
     anonymousId,
     alsoKnownAs: [ofPayment, ofInvoice],
@@ -175,6 +208,7 @@ function readObject(
       invoice_id: invoice,
       total: amount,
       ...(known.revenue ? { revenue: amount, value: amount } : {}),
+      ...(known.returns ? { returned: amount } : {}),
       currency: object.currency?.toUpperCase(),
       status: object.payment_status ?? object.status,
     },

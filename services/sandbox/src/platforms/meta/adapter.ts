@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { activeAds, type ArchiveAd } from '../../world/ad-archive.js';
 import { adNumber, adRows, listedAds, type AdMetricRow, type WorldAd } from '../../world/ads.js';
-import type { Account, WorldCampaign } from '../../world/model.js';
+import { startOfDay, type Account, type WorldCampaign } from '../../world/model.js';
 import { leadsOf } from '../../world/metrics.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
 import {
@@ -273,7 +273,7 @@ function campaignFields(account: Account, campaign: WorldCampaign): object {
     status: STATUSES[campaign.status],
     effective_status: STATUSES[campaign.status],
     daily_budget: String(Math.round(campaign.dailyBudgetMinor / minorPerUnit(account))),
-    start_time: `${campaign.startedOn}T00:00:00+0000`,
+    start_time: startOfDay(campaign.startedOn, account.timeZone).toISOString().replace('.000Z', '+0000'),
   };
 }
 

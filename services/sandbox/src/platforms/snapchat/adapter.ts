@@ -1,7 +1,7 @@
-/** Snapchat Marketing API. Days are UTC days: its accounts live in UTC. */
+/** Snapchat Marketing API. Days begin and end at the account's midnight. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { addDays, type Account, type WorldCampaign } from '../../world/model.js';
+import { addDays, clockOf, startOfDay, type Account, type WorldCampaign } from '../../world/model.js';
 import { adRows, listedAds, type WorldAd } from '../../world/ads.js';
 import { leadsOf } from '../../world/metrics.js';
 import { spendByDay, type MetricRow } from '../../world/world.js';
@@ -54,7 +54,6 @@ const replaceBody = z.object({
 
 const STATUSES = { active: 'ACTIVE', paused: 'PAUSED', archived: 'PAUSED' } as const;
 const OBJECTIVES = { sales: 'WEB_CONVERSION', traffic: 'WEB_VIEW', awareness: 'BRAND_AWARENESS' } as const;
-const DAY_MS = 86_400_000;
 
 export class SnapchatAdapter implements PlatformAdapter {
   readonly prefix = '/snapchat';
@@ -74,11 +73,16 @@ export class SnapchatAdapter implements PlatformAdapter {
       `${this.prefix}/v1/adaccounts/:account`,
       async (request, reply) => {
         if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
-        const { id, name, currency } = this.options.world.account('snapchat', request.params.account);
+        const { id, name, currency, timeZone } = this.options.world.account(
+          'snapchat',
+          request.params.account,
+        );
         return reply.send({
           request_status: 'SUCCESS',
           request_id: 'sandbox',
-          adaccounts: [{ sub_request_status: 'SUCCESS', adaccount: { id, name, currency, timezone: 'UTC' } }],
+          adaccounts: [
+            { sub_request_status: 'SUCCESS', adaccount: { id, name, currency, timezone: timeZone } },
+          ],
         });
       },
     );
@@ -113,10 +117,10 @@ export class SnapchatAdapter implements PlatformAdapter {
       async (request, reply) => {
         if (!this.tokens.accepts(request)) return this.sendExpiredToken(reply);
         const query = statsQuery.safeParse(request.query).data;
+        const account = this.options.world.account('snapchat', request.params.account);
         if (query === undefined) return sendError(reply, 400, 'Unsupported Stats Query');
-        return reply.send(
-          this.accountStats(this.options.world.account('snapchat', request.params.account), query),
-        );
+        if (!isOfWholeDays(account, query)) return sendError(reply, 400, NO_WHOLE_DAYS);
+        return reply.send(this.accountStats(account, query));
       },
     );
     app.get<{ Params: { campaign: string } }>(
@@ -127,6 +131,7 @@ export class SnapchatAdapter implements PlatformAdapter {
         const query = statsQuery.safeParse(request.query).data;
         if (owner === undefined) return sendError(reply, 404, 'Resource can not be found');
         if (query === undefined) return sendError(reply, 400, 'Unsupported Stats Query');
+        if (!isOfWholeDays(owner.account, query)) return sendError(reply, 400, NO_WHOLE_DAYS);
         return reply.send(this.stats(request.params.campaign, owner, query));
       },
     );
@@ -246,9 +251,9 @@ export class SnapchatAdapter implements PlatformAdapter {
   private accountStats(account: Account, query: z.infer<typeof statsQuery>): object {
     const { world } = this.options;
     if (query.breakdown === undefined) {
-      const { since, until } = daysOf(query);
+      const { since, until } = daysOf(account, query);
       const timeseries = spendByDay([...world.metrics(account, since, until)]).map(({ date, minor }) => ({
-        ...spanOf(date),
+        ...spanOf(account, date),
         stats: { spend: micros(minor, account.minorDigits) },
       }));
       return statsReply({ id: account.id, type: 'AD_ACCOUNT', timeseries });
@@ -269,20 +274,20 @@ export class SnapchatAdapter implements PlatformAdapter {
   }
 
   private seriesOfAds(account: Account, query: z.infer<typeof statsQuery>): object[] {
-    const { since, until } = daysOf(query);
+    const { since, until } = daysOf(account, query);
     const byAd = new Map<string, object[]>();
     for (const { ad, date, metric } of adRows(this.options.world, account, since, until)) {
       const id = adId(account, ad);
       const stats = statsFields(account, { campaign: ad.campaign, date, metric }, query.fields);
-      byAd.set(id, [...(byAd.get(id) ?? []), { ...spanOf(date), stats }]);
+      byAd.set(id, [...(byAd.get(id) ?? []), { ...spanOf(account, date), stats }]);
     }
     return [...byAd].map(([id, timeseries]) => ({ id, type: 'AD', granularity: 'DAY', timeseries }));
   }
 
   private series(account: Account, query: z.infer<typeof statsQuery>, campaigns: WorldCampaign[]): object[] {
-    const { since, until } = daysOf(query);
+    const { since, until } = daysOf(account, query);
     return [...this.options.world.metrics(account, since, until, campaigns)].map((row) => ({
-      ...spanOf(row.date),
+      ...spanOf(account, row.date),
       stats: statsFields(account, row, query.fields),
     }));
   }
@@ -298,16 +303,28 @@ function adFields(account: Account, ad: WorldAd): object {
   };
 }
 
-function daysOf(query: z.infer<typeof statsQuery>): { since: string; until: string } {
-  return {
-    since: new Date(query.start_time).toISOString().slice(0, 10),
-    until: new Date(Date.parse(query.end_time) - DAY_MS).toISOString().slice(0, 10),
-  };
+function daysOf(
+  { timeZone }: Account,
+  { start_time: start, end_time: end }: z.infer<typeof statsQuery>,
+): { since: string; until: string } {
+  const dayOf = (moment: number): string => clockOf(new Date(moment), timeZone).today;
+  // A span ends where the next day begins.
+  return { since: dayOf(Date.parse(start)), until: dayOf(Date.parse(end) - 1) };
 }
 
-const spanOf = (date: string) => ({
-  start_time: `${date}T00:00:00.000Z`,
-  end_time: `${addDays(date, 1)}T00:00:00.000Z`,
+const NO_WHOLE_DAYS =
+  "Unsupported Stats Query: Timeseries queries with DAY granularity must have a start time that is the start of day (00:00:00) for the account's timezone.";
+
+function isOfWholeDays({ timeZone }: Account, query: z.infer<typeof statsQuery>): boolean {
+  return [query.start_time, query.end_time].every((time) => {
+    const moment = new Date(time);
+    return +startOfDay(clockOf(moment, timeZone).today, timeZone) === +moment;
+  });
+}
+
+const spanOf = ({ timeZone }: Account, date: string) => ({
+  start_time: startOfDay(date, timeZone).toISOString(),
+  end_time: startOfDay(addDays(date, 1), timeZone).toISOString(),
 });
 
 /** The documentation shows statuses in both cases; so do we. */
@@ -326,7 +343,7 @@ function campaignFields(account: Account, campaign: WorldCampaign): object {
     status: STATUSES[campaign.status],
     objective: OBJECTIVES[campaign.objective],
     daily_budget_micro: micros(campaign.dailyBudgetMinor, account.minorDigits),
-    start_time: `${campaign.startedOn}T00:00:00.000Z`,
+    start_time: startOfDay(campaign.startedOn, account.timeZone).toISOString(),
   };
 }
 

@@ -14,7 +14,5 @@ export const snapchat = simulate({
   adId,
   knowsConversions: asSold,
   knowsRevenue: asSold,
-  // Its reports come with times, and days of the world are named as if they were the account's.
-  utcDays: true,
   refreshesTokens: true,
 });
