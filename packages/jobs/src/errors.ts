@@ -31,6 +31,9 @@ export type JobsErrorCode =
   | 'shutdown'
   | 'revoked'
   | 'middleware_failed'
+  | 'steps_changed'
+  | 'steps_taken_over'
+  | 'step_erased'
   | 'task_failed'
   | 'task_unsuccessful';
 
@@ -171,6 +174,23 @@ export class SoftTimeLimitExceeded extends JobsError {
         details: { softTimeLimitMs },
       },
     );
+  }
+}
+
+/** A step that cannot be run or remembered, and would fail in each attempt in the same way. */
+export class StepError extends JobsError {
+  readonly retryable = false;
+}
+
+/**
+ * The handler does not come to the steps that its run has remembered: it was changed while the run was under way. The task fails for good; replay
+ * its dead letter once the handler fits again, and it goes on.
+ */
+export class StepsChangedError extends StepError {
+  constructor(task: string, problem: string) {
+    super('steps_changed', `The steps of task "${task}" do not fit what this run remembers: ${problem}.`, {
+      details: { task },
+    });
   }
 }
 

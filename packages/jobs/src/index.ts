@@ -42,6 +42,7 @@ export {
   PublishError,
   ResultTimeoutError,
   SoftTimeLimitExceeded,
+  StepsChangedError,
   TaskError,
   TaskFailedError,
   TaskRevokedError,
@@ -117,6 +118,8 @@ export {
   type TaskState,
 } from './wire/record.js';
 export type { TaskContext } from './worker/context.js';
+export type { BranchResults } from './steps/steps.js';
+export type { Stored } from './steps/stored.js';
 export { handleTask } from './isolation/handle-task.js';
 export {
   type FailureContext,

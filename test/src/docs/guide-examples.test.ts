@@ -18,6 +18,7 @@ import {
   traced,
   workflowHandlers,
 } from './examples/guide-programs.js';
+import { launchCampaign, launchCampaignHandler } from './examples/durable-steps.js';
 import { errorReporting, greet, greetFor, greetHandler, tenantContext } from './examples/middleware.js';
 import { createReceiver } from './examples/receiver.js';
 import { sendOrder } from './examples/segment.js';
@@ -76,6 +77,24 @@ test('middleware: the tenant goes with the work, and what fails for good is repo
   expect(await client.result(id)).toMatchObject({ state: 'FAILURE', retries: 1 });
   const tags = { id, task: 'greet', tenant: '8', reason: 'max_retries' };
   expect(reports).toEqual([[new Error('There is nobody to greet.'), { tags }]]);
+});
+
+test('durable steps: each effect of a campaign happens once, over a failure and a sleep', async () => {
+  const { client, worker } = await openJobs(QUEUES);
+  const effects: string[] = [];
+  const campaigns = {
+    reserveBudget: async () => ({ reservation: `r-${effects.push('reserve')}` }),
+    publish: async (_: string, platform: string) => ({ ad: `${platform}-${effects.push(platform)}` }),
+    clicks: async (ad: string) => {
+      if (effects.push(`clicks of ${ad}`) === 4) throw new Error('The platform is away.');
+      return 21;
+    },
+  };
+  worker([launchCampaignHandler(campaigns)], { queues: ['default'] });
+  const { id } = await client.enqueue(launchCampaign, { tenant_id: 1, campaign: 'spring', watchMs: 400 });
+  expect(await client.result(id)).toMatchObject({ result: { clicks: 42 }, retries: 1, snoozes: 1 });
+  const clicks = ['clicks of meta-2', 'clicks of google-3'];
+  expect(effects).toEqual(['reserve', 'meta', 'google', ...clicks, ...clicks]);
 });
 
 test('scheduling: an entry of the code and one that is added', async () => {

@@ -17,6 +17,7 @@ const LAYERS = [
   'control',
   'message',
   'record',
+  'steps',
   'workflow',
   'resources',
   'middleware',

@@ -45,6 +45,7 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   ),
   [TaskHeader.Workflow]: text(`This task's place in a workflow. ${BY_STRATUM}`),
   [TaskHeader.ScheduledBy]: text(`The schedule entry and its tick: "<entry> <RFC 3339>". ${BY_STRATUM}`),
+  [TaskHeader.Steps]: text(`An earlier attempt has remembered steps. ${BY_STRATUM}`),
   [TaskHeader.ReplayOf]: count(`The sequence of the dead letter that it was replayed from. ${BY_STRATUM}`),
   [TaskHeader.KeepRecord]: text('Any text: a success leaves a record, whatever the contract says.'),
   [TaskHeader.FreshId]: text(`The id was generated for this message. ${BY_STRATUM}`),

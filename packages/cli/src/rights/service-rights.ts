@@ -85,6 +85,8 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
       // A cancelled workflow, too, and the key that it leaves.
       names.controlKey('revoke.workflow.*'),
       `$JS.API.STREAM.PURGE.${names.workflowStream}`,
+      // What a revoked task remembers of its steps.
+      `$JS.API.STREAM.PURGE.${names.stepStream}`,
       names.resultKey('*'),
       names.eventFilter,
       names.workflowKeyFilter,
@@ -134,6 +136,8 @@ function workerUser(names: Names, queue: QueueName): User {
       ...ordered(names.controlStream),
       `$JS.API.STREAM.MSG.DELETE.${names.deadStream}`,
       `$JS.API.STREAM.PURGE.${names.workflowStream}`,
+      `$JS.API.STREAM.PURGE.${names.stepStream}`,
+      names.stepFilter,
       names.resultKey('*'),
       names.lockKeyFilter,
       names.controlKey('worker.*'),

@@ -7,6 +7,7 @@ import type { StoredMessage } from '../broker/batch.js';
 import { KeyValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
 import type { Resources } from '../resources/resources.js';
+import { stepEntrySchema } from '../steps/entry.js';
 import { readQueuedTask } from '../record/task-record.js';
 import { fieldOf } from '../values/any-value.js';
 import { readJson } from '../values/read-json.js';
@@ -27,6 +28,8 @@ export interface Erased {
   events: number;
   workflows: number;
   schedules: number;
+  /** Results of steps that runs remembered. */
+  steps: number;
 }
 
 /** Idempotent: after a failure it can be repeated. A task that a worker runs goes on; what it stores afterwards stays. */
@@ -36,6 +39,7 @@ export async function eraseStored(resources: Resources, filter: EraseFilter): Pr
     workflows: await eraser.workflows(),
     schedules: await eraser.schedules(),
     tasks: await eraser.tasks(),
+    steps: await eraser.steps(),
     dead_letters: await eraser.deadLetters(),
     records: await eraser.records(),
     events: await eraser.events(),
@@ -96,6 +100,33 @@ class Eraser {
   events(): Promise<number> {
     const { eventStream, eventFilter } = this.resources.names;
     return this.remove(eventStream, eventFilter, (message) => this.isOwn(message));
+  }
+
+  /**
+   * All of a tenant go. Of some, only the result does: without its place the step would run again, and so the task fails instead when it comes
+   * to it.
+   */
+  async steps(): Promise<number> {
+    const { connection, names, streams, publisher } = this.resources;
+    const { tenant, matches } = this.filter;
+    const filter = names.stepKey({ tenant, task: '*', id: '*' }, '*');
+    if (matches === undefined) return streams.purge(names.stepStream, filter);
+    const keys = new KeyValue({
+      publisher,
+      streams,
+      stream: names.stepStream,
+      subjectOf: (subject) => subject,
+    });
+    const found = new Set<string>();
+    for await (const { subject, data } of scanStream(connection, names.stepStream, filter))
+      if (matches(data)) found.add(subject);
+    for (const subject of found)
+      await keys.change(subject, (stored) => {
+        const entry = stored && stepEntrySchema.safeParse(readJson(stored.message));
+        if (entry?.success !== true) return undefined;
+        return { body: JSON.stringify({ ...entry.data, result: undefined, erased: true }) };
+      });
+    return found.size;
   }
 
   async workflows(): Promise<number> {

@@ -209,6 +209,7 @@ export class Revoker {
     if ('kept' in result) return false;
     const { written } = result;
     await this.resources.streams.delete(stream, sequence);
+    if (task.headers.hasSteps) await this.resources.journals.remove(task.subject);
     await this.resources.events.store(written, eventSourceOf(task, body, { sequence }));
     const { workflow } = task.headers;
     if (workflow !== undefined) await this.resources.workflows.stepEnded(workflow, written);

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Enqueued } from '../message/enqueued.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
-import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
+import { RetryRequestedError, SnoozeRequestedError, StepError } from '../errors.js';
 import { parsePayload, type TaskContract } from '../task/define-task.js';
 import { toProgress } from '../record/task-progress.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
@@ -28,6 +28,9 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
     snooze: (delayMs) => {
       throw new SnoozeRequestedError(duration.require('delayMs', delayMs));
     },
+    step: noSteps,
+    sleep: noSteps,
+    all: noSteps,
     enqueue: async (contract, payload, options) => composeChild(link, contract, payload, options)(),
     enqueueMany: async (contract, items) => {
       const children = items.map(({ payload, options }) => composeChild(link, contract, payload, options));
@@ -46,6 +49,14 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
       return link.startWorkflow(plain, options);
     },
   };
+}
+
+/** What is remembered of a run is the main thread's. */
+async function noSteps(): Promise<never> {
+  throw new StepError(
+    'invalid_options',
+    'A task in a thread has no steps; let a task with steps enqueue it.',
+  );
 }
 
 /** Checks a child against its contract. The contract cannot leave the thread, so its settings travel as options. */

@@ -141,6 +141,8 @@ export interface NextAttempt {
   enqueuedAt: string;
   headers: MsgHdrs | undefined;
   history: string | undefined;
+  /** It has remembered steps. */
+  hasSteps?: boolean;
   /** Since when a dependency cannot be reached, in milliseconds since 1970. */
   unreachableSince?: number | undefined;
 }
@@ -167,6 +169,7 @@ export function composeNextAttempt(
   headers.set(ServerHeader.MsgId, `${life}.next-${attempt.retries}-${attempt.snoozes}`);
   if (attempt.snoozes > 0) headers.set(TaskHeader.Snoozes, String(attempt.snoozes));
   if (attempt.history !== undefined) headers.set(TaskHeader.History, attempt.history);
+  if (attempt.hasSteps === true) headers.set(TaskHeader.Steps, '1');
   const { unreachableSince } = attempt;
   if (unreachableSince === undefined) headers.delete(TaskHeader.UnreachableSince);
   else headers.set(TaskHeader.UnreachableSince, new Date(unreachableSince).toISOString());

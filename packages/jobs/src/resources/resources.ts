@@ -18,6 +18,7 @@ import type { TaskContract } from '../task/define-task.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { count, timer } from '../values/bounds.js';
+import { Journals } from '../steps/journals.js';
 import { WorkflowEngine } from '../workflow/engine.js';
 import { BrokerResources, type BrokerResourcesOptions } from './broker-resources.js';
 
@@ -53,6 +54,7 @@ export class Resources extends BrokerResources {
   readonly renewals: Renewals;
   readonly lookup: TaskLookup;
   readonly locks: UniqueLocks;
+  readonly journals: Journals;
   readonly workflows: WorkflowEngine;
   readonly metrics: MetricsRecorder | undefined;
   private readonly eventOptions: Omit<EventPublisherOptions, 'publisher'>;
@@ -90,6 +92,13 @@ export class Resources extends BrokerResources {
     this.messages = new OtherMessages(streams, names);
     this.renewals = new Renewals(names, publisher, streams, () => this.maxBodyBytes);
     this.locks = new UniqueLocks(streams, names, publisher, this.producerTime);
+    this.journals = new Journals({
+      connection,
+      publisher,
+      names,
+      streams,
+      maxBytes: () => this.withinServerLimit(Math.min(topology.maxResultBytes, this.maxBodyBytes)),
+    });
     this.workflows = new WorkflowEngine({
       connection,
       topology,

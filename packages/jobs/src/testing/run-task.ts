@@ -16,6 +16,7 @@ import { namesFor, type Priority } from '../wire/names.js';
 import type { TaskProgress } from '../wire/record.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import { resolveDefinition } from '../workflow/resolve.js';
+import type { Journal } from '../steps/journal.js';
 import type { StartWorkflowOptions } from '../workflow/start.js';
 import { Attempt } from '../worker/attempt.js';
 import type { Producer } from '../worker/context.js';
@@ -23,6 +24,7 @@ import { Execution } from '../worker/execute.js';
 import type { Outcome } from '../worker/outcome.js';
 import type { TaskHandler } from '../worker/registry.js';
 import type { TestClock } from './clock.js';
+import { MemoryJournal } from './memory-journal.js';
 import { fakeDelivery } from './fake-delivery.js';
 
 export interface RunTaskOptions {
@@ -120,6 +122,8 @@ export async function runTask(
   let retries = options.retries ?? 0;
   let snoozes = 0;
   let waitedMs = 0;
+  let sleptMs = 0;
+  const journal = new MemoryJournal();
   do {
     if (run.attempts >= MAX_ATTEMPTS)
       throw new Error(`The task has not finished after ${MAX_ATTEMPTS} attempts.`);
@@ -136,12 +140,15 @@ export async function runTask(
         'test',
         logger(run),
       ),
-      options,
+      { ...options, journal, now: () => Date.now() + sleptMs },
       run,
     );
     apply(run, outcome);
     if (outcome.kind === 'retry') retries++;
-    if (outcome.kind === 'snoozed') snoozes++;
+    if (outcome.kind === 'snoozed') {
+      snoozes++;
+      sleptMs += outcome.delayMs;
+    }
     if (outcome.kind === 'snoozed' && outcome.outage !== undefined) waitedMs += outcome.delayMs;
     else if (!isUnreachable(run.error)) waitedMs = 0;
   } while (options.untilDone === true && (run.outcome === 'retry' || run.outcome === 'snoozed'));
@@ -151,7 +158,17 @@ export async function runTask(
 async function attemptOnce(
   handler: TaskHandler,
   attempt: Attempt,
-  { defaults, clock, previous, middleware }: RunTaskOptions,
+  {
+    defaults,
+    clock,
+    previous,
+    middleware,
+    journal,
+    now,
+  }: RunTaskOptions & {
+    journal: Journal;
+    now: () => number;
+  },
   run: TaskRun,
 ): Promise<Outcome> {
   const execution = new Execution(
@@ -168,7 +185,8 @@ async function attemptOnce(
       defaults: { ...TASK_DEFAULTS, ...defaults },
       unknownForMs: 0,
       surround: aroundAttempt(middleware),
-      now: Date.now,
+      now,
+      openJournal: () => journal,
     },
     {
       onCall: () => undefined,

@@ -138,6 +138,7 @@ export function defineTopology(options: TopologyOptions): Topology {
       keyValueBucket(names.controlStream, names.controlKeyFilter, shared),
       keyValueBucket(names.lockStream, names.lockKeyFilter, shared),
       keyValueBucket(names.scheduleStream, names.scheduleKeyFilter, shared),
+      keyValueBucket(names.stepStream, names.stepFilter, shared),
       workflowBucket(names, shared),
       workflowStarts(names, { ...shared, ackWaitMs }),
     ]),

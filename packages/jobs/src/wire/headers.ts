@@ -43,6 +43,8 @@ export const TaskHeader = {
   UniqueKey: 'Task-Unique-Key',
   /** The unique key that this task took for a period: `<key> <milliseconds>`. */
   UniqueFor: 'Task-Unique-For',
+  /** An earlier attempt has remembered steps. */
+  Steps: 'Task-Steps',
   TraceParent: 'traceparent',
   TraceState: 'tracestate',
 } as const;
@@ -62,6 +64,8 @@ export const ServerHeader = {
   /** A message's time to live. */
   Ttl: 'Nats-TTL',
   ExpectedLastSubjectSequence: 'Nats-Expected-Last-Subject-Sequence',
+  /** The subjects, with wildcards, whose last sequence that is. Default: the message's own. */
+  ExpectedLastSubject: 'Nats-Expected-Last-Subject-Sequence-Subject',
   /** Of the whole stream. */
   ExpectedLastSequence: 'Nats-Expected-Last-Sequence',
   Schedule: 'Nats-Schedule',
@@ -107,6 +111,7 @@ export interface TaskHeaders {
   uniqueKey: string | undefined;
   uniqueFor: { key: string; forMs: number } | undefined;
   workflow: WorkflowPointer | undefined;
+  hasSteps: boolean;
   /** The W3C trace context, unchecked. */
   traceParent: string | undefined;
   traceState: string | undefined;
@@ -148,6 +153,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   uniqueKey: undefined,
   uniqueFor: undefined,
   workflow: undefined,
+  hasSteps: false,
   traceParent: undefined,
   traceState: undefined,
 });
@@ -178,6 +184,7 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.UniqueKey, (own, text) => (own.uniqueKey = text || undefined)],
   [TaskHeader.UniqueFor, (own, text) => (own.uniqueFor = uniqueFor(text))],
   [TaskHeader.Workflow, (own, text) => (own.workflow = workflowPointer(text))],
+  [TaskHeader.Steps, (own, text) => (own.hasSteps = text !== '')],
   [TaskHeader.TraceParent, (own, text) => (own.traceParent = traceParent.parse(text))],
   [TaskHeader.TraceState, (own, text) => (own.traceState = traceState.parse(text))],
 ]);

@@ -142,6 +142,11 @@ export interface Names {
   /** Subject of a key of the schedule bucket. */
   scheduleKey(key: string): string;
   /** Workflows: definitions and progress; see `workflow/bucket.ts`. */
+  /** What runs remember of their steps. */
+  readonly stepStream: string;
+  readonly stepFilter: string;
+  /** Key of one step of a run; `*`: of all its steps. */
+  stepKey(run: Pick<TaskSubject, 'tenant' | 'task' | 'id'>, position: string): string;
   readonly workflowBucket: string;
   readonly workflowStream: string;
   readonly workflowKeyFilter: string;
@@ -203,6 +208,7 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
   const controlBucket = `${scope}task_control`;
   const scheduleBucket = `${scope}task_schedules`;
   const workflowBucket = `${scope}task_workflows`;
+  const stepKeyPrefix = `$KV.${scope}task_steps.`;
   const workflowStartPrefix = `${prefix}.workflows.start.`;
   const resultKeyPrefix = `$KV.${resultBucket}.`;
   const tasksPrefix = `${prefix}.tasks.`;
@@ -243,6 +249,10 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     scheduleStream: `KV_${scheduleBucket}`,
     scheduleKeyFilter: `$KV.${scheduleBucket}.>`,
     scheduleKey: (key) => `$KV.${scheduleBucket}.${key}`,
+    stepStream: `KV_${scope}task_steps`,
+    stepFilter: `${stepKeyPrefix}>`,
+    stepKey: ({ tenant, task, id }, position) =>
+      `${stepKeyPrefix}${tenant ?? NO_TENANT}.${task}.${id}.${position}`,
     workflowBucket,
     workflowStream: `KV_${workflowBucket}`,
     workflowKeyFilter: `$KV.${workflowBucket}.>`,

@@ -5,6 +5,7 @@ import type { TaskRecord } from '../wire/record.js';
 import type { EventSource } from '../record/event-source.js';
 import { RecordSlot } from '../record/record-store.js';
 import { startedRecord } from '../record/task-record.js';
+import type { Steps } from '../steps/steps.js';
 import { contain } from '../values/contain.js';
 import { askingSignal } from './asking-signal.js';
 import type { Delivery } from './delivery.js';
@@ -38,6 +39,8 @@ export class Attempt {
   private ending: AbortController | undefined;
   private ownLogger: Logger | undefined;
   private ownTrace: TraceContext | undefined;
+  /** Opened by the first of them. */
+  steps: Steps | undefined;
   private settledListeners: ((record: TaskRecord) => void)[] | undefined;
   private current: TaskRecord;
 
@@ -92,6 +95,11 @@ export class Attempt {
   carry(traceContext: TraceContext | undefined): void {
     this.ownTrace = traceContext;
     this.ownLogger = undefined;
+  }
+
+  /** It has remembered steps, or an earlier attempt has. */
+  get hasSteps(): boolean {
+    return this.steps !== undefined || this.delivery.headers.hasSteps;
   }
 
   onSettled(listener: (record: TaskRecord) => void): void {

@@ -12,6 +12,8 @@ import type { Priority } from '../wire/names.js';
 import { duration } from '../values/bounds.js';
 import { toProgress } from '../record/task-progress.js';
 import type { TaskProgress } from '../wire/record.js';
+import type { BranchResults, Steps } from '../steps/steps.js';
+import type { Stored } from '../steps/stored.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/start.js';
 import type { Attempt } from './attempt.js';
@@ -46,6 +48,23 @@ export interface TaskContext {
    * wait for something, such as a report that a platform is still preparing.
    */
   snooze(delayMs: number): never;
+  /**
+   * Runs once and is remembered: when the task runs again, for whatever reason, the result comes from memory. It is kept as JSON, and bounded as a
+   * task's result is. The handler has to come to the same steps in the same order each time. An effect in a database happens once if it goes
+   * with a key of its own, because a worker can die between the effect and its memory.
+   * @param name of 1 to 100 characters, for people and for the check of a changed handler
+   * @throws StepsChangedError when the handler no longer fits what the run remembers
+   */
+  step<T>(name: string, run: () => T | Promise<T>): Promise<Stored<T>>;
+  /** Goes on after this many milliseconds. Meanwhile the task holds no slot, and waits in the broker: the attempt ends, and another begins. */
+  sleep(ms: number): Promise<void>;
+  /**
+   * Runs branches side by side, each with steps of its own, and resolves with their results when all have ended.
+   * @template Branches functions that begin the branches
+   */
+  all<Branches extends readonly (() => unknown)[]>(
+    branches: readonly [...Branches],
+  ): Promise<BranchResults<Branches>>;
   /** Enqueues a child: its record points to this task, and to the first of the family. */
   enqueue<Input extends z.ZodType>(
     contract: TaskContract<Input>,
@@ -86,6 +105,7 @@ export class AttemptContext implements RunContext {
     private readonly attempt: Attempt,
     private readonly producer: Producer,
     private readonly onProgress: (progress: TaskProgress) => void,
+    private readonly steps: () => Steps,
   ) {}
 
   get id(): string {
@@ -146,6 +166,20 @@ export class AttemptContext implements RunContext {
 
   snooze(delayMs: number): never {
     throw new SnoozeRequestedError(duration.require('delayMs', delayMs));
+  }
+
+  step<T>(name: string, run: () => T | Promise<T>): Promise<Stored<T>> {
+    return this.steps().step(name, run);
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.steps().sleep(ms);
+  }
+
+  all<Branches extends readonly (() => unknown)[]>(
+    branches: readonly [...Branches],
+  ): Promise<BranchResults<Branches>> {
+    return this.steps().all(branches);
   }
 
   enqueue<Input extends z.ZodType>(

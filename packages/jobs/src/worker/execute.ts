@@ -21,6 +21,8 @@ import { isUnreachable, outagePauseMs } from '../task/unreachable.js';
 import { ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { isTickTask } from '../wire/tick-id.js';
+import type { Journal, RunIdentity } from '../steps/journal.js';
+import { Steps } from '../steps/steps.js';
 import type { TaskProgress } from '../wire/record.js';
 import { errorRecord } from '../record/error-record.js';
 import { fieldOf, isError, toJsonValue } from '../values/any-value.js';
@@ -32,6 +34,7 @@ import type { Delivery } from './delivery.js';
 import type { Outcome } from './outcome.js';
 import type { Recovery } from './recovery.js';
 import type { TaskHandler } from './registry.js';
+import { outcomeOfSteps } from './step-outcome.js';
 
 export interface ExecutionParts {
   names: Names;
@@ -46,6 +49,8 @@ export interface ExecutionParts {
   /** Another worker of the queue has another version of this contract. */
   hasOtherVersion?: (contract: TaskContract) => boolean;
   closedTenants?: ClosedTenants | undefined;
+  /** The memory of a run. */
+  openJournal: (run: RunIdentity) => Journal;
   /** Middleware. Default: none. */
   surround?: ReturnType<typeof aroundAttempt>;
   /** Asks whether what the handlers depend on can be used. Default: it can. */
@@ -198,6 +203,7 @@ export class Execution {
   private readonly look = (): void => this.tick(performance.now());
 
   private endNow(outcome: AttemptEnd): void {
+    this.attempt.steps?.close(new JobsError('closed', 'The attempt has ended.'));
     this.end?.(outcome);
     this.attempt.end();
   }
@@ -213,7 +219,7 @@ export class Execution {
       attempt.startedTick + (headers.softTimeLimitMs ?? limits.softTimeLimitMs ?? defaults.softTimeLimitMs);
     this.started = true;
     attempt.onAsked = this.look;
-    const context = new AttemptContext(attempt, parts.producer, events.onProgress);
+    const context = new AttemptContext(attempt, parts.producer, events.onProgress, () => this.steps());
     const handle = (): Promise<AttemptEnd> =>
       new Promise<AttemptEnd>((resolve) => {
         // A promise settles once: by the handler's end, the hard limit or the release, whichever is first.
@@ -224,11 +230,17 @@ export class Execution {
         running.then(
           (result) => {
             this.handlerIsThrough();
-            return resolve(this.succeeded(contract, result));
+            const judge = () => this.succeeded(contract, result);
+            return attempt.steps === undefined
+              ? resolve(judge())
+              : this.endOfSteps(attempt.steps, contract, true, judge).then(resolve);
           },
           (error: unknown) => {
             this.handlerIsThrough();
-            resolve(this.failed(contract, error));
+            const judge = () => this.failed(contract, error);
+            return attempt.steps === undefined
+              ? resolve(judge())
+              : this.endOfSteps(attempt.steps, contract, false, judge).then(resolve);
           },
         );
       });
@@ -243,6 +255,43 @@ export class Execution {
     events.onReturn();
     this.end = (outcome) => surrounded.endNow(outcome);
     return surrounded.end;
+  }
+
+  private steps(): Steps {
+    const { attempt, parts } = this;
+    const { delivery, record } = attempt;
+    const { subject, headers, enqueuedAt, deliveries } = delivery;
+    const { retries, snoozes, freshId, replayOf } = headers;
+    attempt.steps ??= new Steps({
+      task: subject.task,
+      journal: parts.openJournal(subject),
+      writer: {
+        enqueued_at: enqueuedAt,
+        retries,
+        snoozes,
+        delivery: deliveries,
+        worker: record.worker ?? '',
+      },
+      goesOn: replayOf !== undefined,
+      isNew: freshId && deliveries === 1 && retries === 0 && snoozes === 0 && replayOf === undefined,
+      now: parts.now,
+    });
+    return attempt.steps;
+  }
+
+  private endOfSteps(
+    steps: Steps,
+    contract: TaskContract,
+    hasSucceeded: boolean,
+    judge: () => AttemptEnd | Promise<AttemptEnd>,
+  ): Promise<AttemptEnd> {
+    return outcomeOfSteps(steps, {
+      hasSucceeded,
+      judge,
+      isRevoked: () => this.revoked,
+      now: this.parts.now,
+      failed: (error) => this.failed(contract, error),
+    });
   }
 
   private callOf(contract: TaskContract, payload: unknown, context: RunContext): AttemptCall {

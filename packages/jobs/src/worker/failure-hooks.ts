@@ -1,4 +1,5 @@
 /** Calls the hooks of handlers whose tasks have failed for good. */
+import { JobsError } from '../errors.js';
 import { containWithin } from '../values/contain.js';
 import { readJsonText } from '../values/read-json.js';
 import type { DeadReason } from '../wire/dead-reason.js';
@@ -8,6 +9,11 @@ import type { TaskHandler } from './registry.js';
 
 /** Well inside the grace time of a worker that stops. */
 const WITHIN_MS = 10_000;
+
+/** The type of the context does not offer them. */
+function noSteps(): never {
+  throw new JobsError('closed', 'The task has ended; it has no further steps.');
+}
 
 export class FailureHooks {
   constructor(
@@ -20,7 +26,7 @@ export class FailureHooks {
     const { subject, message } = attempt.delivery;
     const onFailure = this.registry.get(subject.task)?.onFailure;
     if (onFailure === undefined) return;
-    const context = new AttemptContext(attempt, this.producer, () => undefined);
+    const context = new AttemptContext(attempt, this.producer, () => undefined, noSteps);
     await containWithin(
       () => onFailure({ error, reason, payload: readJsonText(message.data), context }),
       WITHIN_MS,

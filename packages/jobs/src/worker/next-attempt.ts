@@ -18,6 +18,8 @@ export interface Next {
   delayMs: number;
   unknownForMs?: number;
   rateTurn?: string;
+  /** It has remembered steps. */
+  hasSteps?: boolean;
   history: string | undefined;
   /** Since when a dependency cannot be reached, in milliseconds since 1970. */
   unreachableSince?: number | undefined;

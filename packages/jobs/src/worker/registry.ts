@@ -40,7 +40,10 @@ export interface TaskFailure {
 }
 
 /** What the failed task was, and a way to enqueue further work. */
-export type FailureContext = Omit<TaskContext, 'signal' | 'progress' | 'retry' | 'snooze'>;
+export type FailureContext = Omit<
+  TaskContext,
+  'signal' | 'progress' | 'retry' | 'snooze' | 'step' | 'sleep' | 'all'
+>;
 
 /** Hears that a task has failed for good; see `HandlerOptions`. */
 export type FailureHook = (failure: TaskFailure) => unknown;

@@ -149,7 +149,10 @@ export class Settler {
   /** `false` if the task has continued without this attempt. */
   private async goOn(attempt: Attempt, next: Next, record: TaskRecord): Promise<boolean> {
     if (await this.isKeptOut(attempt, record)) return false;
-    const isPublished = await this.nextAttempts.publish(attempt.delivery, next);
+    const isPublished = await this.nextAttempts.publish(attempt.delivery, {
+      ...next,
+      hasSteps: attempt.hasSteps,
+    });
     const kept = isPublished ? await this.store(attempt, record) : undefined;
     // The next attempt may be so quick that its record is there first: this one has led to it all the same.
     const isDone = isPublished && (kept === undefined || compareAttempts(kept, record) >= 0);
@@ -201,6 +204,8 @@ export class Settler {
   private async skip(attempt: Attempt, duplicate: boolean, end: TaskRecord | undefined): Promise<void> {
     await this.catchUpWorkflow(attempt);
     attempt.logger.info({ reason: 'already_processed', duplicate }, 'task skipped');
+    // Whoever ended it may have died before it forgot the steps.
+    if (attempt.hasSteps && end?.state === 'SUCCESS') await this.endSteps(attempt, end);
     attempt.delivery.message.ack();
     const { events } = this.resources;
     if (duplicate) events.emitSkipped(attempt.record, attempt.eventSource);
@@ -244,9 +249,13 @@ export class Settler {
   /** Stores the record, acknowledges, and reports the change. Returns the record that is kept instead, if this one does not count. */
   private async close(attempt: Attempt, record: TaskRecord): Promise<TaskRecord | undefined> {
     const kept = await this.store(attempt, record);
-    if (kept === undefined) this.conclude(attempt, record);
-    else await this.giveWay(attempt);
-    return kept;
+    if (kept !== undefined) {
+      await this.giveWay(attempt);
+      return kept;
+    }
+    if (attempt.hasSteps) await this.endSteps(attempt, record);
+    this.conclude(attempt, record);
+    return undefined;
   }
 
   /** Returns the record that is kept instead, if this one does not count. */
@@ -279,6 +288,17 @@ export class Settler {
     if (furthest !== undefined && compareAttempts(furthest, record) >= 0) return true;
     attempt.slot.overruled = sequence;
     return false;
+  }
+
+  /** A run that has ended needs no memory; one that has failed keeps it for as long as its dead letter can be replayed. */
+  private async endSteps({ delivery, logger }: Attempt, { state }: TaskRecord): Promise<void> {
+    const { journals, topology } = this.resources;
+    try {
+      if (state === 'FAILURE') await journals.expire(delivery.subject, topology.failedWorkflowsExpireMs);
+      else await journals.remove(delivery.subject);
+    } catch (error) {
+      logger.warn({ err: error }, 'the remembered steps of an ended task could not be removed');
+    }
   }
 
   private async giveWay(attempt: Attempt): Promise<void> {

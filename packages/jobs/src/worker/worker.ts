@@ -131,6 +131,7 @@ class TaskWorker implements Worker {
         defaults: config.taskDefaults,
         isReady: () => this.readiness.ask(),
         closedTenants,
+        openJournal: (run) => resources.journals.open(run),
         surround: aroundAttempt(middleware),
         now,
         unknownForMs: config.unknownForMs,

@@ -1,0 +1,36 @@
+/** The journals of all runs: opened for attempts, and put away when their task has ended. */
+import { readNewest } from '../broker/batch.js';
+import { KeyValue } from '../broker/key-value.js';
+import { StoredJournal, type Journal, type JournalParts, type RunIdentity } from './journal.js';
+
+export class Journals {
+  constructor(private readonly parts: JournalParts) {}
+
+  open(run: RunIdentity): Journal {
+    return new StoredJournal(run, this.parts);
+  }
+
+  /** The task has ended for good, and nobody will ask. */
+  async remove(run: RunIdentity): Promise<void> {
+    const { names, streams } = this.parts;
+    await streams.purge(names.stepStream, names.stepKey(run, '*'));
+  }
+
+  /**
+   * The task is a dead letter, and goes on from here if somebody replays it in time. What such a replay has written already stays.
+   * @param ttlMs in milliseconds
+   */
+  async expire(run: RunIdentity, ttlMs: number): Promise<void> {
+    const { connection, names, publisher, streams } = this.parts;
+    const messages = await readNewest(connection, names.stepStream, [names.stepKey(run, '*')]);
+    const keys = new KeyValue({
+      publisher,
+      streams,
+      stream: names.stepStream,
+      subjectOf: (subject) => subject,
+    });
+    await Promise.all(
+      messages.map(({ subject, data, seq }) => keys.put(subject, data, { expected: seq, ttlMs })),
+    );
+  }
+}
