@@ -131,6 +131,7 @@ const PLACES = [
   '/overview',
   '/tasks',
   '/tasks/greet-3',
+  '/tasks/greet-3/edit',
   '/workflows',
   '/workflows/welcome',
   '/failures',
@@ -147,6 +148,7 @@ const PLACES = [
   '/audit',
   '/operations',
   '/operations/new',
+  '/people',
 ];
 test('the failed run is a cause among the failures, and its letter is replayed from there', async (context) => {
   const { page, dashboard, complaints } = await openPages(context);

@@ -141,7 +141,7 @@ function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => 
         <div class="account">
           <button type="button" class="button jump" onClick={() => setOverlay('palette')}>
             <Icon name="search" />
-            Go to <kbd>Ctrl K</kbd>
+            <span>Go to</span> <kbd>Ctrl K</kbd>
           </button>
           <Theme />
           <span class="faint" title={session.actor}>
