@@ -12,6 +12,16 @@ const ROOT = resolve(import.meta.dirname, '..');
 const NOT_RUN = /\.(d\.[cm]?ts|map|tsbuildinfo|md|markdown)$/;
 const NOT_RUN_FILES = ['src', 'web', 'tsconfig.json'];
 
+/** A second form of the same code, for browsers or for CommonJS, in the packages where it is large. */
+const TWINS = [
+  'astronomia/lib',
+  'date-holidays/dist',
+  'date-holidays/lib',
+  'moment/dist',
+  'moment/min',
+  'moment/src',
+];
+
 const [folder, ...named] = process.argv.slice(2);
 if (folder === undefined) throw new Error('Name the folder to write to.');
 const services = readdirSync(join(ROOT, 'services')).filter((name) => name !== 'sandbox');
@@ -41,6 +51,11 @@ function prune(target) {
   for (const name of NOT_RUN_FILES) rmSync(join(target, name), { recursive: true, force: true });
   for (const name of readdirSync(target, { recursive: true, encoding: 'utf8' }))
     if (NOT_RUN.test(name)) rmSync(join(target, name), { recursive: true, force: true });
-  for (const name of readdirSync(join(target, 'node_modules/.pnpm')))
-    if (name.startsWith('@types+')) rmSync(join(target, 'node_modules/.pnpm', name), { recursive: true });
+  const store = join(target, 'node_modules/.pnpm');
+  for (const name of readdirSync(store)) {
+    if (name.startsWith('@types+')) rmSync(join(store, name), { recursive: true });
+    for (const twin of TWINS)
+      if (name.startsWith(`${twin.split('/')[0]}@`))
+        rmSync(join(store, name, 'node_modules', twin), { recursive: true, force: true });
+  }
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 const STORE = join(import.meta.dirname, '../../../node_modules/.pnpm');
 
-/** SPDX ids. MPL-2.0 holds for its own files, which are used unchanged; CC-BY-3.0 for dates of holidays, which the readme names. */
+/** SPDX ids. MPL-2.0 holds for its own files, which are used unchanged; CC-BY-3.0 for dates of holidays, which the README names. */
 const ALLOWED = new Set([
   '0BSD',
   'Apache-2.0',
