@@ -34,6 +34,8 @@ const HEARD_MS = 1_500;
 const LATE_MS = 3_000;
 /** A machine may be busy. */
 const PATIENCE_MS = 180_000;
+/** A revocation is stored long before that, on a busy machine too. */
+const FAR_MS = 120_000;
 const PAYLOAD = { failures: 0, waitMs: 0 };
 const LIMIT = { limit: 5, perMs: 1_000 };
 const LIMITED = 9;
@@ -107,8 +109,8 @@ export class Controls {
   private async revoke(): Promise<void> {
     const { client, duringRestart } = this.operator;
     const [running = ''] = await this.enqueue(revocableTask, 1, 'running');
-    const [delayed = ''] = await this.enqueue(crashTask, 1, 'delayed', 6_000);
     await until(async () => (await client.status(running))?.state === 'STARTED');
+    const [delayed = ''] = await this.enqueue(crashTask, 1, 'delayed', FAR_MS);
     await duringRestart(async () => {
       for (const id of [running, delayed]) {
         const answer = await insist(() => client.revoke(id));

@@ -14,6 +14,7 @@ test(
       seed,
       tasks: 500,
       killForMs: 8_000,
+      chaos: true,
       natsBinary: inject('natsBinary'),
       replicas: inject('replicas'),
       databaseUrl: await emptyDatabase(),

@@ -27,6 +27,8 @@ const environmentSchema = z.object({
   CRASH_HAS_OLDER: flag,
   /** This process belongs to the older version. */
   CRASH_IS_OLDER: flag,
+  /** Without tasks that kill their workers. */
+  CRASH_IS_CALM: flag,
   /** This worker lacks a handler. */
   CRASH_LACKS_NEWCOMER: flag,
 });

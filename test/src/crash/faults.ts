@@ -2,8 +2,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Broker } from './broker.js';
+import type { Links } from './links.js';
 import { ACK_WAIT_MS } from './plan.js';
 import type { Immortal } from './processes.js';
+
+/** What a run without `chaos` leaves out. */
+export const CHAOS = [
+  'broker frozen',
+  'broker isolated',
+  'leader stepped down',
+  'link cut',
+  'link slow',
+  'link torn',
+] as const;
 
 export const FAULTS = [
   'worker killed',
@@ -16,11 +27,16 @@ export const FAULTS = [
   'worker restarted',
   'clock set',
   'database connections cut',
+  ...CHAOS,
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
 export interface Targets {
   broker: Broker;
+  /** Only with `chaos`. */
+  links: Links | undefined;
+  /** Hands the lead of one stream to another server. */
+  stepDown: (random: () => number) => Promise<void>;
   database: Pool;
   workers: readonly Immortal[];
   schedulers: readonly Immortal[];
@@ -42,16 +58,22 @@ const WEIGHTS: Record<Fault, number> = {
   'worker restarted': 10,
   'clock set': 12,
   'database connections cut': 5,
+  'broker frozen': 6,
+  'broker isolated': 6,
+  'leader stepped down': 8,
+  'link cut': 8,
+  'link slow': 8,
+  'link torn': 8,
 };
 /** How far a clock is set ahead, in seconds. */
 const CLOCKS = [3_600, -3_600, 60, -60, 0];
 /** More often than a task may lose its worker. */
 const RESTARTS_IN_A_ROW = 10;
 
-export function chooseFault(random: () => number): Fault {
-  const total = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+export function chooseFault(random: () => number, among: readonly Fault[]): Fault {
+  const total = among.reduce((sum, fault) => sum + WEIGHTS[fault], 0);
   let rest = random() * total;
-  return FAULTS.find((fault) => (rest -= WEIGHTS[fault]) < 0) ?? 'worker killed';
+  return among.find((fault) => (rest -= WEIGHTS[fault]) < 0) ?? 'worker killed';
 }
 
 export async function inflict(fault: Fault, targets: Targets, random: () => number): Promise<void> {
@@ -79,6 +101,18 @@ export async function inflict(fault: Fault, targets: Targets, random: () => numb
       }
       return;
     }
+    case 'broker frozen':
+      return targets.broker.freeze(random);
+    case 'broker isolated':
+      return targets.broker.isolate(random);
+    case 'leader stepped down':
+      return targets.stepDown(random);
+    case 'link cut':
+      return targets.links?.cut(random);
+    case 'link slow':
+      return targets.links?.slow(random);
+    case 'link torn':
+      return targets.links?.tear(random);
     case 'clock set':
       return one(targets.clocks)?.setClock(one(CLOCKS) ?? 0);
     case 'database connections cut':

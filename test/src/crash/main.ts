@@ -1,5 +1,6 @@
 /**
- * `npm run test:crash [-- --seed N --tasks N --seconds N --replicas 3 --older COMMIT]`: the long form of the crash test. `--older` lets
+ * `npm run test:crash [-- --seed N --tasks N --seconds N --replicas 3 --older COMMIT]`: the long form of the crash test.
+ * `npm run test:chaos`: the same with `--chaos`, on three servers, with more faults.  `--older` lets
  * processes of an older version take part, which is built from this repository's history.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     replicas: { type: 'string', default: '1' },
     older: { type: 'string' },
+    chaos: { type: 'boolean', default: false },
   },
 });
 /** The file `violations.json` has all. */
@@ -33,7 +35,9 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => interrupted.abort(new Error(`The run was ended by ${name}.`)));
 const postgres = await startPostgres({ dataDir: folder, durable: false });
 try {
-  const same = Object.entries(values).map(([name, value]) => `--${name} ${value}`);
+  const same = Object.entries(values)
+    .filter(([, value]) => value !== false)
+    .map(([name, value]) => (value === true ? `--${name}` : `--${name} ${value}`));
   console.log(`seed ${seed} (run it again: npm run test:crash -- ${same.join(' ')})`);
   const { violations, ...figures } = await runCrashes({
     seed: Number(seed),
@@ -41,6 +45,7 @@ try {
     killForMs: Number(seconds) * 1_000,
     natsBinary,
     replicas: Number(replicas),
+    chaos: values.chaos,
     older,
     databaseUrl: await postgres.createDatabase('crash'),
     log: (line) => console.log(line),

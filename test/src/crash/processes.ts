@@ -48,6 +48,10 @@ export class Immortal {
     return this.options.name;
   }
 
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
   /** It has said that its work is done. */
   get isDone(): boolean {
     return this.finished;

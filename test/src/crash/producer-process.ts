@@ -4,7 +4,7 @@ import { createClient } from '@stratum/jobs';
 import { askForAll, type Request } from './asking.js';
 import { connectPatiently, crashTopology, readEnvironment } from './environment.js';
 import { Journal } from './journal.js';
-import { planTasks } from './plan.js';
+import { killerTask, planTasks } from './plan.js';
 import { planWorkflows } from './plan-workflows.js';
 
 const environment = readEnvironment();
@@ -20,7 +20,7 @@ const client = createClient({
 });
 process.send?.('ready');
 const tasks = planTasks({ seed, count, hasOlder })
-  .filter(({ by }) => by === version)
+  .filter(({ by, contract }) => by === version && !(environment.CRASH_IS_CALM && contract === killerTask))
   .map(({ id, contract, payload, options }): Request => ({
     id,
     ask: async () => (await client.enqueue(contract, payload, options)).id,

@@ -20,56 +20,22 @@ import { findShifter } from './clock.js';
 import { Controls, CONTROLS } from './controls.js';
 import { prepareDatabase, readEffects } from './effects.js';
 import { connectPatiently, crashTopology, PREFIX } from './environment.js';
-import { chooseFault, FAULTS, inflict, type Fault } from './faults.js';
+import { faultsAtRandom, handOver } from './fault-loop.js';
 import { readJournal } from './journal.js';
 import { judgeForeign, judgeSchedule, judgeTasks, judgeWorkflows, type Evidence } from './judge.js';
 import { keepEvidence } from './kept-evidence.js';
-import type { OlderVersion } from './older.js';
+import type { Changes, CrashOptions, CrashReport } from './options.js';
 import { planTasks, tickTask } from './plan.js';
 import { planForeign } from './plan-foreign.js';
 import { planWorkflows } from './plan-workflows.js';
-import { startProcesses, type Processes } from './cast.js';
+import { startLinks } from './links.js';
+import { startProcesses } from './cast.js';
 import { randomFrom } from './random.js';
-
-export interface CrashOptions {
-  seed: number;
-  tasks: number;
-  /** Faults go on for so long, or until everything is enqueued, whichever is later, in milliseconds. */
-  killForMs: number;
-  natsBinary: string;
-  /** 3 for a cluster of three servers, of which one at a time is killed. Default 1. */
-  replicas?: number;
-  /** An older version that takes part. */
-  older?: OlderVersion | undefined;
-  /** An empty database. */
-  databaseUrl: string;
-  log: (line: string) => void;
-  /** Ends the run early: everything that it has started is stopped, and it rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-export interface CrashReport {
-  tasks: number;
-  workflows: number;
-  foreign: number;
-  ticks: number;
-  controls: number;
-  faults: Record<Fault, number>;
-  /** By which the clocks were set. */
-  clock: string;
-  seconds: number;
-  states: Record<string, number>;
-  /** Empty when all is well. */
-  violations: string[];
-  /** Where the records, journals and logs of a failed run are. */
-  kept?: string;
-}
 
 const TASKS_PER_WORKFLOW = 50;
 const TASKS_PER_FOREIGN_MESSAGE = 20;
 /** No task waits that long, on a busy machine either, in milliseconds. */
 const NO_PROGRESS_MS = 120_000;
-const FAULTS_AT_ONCE = 3;
 const QUIET_MS = 100;
 const QUIET_LOOKS = 5;
 const MAX_LETTERS = 100_000;
@@ -92,14 +58,15 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     workflows: Math.ceil(options.tasks / TASKS_PER_WORKFLOW),
     foreign: Math.ceil(options.tasks / TASKS_PER_FOREIGN_MESSAGE),
   };
+  const links = options.chaos ? await startLinks(broker.url, options.databaseUrl) : undefined;
   const { name: clock, shifter } = findShifter();
   const processes = startProcesses({
     folder,
     shifter,
     older: options.older,
     environment: {
-      NATS_URL: broker.url,
-      DATABASE_URL: options.databaseUrl,
+      NATS_URL: links?.natsUrl ?? broker.url,
+      DATABASE_URL: links?.databaseUrl ?? options.databaseUrl,
       CRASH_REPLICAS: String(replicas),
       CRASH_SEED: String(seed),
       CRASH_TASKS: String(counts.tasks),
@@ -123,7 +90,9 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
       },
     });
     const during = changeAll(controls, options);
-    const faults = await faultsAtRandom(options, { ...processes, broker, database }, during);
+    const stepDown = (random: () => number): Promise<void> => handOver(connection, topology, random);
+    const targets = { ...processes, broker, database, links, stepDown };
+    const faults = await faultsAtRandom(options, targets, during);
     const changes = await during.done;
     log(`${JSON.stringify(faults)}; ${changes} control changes; waiting for the end`);
     const violations = [...controls.violations, ...processes.hung().map((name) => `${name} did not stop`)];
@@ -147,6 +116,7 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     return await unlessAborted(options.signal, runAndJudge());
   } finally {
     await processes.stop();
+    links?.close();
     await schedules.close();
     await client.close();
     await connection.close();
@@ -165,12 +135,6 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T
   if (first !== undefined) return first.result;
   signal.throwIfAborted();
   return work;
-}
-
-interface Changes {
-  readonly isDone: boolean;
-  /** Number of changes. */
-  readonly done: Promise<number>;
 }
 
 /** Each control at least once, and again until the time is over. */
@@ -195,28 +159,6 @@ function changeAll(controls: Controls, { seed, killForMs }: CrashOptions): Chang
   // It is awaited when the faults are over.
   done.catch(() => undefined);
   return Object.assign(changes, { done });
-}
-
-async function faultsAtRandom(
-  { seed, killForMs }: CrashOptions,
-  targets: Parameters<typeof inflict>[1] & Pick<Processes, 'haveProduced'>,
-  changes: Changes,
-): Promise<CrashReport['faults']> {
-  const random = randomFrom(seed ^ 0x5eed);
-  const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0]));
-  const underWay = new Set<Promise<void>>();
-  const endAt = performance.now() + killForMs;
-  while (performance.now() < endAt || !targets.haveProduced() || !changes.isDone) {
-    await delay(100 + random() * 900);
-    if (underWay.size >= FAULTS_AT_ONCE) await Promise.race(underWay);
-    const fault = chooseFault(random);
-    const inflicted = inflict(fault, targets, random).finally(() => underWay.delete(inflicted));
-    underWay.add(inflicted);
-    counts[fault] = (counts[fault] ?? 0) + 1;
-  }
-  await Promise.all(underWay);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are FAULTS
-  return counts as CrashReport['faults'];
 }
 
 async function gather(client: JobsClient, effects: Evidence['effects'], journals: string): Promise<Evidence> {

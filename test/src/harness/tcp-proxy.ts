@@ -10,6 +10,8 @@ export interface TcpProxy {
   cut(): void;
   /** From now on everything takes so much longer, in each direction, in milliseconds. */
   slow(latencyMs: number): void;
+  /** The next bytes of any connection arrive by half, and then every connection ends. New ones pass. */
+  tear(): void;
   /** Lets new connections through. Those that were cut stay dead, as after a real cut with lost state. */
   heal(): void;
   /** Ends every connection, and takes no more. */
@@ -33,8 +35,16 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     socket.on('error', () => socket.destroy());
   };
   let latencyMs = 0;
+  let isTorn = false;
   const forward = (from: Socket, to: Socket): void => {
     from.on('data', (chunk: Buffer) => {
+      if (isTorn) {
+        isTorn = false;
+        to.write(chunk.subarray(0, Math.floor(chunk.length / 2)), () => {
+          for (const socket of sockets) socket.destroy();
+        });
+        return;
+      }
       // Timers of the same length fire in the order they were set.
       if (latencyMs === 0) to.write(chunk);
       else setTimeout(() => open && !to.destroyed && to.write(chunk), latencyMs);
@@ -62,6 +72,9 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     },
     slow: (milliseconds) => {
       latencyMs = milliseconds;
+    },
+    tear: () => {
+      isTorn = true;
     },
     heal: () => {
       open = true;

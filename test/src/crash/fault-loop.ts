@@ -1,0 +1,54 @@
+/** Faults at random, several at once, for as long as a run has work. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Topology } from '@stratum/jobs';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Processes } from './cast.js';
+import { CHAOS, chooseFault, FAULTS, inflict, type Fault, type Targets } from './faults.js';
+import { randomFrom } from './random.js';
+import type { Changes, CrashOptions, CrashReport } from './options.js';
+
+const FAULTS_AT_ONCE = 3;
+
+/** The lead of one stream goes to another server of the cluster. While there is no leader nobody answers, and there is nothing to hand over. */
+export async function handOver(
+  connection: NatsConnection,
+  { streams }: Topology,
+  random: () => number,
+): Promise<void> {
+  const name = streams[Math.floor(random() * streams.length)]?.config.name ?? '';
+  await connection
+    .request(`$JS.API.STREAM.LEADER.STEPDOWN.${name}`, '', { timeout: 1_000 })
+    .catch(() => undefined);
+}
+
+/** Those that can do something here. */
+function possibleFaults({ chaos = false, replicas = 1 }: CrashOptions): Fault[] {
+  return FAULTS.filter((fault) => {
+    if (fault === 'broker isolated' || fault === 'leader stepped down') return chaos && replicas > 1;
+    return chaos || !CHAOS.some((each) => each === fault);
+  });
+}
+
+export async function faultsAtRandom(
+  options: CrashOptions,
+  targets: Targets & Pick<Processes, 'haveProduced'>,
+  changes: Changes,
+): Promise<CrashReport['faults']> {
+  const { seed, killForMs } = options;
+  const random = randomFrom(seed ^ 0x5eed);
+  const possible = possibleFaults(options);
+  const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0]));
+  const underWay = new Set<Promise<void>>();
+  const endAt = performance.now() + killForMs;
+  while (performance.now() < endAt || !targets.haveProduced() || !changes.isDone) {
+    await delay(100 + random() * 900);
+    if (underWay.size >= FAULTS_AT_ONCE) await Promise.race(underWay);
+    const fault = chooseFault(random, possible);
+    const inflicted = inflict(fault, targets, random).finally(() => underWay.delete(inflicted));
+    underWay.add(inflicted);
+    counts[fault] = (counts[fault] ?? 0) + 1;
+  }
+  await Promise.all(underWay);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are FAULTS
+  return counts as CrashReport['faults'];
+}
