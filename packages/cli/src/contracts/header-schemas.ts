@@ -35,6 +35,9 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
   [TaskHeader.Snoozes]: count(`How often the task has asked to wait. ${BY_STRATUM}`),
   [TaskHeader.Deliveries]: count(`Deliveries of this attempt by messages before this one. ${BY_STRATUM}`),
   [TaskHeader.HandBacks]: count(`How many of those deliveries were handed back. ${BY_STRATUM}`),
+  [TaskHeader.Held]: text(
+    `On a copy that stands in for a task which a worker has taken out of its order: the sequence of its message, and who took it. ${BY_STRATUM}`,
+  ),
   [TaskHeader.UnknownFor]: count(
     `How long it has waited for a worker that knows it, in milliseconds. ${BY_STRATUM}`,
   ),

@@ -133,6 +133,8 @@ function workerUser(names: Names, queue: QueueName): User {
       ...READ_JETSTREAM,
       ...ANSWERS,
       ...durable(names.queueStream(queue), '*'),
+      // A task that is taken out of its order.
+      `$JS.API.STREAM.MSG.DELETE.${names.queueStream(queue)}`,
       ...ordered(names.controlStream),
       `$JS.API.STREAM.MSG.DELETE.${names.deadStream}`,
       `$JS.API.STREAM.PURGE.${names.workflowStream}`,

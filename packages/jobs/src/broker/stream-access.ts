@@ -23,6 +23,9 @@ interface ApiReply {
   success?: boolean;
   purged?: number;
   message?: LeaderMessage;
+  state?: { last_seq: number };
+  delivered?: { stream_seq: number };
+  paused?: boolean;
   error?: { code?: number; err_code?: number; description?: string };
 }
 
@@ -58,16 +61,34 @@ export class StreamAccess {
     return new Map(messages.map((message) => [message.subject, message]));
   }
 
-  /** Number of stored messages whose subject matches. */
-  async count(stream: string, subject: string): Promise<number> {
+  /** Number of stored messages whose subject matches. @param from counts from this sequence on */
+  async count(stream: string, subject: string, from = 1): Promise<number> {
     // Of a batch, each message says how many follow it.
-    const first = await this.direct(stream, { seq: 1, next_by_subj: subject, batch: 1 });
+    const first = await this.direct(stream, { seq: from, next_by_subj: subject, batch: 1 });
     return first === undefined ? 0 : Number(first.headers?.get(ServerHeader.NumPending) ?? 0) + 1;
   }
 
-  /** Removes one message; `false` if it did not exist. */
-  async delete(stream: string, sequence: number): Promise<boolean> {
-    const reply = await this.api(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true });
+  /** The last sequence that the stream has given. */
+  async lastSequence(stream: string): Promise<number> {
+    const reply = await this.api(`STREAM.INFO.${stream}`, {});
+    if (reply.state === undefined) throw this.unreadable(stream, reply.error?.code ?? 0);
+    return reply.state.last_seq;
+  }
+
+  /** How far a consumer has handed its messages out, and whether it is paused. */
+  async handedOut(stream: string, consumer: string): Promise<{ sequence: number; isPaused: boolean }> {
+    const reply = await this.api(`CONSUMER.INFO.${stream}.${consumer}`, {});
+    if (reply.delivered === undefined) throw this.unreadable(stream, reply.error?.code ?? 0);
+    return { sequence: reply.delivered.stream_seq, isPaused: reply.paused === true };
+  }
+
+  /**
+   * Removes one message; `false` if it did not exist.
+   * @param options `isRepeatable: false` asks once, for a caller that concludes from `false` that somebody else has removed it
+   */
+  async delete(stream: string, sequence: number, options?: { isRepeatable: boolean }): Promise<boolean> {
+    const request = { seq: sequence, no_erase: true };
+    const reply = await this.api(`STREAM.MSG.DELETE.${stream}`, request, options);
     if (reply.error === undefined) return true;
     if (GONE.has(reply.error.err_code ?? 0)) return false;
     throw this.failure(stream, reply);

@@ -15,7 +15,7 @@ import { eachLimited } from '../broker/each-limited.js';
 import { eventSourceOf } from '../record/event-source.js';
 import { scanStream } from '../broker/scan.js';
 import { storedSequence, type StreamMessage } from '../broker/stored-message.js';
-import { ServerHeader } from '../wire/headers.js';
+import { readHeld, ServerHeader } from '../wire/headers.js';
 import { isSameTask, type TaskIdentity } from '../wire/identity.js';
 import { NO_TENANT, PRIORITIES, type TaskSubject } from '../wire/names.js';
 import { isFinal } from '../wire/record.js';
@@ -142,7 +142,7 @@ export class Revoker {
     };
     for await (const message of scanStream(connection, stream, subjects)) {
       const lane = PRIORITIES.find((priority) => names.isInLane(queue, priority, message.subject));
-      if (lane === undefined || message.seq > delivered[lane]) yield read(message);
+      if (lane === undefined || (message.seq > delivered[lane] && !isHeld(message))) yield read(message);
     }
     for await (const message of scanStream(connection, stream, names.delayedFilter(queue))) {
       const waiting = read(message);
@@ -175,7 +175,7 @@ export class Revoker {
       ? delayed
       : await this.resources.streams.get(stream, { seq: 1, next_by_subj: names.taskSubject(own) });
     const task = message && readStoredTask(names, message);
-    if (message === undefined || task === undefined) return undefined;
+    if (message === undefined || task === undefined || isHeld(message)) return undefined;
     const sequence = storedSequence(message);
     if (!isDelayed && sequence <= (await deliveredOf())[task.subject.priority]) return undefined;
     return { stream, sequence, task, body: message.data };
@@ -225,4 +225,9 @@ export class Revoker {
       { headers },
     );
   }
+}
+
+/** A worker has taken it out of its order, and is at work on it. */
+function isHeld({ headers }: Pick<StreamMessage, 'headers'>): boolean {
+  return readHeld(headers) !== undefined;
 }

@@ -5,7 +5,7 @@ import { StreamFollower } from '../broker/stream-follower.js';
 import type { Logger } from '../telemetry/logger.js';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
-import { heartBeatEntry, OFFLINE_AFTER_MS, readRateLimit, type RateLimit } from './entries.js';
+import { EARLY_TASKS, heartBeatEntry, OFFLINE_AFTER_MS, readRateLimit, type RateLimit } from './entries.js';
 import { Revocations, type RevocableTask } from './revocations.js';
 
 export class ControlWatch {
@@ -57,6 +57,12 @@ export class ControlWatch {
     return false;
   }
 
+  /** Every live worker of the queue leaves tasks alone that others have taken out of their order. */
+  allTakeEarly(queue: string): boolean {
+    for (const { takesEarly } of this.livePeers(queue)) if (!takesEarly) return false;
+    return true;
+  }
+
   private *livePeers(queue: string): Generator<Peer> {
     const since = this.brokerTime - OFFLINE_AFTER_MS;
     for (const peer of this.peers.values())
@@ -87,7 +93,13 @@ export class ControlWatch {
     const seenAt = message?.time.getTime() ?? 0;
     this.brokerTime = Math.max(this.brokerTime, seenAt);
     if (entry?.name !== name || entry.state === 'draining') this.peers.delete(name);
-    else this.peers.set(name, { queues: entry.queues, contracts: entry.contracts ?? [], seenAt });
+    else
+      this.peers.set(name, {
+        queues: entry.queues,
+        contracts: entry.contracts ?? [],
+        takesEarly: entry.features?.includes(EARLY_TASKS) === true,
+        seenAt,
+      });
     // A killed worker sends no farewell.
     const since = this.brokerTime - OFFLINE_AFTER_MS;
     for (const [peer, { seenAt: last }] of this.peers) if (last < since) this.peers.delete(peer);
@@ -98,6 +110,8 @@ export class ControlWatch {
 interface Peer {
   readonly queues: readonly string[];
   readonly contracts: readonly string[];
+  /** It leaves tasks alone that others have taken out of their order. */
+  readonly takesEarly: boolean;
   /** When the broker stored it, milliseconds since 1970. */
   readonly seenAt: number;
 }

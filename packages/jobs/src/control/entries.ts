@@ -106,6 +106,8 @@ export interface HeartBeat {
   memory_bytes?: number | undefined;
   /** Share of one core that the process has used since the last heartbeat, in percent: 200 is two cores. */
   cpu_percent?: number | undefined;
+  /** `early_tasks`: it leaves tasks alone that other workers have taken out of their order. A worker of an older version names none. */
+  features?: string[] | undefined;
   started_at: string;
   /** RFC 3339. */
   at: string;
@@ -129,9 +131,13 @@ export const heartBeatEntry = flatJson<HeartBeat>({
   version: 'string?',
   memory_bytes: 'number?',
   cpu_percent: 'number?',
+  features: 'strings?',
   started_at: 'string',
   at: 'string',
 });
+
+/** A feature that heartbeats name. */
+export const EARLY_TASKS = 'early_tasks';
 
 export const HEART_BEAT_MS = 5_000;
 /** A little more than two heartbeats. */

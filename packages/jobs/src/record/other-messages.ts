@@ -1,6 +1,7 @@
 /** The other messages of a task. A worker may drop its own only if another one continues the task, or the task has ended. */
 import { storedSequence, type StreamMessage } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
+import { readHeld } from '../wire/headers.js';
 import { isSameTask } from '../wire/identity.js';
 import type { Names, TaskSubject } from '../wire/names.js';
 import { compareAttempts, type AttemptPosition } from './precedence.js';
@@ -39,7 +40,8 @@ export class OtherMessages {
       });
       if (message === undefined) break;
       const sequence = storedSequence(message);
-      if (sequence !== ownSequence) add(message);
+      // A copy that stands in for this very message is no other one.
+      if (sequence !== ownSequence && readHeld(message.headers)?.sequence !== ownSequence) add(message);
       from = sequence + 1;
     }
     return found.toSorted(compareAttempts).at(-1);

@@ -106,6 +106,8 @@ export const size = new BoundedNumber({
 export const storage = size.within({ max: 2 ** 50 });
 /** Events per interval or second. */
 export const rate = new BoundedNumber({ min: 0.001, max: 1_000_000 });
+/** A tenant's share beside others'. */
+export const tenantWeight = new BoundedNumber({ min: 0.001, max: 1_000 });
 /** The interval of a rate, in milliseconds. A day at most, so that the wait for the next start always has an end. */
 export const ratePeriod = duration.within({ min: 1, max: DAY_MS });
 /** The place of a message in a stream. */

@@ -23,6 +23,8 @@ export const TaskHeader = {
   Deliveries: 'Task-Deliveries',
   /** How many of those were handed back. */
   HandBacks: 'Task-Hand-Backs',
+  /** On a copy of a message that a worker took out of its order: `<sequence of that message> <milliseconds since 1970> <holder>`; held until then. */
+  Held: 'Task-Held',
   /** How long the task has waited for a worker that knows it, in milliseconds. */
   UnknownFor: 'Task-Unknown-For',
   /** The task's turn at its rate limit: `<milliseconds since 1970> <limit> <milliseconds>`; or `full`, when it found the line full. */
@@ -96,6 +98,7 @@ export interface TaskHeaders {
   /** Deliveries of this attempt by messages before this one, and how many of them were handed back. */
   deliveries: number;
   handBacks: number;
+  held: Held | undefined;
   /** Waits for a worker that knows it so far, in milliseconds. */
   unknownForMs: number;
   /** As written: only a worker of a limited task reads it. */
@@ -115,6 +118,13 @@ export interface TaskHeaders {
   /** The W3C trace context, unchecked. */
   traceParent: string | undefined;
   traceState: string | undefined;
+}
+
+/** A worker has taken the message with this sequence out of its order, and holds its copy until a time in milliseconds since 1970. */
+export interface Held {
+  readonly sequence: number;
+  readonly until: number;
+  readonly holder: string;
 }
 
 /** A task's position: the workflow, and the number of its node in the definition. On the wire: `<workflow> <node>`. */
@@ -142,6 +152,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   snoozes: 0,
   deliveries: 0,
   handBacks: 0,
+  held: undefined,
   unknownForMs: 0,
   rateTurn: undefined,
   unreachableSince: undefined,
@@ -173,6 +184,7 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.Snoozes, (own, text) => (own.snoozes = count.parse(text) ?? 0)],
   [TaskHeader.Deliveries, (own, text) => (own.deliveries = count.parse(text) ?? 0)],
   [TaskHeader.HandBacks, (own, text) => (own.handBacks = count.parse(text) ?? 0)],
+  [TaskHeader.Held, (own, text) => (own.held = heldBy(text))],
   [TaskHeader.UnknownFor, (own, text) => (own.unknownForMs = duration.parse(text) ?? 0)],
   [TaskHeader.RateTurn, (own, text) => (own.rateTurn = text || undefined)],
   [TaskHeader.UnreachableSince, (own, text) => (own.unreachableSince = parseInstant(text)?.getTime())],
@@ -198,6 +210,11 @@ export function readTaskHeaders(headers: MsgHdrs | undefined): Readonly<TaskHead
   return own;
 }
 
+/** Who holds the message; `undefined` for one that is no copy. */
+export function readHeld(headers: MsgHdrs | undefined): Held | undefined {
+  return headers === undefined ? undefined : heldBy(headers.get(TaskHeader.Held));
+}
+
 /**
  * When a task was first accepted, RFC 3339: as its header says, but never later than the broker has stored the message. A producer whose
  * clock is ahead would otherwise outrank all later messages of the same id.
@@ -208,12 +225,12 @@ export function enqueueTime(header: string | undefined, storedAt: number): strin
   return isoTime(storedAt);
 }
 
-/** Copies a message's own headers, without those that the server adds or interprets. */
+/** Copies a message's own headers, without those that the server adds or interprets, and that say whom a message stands in for. */
 export function carryHeaders(headers: MsgHdrs | undefined): MsgHdrs {
   if (headers === undefined) return newHeaders();
   const own: Record<string, string[]> = {};
   for (const [name, values] of headers)
-    if (!name.toLowerCase().startsWith(SERVER_PREFIX)) own[name] = [...values];
+    if (!name.toLowerCase().startsWith(SERVER_PREFIX) && name !== TaskHeader.Held) own[name] = [...values];
   // They have been headers before, so nothing has to be checked.
   return MsgHdrsImpl.fromRecord(own);
 }
@@ -268,4 +285,12 @@ function uniqueFor(text: string): TaskHeaders['uniqueFor'] {
 function workflowPointer(text: string): WorkflowPointer | undefined {
   const [, workflow, node] = /^([A-Za-z0-9_-]{1,58}) (\d{1,5})$/.exec(text) ?? [];
   return workflow === undefined ? undefined : { workflow, node: Number(node) };
+}
+
+function heldBy(text: string): Held | undefined {
+  const [first = '', second = '', holder = ''] = text.split(' ');
+  const [taken, until] = [sequence.parse(first), instant(second)];
+  return taken === undefined || until === undefined || !isToken(holder)
+    ? undefined
+    : { sequence: taken, until, holder };
 }

@@ -2,6 +2,7 @@
  * Finds the outcome of a redelivered task. A worker may have died after it stored the outcome and before the acknowledgement, and the
  * server's deduplication window may be over by now. Also recognises a task whose id has succeeded before.
  */
+import { storedSubject } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { isLetterOf, type DeadLettering } from '../record/dead-lettering.js';
 import type { OtherMessages } from '../record/other-messages.js';
@@ -43,6 +44,7 @@ export class Recovery {
     const { workflow, replayOf } = delivery.headers;
     const { records, workflows } = this.options;
     try {
+      if (await this.isSuperfluous(delivery)) return { kind: 'already_settled', duplicate: true };
       if (workflow !== undefined) {
         // A step that has ended runs again only if somebody replays it: who moved its workflow on may have enqueued it twice.
         const end = await workflows.endOf(workflow, delivery.subject);
@@ -82,6 +84,15 @@ export class Recovery {
     const letter = await streams.get(names.deadStream, { seq: headers.replayOf });
     if (letter !== undefined && isLetterOf(names, letter, subject))
       await streams.delete(names.deadStream, headers.replayOf);
+  }
+
+  /** Whoever took the task out of its order died before the message was removed: that one is delivered as if nothing had been. */
+  private async isSuperfluous({ subject, headers, message }: Delivery): Promise<boolean> {
+    const { names, streams } = this.options;
+    const { held } = headers;
+    if (held === undefined || held.sequence === message.streamSequence) return false;
+    const taken = await streams.get(names.queueStream(subject.queue), { seq: held.sequence });
+    return taken !== undefined && storedSubject(taken) === message.subject;
   }
 
   /** A tick is one task, also when it is published again after the server has forgotten its id: the copy that was stored first counts. */

@@ -64,6 +64,11 @@ export interface WorkerOptions {
    * Tenants that do nothing any more: their tasks end as `REVOKED` instead of being run, and running ones are terminated. Default: none.
    */
   closedTenants?: ClosedTenants;
+  /**
+   * Shares of tenants whose tasks wait in the same lane, for example by their plan: with 4 a tenant starts four tasks while one with 1 starts
+   * one. Asked often, so it looks up what it knows; 0.001 to 1,000, `undefined` for tasks without a tenant. Default: 1 for each.
+   */
+  tenantWeight?: (tenant: string | undefined) => number;
   /** Called when somebody has asked this worker, over NATS, to shut down; it stops by itself either way. */
   onShutdownRequest?: () => void;
 }

@@ -1,6 +1,6 @@
 /** What others see of a worker: its tasks and its figures. */
 import { hostname } from 'node:os';
-import type { HeartBeat } from '../control/entries.js';
+import { EARLY_TASKS, type HeartBeat } from '../control/entries.js';
 import type { ActiveTask, HeldTask } from '../control/worker-protocol.js';
 import { maskPayload } from '../task/sensitive.js';
 import { readExactJson } from '../values/read-json.js';
@@ -86,6 +86,7 @@ export class WorkerView {
       version: config.version,
       memory_bytes: process.memoryUsage.rss(),
       cpu_percent: cpuPercent,
+      features: [EARLY_TASKS],
       started_at: this.startedAt,
       at: new Date().toISOString(),
     };

@@ -22,6 +22,9 @@ import { BlockWarning } from './block-warning.js';
 import { ClockCheck } from './clock-check.js';
 import { contractEntry } from './contract-entry.js';
 import { readDelivery } from './delivery.js';
+import { EarlyTasks } from './fairness/early-tasks.js';
+import { weightByTenant } from './fairness/tenant-weight.js';
+import { OthersCopies } from './fairness/others-copies.js';
 import { FailureHooks } from './failure-hooks.js';
 import { HeartBeats } from './heart-beat.js';
 import { lanesOf, type Lane } from './lanes.js';
@@ -77,6 +80,7 @@ class TaskWorker implements Worker {
   private readonly resources: Resources;
   private readonly fetcher: Fetcher<Lane>;
   private readonly admission: Admission;
+  private readonly othersCopies: OthersCopies;
   private readonly runner: AttemptRunner;
   private readonly view: WorkerView;
   private readonly control: ControlWatch;
@@ -181,13 +185,27 @@ class TaskWorker implements Worker {
       onRoom: () => this.fetcher.wake(),
       logger: this.logger,
     });
+    this.othersCopies = new OthersCopies({
+      streams,
+      now,
+      onFree: (message, lane) => this.admission.receive(message, lane),
+      logger: this.logger,
+    });
     this.fetcher = new Fetcher({
       connection,
       lanes,
       ackWaitMs: topology.ackWaitMs,
       capacity: () => this.admission.capacity,
       room: () => this.admission.room,
-      onMessage: (message, lane) => this.admission.receive(message, lane),
+      early: new EarlyTasks({
+        resources,
+        weightOf: weightByTenant(options.tenantWeight, this.logger),
+        isKnownToAll: (queue) => this.control.allTakeEarly(queue),
+        logger: this.logger,
+      }),
+      onMessage: (message, lane) => {
+        if (!this.othersCopies.keeps(message, lane)) this.admission.receive(message, lane);
+      },
       onStale: (message) => this.leaveAlone(message),
       leaseWatch: {
         hold: (message) => this.watchdog?.hold(message),
@@ -292,6 +310,7 @@ class TaskWorker implements Worker {
     await this.fetcher.stop();
     await this.admission.answered();
     this.admission.clear();
+    this.othersCopies.clear();
     await this.runner.drain(this.config.shutdownGraceMs);
     await this.control.stop();
     this.service.stop();

@@ -29,8 +29,21 @@ export interface FetcherOptions<Lane extends PullLane> {
    * processed nor answered. Default: nothing is done.
    */
   onStale?: (message: PulledMessage, lane: Lane) => void;
+  /** Takes some of a lane's messages out of their order. Default: none. */
+  early?: EarlyMessages<Lane>;
   leaseWatch?: LeaseWatch;
   logger: Logger;
+}
+
+export interface EarlyMessages<Lane> {
+  /** Told of each message that a lane has handed out in its order. */
+  delivered: (message: PulledMessage, lane: Lane) => void;
+  /** Of a lane that has work, and room for so many; `undefined` when its order is to be kept. */
+  take: (
+    lane: Lane,
+    room: number,
+    leases: Pick<Leases, 'release'>,
+  ) => { count: number; arrive: Promise<PulledMessage[]> } | undefined;
 }
 
 const HOUSEKEEPING_MS = 1_000;
@@ -97,8 +110,16 @@ export class Fetcher<Lane extends PullLane> {
       );
       options.onStale?.(message, lane);
     } else {
+      options.early?.delivered(message, lane);
       leases.hold(message);
       options.onMessage(message, lane);
+    }
+  }
+
+  private receiveEarly(messages: readonly PulledMessage[], lane: Lane): void {
+    for (const message of messages) {
+      this.leases.hold(message);
+      this.options.onMessage(message, lane);
     }
   }
 
@@ -123,7 +144,12 @@ export class Fetcher<Lane extends PullLane> {
       puller.watch();
       return;
     }
-    const end = await puller.grab(room);
+    const { lane } = puller;
+    const early = this.options.early?.take(lane, room, this.leases);
+    const arrived = early?.arrive.then((messages) => this.receiveEarly(messages, lane));
+    const rest = room - (early?.count ?? 0);
+    const end = rest > 0 ? await puller.grab(rest) : 'filled';
+    await arrived;
     if (!this.running) return;
     if (end === 'empty') {
       puller.watch();

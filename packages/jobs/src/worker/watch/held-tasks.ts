@@ -2,7 +2,9 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { reopen } from '../../broker/connect.js';
 import { eachLimited } from '../../broker/each-limited.js';
-import { parseReply, pulledMessage } from '../../broker/pull/pulled-message.js';
+import { HeldCopy } from '../../broker/held-copy.js';
+import { EarlyMessage, heldPlace } from '../../broker/pull/early-message.js';
+import { parseReply, pulledMessage, type PulledMessage } from '../../broker/pull/pulled-message.js';
 import { storedSubject } from '../../broker/stored-message.js';
 import { TimeLimitExceeded } from '../../errors.js';
 import { Resources } from '../../resources/resources.js';
@@ -56,7 +58,11 @@ class BrokerHeldTasks implements HeldTasks {
   }
 
   async extend(held: readonly HeldPlace[]): Promise<void> {
-    for (const { reply } of held) this.connection.publish(reply, WORK_IN_PROGRESS);
+    await eachLimited(held, async ({ reply }) => {
+      const copy = heldPlace(reply);
+      if (copy === undefined) this.connection.publish(reply, WORK_IN_PROGRESS);
+      else await (await this.copyAt(copy))?.extend();
+    });
     await this.connection.flush();
   }
 
@@ -77,22 +83,48 @@ class BrokerHeldTasks implements HeldTasks {
   }
 
   private async settleOne({ reply }: HeldPlace, culprit?: Culprit): Promise<void> {
-    const origin = parseReply(reply);
-    if (origin === undefined) return;
-    const stored = await this.resources.streams.get(origin.stream, { seq: origin.streamSequence });
-    // It has been acknowledged.
-    if (stored === undefined) return;
-    const { data, headers } = stored;
-    const message = pulledMessage(
-      this.connection,
-      { release: () => undefined },
-      { subject: storedSubject(stored), data, headers, reply, json: () => stored.json() },
-    );
+    const message = await this.messageOf(reply);
     const delivery = message && readDelivery(this.resources.names, message);
     if (delivery === undefined) return;
     const attempt = new Attempt(delivery, this.worker, guardedLogger(undefined), culprit?.runtimeMs);
     if (culprit === undefined) return this.settler.settle(attempt, { kind: 'handed_back' });
     const error = new TimeLimitExceeded(culprit.timeLimitMs);
     return this.settler.settle(attempt, { kind: 'dead', reason: 'time_limit', error });
+  }
+
+  /** `undefined` once it has been acknowledged. */
+  private async messageOf(reply: string): Promise<PulledMessage | undefined> {
+    const leases = { release: () => undefined };
+    const place = heldPlace(reply);
+    if (place !== undefined) {
+      const copy = await this.copyAt(place);
+      return copy && new EarlyMessage(leases, copy, Date.now());
+    }
+    const origin = parseReply(reply);
+    const stored =
+      origin && (await this.resources.streams.get(origin.stream, { seq: origin.streamSequence }));
+    if (stored === undefined) return undefined;
+    const { data, headers } = stored;
+    const subject = storedSubject(stored);
+    return pulledMessage(this.connection, leases, {
+      subject,
+      data,
+      headers,
+      reply,
+      json: () => stored.json(),
+    });
+  }
+
+  private copyAt({ stream, subject }: { stream: string; subject: string }): Promise<HeldCopy | undefined> {
+    const { publisher, streams, clock, topology } = this.resources;
+    const parts = {
+      publisher,
+      streams,
+      now: () => clock.now(),
+      ackWaitMs: topology.ackWaitMs,
+      // Then it returns, as after a lost worker.
+      onError: () => undefined,
+    };
+    return HeldCopy.find(parts, stream, subject);
   }
 }
