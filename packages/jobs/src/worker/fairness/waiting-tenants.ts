@@ -148,7 +148,7 @@ export class WaitingTenants {
     const { streams, names, lane } = this.parts;
     const { queue, priority, stream } = lane;
     const others = async (start: number): Promise<number> => {
-      const [all = 0, ...own] = await Promise.all([
+      const [all, ...own] = await Promise.all([
         streams.count(stream, names.laneFilter(queue, priority), start),
         ...tenants.map((tenant) => streams.count(stream, this.tasksOf(tenant), start)),
       ]);
