@@ -90,13 +90,14 @@ export class EarlyTasks {
     if (!this.parts.isKnownToAll(lane.queue)) return undefined;
     if (state.waiting.size === 0 || now < state.chooseAt) return undefined;
     const sequences = this.choose(state, room);
-    if (sequences.length > 0)
-      return { count: sequences.length, arrive: this.takeAll(state, sequences, leases) };
-    state.chooseAt = now + LOOK_EVERY_MS;
-    return undefined;
+    if (sequences === undefined) state.chooseAt = now + LOOK_EVERY_MS;
+    // Otherwise it is the turn of the lane's order.
+    if (sequences === undefined || sequences.length === 0) return undefined;
+    return { count: sequences.length, arrive: this.takeAll(state, sequences, leases) };
   }
 
-  private choose(state: LaneState, room: number): number[] {
+  /** `undefined` when nobody waits far behind. */
+  private choose(state: LaneState, room: number): number[] | undefined {
     const { waiting, delivered, pace } = state;
     const known = [...waiting.first(delivered)];
     const served = this.served(state, known.length);
@@ -104,7 +105,7 @@ export class EarlyTasks {
     const tenants = others.length + served.size;
     const near = Math.max(NEAR, tenants < FAIR_RUN ? 0 : tenants * FAIR_RUN) + PACES * pace;
     const far = others.filter(({ sequence }) => sequence - delivered > near);
-    if (far.length === 0) return [];
+    if (far.length === 0) return undefined;
     const { weightOf } = this.parts;
     const inOrder = [...served].reduce((sum, tenant) => sum + weightOf(tenant), 0);
     const weights = new Map<string | typeof IN_ORDER, number>([[IN_ORDER, inOrder || 1]]);
@@ -152,7 +153,7 @@ export class EarlyTasks {
     if (state.isLooking || startedAt < state.lookAt) return;
     state.isLooking = true;
     state.waiting
-      .look(state.delivered)
+      .look(state.delivered, this.served(state, state.waiting.size))
       .catch((error: unknown) => this.rest(error))
       .finally(() => {
         state.isLooking = false;

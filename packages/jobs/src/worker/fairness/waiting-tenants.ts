@@ -70,8 +70,12 @@ export class WaitingTenants {
     return this.known.get(tenant)?.shift();
   }
 
-  /** One look. @param delivered as in `first` */
-  async look(delivered: number): Promise<void> {
+  /**
+   * One look.
+   * @param delivered as in `first`
+   * @param served by the order of the lane: nobody needs to know more of their tasks
+   */
+  async look(delivered: number, served: ReadonlySet<string>): Promise<void> {
     const { streams, lane } = this.parts;
     await this.lookAtHeld();
     const last = await streams.lastSequence(lane.stream);
@@ -83,7 +87,7 @@ export class WaitingTenants {
     if (!isSearched && last - from > 2 * LOOK_AT)
       for (const tenant of this.tenantsOf(await this.read(last - LOOK_AT + 1)))
         this.expect(tenant, delivered + 1);
-    await this.lookForMore(delivered);
+    await this.lookForMore(delivered, served);
     if (isSearched) return;
     const isEnd = await this.readOn(from, last);
     if (isEnd) return;
@@ -168,12 +172,12 @@ export class WaitingTenants {
   }
 
   /** The next messages of a tenant that has taken all that were known. */
-  private async lookForMore(delivered: number): Promise<void> {
+  private async lookForMore(delivered: number, served: ReadonlySet<string>): Promise<void> {
     const { connection, lane } = this.parts;
     let refilled = 0;
     for (const [tenant, from] of this.more) {
       if (refilled === REFILLED) return;
-      if ((this.known.get(tenant)?.length ?? 0) > 0) continue;
+      if (served.has(tenant) || (this.known.get(tenant)?.length ?? 0) > 0) continue;
       refilled++;
       const batch = await readBatch(connection, lane.stream, {
         seq: Math.max(from, delivered + 1),
