@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { defineTask, handleTask, type JobsClient, type TaskHandler } from '@stratum/jobs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { weightByPlan, type Plan } from '../docs/examples/fairness.js';
 import { spawnProgram, waitFor } from '../harness/index.js';
 import { openJobs, queueIsEmpty, type Jobs } from './fixture.js';
 
@@ -74,7 +75,8 @@ describe('fairness between tenants', () => {
     const { client, worker } = await openJobs();
     for (const tenant of [1, 2]) await enqueue(client, tenant, CROWD);
     const { handler, started } = noting();
-    worker([handler], { concurrency: 1, tenantWeight: (tenant) => (tenant === '2' ? 4 : 1) });
+    const plans = new Map<string, Plan>([['2', 'business']]);
+    worker([handler], { concurrency: 1, tenantWeight: weightByPlan(plans) });
     await waitFor('one to start early', () => of(2, started).length > 0, 30_000);
     const from = started.length;
     await waitFor('a number of starts', () => started.length >= from + 50, 30_000);
