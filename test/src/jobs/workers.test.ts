@@ -185,7 +185,7 @@ describe('the topology', () => {
     expect(reports.flatMap(({ updated }) => updated)).toEqual([]);
     const again = await reconcileTopology(connection, topology);
     expect(again).toMatchObject({ created: [], updated: [] });
-    expect(again.unchanged).toHaveLength(20);
+    expect(again.unchanged).toHaveLength(21);
   });
 
   test('is updated when its settings change', async () => {

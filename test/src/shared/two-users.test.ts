@@ -13,6 +13,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'database/once.ts': 'for every handler that writes into the database, as the guide on tasks says',
   'customer-data/segments.ts': 'beside the language of segments, as funnels',
   'lookup/rekey.ts': 'renews the hashes that the module beside it makes',
+  'ad-accounts/platform-title.ts': 'the dashboard itself has nothing to do with connectors',
   'privacy/inventory.ts': 'says which tables erasure reaches; a test compares it with the schema',
 };
 
