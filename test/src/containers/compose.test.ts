@@ -11,7 +11,7 @@ const UP_TIMEOUT_MS = 1_200_000;
 const MAX_IMAGE_BYTES = 250e6;
 
 const recordSchema = z.object({ state: z.string() });
-const workersSchema = z.array(z.object({ queues: z.array(z.string()) }));
+const repliesSchema = z.array(z.object({ worker: z.string(), reply: z.unknown() }));
 
 describe('docker compose', () => {
   let stack: ComposeStack;
@@ -77,8 +77,8 @@ describe('docker compose', () => {
   test('four sync workers share their queue', async () => {
     await stack.up(['--scale', 'sync-worker=4']);
     const answering = async (): Promise<number> => {
-      const workers = await stack.stratum(workersSchema, ['inspect', 'stats']);
-      return workers.filter(({ queues }) => queues.includes('sync')).length;
+      const replies = await stack.stratum(repliesSchema, ['inspect', 'registered']);
+      return replies.filter(({ reply }) => JSON.stringify(reply).includes('sync_campaign_data')).length;
     };
     await expect.poll(answering, { timeout: 60_000, interval: 1_000 }).toBe(4);
   });
