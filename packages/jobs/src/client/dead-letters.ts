@@ -18,8 +18,9 @@ export interface DeadLetters {
   /**
    * Runs the task again with fresh retries; the dead letter is gone then. The new task's header points back to it.
    * @throws JobsError `unknown_dead_letter`; or, and the letter stays: `publish_conflict` while a task of that id is queued or running,
-   *   `dead_letter_changed` when it is no longer the one of `ifSequence`, `unique_key_held` while another task holds its unique key, `dead_letter_expired` unless `expires` is given, `payload_omitted` unless
-   *   `payload` is given, `invalid_options` for a letter that names no task
+   *   `dead_letter_changed` when it is no longer the one of `ifSequence`, `unique_key_held` while another task holds its unique key,
+   *   `dead_letter_expired` unless `expires` is given, `payload_omitted` unless `payload` is given, `invalid_options` for a letter that
+   *   names no task
    */
   replay(id: string, options?: ReplayOptions): Promise<void>;
   /**

@@ -107,21 +107,15 @@ class Eraser {
    * to it.
    */
   async steps(): Promise<number> {
-    const { connection, names, streams, publisher } = this.resources;
+    const { connection, names, streams, journals } = this.resources;
     const { tenant, matches } = this.filter;
     const filter = names.stepKey({ tenant, task: '*', id: '*' }, '*');
     if (matches === undefined) return streams.purge(names.stepStream, filter);
-    const keys = new KeyValue({
-      publisher,
-      streams,
-      stream: names.stepStream,
-      subjectOf: (subject) => subject,
-    });
     const found = new Set<string>();
     for await (const { subject, data } of scanStream(connection, names.stepStream, filter))
       if (matches(data)) found.add(subject);
     for (const subject of found)
-      await keys.change(subject, (stored) => {
+      await journals.keys.change(subject, (stored) => {
         const entry = stored && stepEntrySchema.safeParse(readJson(stored.message));
         if (entry?.success !== true) return undefined;
         return { body: JSON.stringify({ ...entry.data, result: undefined, erased: true }) };

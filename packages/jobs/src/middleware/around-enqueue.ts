@@ -3,6 +3,7 @@ import { JobsError } from '../errors.js';
 import type { EnqueueOptions, TaskTarget } from '../message/compose-task.js';
 import type { Enqueued } from '../message/enqueued.js';
 import { newId } from '../values/new-id.js';
+import { resultWithin } from '../values/result-within.js';
 import { LayeredCall, type Layer } from './layers.js';
 import type { EnqueueCall, EnqueueChanges, EnqueueMiddleware } from './enqueue-middleware.js';
 
@@ -63,18 +64,14 @@ function answerOf(stored: { id: string; duplicate?: boolean }): Enqueued {
 }
 
 /** A stored task is stored, whatever its middleware does afterwards. */
-async function bounded<Input, Stored>(
+async function bounded<Input, Stored extends { id: string }>(
   call: LayeredCall<Input, Stored>,
   running: Promise<Stored>,
   id: string,
 ): Promise<Stored> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), WITHIN_MS);
-  });
   try {
-    const first = await Promise.race([running, late]);
-    if (first !== 'late') return first;
+    const first = await resultWithin(running, WITHIN_MS);
+    if (first !== undefined) return first;
     if (call.reached !== undefined) return await call.reached;
     throw new JobsError(
       'middleware_failed',
@@ -93,7 +90,6 @@ async function bounded<Input, Stored>(
       { cause, details: { id, stored: true } },
     );
   } finally {
-    clearTimeout(timer);
     call.end();
   }
 }

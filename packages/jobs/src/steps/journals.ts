@@ -4,7 +4,18 @@ import { KeyValue } from '../broker/key-value.js';
 import { StoredJournal, type Journal, type JournalParts, type RunIdentity } from './journal.js';
 
 export class Journals {
-  constructor(private readonly parts: JournalParts) {}
+  /** By subject: what is remembered of each step. */
+  readonly keys: KeyValue;
+
+  constructor(private readonly parts: JournalParts) {
+    const { names, publisher, streams } = parts;
+    this.keys = new KeyValue({
+      publisher,
+      streams,
+      stream: names.stepStream,
+      subjectOf: (subject) => subject,
+    });
+  }
 
   open(run: RunIdentity): Journal {
     return new StoredJournal(run, this.parts);
@@ -21,16 +32,10 @@ export class Journals {
    * @param ttlMs in milliseconds
    */
   async expire(run: RunIdentity, ttlMs: number): Promise<void> {
-    const { connection, names, publisher, streams } = this.parts;
+    const { connection, names } = this.parts;
     const messages = await readNewest(connection, names.stepStream, [names.stepKey(run, '*')]);
-    const keys = new KeyValue({
-      publisher,
-      streams,
-      stream: names.stepStream,
-      subjectOf: (subject) => subject,
-    });
     await Promise.all(
-      messages.map(({ subject, data, seq }) => keys.put(subject, data, { expected: seq, ttlMs })),
+      messages.map(({ subject, data, seq }) => this.keys.put(subject, data, { expected: seq, ttlMs })),
     );
   }
 }

@@ -141,12 +141,12 @@ export interface Names {
   readonly scheduleKeyFilter: string;
   /** Subject of a key of the schedule bucket. */
   scheduleKey(key: string): string;
-  /** Workflows: definitions and progress; see `workflow/bucket.ts`. */
   /** What runs remember of their steps. */
   readonly stepStream: string;
   readonly stepFilter: string;
   /** Key of one step of a run; `*`: of all its steps. */
   stepKey(run: Pick<TaskSubject, 'tenant' | 'task' | 'id'>, position: string): string;
+  /** Workflows: definitions and progress; see `workflow/bucket.ts`. */
   readonly workflowBucket: string;
   readonly workflowStream: string;
   readonly workflowKeyFilter: string;
