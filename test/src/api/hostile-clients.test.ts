@@ -75,6 +75,29 @@ describe('a client', () => {
     expect(await waiting(api)).toBe(1);
   });
 
+  test.each([
+    ['headers that are too large', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(70_000)}\r\n\r\n`, 431],
+    ['a path that is too long', `GET /${'a'.repeat(70_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
+    ['an unknown version', 'GET / HTTP/9.9\r\nHost: x\r\n\r\n', 400],
+    ['a negative length', 'POST /v1/keys HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n', 400],
+    [
+      'two lengths',
+      'POST /v1/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
+    ['no HTTP at all', 'SSH-2.0-OpenSSH_9.6\r\n', 400],
+  ])('that sends %s learns why, and that its connection ends', async (_what, bytes, status) => {
+    const api = await openApi();
+    const { socket, received } = await openSocket(api);
+    socket.write(bytes);
+    await once(socket, 'close');
+    const [headers = '', body = ''] = received().split('\r\n\r\n');
+    expect(headers).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(headers.toLowerCase()).toContain('\r\nconnection: close');
+    expect(headers).toContain('content-type: application/problem+json');
+    expect(JSON.parse(body)).toMatchObject({ status, type: expect.stringMatching(/^\/problems\//) });
+  });
+
   test('that sends its body too slowly is cut off', async () => {
     const api = await openApi({ API_REQUEST_TIMEOUT: '1' });
     const { socket, received } = await openSocket(api);

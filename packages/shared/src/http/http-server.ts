@@ -4,6 +4,7 @@ import proxyAddr from '@fastify/proxy-addr';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { answerUnreadable } from './answer-unreadable.js';
 import { clientOf } from './client-address.js';
 import { limitConnections } from './connection-limits.js';
 import { ProblemError } from './problem.js';
@@ -55,6 +56,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     trustProxy: proxies.length > 0 ? proxies : false,
     // Long requests (waits, event streams) end at once when the server stops.
     forceCloseConnections: true,
+    clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, request, reply) => {
       void sendProblem(error, request.id, reply);
     },
