@@ -41,21 +41,30 @@ export interface Framework {
   topology: Topology;
   client: JobsClient;
   worker: (concurrency: number) => Worker;
+  /** How often the task has run. */
+  runs: () => number;
 }
 
 /** The framework under a prefix of its own. */
 export async function openFramework(connection: NatsConnection, prefix: string): Promise<Framework> {
   const topology = defineTopology({ prefix, queues: [{ name: noop.queue }] });
   await reconcileTopology(connection, topology);
+  let runs = 0;
   return {
     topology,
+    runs: () => runs,
     client: createClient({ connection, topology }),
     worker: (concurrency) =>
       createWorker({
         connection,
         topology,
         queues: [noop.queue],
-        handlers: [handleTask(noop, () => ({ ok: true }))],
+        handlers: [
+          handleTask(noop, () => {
+            runs++;
+            return { ok: true };
+          }),
+        ],
         concurrency,
       }),
   };

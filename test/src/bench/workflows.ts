@@ -70,7 +70,7 @@ export async function benchWorkflows(
 
 async function runPlain(
   connection: NatsConnection,
-  { client, topology }: Omit<Framework, 'worker'>,
+  { client, topology }: Pick<Framework, 'client' | 'topology'>,
   count: number,
 ): Promise<number> {
   const startedAt = performance.now();
