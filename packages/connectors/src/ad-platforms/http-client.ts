@@ -1,5 +1,6 @@
 /** One HTTP request to a platform: bounded in time and size, its answer parsed as JSON, its errors free of secrets. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { AnswerTooLargeError, readText } from '../http/read-text.js';
 import { PlatformError } from './errors.js';
 
 export interface HttpRequest {
@@ -51,35 +52,18 @@ export class HttpClient {
         redirect: 'error',
         signal: AbortSignal.any([request.signal, timeout]),
       });
-      const text = await this.readText(response);
+      const text = await readText(response, this.maxBytes);
       return { status: response.status, headers: response.headers, body: this.parse(text, response.status) };
     } catch (error) {
       request.signal.throwIfAborted();
       if (error instanceof PlatformError) throw error;
+      if (error instanceof AnswerTooLargeError)
+        throw new PlatformError(this.platform, 'too_much_data', error.message);
       const isSilent = response === undefined;
       if (timeout.aborted) throw this.transient(`no answer within ${this.timeoutMs} ms`, isSilent);
       const fault = connectionFault(error);
       throw this.transient(`the connection failed (${fault})`, isSilent && UNREACHABLE.test(fault));
     }
-  }
-
-  private async readText(response: Response): Promise<string> {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    if (response.body !== null) {
-      for await (const chunk of response.body) {
-        size += chunk.byteLength;
-        if (size > this.maxBytes) {
-          throw new PlatformError(
-            this.platform,
-            'too_much_data',
-            `the answer is larger than ${this.maxBytes} bytes`,
-          );
-        }
-        chunks.push(chunk);
-      }
-    }
-    return Buffer.concat(chunks).toString('utf8');
   }
 
   private parse(text: string, status: number): unknown {

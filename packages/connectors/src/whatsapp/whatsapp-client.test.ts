@@ -78,3 +78,26 @@ test('an accepted message says what WhatsApp calls the recipient', async () => {
   });
   expect((await answerTo(200, body, 'BR.1')).sent).toMatchObject({ recipient: 'BR.1' });
 });
+
+test('of an answer without an end a megabyte is read, and whether the message was sent is unknown', async () => {
+  let sent = 0;
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    const more = (): void => {
+      while (!response.destroyed && response.write(' '.repeat(65_536))) sent += 65_536;
+    };
+    response.on('drain', more);
+    more();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => server.close().closeAllConnections());
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
+  const { port } = server.address() as AddressInfo;
+  const client = new WhatsAppClient({ baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 60_000 });
+  const result = await client.send(
+    { phoneNumberId: '1', accessToken: 't', to: '1', reference: '7', content: { kind: 'text', body: 'x' } },
+    new AbortController().signal,
+  );
+  expect(result.outcome).toBe('unknown');
+  expect(sent).toBeLessThan(32 * 1024 * 1024);
+});

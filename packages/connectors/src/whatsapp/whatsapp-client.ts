@@ -1,5 +1,6 @@
 /** WhatsApp Cloud API: one message. Its answers are classified by code, never by its text or HTTP status. */
 import { z } from 'zod';
+import { readText } from '../http/read-text.js';
 
 export interface OutgoingMessage {
   phoneNumberId: string;
@@ -51,6 +52,8 @@ const OPTED_OUT = 131050;
 const UNKNOWN = new Set([1, 2, 131000]);
 const SERVER_ERROR = 500;
 const TOO_MANY = 429;
+/** Bytes of an answer: a message's take a few hundred. */
+const MAX_ANSWER = 1024 * 1024;
 
 export class WhatsAppClient {
   constructor(private readonly options: { baseUrl: string; timeoutMs: number }) {}
@@ -67,7 +70,7 @@ export class WhatsAppClient {
         redirect: 'error',
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
-      body = await response.json();
+      body = JSON.parse(await readText(response, MAX_ANSWER));
     } catch (error) {
       return neverLeft(error)
         ? { outcome: 'later', reason: 'no connection', afterMs: undefined }

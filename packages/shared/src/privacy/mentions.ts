@@ -9,7 +9,10 @@ export interface Mentioned {
 
 /** A short text would be found in everything. */
 const LEAST_TEXT = 6;
-const MAX_DEPTH = 40;
+/** Of the values that are searched; the entrances of the platform take no deeper ones. */
+const MAX_DEPTH = 200;
+/** Many programs write letters beyond ASCII, and some of ASCII, as escapes. */
+const ESCAPE = '\\';
 
 /** The same as texts in lower case that are searched for in JSON and in messages of errors. */
 export function searchedTexts({ ids, texts }: Mentioned): string[] {
@@ -35,7 +38,8 @@ export function mentionsOf({ ids, texts }: Mentioned): (body: Uint8Array | strin
       return /^\s*[[{]/.test(value) && inJson(value, depth + 1);
     }
     if (typeof value !== 'object' || value === null) return false;
-    return Object.values(value).some((each) => inValue(each, depth + 1));
+    // Names of fields, too: some programs count by person.
+    return Object.entries(value).some((field) => field.some((each) => inValue(each, depth + 1)));
   };
   const inJson = (text: string, depth: number): boolean => {
     try {
@@ -48,7 +52,7 @@ export function mentionsOf({ ids, texts }: Mentioned): (body: Uint8Array | strin
     const text = typeof body === 'string' ? body : Buffer.from(body).toString('utf8');
     const folded = text.toLowerCase();
     if (inText(folded)) return true;
-    if (![...whole].some((id) => folded.includes(id))) return false;
-    return inJson(text, 0);
+    const mayName = folded.includes(ESCAPE) || [...whole].some((id) => folded.includes(id));
+    return mayName && inJson(text, 0);
   };
 }
