@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
 import { OTHER_TENANT, TENANT } from '../harness/platform.js';
 import { auditedActions, openDashboard, type Call, type Dashboard } from './fixture.js';
+import { addWebhooks, ENDPOINT, SUBSCRIPTION } from './webhook-rows.js';
 
 const wait = defineTask({ name: 'wait', queue: 'default', input: z.object({}), output: z.string() });
 
@@ -535,39 +536,6 @@ interface WebhooksBody {
 interface DeliveriesBody {
   status: string;
   items: { id: string; state: string; outcome: string | null; attempts: object[] }[];
-}
-
-const ENDPOINT = 'endpoint00000001';
-const SUBSCRIPTION = 'subscription0001';
-
-/** An endpoint with a failed event, and a subscription with a failed and a waiting one. */
-async function addWebhooks({ database: { owner } }: Dashboard): Promise<number> {
-  return withTenant(owner, TENANT, async (client) => {
-    await client.query(
-      `INSERT INTO webhook_endpoint (tenant_id, id, token, source, name, secret, secret_key_id)
-       VALUES ($1, $2, $3, 'shopify', 'Shop', '', 'k')`,
-      [TENANT, ENDPOINT, 'token0000000000000000001'],
-    );
-    const { rows } = await client.query<{ id: string }>(
-      `INSERT INTO inbound_webhook_delivery (tenant_id, endpoint_id, dedup_key, identity, type, received_at, state, error, body, body_key_id)
-       VALUES ($1, $2, 'a', 'a', 'orders/paid', now(), 'failed', 'No such product', 'secret body', 'k') RETURNING id`,
-      [TENANT, ENDPOINT],
-    );
-    await client.query(
-      `INSERT INTO subscription (tenant_id, id, url, event_types, secret, secret_key_id)
-       VALUES ($1, $2, 'https://crm.example.com/hooks/a-secret', '{alert.triggered}', '', 'k')`,
-      [TENANT, SUBSCRIPTION],
-    );
-    for (const state of ['failed', 'pending'])
-      await client.query(
-        `WITH event AS (
-           INSERT INTO domain_event (tenant_id, type, data, occurred_at, published_at) VALUES ($1, 'alert.triggered', '{}', now(), now()) RETURNING id
-         ) INSERT INTO outbound_webhook_message (tenant_id, subscription_id, event_id, state, next_attempt_at, finished_at)
-           SELECT $1, $2, id, $3, CASE WHEN $3 = 'pending' THEN now() END, CASE WHEN $3 = 'failed' THEN now() END FROM event`,
-        [TENANT, SUBSCRIPTION, state],
-      );
-    return Number(rows[0]?.id);
-  });
 }
 
 test('webhooks of both directions are listed with what became of their events, replayed, paused and resumed', async () => {

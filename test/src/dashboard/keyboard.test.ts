@@ -1,73 +1,8 @@
 /** The keyboard alone suffices: every control of every page is reached in the order of the page, is seen, and gives the focus back. */
-import { defineTask, handleTask, openSchedules } from '@stratum/jobs';
 import type { Locator, Page } from 'playwright-core';
-import { expect, test, type TestContext } from 'vitest';
-import { z } from 'zod';
-import { launchBrowser } from '../harness/browser/launch-browser.js';
+import { expect, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
-import { TENANT } from '../harness/platform.js';
-import { openDashboard, type Dashboard } from './fixture.js';
-
-const greet = defineTask({
-  name: 'greet_customer',
-  queue: 'default',
-  input: z.object({ n: z.number() }),
-  output: z.string(),
-  retry: 'never',
-});
-
-/** Signed in, with runs of which one has failed, a schedule entry and a workflow with a large group. */
-async function openPages(context: TestContext): Promise<{ page: Page; dashboard: Dashboard }> {
-  const browser = await launchBrowser(context);
-  const dashboard = await openDashboard();
-  const { client, connection, topology } = dashboard;
-  dashboard.startWorker('default', [
-    handleTask(greet, ({ n }) => (n === 1 ? Promise.reject(new Error('No.')) : Promise.resolve('hello'))),
-  ]);
-  for (const n of [0, 1]) {
-    await client.enqueue(greet, { n }, { id: `greet-${n}` });
-    await client.result(`greet-${n}`);
-  }
-  const schedules = openSchedules({ connection, topology, contracts: [greet] });
-  await schedules.add({ name: 'nightly', task: greet.name, cron: '30 2 * * *', payload: { n: 0 } });
-  const member = { task: greet.name, queue: 'default', payload: { n: 0 } };
-  await client.workflows.start(
-    { chain: [member, { group: Array.from({ length: 14 }, () => member) }] },
-    { id: 'welcome' },
-  );
-  await waitFor('the runs in the history', async () => {
-    const [row] = await dashboard.query<{ n: string }>('SELECT count(*) AS n FROM task_run WHERE state = 2');
-    return row?.n === '1';
-  });
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(`${dashboard.url}/#link=${await dashboard.createLink()}`);
-  await page.getByRole('heading', { level: 1 }).waitFor();
-  return { page, dashboard };
-}
-
-const PLACES = [
-  '/overview',
-  '/tasks',
-  '/tasks/greet-1',
-  '/tasks/greet-1/edit',
-  '/workflows',
-  '/workflows/welcome',
-  '/failures',
-  '/queues',
-  '/queues/default',
-  '/workers',
-  '/schedules',
-  '/schedules/nightly',
-  '/tenants',
-  `/tenants/${TENANT}`,
-  '/pipelines',
-  `/pipelines/${TENANT}`,
-  '/webhooks',
-  '/audit',
-  '/operations',
-  '/operations/new',
-  '/people',
-];
+import { goTo, openPages, PLACES } from './furnished.js';
 
 interface Pass {
   /** Controls that can be seen and used, in the order of the page. */
@@ -121,9 +56,7 @@ test('the tabulator key reaches every control of every page in its order, and ea
   const { page, dashboard } = await openPages(context);
   // Of itself the page changes only with what happens, and nothing happens any more.
   for (const path of PLACES) {
-    await page.goto(dashboard.url + path);
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    await waitFor('all parts of the page', async () => (await page.locator('.loading').count()) === 0);
+    await goTo(page, dashboard, path);
     const { wanted, reached, unseen } = await passThrough(page);
     expect(wanted.length, path).toBeGreaterThan(10);
     expect(reached, path).toEqual(wanted);
@@ -186,7 +119,7 @@ test('Control and K goes to pages, and to what an id names; j and k walk through
   await go('sched');
   await page.waitForURL(`${dashboard.url}/schedules`);
   for (const [id, path] of [
-    ['greet-1', '/tasks/greet-1'],
+    ['greet-3', '/tasks/greet-3'],
     ['welcome', '/workflows/welcome'],
     ['nightly', '/schedules/nightly'],
   ]) {

@@ -1,80 +1,11 @@
 /** The pages in a real browser: what a person does, and its effect. */
-import { readFile } from 'node:fs/promises';
 import { createServer, request as ask } from 'node:http';
-import { createRequire } from 'node:module';
-import { defineTask, handleTask, openSchedules } from '@stratum/jobs';
-import type { Browser, Page } from 'playwright-core';
-import { expect, onTestFinished, test, type TestContext } from 'vitest';
-import { z } from 'zod';
+import { expect, onTestFinished, test } from 'vitest';
 import { launchBrowser } from '../harness/browser/launch-browser.js';
 import { waitFor } from '../harness/index.js';
 import { TENANT } from '../harness/platform.js';
-import { openDashboard, type Dashboard } from './fixture.js';
-
-const greet = defineTask({
-  name: 'greet_customer',
-  queue: 'default',
-  input: z.object({ n: z.number() }),
-  output: z.string(),
-  retry: 'never',
-  labels: { n: { field: 'n' } },
-});
-
-interface Opened {
-  dashboard: Dashboard;
-  browser: Browser;
-  page: Page;
-  /** What the browser complained of: scripts that failed, and violations of the policy. */
-  complaints: string[];
-}
-
-/** Signed in by a link, on a platform with a worker and some runs. */
-async function openPages(context: TestContext): Promise<Opened> {
-  const browser = await launchBrowser(context);
-  const dashboard = await openDashboard();
-  dashboard.startWorker('default', [
-    handleTask(greet, ({ n }) =>
-      n === 3
-        ? Promise.reject(new Error('<img src=x onerror=alert(1)> no greeting'))
-        : Promise.resolve('hello'),
-    ),
-  ]);
-  for (let n = 0; n < 5; n++) {
-    const { id } = await dashboard.client.enqueue(greet, { n }, { id: `greet-${n}` });
-    await dashboard.client.result(id);
-  }
-  const { connection, topology } = dashboard;
-  const schedules = openSchedules({ connection, topology, contracts: [greet] });
-  await schedules.add({ name: 'nightly', task: greet.name, cron: '30 2 * * *', payload: { n: 1 } });
-  await dashboard.client.workflows.start(
-    {
-      chain: [
-        { task: greet.name, queue: 'default', payload: { n: 1 } },
-        {
-          group: Array.from({ length: 14 }, () => ({
-            task: greet.name,
-            queue: 'default',
-            payload: { n: 2 },
-          })),
-        },
-        { task: greet.name, queue: 'default', payload: { n: 4 } },
-      ],
-    },
-    { id: 'welcome' },
-  );
-  // A context of its own, in which tests open further tabs.
-  const tabs = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-  const page = await tabs.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => {
-    // That nobody is signed in yet is an answer like any other.
-    if (message.type() === 'error' && !message.text().includes('401')) complaints.push(message.text());
-  });
-  await page.goto(`${dashboard.url}/#link=${await dashboard.createLink()}`);
-  await page.getByRole('heading', { level: 1 }).waitFor();
-  return { dashboard, browser, page, complaints };
-}
+import { openDashboard } from './fixture.js';
+import { openPages } from './furnished.js';
 
 test('a link opens the overview, and the token leaves the address', async (context) => {
   const { page, complaints, dashboard } = await openPages(context);
@@ -127,29 +58,6 @@ test('a search finds the failure, its page shows the error as text, and Back ret
   expect(complaints).toEqual([]);
 });
 
-const PLACES = [
-  '/overview',
-  '/tasks',
-  '/tasks/greet-3',
-  '/tasks/greet-3/edit',
-  '/workflows',
-  '/workflows/welcome',
-  '/failures',
-  '/queues',
-  '/queues/default',
-  '/workers',
-  '/schedules',
-  '/schedules/nightly',
-  '/tenants',
-  `/tenants/${TENANT}`,
-  '/pipelines',
-  `/pipelines/${TENANT}`,
-  '/webhooks',
-  '/audit',
-  '/operations',
-  '/operations/new',
-  '/people',
-];
 test('the failed run is a cause among the failures, and its letter is replayed from there', async (context) => {
   const { page, dashboard, complaints } = await openPages(context);
   await waitFor('the failure in the history', async () => {
@@ -184,39 +92,6 @@ test('a schedule entry is run now, and its next times are listed', async (contex
   await page.getByRole('row', { name: /Succeeded/ }).waitFor();
   expect(complaints).toEqual([]);
 });
-
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-
-interface Violation {
-  id: string;
-  impact: string | null;
-  nodes: { html: string }[];
-}
-
-test.for(['light', 'dark'] as const)(
-  'no page is wider than a phone or has a serious barrier, in the %s theme',
-  async (theme, context) => {
-    const { page, dashboard } = await openPages(context);
-    const axe = await readFile(AXE, 'utf8');
-    await page.emulateMedia({ colorScheme: theme });
-    for (const width of [390, 1280]) {
-      await page.setViewportSize({ width, height: 844 });
-      for (const path of PLACES) {
-        await page.goto(dashboard.url + path);
-        await page.getByRole('heading', { level: 1 }).waitFor();
-        expect(await page.evaluate('document.documentElement.scrollWidth'), path).toBeLessThanOrEqual(width);
-        // By the debugger, which the policy of the page does not bind.
-        await page.evaluate(`${axe}\n;undefined`);
-        const violations: Violation[] = await page.evaluate('axe.run().then(({ violations }) => violations)');
-        const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-        expect(
-          serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
-          `${path} at ${width} px`,
-        ).toEqual([]);
-      }
-    }
-  },
-);
 
 test('signing in needs no more than a key, and says why one is refused', async (context) => {
   const browser = await launchBrowser(context);

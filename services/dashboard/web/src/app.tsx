@@ -202,7 +202,7 @@ function Content({
   const page = PAGES.find(({ name }) => name === current);
   if (page !== undefined && !pages.some(({ name }) => name === page.name))
     return (
-      <Empty title="You may not see this page">
+      <Empty title="You may not see this page" isPage>
         {page.right === undefined ? '' : session.refusals[page.right]} Sign in as somebody who may, or ask an
         admin.
       </Empty>
@@ -257,7 +257,7 @@ function Content({
       return <Go key={detail} id={detail ?? ''} />;
     default:
       return (
-        <Empty title="There is no such page">
+        <Empty title="There is no such page" isPage>
           <a href="/">Go to the start</a>
         </Empty>
       );

@@ -15,12 +15,19 @@ export function rate(perSecond: number | null): string {
 export function duration(ms: number | null): string {
   if (ms === null) return '–';
   if (ms < 1_000) return `${Math.round(ms)} ms`;
-  const seconds = ms / 1_000;
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  if (minutes < 60) return inUnits(minutes, 'min', seconds % 60, 's');
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours < 48
+    ? inUnits(hours, 'h', minutes % 60, 'min')
+    : inUnits(Math.floor(hours / 24), 'd', hours % 24, 'h');
+}
+
+function inUnits(n: number, unit: string, rest: number, smaller: string): string {
+  return rest === 0 ? `${n} ${unit}` : `${n} ${unit} ${rest} ${smaller}`;
 }
 
 /** How old something is, as coarse as people say it. */

@@ -1,5 +1,5 @@
 /** Parts that every page is made of. */
-import type { ComponentChildren, JSX } from 'preact';
+import { Fragment, type ComponentChildren, type JSX, type RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, messageOf } from './api.js';
 import { clock, exact } from './format.js';
@@ -93,12 +93,59 @@ export function Time({ at }: { at: string | null }): JSX.Element {
   );
 }
 
-/** A table that may be wider than the page: the keyboard scrolls it as well. */
+/** A table in a box of its own. Where the screen is too narrow for it, the box is scrolled, by the keyboard as well, and says so. */
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const goesOn = useOverflow(box);
   return (
-    <div class="scroll" role="region" aria-label={label} tabindex={0}>
-      {children}
+    <div class={goesOn ? 'scroll-frame goes-on' : 'scroll-frame'}>
+      <div class="scroll" role="region" aria-label={label} tabindex={0} ref={box}>
+        {children}
+      </div>
+      {goesOn && (
+        <p class="scroll-hint">
+          More to the right <span aria-hidden="true">→</span>
+        </p>
+      )}
     </div>
+  );
+}
+
+/** Whether the box has more to the right than what it shows now. */
+function useOverflow(box: RefObject<HTMLElement | null>): boolean {
+  const [goesOn, setGoesOn] = useState(false);
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const look = (): void =>
+      setGoesOn(element.scrollLeft + element.clientWidth < element.scrollWidth - NEARLY_PX);
+    const observer = new ResizeObserver(look);
+    observer.observe(element);
+    // The rows of a table change without a change of the box.
+    for (const child of element.children) observer.observe(child);
+    element.addEventListener('scroll', look, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', look);
+    };
+  }, [box]);
+  return goesOn;
+}
+
+/** Parts of pixels count for nothing. */
+const NEARLY_PX = 2;
+
+/** A name that is broken where its parts meet. */
+export function Breakable({ text }: { text: string }): JSX.Element {
+  return (
+    <>
+      {text.split(/(?<=[_/])/).map((part, index) => (
+        <Fragment key={index}>
+          {index > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </>
   );
 }
 
@@ -135,10 +182,19 @@ export function Pre({ children }: { children: ComponentChildren }): JSX.Element 
   return <pre tabindex={0}>{children}</pre>;
 }
 
-export function Empty({ title, children }: { title: string; children?: ComponentChildren }): JSX.Element {
+/** @param props.isPage it stands for a whole page */
+export function Empty({
+  title,
+  isPage = false,
+  children,
+}: {
+  title: string;
+  isPage?: boolean;
+  children?: ComponentChildren;
+}): JSX.Element {
   return (
     <div class="empty">
-      <h2>{title}</h2>
+      {isPage ? <h1>{title}</h1> : <h2>{title}</h2>}
       <p>{children}</p>
     </div>
   );

@@ -287,7 +287,9 @@ function SessionList({
                 </td>
                 <td data-label="From">
                   {each.address}
-                  <span class="faint second agent">{each.agent}</span>
+                  <span class="faint second agent" title={each.agent ?? undefined}>
+                    {each.agent}
+                  </span>
                 </td>
                 <td>
                   <div class="buttons">

@@ -92,7 +92,7 @@ export function QueuePage({
   const queue = snapshot.queues.find((each) => each.queue === name);
   if (queue === undefined)
     return (
-      <Empty title={`There is no queue ${name}`}>
+      <Empty title={`There is no queue ${name}`} isPage>
         <a href="/queues">Show all queues</a>
       </Empty>
     );

@@ -5,6 +5,7 @@ import { count, duration } from '../format.js';
 import type { EntryTicks, PastTick, ScheduleEntry, Session } from '@stratum/dashboard/answers';
 import {
   ActionButton,
+  Breakable,
   ConfirmDialog,
   Empty,
   Failed,
@@ -88,15 +89,17 @@ function EntryTable({
               <th scope="row">
                 <a href={`/schedules/${entry.name}`}>{entry.name}</a>
                 <Warnings entry={entry} />
-                <span class="faint second">{entry.task}</span>
+                <span class="faint second">
+                  <Breakable text={entry.task} />
+                </span>
               </th>
-              <td class="nowrap">
-                <Cadence entry={entry} />
+              <td>
+                <Cadence entry={entry} isCell />
               </td>
-              <td class="nowrap">
-                <Next entry={entry} now={at} />
+              <td>
+                <Next entry={entry} now={at} isCell />
               </td>
-              <td class="nowrap">
+              <td>
                 <LastRun entry={entry} />
               </td>
               <td>
@@ -128,18 +131,30 @@ function Warnings({ entry }: { entry: ScheduleEntry }): JSX.Element | null {
   );
 }
 
-function Cadence({ entry }: { entry: ScheduleEntry }): JSX.Element {
+/** @param props.isCell in a table, the zone stands on a line of its own */
+function Cadence({ entry, isCell = false }: { entry: ScheduleEntry; isCell?: boolean }): JSX.Element {
   return entry.cron === undefined ? (
     <>every {duration(entry.every_ms ?? null)}</>
   ) : (
     <>
-      <code>{entry.cron}</code> <span class="faint">{entry.time_zone}</span>
+      <code>{entry.cron}</code>{' '}
+      <span class={isCell ? 'faint second' : 'faint'}>
+        <Breakable text={entry.time_zone} />
+      </span>
     </>
   );
 }
 
 /** A time that has passed is never shown as the next one. */
-function Next({ entry, now }: { entry: ScheduleEntry; now: number }): JSX.Element {
+function Next({
+  entry,
+  now,
+  isCell = false,
+}: {
+  entry: ScheduleEntry;
+  now: number;
+  isCell?: boolean;
+}): JSX.Element {
   if (entry.paused !== null)
     return (
       <span class="badge state-retry" title={entry.paused.reason}>
@@ -153,7 +168,7 @@ function Next({ entry, now }: { entry: ScheduleEntry; now: number }): JSX.Elemen
   return (
     <>
       in {duration(ahead)}{' '}
-      <span class="faint">
+      <span class={isCell ? 'faint second' : 'faint'}>
         <Time at={entry.next} />
       </span>
     </>

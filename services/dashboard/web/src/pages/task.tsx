@@ -282,8 +282,10 @@ function Attempts({ attempts }: { attempts: readonly Attempt[] }): JSX.Element {
                 {duration(since(attempt.ready_at, Date.parse(attempt.started_at ?? attempt.at)))}
               </td>
               <td class="number">{duration(attempt.runtime_ms)}</td>
-              <td class="worker">{attempt.worker ?? '–'}</td>
-              <td class="error-cell" title={attempt.error?.message}>
+              <td class="cut" title={attempt.worker ?? undefined}>
+                {attempt.worker ?? '–'}
+              </td>
+              <td class="bad cut" title={attempt.error?.message}>
                 {attempt.error === null ? '' : `${attempt.error.type}: ${attempt.error.message}`}
               </td>
             </tr>

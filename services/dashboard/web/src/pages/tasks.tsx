@@ -12,7 +12,18 @@ import type {
   TaskPage,
   WaitingTask,
 } from '@stratum/dashboard/answers';
-import { Chips, Empty, Failed, Icon, Loading, Scroll, StateBadge, Time, useLoaded } from '../ui.js';
+import {
+  Breakable,
+  Chips,
+  Empty,
+  Failed,
+  Icon,
+  Loading,
+  Scroll,
+  StateBadge,
+  Time,
+  useLoaded,
+} from '../ui.js';
 
 const QUICK: readonly (readonly [label: string, query: string])[] = [
   ['All', ''],
@@ -282,19 +293,29 @@ function TaskHeads(): JSX.Element {
 interface TaskCellsProps {
   task: Pick<Run, 'id' | 'task' | 'queue' | 'priority' | 'tenant_id'>;
   state: RunState;
+  /** Of the last attempt. */
+  error?: string | undefined;
 }
 
 function TaskCells({
   task: { id, task, queue, priority, tenant_id: tenant },
   state,
+  error,
 }: TaskCellsProps): JSX.Element {
   return (
     <>
       <td>
         <StateBadge state={state} />
       </td>
-      <td>
-        <a href={`/tasks${query({ q: `task:${task}` })}`}>{task}</a>
+      <td class={error === undefined ? undefined : 'fluid'}>
+        <a href={`/tasks${query({ q: `task:${task}` })}`}>
+          <Breakable text={task} />
+        </a>
+        {error !== undefined && (
+          <span class="second bad cut" title={error}>
+            {error}
+          </span>
+        )}
       </td>
       <td>
         <a class="mono" href={`/tasks/${id}`} title={id}>
@@ -346,24 +367,22 @@ function RunTable({ runs, now }: { runs: readonly Run[]; now: number }): JSX.Ele
             <th class="number">Ran</th>
             <th>Worker</th>
             <th>When</th>
-            <th>Error</th>
           </tr>
         </thead>
         <tbody>
           {runs.map((run) => (
             <tr key={`${run.id} ${run.enqueued_at}`}>
-              <TaskCells task={run} state={run.state} />
+              <TaskCells task={run} state={run.state} error={errorOf(run)} />
               <td class="number">{run.attempts_made === 0 ? '–' : run.attempts_made}</td>
               <td class="number">{duration(waitedMs(run))}</td>
               <td class="number">
                 {duration(run.runtime_ms ?? (run.state === 'STARTED' ? since(run.started_at, now) : null))}
               </td>
-              <td class="worker">{run.worker ?? '–'}</td>
+              <td class="cut" title={run.worker ?? undefined}>
+                {run.worker ?? '–'}
+              </td>
               <td class="nowrap">
                 <Time at={run.finished_at ?? run.changed_at} />
-              </td>
-              <td class="error-cell" title={run.error_message ?? undefined}>
-                {run.error_type === null ? '' : `${run.error_type}: ${run.error_message ?? ''}`}
               </td>
             </tr>
           ))}
@@ -371,6 +390,10 @@ function RunTable({ runs, now }: { runs: readonly Run[]; now: number }): JSX.Ele
       </table>
     </Scroll>
   );
+}
+
+function errorOf({ error_type: type, error_message: message }: Run): string | undefined {
+  return type === null ? undefined : `${type}: ${message ?? ''}`;
 }
 
 function waitedMs({ wait_ms: waited, ready_at: ready, started_at: started }: Run): number | null {

@@ -237,7 +237,7 @@ function LastRun({ account: { last_run: run } }: { account: PipelineAccount }): 
           {count(run.metric_rows_written)} changed
         </span>
       ) : (
-        <span class="second error-cell" title={run.error_message}>
+        <span class="second bad cut" title={run.error_message}>
           {run.error_message}
         </span>
       )}

@@ -167,7 +167,7 @@ function WorkflowTable({ items, filter }: { items: readonly WorkflowItem[]; filt
                   {shortId(each.id, 28)}
                 </a>
               </td>
-              <td class="outline" title={each.outline ?? undefined}>
+              <td class="cut" title={each.outline ?? undefined}>
                 {each.outline === null ? (
                   <span class="faint">Not readable</span>
                 ) : (
@@ -187,7 +187,7 @@ function WorkflowTable({ items, filter }: { items: readonly WorkflowItem[]; filt
               <td class="number">
                 {duration(each.runtime_ms ?? (each.state === 'STARTED' ? since(each.started_at, now) : null))}
               </td>
-              <td class="error-cell" title={each.error?.message}>
+              <td class="bad cut" title={each.error?.message}>
                 {each.failed === null ? (
                   each.error !== null && `${each.error.type}: ${each.error.message}`
                 ) : (
