@@ -1,5 +1,5 @@
 /** The queues that a command works on. Loads tasks only if there is a configuration file. */
-import { defineTopology, discoverQueues } from '@stratum/jobs/monitor';
+import { defineTopology, discoverQueueOptions } from '@stratum/jobs/monitor';
 import type { Topology } from '@stratum/jobs';
 import { platformTopology, QUEUES, type BrokerConfiguration } from '@stratum/shared/broker';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -17,13 +17,14 @@ export async function servedTopology(
   const own = await ownTopology(configuration);
   if (own !== undefined) return own;
   const { STRATUM_PREFIX: prefix } = configuration;
-  const queues = await discoverQueues(connection, prefix);
+  const queues = await discoverQueueOptions(connection, prefix);
   if (queues.length === 0)
     throw new Error(
       `The NATS server has no queues with the prefix "${prefix}". Start the services that create them, or run: ${typed('topology reconcile')}`,
     );
-  if (QUEUES.every(({ name }) => queues.includes(name))) return platformTopology(configuration);
-  return defineTopology({ prefix, queues: queues.map((name) => ({ name })) });
+  if (QUEUES.every(({ name }) => queues.some((queue) => queue.name === name)))
+    return platformTopology(configuration);
+  return defineTopology({ prefix, queues });
 }
 
 async function ownTopology(configuration: BrokerConfiguration): Promise<Topology | undefined> {

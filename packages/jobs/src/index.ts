@@ -90,6 +90,7 @@ export {
 } from './topology/define.js';
 export { isJetStreamUp } from './broker/jetstream-watch.js';
 export type { SettingChange } from './topology/limits.js';
+export type { QueueShards } from './wire/shards.js';
 export { discoverQueues } from './topology/discover.js';
 export {
   reconcileStreams,

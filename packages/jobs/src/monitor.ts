@@ -13,7 +13,7 @@ import type { Topology } from './topology/define.js';
 export { connectToNats } from './broker/connect.js';
 export { loginFrom } from './broker/login-settings.js';
 export { defineTopology } from './topology/define.js';
-export { discoverQueues } from './topology/discover.js';
+export { discoverQueueOptions, discoverQueues } from './topology/discover.js';
 
 export interface Monitor {
   /** What each queue holds, and whether it is paused. */

@@ -1,22 +1,15 @@
-/** The six queues of the platform. */
-import type { QueueOptions, Topology } from '@stratum/jobs';
+/** The streams, consumers and buckets of the platform, as configured. */
+import type { Topology } from '@stratum/jobs';
 import { defineTopology } from '@stratum/jobs/monitor';
 import type { BrokerConfiguration } from './configuration/broker-settings.js';
+import { QUEUES } from './queue-names.js';
 
-export const QUEUES = [
-  { name: 'default', weight: 'normal' },
-  { name: 'sync', weight: 'high' },
-  { name: 'rules', weight: 'high' },
-  { name: 'intel', weight: 'low' },
-  { name: 'ml', weight: 'normal' },
-  { name: 'cdp', weight: 'normal' },
-] as const satisfies readonly QueueOptions[];
-
-export type QueueName = (typeof QUEUES)[number]['name'];
+export { QUEUES, type QueueName } from './queue-names.js';
 
 export const TOPOLOGY_SETTINGS = [
   'STRATUM_PREFIX',
   'STRATUM_REPLICAS',
+  'STRATUM_QUEUE_SHARDS',
   'TASK_ACK_WAIT',
   'RESULT_EXPIRES',
   'TASK_MAX_PAYLOAD',
@@ -39,6 +32,6 @@ export function platformTopology(
     maxPayloadBytes: configuration.TASK_MAX_PAYLOAD,
     maxResultBytes: configuration.TASK_MAX_RESULT,
     eventsMaxBytes: configuration.TASK_EVENTS_MAX_BYTES,
-    queues: QUEUES,
+    queues: QUEUES.map((queue) => ({ ...queue, ...configuration.STRATUM_QUEUE_SHARDS.get(queue.name) })),
   });
 }

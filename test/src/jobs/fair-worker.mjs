@@ -3,11 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const { connectToNats, createWorker, defineTask, defineTopology, handleTask } = await import('@stratum/jobs');
 const { z } = await import('zod');
-const { NATS_URL, PREFIX, RUN_MS } = process.env;
+const { NATS_URL, PREFIX, RUN_MS, SHARDS = '1' } = process.env;
 const connection = await connectToNats({ servers: NATS_URL, name: 'fair' });
 const worker = createWorker({
   connection,
-  topology: defineTopology({ prefix: PREFIX, queues: [{ name: 'work' }], ackWaitMs: 2_000 }),
+  topology: defineTopology({
+    prefix: PREFIX,
+    queues: [{ name: 'work', shards: Number(SHARDS) }],
+    ackWaitMs: 2_000,
+  }),
   queues: ['work'],
   concurrency: 4,
   handlers: [

@@ -4,7 +4,7 @@
  */
 import { discoverQueues, type JobsClient, type Topology } from '@stratum/jobs';
 import { eachLimited, scopedName } from '@stratum/jobs/internal';
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import { z } from 'zod';
@@ -96,13 +96,7 @@ async function waitingAgain({ connection, topology, client, pool, since }: LostO
   const present = new Set(await discoverQueues(connection, topology.names.prefix));
   const found: Loss[] = [];
   for (const { name: queue } of topology.queues.filter(({ name }) => present.has(name))) {
-    const filter = topology.names.tasksFilter(queue);
-    const { state } = await manager.streams.info(topology.names.queueStream(queue), {
-      subjects_filter: filter,
-    });
-    const waiting = Object.keys(state.subjects ?? {}).flatMap(
-      (subject) => topology.names.parseTaskSubject(subject)?.id ?? [],
-    );
+    const waiting = await idsWaiting(manager, topology, queue);
     for (let start = 0; start < waiting.length && found.length < MAX_LOSSES; start += IDS_AT_ONCE) {
       const ids = waiting.slice(start, start + IDS_AT_ONCE);
       const { rows } = await pool.query(ENDED, [ids, queue, since]);
@@ -114,6 +108,16 @@ async function waitingAgain({ connection, topology, client, pool, since }: LostO
     }
   }
   return found;
+}
+
+async function idsWaiting(manager: JetStreamManager, { names }: Topology, queue: string): Promise<string[]> {
+  const parts = names.carriers(queue).map(async (carrier) => {
+    const { state } = await manager.streams.info(names.queueStream(carrier), {
+      subjects_filter: names.tasksFilter(carrier),
+    });
+    return Object.keys(state.subjects ?? {}).flatMap((subject) => names.parseTaskSubject(subject)?.id ?? []);
+  });
+  return (await Promise.all(parts)).flat();
 }
 
 /** Events that the database knows as published, and the stream does not hold. */

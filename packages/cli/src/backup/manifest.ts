@@ -21,7 +21,7 @@ const FILE_MODE = 0o600;
 
 const fileSchema = z.object({ bytes: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 /** As NATS allows it, and nothing that leaves the folder. */
-const streamName = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/);
+const streamName = z.string().regex(/^[A-Za-z0-9_~-]{1,255}$/);
 const manifestSchema = z.object({
   format: z.literal(FORMAT, `It has another format than ${FORMAT}: use the version that wrote it.`),
   /** Of this product. */

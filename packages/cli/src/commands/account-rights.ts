@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesFor } from '@stratum/jobs';
-import { QUEUES, TENANT_TASKS } from '@stratum/shared';
+import { loadConfiguration, QUEUES, TENANT_TASKS } from '@stratum/shared';
 import { typed } from '../frame/invocation.js';
 import { printJson } from '../output.js';
 import { accountFiles, withTables } from '../rights/account-files.js';
@@ -19,7 +19,8 @@ const README = 'README.md';
 export async function writeAccounts({ folder, prefix, check, json }: AccountOptions): Promise<void> {
   const producers = await readProducers(join(folder, PRODUCERS_FILE), TENANT_TASKS);
   const queues = QUEUES.map(({ name }) => name);
-  const rights = { names: namesFor(prefix), queues, producers, contracts: TENANT_TASKS };
+  const { STRATUM_QUEUE_SHARDS: shards } = loadConfiguration(['STRATUM_QUEUE_SHARDS'], process.env);
+  const rights = { names: namesFor(prefix, shards), queues, shards, producers, contracts: TENANT_TASKS };
   const files = new Map(accountFiles(rights));
   const readme = await textOf(join(folder, README));
   if (readme !== undefined) files.set(README, withTables(readme, rights));

@@ -25,7 +25,7 @@ export const topologyCommand: TopLevelCommand = {
       name: 'accounts',
       summary: 'Write the NATS accounts, users and rights of the services and of producers.',
       description:
-        "Reads producers.json in the folder: name, tenant, tasks and login of each program that is not the platform's own. Writes accounts.conf, observer.conf, producers/ and the tables of the README.",
+        "Reads producers.json in the folder: name, tenant, tasks and login of each program that is not the platform's own. Writes accounts.conf, observer.conf, producers/ and the tables of the README. STRATUM_QUEUE_SHARDS gives the shards of queues their rights, and spreads the tasks of other publishers over them.",
       options: [
         {
           flags: '--folder <folder>',

@@ -12,6 +12,8 @@ const TABLE = /<!-- rights -->[\s\S]*<!-- \/rights -->/;
 export interface Rights {
   names: Names;
   queues: readonly QueueName[];
+  /** Streams of busy queues. */
+  shards: ReadonlyMap<QueueName, { shards: number }>;
   producers: readonly Producer[];
   /** Tasks that tenants may enqueue. */
   contracts: readonly TaskContract[];
@@ -87,7 +89,7 @@ function loginOf({ name, login }: Producer): string {
 }
 
 function accountsFile(
-  { names, producers }: Rights,
+  { names, producers, shards }: Rights,
   users: readonly User[],
   accounts: readonly string[],
 ): string {
@@ -107,7 +109,7 @@ accounts {
   # The platform's own programs, one user for each: NATS_URL=nats://<user>:<password>@<host>:4222
   ${ACCOUNT} {
     jetstream: enabled
-    exports: [
+${mappingsOf(names, shards)}    exports: [
 ${merged(exported)
   .map((each) => `      ${exportLine(each)}`)
   .join('\n')}
@@ -123,6 +125,16 @@ ${producers.map(({ name }) => `  include "producers/${name}.conf"`).join('\n')}
 
 system_account: SYS
 `;
+}
+
+/** Programs that know of no shards publish under the subjects of the contract; the server spreads their tasks as Stratum's clients do. */
+function mappingsOf({ prefix }: Names, shards: Rights['shards']): string {
+  const lines = [...shards].flatMap(([queue, { shards: count }]) =>
+    count === 1
+      ? []
+      : `      "${prefix}.tasks.${queue}.*.*.*.*": "${prefix}.tasks.{{partition(${count},4)}}.${queue}.{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}.{{wildcard(4)}}"\n`,
+  );
+  return lines.length === 0 ? '' : `    mappings: {\n${lines.join('')}    }\n`;
 }
 
 type ExportTo = Export & { to: readonly string[] };

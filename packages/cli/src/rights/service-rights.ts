@@ -44,7 +44,8 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
     publish: [`${prefix}.>`, '$KV.>', '$JS.API.>', '$JS.ACK.>', '$SRV.>', ...ANSWERS, '$JS.SNAPSHOT.>'],
     subscribe: [...all('platform'), '$JS.EVENT.ADVISORY.>'],
   };
-  const takeTasks = queues.map((queue) => `$JS.API.CONSUMER.MSG.NEXT.${names.queueStream(queue)}.*`);
+  const streams = queues.flatMap((queue) => streamsOf(names, queue));
+  const takeTasks = streams.map((stream) => `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`);
   const control = [`${prefix}.workers.*.shutdown`, `${prefix}.workers.*.concurrency`];
   const api: User = {
     name: 'api',
@@ -68,9 +69,9 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
       ...DISCOVER,
       ...INSPECT.map((verb) => names.workerSubject('*', verb)),
       ...control,
-      ...queues.flatMap((queue) => [
-        `$JS.API.CONSUMER.PAUSE.${names.queueStream(queue)}.*`,
-        `$JS.API.STREAM.MSG.DELETE.${names.queueStream(queue)}`,
+      ...streams.flatMap((stream) => [
+        `$JS.API.CONSUMER.PAUSE.${stream}.*`,
+        `$JS.API.STREAM.MSG.DELETE.${stream}`,
       ]),
       // Replayed letters, and entries that are run: the task, its unique key, and the letter that leaves. And discarded letters that come back.
       `${prefix}.tasks.>`,
@@ -100,6 +101,11 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
     ],
   };
   return [platform, api, scheduler, dashboard, ...queues.map((queue) => workerUser(names, queue))];
+}
+
+/** The queue's own stream, and those of its shards. */
+function streamsOf(names: Names, queue: QueueName): string[] {
+  return names.carriers(queue).map((carrier) => names.queueStream(carrier));
 }
 
 /** What a worker of one queue does beside the tasks of its queue: the consumers that it reads, and what else it publishes. */
@@ -132,9 +138,11 @@ function workerUser(names: Names, queue: QueueName): User {
     publish: [
       ...READ_JETSTREAM,
       ...ANSWERS,
-      ...durable(names.queueStream(queue), '*'),
-      // A task that is taken out of its order.
-      `$JS.API.STREAM.MSG.DELETE.${names.queueStream(queue)}`,
+      ...streamsOf(names, queue).flatMap((stream) => [
+        ...durable(stream, '*'),
+        // A task that is taken out of its order.
+        `$JS.API.STREAM.MSG.DELETE.${stream}`,
+      ]),
       ...ordered(names.controlStream),
       `$JS.API.STREAM.MSG.DELETE.${names.deadStream}`,
       `$JS.API.STREAM.PURGE.${names.workflowStream}`,

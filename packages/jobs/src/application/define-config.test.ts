@@ -22,7 +22,7 @@ const valid: StratumConfigOptions = {
 test('a configuration holds everything that the programs need, and its options', () => {
   const config = defineConfig({ ...valid, tenantTasks: [mail] });
   expect(config.topology.names.prefix).toBe('own');
-  expect(config.topology.queues).toEqual([{ name: 'letters', weight: 'normal' }]);
+  expect(config.topology.queues).toEqual([{ name: 'letters', weight: 'normal', shards: 1, drain: 0 }]);
   expect(config.tasks).toEqual([mail]);
   expect(config.tenantTasks).toEqual([mail]);
   expect(config.schedules).toEqual(valid.schedules);

@@ -4,8 +4,14 @@ import { JobsError } from '../errors.js';
 import { resolveEntry } from '../schedule/declare.js';
 import type { ScheduleEntryOptions } from '../schedule/entry.js';
 import type { TaskContract } from '../task/define-task.js';
-import { defineTopology, type Topology, type TopologyOptions } from '../topology/define.js';
+import {
+  defineTopology,
+  type QueueOptions,
+  type Topology,
+  type TopologyOptions,
+} from '../topology/define.js';
 import { isToken, PRIORITIES } from '../wire/names.js';
+import { MAX_SHARDS } from '../values/bounds.js';
 
 export interface StratumConfigOptions extends TopologyOptions {
   /** Contracts of the application's tasks. */
@@ -38,7 +44,16 @@ const contractShape = z.object({ name: token, queue: token, input: schema, outpu
 
 const optionsSchema = z.strictObject({
   prefix: token.optional(),
-  queues: z.array(z.strictObject({ name: token, weight: z.enum(PRIORITIES).optional() })).min(1),
+  queues: z
+    .array(
+      z.strictObject({
+        name: token,
+        weight: z.enum(PRIORITIES).optional(),
+        shards: count.max(MAX_SHARDS).optional(),
+        drain: count.max(MAX_SHARDS).optional(),
+      } satisfies Record<keyof QueueOptions, z.ZodType>),
+    )
+    .min(1),
   tasks: z.array(contract),
   schedules: z.array(z.looseObject({ name: z.string(), task: z.string() })).optional(),
   tenantTasks: z.array(contract).optional(),

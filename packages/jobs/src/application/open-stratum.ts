@@ -5,7 +5,7 @@ import { loginFrom } from '../broker/login-settings.js';
 import { createClient, type ClientOptions, type JobsClient } from '../client/client.js';
 import { JobsError } from '../errors.js';
 import { defineTopology, type Topology } from '../topology/define.js';
-import { discoverQueues } from '../topology/discover.js';
+import { discoverQueueOptions } from '../topology/discover.js';
 import { reconcileTopology } from '../topology/reconcile.js';
 import { namesFor } from '../wire/names.js';
 import { createWorker, type Worker } from '../worker/worker.js';
@@ -94,7 +94,7 @@ export async function openStratum(
 }
 
 async function existingTopology(connection: NatsConnection, prefix: string | undefined): Promise<Topology> {
-  const queues = await discoverQueues(connection, prefix);
+  const queues = await discoverQueueOptions(connection, prefix);
   if (queues.length === 0)
     throw new JobsError(
       'topology_missing',
@@ -103,6 +103,6 @@ async function existingTopology(connection: NatsConnection, prefix: string | und
     );
   return defineTopology({
     ...(prefix === undefined ? {} : { prefix }),
-    queues: queues.map((queue) => ({ name: queue })),
+    queues,
   });
 }

@@ -212,9 +212,13 @@ class BrokerControl implements Control {
     const { name } = this.topology.queue(queue);
     const manager = await jetstreamManager(this.connection, { checkAPI: false });
     await Promise.all(
-      PRIORITIES.map((priority) =>
-        change(manager, names.queueStream(name), names.laneConsumer(name, priority)),
-      ),
+      names
+        .carriers(name)
+        .flatMap((carrier) =>
+          PRIORITIES.map((priority) =>
+            change(manager, names.queueStream(carrier), names.laneConsumer(carrier, priority)),
+          ),
+        ),
     );
   }
 }

@@ -61,11 +61,11 @@ class Eraser {
     const { topology, names } = this.resources;
     const { tenant } = this.filter;
     let removed = 0;
-    for (const { name } of topology.queues) {
-      const stream = names.queueStream(name);
-      const subjects = names.taskSubject({ queue: name, priority: '*', tenant, task: '*', id: '*' });
+    for (const carrier of topology.queues.flatMap(({ name }) => names.carriers(name))) {
+      const stream = names.queueStream(carrier);
+      const subjects = names.taskSubject({ queue: carrier, priority: '*', tenant, task: '*', id: '*' });
       removed += await this.remove(stream, subjects, () => true);
-      removed += await this.remove(stream, names.delayedFilter(name), ({ subject, headers, time }) => {
+      removed += await this.remove(stream, names.delayedFilter(carrier), ({ subject, headers, time }) => {
         const task = readQueuedTask(names, { subject, headers, storedAt: time });
         return task?.subject.tenant === tenant;
       });

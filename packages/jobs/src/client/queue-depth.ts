@@ -29,6 +29,8 @@ export interface QueueDepth {
 /** Tasks waiting for a worker, by priority. */
 export type LaneDepths = Record<Priority, number>;
 
+type CarrierDepth = Omit<QueueDepth, 'queue'>;
+
 interface LaneDepth {
   waiting: number;
   running: number;
@@ -45,7 +47,14 @@ export async function readQueueDepths({
   streams,
 }: Pick<Resources, 'connection' | 'topology' | 'streams'>): Promise<QueueDepth[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  return Promise.all(topology.queues.map(({ name }) => readQueue(manager, streams, topology, name)));
+  return Promise.all(
+    topology.queues.map(async ({ name }) => {
+      const parts = await Promise.all(
+        topology.names.carriers(name).map((carrier) => readCarrier(manager, streams, topology, carrier)),
+      );
+      return { ...sumOf(parts), queue: name };
+    }),
+  );
 }
 
 /** Number of a tenant's tasks in each queue. Running tasks count as well, because the broker keeps them until they end. */
@@ -54,11 +63,19 @@ export async function readTenantDepths(
   tenant: string,
 ): Promise<Record<string, LaneDepths>> {
   const { names, queues } = topology;
-  const count = (queue: string, priority: Priority): Promise<number> =>
-    streams.count(
-      names.queueStream(queue),
-      names.taskSubject({ queue, priority, tenant, task: '*', id: '*' }),
+  const count = async (queue: string, priority: Priority): Promise<number> => {
+    const counts = await Promise.all(
+      names
+        .carriers(queue)
+        .map((carrier) =>
+          streams.count(
+            names.queueStream(carrier),
+            names.taskSubject({ queue: carrier, priority, tenant, task: '*', id: '*' }),
+          ),
+        ),
     );
+    return counts.reduce((sum, each) => sum + each, 0);
+  };
   const depths = await Promise.all(
     queues.map(async ({ name }): Promise<[string, LaneDepths]> => {
       const [high, normal, low] = await Promise.all([
@@ -72,21 +89,39 @@ export async function readTenantDepths(
   return Object.fromEntries(depths);
 }
 
-async function readQueue(
+/** Of a queue, from those of its parts. */
+function sumOf(parts: readonly CarrierDepth[]): CarrierDepth {
+  const sum = (of: (part: CarrierDepth) => number): number =>
+    parts.reduce((total, part) => total + of(part), 0);
+  const oldest = parts.flatMap(({ oldestWaitingAt }) => oldestWaitingAt ?? []).toSorted();
+  return {
+    high: sum((part) => part.high),
+    normal: sum((part) => part.normal),
+    low: sum((part) => part.low),
+    delayed: sum((part) => part.delayed),
+    running: sum((part) => part.running),
+    paused: parts.every((part) => part.paused),
+    oldestWaitingAt: oldest[0] ?? null,
+    delivered: sum((part) => part.delivered),
+    acknowledged: sum((part) => part.acknowledged),
+  };
+}
+
+async function readCarrier(
   manager: JetStreamManager,
   streams: StreamAccess,
   { names }: Topology,
-  queue: string,
-): Promise<QueueDepth> {
-  const stream = names.queueStream(queue);
+  carrier: string,
+): Promise<CarrierDepth> {
+  const stream = names.queueStream(carrier);
   const readLane = async (priority: Priority): Promise<LaneDepth> => {
-    const info = await manager.consumers.info(stream, names.laneConsumer(queue, priority));
+    const info = await manager.consumers.info(stream, names.laneConsumer(carrier, priority));
     const next =
       info.num_pending === 0
         ? undefined
         : await streams.get(stream, {
             seq: info.delivered.stream_seq + 1,
-            next_by_subj: names.laneFilter(queue, priority),
+            next_by_subj: names.laneFilter(carrier, priority),
           });
     return {
       waiting: info.num_pending,
@@ -99,7 +134,7 @@ async function readQueue(
   };
   const before = await manager.streams.info(stream);
   const [delayed, ...lanes] = await Promise.all([
-    streams.count(stream, names.delayedFilter(queue)),
+    streams.count(stream, names.delayedFilter(carrier)),
     ...PRIORITIES.map(readLane),
   ]);
   const { state } = await manager.streams.info(stream);
@@ -110,7 +145,6 @@ async function readQueue(
   const running = Math.max(held, stored - high - normal - low - delayed);
   const oldest = lanes.flatMap(({ oldestAt }) => (oldestAt === null ? [] : [Date.parse(oldestAt)]));
   return {
-    queue,
     high,
     normal,
     low,

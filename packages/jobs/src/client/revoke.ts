@@ -58,7 +58,7 @@ export class Revoker {
     const { queue, task } = found;
     const named = { id, queue, task, tenant: found.tenant ?? NO_TENANT, terminate };
     await this.note(controlKeys.revokeTask(id), named);
-    const waiting = await this.waitingTask(found, () => this.deliveredSequences(found.queue));
+    const waiting = await this.waitingTask(found, (carrier) => this.deliveredSequences(carrier));
     if (waiting === undefined) return 'signalled';
     return (await this.remove(waiting)) ? 'revoked' : 'signalled';
   }
@@ -80,20 +80,19 @@ export class Revoker {
   async purge(queue: string): Promise<number> {
     const { name } = this.resources.topology.queue(queue);
     return this.removeAll(
-      this.waitingMessages(name, { queue: name }, this.resources.names.tasksFilter(name)),
+      this.waitingInAll(name, { queue: name }, (carrier) => this.resources.names.tasksFilter(carrier)),
     );
   }
 
   /** Removes those of the tasks that no worker has been given. Somebody has left a note for the others. */
   async removeWaitingTasks(tasks: readonly TaskIdentity[]): Promise<void> {
     const delivered = new Map<string, Promise<DeliveredSequences>>();
+    const deliveredOf = (carrier: string): Promise<DeliveredSequences> => {
+      const sequences = delivered.get(carrier) ?? this.deliveredSequences(carrier);
+      delivered.set(carrier, sequences);
+      return sequences;
+    };
     await eachLimited(tasks, async (identity) => {
-      const { queue } = identity;
-      const deliveredOf = (): Promise<DeliveredSequences> => {
-        const sequences = delivered.get(queue) ?? this.deliveredSequences(queue);
-        delivered.set(queue, sequences);
-        return sequences;
-      };
       const waiting = await this.waitingTask(identity, deliveredOf);
       if (waiting !== undefined) await this.remove(waiting);
     });
@@ -105,8 +104,9 @@ export class Revoker {
     for (const { name } of topology.queues) {
       if (filter.queue !== undefined && filter.queue !== name) continue;
       const { tenant = '*', task = '*' } = filter;
-      const subjects = names.taskSubject({ queue: name, priority: '*', tenant, task, id: '*' });
-      removed += await this.removeAll(this.waitingMessages(name, filter, subjects));
+      const subjectsOf = (queue: string): string =>
+        names.taskSubject({ queue, priority: '*', tenant, task, id: '*' });
+      removed += await this.removeAll(this.waitingInAll(name, filter, subjectsOf));
     }
     return removed;
   }
@@ -127,24 +127,34 @@ export class Revoker {
     return removed;
   }
 
+  /** Of the whole queue, one part after the other. */
+  private async *waitingInAll(
+    queue: string,
+    filter: TaskFilter,
+    subjectsOf: (carrier: string) => string,
+  ): AsyncGenerator<WaitingMessage> {
+    for (const carrier of this.resources.names.carriers(queue))
+      yield* this.waitingMessages(carrier, filter, subjectsOf(carrier));
+  }
+
   /** Messages that no worker has been given. @param subjects of the tasks to run now; of those for later, all are read */
   private async *waitingMessages(
-    queue: string,
+    carrier: string,
     filter: TaskFilter,
     subjects: string,
   ): AsyncGenerator<WaitingMessage> {
     const { names, connection } = this.resources;
-    const stream = names.queueStream(queue);
-    const delivered = await this.deliveredSequences(queue);
+    const stream = names.queueStream(carrier);
+    const delivered = await this.deliveredSequences(carrier);
     const read = ({ seq, subject, headers, time, data }: StoredMessage): WaitingMessage => {
       const task = readQueuedTask(names, { subject, headers, storedAt: time });
       return { stream, sequence: seq, task, body: data };
     };
     for await (const message of scanStream(connection, stream, subjects)) {
-      const lane = PRIORITIES.find((priority) => names.isInLane(queue, priority, message.subject));
+      const lane = PRIORITIES.find((priority) => names.isInLane(carrier, priority, message.subject));
       if (lane === undefined || (message.seq > delivered[lane] && !isHeld(message))) yield read(message);
     }
-    for await (const message of scanStream(connection, stream, names.delayedFilter(queue))) {
+    for await (const message of scanStream(connection, stream, names.delayedFilter(carrier))) {
       const waiting = read(message);
       const { queue: only, task, tenant } = filter;
       const isMatch =
@@ -157,15 +167,26 @@ export class Revoker {
 
   private async waitingTask(
     identity: TaskIdentity,
+    deliveredOf: (carrier: string) => Promise<DeliveredSequences>,
+  ): Promise<Waiting | undefined> {
+    const carriers = this.resources.names.carriers(identity.queue);
+    const found = await Promise.all(
+      carriers.map((carrier) => this.waitingIn(carrier, identity, () => deliveredOf(carrier))),
+    );
+    return found.find((waiting) => waiting !== undefined);
+  }
+
+  private async waitingIn(
+    carrier: string,
+    identity: TaskIdentity,
     deliveredOf: () => Promise<DeliveredSequences>,
   ): Promise<Waiting | undefined> {
     const { names } = this.resources;
-    const { queue, id } = identity;
-    const stream = names.queueStream(queue);
+    const stream = names.queueStream(carrier);
     const delayed = await this.resources.streams.get(stream, {
-      last_by_subj: names.delayedSubject(queue, id),
+      last_by_subj: names.delayedSubject(carrier, identity.id),
     });
-    const own = { ...identity, priority: '*', tenant: identity.tenant ?? undefined } as const;
+    const own = { ...identity, queue: carrier, priority: '*', tenant: identity.tenant ?? undefined } as const;
     const isOwn = (message: StreamMessage | undefined): boolean => {
       const task = message && readStoredTask(names, message);
       return task !== undefined && isSameTask(task.subject, identity);
@@ -182,14 +203,14 @@ export class Revoker {
   }
 
   /** Up to which sequence each lane has handed its messages out. */
-  private async deliveredSequences(queue: string): Promise<DeliveredSequences> {
+  private async deliveredSequences(carrier: string): Promise<DeliveredSequences> {
     const { names } = this.resources;
     const manager = await jetstreamManager(this.resources.connection, { checkAPI: false });
     const [high = 0, normal = 0, low = 0] = await Promise.all(
       PRIORITIES.map(async (priority) => {
         const info = await manager.consumers.info(
-          names.queueStream(queue),
-          names.laneConsumer(queue, priority),
+          names.queueStream(carrier),
+          names.laneConsumer(carrier, priority),
         );
         return info.delivered.stream_seq;
       }),

@@ -11,14 +11,14 @@ type Parts = Pick<Resources, 'letters' | 'metrics' | 'names' | 'streams'>;
  */
 export async function deadLetterStored(
   { letters, metrics, names, streams }: Parts,
-  queue: string,
+  { queue, carrier }: { queue: string; carrier: string },
   { subject, headers, seq, time, data }: StoredMessage,
   unusable: typeof unusableSubject,
 ): Promise<string> {
   const stored = { subject, headers, storedAt: time.getTime(), streamSequence: seq };
   const { task, error } = unusable(names, queue, stored);
   await letters.publishOnce(task, { reason: 'invalid_payload', error, worker: null }, data);
-  await streams.delete(names.queueStream(queue), seq);
+  await streams.delete(names.queueStream(carrier), seq);
   metrics?.deadLettered(queue, task.subject.task, 'invalid_payload');
   return task.subject.id;
 }

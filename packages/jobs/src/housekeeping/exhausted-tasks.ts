@@ -30,11 +30,11 @@ export class ExhaustedTasks {
   async search(manager: JetStreamManager, signal: AbortSignal): Promise<void> {
     const { topology, onFound } = this.options;
     const seen = new Set<string>();
-    for (const { name } of topology.queues)
+    for (const carrier of topology.queues.flatMap(({ name }) => topology.names.carriers(name)))
       for (const priority of PRIORITIES) {
         if (signal.aborted) return;
-        const stream = topology.names.queueStream(name);
-        for (const sequence of await this.passedOver(manager, name, priority)) {
+        const stream = topology.names.queueStream(carrier);
+        for (const sequence of await this.passedOver(manager, carrier, priority)) {
           const place = `${stream} ${sequence}`;
           if (this.seen.has(place)) await onFound(stream, sequence);
           else seen.add(place);
@@ -44,18 +44,22 @@ export class ExhaustedTasks {
   }
 
   /** Sequences of stored messages that the lane's consumer has passed over. */
-  private async passedOver(manager: JetStreamManager, queue: string, priority: Priority): Promise<number[]> {
+  private async passedOver(
+    manager: JetStreamManager,
+    carrier: string,
+    priority: Priority,
+  ): Promise<number[]> {
     const { topology, streams } = this.options;
     const { names } = topology;
-    const stream = names.queueStream(queue);
+    const stream = names.queueStream(carrier);
     // Read before the messages: those that are settled meanwhile are not stored any more.
-    const consumer = await manager.consumers.info(stream, names.laneConsumer(queue, priority));
+    const consumer = await manager.consumers.info(stream, names.laneConsumer(carrier, priority));
     const last = consumer.num_ack_pending === 0 ? consumer.delivered : consumer.ack_floor;
     const found: number[] = [];
     for (let from = 1; from <= last.stream_seq;) {
       const message = await streams.get(stream, {
         seq: from,
-        next_by_subj: names.laneFilter(queue, priority),
+        next_by_subj: names.laneFilter(carrier, priority),
       });
       if (message === undefined) break;
       const sequence = storedSequence(message);

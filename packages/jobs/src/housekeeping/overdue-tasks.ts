@@ -20,6 +20,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { parseInstant } from '../values/bounds.js';
 import { carryHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
 import { deadLetterStored } from './dead-letter-stored.js';
+import { carrierOf } from '../wire/shards.js';
 
 type OverdueParts = Pick<
   Resources,
@@ -32,8 +33,13 @@ const LATE_AFTER_MS = 5_000;
 const MOST_FAILURES = 3;
 const PUBLISH_DEADLINE_MS = 5_000;
 
-interface Delayed {
+interface Place {
   queue: string;
+  /** The part of the queue. */
+  carrier: string;
+}
+
+interface Delayed extends Place {
   message: StoredMessage;
   task: QueuedTask;
 }
@@ -50,29 +56,36 @@ export class OverdueTasks {
   /** Reads every delayed task once. */
   async search(manager: JetStreamManager, signal: AbortSignal): Promise<void> {
     const storedAgain = new Map<string, number>();
-    for (const { name } of this.parts.topology.queues) {
-      if (signal.aborted) return;
-      await this.searchQueue(manager, name, storedAgain, signal);
+    const { topology, names } = this.parts;
+    for (const { name: queue } of topology.queues) {
+      let overdue = 0;
+      for (const carrier of names.carriers(queue)) {
+        if (signal.aborted) return;
+        overdue += await this.searchCarrier(manager, { queue, carrier }, storedAgain, signal);
+      }
+      this.report(queue, overdue);
     }
     this.storedAgain = storedAgain;
   }
 
-  private async searchQueue(
+  /** Returns how many are overdue. */
+  private async searchCarrier(
     manager: JetStreamManager,
-    queue: string,
+    place: Place,
     storedAgain: Map<string, number>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
     const { connection, names } = this.parts;
-    const stream = names.queueStream(queue);
+    const { carrier } = place;
+    const stream = names.queueStream(carrier);
     // The server hands over by its own clock.
     const { ts } = await manager.streams.info(stream);
     const now = ts === undefined ? Date.now() : Date.parse(ts);
     let overdue = 0;
     const failures: unknown[] = [];
-    for await (const message of scanStream(connection, stream, names.delayedFilter(queue))) {
+    for await (const message of scanStream(connection, stream, names.delayedFilter(carrier))) {
       if (signal.aborted) break;
-      const task = this.taskOf(queue, message);
+      const task = this.taskOf(place, message);
       const at = scheduledTime(message.headers);
       // Also a schedule of another form, which repeats.
       if (task !== undefined && at !== undefined && !(at <= now - LATE_AFTER_MS)) continue;
@@ -80,14 +93,17 @@ export class OverdueTasks {
       // A broker that is still full takes none of them. They are counted all the same.
       if (failures.length >= MOST_FAILURES) continue;
       try {
-        if (task === undefined) await this.deadLetter(queue, message);
-        else await this.bringOn({ queue, message, task }, now, storedAgain);
+        if (task === undefined) await this.deadLetter(place, message);
+        else await this.bringOn({ ...place, message, task }, now, storedAgain);
       } catch (error) {
         failures.push(error);
       }
     }
-    this.report(queue, overdue);
-    if (failures.length > 0) throw failures[0];
+    if (failures.length > 0) {
+      this.report(place.queue, overdue);
+      throw failures[0];
+    }
+    return overdue;
   }
 
   private report(queue: string, overdue: number): void {
@@ -96,7 +112,7 @@ export class OverdueTasks {
   }
 
   private async bringOn(delayed: Delayed, now: number, storedAgain: Map<string, number>): Promise<void> {
-    const stream = this.parts.names.queueStream(delayed.queue);
+    const stream = this.parts.names.queueStream(delayed.carrier);
     const key = `${stream} ${delayed.message.seq}`;
     const since = this.storedAgain.get(key);
     if (since === undefined) {
@@ -106,14 +122,14 @@ export class OverdueTasks {
     else storedAgain.set(key, since);
   }
 
-  /** `undefined` when its target is no task of this queue. */
-  private taskOf(queue: string, { subject, headers, time }: StoredMessage): QueuedTask | undefined {
+  /** `undefined` when its target is no task of this part of the queue. */
+  private taskOf({ carrier }: Place, { subject, headers, time }: StoredMessage): QueuedTask | undefined {
     const task = readQueuedTask(this.parts.names, { subject, headers, storedAt: time });
-    return task?.subject.queue === queue ? task : undefined;
+    return task !== undefined && carrierOf(task.subject) === carrier ? task : undefined;
   }
 
-  private async deadLetter(queue: string, message: StoredMessage): Promise<void> {
-    const id = await deadLetterStored(this.parts, queue, message, unusableSchedule);
+  private async deadLetter(place: Place, message: StoredMessage): Promise<void> {
+    const id = await deadLetterStored(this.parts, place, message, unusableSchedule);
     this.logger.error({ subject: message.subject, id }, 'a delayed message without a task is a dead letter');
   }
 
@@ -136,7 +152,7 @@ export class OverdueTasks {
     }
   }
 
-  private async handOver({ queue, message, task }: Delayed): Promise<void> {
+  private async handOver({ carrier, message, task }: Delayed): Promise<void> {
     const { names, publisher, streams } = this.parts;
     const headers = headersOf(message, task);
     // The server may have handed it over at this moment, so the worker must look whether it has run.
@@ -146,7 +162,7 @@ export class OverdueTasks {
       headers,
       deadlineMs: PUBLISH_DEADLINE_MS,
     });
-    await streams.delete(names.queueStream(queue), message.seq);
+    await streams.delete(names.queueStream(carrier), message.seq);
   }
 }
 

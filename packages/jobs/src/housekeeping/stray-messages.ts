@@ -17,7 +17,7 @@ import { deadLetterStored } from './dead-letter-stored.js';
 type StrayParts = Pick<Resources, 'connection' | 'topology' | 'names' | 'streams' | 'letters' | 'metrics'>;
 
 export class StrayMessages {
-  /** By queue: the sequence up to which every message has been looked at. */
+  /** By carrier: the sequence up to which every message has been looked at. */
   private readonly searched = new Map<string, number>();
 
   constructor(
@@ -26,42 +26,49 @@ export class StrayMessages {
   ) {}
 
   async search(manager: JetStreamManager, signal: AbortSignal): Promise<void> {
-    for (const { name } of this.parts.topology.queues) {
-      if (signal.aborted) return;
-      await this.searchQueue(manager, name, signal);
-    }
+    const { topology, names } = this.parts;
+    for (const { name: queue } of topology.queues)
+      for (const carrier of names.carriers(queue)) {
+        if (signal.aborted) return;
+        await this.searchCarrier(manager, { queue, carrier }, signal);
+      }
   }
 
-  private async searchQueue(manager: JetStreamManager, queue: string, signal: AbortSignal): Promise<void> {
+  private async searchCarrier(
+    manager: JetStreamManager,
+    place: { queue: string; carrier: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { carrier } = place;
     const { connection, names } = this.parts;
-    const { isSuspect, lastSequence } = await this.count(manager, queue);
+    const { isSuspect, lastSequence } = await this.count(manager, carrier);
     if (!isSuspect) return;
-    const searched = this.searched.get(queue) ?? 0;
+    const searched = this.searched.get(carrier) ?? 0;
     // A stream that was created anew counts from the beginning.
     const from = searched > lastSequence ? 1 : searched + 1;
-    const stream = names.queueStream(queue);
-    for await (const message of scanStream(connection, stream, names.tasksFilter(queue), from)) {
+    const stream = names.queueStream(carrier);
+    for await (const message of scanStream(connection, stream, names.tasksFilter(carrier), from)) {
       if (signal.aborted) return;
-      if (!PRIORITIES.some((priority) => names.isInLane(queue, priority, message.subject)))
-        await this.deadLetter(queue, message);
-      this.searched.set(queue, message.seq);
+      if (!PRIORITIES.some((priority) => names.isInLane(carrier, priority, message.subject)))
+        await this.deadLetter(place, message);
+      this.searched.set(carrier, message.seq);
     }
   }
 
   /** Whether the stream may hold more than its lanes and delayed tasks. What is enqueued or ends meanwhile can only make it suspect. */
   private async count(
     manager: JetStreamManager,
-    queue: string,
+    carrier: string,
   ): Promise<{ isSuspect: boolean; lastSequence: number }> {
     const { names, streams } = this.parts;
-    const stream = names.queueStream(queue);
+    const stream = names.queueStream(carrier);
     const before = await manager.streams.info(stream);
     let explained = 0;
     for (const priority of PRIORITIES) {
-      const lane = await manager.consumers.info(stream, names.laneConsumer(queue, priority));
+      const lane = await manager.consumers.info(stream, names.laneConsumer(carrier, priority));
       explained += lane.num_pending + lane.num_ack_pending;
     }
-    explained += await streams.count(stream, names.delayedFilter(queue));
+    explained += await streams.count(stream, names.delayedFilter(carrier));
     const after = await manager.streams.info(stream);
     const added = after.state.last_seq - before.state.last_seq;
     return {
@@ -70,8 +77,8 @@ export class StrayMessages {
     };
   }
 
-  private async deadLetter(queue: string, message: StoredMessage): Promise<void> {
-    const id = await deadLetterStored(this.parts, queue, message, unusableSubject);
+  private async deadLetter(place: { queue: string; carrier: string }, message: StoredMessage): Promise<void> {
+    const id = await deadLetterStored(this.parts, place, message, unusableSubject);
     this.logger.error({ subject: message.subject, id }, 'a message that is no task is a dead letter');
   }
 }

@@ -22,6 +22,7 @@ import {
   type Priority,
   type TaskSubject,
 } from '../wire/names.js';
+import { carrierOf } from '../wire/shards.js';
 
 /**
  * The broker hands delayed tasks over this much early, and the worker keeps them until their very time: with many due at once the
@@ -109,6 +110,7 @@ export function composeTask(
   const id = options.id === undefined ? newId() : requireToken(options.id, 'id');
   const subject: TaskSubject = {
     queue: target.queue,
+    shard: names.shardFor(target.queue, id),
     priority: options.priority === undefined ? target.priority : requirePriority(options.priority),
     tenant: options.tenant === undefined ? target.tenant : requireTenant(options.tenant),
     task: target.task,
@@ -213,7 +215,7 @@ function scheduleAt(
   if (handOverAt <= now) return { subject: names.taskSubject(subject), headers, isDelayed: false };
   headers.set(ServerHeader.Schedule, `@at ${handOverAt.toISOString()}`);
   headers.set(ServerHeader.ScheduleTarget, names.taskSubject(subject));
-  return { subject: names.delayedSubject(subject.queue, subject.id), headers, isDelayed: true };
+  return { subject: names.delayedSubject(carrierOf(subject), subject.id), headers, isDelayed: true };
 }
 
 /** @throws InvalidPayloadError for a payload that JSON cannot carry */

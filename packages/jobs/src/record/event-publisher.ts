@@ -15,6 +15,7 @@ import { eventStateOf, type EventState, type TaskEvent } from '../wire/event.js'
 import type { Names } from '../wire/names.js';
 import type { TaskRecord } from '../wire/record.js';
 import type { EventSource } from './event-source.js';
+import { carrierOf } from '../wire/shards.js';
 
 /** Limits of unconfirmed and of waiting events, above which the worker takes fewer tasks. */
 export const EVENT_WINDOW = 2_048;
@@ -129,6 +130,6 @@ type IdentifiedEvent = TaskEvent & { event_id: string; result?: unknown };
 /** The same for the same change, whichever process reports it: a message has one end, and each of its deliveries starts once. */
 function eventId(state: EventState, { task, sequence, delivery }: EventSource): string {
   const { subject, readyAt } = task;
-  const place = sequence === undefined ? subject.id : `${subject.queue}.${sequence}`;
+  const place = sequence === undefined ? subject.id : `${carrierOf(subject)}.${sequence}`;
   return `${place}.${readyAt.toString(36)}.${delivery ?? 0}.${state.toLowerCase()}`;
 }

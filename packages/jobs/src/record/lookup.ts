@@ -193,18 +193,23 @@ export class TaskLookup {
     { tenant, task }: Wanted = {},
   ): Promise<StreamMessage | undefined> {
     const { names } = this.topology;
-    const stream = names.queueStream(queue);
-    const waiting = await this.streams.get(stream, {
-      seq: 1,
-      next_by_subj: names.taskSubject({
-        queue,
-        priority: '*',
-        tenant: tenant === undefined ? '*' : (tenant ?? undefined),
-        task: task ?? '*',
-        id,
+    const found = await Promise.all(
+      names.carriers(queue).map(async (carrier) => {
+        const stream = names.queueStream(carrier);
+        const waiting = await this.streams.get(stream, {
+          seq: 1,
+          next_by_subj: names.taskSubject({
+            queue: carrier,
+            priority: '*',
+            tenant: tenant === undefined ? '*' : (tenant ?? undefined),
+            task: task ?? '*',
+            id,
+          }),
+        });
+        return waiting ?? this.streams.get(stream, { last_by_subj: names.delayedSubject(carrier, id) });
       }),
-    });
-    return waiting ?? this.streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) });
+    );
+    return found.find((message) => message !== undefined);
   }
 }
 

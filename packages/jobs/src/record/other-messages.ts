@@ -6,6 +6,7 @@ import { isSameTask } from '../wire/identity.js';
 import type { Names, TaskSubject } from '../wire/names.js';
 import { compareAttempts, type AttemptPosition } from './precedence.js';
 import { positionOf, readStoredTask } from './task-record.js';
+import { carrierOf } from '../wire/shards.js';
 
 export class OtherMessages {
   constructor(
@@ -15,7 +16,7 @@ export class OtherMessages {
 
   /** Whether one that waits to run, or runs, was stored before this one. */
   async hasEarlier(subject: TaskSubject, ownSequence: number): Promise<boolean> {
-    const first = await this.streams.get(this.names.queueStream(subject.queue), {
+    const first = await this.streams.get(this.names.queueStream(carrierOf(subject)), {
       seq: 1,
       next_by_subj: this.inAnyLane(subject),
     });
@@ -24,14 +25,16 @@ export class OtherMessages {
 
   /** Position of the furthest one, waiting or held by a worker; `undefined` if there is none. */
   async furthest(subject: TaskSubject, ownSequence: number): Promise<AttemptPosition | undefined> {
-    const { queue, id } = subject;
-    const stream = this.names.queueStream(queue);
+    const carrier = carrierOf(subject);
+    const stream = this.names.queueStream(carrier);
     const found: AttemptPosition[] = [];
     const add = (message: StreamMessage): void => {
       const task = readStoredTask(this.names, message);
       if (task !== undefined && isSameTask(task.subject, subject)) found.push(positionOf(task));
     };
-    const delayed = await this.streams.get(stream, { last_by_subj: this.names.delayedSubject(queue, id) });
+    const delayed = await this.streams.get(stream, {
+      last_by_subj: this.names.delayedSubject(carrier, subject.id),
+    });
     if (delayed !== undefined) add(delayed);
     for (let from = 1; ;) {
       const message = await this.streams.get(stream, {

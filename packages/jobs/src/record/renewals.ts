@@ -9,6 +9,7 @@ import type { StreamAccess } from '../broker/stream-access.js';
 import { composeRenewal } from '../message/compose-task.js';
 import { readTaskHeaders } from '../wire/headers.js';
 import type { Names, TaskSubject } from '../wire/names.js';
+import { carrierOf } from '../wire/shards.js';
 
 export interface RenewableTask {
   readonly subject: TaskSubject;
@@ -55,7 +56,7 @@ export class Renewals {
     } catch (error) {
       if (!isConflict(error)) throw error;
     }
-    const last = await this.streams.get(this.names.queueStream(subject.queue), {
+    const last = await this.streams.get(this.names.queueStream(carrierOf(subject)), {
       last_by_subj: message.subject,
     });
     const stored = readTaskHeaders(last?.headers);

@@ -12,8 +12,9 @@ import {
 import { JobsError } from '../errors.js';
 import { count, duration, replicas, retention, size, storage, timer } from '../values/bounds.js';
 import { namesFor, PRIORITIES, requireToken, type Names, type Priority } from '../wire/names.js';
+import { shardPlan, type QueueShards, type ShardPlan } from '../wire/shards.js';
 
-export interface QueueOptions {
+export interface QueueOptions extends QueueShards {
   name: string;
   /** Share of a worker that serves several queues. Default `normal`. */
   weight?: Priority;
@@ -45,7 +46,7 @@ export interface TopologyOptions {
   workflowsExpireMs?: number;
 }
 
-export interface Queue {
+export interface Queue extends ShardPlan {
   readonly name: string;
   readonly weight: Priority;
 }
@@ -89,12 +90,11 @@ const MAX_WAITING_PULLS = 2048;
 
 /** Declares the topology; nothing is created until `reconcileTopology`. */
 export function defineTopology(options: TopologyOptions): Topology {
-  const names = namesFor(options.prefix);
   const copies = replicas.require('replicas', options.replicas ?? 1);
   const ackWaitMs = timer.within({ min: 1 }).require('ackWaitMs', options.ackWaitMs ?? 30_000);
   const maxDeliver = count.within({ min: 1 }).require('maxDeliver', options.maxDeliver ?? 5);
-  const queues = options.queues.map(({ name, weight = 'normal' }) =>
-    Object.freeze({ name: requireToken(name, 'The name of a queue'), weight }),
+  const queues = options.queues.map(({ name, weight = 'normal', ...shards }) =>
+    Object.freeze({ name: requireToken(name, 'The name of a queue'), weight, ...shardPlan(name, shards) }),
   );
   if (queues.length === 0) throw new JobsError('invalid_options', 'A topology needs at least one queue.');
   const byName = new Map(queues.map((queue) => [queue.name, queue]));
@@ -104,6 +104,8 @@ export function defineTopology(options: TopologyOptions): Topology {
       `Two queues have the same name: ${queues.map((q) => q.name).join(', ')}.`,
     );
   }
+  const names = namesFor(options.prefix, byName);
+  const carriers = queues.flatMap(({ name }) => names.carriers(name));
   const shared = { storage: StorageType.File, num_replicas: copies };
   const deadLettersExpireMs = retention.require(
     'deadLettersExpireMs',
@@ -125,12 +127,8 @@ export function defineTopology(options: TopologyOptions): Topology {
     // Replaying the dead letter of a failed step resumes its workflow, so the workflow has to be there.
     failedWorkflowsExpireMs: Math.max(workflowsExpireMs, deadLettersExpireMs),
     streams: Object.freeze([
-      ...queues.map(({ name }) => queueStream(names, name, { ...shared, ackWaitMs, maxDeliver })),
-      advisoryStream(
-        names,
-        queues.map(({ name }) => name),
-        { ...shared, ackWaitMs },
-      ),
+      ...carriers.map((carrier) => queueStream(names, carrier, { ...shared, ackWaitMs, maxDeliver })),
+      advisoryStream(names, carriers, { ...shared, ackWaitMs }),
       logStream(names.deadStream, names.deadFilter, deadLettersExpireMs, shared),
       logStream(names.deadIndexStream, names.deadIndexFilter, deadLettersExpireMs, shared),
       eventStream(names, options, shared),
@@ -167,7 +165,7 @@ export function optionsOfTopology({
 }: Topology): TopologyOptions {
   return {
     prefix: names.prefix,
-    queues: queues.map(({ name, weight }) => ({ name, weight })),
+    queues: queues.map((queue) => ({ ...queue })),
     ackWaitMs,
     maxDeliver,
     maxPayloadBytes,
@@ -184,15 +182,15 @@ interface Shared {
 
 function queueStream(
   names: Names,
-  queue: string,
+  carrier: string,
   { ackWaitMs, maxDeliver, ...shared }: Shared & { ackWaitMs: number; maxDeliver: number },
 ): StreamDeclaration {
   return {
     config: {
       ...shared,
-      name: names.queueStream(queue),
-      description: `Tasks of the queue "${queue}", now and later`,
-      subjects: [names.tasksFilter(queue), names.delayedFilter(queue)],
+      name: names.queueStream(carrier),
+      description: `Tasks of the queue "${carrier}", now and later`,
+      subjects: [names.tasksFilter(carrier), names.delayedFilter(carrier)],
       retention: RetentionPolicy.Workqueue,
       allow_direct: true,
       allow_msg_schedules: true,
@@ -200,8 +198,8 @@ function queueStream(
       duplicate_window: nanos(DUPLICATE_WINDOW_MS),
     },
     consumers: PRIORITIES.map((priority) => ({
-      durable_name: names.laneConsumer(queue, priority),
-      filter_subject: names.laneFilter(queue, priority),
+      durable_name: names.laneConsumer(carrier, priority),
+      filter_subject: names.laneFilter(carrier, priority),
       deliver_policy: DeliverPolicy.All,
       replay_policy: ReplayPolicy.Instant,
       ack_policy: AckPolicy.Explicit,
@@ -217,7 +215,7 @@ function queueStream(
 /** Each advisory is processed once, by one of the reapers. */
 function advisoryStream(
   names: Names,
-  queues: readonly string[],
+  carriers: readonly string[],
   { ackWaitMs, ...shared }: Shared & { ackWaitMs: number },
 ): StreamDeclaration {
   return {
@@ -225,7 +223,7 @@ function advisoryStream(
       ...shared,
       name: names.advisoryStream,
       description: 'Messages that lost their workers too often',
-      subjects: queues.map((queue) => names.advisoryFilter(queue)),
+      subjects: carriers.map((carrier) => names.advisoryFilter(carrier)),
       retention: RetentionPolicy.Workqueue,
       allow_direct: true,
     },

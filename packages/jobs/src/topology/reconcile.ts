@@ -16,6 +16,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { StreamDeclaration, Topology } from './define.js';
 import { describeChange, isLowered, type SettingChange } from './limits.js';
 import { asking, openManager, unlessMissing } from './manager.js';
+import { carrierOf } from '../wire/shards.js';
 
 export interface TopologyReport {
   /** Names of streams and `stream/consumer` pairs. */
@@ -45,7 +46,34 @@ export function reconcileTopology(
   topology: Topology,
   options?: ReconcileOptions,
 ): Promise<TopologyReport> {
-  return reconcileStreams(connection, topology.streams, options);
+  return reconcileStreams(connection, topology.streams, options).then(async (report) => {
+    await warnOfLeftTasks(connection, topology, guardedLogger(options?.logger));
+    return report;
+  });
+}
+
+/** A program that was told of fewer shards than there are would leave their tasks to wait. */
+async function warnOfLeftTasks(
+  connection: NatsConnection,
+  { queues, names }: Topology,
+  log: Logger,
+): Promise<void> {
+  const manager = await openManager(connection);
+  await Promise.all(
+    queues.map(async ({ name, drain }) => {
+      for (let shard = drain; ; shard++) {
+        const stream = names.queueStream(carrierOf({ queue: name, shard }));
+        const found = await streamOf(manager, stream);
+        if (found === undefined) return;
+        const { messages } = found.state;
+        if (messages > 0)
+          log.warn(
+            { queue: name, stream, tasks: messages },
+            'tasks wait in a shard that this program does not read; let it drain that shard until it is empty',
+          );
+      }
+    }),
+  );
 }
 
 export interface ReconcileOptions {

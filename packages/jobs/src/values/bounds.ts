@@ -16,6 +16,9 @@ export const MAX_DURATION_MS = 3_660 * DAY_MS;
 /** Node's timers fire at once when they are set for longer. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Each shard of a queue costs every worker three pull requests, and every search by id one more request. */
+export const MAX_SHARDS = 64;
+
 interface NumberBounds {
   min: number;
   max: number;

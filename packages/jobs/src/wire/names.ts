@@ -3,6 +3,8 @@
  *
  *     <prefix>.tasks.<queue>.<priority>.<tenant>.<task>.<id>    a task to run now
  *     <prefix>.delayed.<queue>.<id>                             a task to run later
+ *     <prefix>.tasks.<shard>.<queue>. …, <prefix>.delayed.<shard>.<queue>. …
+ *                                                               the same in a shard of the queue; see `shards.ts`
  *     <prefix>.dead.<queue>.<task>.<id>                         a dead letter
  *     <prefix>.dead_index.<tenant>.<reason>.<queue>.<task>.<sequence>
  *                                                               where the dead letter of that sequence is found by tenant and reason
@@ -15,6 +17,7 @@
  */
 import { JobsError } from '../errors.js';
 import { textOf } from '../values/any-value.js';
+import { carrierOf, shardOfId, streamOfCarrier, type ShardPlan } from './shards.js';
 
 const DEFAULT_PREFIX = 'stratum';
 
@@ -27,6 +30,9 @@ export const NO_TENANT = '_';
 /** Of a refused value in the message of its refusal. */
 const MAX_SHOWN = 100;
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+const SHARD = /^\d{1,2}$/;
+/** Queue, priority, tenant, task, id. */
+const TOKENS_OF_A_TASK = 5;
 
 /** A token of a subject: task ids, task names, queue names, tenants and the prefix. */
 export function isToken(value: unknown): value is string {
@@ -66,6 +72,8 @@ export function requirePriority(value: Priority, field = 'priority'): Priority {
 
 export interface TaskSubject {
   queue: string;
+  /** The part of the queue that holds it. Absent: the queue's own stream. */
+  shard?: number | undefined;
   priority: Priority;
   /** `undefined` when the task belongs to no tenant. */
   tenant: string | undefined;
@@ -86,8 +94,12 @@ export interface DeadIndexEntry {
 /** The names that belong to one prefix. */
 export interface Names {
   readonly prefix: string;
-  /** Stream of a queue. */
-  queueStream(queue: string): string;
+  /** Every place where tasks of a queue are kept: the queue itself, then its shards. What takes a queue below takes a carrier as well. */
+  carriers(queue: string): readonly string[];
+  /** The shard that a new task of this id goes to. `undefined`: the queue's own stream. */
+  shardFor(queue: string, id: string): number | undefined;
+  /** Stream of a queue, or of a part of it. */
+  queueStream(carrier: string): string;
   /** Durable consumer of one priority of a queue. */
   laneConsumer(queue: string, priority: Priority): string;
   /** Subjects of one priority of a queue. */
@@ -200,8 +212,17 @@ export function scopedName(prefix: string, name: string): string {
  * The names under a prefix. Stream and bucket names cannot contain dots. Under the default prefix they are plain (`QUEUE_SYNC`,
  * `task_results`); another prefix is prepended.
  */
-export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
+export function namesFor(
+  prefix: string = DEFAULT_PREFIX,
+  plans: ReadonlyMap<string, ShardPlan> = new Map(),
+): Names {
   requireToken(prefix, 'prefix');
+  const carriers = new Map(
+    [...plans].map(([queue, { drain }]) => [
+      queue,
+      [queue, ...Array.from({ length: drain }, (_, shard) => carrierOf({ queue, shard }))],
+    ]),
+  );
   const scope = scopedName(prefix, '');
   const resultBucket = `${scope}task_results`;
   const lockBucket = `${scope}task_locks`;
@@ -214,14 +235,19 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
   const tasksPrefix = `${prefix}.tasks.`;
   return {
     prefix,
-    queueStream: (queue) => `${scope}QUEUE_${queue.toUpperCase()}`,
-    laneConsumer: (queue, priority) => `${queue}-${priority}`,
+    carriers: (queue) => carriers.get(queue) ?? [queue],
+    shardFor: (queue, id) => {
+      const shards = plans.get(queue)?.shards ?? 1;
+      return shards === 1 ? undefined : shardOfId(id, shards);
+    },
+    queueStream: (carrier) => `${scope}${streamOfCarrier(carrier)}`,
+    laneConsumer: (carrier, priority) => `${carrier.slice(carrier.indexOf('.') + 1)}-${priority}`,
     laneFilter: (queue, priority) => `${tasksPrefix}${queue}.${priority}.>`,
     isInLane: (queue, priority, subject) => subject.startsWith(`${tasksPrefix}${queue}.${priority}.`),
     tasksFilter: (queue) => `${tasksPrefix}${queue}.>`,
     delayedFilter: (queue) => `${prefix}.delayed.${queue}.*`,
-    taskSubject: ({ queue, priority, tenant, task, id }) =>
-      `${tasksPrefix}${queue}.${priority}.${tenant ?? NO_TENANT}.${task}.${id}`,
+    taskSubject: ({ queue, shard, priority, tenant, task, id }) =>
+      `${tasksPrefix}${carrierOf({ queue, shard })}.${priority}.${tenant ?? NO_TENANT}.${task}.${id}`,
     taskById: (queue, id) => `${tasksPrefix}${queue}.*.*.*.${id}`,
     delayedSubject: (queue, id) => `${prefix}.delayed.${queue}.${id}`,
     deadStream: `${scope}DEAD_LETTERS`,
@@ -233,8 +259,8 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
     deadIndexSubject: ({ tenant, reason, queue, task, sequence }) =>
       `${prefix}.dead_index.${tenant ?? NO_TENANT}.${reason}.${queue}.${task}.${sequence}`,
     advisoryStream: `${scope}ADVISORIES`,
-    advisoryFilter: (queue) =>
-      `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${scope}QUEUE_${queue.toUpperCase()}.*`,
+    advisoryFilter: (carrier) =>
+      `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${scope}${streamOfCarrier(carrier)}.*`,
     eventStream: `${scope}TASK_EVENTS`,
     eventFilter: `${prefix}.events.>`,
     eventSubject: (queue, task, state) => `${prefix}.events.${queue}.${task}.${state.toLowerCase()}`,
@@ -286,11 +312,19 @@ export function namesFor(prefix: string = DEFAULT_PREFIX): Names {
 
 function parseTaskSubject(tasksPrefix: string, subject: string): TaskSubject | undefined {
   if (!subject.startsWith(tasksPrefix)) return undefined;
-  const [queue, priority, tenant, task, id, ...rest] = subject.slice(tasksPrefix.length).split('.');
+  const tokens = subject.slice(tasksPrefix.length).split('.');
+  const shard = tokens.length === TOKENS_OF_A_TASK + 1 ? tokens.shift() : undefined;
+  const [queue, priority, tenant, task, id, ...rest] = tokens;
   if (!queue || !isPriority(priority) || rest.length > 0) return undefined;
   // The server accepts any characters in a publisher's subject, `>` and `*` among them.
   if (!isToken(tenant) || !isToken(task) || !isToken(id)) return undefined;
-  return { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
+  const parsed = { queue, priority, tenant: tenant === NO_TENANT ? undefined : tenant, task, id };
+  if (shard === undefined) return parsed;
+  return isShard(shard) ? { ...parsed, shard: Number(shard) } : undefined;
+}
+
+export function isShard(token: string | undefined): token is string {
+  return token !== undefined && SHARD.test(token);
 }
 
 export function isPriority(value: unknown): value is Priority {

@@ -3,7 +3,7 @@
  * dots or other characters. Their dead letters need a task all the same.
  */
 import { createHash } from 'node:crypto';
-import { isPriority, isToken, NO_TENANT, type Names, type TaskSubject } from './names.js';
+import { isPriority, isShard, isToken, NO_TENANT, type Names, type TaskSubject } from './names.js';
 
 /** Characters of the unusable id that its replacement begins with. */
 const KEPT_CHARACTERS = 40;
@@ -12,9 +12,11 @@ export const UNKNOWN_TASK = 'unknown';
 /** Reads as much of the subject as can be read. The same subject always gives the same task. */
 export function readUnusableSubject(names: Names, subject: string): TaskSubject {
   const start = `${names.prefix}.tasks.`;
-  const [queue = '', priority, ...own] = subject.startsWith(start)
+  const tokens = subject.startsWith(start)
     ? subject.slice(start.length).split('.')
     : ['', undefined, subject];
+  if (isShard(tokens[0])) tokens.shift();
+  const [queue = '', priority, ...own] = tokens;
   const missing = Array.from({ length: Math.max(0, 3 - own.length) }, () => '');
   const [tenant = '', task = '', ...id] = [...missing, ...own];
   const idText = id.join('.');

@@ -35,6 +35,7 @@ import type { Outcome } from './outcome.js';
 import type { Recovery } from './recovery.js';
 import type { TaskHandler } from './registry.js';
 import { outcomeOfSteps } from './step-outcome.js';
+import { carrierOf } from '../wire/shards.js';
 
 export interface ExecutionParts {
   names: Names;
@@ -417,10 +418,10 @@ function storableResult(result: unknown): unknown {
  */
 function requireOwnSchedule(names: Names, { message, subject }: Delivery): void {
   const scheduler = message.headers?.get(ServerHeader.Scheduler) ?? '';
-  if (scheduler === '' || scheduler.startsWith(names.delayedSubject(subject.queue, ''))) return;
+  if (scheduler === '' || scheduler.startsWith(names.delayedSubject(carrierOf(subject), ''))) return;
   throw new JobsError(
     'invalid_payload',
-    `The task was scheduled from "${scheduler}"; schedule on "${names.delayedSubject(subject.queue, '<id>')}", or set ${TaskHeader.NotBefore}.`,
+    `The task was scheduled from "${scheduler}"; schedule on "${names.delayedSubject(carrierOf(subject), '<id>')}", or set ${TaskHeader.NotBefore}.`,
   );
 }
 

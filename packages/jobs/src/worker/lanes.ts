@@ -2,9 +2,11 @@
 import type { Topology } from '../topology/define.js';
 import { PRIORITIES, type Priority } from '../wire/names.js';
 
-/** One priority of one queue: one durable consumer. */
+/** One priority of one queue, or of a shard of it: one durable consumer. */
 export interface Lane {
   readonly queue: string;
+  /** The part of the queue that it draws from. */
+  readonly carrier: string;
   readonly priority: Priority;
   readonly stream: string;
   readonly consumer: string;
@@ -23,12 +25,17 @@ export function lanesOf(topology: Topology, queues: readonly string[]): Lane[] {
   const { names } = topology;
   return queues.flatMap((name) => {
     const queue = topology.queue(name);
-    return PRIORITIES.map((priority) => ({
-      queue: queue.name,
-      priority,
-      stream: names.queueStream(queue.name),
-      consumer: names.laneConsumer(queue.name, priority),
-      weight: PRIORITY_WEIGHT[priority] * QUEUE_WEIGHT[queue.weight],
-    }));
+    const carriers = names.carriers(queue.name);
+    return carriers.flatMap((carrier) =>
+      PRIORITIES.map((priority) => ({
+        queue: queue.name,
+        carrier,
+        priority,
+        stream: names.queueStream(carrier),
+        consumer: names.laneConsumer(carrier, priority),
+        // Its shards share the turns of a queue.
+        weight: (PRIORITY_WEIGHT[priority] * QUEUE_WEIGHT[queue.weight]) / carriers.length,
+      })),
+    );
   });
 }

@@ -11,6 +11,7 @@ import { positionOf, readStoredTask } from '../record/task-record.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import type { Delivery } from './delivery.js';
+import { carrierOf } from '../wire/shards.js';
 
 export interface Next {
   retries: number;
@@ -59,7 +60,9 @@ export class NextAttempts {
       } catch (error) {
         if (!isConflict(error)) throw error;
       }
-      const waiting = await streams.get(names.queueStream(subject.queue), { last_by_subj: composed.subject });
+      const waiting = await streams.get(names.queueStream(carrierOf(subject)), {
+        last_by_subj: composed.subject,
+      });
       const other = waiting && readStoredTask(names, waiting);
       const order = other === undefined ? -1 : compareAttempts(positionOf(other), position);
       if (order >= 0) return order === 0;

@@ -18,6 +18,7 @@ import type { WorkflowEngine } from '../workflow/engine.js';
 import type { Attempt } from './attempt.js';
 import type { Delivery } from './delivery.js';
 import type { Outcome } from './outcome.js';
+import { carrierOf } from '../wire/shards.js';
 
 export interface RecoveryOptions {
   names: Names;
@@ -91,7 +92,7 @@ export class Recovery {
     const { names, streams } = this.options;
     const { held } = headers;
     if (held === undefined || held.sequence === message.streamSequence) return false;
-    const taken = await streams.get(names.queueStream(subject.queue), { seq: held.sequence });
+    const taken = await streams.get(names.queueStream(carrierOf(subject)), { seq: held.sequence });
     return taken !== undefined && storedSubject(taken) === message.subject;
   }
 

@@ -148,10 +148,12 @@ async function findStep(
 ): Promise<TaskRecord | 'queued' | 'missing'> {
   const { queue, priority, tenant, step } = node;
   const id = stepId(run.id, node.number);
-  const stream = names.queueStream(queue);
-  const subject = names.taskSubject({ queue, priority, tenant, task: step.task, id });
-  for (const place of [subject, names.delayedSubject(queue, id), subject])
-    if ((await streams.get(stream, { last_by_subj: place })) !== undefined) return 'queued';
+  for (const carrier of names.carriers(queue)) {
+    const stream = names.queueStream(carrier);
+    const subject = names.taskSubject({ queue: carrier, priority, tenant, task: step.task, id });
+    for (const place of [subject, names.delayedSubject(carrier, id), subject])
+      if ((await streams.get(stream, { last_by_subj: place })) !== undefined) return 'queued';
+  }
   const record = await lookup.record(id);
   const isOwn = record !== undefined && isSameTask(record, identityOf(run.id, node));
   return isOwn && isFinal(record.state) ? record : 'missing';

@@ -140,7 +140,7 @@ export class StepPublisher {
     const { task, payload = {} } = node.step;
     const id = stepId(run.id, node.number);
     const { body, headers } = this.compose(run, node, payload, enqueuedAt);
-    const subject = { queue, priority, tenant, task, id };
+    const subject = { queue, shard: names.shardFor(queue, id), priority, tenant, task, id };
     const at = enqueuedAt.toISOString();
     const own = { subject, headers: readTaskHeaders(headers), enqueuedAt: at, readyAt: enqueuedAt.getTime() };
     const final = unfitRecord(own, error);

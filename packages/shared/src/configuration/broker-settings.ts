@@ -1,4 +1,5 @@
 /** The settings of the broker: where it is, and how the platform's streams are laid out. */
+import { queueShards } from './queue-shards.js';
 import {
   bytes,
   count,
@@ -33,6 +34,8 @@ export const brokerSettings = {
   STRATUM_CONFIG: text(),
   /** Copies of every stream in a NATS cluster. Default 1. */
   STRATUM_REPLICAS: count(1, 5),
+  /** Streams of busy queues: `sync=4,rules=2`; `sync=2/4` empties the shards from the third on. Default: one stream for each queue. */
+  STRATUM_QUEUE_SHARDS: queueShards(),
   /** State changes of tasks kept at most, in bytes: beyond it the oldest go. Reserved on the broker's disk. Default 1,073,741,824. */
   TASK_EVENTS_MAX_BYTES: bytes(1_073_741_824),
   /** Customer events that may wait for the database, in bytes: beyond it the API answers 503. Reserved. Default 2,147,483,648. */

@@ -79,6 +79,26 @@ test.each([
   expect(failureOf([key], { [key]: value }).problems[0]).toContain(`${key} ${problem}`);
 });
 
+test.each(['sync', 'sync=0', 'sync=65', 'mail=2', 'sync=2,sync=3', 'sync=4/3', 'sync=1.5', 'sync=2;rules=2'])(
+  'STRATUM_QUEUE_SHARDS=%j is refused, with an example',
+  (text) => {
+    const { problems } = failureOf(['STRATUM_QUEUE_SHARDS'], { STRATUM_QUEUE_SHARDS: text });
+    expect(problems[0]).toContain('must name each queue once with 1 to 64 shards, such as sync=4,rules=2');
+  },
+);
+
+test('shards of queues are read with those to be emptied', () => {
+  const { STRATUM_QUEUE_SHARDS: shards } = loadConfiguration(['STRATUM_QUEUE_SHARDS'], {
+    STRATUM_QUEUE_SHARDS: 'sync=4, rules=2/3,ml=1/2,cdp=1',
+  });
+  expect(Object.fromEntries(shards)).toEqual({
+    sync: { shards: 4, drain: 4 },
+    rules: { shards: 2, drain: 3 },
+    ml: { shards: 1, drain: 2 },
+    cdp: { shards: 1, drain: 0 },
+  });
+});
+
 test('a setting without a value or a default is absent', () => {
   expect(
     loadConfiguration(['METRICS_PORT', 'API_PUBLIC_URL', 'SCHEDULE_CLOCK_SPEED'], {

@@ -54,7 +54,11 @@ export async function listWaiting(broker: Broker, scope: Scope, query: TaskQuery
   const queues = broker.topology.queues
     .map(({ name }) => name)
     .filter((name) => query.queues?.includes(name) ?? true);
-  const lists = await Promise.all(queues.map((queue) => waitingIn(broker, queue, scope, query)));
+  const { names } = broker.topology;
+  const parts = queues.flatMap((queue) => names.carriers(queue).map((carrier) => ({ queue, carrier })));
+  const lists = await Promise.all(
+    parts.map(({ queue, carrier }) => waitingIn(broker, { queue, carrier }, scope, query)),
+  );
   const items = lists
     .flatMap((list) => list.items)
     .toSorted((a, b) => a.stored_at.localeCompare(b.stored_at));
@@ -68,16 +72,16 @@ export async function listWaiting(broker: Broker, scope: Scope, query: TaskQuery
 
 async function waitingIn(
   broker: Broker,
-  queue: string,
+  { queue, carrier }: { queue: string; carrier: string },
   scope: Scope,
   query: TaskQuery,
 ): Promise<{ items: WaitingTask[]; total: number; complete: boolean }> {
   const { names } = broker.topology;
-  const delivered = await deliveredIn(broker, queue);
-  const found = await readBatch(broker.connection, names.queueStream(queue), {
+  const delivered = await deliveredIn(broker, carrier);
+  const found = await readBatch(broker.connection, names.queueStream(carrier), {
     seq: Math.min(...delivered.values()) + 1,
     next_by_subj: names.taskSubject({
-      queue,
+      queue: carrier,
       priority: '*',
       tenant: scope === 'platform' ? oneOf(query.tenants) : scope,
       task: exactTask(query.tasks),
@@ -107,11 +111,17 @@ async function waitingIn(
 }
 
 /** The sequence up to which each lane has handed its tasks to workers. */
-async function deliveredIn({ connection, topology }: Broker, queue: string): Promise<Map<Priority, number>> {
+async function deliveredIn(
+  { connection, topology }: Broker,
+  carrier: string,
+): Promise<Map<Priority, number>> {
   const { names } = topology;
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const lanes = PRIORITIES.map(async (priority): Promise<[Priority, number]> => {
-    const info = await manager.consumers.info(names.queueStream(queue), names.laneConsumer(queue, priority));
+    const info = await manager.consumers.info(
+      names.queueStream(carrier),
+      names.laneConsumer(carrier, priority),
+    );
     return [priority, info.delivered.stream_seq];
   });
   return new Map(await Promise.all(lanes));

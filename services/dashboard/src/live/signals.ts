@@ -130,11 +130,17 @@ async function storedOf(
   queue: string,
   tenant: number,
 ): Promise<number> {
-  const [first] = await readBatch(connection, names.queueStream(queue), {
-    seq: 1,
-    next_by_subj: names.taskSubject({ queue, priority: '*', tenant: String(tenant), task: '*', id: '*' }),
-    batch: 1,
-    max_bytes: MAX_BYTES,
-  });
-  return first === undefined ? 0 : first.pending + 1;
+  const counts = await Promise.all(
+    names.carriers(queue).map(async (carrier) => {
+      const own = { queue: carrier, priority: '*', tenant: String(tenant), task: '*', id: '*' } as const;
+      const [first] = await readBatch(connection, names.queueStream(carrier), {
+        seq: 1,
+        next_by_subj: names.taskSubject(own),
+        batch: 1,
+        max_bytes: MAX_BYTES,
+      });
+      return first === undefined ? 0 : first.pending + 1;
+    }),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -20,9 +20,11 @@ export async function readFacts(
   const task = record?.task ?? run?.task ?? '';
   const priority = record?.priority ?? run?.priority ?? 'normal';
   const isServed = sources.topology.queues.some(({ name }) => name === queue);
-  const [place, lanes, workers, rates] = await Promise.all([
-    isServed ? placeOf(sources, queue, id) : { sequence: null, dueAt: null },
-    isServed ? lanesOf(sources, queue) : [],
+  const place = isServed
+    ? await placeOf(sources, queue, id)
+    : { sequence: null, dueAt: null, carrier: queue };
+  const [lanes, workers, rates] = await Promise.all([
+    isServed ? lanesOf(sources, place.carrier) : [],
     sources.client.control.workers(),
     sources.client.control.rateWaits(),
   ]);
@@ -39,7 +41,8 @@ export async function readFacts(
       run?.error_type === undefined || run.error_type === null
         ? null
         : `${run.error_type}: ${run.error_message ?? ''}`,
-    ...place,
+    sequence: place.sequence,
+    dueAt: place.dueAt,
     lane: lanes[own] ?? null,
     waitingBefore: lanes.slice(0, own).reduce((sum, { waiting }) => sum + waiting, 0),
     workers,
@@ -48,20 +51,34 @@ export async function readFacts(
   };
 }
 
-/** Where it is stored, and when it is due. */
+/** Where it is stored, in which part of its queue, and when it is due. */
 async function placeOf(
   { connection, topology: { names } }: Sources,
   queue: string,
   id: string,
-): Promise<Pick<WhyFacts, 'sequence' | 'dueAt'>> {
+): Promise<Pick<WhyFacts, 'sequence' | 'dueAt'> & { carrier: string }> {
+  const places = await Promise.all(
+    names.carriers(queue).map((carrier) => placeIn(connection, names, carrier, id)),
+  );
+  const found = places.find(({ sequence, dueAt }) => sequence !== null || dueAt !== null);
+  return found ?? { sequence: null, dueAt: null, carrier: queue };
+}
+
+async function placeIn(
+  connection: Sources['connection'],
+  names: Sources['topology']['names'],
+  carrier: string,
+  id: string,
+): ReturnType<typeof placeOf> {
   const first = { seq: 1, batch: 1, max_bytes: MAX_BYTES };
-  const stream = names.queueStream(queue);
+  const stream = names.queueStream(carrier);
   const [[waiting], [delayed]] = await Promise.all([
-    readBatch(connection, stream, { ...first, next_by_subj: names.taskById(queue, id) }),
-    readBatch(connection, stream, { ...first, next_by_subj: names.delayedSubject(queue, id) }),
+    readBatch(connection, stream, { ...first, next_by_subj: names.taskById(carrier, id) }),
+    readBatch(connection, stream, { ...first, next_by_subj: names.delayedSubject(carrier, id) }),
   ]);
   const [, at] = /^@at (.+)$/.exec(delayed?.headers.get(ServerHeader.Schedule) ?? '') ?? [];
   return {
+    carrier,
     sequence: waiting?.seq ?? null,
     dueAt: at === undefined || Number.isNaN(Date.parse(at)) ? null : new Date(at).toISOString(),
   };
@@ -70,14 +87,14 @@ async function placeOf(
 /** In the order in which they are taken. */
 async function lanesOf(
   { connection, topology: { names } }: Sources,
-  queue: string,
+  carrier: string,
 ): Promise<NonNullable<WhyFacts['lane']>[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
   return Promise.all(
     PRIORITIES.map(async (priority) => {
       const info = await manager.consumers.info(
-        names.queueStream(queue),
-        names.laneConsumer(queue, priority),
+        names.queueStream(carrier),
+        names.laneConsumer(carrier, priority),
       );
       return {
         paused: info.paused === true,

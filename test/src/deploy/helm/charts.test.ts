@@ -114,6 +114,16 @@ test.each([
   },
 );
 
+test('a queue with shards scales by every stream of its own', async () => {
+  const args = ['--set=autoscaling.trigger=nats-jetstream', '--set=services.sync-worker.shards=2'];
+  const scaler = named(await render('stratum', 'values-cluster.yaml', ...args), 'ScaledObject').get(
+    'sync-worker',
+  );
+  const streams = [...JSON.stringify(scaler).matchAll(/"stream":"([^"]+)"/g)].map(([, stream]) => stream);
+  expect([...new Set(streams)]).toEqual(['QUEUE_SYNC', 'QUEUE_SYNC~0', 'QUEUE_SYNC~1']);
+  expect(streams.length).toBe(9);
+});
+
 test('the alerts of the chart are those of deploy/observability', async () => {
   const rules = named(
     await render('stratum', undefined, '--set=monitoring.enabled=true'),

@@ -22,7 +22,8 @@ import {
   TaskHeader,
   type TaskHeaders,
 } from '../../wire/headers.js';
-import type { TaskSubject } from '../../wire/names.js';
+import type { Names, TaskSubject } from '../../wire/names.js';
+import { carrierOf } from '../../wire/shards.js';
 import { isSameTask } from '../../wire/identity.js';
 import { UNKNOWN_TASK } from '../../wire/unusable-subject.js';
 import type { DeadLetter, LetterMessage, StoredLetter } from './letter.js';
@@ -86,12 +87,14 @@ export class Replayer {
 
   private targetOf(letter: DeadLetter, { headers }: LetterMessage): TaskSubject {
     const replayTo = headers?.get(DeadHeader.Subject) ?? '';
-    const subject = this.resources.names.parseTaskSubject(replayTo);
-    if (subject !== undefined) return subject;
+    const { names } = this.resources;
+    const subject = names.parseTaskSubject(replayTo);
+    // Shards may have come and gone since.
+    if (subject !== undefined) return { ...subject, shard: names.shardFor(subject.queue, subject.id) };
     const { queue, priority, tenant, task, id } = letter;
     // Of a message with an unusable subject the letter has made what could be made of it.
     if (task !== UNKNOWN_TASK && replayTo !== '')
-      return { queue, priority, tenant: tenant ?? undefined, task, id };
+      return { queue, shard: names.shardFor(queue, id), priority, tenant: tenant ?? undefined, task, id };
     throw new JobsError(
       'invalid_options',
       `The dead letter of "${id}" does not say which task it was. Publish the task again under its subject, then discard the letter.`,
@@ -151,7 +154,7 @@ export class Replayer {
     }
     if (own.uniqueFor !== undefined && key !== undefined) await this.resources.locks.confirm(key, letter.id);
     // A later message of the subject says that this one has ended.
-    const stored = await streams.newest(names.queueStream(target.queue), subject);
+    const stored = await streams.newest(names.queueStream(carrierOf(target)), subject);
     if (stored === undefined || storedSequence(stored) !== sequence) return undefined;
     return readStoredTask(names, stored)?.enqueuedAt;
   }
@@ -183,12 +186,12 @@ export class Replayer {
   /** @throws JobsError `dead_letter_changed` unless the message, if it is still there, has this body */
   private async requireBody(
     { id }: DeadLetter,
-    { queue }: TaskSubject,
+    target: TaskSubject,
     sequence: number,
     body: Uint8Array,
   ): Promise<void> {
     const { names, streams } = this.resources;
-    const stored = await streams.get(names.queueStream(queue), { seq: sequence });
+    const stored = await streams.get(names.queueStream(carrierOf(target)), { seq: sequence });
     if (stored === undefined || !isSameBody(stored, body)) throw replayedOtherwise(id);
   }
 
@@ -227,11 +230,15 @@ export class Replayer {
   /** Whether any message of the task's id waits: of one letter in thousands. */
   private async isWaiting(target: TaskSubject): Promise<boolean> {
     const { names, streams } = this.resources;
-    const stream = names.queueStream(target.queue);
-    const found = await Promise.all([
-      streams.newest(stream, names.taskSubject({ ...target, priority: '*' })),
-      streams.newest(stream, names.delayedSubject(target.queue, target.id)),
-    ]);
+    const found = await Promise.all(
+      names.carriers(target.queue).flatMap((carrier) => {
+        const stream = names.queueStream(carrier);
+        return [
+          streams.newest(stream, subjectIn(names, carrier, target)),
+          streams.newest(stream, names.delayedSubject(carrier, target.id)),
+        ];
+      }),
+    );
     return found.some((message) => message !== undefined);
   }
 
@@ -239,17 +246,25 @@ export class Replayer {
     target: TaskSubject,
   ): Promise<{ message: StreamMessage; task: TaskMessage } | undefined> {
     const { names, streams } = this.resources;
-    const { queue, id } = target;
-    const stream = names.queueStream(queue);
-    const [queued, delayed] = await Promise.all([
-      streams.get(stream, { seq: 1, next_by_subj: names.taskSubject({ ...target, priority: '*' }) }),
-      streams.get(stream, { last_by_subj: names.delayedSubject(queue, id) }),
-    ]);
-    const message = queued ?? delayed;
+    const found = await Promise.all(
+      names.carriers(target.queue).flatMap((carrier) => {
+        const stream = names.queueStream(carrier);
+        return [
+          streams.get(stream, { seq: 1, next_by_subj: subjectIn(names, carrier, target) }),
+          streams.get(stream, { last_by_subj: names.delayedSubject(carrier, target.id) }),
+        ];
+      }),
+    );
+    const message = found.find((each) => each !== undefined);
     const task = message && readStoredTask(names, message);
     if (message === undefined || task === undefined || !isSameTask(task.subject, target)) return undefined;
     return { message, task };
   }
+}
+
+/** Of the task in any lane of one part of its queue. */
+function subjectIn(names: Names, carrier: string, { tenant, task, id }: TaskSubject): string {
+  return names.taskSubject({ queue: carrier, priority: '*', tenant, task, id });
 }
 
 function isSameBody({ data }: StreamMessage, body: Uint8Array): boolean {

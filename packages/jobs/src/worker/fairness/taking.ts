@@ -76,11 +76,11 @@ export class TakeEarly {
 
   private async copy(lane: Lane, sequence: number): Promise<Copied | undefined> {
     const { names, streams } = this.resources;
-    const { stream, queue, priority } = lane;
+    const { stream, carrier, priority } = lane;
     const message = await streams.get(stream, { seq: sequence });
     if (message === undefined || storedSequence(message) !== sequence) return undefined;
     const subject = storedSubject(message);
-    if (!names.isInLane(queue, priority, subject)) return undefined;
+    if (!names.isInLane(carrier, priority, subject)) return undefined;
     if (names.parseTaskSubject(subject) === undefined) return undefined;
     const storedAt = Date.parse(message.headers?.get(ServerHeader.TimeStamp) ?? '');
     const own = readTaskHeaders(message.headers);

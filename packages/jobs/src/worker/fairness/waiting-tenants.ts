@@ -123,7 +123,7 @@ export class WaitingTenants {
     const { connection, names, lane } = this.parts;
     return readBatch(connection, lane.stream, {
       seq: from,
-      next_by_subj: names.laneFilter(lane.queue, lane.priority),
+      next_by_subj: names.laneFilter(lane.carrier, lane.priority),
       batch: LOOK_AT,
       max_bytes: LOOK_BYTES,
     });
@@ -150,10 +150,10 @@ export class WaitingTenants {
   /** The last sequence from `from` on before which only these tenants have messages. */
   private async endOfRun(tenants: readonly string[], from: number, last: number): Promise<number> {
     const { streams, names, lane } = this.parts;
-    const { queue, priority, stream } = lane;
+    const { carrier, priority, stream } = lane;
     const others = async (start: number): Promise<number> => {
       const [all, ...own] = await Promise.all([
-        streams.count(stream, names.laneFilter(queue, priority), start),
+        streams.count(stream, names.laneFilter(carrier, priority), start),
         ...tenants.map((tenant) => streams.count(stream, this.tasksOf(tenant), start)),
       ]);
       return all - own.reduce((sum, count) => sum + count, 0);
@@ -219,9 +219,9 @@ export class WaitingTenants {
 
   private tasksOf(tenant: string): string {
     const { names, lane } = this.parts;
-    const { queue, priority } = lane;
+    const { carrier, priority } = lane;
     const named = tenant === NO_TENANT ? undefined : tenant;
-    return names.taskSubject({ queue, priority, tenant: named, task: '*', id: '*' });
+    return names.taskSubject({ queue: carrier, priority, tenant: named, task: '*', id: '*' });
   }
 }
 
