@@ -98,7 +98,15 @@ export {
   type ReconcileOptions,
   type TopologyReport,
 } from './topology/reconcile.js';
-export { EVENT_STATES, taskEventSchema, type EventState, type TaskEvent } from './wire/event.js';
+export {
+  EVENT_STATES,
+  reportedStepsSchema,
+  taskEventSchema,
+  type EventState,
+  type ReportedStep,
+  type ReportedSteps,
+  type TaskEvent,
+} from './wire/event.js';
 export { DEAD_REASONS, type DeadReason } from './wire/dead-reason.js';
 export type { FailedAttempt } from './wire/history.js';
 export {

@@ -5,6 +5,7 @@ export type { CheckedPayload, DifferenceLine, EditableLetter } from '@stratum/sh
 export type { FailureGroup } from './failures/failure-groups.js';
 export type { GroupReplay } from './failures/replay-group.js';
 export type { ReplayOutcome } from './failures/replay-letter.js';
+export type { ReportedStep as Step } from '@stratum/jobs';
 export type { Moment as Attempt, RunState, RunView as Run, WaitingTask } from '@stratum/shared/task-history';
 export type { Series as SeriesData } from './live/series.js';
 export type { QueueSnapshot as Queue } from './live/read-state.js';

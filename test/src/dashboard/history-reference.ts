@@ -74,10 +74,18 @@ const life = fc.record({
   ),
   end: fc.constantFrom<EventState | undefined>('SUCCESS', 'FAILURE', 'REVOKED', 'EXPIRED', undefined),
   delayed: fc.boolean(),
+  hasSteps: fc.boolean(),
   worker: fc.constantFrom('w1', 'w2'),
 });
 
 type Life = typeof life extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** One step for each attempt, each of which has ended. */
+function stepsUntil(attempt: number, at: string): TaskEvent['steps'] {
+  const step = { name: 'effect', state: 'done' as const, attempts: 1, started_at: at, ended_at: at };
+  const newest = Array.from({ length: attempt + 1 }, (_, place) => ({ position: String(place), ...step }));
+  return { total: newest.length, newest };
+}
 
 function eventsOf(run: Life): TaskEvent[] {
   const events: TaskEvent[] = [];
@@ -120,6 +128,7 @@ function eventsOf(run: Life): TaskEvent[] {
     if (state === undefined) return;
     const failed = { type: 'Error', message: `failed after ${now} ms`, stack: null, retryable: true };
     emit(state, now, {
+      ...(run.hasSteps ? { steps: stepsUntil(index, time(now)) } : {}),
       ...started,
       retries,
       runtime_ms: attempt.ran,

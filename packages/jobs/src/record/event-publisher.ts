@@ -116,6 +116,8 @@ export class EventPublisher {
       trace_id: source.traceId,
       worker_version: source.delivery === undefined ? undefined : this.options.workerVersion,
       labels: this.labelsOf(record.task, source.body),
+      // While the attempt runs, a step that has begun has not failed yet.
+      steps: state === 'STARTED' ? undefined : source.steps?.(),
     };
   }
 

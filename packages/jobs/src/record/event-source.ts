@@ -1,4 +1,5 @@
 /** What an event says beside a task's record. */
+import type { ReportedSteps } from '../wire/event.js';
 import { parseTraceContext, traceContextOf } from '../telemetry/trace-context.js';
 import type { TaskMessage } from './task-record.js';
 
@@ -12,6 +13,8 @@ export interface EventSource {
   readonly traceId: string | undefined;
   /** The payload. */
   readonly body: string | Uint8Array;
+  /** Asked once the attempt is over. */
+  readonly steps?: (() => ReportedSteps | undefined) | undefined;
 }
 
 /** For a program that does not run the task. */

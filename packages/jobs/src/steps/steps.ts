@@ -8,7 +8,9 @@ import { jsonOf } from '../values/any-value.js';
 import { duration } from '../values/bounds.js';
 import { isoTime } from '../values/iso-time.js';
 import { compareWriters, type StepEntry, type StepWriter } from './entry.js';
+import type { ReportedSteps } from '../wire/event.js';
 import type { Journal } from './journal.js';
+import { reportedSteps } from './reported-steps.js';
 import type { Stored } from './stored.js';
 
 /**
@@ -90,6 +92,11 @@ export class Steps {
           `step ${position} "${name}" has run, and the handler has ended without it`,
         );
     return undefined;
+  }
+
+  /** For the event of the attempt's end. */
+  reported(): ReportedSteps | undefined {
+    return reportedSteps(this.parts.journal.entries, this.parts.now());
   }
 
   step<T>(name: string, run: () => T | Promise<T>): Promise<Stored<T>> {

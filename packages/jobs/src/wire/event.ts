@@ -23,6 +23,31 @@ export function eventStateOf(state: TaskState): EventState {
   return state === 'PENDING' ? 'QUEUED' : state;
 }
 
+/** A durable step, as far as the attempt came. Times are RFC 3339 in UTC. */
+const reportedStepSchema = z.object({
+  /** Counted from 0; within branches of `all` as `<place of all>-<branch>-<place in the branch>`. */
+  position: z.string(),
+  /** `sleep` of a sleep. */
+  name: z.string(),
+  /** `waiting`: a sleep that is not over. `failed`: it has begun and not ended; a retry begins it again. */
+  state: z.enum(['done', 'failed', 'waiting']),
+  /** How often it was begun. */
+  attempts: z.number(),
+  started_at: z.string(),
+  ended_at: z.string().optional(),
+  /** Of a sleep: its end. */
+  until: z.string().optional(),
+});
+export type ReportedStep = z.infer<typeof reportedStepSchema>;
+
+export const reportedStepsSchema = z.object({
+  /** Of the run so far. */
+  total: z.number(),
+  /** The 50 that began last, in the order of their beginning. */
+  newest: z.array(reportedStepSchema),
+});
+export type ReportedSteps = z.infer<typeof reportedStepsSchema>;
+
 /** The record without its result, and the facts that a history needs. Versions before 0.2 wrote none of the optional fields. */
 export const taskEventSchema = taskRecordSchema.omit({ result: true, payload: true }).extend({
   /** Those versions wrote `PENDING` for `QUEUED`. */
@@ -48,5 +73,7 @@ export const taskEventSchema = taskRecordSchema.omit({ result: true, payload: tr
   worker_version: z.string().optional(),
   /** As the task's contract names them. */
   labels: z.record(z.string(), z.string()).optional(),
+  /** Once the attempt is over: the durable steps of the run. */
+  steps: reportedStepsSchema.optional(),
 });
 export type TaskEvent = z.infer<typeof taskEventSchema>;

@@ -130,6 +130,7 @@ export class Attempt {
       delivery: deliveries,
       traceId,
       body: message.data,
+      steps: this.steps && (() => this.steps?.reported()),
     };
   }
 

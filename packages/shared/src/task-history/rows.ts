@@ -1,5 +1,5 @@
 /** Runs as rows of `task_open` and `task_run`, and back. */
-import { EVENT_STATES, PRIORITIES } from '@stratum/jobs';
+import { EVENT_STATES, PRIORITIES, reportedStepsSchema } from '@stratum/jobs';
 import { z } from 'zod';
 import { textOf, type Moment, type Run, type RunContext, type RunState } from './run.js';
 
@@ -42,6 +42,8 @@ const momentSchema = z.object({
   started_at: z.string().nullable(),
   runtime_ms: z.number().nullable(),
   error: z.object({ type: z.string(), message: z.string(), group: z.string() }).nullable(),
+  /** Absent in rows of earlier versions. */
+  steps: reportedStepsSchema.nullable().default(null),
 });
 export const attemptsSchema = z.array(momentSchema);
 
@@ -155,7 +157,7 @@ export function waitMs({ ready_at: ready, started_at: started }: Moment): number
 /** Whether the end says all of the attempts. Most runs have one attempt, and it is the end itself: only others are compared. */
 function isToldBy(end: Moment, attempts: readonly Moment[]): boolean {
   const told = attemptsOf(end);
-  if (attempts.length !== told.length) return false;
+  if (attempts.length !== told.length || end.steps !== null) return false;
   return attempts[0] === told[0] || textOf(attempts) === textOf(told);
 }
 
@@ -220,7 +222,10 @@ export function fromEndedRow(row: unknown, names: Dictionary): Run {
             message: parsed.error_message ?? '',
             group: parsed.error_group_text ?? '',
           },
+    steps: null,
   };
+  // No column has them: an end with steps is stored among the attempts as well.
+  end.steps = parsed.attempts?.find(({ at, state }) => at === end.at && state === end.state)?.steps ?? null;
   // What was known before the end does not matter any more.
   return { ...identity(parsed, names), attempts: parsed.attempts ?? attemptsOf(end), latest: end, end };
 }

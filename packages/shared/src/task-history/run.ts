@@ -2,7 +2,7 @@
  * A run of a task, made of its events. Merging is commutative, associative and idempotent, so neither the order of events nor their repetition
  * changes what a run becomes.
  */
-import type { EventState, Priority, TaskEvent } from '@stratum/jobs';
+import type { EventState, Priority, ReportedSteps, TaskEvent } from '@stratum/jobs';
 import { fingerprintOf } from './fingerprint.js';
 
 export type RunState = Exclude<EventState, 'SKIPPED'>;
@@ -26,6 +26,8 @@ export interface Moment {
   started_at: string | null;
   runtime_ms: number | null;
   error: RunError | null;
+  /** The durable steps of the run when the attempt was over; `null`: it has none, or the attempt is not over. */
+  steps: ReportedSteps | null;
 }
 
 /** What all events of a run say alike. */
@@ -96,6 +98,7 @@ export function runOf(event: TaskEvent): Run | undefined {
       message: event.error.message.slice(0, MAX_ERROR_MESSAGE),
       group: fingerprintOf(event.task, event.error),
     },
+    steps: event.steps ?? null,
   };
   return {
     id: event.id,

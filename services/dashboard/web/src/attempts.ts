@@ -15,6 +15,8 @@ export function attemptsOf(run: Run): Attempt[] {
       ready_at: run.ready_at,
       started_at: run.started_at,
       runtime_ms: run.runtime_ms,
+      // A run with steps is stored with its attempts.
+      steps: null,
       error:
         run.error_type === null
           ? null

@@ -17,6 +17,7 @@ import {
   useLoaded,
 } from '../ui.js';
 import { attemptsOf } from '../attempts.js';
+import { Steps } from './steps.js';
 import { Waterfall } from './waterfall.js';
 import { Why } from './why.js';
 
@@ -135,6 +136,7 @@ function TaskView({
               </p>
             </section>
           )}
+          {run !== undefined && <Steps run={run} />}
           {run !== undefined && attemptsOf(run).length > 0 && (
             <section class="card">
               <h2>Attempts</h2>
