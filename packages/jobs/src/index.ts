@@ -160,6 +160,7 @@ export {
   openSchedules,
   type Schedules,
   type SchedulesOptions,
+  type ListSchedulesOptions,
   type ScheduleView,
 } from './schedule/schedules.js';
 export { chain, chord, group, step, type GroupOptions } from './workflow/builders.js';

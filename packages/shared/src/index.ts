@@ -81,6 +81,7 @@ export {
   type QueueService,
 } from './service/queue-service.js';
 export { TASKS, TENANT_TASKS } from './tasks/catalogue.js';
+export { tenantEntryPrefix } from './tasks/entry-names.js';
 export { isScheduled } from './tasks/scheduled-job.js';
 export { syncAllCampaigns, syncCampaignData } from './tasks/sync.js';
 export {

@@ -8,11 +8,12 @@ import {
   openSchedules,
   reconcileTopology,
   TaskError,
+  type ListSchedulesOptions,
   type ScheduleEntryOptions,
   type Schedules,
   type SchedulerOptions,
 } from '@stratum/jobs';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
@@ -381,6 +382,32 @@ describe('people', () => {
     const { schedules } = await openBeat();
     await expect(schedules.add(entry)).rejects.toThrow(message);
     expect(await schedules.list()).toEqual([]);
+  });
+
+  test('list entries by name, page by page, without reading those that they do not ask for', async () => {
+    const { schedules, connection, topology } = await openBeat();
+    await schedules.add({ name: 't1-gone', task: 'tick', every_ms: MINUTE });
+    await schedules.remove('t1-gone');
+    for (const name of ['t2-c', 't1-b', 't2-a', 't1-a', 't1-c'])
+      await schedules.add({ name, task: 'tick', every_ms: MINUTE, payload: { tenant_id: Number(name[1]) } });
+    const { names } = topology;
+    // Of others, and too large to be read by mistake.
+    const entry = JSON.stringify({ ...(await schedules.get('t2-a')), labels: 'x'.repeat(100_000) });
+    await Promise.all(
+      Array.from({ length: 300 }, (_, n) =>
+        jetstream(connection).publish(names.scheduleKey(`entry.t3-${n}`), entry),
+      ),
+    );
+    const ofOne = (name: string): boolean => name.startsWith('t1-');
+    const namesOf = async (options: ListSchedulesOptions): Promise<string[]> =>
+      (await schedules.list(options)).map(({ name }) => name);
+    const before = connection.stats();
+    expect(await namesOf({ names: ofOne })).toEqual(['t1-a', 't1-b', 't1-c']);
+    expect(await namesOf({ names: ofOne, limit: 2 })).toEqual(['t1-a', 't1-b']);
+    expect(await namesOf({ names: ofOne, after: 't1-b', limit: 2 })).toEqual(['t1-c']);
+    expect(connection.stats().inBytes - before.inBytes).toBeLessThan(1_000_000);
+    expect(await namesOf({ limit: 2, filter: ({ tenant }) => tenant === '2' })).toEqual(['t2-a', 't2-c']);
+    expect(await schedules.list()).toHaveLength(305);
   });
 
   test('cannot edit or remove an entry of the code, whose pause survives the next start', async () => {

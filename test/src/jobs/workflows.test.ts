@@ -529,6 +529,33 @@ describe('a workflow in progress', () => {
     expect((await jobs.client.workflows.list({ state: 'SUCCESS' })).workflows).toEqual([]);
   });
 
+  test('is listed for its tenant without a look at those of others, and so is one that an earlier version has started', async () => {
+    const jobs = await openWorkflows();
+    const { client, connection, topology } = jobs;
+    await client.workflows.start(step(total, {}), { id: 'own', tenant: 2 });
+    for (let n = 0; n < 200; n++)
+      await client.workflows.start(step(total, {}), { id: `other-${n}`, tenant: 1 });
+    const { inMsgs, outMsgs } = connection.stats();
+    const own = await client.workflows.list({ tenant: 2 });
+    const after = connection.stats();
+    expect(own.workflows.map(({ id }) => id)).toEqual(['own']);
+    expect(after.outMsgs - outMsgs).toBeLessThan(10);
+    expect(after.inMsgs - inMsgs).toBeLessThan(20);
+    // As an earlier version leaves them.
+    const { names } = topology;
+    await (
+      await jetstreamManager(connection)
+    ).streams.purge(names.workflowStream, { filter: names.workflowKey('owner.>') });
+    expect(await client.workflows.list({ tenant: 2 })).toMatchObject({ workflows: [] });
+    const maintenance = createWorkflowMaintenance({ connection, topology, roundMs: 50 });
+    maintenance.start();
+    onTestFinished(() => maintenance.stop());
+    await waitFor('the workflow in the list', async () => {
+      const { workflows } = await client.workflows.list({ tenant: 2 });
+      return workflows.length === 1 && workflows[0]?.id === 'own';
+    });
+  });
+
   test('an id that nobody has seen is unknown', async () => {
     const { client } = await openWorkflows();
     expect(await client.workflows.get('nobody')).toBeUndefined();

@@ -23,7 +23,9 @@ interface ApiReply {
   success?: boolean;
   purged?: number;
   message?: LeaderMessage;
-  state?: { last_seq: number };
+  state?: { last_seq: number; subjects?: Record<string, number> };
+  /** Of the subjects of all pages. */
+  total?: number;
   delivered?: { stream_seq: number };
   paused?: boolean;
   error?: { code?: number; err_code?: number; description?: string };
@@ -66,6 +68,22 @@ export class StreamAccess {
     // Of a batch, each message says how many follow it.
     const first = await this.direct(stream, { seq: from, next_by_subj: subject, batch: 1 });
     return first === undefined ? 0 : Number(first.headers?.get(ServerHeader.NumPending) ?? 0) + 1;
+  }
+
+  /** The subjects that have messages: names alone, so it costs little beside reading what they hold. */
+  async subjects(stream: string, filter: string): Promise<string[]> {
+    const found: string[] = [];
+    for (;;) {
+      // The server hands out a page of 100,000 at most.
+      const reply = await this.api(`STREAM.INFO.${stream}`, {
+        subjects_filter: filter,
+        offset: found.length,
+      });
+      if (reply.state === undefined) throw this.unreadable(stream, reply.error?.code ?? 0);
+      const page = Object.keys(reply.state.subjects ?? {});
+      for (const subject of page) found.push(subject);
+      if (page.length === 0 || found.length >= (reply.total ?? 0)) return found;
+    }
   }
 
   /** The last sequence that the stream has given. */

@@ -7,6 +7,7 @@ import { readJson } from '../values/read-json.js';
 import { workflowKeys } from '../workflow/bucket.js';
 import { BackgroundLoop } from './background-loop.js';
 import { reconcile } from '../workflow/reconcile.js';
+import { manifestSchema } from '../workflow/runs.js';
 import type { WorkflowStarter } from '../workflow/start.js';
 import { workflowSummarySchema } from '../workflow/view.js';
 
@@ -35,6 +36,7 @@ export class WorkflowRounds {
   private readonly sightings = new Map<string, Sighting>();
   private readonly loop: BackgroundLoop;
   private round = 0;
+  private isIndexed = false;
 
   constructor(
     private readonly parts: RoundsParts,
@@ -57,11 +59,27 @@ export class WorkflowRounds {
 
   private async runRound(signal: AbortSignal): Promise<undefined> {
     try {
+      if (!this.isIndexed) await this.indexOwners(signal);
       await this.lookAround(signal);
       if (this.round % EXPIRE_EVERY === 0) await this.removeExpired();
     } finally {
       this.round++;
     }
+  }
+
+  /** Once: those that an earlier version has started are listed for their tenants, too. */
+  private async indexOwners(signal: AbortSignal): Promise<void> {
+    const { starter, resources } = this.parts;
+    const { bucket } = resources.workflows;
+    const indexed = new Set<string>();
+    for await (const { subject } of bucket.scan(workflowKeys.owner('*', '*')))
+      indexed.add(subject.slice(subject.lastIndexOf('.') + 1));
+    for await (const message of bucket.scan(workflowKeys.manifest('*'))) {
+      if (signal.aborted) return;
+      const { data } = manifestSchema.safeParse(readJson(message));
+      if (data !== undefined && !indexed.has(data.id)) await starter.index(data);
+    }
+    this.isIndexed = true;
   }
 
   private async lookAround(signal: AbortSignal): Promise<void> {

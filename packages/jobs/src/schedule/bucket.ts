@@ -56,6 +56,7 @@ export interface WriteOptions {
 export class ScheduleBucket {
   private readonly connection: NatsConnection;
   private readonly names: Names;
+  private readonly streams: Resources['streams'];
   private readonly values: KeyValue;
 
   constructor({
@@ -66,6 +67,7 @@ export class ScheduleBucket {
   }: Pick<Resources, 'connection' | 'names' | 'publisher' | 'streams'>) {
     this.connection = connection;
     this.names = names;
+    this.streams = streams;
     this.values = new KeyValue({
       publisher,
       streams,
@@ -112,6 +114,26 @@ export class ScheduleBucket {
     )) {
       if (message.data.length > 0) yield this.changeOf(message);
     }
+  }
+
+  /** The keys under a pattern such as `entry.*`, those of deleted values among them. */
+  async keys(pattern: string): Promise<string[]> {
+    const { names } = this;
+    const subjects = await this.streams.subjects(names.scheduleStream, names.scheduleKey(pattern));
+    return subjects.map((subject) => this.keyOf(subject));
+  }
+
+  /** The values of those keys that have one. @param keys at most 1,024, as many as the server takes in a request */
+  async getAll(keys: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
+    const { names } = this;
+    const stored = await this.streams.getLast(
+      names.scheduleStream,
+      keys.map((key) => names.scheduleKey(key)),
+    );
+    const values = [...stored.values()].map(
+      (message) => [this.keyOf(message.subject), valueOf(message)] as const,
+    );
+    return new Map(values.filter(([, value]) => value !== undefined));
   }
 
   /** Delivers the present values, then every change, once it is started. A removed key has a sequence of 0 if no marker of it is left. */

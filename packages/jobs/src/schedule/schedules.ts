@@ -43,9 +43,20 @@ export interface ScheduleView extends StoredEntry {
   warnings: string[];
 }
 
+/** Which entries, of all in the order of their names. Others are not read. */
+export interface ListSchedulesOptions {
+  /** Those with such names. Default: all. */
+  names?: (name: string) => boolean;
+  /** The name of the last entry of the page before. */
+  after?: string;
+  limit?: number;
+  /** Those for which it returns `true`. Default: all. */
+  filter?: (entry: ScheduleView) => boolean;
+}
+
 export interface Schedules {
   /** All entries, by name. */
-  list(): Promise<ScheduleView[]>;
+  list(options?: ListSchedulesOptions): Promise<ScheduleView[]>;
   /** @throws JobsError `unknown_entry` */
   get(name: string): Promise<ScheduleView>;
   /** @throws JobsError if the name is taken, its task has no contract, or a field is invalid */
@@ -73,6 +84,9 @@ export interface Schedules {
 }
 
 const MAX_BACKFILL = 5_000;
+/** Entries that a list reads at once: as many as it returns, within these. */
+const LEAST_PORTION = 50;
+const LIST_PORTION = 500;
 const MAX_UPCOMING = 1_000;
 /** How far this process's clock may be behind before it takes other clocks for wrong, in milliseconds. */
 const OWN_SKEW_MS = 60_000;
@@ -91,18 +105,33 @@ class StoredSchedules implements Schedules {
     this.bucket = new ScheduleBucket(this.resources);
   }
 
-  async list(): Promise<ScheduleView[]> {
-    const [served, states, now] = await Promise.all([
+  async list(options: ListSchedulesOptions = {}): Promise<ScheduleView[]> {
+    const { names: isNamed = () => true, after = '', limit = Infinity, filter = () => true } = options;
+    const [served, keys, now] = await Promise.all([
       this.servedQueues(),
-      this.states(),
+      this.bucket.keys('entry.*'),
       scheduleNow(this.bucket),
     ]);
+    const names = keys
+      .map((key) => key.slice('entry.'.length))
+      .filter((name) => isNamed(name) && name > after)
+      .toSorted();
+    const size = Math.min(Math.max(limit, LEAST_PORTION), LIST_PORTION);
     const views: ScheduleView[] = [];
-    for await (const { key, value } of this.bucket.list('entry.*')) {
-      const name = key.slice('entry.'.length);
-      views.push(this.view(shownEntry(name, value), states.get(name) ?? NEW_STATE, { served, now }));
+    for (let from = 0; from < names.length && views.length < limit; from += size) {
+      const portion = names.slice(from, from + size);
+      const [entries, states] = await Promise.all([
+        this.bucket.getAll(portion.map((name) => `entry.${name}`)),
+        this.states(portion),
+      ]);
+      for (const name of portion) {
+        const value = entries.get(`entry.${name}`);
+        if (value === undefined) continue;
+        const view = this.view(shownEntry(name, value), states.get(name) ?? NEW_STATE, { served, now });
+        if (filter(view)) views.push(view);
+      }
     }
-    return views.toSorted((a, b) => a.name.localeCompare(b.name));
+    return views.slice(0, limit);
   }
 
   async get(name: string): Promise<ScheduleView> {
@@ -278,9 +307,9 @@ class StoredSchedules implements Schedules {
     return { ...entry, state, next, warnings };
   }
 
-  private async states(): Promise<Map<string, EntryState>> {
+  private async states(names: readonly string[]): Promise<Map<string, EntryState>> {
     const states = new Map<string, EntryState>();
-    for await (const { key, value } of this.bucket.list('state.*')) {
+    for (const [key, value] of await this.bucket.getAll(names.map((name) => `state.${name}`))) {
       const state = entryStateSchema.safeParse(value).data;
       if (state !== undefined) states.set(key.slice('state.'.length), state);
     }

@@ -2,6 +2,7 @@
  * The bucket of the workflows, laid out as a NATS key-value bucket:
  *
  *     active.<id>            needs maintenance: not ended, or failed with members that still run
+ *     owner.<tenant>.<id>    by which a tenant's workflows are listed without those of others; written before the manifest
  *     manifest.<id>          the definition, its starter and time; never changes
  *     part.<id>.<i>          a part of a definition that does not fit into one message
  *     state.<id>             state of the whole workflow
@@ -21,6 +22,7 @@ import type { Names } from '../wire/names.js';
 
 export const workflowKeys = {
   active: (id: string) => `active.${id}`,
+  owner: (tenant: string, id: string) => `owner.${tenant}.${id}`,
   manifest: (id: string) => `manifest.${id}`,
   part: (id: string, part: number | '*') => `part.${id}.${part}`,
   state: (id: string) => `state.${id}`,
@@ -36,6 +38,7 @@ export const workflowKeys = {
     `entry.${id}.*`,
     `part.${id}.*`,
     `state.${id}`,
+    `owner.*.${id}`,
     `manifest.${id}`,
   ],
 } as const;

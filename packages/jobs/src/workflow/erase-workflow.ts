@@ -17,7 +17,7 @@ export async function* scanValues(connection: NatsConnection, names: Names): Asy
   const head = names.workflowKey('').length;
   for await (const message of scanStream(connection, names.workflowStream, names.workflowKeyFilter)) {
     const [kind, id] = message.subject.slice(head).split('.');
-    if (id !== undefined) yield { id, isManifest: kind === 'manifest', message };
+    if (id !== undefined && kind !== 'owner') yield { id, isManifest: kind === 'manifest', message };
   }
 }
 

@@ -2,7 +2,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { pageSize, sequence } from '../values/bounds.js';
-import type { Names } from '../wire/names.js';
+import { requireTenant, type Names } from '../wire/names.js';
 import { workflowKeys } from './bucket.js';
 import type { WorkflowEngine } from './engine.js';
 import type { WorkflowPage, WorkflowState, WorkflowSummary } from './view.js';
@@ -28,12 +28,14 @@ export async function listWorkflows(
   if (before !== Infinity) sequence.optional('before', before);
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const { first_seq: first, last_seq: last } = (await manager.streams.info(names.workflowStream)).state;
+  const keys =
+    tenant === undefined ? workflowKeys.manifest('*') : workflowKeys.owner(requireTenant(tenant), '*');
   const workflows: WorkflowSummary[] = [];
   let end = Math.min(before ?? Infinity, last + 1);
   for (let size = FIRST_WINDOW; end > first; size *= 2) {
     const start = Math.max(first, end - size);
     const found: { id: string; sequence: number }[] = [];
-    for await (const { subject, seq } of engine.bucket.scan(workflowKeys.manifest('*'), start)) {
+    for await (const { subject, seq } of engine.bucket.scan(keys, start)) {
       if (seq >= end) break;
       found.push({ id: subject.slice(subject.lastIndexOf('.') + 1), sequence: seq });
     }

@@ -74,6 +74,7 @@ export class WorkflowStarter {
   /** Records that a published definition is invalid, under the id where its publisher looks for it. */
   async refuse(id: string, tenant: string | undefined, error: InvalidWorkflowError): Promise<void> {
     const { bucket, states } = this.engine;
+    await this.index({ id, owner: tenant ?? null });
     const manifest = { ...manifestOf(id, { tenant, owner: tenant }), definition: null, parts: 0, digest: '' };
     if ((await bucket.put(workflowKeys.manifest(id), JSON.stringify(manifest), 0)) === undefined) {
       const standing = await this.engine.runs.manifest(id);
@@ -92,6 +93,11 @@ export class WorkflowStarter {
     return true;
   }
 
+  /** So that its tenant finds it. An entry for another tenant's workflow has no effect: lists look at the workflow's owner. */
+  async index({ id, owner }: Pick<Manifest, 'id' | 'owner'>): Promise<void> {
+    if (owner !== null) await this.engine.bucket.put(workflowKeys.owner(owner, id), '{}', 0);
+  }
+
   private async store(
     facts: Omit<Manifest, 'definition' | 'parts' | 'digest'>,
     definition: WorkflowDefinition,
@@ -108,7 +114,8 @@ export class WorkflowStarter {
     const parts = bytes.length <= PART_BYTES ? 0 : Math.ceil(bytes.length / PART_BYTES);
     const manifest = { ...facts, definition: parts === 0 ? definition : null, parts, digest };
     const standing = await runs.manifest(id);
-    if (standing === undefined) await bucket.put(workflowKeys.active(id), '{}');
+    if (standing === undefined)
+      await Promise.all([bucket.put(workflowKeys.active(id), '{}'), this.index(facts)]);
     const isFirst =
       standing === undefined &&
       (await bucket.put(workflowKeys.manifest(id), JSON.stringify(manifest), 0)) !== undefined;

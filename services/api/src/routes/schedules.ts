@@ -14,6 +14,7 @@ import {
 } from '@stratum/jobs';
 import { duration } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
+import { tenantEntryPrefix } from '@stratum/shared';
 import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { asRecord, invalid, notFound } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
@@ -121,9 +122,8 @@ export function scheduleRoutes(app: ApiServer, resources: ApiResources): void {
       const { limit, cursor } = request.query;
       const after = decodeCursor(z.string(), cursor) ?? '';
       const scope = scopeOf(resources, request);
-      const entries = (await schedules.list())
-        .filter((entry) => scope.owns(entry) && entry.name > after)
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const { names, owns: filter } = scope;
+      const entries = await schedules.list({ names, filter, after, limit: limit + 1 });
       const page = entries.slice(0, limit);
       const last = entries.length > limit ? page.at(-1) : undefined;
       return {
@@ -277,12 +277,14 @@ export async function ownEntries(
   request: FastifyRequest,
 ): Promise<readonly ScheduleView[]> {
   const scope = scopeOf(resources, request);
-  return (await resources.schedules.list()).filter((entry) => scope.owns(entry));
+  return resources.schedules.list({ names: scope.names, filter: scope.owns });
 }
 
 /** How names and payloads look to the one who asks. */
 interface EntryScope {
   owns: (entry: ScheduleView) => boolean;
+  /** Whether an entry of this name can be among them. */
+  names: (name: string) => boolean;
   /** The name in the platform's space. */
   stored: (shown: string) => string;
   /** The payload of the entry's task. */
@@ -294,14 +296,16 @@ function scopeOf({ application }: ApiResources, request: FastifyRequest): EntryS
   const tenantId = tenantOf(request);
   if (tenantId === undefined) {
     return {
+      names: () => true,
       owns: () => true,
       stored: (shown) => shown,
       payload: (_task, given) => asRecord(given),
       view: (entry) => toView(entry, entry.name),
     };
   }
-  const prefix = `t${tenantId}-`;
+  const prefix = tenantEntryPrefix(tenantId);
   return {
+    names: (stored) => stored.startsWith(prefix),
     // Of an entry that cannot be read only the name says whose it is.
     owns: (entry) =>
       entry.name.startsWith(prefix) && (entry.tenant === String(tenantId) || entry.queue === ''),

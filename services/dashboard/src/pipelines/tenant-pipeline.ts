@@ -98,6 +98,7 @@ const DAY_MS = 86_400_000;
 /** Between two ticks of a job. */
 const LONGEST_MS = DAY_MS;
 const MAX_ALERTS = 50;
+const JOB_ENTRIES: ReadonlySet<string> = new Set(PIPELINE_JOBS.map(({ schedule }) => schedule.name));
 /** A job is late when a tick is this long past and nothing has succeeded since. */
 const GRACE_MS = 1_800_000;
 
@@ -115,7 +116,7 @@ export async function readTenantPipeline(
       ...(await lastCheck(client)),
       jobs: await readJobs(client, tenantId, now),
     })),
-    schedules.list(),
+    schedules.list({ names: (entry) => JOB_ENTRIES.has(entry) }),
   ]);
   if (own.name === undefined) return undefined;
   await names.learn(pool, own.jobs);

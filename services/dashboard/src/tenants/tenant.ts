@@ -1,6 +1,6 @@
 /** One tenant: its queues, its limits and what it uses of them, and the tasks that took its time. */
 import type { LaneDepths } from '@stratum/jobs';
-import { withTenant } from '@stratum/shared';
+import { tenantEntryPrefix, withTenant } from '@stratum/shared';
 import { countUse, QUOTA_NAMES, QUOTAS, readQuotas, type QuotaName } from '@stratum/shared/quotas';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
@@ -48,7 +48,7 @@ export async function readTenant(
       tasks: await enqueuedBy(connection),
     })),
     client.waitingOf(String(tenantId)),
-    schedules.list(),
+    schedules.list({ names: (entry) => entry.startsWith(tenantEntryPrefix(tenantId)) }),
   ]);
   const { quotas, name, rows, tasks } = own;
   if (quotas === undefined || name === undefined) return undefined;
