@@ -202,6 +202,26 @@ test('sessions are listed, ended one by one with their streams, and end with the
   expect(actions).toContainEqual(['person', 'person.changed', `person/${ben.id}`]);
 });
 
+test('sessions and streams of a deleted tenant end, nobody of it signs in, and a restored one may again', async () => {
+  const dashboard = await openWithProvider({});
+  await add(dashboard, TENANT, 'ben@example.com', 'admin');
+  await add(dashboard, OTHER_TENANT, 'otto@example.com', 'admin');
+  const { cookie } = await dashboard.arrive('ben@example.com');
+  const person = callsOf(dashboard.url, cookie);
+  const ofKey = await dashboard.signIn(await dashboard.createKey(TENANT));
+  const neighbour = await signedIn(dashboard, 'otto@example.com');
+  const stream = await fetch(new URL('/api/live', dashboard.url), { headers: { cookie } });
+  const ended = stream.body?.pipeTo(new WritableStream());
+  await dashboard.query('UPDATE tenant SET deleted_at = now() WHERE id = $1', [TENANT]);
+  for (const path of ['/api/session', '/api/pipelines', '/api/tasks'])
+    expect([(await person('GET', path)).status, (await ofKey('GET', path)).status], path).toEqual([401, 401]);
+  await ended;
+  expect((await dashboard.arrive('ben@example.com')).location).toBe('/#sign-in=unknown');
+  expect((await neighbour('GET', '/api/session')).status).toBe(200);
+  await dashboard.query('UPDATE tenant SET deleted_at = NULL WHERE id = $1', [TENANT]);
+  expect((await (await signedIn(dashboard, 'ben@example.com'))('GET', '/api/session')).status).toBe(200);
+});
+
 test('a session ends unused after eight hours, and in any case after a day', async () => {
   const dashboard = await openWithProvider({});
   await add(dashboard, 0, 'ana@example.com', 'viewer');
