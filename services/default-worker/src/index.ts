@@ -1,6 +1,5 @@
 export { appendAuditEvents } from './audit/audit-chain.js';
 export { toCustomerEvents } from './webhooks/customer-events/plan-customer-event.js';
-export { NOBODY } from './webhooks/customer-events/reading.js';
 export { applyDeliveryState, type WhatsAppState } from './whatsapp/delivery-state.js';
 export { createUpkeep } from './upkeep.js';
 export { createDefaultHandlers, defaultService } from './handlers.js';

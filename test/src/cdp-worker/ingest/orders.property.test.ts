@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IncomingEvent } from '@stratum/cdp-worker';
-import { NOBODY, toCustomerEvents } from '@stratum/default-worker';
+import { toCustomerEvents } from '@stratum/default-worker';
 import { parseKeyRing } from '@stratum/shared';
 import { checkSettings } from '@stratum/shared/webhooks';
 import fc from 'fast-check';
@@ -46,7 +46,7 @@ function eventsOf({ source, type, body }: Delivery): IncomingEvent[] {
     receivedAt: new Date(receivedAt),
     keys,
   });
-  if (events === undefined || events === NOBODY) return [];
+  if (events === undefined || typeof events === 'symbol') return [];
   return events.map((event) => ({ sourceId: null, receivedAt, event }));
 }
 

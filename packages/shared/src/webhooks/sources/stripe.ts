@@ -4,7 +4,14 @@ import { parseJson, textOf } from '../json.js';
 import { anyFits, checkTime, headerOf, hmac, missing, readPairs, WRONG_SIGNATURE } from '../signature.js';
 import type { WebhookSource } from '../source.js';
 
-const settings = z.strictObject({});
+const settings = z.strictObject({
+  test_events: z
+    .enum(['ignored', 'counted'])
+    .default('ignored')
+    .describe(
+      'Events of Stripe’s test mode: they move no money, so they count nowhere unless you try the endpoint out.',
+    ),
+});
 const eventSchema = z.looseObject({ id: z.string().min(1), type: z.string().min(1) });
 
 export const stripe: WebhookSource<z.output<typeof settings>> = {

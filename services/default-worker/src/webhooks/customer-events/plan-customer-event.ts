@@ -7,7 +7,7 @@ import { recordCustomerEvents } from './record-customer-event.js';
 import { readSegment } from './segment.js';
 import { readShopify } from './shopify.js';
 import { readStripe } from './stripe.js';
-import { NOBODY, type Reading } from './reading.js';
+import { NOBODY, TEST, type Reading } from './reading.js';
 
 const READERS = { shopify: readShopify, stripe: readStripe, hubspot: readHubspot } as const;
 
@@ -15,6 +15,7 @@ export function planCustomerEvent(event: IncomingEvent): Plan {
   const found = readEvents(event);
   if (found === undefined) return NOTHING;
   if (found === NOBODY) return { effect: 'names no customer', tasks: [] };
+  if (found === TEST) return { effect: 'is a test of the sender, which counts nowhere', tasks: [] };
   const { events, notes } = found;
   const names = events.map(({ event: name, type }) => `“${name ?? type}”`);
   const effect = [`records ${names.join(' and ')}`, ...notes].join('; ');
@@ -22,9 +23,11 @@ export function planCustomerEvent(event: IncomingEvent): Plan {
 }
 
 /** Events in Segment's format, out of one of a sender's. `undefined`: its type says nothing about customers. */
-export function toCustomerEvents(event: IncomingEvent): CustomerEvent[] | typeof NOBODY | undefined {
+export function toCustomerEvents(
+  event: IncomingEvent,
+): CustomerEvent[] | typeof NOBODY | typeof TEST | undefined {
   const found = readEvents(event);
-  return found === undefined || found === NOBODY ? found : found.events;
+  return found === undefined || typeof found === 'symbol' ? found : found.events;
 }
 
 interface ReadEvents {
@@ -32,7 +35,7 @@ interface ReadEvents {
   notes: string[];
 }
 
-function readEvents(event: IncomingEvent): ReadEvents | typeof NOBODY | undefined {
+function readEvents(event: IncomingEvent): ReadEvents | typeof NOBODY | typeof TEST | undefined {
   const { source } = event;
   if (source === 'segment') {
     const own = readSegment(event);
@@ -40,7 +43,7 @@ function readEvents(event: IncomingEvent): ReadEvents | typeof NOBODY | undefine
   }
   if (source !== 'shopify' && source !== 'stripe' && source !== 'hubspot') return undefined;
   const reading = READERS[source](event);
-  if (reading === undefined || reading === NOBODY) return reading;
+  if (reading === undefined || typeof reading === 'symbol') return reading;
   const readings = 'name' in reading ? [reading] : reading;
   return {
     events: readings.map((each) => toTrack(event, each)),

@@ -18,8 +18,10 @@ export interface Reading {
 
 /** The event says of no customer whom it is about. */
 export const NOBODY = Symbol('nobody');
+/** Somebody tried the shop or the payment out: no money has moved. */
+export const TEST = Symbol('test');
 /** `undefined`: it says nothing about customers. */
-export type ReadingResult = Reading | readonly Reading[] | typeof NOBODY | undefined;
+export type ReadingResult = Reading | readonly Reading[] | typeof NOBODY | typeof TEST | undefined;
 
 /** The first text that is not empty. */
 export function firstOf(...texts: readonly (string | null | undefined)[]): string | undefined {

@@ -2,7 +2,7 @@
 import { idSchema, parseJson } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import type { IncomingEvent } from '../plan.js';
-import { firstOf, guestId, NOBODY, type Reading, type ReadingResult } from './reading.js';
+import { firstOf, guestId, NOBODY, TEST, type Reading, type ReadingResult } from './reading.js';
 
 const time = z.iso.datetime({ offset: true });
 const amount = z.union([z.string().regex(/^-?\d+(\.\d+)?$/), z.number()]).transform(Number);
@@ -63,7 +63,7 @@ export function readShopify({ type, body, receivedAt }: IncomingEvent): ReadingR
   if (topic === undefined) return undefined;
   const order = parseJson(body, orderSchema);
   // A payment that was only tried out is no order.
-  if (order.test === true) return undefined;
+  if (order.test === true) return TEST;
   if (type !== 'orders/create') {
     const event = readOrder(type, order, topic, receivedAt);
     // An order that was not paid when it was made counts now; another one is the same event as at its creation.
@@ -148,7 +148,7 @@ const refundSchema = z.looseObject({
 function readRefund(body: string, receivedAt: Date): ReadingResult {
   const { id, order_id: orderId, created_at: at, transactions } = parseJson(body, refundSchema);
   const real = (transactions ?? []).filter(({ test }) => test !== true);
-  if (real.length === 0 && (transactions ?? []).length > 0) return undefined;
+  if (real.length === 0 && (transactions ?? []).length > 0) return TEST;
   const back = real.filter(
     ({ kind, status }) => kind === 'refund' && status !== 'failure' && status !== 'error',
   );

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { TEST } from './reading.js';
 import { readStripe } from './stripe.js';
 
 /** A charge of 20.00 of which 10.00 were given back, then 5.50 more: Stripe reports 10.00 and 15.50. */
@@ -71,4 +72,28 @@ test.each([
 ])('an invoice is no revenue: %s', (_which, fields) => {
   expect(invoice(fields)).toMatchObject({ name: 'Invoice Paid' });
   expect(JSON.stringify(invoice(fields))).not.toContain('revenue');
+});
+
+test.each([
+  'checkout.session.completed',
+  'payment_intent.succeeded',
+  'charge.refunded',
+  'charge.dispute.funds_withdrawn',
+  'invoice.paid',
+  'customer.created',
+])('an event of the test mode (%s) counts where the endpoint says so, and nowhere else', (type) => {
+  const event = (livemode: boolean | undefined) => ({
+    type,
+    body: JSON.stringify({
+      created: 1_700_000_000,
+      livemode,
+      data: { object: { id: 'x_1', customer: 'cus_1', currency: 'usd', amount: 100, amount_paid: 100 } },
+    }),
+  });
+  const real = readStripe(event(true));
+  expect(real).not.toBe(TEST);
+  expect(readStripe(event(undefined))).toEqual(real);
+  expect(readStripe(event(false))).toBe(TEST);
+  expect(readStripe({ ...event(false), settings: { test_events: 'ignored' } })).toBe(TEST);
+  expect(readStripe({ ...event(false), settings: { test_events: 'counted' } })).toEqual(real);
 });

@@ -2,7 +2,7 @@
 import { idSchema, parseJson } from '@stratum/shared/webhooks';
 import { z } from 'zod';
 import type { IncomingEvent } from '../plan.js';
-import { firstOf, guestId, NOBODY, type Reading, type ReadingResult } from './reading.js';
+import { firstOf, guestId, NOBODY, TEST, type Reading, type ReadingResult } from './reading.js';
 
 /** An id, or the whole object where the account asks Stripe for it. */
 const reference = z.union([idSchema, z.looseObject({ id: idSchema }).transform(({ id }) => id)]);
@@ -10,6 +10,7 @@ const email = z.string().nullish();
 
 const eventSchema = z.looseObject({
   created: z.int(),
+  livemode: z.boolean().nullish(),
   data: z.looseObject({
     /** Fields that the event has changed, as they were. */
     previous_attributes: z.looseObject({ amount_refunded: z.int().nullish() }).nullish(),
@@ -130,10 +131,16 @@ const TYPES: Readonly<Record<string, Type>> = {
   'customer.subscription.deleted': { name: 'Subscription Cancelled', amount: () => undefined },
 };
 
-export function readStripe({ type, body }: Pick<IncomingEvent, 'type' | 'body'>): ReadingResult {
+export function readStripe({
+  type,
+  body,
+  settings = {},
+}: Pick<IncomingEvent, 'type' | 'body'> & Partial<Pick<IncomingEvent, 'settings'>>): ReadingResult {
   const known = TYPES[type];
   if (known === undefined) return undefined;
-  const { created, data } = parseJson(body, eventSchema);
+  const { created, livemode, data } = parseJson(body, eventSchema);
+  // An endpoint of a platform (Stripe Connect) gets those of both modes.
+  if (livemode === false && settings['test_events'] !== 'counted') return TEST;
   const { mode, payment_status: paid, status } = data.object;
   if (known === FAILED_REFUND && status !== 'failed' && status !== 'canceled') return undefined;
   if (known === PAID_INVOICE) return readPaidInvoice(type, known, data, created);
