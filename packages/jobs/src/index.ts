@@ -5,7 +5,12 @@ export type { CallOptions, ResultOptions, TaskOutcome } from './client/task-resu
 export type { AskOptions, Control, RateWait, WorkerReply, WorkerView } from './client/control.js';
 export type { Erased, EraseFilter } from './client/erase.js';
 export type { RevokeOptions, RevokeResult } from './client/revoke.js';
-export type { HeartBeat, RateLimit, TaskFilter } from './control/entries.js';
+export { keyLimitInForce } from './limits/in-force.js';
+export type { KeyLimitChange } from './limits/change.js';
+export type { KeyWait } from './limits/waits.js';
+export { parseRate, type Rate } from './values/rate.js';
+export type { KeyLimit, KeyLimitOptions, KeyPath } from './task/key-limits.js';
+export type { HeartBeat, KeyLimitSetting, RateLimit, TaskFilter } from './control/entries.js';
 export { WORKER_CONDITIONS, type WorkerCondition } from './control/worker-condition.js';
 export {
   INSPECT_VERBS,

@@ -22,6 +22,8 @@ export interface Monitor {
   workers: Control['workers'];
   /** The rate limits in force, and how many tasks wait for each. */
   rateWaits: Control['rateWaits'];
+  /** The keys under whose limits tasks run or wait. */
+  keyWaits: Control['keyWaits'];
   /** The schedulers that run, and which of them leads. */
   schedulers(): Promise<SchedulersView>;
   /** Leaves the connection open. */
@@ -43,6 +45,7 @@ export function openMonitor({
     queues: () => readQueueDepths(resources),
     workers: () => control.workers(),
     rateWaits: () => control.rateWaits(),
+    keyWaits: () => control.keyWaits(),
     schedulers: () => readSchedulers(bucket),
     close: () => resources.close(),
   };

@@ -8,6 +8,7 @@ import type { Flags } from './flags.js';
 import { benchForecast, type Accuracy } from './forecast.js';
 import { benchHistory } from './history.js';
 import { benchIngest } from './ingest.js';
+import { benchKeyLimits } from './key-limits.js';
 import { benchLettersOfOthers, linesOf } from './letters-of-others.js';
 import { benchOutbox } from './outbox.js';
 import { benchRules } from './rules.js';
@@ -49,6 +50,7 @@ export const PARTS: readonly { flag: keyof Flags; run: Part }[] = [
   { flag: 'dead-letters', run: deadLetters },
   { flag: 'letters-of-others', run: lettersOfOthers },
   { flag: 'outbox', run: outbox },
+  { flag: 'key-limits', run: keyLimits },
 ];
 
 async function forecast({ cacheDir, say }: Setting): Promise<Report> {
@@ -214,6 +216,22 @@ async function outbox({ broker, flags }: Setting): Promise<Report> {
     lines: [
       `transactions with a task: ${whole(enqueue.ours)}/s, without: ${whole(enqueue.bare)}/s, ratio ${enqueue.ratio.toFixed(2)}`,
       `tasks relayed: ${whole(relay.ours)}/s, enqueued without a table: ${whole(relay.bare)}/s, ratio ${relay.ratio.toFixed(2)}`,
+    ],
+  };
+}
+
+async function keyLimits({ broker, flags }: Setting): Promise<Report> {
+  const { connection } = await broker.open();
+  const framework = await openFramework(connection, 'bench');
+  const figures = await benchKeyLimits(connection, framework, Number(flags.rounds));
+  await framework.client.close();
+  const line = ({ ours, bare, ratio }: typeof figures.roomy): string =>
+    `${whole(ours)} tasks/s, without a limit ${whole(bare)}, ratio ${ratio.toFixed(2)}`;
+  return {
+    figures,
+    lines: [
+      `${whole(figures.tasks)} tasks of ${figures.keys} keys; a place is always free: ${line(figures.roomy)}`,
+      `one of each key at a time: ${line(figures.tight)}`,
     ],
   };
 }

@@ -250,6 +250,8 @@ test('what an operator changes by command is an event with the operator, the sta
     ['control', 'resume', 'rules'],
     ['control', 'rate-limit', 'evaluate_rules', '10/s'],
     ['control', 'rate-limit', 'evaluate_rules', 'none'],
+    ['limits', 'set', 'sync_campaign_data', 'platform', '--concurrency', '2'],
+    ['limits', 'reset', 'sync_campaign_data', 'platform'],
     ['purge', 'rules', '--yes'],
     ['revoke', '--task', 'evaluate_rules', '--tenant', '1'],
     ['call', 'evaluate_rules', PAYLOAD, '--delay', '1h', '--id', 'called'],
@@ -273,6 +275,8 @@ test('what an operator changes by command is an event with the operator, the sta
     'queue.resumed',
     'task.rate_limited',
     'task.rate_limited',
+    'task.key_limited',
+    'task.key_limited',
     'queue.purged',
     'tasks.revoked',
     'task.enqueued',
@@ -290,8 +294,12 @@ test('what an operator changes by command is an event with the operator, the sta
     details: { before: { paused: false }, after: { paused: true } },
   });
   expect(rows[3]).toMatchObject({ details: { before: { limit: 10 }, after: null } });
-  expect(rows[7]).toMatchObject({ tenant: TENANT, subject: 'task/called' });
-  expect(rows[9]).toMatchObject({
+  expect(rows[5]).toMatchObject({
+    subject: 'task/sync_campaign_data',
+    details: { limit: 'platform', before: { concurrency: 2 }, after: null },
+  });
+  expect(rows[9]).toMatchObject({ tenant: TENANT, subject: 'task/called' });
+  expect(rows[11]).toMatchObject({
     details: { before: { cron: '0 3 * * *' }, after: { cron: '0 4 * * *' } },
   });
 });

@@ -106,6 +106,24 @@ describe('a failure', () => {
     ],
     ['a server that is not there', ['queues'], 'connection_failed', /127\.0\.0\.1:1/],
     ['a limit that is none', ['control', 'rate-limit', 'sync_campaign_data', 'often'], 'usage', /10\/s/],
+    [
+      'a limit by key that is none',
+      ['limits', 'set', 'sync_campaign_data', 'platform', '--concurrency', '0'],
+      'usage',
+      /1 to 500/,
+    ],
+    [
+      'no change of a limit',
+      ['limits', 'set', 'sync_campaign_data', 'platform'],
+      'failed',
+      /--concurrency, --rate/,
+    ],
+    [
+      'a limit that no contract has',
+      ['limits', 'reset', 'sync_campaign_data', 'platfrom'],
+      'failed',
+      /has no limit "platfrom"/,
+    ],
     ['a task that cannot be limited', ['control', 'rate-limit', 'nope', '1/s'], 'failed', /There is no task/],
     ['a confirmation that nobody can give', ['purge', 'sync'], 'connection_failed', /127\.0\.0\.1:1/],
   ];

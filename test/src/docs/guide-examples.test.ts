@@ -20,6 +20,7 @@ import {
 } from './examples/guide-programs.js';
 import { launchCampaign, launchCampaignHandler } from './examples/durable-steps.js';
 import { errorReporting, greet, greetFor, greetHandler, tenantContext } from './examples/middleware.js';
+import { pauseCampaign, pauseCampaignHandler, slowDown, syncAccount } from './examples/key-limits.js';
 import { createReceiver } from './examples/receiver.js';
 import { sendOrder } from './examples/segment.js';
 import {
@@ -158,4 +159,17 @@ test('customer events: Segment’s library for servers', async () => {
   api.startIngestion();
   await sendOrder(api.writeKey, api.url.replace(/\/$/, ''));
   expect(await api.stored(1)).toMatchObject([{ name: 'Order Completed', properties: { revenue: 25 } }]);
+});
+
+test('limits by key: a function makes the key, and limits change at run time', async () => {
+  const { client, worker } = await openJobs(QUEUES);
+  worker([pauseCampaignHandler], { queues: ['default'] });
+  const results = await Promise.all(
+    ['act_7', '7', 'act_8'].map((ad_account) => client.call(pauseCampaign, { ad_account })),
+  );
+  expect(results).toEqual([null, null, null]);
+  await slowDown(client);
+  expect(await client.control.keyLimits()).toEqual([
+    { task: syncAccount.name, name: 'ad_account', limit: 100, perMs: 3_600_000 },
+  ]);
 });

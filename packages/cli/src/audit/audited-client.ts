@@ -92,6 +92,14 @@ function auditedControl(client: JobsClient, record: RecordEvent): JobsClient['co
         details: { before: before ?? null, after: limit ?? null },
       };
     },
+    setKeyLimit: async (task, name, setting) => {
+      const before = (await control.keyLimits()).find((each) => each.task === task && each.name === name);
+      return {
+        action: 'task.key_limited',
+        subject: `task/${task}`,
+        details: { limit: name, before: before ?? null, after: setting ?? null },
+      };
+    },
     shutdown: (options) => ({
       action: 'worker.shut_down',
       subject: `worker/${options?.worker ?? 'all'}`,

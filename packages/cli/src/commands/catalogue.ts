@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   purge: async () => (await import('./purge.command.js')).purgeCommand,
   inspect: async () => (await import('./inspect.command.js')).inspectCommand,
   control: async () => (await import('./control.command.js')).controlCommand,
+  limits: async () => (await import('./limits.command.js')).limitsCommand,
   topology: async () => (await import('./topology.command.js')).topologyCommand,
   worker: async () => (await import('./worker.command.js')).workerCommand,
   scheduler: async () => (await import('./service.command.js')).schedulerCommand,

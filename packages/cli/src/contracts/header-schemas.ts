@@ -42,6 +42,7 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
     `How long it has waited for a worker that knows it, in milliseconds. ${BY_STRATUM}`,
   ),
   [TaskHeader.RateTurn]: text(`Its turn at a rate limit. ${BY_STRATUM}`),
+  [TaskHeader.KeyWait]: text(`The limit and key that it waits for. ${BY_STRATUM}`),
   [TaskHeader.UnreachableSince]: time(`Since when a dependency of the task cannot be reached. ${BY_STRATUM}`),
   [TaskHeader.History]: text(
     `The last failed attempts, as percent-encoded JSON: [{attempt, at, worker, error}]. ${BY_STRATUM}`,

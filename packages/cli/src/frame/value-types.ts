@@ -1,5 +1,13 @@
 /** The values that arguments and options take. Each type parses a word, or refuses it with a sentence. */
-import { isInstant, JsonError, nameProblem, pageSize, parseBoundedJson, rate } from '@stratum/jobs/bounds';
+import {
+  isInstant,
+  JsonError,
+  keyConcurrency as keyConcurrencyBounds,
+  nameProblem,
+  pageSize,
+  parseBoundedJson,
+  rate,
+} from '@stratum/jobs/bounds';
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../duration.js';
 
@@ -30,6 +38,13 @@ export function integer(minimum: number, maximum: number = Number.MAX_SAFE_INTEG
 
 /** A number of items, from 1. */
 export const count = integer(pageSize.min, pageSize.max);
+
+/** Tasks of one key at once, or `none`. */
+export const keyConcurrency: ValueType = {
+  kind: 'integer',
+  parse: (text) =>
+    text === 'none' ? text : integer(keyConcurrencyBounds.min, keyConcurrencyBounds.max).parse(text),
+};
 
 /** A limit, from 0, or the word `plan`. */
 export const quotaValue: ValueType = {

@@ -10,13 +10,17 @@ import {
   heartBeatEntry,
   readRateLimit,
   rateLineEntry,
+  readKeyLimitSetting,
   type HeartBeat,
+  type KeyLimitSetting,
   type RateLimit,
 } from '../control/entries.js';
 import { conditionOf, isAnswering, type WorkerCondition } from '../control/worker-condition.js';
 import type { Topology } from '../topology/define.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../broker/server-errors.js';
+import { settingOf, type KeyLimitChange } from '../limits/change.js';
+import { readKeyWaits, type KeyWait } from '../limits/waits.js';
 import { concurrency, rate, ratePeriod, timer } from '../values/bounds.js';
 import { readJson } from '../values/read-json.js';
 import { PRIORITIES, requireToken } from '../wire/names.js';
@@ -49,6 +53,16 @@ export interface Control {
   rateLimits(): Promise<RateLimit[]>;
   /** The rate limits in force, and how many tasks wait for each. */
   rateWaits(): Promise<RateWait[]>;
+  /**
+   * Sets a limit by key that a contract declares, for all its keys and over all workers; `undefined` returns to the contract's. It survives
+   * restarts, and holds for tasks that start from now on.
+   * @param name of the limit
+   */
+  setKeyLimit(task: string, name: string, setting: KeyLimitChange | undefined): Promise<void>;
+  /** What is set for limits by key at run time. */
+  keyLimits(): Promise<KeyLimitSetting[]>;
+  /** The keys under whose limits tasks run or wait at once, the longest line first; at most 1,000. */
+  keyWaits(): Promise<KeyWait[]>;
   /** Stops workers after their current tasks. */
   shutdown(options?: AskOptions): Promise<WorkerReply[]>;
 }
@@ -151,6 +165,29 @@ class BrokerControl implements Control {
 
   async rateWaits(): Promise<RateWait[]> {
     return Promise.all((await this.rateLimits()).map(async (limit) => this.rateWait(limit)));
+  }
+
+  async setKeyLimit(task: string, name: string, setting: KeyLimitChange | undefined): Promise<void> {
+    const key = controlKeys.keyLimit(requireToken(task, 'task'), requireToken(name, 'name'));
+    const subject = this.topology.names.controlKey(key);
+    if (setting === undefined) {
+      const headers = newHeaders();
+      headers.set('KV-Operation', 'DEL');
+      await this.publisher.publish(subject, '', { headers });
+    } else await this.publisher.publish(subject, JSON.stringify(settingOf(task, name, setting)));
+  }
+
+  async keyLimits(): Promise<KeyLimitSetting[]> {
+    const settings: KeyLimitSetting[] = [];
+    for await (const { value } of this.entries('limit.>')) {
+      const setting = readKeyLimitSetting(value);
+      if (setting !== undefined) settings.push(setting);
+    }
+    return settings;
+  }
+
+  keyWaits(): Promise<KeyWait[]> {
+    return readKeyWaits(this.connection, this.streams, this.topology.names, () => this.clock.now());
   }
 
   private async rateWait(limit: RateLimit): Promise<RateWait> {

@@ -5,12 +5,22 @@ import { StreamFollower } from '../broker/stream-follower.js';
 import type { Logger } from '../telemetry/logger.js';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
-import { EARLY_TASKS, heartBeatEntry, OFFLINE_AFTER_MS, readRateLimit, type RateLimit } from './entries.js';
+import {
+  controlKeys,
+  EARLY_TASKS,
+  heartBeatEntry,
+  OFFLINE_AFTER_MS,
+  readKeyLimitSetting,
+  readRateLimit,
+  type KeyLimitSetting,
+  type RateLimit,
+} from './entries.js';
 import { Revocations, type RevocableTask } from './revocations.js';
 
 export class ControlWatch {
   private readonly revocations = new Revocations();
   private readonly rates = new Map<string, RateLimit>();
+  private readonly keyLimits = new Map<string, KeyLimitSetting>();
   private readonly peers = new Map<string, Peer>();
   /** The newest time that the broker has stamped, milliseconds since 1970: clocks of other machines do not matter. */
   private brokerTime = 0;
@@ -50,6 +60,11 @@ export class ControlWatch {
     return this.rates.get(task);
   }
 
+  /** What is set for a limit by key at run time. */
+  keyLimitOf(task: string, name: string): KeyLimitSetting | undefined {
+    return this.keyLimits.size === 0 ? undefined : this.keyLimits.get(controlKeys.keyLimit(task, name));
+  }
+
   /** A live worker of the queue has another version of the task's contract. @param entry as heartbeats name this version */
   hasOtherVersion(queue: string, task: string, entry: string): boolean {
     for (const { contracts } of this.livePeers(queue))
@@ -77,6 +92,7 @@ export class ControlWatch {
       this.revocations.apply(key, message);
       if (message !== undefined) this.onRevoke();
     } else if (kind === 'rate') this.applyRate(key, message);
+    else if (kind === 'limit') this.applyKeyLimit(key, message);
     else if (kind === 'worker') this.applyPeer(key, message);
   }
 
@@ -85,6 +101,13 @@ export class ControlWatch {
     const entry = message && readRateLimit(readJson(message));
     if (entry?.task === task) this.rates.set(task, entry);
     else this.rates.delete(task);
+  }
+
+  private applyKeyLimit(key: string, message: JsMsg | undefined): void {
+    const entry = message && readKeyLimitSetting(readJson(message));
+    if (entry !== undefined && controlKeys.keyLimit(entry.task, entry.name) === key)
+      this.keyLimits.set(key, entry);
+    else this.keyLimits.delete(key);
   }
 
   private applyPeer(key: string, message: JsMsg | undefined): void {

@@ -1,5 +1,5 @@
 /** The entries of the control bucket. */
-import { rate, ratePeriod } from '../values/bounds.js';
+import { keyConcurrency, rate, ratePeriod } from '../values/bounds.js';
 import { flatJson } from '../values/flat-json.js';
 
 /** Revokes one task, including all its further attempts. Key: `revoke.id.<task id>`. */
@@ -45,8 +45,10 @@ export interface RateLimit {
   /** Starts per `perMs` milliseconds, summed over all workers. */
   limit: number;
   perMs: number;
+  /** Of a limit by key: whose line it is. Not stored. */
+  line?: string | undefined;
 }
-const rateLimitEntry = flatJson<RateLimit>({
+const rateLimitEntry = flatJson<Omit<RateLimit, 'line'>>({
   task: 'string',
   limit: 'number above 0',
   perMs: 'number above 0',
@@ -58,7 +60,39 @@ export function readRateLimit(value: unknown): RateLimit | undefined {
   return entry && rate.includes(entry.limit) && ratePeriod.includes(entry.perMs) ? entry : undefined;
 }
 
-/** The line in front of a limit, in the bucket of locks. Key: `_rate.<task>`. Times by the broker's clock, in milliseconds since 1970. */
+/**
+ * What is set at run time for a limit by key that a contract declares; an absent field leaves the contract's, 0 lifts it.
+ * Key: `limit.<task>.<limit>`.
+ */
+export interface KeyLimitSetting {
+  task: string;
+  name: string;
+  /** Tasks of one key at once. */
+  concurrency?: number | undefined;
+  /** Starts of tasks of one key per `perMs` milliseconds. */
+  limit?: number | undefined;
+  perMs?: number | undefined;
+}
+const keyLimitSetting = flatJson<KeyLimitSetting>({
+  task: 'string',
+  name: 'string',
+  concurrency: 'number?',
+  limit: 'number?',
+  perMs: 'number?',
+});
+
+/** A stored setting that a worker can keep; `undefined` for any other value. */
+export function readKeyLimitSetting(value: unknown): KeyLimitSetting | undefined {
+  const entry = keyLimitSetting.read(value);
+  if (entry === undefined) return undefined;
+  const { concurrency, limit, perMs } = entry;
+  const isConcurrency =
+    concurrency === undefined || concurrency === 0 || keyConcurrency.includes(concurrency);
+  const isRate = !limit || (rate.includes(limit) && ratePeriod.includes(perMs));
+  return isConcurrency && isRate ? entry : undefined;
+}
+
+/** The line in front of a limit, in the bucket of locks. Key: `_rate.<task>`, or `_rate.<task>.<limit>.<key>`. Times by the broker's clock, in milliseconds since 1970. */
 export interface RateLineEntry {
   /** The limit that the turns were given for. */
   limit: number;
@@ -148,5 +182,6 @@ export const controlKeys = {
   revokeAll: (id: string) => `revoke.all.${id}`,
   revokeWorkflow: (id: string) => `revoke.workflow.${id}`,
   rate: (task: string) => `rate.${task}`,
+  keyLimit: (task: string, name: string) => `limit.${task}.${name}`,
   worker: (name: string) => `worker.${name}`,
 } as const;

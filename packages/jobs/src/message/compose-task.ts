@@ -138,7 +138,9 @@ export interface NextAttempt {
   /** How long it has waited for a worker that knows it, in milliseconds. Default 0. */
   unknownForMs?: number;
   /** Its turn at a rate limit. Default: it has none. */
-  rateTurn?: string;
+  rateTurn?: string | undefined;
+  /** The gate of a key that it waits at. Default: at none. */
+  keyWait?: string | undefined;
   startAt: Date;
   enqueuedAt: string;
   headers: MsgHdrs | undefined;
@@ -161,6 +163,8 @@ export function composeNextAttempt(
   headers.delete(TaskHeader.HandBacks);
   headers.delete(TaskHeader.UnknownFor);
   headers.delete(TaskHeader.RateTurn);
+  headers.delete(TaskHeader.KeyWait);
+  if (attempt.keyWait !== undefined) headers.set(TaskHeader.KeyWait, attempt.keyWait);
   if (attempt.rateTurn !== undefined) headers.set(TaskHeader.RateTurn, attempt.rateTurn);
   if (attempt.unknownForMs !== undefined) headers.set(TaskHeader.UnknownFor, String(attempt.unknownForMs));
   headers.set(TaskHeader.Retries, String(attempt.retries));

@@ -4,6 +4,7 @@ import { InvalidPayloadError, JobsError } from '../errors.js';
 import { fieldOf, textOf } from '../values/any-value.js';
 import { retention, timeLimit } from '../values/bounds.js';
 import { requirePriority, requireTenant, requireToken, type Priority } from '../wire/names.js';
+import { resolveKeyLimits, type KeyLimit, type KeyLimitOptions } from './key-limits.js';
 import { jsonProblems, type SchemaSide } from './json-schema-check.js';
 import { resolveLabels, type Label, type Labels } from './labels.js';
 import { sensitiveFields } from './sensitive.js';
@@ -33,6 +34,8 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   /** `'never'`: one attempt. Default: the worker's, three retries after 60 s each. */
   retry?: RetryOptions | 'never';
   limits?: TaskLimits;
+  /** Up to four limits by key, over all workers together. Default: none, at no cost. */
+  keyLimits?: readonly KeyLimitOptions<z.output<Input>>[];
   /** Retention of its final record, in milliseconds, at most the topology's. Default: the topology's, 24 hours. */
   resultExpiresMs?: number;
   /**
@@ -76,6 +79,7 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   readonly labels?: Labels;
   readonly sensitive?: readonly string[];
   readonly keepPayload?: boolean;
+  readonly keyLimits?: readonly KeyLimit[];
   /** The tenant that the payload belongs to; `undefined` for none. */
   tenantOf(payload: z.output<Input>): string | undefined;
 }
@@ -102,6 +106,7 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
     priority: requirePriority(options.priority ?? 'normal', `Task "${name}": priority`),
     retry: resolveRetryPolicy(name, options.retry),
     limits,
+    keyLimits: resolveKeyLimits(name, options.keyLimits, sensitive),
     resultExpiresMs: retention.optional(`Task "${name}": resultExpiresMs`, options.resultExpiresMs),
     ignoreResult: options.ignoreResult ?? false,
     compute: options.compute ?? false,

@@ -92,6 +92,8 @@ export const retention = duration.within({ min: SECOND_MS });
 export const count = new BoundedNumber({ min: 0, max: 1_000_000, isWhole: true });
 /** Tasks that one worker runs at once. */
 export const concurrency = count.within({ min: 1, max: 10_000 });
+/** Tasks of one key that run at once: their holders stand in one entry of a bucket. */
+export const keyConcurrency = count.within({ min: 1, max: 500 });
 /** Items of a page or list that is held in memory. */
 export const pageSize = count.within({ min: 1, max: 100_000 });
 /** How long one attempt may run, in milliseconds. */

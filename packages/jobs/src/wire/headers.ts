@@ -29,6 +29,8 @@ export const TaskHeader = {
   UnknownFor: 'Task-Unknown-For',
   /** The task's turn at its rate limit: `<milliseconds since 1970> <limit> <milliseconds>`; or `full`, when it found the line full. */
   RateTurn: 'Task-Rate-Turn',
+  /** The gate of a key that the task waits at: `<task>.<limit>.<key as a token>`. */
+  KeyWait: 'Task-Key-Wait',
   /** RFC 3339: since when a dependency of the task cannot be reached. */
   UnreachableSince: 'Task-Unreachable-Since',
   /** The failed attempts so far, as JSON; see `history.ts`. */
@@ -103,6 +105,8 @@ export interface TaskHeaders {
   unknownForMs: number;
   /** As written: only a worker of a limited task reads it. */
   rateTurn: string | undefined;
+  /** As written. */
+  keyWait: string | undefined;
   /** Milliseconds since 1970. */
   unreachableSince: number | undefined;
   history: string | undefined;
@@ -155,6 +159,7 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   held: undefined,
   unknownForMs: 0,
   rateTurn: undefined,
+  keyWait: undefined,
   unreachableSince: undefined,
   history: undefined,
   replayOf: undefined,
@@ -187,6 +192,7 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.Held, (own, text) => (own.held = heldBy(text))],
   [TaskHeader.UnknownFor, (own, text) => (own.unknownForMs = duration.parse(text) ?? 0)],
   [TaskHeader.RateTurn, (own, text) => (own.rateTurn = text || undefined)],
+  [TaskHeader.KeyWait, (own, text) => (own.keyWait = text || undefined)],
   [TaskHeader.UnreachableSince, (own, text) => (own.unreachableSince = parseInstant(text)?.getTime())],
   [TaskHeader.History, (own, text) => (own.history = text || undefined)],
   [TaskHeader.ReplayOf, (own, text) => (own.replayOf = sequence.parse(text))],

@@ -141,7 +141,11 @@ export interface Names {
   /** Subject of a unique key. */
   lockKey(key: string): string;
   /** The line in front of a task's rate limit. `_`: the lock of no task has such a key. */
-  rateLineKey(task: string): string;
+  rateLineKey(line: string): string;
+  /** Who runs under a limit by key: `<task>.<limit>.<key as a token>`; `>` and `*` match. */
+  gateKey(gate: string): string;
+  /** A task, `<tenant>.<id>`, that waits at such a limit. */
+  gateWaitKey(gate: string, task: string): string;
   /** Revocations, rate limits and workers' heartbeats. */
   readonly controlBucket: string;
   readonly controlStream: string;
@@ -266,7 +270,9 @@ export function namesFor(
     eventSubject: (queue, task, state) => `${prefix}.events.${queue}.${task}.${state.toLowerCase()}`,
     lockStream: `KV_${lockBucket}`,
     lockKeyFilter: `$KV.${lockBucket}.>`,
-    rateLineKey: (task) => `$KV.${lockBucket}._rate.${task}`,
+    rateLineKey: (line) => `$KV.${lockBucket}._rate.${line}`,
+    gateKey: (gate) => `$KV.${lockBucket}._gate.${gate}`,
+    gateWaitKey: (gate, task) => `$KV.${lockBucket}._wait.${gate}.${task}`,
     lockKey: (key) => `$KV.${lockBucket}.${key}`,
     controlBucket,
     controlStream: `KV_${controlBucket}`,

@@ -1,7 +1,7 @@
 /**
  * Which task starts when.
  *
- *     receive → hold until its time → wait for a slot → pass its task's rate limit → run
+ *     receive → hold until its time → wait for a slot → pass its limits by key and its task's rate limit → run
  */
 import type { BrokerClock } from '../broker/broker-clock.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
@@ -13,6 +13,8 @@ import { Backlog } from './backlog.js';
 import { readDelivery, type Delivery } from './delivery.js';
 import type { Lane } from './lanes.js';
 import type { RateLine } from './rate-line.js';
+import type { KeyLimits, KeyLimitsParts } from './key-limits/key-limits.js';
+import type { Hold } from './outcome.js';
 import { HOLD_AT_MOST_MS, RateTurns } from './rate-turns.js';
 import type { WorkerConfig } from './worker-config.js';
 
@@ -22,6 +24,8 @@ export interface AdmissionParts {
   lanes: readonly Lane[];
   limits: Pick<ControlWatch, 'rateLimitOf'>;
   line: RateLine;
+  /** Makes the limits by key of this worker's contracts. Default: there are none. */
+  keyLimits?: ((parts: Pick<KeyLimitsParts, 'hold' | 'postpone'>) => KeyLimits) | undefined;
   clock: Pick<BrokerClock, 'now' | 'reached'>;
   /** Tasks being executed now. */
   runningCount: () => number;
@@ -31,7 +35,7 @@ export interface AdmissionParts {
   isReady: () => boolean;
   run: (delivery: Delivery) => void;
   /** Puts the task off by this time, in milliseconds. */
-  postpone: (delivery: Delivery, delayMs: number, rateTurn?: string) => void;
+  postpone: (delivery: Delivery, delayMs: number, hold?: Hold) => void;
   /** Gives a task to the other workers. */
   handBack: (delivery: Delivery) => void;
   /** Ends a message that no worker can read as a task. */
@@ -44,27 +48,34 @@ export interface AdmissionParts {
 export class Admission {
   private readonly backlog: Backlog;
   private readonly turns: RateTurns;
+  /** `undefined`: no contract has any. */
+  private readonly keyLimits: KeyLimits | undefined;
   private slots: number;
   private open = false;
 
   constructor(private readonly parts: AdmissionParts) {
     this.slots = parts.config.concurrency;
     this.backlog = new Backlog(parts.lanes, () => this.startReady());
+    const hold = (delivery: Delivery, lane: Lane, waitMs: number): void => {
+      if (this.takes) this.backlog.add(delivery, lane, waitMs, true);
+      else parts.handBack(delivery);
+      this.startReady();
+    };
+    this.keyLimits = parts.keyLimits?.({ hold, postpone: parts.postpone });
     this.turns = new RateTurns({
       line: parts.line,
-      limitOf: (task) => parts.limits.rateLimitOf(task),
+      limitOf: (delivery) =>
+        this.keyLimits?.rateOf(delivery) ?? parts.limits.rateLimitOf(delivery.subject.task),
       now: () => parts.clock.now(),
-      start: (delivery) => {
-        if (this.takes) parts.run(delivery);
-        else parts.handBack(delivery);
+      start: (delivery, lane) => {
+        if (!this.takes) parts.handBack(delivery);
+        else if (this.keyLimits?.passRate(delivery) === true && this.turns.isLimited(delivery))
+          this.backlog.add(delivery, lane, 0, true);
+        else parts.run(delivery);
         this.startReady();
       },
-      hold: (delivery, lane, waitMs) => {
-        if (this.takes) this.backlog.add(delivery, lane, waitMs, true);
-        else parts.handBack(delivery);
-        this.startReady();
-      },
-      postpone: parts.postpone,
+      hold,
+      postpone: (delivery, delayMs, rateTurn) => parts.postpone(delivery, delayMs, { rateTurn }),
       logger: parts.logger,
     });
   }
@@ -93,7 +104,8 @@ export class Admission {
   /** Messages that can be taken on now. */
   get room(): number {
     if (!this.takes || this.parts.isCongested()) return 0;
-    return this.capacity - this.parts.runningCount() - this.backlog.size - this.turns.occupied;
+    const occupied = this.turns.occupied + (this.keyLimits?.occupied ?? 0);
+    return this.capacity - this.parts.runningCount() - this.backlog.size - occupied;
   }
 
   /** Held for a free slot; held for their time. */
@@ -107,6 +119,7 @@ export class Admission {
 
   start(): void {
     this.open = true;
+    this.keyLimits?.start();
   }
 
   /** Takes nothing on any more. */
@@ -114,9 +127,14 @@ export class Admission {
     this.open = false;
   }
 
-  /** Resolves once no task waits for an answer of its rate limit. */
-  answered(): Promise<void> {
-    return this.turns.answered();
+  /** Resolves once no task waits for an answer of one of its limits. */
+  async answered(): Promise<void> {
+    await Promise.all([this.keyLimits?.answered(), this.turns.answered()]);
+  }
+
+  /** Resolves once what the tasks held of their limits is given back. */
+  async released(): Promise<void> {
+    await this.keyLimits?.stop();
   }
 
   /** Hands back what has not started. */
@@ -138,7 +156,8 @@ export class Admission {
     const wait = notBefore === 0 ? 0 : this.untilDue(notBefore, message);
     if (wait > HOLD_AT_MOST_MS) {
       // It keeps its turn, if it has one.
-      this.parts.postpone(delivery, wait, delivery.headers.rateTurn);
+      const { rateTurn, keyWait } = delivery.headers;
+      this.parts.postpone(delivery, wait, { rateTurn, keyWait });
       return;
     }
     this.backlog.add(delivery, lane, wait, delivery.headers.rateTurn !== undefined);
@@ -158,7 +177,8 @@ export class Admission {
   }
 
   /** An attempt has ended. */
-  slotFreed(): void {
+  slotFreed(delivery: Delivery): void {
+    this.keyLimits?.ended(delivery);
     this.startReady();
     this.parts.onRoom();
   }
@@ -168,7 +188,8 @@ export class Admission {
       const next = this.backlog.next();
       if (next === undefined) return;
       const { delivery, lane } = next;
-      if (this.turns.isLimited(delivery)) this.turns.admit(delivery, lane);
+      if (this.keyLimits?.needsPlace(delivery) === true) this.keyLimits.admit(delivery, lane);
+      else if (this.turns.isLimited(delivery)) this.turns.admit(delivery, lane);
       else this.parts.run(delivery);
     }
   }
@@ -178,6 +199,7 @@ export class Admission {
   }
 
   private get hasFreeSlot(): boolean {
-    return this.takes && this.parts.runningCount() + this.turns.keptSlots < this.slots;
+    const kept = this.turns.keptSlots + (this.keyLimits?.keptSlots ?? 0);
+    return this.takes && this.parts.runningCount() + kept < this.slots;
   }
 }

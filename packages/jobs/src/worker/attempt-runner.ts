@@ -12,7 +12,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { Attempt } from './attempt.js';
 import type { Delivery } from './delivery.js';
 import { Execution, type ExecutionParts } from './execute.js';
-import type { Outcome } from './outcome.js';
+import type { Hold, Outcome } from './outcome.js';
 import type { Settler } from './settle.js';
 
 export interface AttemptRunnerParts {
@@ -67,9 +67,9 @@ export class AttemptRunner {
     return this.process(delivery, (execution) => execution.run());
   }
 
-  /** Puts the task off instead of running it. Never rejects. @param rateTurn its turn at its rate limit */
-  postpone(delivery: Delivery, delayMs: number, rateTurn?: string): Promise<void> {
-    return this.process(delivery, async () => ({ kind: 'snoozed', delayMs, rateTurn }));
+  /** Puts the task off instead of running it. Never rejects. */
+  postpone(delivery: Delivery, delayMs: number, hold: Hold = {}): Promise<void> {
+    return this.process(delivery, async () => ({ kind: 'snoozed', delayMs, hold }));
   }
 
   /** Hands a task back that has not started. Never rejects. */

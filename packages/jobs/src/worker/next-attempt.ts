@@ -18,7 +18,8 @@ export interface Next {
   snoozes: number;
   delayMs: number;
   unknownForMs?: number;
-  rateTurn?: string;
+  rateTurn?: string | undefined;
+  keyWait?: string | undefined;
   /** It has remembered steps. */
   hasSteps?: boolean;
   history: string | undefined;

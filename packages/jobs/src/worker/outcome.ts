@@ -10,6 +10,14 @@ export interface Outage {
   error: unknown;
 }
 
+/** What a limit has put the task off for. */
+export interface Hold {
+  /** Its turn at its rate limit. */
+  rateTurn?: string | undefined;
+  /** The gate of a key that it waits at. */
+  keyWait?: string | undefined;
+}
+
 export type Outcome =
   | { kind: 'succeeded'; result: unknown }
   | { kind: 'retry'; error: unknown; delayMs: number }
@@ -17,7 +25,7 @@ export type Outcome =
   | { kind: 'expired' }
   | { kind: 'revoked' }
   /** Waits without spending a retry: its handler snoozed it, or a dependency cannot be reached. */
-  | { kind: 'snoozed'; delayMs: number; rateTurn?: string | undefined; outage?: Outage }
+  | { kind: 'snoozed'; delayMs: number; hold?: Hold; outage?: Outage }
   /** Another version of the worker may know the task, or its payload. `waitedMs` includes this wait. */
   | { kind: 'unknown'; error: unknown; delayMs: number; waitedMs: number }
   /** Ended in an earlier delivery whose acknowledgement was lost (with the record `end`), or (`duplicate`) as another message of the same id. */

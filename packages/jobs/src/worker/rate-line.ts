@@ -6,6 +6,7 @@
  * an interval after the start before. So a task that finds every slot taken at its turn starts late, and starts are an interval apart all
  * the same. A worker asks for all of its tasks of a limit together, with one compare-and-set.
  */
+import { Together } from '../broker/together.js';
 import { KeyValue, type KeyValueOptions } from '../broker/key-value.js';
 import { rateLineEntry, type RateLimit, type RateLineEntry } from '../control/entries.js';
 import { readJson } from '../values/read-json.js';
@@ -37,19 +38,14 @@ export interface RateAnswer {
   at: number;
 }
 
-interface Waiting {
-  request: RateRequest;
-  resolve: (answer: RateAnswer) => void;
-  reject: (error: unknown) => void;
-}
-
 export class RateLine {
   private readonly bucket: KeyValue;
-  private readonly waiting = new Map<string, Waiting[]>();
-  private count = 0;
+  private readonly requests = new Together<RateRequest, RateAnswer>((line, requests) =>
+    this.serve(line, requests),
+  );
 
   constructor(
-    options: Omit<KeyValueOptions, 'subjectOf'> & { subjectOf: (task: string) => string },
+    options: Omit<KeyValueOptions, 'subjectOf'> & { subjectOf: (line: string) => string },
     /** The broker's time. */
     private readonly now: () => number,
   ) {
@@ -58,62 +54,29 @@ export class RateLine {
 
   /** Requests that are not answered yet. */
   get size(): number {
-    return this.count;
+    return this.requests.size;
   }
 
-  async ask(request: RateRequest): Promise<RateAnswer> {
-    this.count++;
-    try {
-      return await new Promise<RateAnswer>((resolve, reject) => this.enter({ request, resolve, reject }));
-    } finally {
-      this.count--;
-    }
+  ask(request: RateRequest): Promise<RateAnswer> {
+    return this.requests.ask(lineOf(request.limit), request);
   }
 
-  /** Those that ask while a request is under way are served by the next one, together. */
-  private enter(waiting: Waiting): void {
-    const { task } = waiting.request.limit;
-    const others = this.waiting.get(task);
-    if (others !== undefined) {
-      others.push(waiting);
-      return;
-    }
-    this.waiting.set(task, [waiting]);
-    void this.serve(task);
+  private async serve(line: string, requests: readonly RateRequest[]): Promise<RateAnswer[]> {
+    let answers: RateAnswer[] = [];
+    await this.bucket.change(line, (stored) => {
+      const now = this.now();
+      const answered = answerAtLine(stored && rateLineEntry.read(readJson(stored.message)), requests, now);
+      ({ answers } = answered);
+      const ttlMs = Math.max(0, answered.entry.next - now) + KEPT_MS;
+      return { body: JSON.stringify(answered.entry), ttlMs };
+    });
+    return answers;
   }
+}
 
-  private async serve(task: string): Promise<void> {
-    // Whoever asks in the same turn of the event loop belongs to the same request.
-    await Promise.resolve();
-    for (let batch = this.waiting.get(task); batch !== undefined && batch.length > 0;) {
-      this.waiting.set(task, []);
-      await this.serveBatch(task, batch);
-      batch = this.waiting.get(task);
-    }
-    this.waiting.delete(task);
-  }
-
-  private async serveBatch(task: string, batch: readonly Waiting[]): Promise<void> {
-    try {
-      let answers: RateAnswer[] = [];
-      const requests = batch.map(({ request }) => request);
-      await this.bucket.change(task, (stored) => {
-        const now = this.now();
-        const line = stored && rateLineEntry.read(readJson(stored.message));
-        const answered = answerAtLine(line, requests, now);
-        ({ answers } = answered);
-        const ttlMs = Math.max(0, answered.entry.next - now) + KEPT_MS;
-        return { body: JSON.stringify(answered.entry), ttlMs };
-      });
-      for (const [index, waiting] of batch.entries()) {
-        const answer = answers[index];
-        if (answer === undefined) throw new Error('A request at a rate limit was not answered.');
-        waiting.resolve(answer);
-      }
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
-  }
+/** The line in front of a limit: of a task, or of one of its keys. */
+export function lineOf({ task, line = task }: RateLimit): string {
+  return line;
 }
 
 /** How far ahead turns are given, in milliseconds: the next one always is. */

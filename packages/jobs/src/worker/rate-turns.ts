@@ -8,15 +8,16 @@ import type { RateLimit } from '../control/entries.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Delivery } from './delivery.js';
 import type { Lane } from './lanes.js';
-import { lineReachMs, START_AHEAD_MS, type RateAnswer, type RateLine } from './rate-line.js';
+import { lineOf, lineReachMs, START_AHEAD_MS, type RateAnswer, type RateLine } from './rate-line.js';
 
 export interface RateTurnsParts {
   line: Pick<RateLine, 'ask' | 'size'>;
-  limitOf: (task: string) => RateLimit | undefined;
+  /** The limit that the task has to pass next. */
+  limitOf: (delivery: Delivery) => RateLimit | undefined;
   /** The broker's time, in milliseconds since 1970. */
   now: () => number;
   /** Starts the task in the slot that was kept for it. */
-  start: (delivery: Delivery) => void;
+  start: (delivery: Delivery, lane: Lane) => void;
   /** Keeps the task for this time, in milliseconds; then it waits for a slot. */
   hold: (delivery: Delivery, lane: Lane, waitMs: number) => void;
   /** Gives the task back to the broker for this time, in milliseconds. */
@@ -34,6 +35,8 @@ const EARLY_MS = 5;
 const RETRY_MS = 1_000;
 /** This many tasks that wait for an answer take no room from others. */
 const FREE_REQUESTS = 256;
+/** Limits by key may have very many lines. */
+const MAX_GATES = 10_000;
 const LINE_FULL = 'full';
 
 /** What this worker knows of a limit. Times by the broker's clock, in milliseconds. */
@@ -66,13 +69,13 @@ export class RateTurns {
     return this.kept + Math.max(0, this.parts.line.size - FREE_REQUESTS);
   }
 
-  isLimited({ subject }: Delivery): boolean {
-    return this.parts.limitOf(subject.task) !== undefined;
+  isLimited(delivery: Delivery): boolean {
+    return this.parts.limitOf(delivery) !== undefined;
   }
 
   /** Starts a limited task in a slot that is free, once it is its turn and the limit allows. */
   admit(delivery: Delivery, lane: Lane): void {
-    const limit = this.parts.limitOf(delivery.subject.task);
+    const limit = this.parts.limitOf(delivery);
     if (limit === undefined) {
       this.parts.hold(delivery, lane, 0);
       return;
@@ -131,8 +134,11 @@ export class RateTurns {
   private follow(delivery: Delivery, lane: Lane, limit: RateLimit, answer: RateAnswer | undefined): void {
     const { start, hold, postpone, now } = this.parts;
     if (answer === undefined) hold(delivery, lane, RETRY_MS);
-    else if (answer.kind === 'start') start(delivery);
-    else if (answer.kind === 'wait') this.keepUntil(delivery, lane, limit, answer.at);
+    else if (answer.kind === 'start') {
+      // A turn at its next limit is another one.
+      this.taken.delete(delivery);
+      start(delivery, lane);
+    } else if (answer.kind === 'wait') this.keepUntil(delivery, lane, limit, answer.at);
     else postpone(delivery, Math.max(0, answer.at - now()), LINE_FULL);
   }
 
@@ -147,10 +153,13 @@ export class RateTurns {
   }
 
   private gateOf(limit: RateLimit): Gate {
-    const known = this.gates.get(limit.task);
+    const line = lineOf(limit);
+    const known = this.gates.get(line);
     if (known?.limit.limit === limit.limit && known.limit.perMs === limit.perMs) return known;
     const gate = { limit, asking: 0, closedUntil: 0, lastTry: 0 };
-    this.gates.set(limit.task, gate);
+    this.gates.set(line, gate);
+    const [oldest] = this.gates.keys();
+    if (this.gates.size > MAX_GATES && oldest !== undefined) this.gates.delete(oldest);
     return gate;
   }
 

@@ -35,7 +35,8 @@ export class Recovery {
 
   /** `false` for a task that nobody can have run before. */
   mayHaveOutcome({ deliveries, headers }: Delivery): boolean {
-    return deliveries > 1 || !headers.freshId || headers.workflow !== undefined;
+    const isFirst = deliveries === 1 && headers.freshId && headers.keyWait === undefined;
+    return !isFirst || headers.workflow !== undefined;
   }
 
   /** The outcome that an attempt that may have one already has; `undefined` if it must run. */

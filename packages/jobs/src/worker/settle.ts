@@ -112,14 +112,13 @@ export class Settler {
 
   private async snooze(
     attempt: Attempt,
-    { delayMs, rateTurn, outage }: Extract<Outcome, { kind: 'snoozed' }>,
+    { delayMs, hold, outage }: Extract<Outcome, { kind: 'snoozed' }>,
   ): Promise<void> {
     if (!this.canRunAgain(attempt))
       return this.deadLetter(attempt, 'not_retryable', new PayloadWithoutRoom(this.resources.maxBodyBytes));
     const { retries, snoozes, history } = attempt.delivery.headers;
-    const turn = rateTurn === undefined ? {} : { rateTurn };
     const unreachableSince = outage?.since;
-    const next = { retries, snoozes: snoozes + 1, delayMs, history, unreachableSince, ...turn };
+    const next = { retries, snoozes: snoozes + 1, delayMs, history, unreachableSince, ...hold };
     const record = snoozedRecord(attempt, outage === undefined ? null : errorRecord(outage.error, true));
     if (!(await this.goOn(attempt, next, record))) return;
     if (outage === undefined) attempt.logger.info({ delayMs }, 'task snoozed');

@@ -27,6 +27,7 @@ import { weightByTenant } from './fairness/tenant-weight.js';
 import { OthersCopies } from './fairness/others-copies.js';
 import { FailureHooks } from './failure-hooks.js';
 import { HeartBeats } from './heart-beat.js';
+import { keyLimitsOf } from './key-limits/key-limits-of.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { packageVersion } from './package-version.js';
 import { Recovery } from './recovery.js';
@@ -155,9 +156,9 @@ class TaskWorker implements Worker {
         this.watchdog?.returned();
         this.blocking.returned(subject.task);
       },
-      onEnd: ({ subject }) => {
-        this.blocking.attemptEnded(subject.task);
-        this.admission.slotFreed();
+      onEnd: (delivery) => {
+        this.blocking.attemptEnded(delivery.subject.task);
+        this.admission.slotFreed(delivery);
       },
       logger: this.logger,
     });
@@ -171,6 +172,7 @@ class TaskWorker implements Worker {
         { publisher, streams, stream: names.lockStream, subjectOf: (task) => names.rateLineKey(task) },
         now,
       ),
+      keyLimits: keyLimitsOf({ registry, resources, control: this.control, logger: this.logger }),
       clock,
       runningCount: () => this.runner.count,
       isCongested: () => events.congested,
@@ -179,7 +181,7 @@ class TaskWorker implements Worker {
         this.ticker.wake();
         void this.runner.run(delivery);
       },
-      postpone: (delivery, delayMs, turn) => void this.runner.postpone(delivery, delayMs, turn),
+      postpone: (delivery, delayMs, held) => void this.runner.postpone(delivery, delayMs, held),
       handBack: (delivery) => void this.runner.handBack(delivery),
       refuse: (message, lane) => void refuseMessage(resources, this.logger, config.name, message, lane),
       onRoom: () => this.fetcher.wake(),
@@ -312,6 +314,7 @@ class TaskWorker implements Worker {
     this.admission.clear();
     this.othersCopies.clear();
     await this.runner.drain(this.config.shutdownGraceMs);
+    await this.admission.released();
     await this.control.stop();
     this.service.stop();
     this.ticker.stop();

@@ -63,6 +63,7 @@ export type AuditAction =
   | 'subscription.tested'
   | 'subscription.updated'
   | 'task.enqueued'
+  | 'task.key_limited'
   | 'task.rate_limited'
   | 'task.revoked'
   | 'tasks.revoked'

@@ -20,6 +20,8 @@ export const fetchCompetitorData = defineTask({
     stopped_ads: z.int().nullable(),
     changes: z.array(z.string()),
   }),
+  // A competitor's site sees one reader at a time.
+  keyLimits: [{ name: 'competitor', key: ['tenant', 'payload.competitor_id'], concurrency: 1 }],
   retry: { maxRetries: 3, backoff: { kind: 'exponential', initialMs: 30_000, maxMs: 600_000 } },
   limits: { softTimeLimitMs: 110_000, timeLimitMs: 120_000 },
 });

@@ -28,6 +28,8 @@ export const syncCampaignData = defineTask({
     /** The days that were asked for; `null` when an earlier attempt has synced every account. */
     window: z.object({ since: date, until: date }).nullable(),
   }),
+  // Two syncs of one tenant and platform would read the same accounts twice, out of the same quota.
+  keyLimits: [{ name: 'platform', key: ['tenant', 'payload.platform'], concurrency: 1 }],
   retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },
 });
 

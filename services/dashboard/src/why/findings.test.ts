@@ -29,6 +29,7 @@ const codesOf = (facts: Partial<WhyFacts>): string[] =>
     waitingBefore: 0,
     workers: [worker()],
     rate: null,
+    keyWait: null,
     outPerS: 2,
     ...facts,
   }).map(({ code }) => code);
@@ -49,6 +50,14 @@ test.each<[string, Partial<WhyFacts>, string[]]>([
   ],
   ['delayed', { state: 'SCHEDULED', dueAt: '2026-11-20T13:00:00.000Z' }, ['delayed']],
   ['delayed, and then nobody would take it', { state: 'SCHEDULED', workers: [] }, ['delayed', 'no_worker']],
+  [
+    'waits for others of its key',
+    {
+      state: 'SCHEDULED',
+      keyWait: { name: 'account', key: 'act_1', concurrency: 2, running: 2, waiting: 3 },
+    },
+    ['key_limited'],
+  ],
   ['before a retry', { state: 'RETRY' }, ['back_off']],
   ['handed to a worker', { sequence: 9 }, ['held_by_worker']],
   [
@@ -98,6 +107,7 @@ test('who is behind others learns when its turn may come', () => {
     waitingBefore: 0,
     workers: [worker()],
     rate: null,
+    keyWait: null,
     outPerS: 2,
   });
   expect(behind).toMatchObject({ code: 'behind', eta: '2026-11-20T12:00:10.000Z' });

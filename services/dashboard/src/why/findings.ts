@@ -13,6 +13,7 @@ export type WhyCode =
   | 'no_worker'
   | 'workers_unreachable'
   | 'no_worker_for_task'
+  | 'key_limited'
   | 'rate_limited'
   | 'all_slots_busy'
   | 'lower_lane'
@@ -57,6 +58,8 @@ export interface WhyFacts {
   /** Of the whole platform. */
   workers: readonly WhyWorker[];
   rate: { limit: number; perMs: number; waiting: number } | null;
+  /** The limit by key that it waits at; `null`: at none. */
+  keyWait: { name: string; key: string; concurrency: number; running: number; waiting: number } | null;
   /** Tasks of the queue that end in a second; `null`: not known. */
   outPerS: number | null;
 }
@@ -74,6 +77,8 @@ export function findReasons(facts: WhyFacts): Finding[] {
     ];
   if (facts.state === 'STARTED') return [runningFinding(facts)];
   const obstacles = obstaclesOf(facts);
+  if (facts.state === 'SCHEDULED' && facts.keyWait !== null)
+    return [keyFinding(facts.task, facts.keyWait), ...obstacles];
   if (facts.state === 'SCHEDULED') return [delayedFinding(facts), ...obstacles];
   if (facts.state === 'RETRY') return [backOffFinding(facts), ...obstacles];
   if (facts.lane !== null && facts.sequence !== null && facts.sequence <= facts.lane.delivered)
@@ -117,6 +122,17 @@ function runningFinding({ worker, startedAt, now, workers }: WhyFacts): Finding 
       'Another worker gets it after the ack wait, which is 30 seconds unless configured.',
     );
   return finding('running', `It runs on ${name}${since}.`);
+}
+
+function keyFinding(
+  task: string,
+  { name, key, concurrency, running, waiting }: NonNullable<WhyFacts['keyWait']>,
+): Finding {
+  return finding(
+    'key_limited',
+    `At most ${concurrency} tasks with the ${name} ${key} run at once: ${running} run, and ${waiting} wait.`,
+    `Raise the limit: stratum limits set ${task} ${name} --concurrency <count>`,
+  );
 }
 
 function delayedFinding({ dueAt }: WhyFacts): Finding {

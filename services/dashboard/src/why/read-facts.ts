@@ -1,7 +1,7 @@
 /** The facts of one task, from the broker and now. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import { PRIORITIES, ServerHeader, type TaskRecord } from '@stratum/jobs';
-import { readBatch } from '@stratum/jobs/internal';
+import { readBatch, TaskHeader } from '@stratum/jobs/internal';
 import type { DashboardResources } from '../http/types.js';
 import type { RunView } from '@stratum/shared/task-history';
 import type { WhyFacts } from './findings.js';
@@ -22,11 +22,12 @@ export async function readFacts(
   const isServed = sources.topology.queues.some(({ name }) => name === queue);
   const place = isServed
     ? await placeOf(sources, queue, id)
-    : { sequence: null, dueAt: null, carrier: queue };
-  const [lanes, workers, rates] = await Promise.all([
+    : { sequence: null, dueAt: null, carrier: queue, gate: '' };
+  const [lanes, workers, rates, keys] = await Promise.all([
     isServed ? lanesOf(sources, place.carrier) : [],
     sources.client.control.workers(),
     sources.client.control.rateWaits(),
+    sources.client.control.keyWaits(),
   ]);
   const own = PRIORITIES.indexOf(priority);
   return {
@@ -47,21 +48,22 @@ export async function readFacts(
     waitingBefore: lanes.slice(0, own).reduce((sum, { waiting }) => sum + waiting, 0),
     workers,
     rate: rates.find((each) => each.task === task) ?? null,
+    keyWait: keys.find((each) => each.gate === place.gate) ?? null,
     outPerS: sources.snapshots.current.queues.find((each) => each.queue === queue)?.out_per_s ?? null,
   };
 }
 
-/** Where it is stored, in which part of its queue, and when it is due. */
+/** Where it is stored, in which part of its queue, when it is due, and the limit by key that it waits at. */
 async function placeOf(
   { connection, topology: { names } }: Sources,
   queue: string,
   id: string,
-): Promise<Pick<WhyFacts, 'sequence' | 'dueAt'> & { carrier: string }> {
+): Promise<Pick<WhyFacts, 'sequence' | 'dueAt'> & { carrier: string; gate: string }> {
   const places = await Promise.all(
     names.carriers(queue).map((carrier) => placeIn(connection, names, carrier, id)),
   );
   const found = places.find(({ sequence, dueAt }) => sequence !== null || dueAt !== null);
-  return found ?? { sequence: null, dueAt: null, carrier: queue };
+  return found ?? { sequence: null, dueAt: null, carrier: queue, gate: '' };
 }
 
 async function placeIn(
@@ -79,6 +81,7 @@ async function placeIn(
   const [, at] = /^@at (.+)$/.exec(delayed?.headers.get(ServerHeader.Schedule) ?? '') ?? [];
   return {
     carrier,
+    gate: delayed?.headers.get(TaskHeader.KeyWait) ?? '',
     sequence: waiting?.seq ?? null,
     dueAt: at === undefined || Number.isNaN(Date.parse(at)) ? null : new Date(at).toISOString(),
   };

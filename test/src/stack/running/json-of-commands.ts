@@ -60,6 +60,26 @@ export function testJsonOfCommands(running: () => RunningStack): void {
       expect(await failure('purge', 'intel')).toMatchObject({
         error: { message: expect.stringContaining('--yes') },
       });
+      const limit = ['sync_campaign_data', 'platform'] as const;
+      expect(await json('limits', 'set', ...limit, '--concurrency', '2', '--rate', '9/m')).toEqual({
+        task: 'sync_campaign_data',
+        name: 'platform',
+        concurrency: 2,
+        rate: { limit: 9, per_ms: 60_000 },
+      });
+      expect(await json('limits', 'list')).toMatchObject({
+        limits: expect.arrayContaining([
+          {
+            task: 'sync_campaign_data',
+            name: 'platform',
+            key: 'tenant, payload.platform',
+            concurrency: 2,
+            rate: { limit: 9, per_ms: 60_000 },
+            set_by: 'operator',
+          },
+        ]),
+      });
+      expect(await json('limits', 'reset', ...limit)).toEqual({ task: limit[0], name: limit[1] });
       expect(await json('control', 'rate-limit', 'sync_campaign_data', '100/m')).toEqual({
         task: 'sync_campaign_data',
         limit: 100,
