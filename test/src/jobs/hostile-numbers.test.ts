@@ -228,6 +228,21 @@ const ENTRANCES: readonly (readonly [string, Entrance])[] = Object.entries({
     field: 'perMs',
     give: ({ client }, perMs) => client.control.setRateLimit('add', { limit: 1, perMs }),
   },
+  'a limit by key': {
+    field: 'concurrency',
+    // `null` lifts the limit.
+    give: ({ client }, value) =>
+      client.control.setKeyLimit('add', 'account', { concurrency: value ?? Number.NaN }),
+  },
+  'the rate of a limit by key': {
+    field: 'rate.limit',
+    give: ({ client }, limit) =>
+      client.control.setKeyLimit('add', 'account', { rate: { limit, perMs: 1_000 } }),
+  },
+  'the period of a limit by key': {
+    field: 'rate.perMs',
+    give: ({ client }, perMs) => client.control.setKeyLimit('add', 'account', { rate: { limit: 1, perMs } }),
+  },
   'dead letters, limit': { field: 'limit', give: ({ client }, limit) => client.deadLetters.list({ limit }) },
   'dead letters, page': { field: 'after', give: ({ client }, after) => client.deadLetters.list({ after }) },
   'dead letters, rate': {

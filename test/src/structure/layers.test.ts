@@ -15,6 +15,7 @@ const LAYERS = [
   'broker',
   'topology',
   'control',
+  'limits',
   'message',
   'record',
   'steps',

@@ -130,11 +130,11 @@ export class KeyLimits {
     await Promise.all([this.forgotten.stop(), this.held.stop()]);
   }
 
-  /** As it is set now; infinite for a limit that is lifted, or unknown here. */
+  /** As it is set now; infinite for a limit that is lifted. One that another version of the contract declares is left to its workers. */
   private concurrencyOf(task: string, name: string): number {
     const { contracts, settingOf } = this.parts;
     const limit = contracts.get(task)?.keyLimits?.find((each) => each.name === name);
-    return (limit && keyLimitInForce(limit, settingOf(task, name)).concurrency) ?? Infinity;
+    return limit === undefined ? 0 : (keyLimitInForce(limit, settingOf(task, name)).concurrency ?? Infinity);
   }
 
   private async bring(delivery: Delivery, lane: Lane): Promise<void> {
