@@ -1,7 +1,7 @@
 /**
  * `npm run test:crash [-- --seed N --tasks N --seconds N --replicas 3 --older COMMIT]`: the long form of the crash test.
- * `npm run test:chaos`: the same with `--chaos`, on three servers, with more faults.  `--older` lets
- * processes of an older version take part, which is built from this repository's history.
+ * `npm run test:chaos`: the same with `--chaos`, on three servers, with more faults. `--older` lets processes of an older version take part, which
+ * is built from this repository's history; with `--rolling` all begin with it, and a rolling deployment goes forth, back and forth again.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,11 +21,13 @@ const { values } = parseArgs({
     replicas: { type: 'string', default: '1' },
     older: { type: 'string' },
     chaos: { type: 'boolean', default: false },
+    rolling: { type: 'boolean', default: false },
   },
 });
 /** The file `violations.json` has all. */
 const SHOWN = 30;
 const { seed, tasks, seconds, replicas } = values;
+if (values.rolling && values.older === undefined) throw new Error('--rolling needs --older <commit>.');
 const cacheDir = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'stratum-crash-db-'));
 const { path: natsBinary } = await findNatsServer({ cacheDir });
@@ -46,6 +48,7 @@ try {
     natsBinary,
     replicas: Number(replicas),
     chaos: values.chaos,
+    rolling: values.rolling,
     older,
     databaseUrl: await postgres.createDatabase('crash'),
     log: (line) => console.log(line),

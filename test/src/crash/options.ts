@@ -14,6 +14,8 @@ export interface CrashOptions {
   chaos?: boolean;
   /** An older version that takes part. */
   older?: OlderVersion | undefined;
+  /** All workers, schedulers and housekeeping begin with the older version, change to today's one by one, back, and forth again. */
+  rolling?: boolean;
   /** An empty database. */
   databaseUrl: string;
   log: (line: string) => void;
@@ -28,6 +30,8 @@ export interface CrashReport {
   ticks: number;
   controls: number;
   faults: Record<Fault, number>;
+  /** Processes that were started anew with another version. */
+  rolled: number;
   /** By which the clocks were set. */
   clock: string;
   seconds: number;

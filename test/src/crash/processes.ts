@@ -37,7 +37,7 @@ export class Immortal {
   /** Set when it did not stop although it was asked to. */
   hung = false;
 
-  constructor(private readonly options: ImmortalOptions) {
+  constructor(private options: ImmortalOptions) {
     this.clock = join(options.folder, `${options.name}.clock`);
     this.log = createWriteStream(join(options.folder, `${options.name}.log`), { flags: 'a' });
     this.setClock(options.aheadSeconds ?? 0);
@@ -68,6 +68,11 @@ export class Immortal {
       if (this.isReady) await delay(spareMs);
       else await once(this.changes, 'change');
     }
+  }
+
+  /** It is started with these from the next time on. */
+  become(version: Required<Pick<ImmortalOptions, 'env' | 'imports'>>): void {
+    this.options = { ...this.options, ...version };
   }
 
   /** Kills it at once, or when it has started. */

@@ -31,6 +31,7 @@ import { planWorkflows } from './plan-workflows.js';
 import { startLinks } from './links.js';
 import { startProcesses } from './cast.js';
 import { randomFrom } from './random.js';
+import { rollForthAndBack } from './roll.js';
 
 const TASKS_PER_WORKFLOW = 50;
 const TASKS_PER_FOREIGN_MESSAGE = 20;
@@ -64,6 +65,7 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     folder,
     shifter,
     older: options.older,
+    rolling: options.rolling === true,
     environment: {
       NATS_URL: links?.natsUrl ?? broker.url,
       DATABASE_URL: links?.databaseUrl ?? options.databaseUrl,
@@ -92,9 +94,15 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     const during = changeAll(controls, options);
     const stepDown = (random: () => number): Promise<void> => handOver(connection, topology, random);
     const targets = { ...processes, broker, database, links, stepDown };
+    const rolling = rollForthAndBack(processes.rolled, options.killForMs);
+    // It is awaited when the faults are over.
+    rolling.catch(() => undefined);
     const faults = await faultsAtRandom(options, targets, during);
     const changes = await during.done;
-    log(`${JSON.stringify(faults)}; ${changes} control changes; waiting for the end`);
+    const rolled = await rolling;
+    log(
+      `${JSON.stringify(faults)}; ${changes} control changes, ${rolled} changes of version; waiting for the end`,
+    );
     const violations = [...controls.violations, ...processes.hung().map((name) => `${name} did not stop`)];
     const report = (problem: string): void => void violations.push(problem);
     // Otherwise there would be a next tick for ever.
@@ -109,7 +117,17 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     isKept = violations.length > 0;
     if (isKept) await keepEvidence(folder, violations, evidence);
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
-    const figures = { ...counts, ticks, controls: changes, faults, clock, seconds, states, violations };
+    const figures = {
+      ...counts,
+      ticks,
+      controls: changes,
+      faults,
+      rolled,
+      clock,
+      seconds,
+      states,
+      violations,
+    };
     return isKept ? { ...figures, kept: folder } : figures;
   };
   try {
