@@ -15,6 +15,9 @@ const FOR_OPERATORS = new Set(['/api/people', '/api/dead-letters/own']);
 
 const FOR_TENANTS = new Set([
   '/api/audit',
+  '/api/dead-letters/own',
+  '/api/dead-letters/own/check',
+  '/api/dead-letters/own/replay',
   '/api/failures',
   '/api/openapi.json',
   '/api/pipelines',

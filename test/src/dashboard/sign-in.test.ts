@@ -1,9 +1,12 @@
 /** Signing in at a real provider of identities; what roles see and do; the end of sessions. */
 import { Writable } from 'node:stream';
+import { defineTask, handleTask } from '@stratum/jobs';
 import { withTenant } from '@stratum/shared';
 import { addDashboardUser, type DashboardUser, type Role } from '@stratum/shared/dashboard-users';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { launchBrowser } from '../harness/browser/launch-browser.js';
+import { waitFor } from '../harness/index.js';
 import { OTHER_TENANT, TENANT } from '../harness/platform.js';
 import { auditedEvents, callsOf, type Call, type Dashboard } from './fixture.js';
 import { CLIENT_SECRET, openWithProvider, type SignedInDashboard } from './identity-provider.js';
@@ -73,17 +76,18 @@ const ACTS = [
   ['GET', '/api/overview', undefined],
   ['GET', '/api/tasks', undefined],
   ['POST', '/api/tasks/none/revoke', {}],
+  ['GET', '/api/dead-letters/none', undefined],
 ] as const;
 
 test('each role does what it may, of the platform and of a tenant', async () => {
   const dashboard = await openWithProvider({});
   const expected: readonly [Role, number, readonly number[]][] = [
-    ['viewer', 0, [403, 403, 403, 200, 200, 403]],
-    ['operator', 0, [200, 403, 403, 200, 200, 404]],
-    ['admin', 0, [200, 200, 200, 200, 200, 404]],
-    ['viewer', TENANT, [403, 403, 403, 403, 200, 403]],
-    ['operator', TENANT, [403, 403, 403, 403, 200, 404]],
-    ['admin', TENANT, [403, 403, 200, 403, 200, 404]],
+    ['viewer', 0, [403, 403, 403, 200, 200, 403, 403]],
+    ['operator', 0, [200, 403, 403, 200, 200, 404, 404]],
+    ['admin', 0, [200, 200, 200, 200, 200, 404, 404]],
+    ['viewer', TENANT, [403, 403, 403, 403, 200, 403, 403]],
+    ['operator', TENANT, [403, 403, 403, 403, 200, 404, 403]],
+    ['admin', TENANT, [403, 403, 200, 403, 200, 404, 404]],
   ];
   for (const [role, tenant, statuses] of expected) {
     const email = `${role}.${tenant}@example.com`;
@@ -95,6 +99,63 @@ test('each role does what it may, of the platform and of a tenant', async () => 
     for (const [method, path, body] of ACTS) seen.push((await call(method, path, body)).status);
     expect(seen, email).toEqual(statuses);
   }
+});
+
+const count = defineTask({
+  name: 'count_orders',
+  queue: 'default',
+  input: z.object({ tenant_id: z.int(), day: z.string() }),
+  output: z.string(),
+  retry: 'never',
+});
+
+test('an admin of a tenant edits and replays the dead letters of the tenant, and finds no others', async () => {
+  const dashboard = await openWithProvider({});
+  const counted: string[] = [];
+  dashboard.startWorker('default', [
+    handleTask(count, ({ day }) => {
+      if (day === 'never') throw new Error('There is no such day.');
+      counted.push(day);
+      return Promise.resolve('done');
+    }),
+  ]);
+  for (const tenant of [TENANT, OTHER_TENANT])
+    await dashboard.client.enqueue(
+      count,
+      { tenant_id: tenant, day: 'never' },
+      { id: `count-${tenant}`, tenant: String(tenant) },
+    );
+  const letters = await waitFor('both letters', async () => {
+    const found = await dashboard.client.deadLetters.list({});
+    return found.length === 2 ? found : undefined;
+  });
+  await add(dashboard, TENANT, 'ada@example.com', 'admin');
+  const admin = await signedIn(dashboard, 'ada@example.com');
+  expect((await admin<{ rights: string[] }>('GET', '/api/session')).body.rights).toContain('failures:edit');
+  const sequenceOf = (tenant: number): number =>
+    letters.find(({ id }) => id === `count-${tenant}`)?.sequence ?? 0;
+  const send = (id: string, body: object): Promise<{ status: number }> =>
+    admin('POST', `/api/dead-letters/${id}/replay`, body);
+  const payload = { tenant_id: TENANT, day: 'monday' };
+  const foreign = `count-${OTHER_TENANT}`;
+  expect((await admin('GET', `/api/dead-letters/${foreign}`)).status).toBe(404);
+  expect((await admin('POST', `/api/dead-letters/${foreign}/check`, { payload })).status).toBe(404);
+  expect((await send(foreign, { payload, sequence: sequenceOf(OTHER_TENANT) })).status).toBe(404);
+  const own = `count-${TENANT}`;
+  expect((await admin('GET', `/api/dead-letters/${own}`)).status).toBe(200);
+  const sequence = sequenceOf(TENANT);
+  // Neither the work of another tenant, nor another letter than the one that was looked at.
+  expect((await send(own, { payload: { ...payload, tenant_id: OTHER_TENANT }, sequence })).status).toBe(422);
+  expect((await send(own, { payload, sequence: sequenceOf(OTHER_TENANT) })).status).toBe(409);
+  expect(counted).toEqual([]);
+  expect((await send(own, { payload, sequence })).status).toBe(200);
+  await waitFor('the run with the new payload', () => counted.length === 1);
+  expect(counted).toEqual(['monday']);
+  const audited = (await auditedEvents(dashboard)).filter(([, action]) => action?.startsWith('dead_letter'));
+  expect(audited).toEqual([
+    ['person', 'dead_letter.read', `task/${own}`],
+    ['person', 'dead_letter.replayed', `task/${own}`],
+  ]);
 });
 
 test('the provider has to be believed: its people, its addresses, its groups', async () => {

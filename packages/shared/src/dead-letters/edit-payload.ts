@@ -72,7 +72,15 @@ export function editedPayload(
     sensitive: contract?.sensitive,
   });
   if (contract !== undefined) parsePayload(contract, payload, tenant ?? undefined);
+  else requireTenant(task, payload, tenant);
   return payload;
+}
+
+/** By the field that says it unless a contract says otherwise: the worker would refuse the payload only after the replay. */
+function requireTenant(task: string, payload: unknown, tenant: string | null): void {
+  const named = Object.entries(objectOf(payload) ?? {}).find(([field]) => field === 'tenant_id')?.[1];
+  if (tenant === null || named === undefined || String(named) === tenant) return;
+  throw new InvalidPayloadError(task, [`tenant_id: the letter belongs to tenant ${tenant}, and stays there`]);
 }
 
 /** What an edit changes, and whether the task would take it. Never throws for a payload that is not valid. */

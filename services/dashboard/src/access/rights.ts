@@ -7,6 +7,8 @@ interface Right {
   scope: Scope;
   /** The least role. */
   role: Role;
+  /** The least role of a tenant's person, where it is another one. */
+  tenantRole?: Role;
   /** It concerns all tenants at once, so that only the platform has it. */
   platformOnly?: boolean;
 }
@@ -18,7 +20,7 @@ export const RIGHTS = {
   'workflows:cancel': { scope: 'tasks:write', role: 'operator' },
   'failures:see': { scope: 'dead-letters:read', role: 'viewer' },
   'failures:replay': { scope: 'dead-letters:write', role: 'operator', platformOnly: true },
-  'failures:edit': { scope: 'dead-letters:write', role: 'operator', platformOnly: true },
+  'failures:edit': { scope: 'dead-letters:write', role: 'operator', tenantRole: 'admin' },
   'failures:decide': { scope: 'dead-letters:write', role: 'operator', platformOnly: true },
   'overview:see': { scope: 'queues:read', role: 'viewer', platformOnly: true },
   'queues:see': { scope: 'queues:read', role: 'viewer', platformOnly: true },
@@ -51,17 +53,22 @@ export function may(
   const right: Right = RIGHTS[name];
   if (right.platformOnly === true && tenantId !== undefined) return false;
   return typeof authority === 'string'
-    ? ROLES.indexOf(authority) >= ROLES.indexOf(right.role)
+    ? ROLES.indexOf(authority) >= ROLES.indexOf(leastRole(right, tenantId))
     : authority.has(right.scope);
 }
 
+function leastRole({ role, tenantRole = role }: Right, tenantId: number | undefined): Role {
+  return tenantId === undefined ? role : tenantRole;
+}
+
 /** Why not, for a viewer who may not. */
-export function missing({ authority }: Viewer, name: RightName): string {
-  const { scope, role, platformOnly }: Right = RIGHTS[name];
+export function missing({ authority, tenantId }: Viewer, name: RightName): string {
+  const right: Right = RIGHTS[name];
+  const { scope, role, platformOnly } = right;
   if (typeof authority === 'string')
     return platformOnly === true
       ? `This needs the role "${role}" of the platform, not of a tenant.`
-      : `This needs the role "${role}".`;
+      : `This needs the role "${leastRole(right, tenantId)}".`;
   const owner = platformOnly === true ? "a key of the platform (not a tenant's)" : 'a key';
   return `This needs ${owner} with the scope "${scope}": ${SCOPES[scope].toLowerCase()}.`;
 }

@@ -10,7 +10,9 @@ import type { Access, DashboardResources, DashboardServer } from './types.js';
 
 const SAFE = new Set(['GET', 'HEAD']);
 /** A right's row in the table of rights, for those who sign in with a key or a role. */
-const rights: Readonly<Record<string, { scope: string; role: string; platformOnly?: boolean }>> = RIGHTS;
+const rights: Readonly<
+  Record<string, { scope: string; role: string; tenantRole?: string; platformOnly?: boolean }>
+> = RIGHTS;
 
 /** Before the routes. */
 export async function useOpenApi(
@@ -79,7 +81,9 @@ function describe(access: Access): string {
   if (access === 'signed-in') return 'For whoever is signed in.';
   const right = rights[access];
   if (right === undefined) throw new Error(`There is no right "${access}".`);
-  const { scope, role, platformOnly } = right;
-  const of = platformOnly === true ? ' of the platform' : '';
-  return `For the role \`${role}\`${of} and above, and for keys${of} with the scope \`${scope}\`.`;
+  const { scope, role, tenantRole, platformOnly } = right;
+  const of = platformOnly === true || tenantRole !== undefined ? ' of the platform' : '';
+  const ofTenants = tenantRole === undefined ? '' : `, the role \`${tenantRole}\` of a tenant`;
+  const keys = platformOnly === true ? 'keys of the platform' : 'keys';
+  return `For the role \`${role}\`${of} and above${ofTenants}, and for ${keys} with the scope \`${scope}\`.`;
 }

@@ -8,7 +8,7 @@ import {
   type CheckedPayload,
   type EditableLetter,
 } from '@stratum/shared/dead-letters';
-import { notFound } from '@stratum/shared/http';
+import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { viewerOf } from '../http/guard.js';
@@ -69,6 +69,8 @@ export function deadLetterRoutes(app: DashboardServer, resources: DashboardResou
     handler: async (request): Promise<{ id: string }> => {
       const { payload: given, sequence, expires } = request.body;
       const { letter, contract } = await findLetter(resources, request, request.params.id);
+      // The letter that is replayed is the one whose tenant has just been looked at.
+      if (letter.sequence !== sequence) throw changedMeanwhile(letter.id);
       const edited = editedPayload(letter, contract, given);
       const changed = changedFields(letter, edited);
       await record(resources, request, 'dead_letter.replayed', letter, { edited: true, changed });
@@ -80,6 +82,13 @@ export function deadLetterRoutes(app: DashboardServer, resources: DashboardResou
       return { id: letter.id };
     },
   });
+}
+
+function changedMeanwhile(id: string): ProblemError {
+  return new ProblemError(
+    'conflict',
+    `The dead letter of "${id}" has changed meanwhile: the task ran and failed again. Look at it before it is replayed.`,
+  );
 }
 
 async function findLetter(

@@ -2,10 +2,19 @@
 import type { JSX } from 'preact';
 import { attemptsOf } from '../attempts.js';
 import { duration } from '../format.js';
-import type { Run } from '@stratum/dashboard/answers';
+import type { Attempt, Run } from '@stratum/dashboard/answers';
 
 interface Span {
-  kind: 'delayed' | 'backoff' | 'waiting' | 'running' | 'failed' | 'succeeded' | 'lost';
+  kind:
+    | 'delayed'
+    | 'backoff'
+    | 'waiting'
+    | 'running'
+    | 'failed'
+    | 'succeeded'
+    | 'suspended'
+    | 'released'
+    | 'lost';
   label: string;
   from: number;
   to: number;
@@ -18,6 +27,8 @@ const WORDS: Readonly<Record<Span['kind'], string>> = {
   running: 'running',
   failed: 'ran and failed',
   succeeded: 'ran and succeeded',
+  suspended: 'ran until it slept',
+  released: 'ran and was handed back',
   lost: 'its worker was lost',
 };
 
@@ -34,20 +45,15 @@ function spansOf(run: Run, now: number): Span[] {
       started,
       attempt.ready_at === null ? before : Math.max(before, Date.parse(attempt.ready_at)),
     );
-    add(index === 0 ? 'delayed' : 'backoff', before, ready);
+    const earlier = attempts[index - 1];
+    add(earlier === undefined || isSuspended(earlier) ? 'delayed' : 'backoff', before, ready);
     add('waiting', ready, started);
     const next = attempts[index + 1]?.started_at ?? null;
     const isRunning = attempt.state === 'STARTED';
     // The event of a retry has no time of its end.
     const ended = attempt.runtime_ms === null ? Date.parse(attempt.at) : started + attempt.runtime_ms;
     const end = isRunning ? (next === null ? now : Date.parse(next)) : ended;
-    const kind = isRunning
-      ? next === null
-        ? 'running'
-        : 'lost'
-      : attempt.state === 'SUCCESS'
-        ? 'succeeded'
-        : 'failed';
+    const kind = isRunning ? (next === null ? 'running' : 'lost') : endOf(attempt);
     add(kind, started, Math.max(end, started + 1), `attempt ${index + 1}: ${WORDS[kind]}`);
     before = Math.max(started, end);
   });
@@ -56,6 +62,16 @@ function spansOf(run: Run, now: number): Span[] {
     add(run.state === 'RETRY' ? 'backoff' : run.state === 'SCHEDULED' ? 'delayed' : 'waiting', before, now);
   if (!isOpen && attempts.length === 0) add('waiting', before, Date.parse(run.finished_at ?? ''));
   return spans;
+}
+
+function isSuspended({ state, error }: Attempt): boolean {
+  return state === 'SCHEDULED' && error === null;
+}
+
+function endOf(attempt: Attempt): Span['kind'] {
+  if (attempt.state === 'SUCCESS') return 'succeeded';
+  if (attempt.state === 'QUEUED') return 'released';
+  return isSuspended(attempt) ? 'suspended' : 'failed';
 }
 
 export function Waterfall({ run }: { run: Run }): JSX.Element {
