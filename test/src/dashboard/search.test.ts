@@ -1,5 +1,6 @@
 /** Searches find exactly what they mean, for whoever asks. */
 import { applyEvents, Names, parseQuery, searchEndedRuns, type SearchOptions } from '@stratum/dashboard';
+import type { TaskEvent } from '@stratum/jobs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { testDatabase } from '../harness/index.js';
@@ -142,4 +143,46 @@ test('a search uses the indexes of text and labels, whoever asks', async () => {
     );
     expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toMatch(index);
   }
+});
+
+test('without time for a second look, a search that reaches into the future still finds what ended today', async () => {
+  const database = await testDatabase();
+  const pool = database.as('stratum_dashboard');
+  const names = new Names();
+  await names.load(pool);
+  const now = new Date();
+  const event: TaskEvent = {
+    id: 'just-now',
+    task: 'task_1',
+    queue: 'default',
+    tenant: '1',
+    priority: 'normal',
+    state: 'SUCCESS',
+    retries: 0,
+    worker: 'w1',
+    error: null,
+    progress: null,
+    enqueued_at: now.toISOString(),
+    started_at: now.toISOString(),
+    finished_at: now.toISOString(),
+    runtime_ms: 1,
+    parent_id: null,
+    root_id: 'just-now',
+    at: now.toISOString(),
+  };
+  await applyEvents(pool, names, {
+    stream: 's',
+    events: [event],
+    after: 0,
+    position: { sequence: 1, at: now },
+  });
+  const { items } = await searchEndedRuns(pool, names, {
+    scope: 'platform',
+    query: parseQuery(''),
+    from: new Date(now.getTime() - 86_400_000),
+    to: new Date(now.getTime() + 86_400_000),
+    limit: 10,
+    budgetMs: 0,
+  });
+  expect(items.map(({ id }) => id)).toEqual(['just-now']);
 });
