@@ -2,33 +2,39 @@
  * The gate of a limit by key: who runs under it, as one entry in the bucket of locks. Whoever wants to start a task takes a place in it with a
  * compare-and-set, so the limit holds over all workers. A place ends with its lease, by the broker's clock, so none leaks when a worker dies.
  */
-import { z } from 'zod';
+import { fieldOf } from '../values/any-value.js';
+import { flatJson } from '../values/flat-json.js';
 
 /** The broker's clock, as two workers know it, differs by less than this, in milliseconds. */
 const CLOCKS_DIFFER_MS = 1_000;
 
-const gateSchema = z.object({
+/** Of one task that runs. */
+interface Holder {
+  /** `<tenant>.<id>` of the task. */
+  task: string;
+  /** Of the attempt. */
+  attempt: string;
+  /** Milliseconds since 1970. */
+  until: number;
+}
+const holderFields = flatJson<Holder>({ task: 'string', attempt: 'string', until: 'number' });
+
+interface GateFields {
   /** For people. */
-  key: z.string(),
+  key: string;
   /** The limit by which the last place was given. */
-  concurrency: z.number(),
-  holders: z.array(
-    z.object({
-      /** `<tenant>.<id>` of the task. */
-      task: z.string(),
-      /** Of the attempt. */
-      attempt: z.string(),
-      /** Milliseconds since 1970. */
-      until: z.number(),
-    }),
-  ),
+  concurrency: number;
   /**
    * When a task was last refused, in milliseconds since 1970; 0: nobody waits. While it is set, a task that comes does not go before those who wait,
    * nor before those who are about to.
    */
-  refused_at: z.number(),
-});
-export type GateEntry = z.infer<typeof gateSchema>;
+  refused_at: number;
+}
+const gateFields = flatJson<GateFields>({ key: 'string', concurrency: 'number', refused_at: 'number' });
+
+export interface GateEntry extends GateFields {
+  holders: readonly Holder[];
+}
 
 export type GateRequest =
   | {
@@ -52,7 +58,11 @@ export interface GateAnswer {
 
 /** The stored entry; a value of unknown form counts as absent. */
 export function readGate(value: unknown): GateEntry | undefined {
-  return gateSchema.safeParse(value).data;
+  const fields = gateFields.read(value);
+  const given = fieldOf(value, 'holders');
+  if (fields === undefined || !Array.isArray(given)) return undefined;
+  const holders = given.flatMap((each) => holderFields.read(each) ?? []);
+  return holders.length === given.length ? { ...fields, holders } : undefined;
 }
 
 /** Without the places whose leases are over. */

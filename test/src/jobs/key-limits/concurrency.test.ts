@@ -155,3 +155,13 @@ test('a failure and its retry give the place to others', async () => {
   expect(await client.result(first.id)).toMatchObject({ state: 'SUCCESS', retries: 1 });
   expect(order).toEqual(['0-0', '1-0', '0-1']);
 });
+
+test('tasks of a queue that is spread over several streams are called as well', async () => {
+  const { client, worker } = await openJobs({ queues: [{ name: 'work', shards: 3 }] });
+  const { handler, most } = counting(10);
+  worker([handler, addHandler], { concurrency: 8 });
+  const tasks = await client.enqueueMany(limited, tasksOf('a', 12));
+  for (const { id } of tasks)
+    expect(await client.result(id, { timeoutMs: 15_000 })).toMatchObject({ state: 'SUCCESS' });
+  expect(most.get('a')).toBe(2);
+});
