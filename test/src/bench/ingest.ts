@@ -15,6 +15,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { readPeakMemory } from './peak-memory.js';
+import { childrenOf, processorSeconds } from './processor-time.js';
 
 const TENANT = 1;
 const PREFIX = 'bench-ingest';
@@ -25,8 +26,6 @@ const DRAIN_TIMEOUT_MS = 600_000;
 const POLL_MS = 250;
 const CHUNK = 1_000;
 const KIB_PER_MIB = 1024;
-/** Of Linux on every platform that Node runs on. */
-const TICKS_PER_SECOND = 100;
 const readySchema = z.object({ type: z.literal('ready'), url: z.string().optional() });
 const loadSchema = z.object({ accepted: z.number(), repeated: z.number(), seconds: z.number() });
 
@@ -252,24 +251,6 @@ async function readMemory(pid: number): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
   return kib === undefined ? null : Math.round(Number(kib) / KIB_PER_MIB);
-}
-
-/** Ended children count for their parent. `null` where the system does not tell. */
-async function processorSeconds(pids: readonly number[]): Promise<number | null> {
-  let ticks = 0;
-  for (const pid of pids) {
-    const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-    // Behind the name, which may hold spaces: utime, stime, cutime and cstime are the fields 14 to 17.
-    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
-    if (fields.length < 15) return null;
-    ticks += fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  }
-  return ticks / TICKS_PER_SECOND;
-}
-
-async function childrenOf(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-  return text.trim().split(' ').filter(Boolean).map(Number);
 }
 
 function count(value: number): string {

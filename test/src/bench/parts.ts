@@ -2,6 +2,7 @@
 import { benchAnomalies } from './anomalies.js';
 import { benchBacklog } from './backlog.js';
 import type { BrokerOnDemand } from './broker.js';
+import { benchCapacity } from './capacity/index.js';
 import { benchCustomerData } from './customer-data.js';
 import { benchDeadLetters } from './dead-letters.js';
 import type { Flags } from './flags.js';
@@ -13,6 +14,7 @@ import { benchLettersOfOthers, linesOf } from './letters-of-others.js';
 import { benchOutbox } from './outbox.js';
 import { benchRules } from './rules.js';
 import { benchSchedule } from './schedule.js';
+import { benchShards } from './shards.js';
 import { openFramework } from './subject.js';
 import { benchWebhooks, reportWebhooks } from './webhooks.js';
 import { benchWorkflows } from './workflows.js';
@@ -51,6 +53,8 @@ export const PARTS: readonly { flag: keyof Flags; run: Part }[] = [
   { flag: 'letters-of-others', run: lettersOfOthers },
   { flag: 'outbox', run: outbox },
   { flag: 'key-limits', run: keyLimits },
+  { flag: 'capacity', run: capacity },
+  { flag: 'shards', run: shards },
 ];
 
 async function forecast({ cacheDir, say }: Setting): Promise<Report> {
@@ -234,6 +238,21 @@ async function keyLimits({ broker, flags }: Setting): Promise<Report> {
       `one of each key at a time: ${line(figures.tight)}`,
     ],
   };
+}
+
+async function capacity({ broker, say }: Setting): Promise<Report> {
+  return { figures: await benchCapacity(await broker.open(), say) };
+}
+
+async function shards({ broker, flags }: Setting): Promise<Report> {
+  const { connection } = await broker.open();
+  const figures = await benchShards(connection, Number(flags.rounds));
+  const lines = figures.map(
+    (each) =>
+      `${each.shards} stream(s) for the queue: enqueued ${whole(each.enqueuedPerSecond)}/s (${each.enqueueRatio.toFixed(2)} of one), ` +
+      `tasks ${whole(each.tasksPerSecond)}/s (${each.taskRatio.toFixed(2)} of one)`,
+  );
+  return { figures, lines };
 }
 
 function whole(value: number): string {

@@ -46,8 +46,12 @@ export interface Framework {
 }
 
 /** The framework under a prefix of its own. */
-export async function openFramework(connection: NatsConnection, prefix: string): Promise<Framework> {
-  const topology = defineTopology({ prefix, queues: [{ name: noop.queue }] });
+export async function openFramework(
+  connection: NatsConnection,
+  prefix: string,
+  shards = 1,
+): Promise<Framework> {
+  const topology = defineTopology({ prefix, queues: [{ name: noop.queue, shards }] });
   await reconcileTopology(connection, topology);
   let runs = 0;
   return {

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   control: async () => (await import('./control.command.js')).controlCommand,
   limits: async () => (await import('./limits.command.js')).limitsCommand,
   topology: async () => (await import('./topology.command.js')).topologyCommand,
+  capacity: async () => (await import('./capacity.command.js')).capacityCommand,
   worker: async () => (await import('./worker.command.js')).workerCommand,
   scheduler: async () => (await import('./service.command.js')).schedulerCommand,
   dashboard: async () => (await import('./service.command.js')).dashboardCommand,

@@ -101,9 +101,27 @@ describe('numbers of the command line', () => {
         place,
       })),
     );
-    const undeclared = places.filter(({ name, place }) => NUMBER_NAMES.test(name) && !isNumber(place));
+    const undeclared = places.filter(
+      ({ name, place }) => NUMBER_NAMES.test(name) && !isNumber(place) && place.type?.kind !== 'decimal',
+    );
     expect(undeclared.map(({ name }) => name)).toEqual([]);
     expect(PLACES.length).toBeGreaterThan(40);
+  });
+
+  test.each([
+    '--tasks-per-second',
+    '--task-ms',
+    '--webhooks-per-second',
+    '--customer-events-per-second',
+    '--sync-rows-per-second',
+    '--peak',
+    '--utilisation',
+  ])('capacity %s takes fractions in its range, and refuses anything else', async (flag) => {
+    for (const value of ['abc', '-1', '1e3', '', ' ', '0x10', 'Infinity', 'NaN', '99999999999', '.5', '1,5'])
+      expect(await refusal(['capacity', `${flag}=${value}`]), `"${value}"`).toMatch(
+        /^commander\.invalidArgument: .*Give a number from/,
+      );
+    expect(await refusal(['capacity', `${flag}=${flag === '--utilisation' ? '0.5' : '1.5'}`])).toBe('taken');
   });
 
   test.each(PLACES)('$label refuses anything but a whole number in its range', async ({ line }) => {

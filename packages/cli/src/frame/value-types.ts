@@ -11,7 +11,7 @@ import {
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../duration.js';
 
-export type ValueKind = 'integer' | 'duration' | 'rate' | 'time' | 'json' | 'text';
+export type ValueKind = 'integer' | 'decimal' | 'duration' | 'rate' | 'time' | 'json' | 'text';
 
 export interface ValueType {
   readonly kind: ValueKind;
@@ -32,6 +32,18 @@ export function integer(minimum: number, maximum: number = Number.MAX_SAFE_INTEG
       if (/^-?\d+$/.test(text) && Number.isSafeInteger(number) && number >= minimum && number <= maximum)
         return number;
       throw new InvalidArgumentError(`Give ${range}.`);
+    },
+  };
+}
+
+/** A number between two bounds, both included, with or without a fraction. */
+export function decimal(minimum: number, maximum: number): ValueType {
+  return {
+    kind: 'decimal',
+    parse: (text) => {
+      const number = Number(text);
+      if (/^\d+(\.\d+)?$/.test(text) && number >= minimum && number <= maximum) return number;
+      throw new InvalidArgumentError(`Give a number from ${minimum} to ${maximum}.`);
     },
   };
 }
