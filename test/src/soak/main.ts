@@ -53,7 +53,7 @@ const processes = startProcesses({
   folder,
   shifter: () => ({ env: {}, imports: [] }),
   older: undefined,
-    rolling: false,
+  rolling: false,
   environment: {
     NATS_URL: broker.url,
     DATABASE_URL: databaseUrl,

@@ -6,6 +6,7 @@ import { purgeKeys, scanValues } from '../workflow/erase-workflow.js';
 import type { StoredMessage } from '../broker/batch.js';
 import { KeyValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
+import { eraseShownKeys } from '../limits/erase-shown-keys.js';
 import type { Resources } from '../resources/resources.js';
 import { stepEntrySchema } from '../steps/entry.js';
 import { readQueuedTask } from '../record/task-record.js';
@@ -30,6 +31,8 @@ export interface Erased {
   schedules: number;
   /** Results of steps that runs remembered. */
   steps: number;
+  /** Keys of limits that were shown; those of a whole tenant go by themselves within a day. */
+  limit_keys: number;
 }
 
 /** Idempotent: after a failure it can be repeated. A task that a worker runs goes on; what it stores afterwards stays. */
@@ -43,6 +46,7 @@ export async function eraseStored(resources: Resources, filter: EraseFilter): Pr
     dead_letters: await eraser.deadLetters(),
     records: await eraser.records(),
     events: await eraser.events(),
+    limit_keys: filter.matches === undefined ? 0 : await eraseShownKeys(resources, filter.matches),
   };
 }
 

@@ -23,7 +23,7 @@ export interface GatesParts extends WaitingLineParts {
 }
 
 /** An entry that says something is kept for this long beyond its last change, and an empty one for a minute. In milliseconds. */
-const KEPT_MS = 86_400_000;
+export const GATE_KEPT_MS = 86_400_000;
 const EMPTY_KEPT_MS = 60_000;
 /** From a refusal until the task stands in the line, in milliseconds. */
 const ENTERING_MS = 1_000;
@@ -128,7 +128,7 @@ export class Gates {
     if (called > 0 || now() - entry.refused_at < ENTERING_MS) return true;
     // Nobody waits, unless somebody has come meanwhile.
     const body = JSON.stringify({ ...entry, holders, refused_at: 0 });
-    const ttlMs = holders.length === 0 ? EMPTY_KEPT_MS : KEPT_MS;
+    const ttlMs = holders.length === 0 ? EMPTY_KEPT_MS : GATE_KEPT_MS;
     return (await this.entries.put(gate, body, { expected: stored.sequence, ttlMs })) === undefined;
   }
 
@@ -148,7 +148,7 @@ export class Gates {
       const answered = answerAtGate(entry, key, requests, first, now);
       ({ answers } = answered);
       const isEmpty = answered.entry.holders.length === 0 && answered.entry.refused_at === 0;
-      return { body: JSON.stringify(answered.entry), ttlMs: isEmpty ? EMPTY_KEPT_MS : KEPT_MS };
+      return { body: JSON.stringify(answered.entry), ttlMs: isEmpty ? EMPTY_KEPT_MS : GATE_KEPT_MS };
     });
     return answers;
   }

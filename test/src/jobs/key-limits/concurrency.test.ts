@@ -165,3 +165,21 @@ test('tasks of a queue that is spread over several streams are called as well', 
     expect(await client.result(id, { timeoutMs: 15_000 })).toMatchObject({ state: 'SUCCESS' });
   expect(most.get('a')).toBe(2);
 });
+
+test('shows no key any more that names somebody who was erased, and holds on', async () => {
+  const { client, worker } = await openJobs();
+  const { handler, running, open } = gate();
+  worker([handler], { concurrency: 8 });
+  const ids = (await client.enqueueMany(limited, tasksOf('ann@example.com', 3))).map(({ id }) => id);
+  await waitFor('two to run and one to wait', async () => {
+    const [wait] = await client.control.keyWaits();
+    return running() === 2 && wait?.key === 'ann@example.com' && wait.waiting === 1;
+  });
+  const matches = (body: Uint8Array): boolean => Buffer.from(body).includes('ann@');
+  expect(await client.erase({ tenant: '1', matches: () => false })).toMatchObject({ limit_keys: 0 });
+  expect(await client.erase({ tenant: '1', matches })).toMatchObject({ limit_keys: 1 });
+  expect(await client.control.keyWaits()).toMatchObject([{ key: '', waiting: 1 }]);
+  expect(running()).toBe(2);
+  open();
+  for (const id of ids) expect((await client.result(id)).state).toBe('SUCCESS');
+});
