@@ -4,15 +4,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { defineTask } from '@stratum/jobs';
-import { Pool } from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { emptyDatabase, spawnProgram, type SpawnedProgram } from '../harness/index.js';
-import { openJobs } from './fixture.js';
+import type { SpawnedProgram } from '../harness/index.js';
+import { ACK_WAIT_MS, startKilledWorkers } from './killed-workers.js';
 
 const RUNS = Number(process.env['STEP_RUNS'] ?? 40);
-const ACK_WAIT_MS = 1_000;
-const WORKERS = 3;
 const STEPS = ['last', 'left', 'one', 'right'];
 
 const travel = defineTask({
@@ -23,55 +20,35 @@ const travel = defineTask({
 });
 
 test('each effect happens once, and the results are those of the effects, however workers end', async () => {
-  const { client, natsUrl, topology } = await openJobs({ ackWaitMs: ACK_WAIT_MS, maxDeliver: 1_000 });
-  const database = await emptyDatabase();
-  const pool = new Pool({ connectionString: database });
-  onTestFinished(() => pool.end());
-  await pool.query(
+  const { client, pool, during } = await startKilledWorkers(
+    'test/src/jobs/steps-worker.mjs',
     `create table began (run text, step text);
        create table effect (run text, step text, token text, primary key (run, step))`,
   );
-  const start = (): SpawnedProgram =>
-    spawnProgram('test/src/jobs/steps-worker.mjs', {
-      NATS_URL: natsUrl,
-      PREFIX: topology.names.prefix,
-      DATABASE_URL: database,
-      ACK_WAIT_MS: String(ACK_WAIT_MS),
-    });
-  const workers = Array.from({ length: WORKERS }, start);
-  await Promise.all(workers.map((worker) => worker.ready()));
   const ids = (
     await client.enqueueMany(
       travel,
       Array.from({ length: RUNS }, () => ({ payload: {} })),
     )
   ).map(({ id }) => id);
-  const finished = new AbortController();
-  const { signal } = finished;
   const faults = { kills: 0, halts: 0 };
-  const disturb = async (): Promise<void> => {
-    while (!signal.aborted) {
-      // The length of a fault, not a wait for something.
-      await delay(100 + Math.random() * 500);
-      const index = Math.floor(Math.random() * WORKERS);
-      const worker = workers[index];
-      if (worker === undefined || signal.aborted) return;
-      if (Math.random() < 0.5) {
-        faults.kills++;
-        await worker.kill('SIGKILL');
-        workers[index] = start();
-      } else {
-        faults.halts++;
-        process.kill(worker.pid, 'SIGSTOP');
-        await delay(ACK_WAIT_MS * 1.5);
-        process.kill(worker.pid, 'SIGCONT');
-      }
+  const inflict = async (worker: SpawnedProgram): Promise<void> => {
+    // The length of a fault, not a wait for something.
+    await delay(100 + Math.random() * 500);
+    if (Math.random() < 0.5) {
+      faults.kills++;
+      await worker.kill('SIGKILL');
+    } else {
+      faults.halts++;
+      process.kill(worker.pid, 'SIGSTOP');
+      await delay(ACK_WAIT_MS * 1.5);
+      process.kill(worker.pid, 'SIGCONT');
     }
   };
-  const disturbing = disturb();
-  const records = await Promise.all(ids.map((id) => client.result(id, { timeoutMs: 540_000 })));
-  finished.abort();
-  await disturbing;
+  const records = await during(
+    inflict,
+    Promise.all(ids.map((id) => client.result(id, { timeoutMs: 540_000 }))),
+  );
   const { rows } = await pool.query<{ run: string; step: string; token: string }>('select * from effect');
   const tokenOf = new Map(rows.map(({ run, step, token }) => [`${run} ${step}`, token]));
   expect(rows).toHaveLength(RUNS * STEPS.length);
