@@ -19,7 +19,7 @@ export {
   type InspectVerb,
 } from './control/worker-protocol.js';
 export type { StatusOptions } from './record/lookup.js';
-export type { EnqueueOptions } from './message/compose-task.js';
+export type { DebounceOptions, EnqueueOptions } from './message/compose-task.js';
 export type { Enqueued } from './message/enqueued.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
 export {

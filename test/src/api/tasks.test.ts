@@ -159,6 +159,32 @@ describe('a task over HTTP', () => {
     expect(foreign.body).toMatchObject({ duplicate: false });
   });
 
+  test('that is debounced is replaced by the next one of its key, of the same tenant', async () => {
+    const { call, keys, client } = await openApi();
+    const send = (maximum: number, key = keys.tenant, more: object = {}): Promise<Reply> =>
+      call('POST', '/v1/tasks/evaluate_rules', {
+        key,
+        body: {
+          payload: {},
+          options: { priority: 'low', debounce: { key: 'account', quiet_ms: maximum }, ...more },
+        },
+      });
+    const first = await send(3_600_000);
+    expect(first).toMatchObject({ status: 202, body: { state: 'SCHEDULED', duplicate: false } });
+    expect(await send(7_200_000)).toMatchObject({ body: { id: first.body['id'], duplicate: true } });
+    expect((await send(3_600_000, keys.otherTenant)).body).toMatchObject({ duplicate: false });
+    const [queue] = (await client.queues()).filter((each) => each.queue === 'rules');
+    expect(queue?.delayed).toBe(2);
+    for (const [quiet, more, field] of [
+      [999, {}, 'body.options.debounce.quiet_ms'],
+      [1_000, { unique_key: 'x' }, 'uniqueKey'],
+    ] as const)
+      expect(await send(quiet, keys.tenant, more)).toMatchObject({
+        status: 422,
+        body: { detail: expect.stringContaining(field) },
+      });
+  });
+
   test('is followed until it ends, and picked up where a client left off', async () => {
     const api = await openApi();
     const { letGo } = gatedWorker(api);

@@ -20,7 +20,14 @@ import {
 } from './examples/guide-programs.js';
 import { launchCampaign, launchCampaignHandler } from './examples/durable-steps.js';
 import { errorReporting, greet, greetFor, greetHandler, tenantContext } from './examples/middleware.js';
-import { pauseCampaign, pauseCampaignHandler, slowDown, syncAccount } from './examples/key-limits.js';
+import {
+  accountChanged,
+  accountWanted,
+  pauseCampaign,
+  pauseCampaignHandler,
+  slowDown,
+  syncAccount,
+} from './examples/key-limits.js';
 import { createReceiver } from './examples/receiver.js';
 import { sendOrder } from './examples/segment.js';
 import {
@@ -172,4 +179,18 @@ test('limits by key: a function makes the key, and limits change at run time', a
   expect(await client.control.keyLimits()).toEqual([
     { task: syncAccount.name, name: 'ad_account', limit: 100, perMs: 3_600_000 },
   ]);
+});
+
+test('debounce and throttle: of several tasks the last one is left, or the first', async () => {
+  const { client } = await openJobs(QUEUES);
+  const account = { tenant_id: 1, platform: 'meta', ad_account: 'act_7' };
+  const changed = await accountChanged(client, { ...account, platform: 'old' });
+  expect(await accountChanged(client, account)).toEqual({ id: changed.id, duplicate: true });
+  expect(await client.maskedPayload(changed.id)).toEqual(account);
+  const wanted = await accountWanted(client, account);
+  expect(await accountWanted(client, { ...account, platform: 'new' })).toEqual({
+    id: wanted.id,
+    duplicate: true,
+  });
+  expect(await client.maskedPayload(wanted.id)).toEqual(account);
 });

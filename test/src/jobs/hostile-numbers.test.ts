@@ -90,6 +90,15 @@ const enqueue = (field: keyof EnqueueOptions, values = HOSTILE): Entrance => ({
       { [field]: value, ...(field === 'uniqueForMs' && { uniqueKey: 'k' }) },
     ),
 });
+const debounced = (field: string): Entrance => ({
+  field: `debounce.${field}`,
+  give: ({ client }, value) =>
+    client.enqueue(
+      add,
+      { a: 1, b: 2 },
+      { debounce: { key: 'k', quietMs: 1_000, [field]: value } },
+    ),
+});
 const worker = (field: string, options: (value: never) => object): Entrance => ({
   field,
   values: PRESENT,
@@ -188,6 +197,8 @@ const ENTRANCES: readonly (readonly [string, Entrance])[] = Object.entries({
   'enqueue, soft limit': enqueue('softTimeLimitMs'),
   'enqueue, hard limit': enqueue('timeLimitMs'),
   'enqueue, unique key': enqueue('uniqueForMs'),
+  'enqueue, quiet time': debounced('quietMs'),
+  'enqueue, longest wait': debounced('maxMs'),
   'enqueue, priority': enqueue('priority', ['urgent', 5, null, '*', '>']),
   'enqueue, id': enqueue('id', ['', 'a.b', 'a b', 'ü', 'x'.repeat(65), '*', 7, null]),
   'enqueue, tenant': enqueue('tenant', ['', 'a.b', '>', 'x'.repeat(65), null, Number.NaN + 0.5, -0.5]),

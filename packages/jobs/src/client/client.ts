@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { AckMultiplexerOptions } from '../broker/ack-multiplexer.js';
 import type { TaskFilter } from '../control/entries.js';
 import { deadLettersOf, type DeadLetters } from './dead-letters.js';
+import { Debouncer } from './debounce.js';
 import type { ProducerTime } from '../broker/producer-time.js';
 import { isConflict, isUnconfirmed } from '../broker/server-errors.js';
 import { JobsError, PublishError, TaskFailedError } from '../errors.js';
@@ -24,6 +25,7 @@ import { workflowsOf, type Workflows } from './workflows.js';
 import {
   composeTask,
   type ComposedMessage,
+  type DebounceOptions,
   type EnqueueOptions,
   type TaskTarget,
 } from '../message/compose-task.js';
@@ -170,7 +172,8 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     options: EnqueueOptions,
     fresh: boolean,
   ): Promise<Enqueued> => {
-    const { uniqueKey } = options;
+    const { uniqueKey, debounce } = options;
+    if (debounce !== undefined) return debounced(target, payload, { ...options, debounce }, fresh);
     // Most tasks may start at once, and then the time does not matter.
     const now = options.delayMs === undefined ? undefined : await producerTime.now();
     if (uniqueKey === undefined)
@@ -223,6 +226,19 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     } catch (error) {
       throw error instanceof PublishError ? error.about({ id: message.id, task: target.task }) : error;
     }
+  };
+
+  const debouncer = new Debouncer(resources, publish);
+  const debounced = async (
+    target: TaskTarget,
+    payload: unknown,
+    options: EnqueueOptions & { debounce: DebounceOptions },
+    fresh: boolean,
+  ): Promise<Enqueued> => {
+    if (fresh) return debouncer.enqueue(target, payload, options);
+    throw new JobsError('invalid_options', 'debounce cannot be combined with id: it chooses the task.', {
+      details: { field: 'id' },
+    });
   };
 
   const enqueue: JobsClient['enqueue'] = async (contract, payload, options = {}) =>
@@ -344,7 +360,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     call: async (contract, payload, { timeoutMs, signal, ...options } = {}) => {
       requireResult(contract);
       timer.optional('timeoutMs', timeoutMs);
-      if (options.id === undefined && options.uniqueKey === undefined)
+      if (options.id === undefined && options.uniqueKey === undefined && options.debounce === undefined)
         return resultOf(await callNew(contract, payload, options, { timeoutMs, signal }));
       // It may be a task that has ended.
       const { id } = await enqueue(contract, payload, options);

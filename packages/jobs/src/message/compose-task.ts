@@ -30,6 +30,16 @@ import { carrierOf } from '../wire/shards.js';
  */
 const HAND_OVER_EARLY_MS = 300;
 
+/** A task of which only the last of several runs. */
+export interface DebounceOptions {
+  /** Any text. Tasks of another name, or of another tenant, have keys of their own. */
+  key: string;
+  /** The last task starts once no other has come for so long, in milliseconds; at least 1,000. */
+  quietMs: number;
+  /** It starts at the latest so long after the first of them, in milliseconds. Default: as long as others come, it waits. */
+  maxMs?: number;
+}
+
 /** How one task is enqueued. Everything has a default. */
 export interface EnqueueOptions {
   /** Task id, one token of up to 64 characters. Default: a random UUID. The same id within two minutes is stored once. */
@@ -63,6 +73,8 @@ export interface EnqueueOptions {
   keepRecord?: boolean;
   /** Hold the unique key for this long, in milliseconds, however soon the task ends, instead of until it ends. */
   uniqueForMs?: number;
+  /** Of the tasks of a key that come in quick succession the last one runs. Not together with other unique keys, or a time of its own. */
+  debounce?: DebounceOptions;
   /** The task that enqueues this one, and the first of the family. */
   parentId?: string;
   rootId?: string;

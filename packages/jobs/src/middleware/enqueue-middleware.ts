@@ -31,4 +31,4 @@ export interface EnqueueCall {
 }
 
 /** Options that a middleware may change. The id and the unique keys are the caller's. */
-export type EnqueueChanges = Omit<EnqueueOptions, 'id' | 'unique' | 'uniqueKey' | 'uniqueForMs'>;
+export type EnqueueChanges = Omit<EnqueueOptions, 'id' | 'unique' | 'uniqueKey' | 'uniqueForMs' | 'debounce'>;

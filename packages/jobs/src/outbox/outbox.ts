@@ -24,7 +24,7 @@ export interface OutboxOptions {
 }
 
 /** As for `client.enqueue`. `delayMs` counts from the call, by this process's clock. */
-export interface OutboxEnqueueOptions extends Omit<EnqueueOptions, 'unique' | 'keepRecord'> {
+export interface OutboxEnqueueOptions extends Omit<EnqueueOptions, 'unique' | 'keepRecord' | 'debounce'> {
   /**
    * Tasks of one key are published in the order of their transactions' commits, one after the other. Transactions of one key wait for each
    * other from `enqueue` to their end. Up to 200 characters. Default: no order.

@@ -98,6 +98,8 @@ export const keyConcurrency = count.within({ min: 1, max: 500 });
 export const pageSize = count.within({ min: 1, max: 100_000 });
 /** How long one attempt may run, in milliseconds. */
 export const timeLimit = duration.within({ min: 1 });
+/** How long it has to be quiet before a task that others may replace starts: shorter, the broker may have handed it over already. */
+export const debounceQuiet = duration.within({ min: 1_000 });
 /** Copies of a stream in a cluster. */
 export const replicas = count.within({ min: 1, max: 5 });
 /** Bytes of a message. */

@@ -142,6 +142,8 @@ export interface Names {
   lockKey(key: string): string;
   /** The line in front of a task's rate limit. `_`: the lock of no task has such a key. */
   rateLineKey(line: string): string;
+  /** The task that waits because others of its key may follow. */
+  debounceKey(key: string): string;
   /** Who runs under a limit by key: `<task>.<limit>.<key as a token>`; `>` and `*` match. */
   gateKey(gate: string): string;
   /** A task, `<tenant>.<id>`, that waits at such a limit. */
@@ -271,6 +273,7 @@ export function namesFor(
     lockStream: `KV_${lockBucket}`,
     lockKeyFilter: `$KV.${lockBucket}.>`,
     rateLineKey: (line) => `$KV.${lockBucket}._rate.${line}`,
+    debounceKey: (key) => `$KV.${lockBucket}._debounce.${key}`,
     gateKey: (gate) => `$KV.${lockBucket}._gate.${gate}`,
     gateWaitKey: (gate, task) => `$KV.${lockBucket}._wait.${gate}.${task}`,
     lockKey: (key) => `$KV.${lockBucket}.${key}`,

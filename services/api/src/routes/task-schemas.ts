@@ -1,6 +1,12 @@
 /** Requests and responses of the task routes. */
-import { PRIORITIES, TASK_STATES, taskRecordSchema, type EnqueueOptions } from '@stratum/jobs';
-import { count, duration, timeLimit } from '@stratum/jobs/bounds';
+import {
+  PRIORITIES,
+  TASK_STATES,
+  taskRecordSchema,
+  type DebounceOptions,
+  type EnqueueOptions,
+} from '@stratum/jobs';
+import { count, debounceQuiet, duration, timeLimit } from '@stratum/jobs/bounds';
 import { boundedSchema } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import { time } from '../http/bounded.js';
@@ -29,6 +35,20 @@ export const taskOptionsSchema = z
     unique_for_ms: boundedSchema(timeLimit)
       .optional()
       .describe('How long to hold the unique key, in milliseconds. Default: until the task ends.'),
+    debounce: z
+      .strictObject({
+        key: z.string().min(1).max(255),
+        quiet_ms: boundedSchema(debounceQuiet).describe(
+          'The task starts once no other of its key has come for so long, in milliseconds.',
+        ),
+        max_ms: boundedSchema(timeLimit)
+          .optional()
+          .describe(
+            'It starts at the latest so long after the first. Default: as long as others come, it waits.',
+          ),
+      })
+      .optional()
+      .describe('Of the tasks of a key that come in quick succession only the last one runs.'),
   })
   .refine(({ delay_ms: delay, eta }) => delay === undefined || eta === undefined, {
     error: 'delay_ms and eta cannot be combined',
@@ -51,7 +71,15 @@ export function toEnqueueOptions(options: z.output<typeof taskOptionsSchema>, sc
     ...(options.time_limit_ms === undefined ? {} : { timeLimitMs: options.time_limit_ms }),
     ...(options.unique_key === undefined ? {} : { uniqueKey: `${scope}/${options.unique_key}` }),
     ...(options.unique_for_ms === undefined ? {} : { uniqueForMs: options.unique_for_ms }),
+    ...(options.debounce === undefined ? {} : { debounce: toDebounce(options.debounce, scope) }),
   };
+}
+
+function toDebounce(
+  { key, quiet_ms: quietMs, max_ms: maxMs }: NonNullable<z.output<typeof taskOptionsSchema>['debounce']>,
+  scope: string,
+): DebounceOptions {
+  return { key: `${scope}/${key}`, quietMs, ...(maxMs === undefined ? {} : { maxMs }) };
 }
 
 export const enqueuedSchema = z

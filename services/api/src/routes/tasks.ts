@@ -132,8 +132,14 @@ function payloadSchema({ input }: TaskContract): z.ZodType {
   });
 }
 
-function stateOf({ delay_ms: delay, eta }: z.output<typeof taskOptionsSchema>): 'SCHEDULED' | 'PENDING' {
-  return (delay ?? 0) > 0 || (eta !== undefined && eta.getTime() > Date.now()) ? 'SCHEDULED' : 'PENDING';
+function stateOf({
+  delay_ms: delay,
+  eta,
+  debounce,
+}: z.output<typeof taskOptionsSchema>): 'SCHEDULED' | 'PENDING' {
+  return debounce !== undefined || (delay ?? 0) > 0 || (eta !== undefined && eta.getTime() > Date.now())
+    ? 'SCHEDULED'
+    : 'PENDING';
 }
 
 function noTask(name: string): ProblemError {

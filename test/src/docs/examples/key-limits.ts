@@ -1,5 +1,12 @@
 /** Limits by key. */
-import { defineTask, handleTask, TaskError, type JobsClient } from '@stratum/jobs';
+import {
+  defineTask,
+  handleTask,
+  TaskError,
+  type Enqueued,
+  type JobsClient,
+  type PayloadOf,
+} from '@stratum/jobs';
 import { z } from 'zod';
 
 export const syncAccount = defineTask({
@@ -32,4 +39,21 @@ export async function slowDown({ control }: JobsClient): Promise<void> {
   await control.setKeyLimit(syncAccount.name, 'platform', { concurrency: null });
   // The contract's again.
   await control.setKeyLimit(syncAccount.name, 'platform', undefined);
+}
+
+/** However often an account changes: it is synced once it has been quiet for half a minute, and every five minutes at the latest. */
+export function accountChanged(
+  client: Pick<JobsClient, 'enqueue'>,
+  account: PayloadOf<typeof syncAccount>,
+): Promise<Enqueued> {
+  const debounce = { key: account.ad_account, quietMs: 30_000, maxMs: 300_000 };
+  return client.enqueue(syncAccount, account, { debounce });
+}
+
+/** Once an hour at most: the first one runs, and those that follow within the hour do not. */
+export function accountWanted(
+  client: Pick<JobsClient, 'enqueue'>,
+  account: PayloadOf<typeof syncAccount>,
+): Promise<Enqueued> {
+  return client.enqueue(syncAccount, account, { uniqueKey: account.ad_account, uniqueForMs: 3_600_000 });
 }

@@ -1,0 +1,132 @@
+/** Debouncing against a real broker: of tasks that come in quick succession the last one runs. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { createClient, defineTask, handleTask, type DebounceOptions, type TaskHandler } from '@stratum/jobs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { openJobs, type Jobs } from './fixture.js';
+
+const note = defineTask({
+  name: 'note',
+  queue: 'work',
+  input: z.object({ n: z.int(), tenant_id: z.int().optional() }),
+  output: z.object({ n: z.int() }),
+});
+const QUIET = { key: 'k', quietMs: 1_000 };
+
+function recording(): { handler: TaskHandler; runs: { n: number; at: number }[] } {
+  const runs: { n: number; at: number }[] = [];
+  const handler = handleTask(note, ({ n }) => {
+    runs.push({ n, at: performance.now() });
+    return { n };
+  });
+  return { handler, runs };
+}
+
+const enqueue = ({ client }: Jobs, n: number, debounce: DebounceOptions = QUIET) =>
+  client.enqueue(note, { n }, { debounce });
+
+describe('of tasks of one key', () => {
+  test('that come in quick succession the last one runs, once, when it has been quiet', async () => {
+    const jobs = await openJobs();
+    const { handler, runs } = recording();
+    jobs.worker([handler]);
+    const first = await enqueue(jobs, 1);
+    expect(first.duplicate).toBe(false);
+    for (let n = 2; n <= 5; n++) expect(await enqueue(jobs, n)).toEqual({ id: first.id, duplicate: true });
+    const lastAt = performance.now();
+    expect(await jobs.client.result(first.id)).toMatchObject({ state: 'SUCCESS', result: { n: 5 } });
+    expect(runs.map(({ n }) => n)).toEqual([5]);
+    // The broker's clock and this one count alike; a tenth is for the way between.
+    expect((runs[0]?.at ?? 0) - lastAt).toBeGreaterThan(QUIET.quietMs * 0.9);
+    const next = await enqueue(jobs, 6);
+    expect(next).toMatchObject({ duplicate: false });
+    expect(next.id).not.toBe(first.id);
+    expect(await jobs.client.result(next.id)).toMatchObject({ result: { n: 6 } });
+  });
+
+  test('that never stop coming one runs after the longest wait, and the others go on', async () => {
+    const jobs = await openJobs();
+    const { handler, runs } = recording();
+    jobs.worker([handler]);
+    const ids = new Set<string>();
+    const beganAt = performance.now();
+    let n = 0;
+    while (runs.length < 2) {
+      ids.add((await enqueue(jobs, ++n, { ...QUIET, quietMs: 2_000, maxMs: 2_500 })).id);
+      // The distance of calls, not a wait for something.
+      await delay(100);
+    }
+    expect((runs[0]?.at ?? 0) - beganAt).toBeGreaterThan(2_000);
+    expect(ids.size).toBeGreaterThanOrEqual(2);
+    const [first, second] = runs;
+    expect(second?.n).toBeGreaterThan(first?.n ?? 0);
+  });
+
+  test.each([1, 3])(
+    'that come at the same moment from two programs one runs (shards: %d)',
+    async (shards) => {
+      const jobs = await openJobs({ queues: [{ name: 'work', shards }] });
+      const { connection, topology } = jobs;
+      const other = createClient({ connection, topology });
+      onTestFinished(() => other.close());
+      const { handler, runs } = recording();
+      jobs.worker([handler]);
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, (_, n) => [
+          enqueue(jobs, n),
+          other.enqueue(note, { n: n + 10 }, { debounce: QUIET }),
+        ]).flat(),
+      );
+      const ids = new Set(answers.map(({ id }) => id));
+      expect(ids.size).toBe(1);
+      expect(answers.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
+      const [id = ''] = ids;
+      expect(await jobs.client.result(id)).toMatchObject({ state: 'SUCCESS' });
+      expect(runs).toHaveLength(1);
+    },
+  );
+
+  test('a revoked one is followed by another', async () => {
+    const jobs = await openJobs();
+    const { handler, runs } = recording();
+    jobs.worker([handler]);
+    const { id } = await enqueue(jobs, 1);
+    await jobs.client.revoke(id);
+    const next = await enqueue(jobs, 2);
+    expect(next.id).not.toBe(id);
+    expect(await jobs.client.result(next.id)).toMatchObject({ result: { n: 2 } });
+    expect(await jobs.client.result(id)).toMatchObject({ state: 'REVOKED' });
+    expect(runs.map(({ n }) => n)).toEqual([2]);
+  });
+});
+
+test('tasks of other keys and of other tenants do not replace each other', async () => {
+  const jobs = await openJobs();
+  const ids = await Promise.all([
+    jobs.client.enqueue(note, { n: 1, tenant_id: 1 }, { debounce: QUIET }),
+    jobs.client.enqueue(note, { n: 2, tenant_id: 2 }, { debounce: QUIET }),
+    jobs.client.enqueue(note, { n: 3, tenant_id: 1 }, { debounce: { ...QUIET, key: 'other' } }),
+    jobs.client.enqueue(note, { n: 4 }, { debounce: QUIET }),
+  ]);
+  expect(new Set(ids.map(({ id }) => id)).size).toBe(4);
+});
+
+test.each([
+  [{ key: '', quietMs: 1_000 }, {}, 'debounce.key'],
+  [{ key: 'x'.repeat(1_001), quietMs: 1_000 }, {}, 'debounce.key'],
+  [{ key: 'k', quietMs: 999 }, {}, 'debounce.quietMs'],
+  [{ key: 'k', quietMs: Number.NaN }, {}, 'debounce.quietMs'],
+  [{ key: 'k', quietMs: Infinity }, {}, 'debounce.quietMs'],
+  [{ key: 'k', quietMs: 5_000, maxMs: 4_999 }, {}, 'debounce.maxMs'],
+  [QUIET, { id: 'mine' }, 'id'],
+  [QUIET, { uniqueKey: 'k' }, 'uniqueKey'],
+  [QUIET, { unique: true }, 'unique'],
+  [QUIET, { delayMs: 5_000 }, 'delayMs'],
+  [QUIET, { eta: new Date() }, 'eta'],
+])('%j with %j is refused by %s', async (debounce, options, field) => {
+  const jobs = await openJobs();
+  await expect(jobs.client.enqueue(note, { n: 1 }, { ...options, debounce })).rejects.toMatchObject({
+    code: 'invalid_options',
+    details: { field },
+  });
+});
