@@ -1,19 +1,14 @@
 /** Removes what limits by key show of somebody. A gate is found by the hash of its key, so the limit goes on without the text. */
 import { KeyValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
-import type { Resources } from '../resources/resources.js';
 import { readJson } from '../values/read-json.js';
 import { readGate } from './gate.js';
 import { GATE_KEPT_MS } from './gates.js';
+import type { WaitingLineParts } from './waiting-line.js';
 
 /** Returns how many gates showed a key that matches. */
 export async function eraseShownKeys(
-  {
-    connection,
-    names,
-    publisher,
-    streams,
-  }: Pick<Resources, 'connection' | 'names' | 'publisher' | 'streams'>,
+  { connection, names, publisher, streams }: WaitingLineParts,
   matches: (body: Uint8Array) => boolean,
 ): Promise<number> {
   const gates = new KeyValue({
