@@ -10,7 +10,7 @@ const WIDTH = 760;
 const LABEL = 150;
 const BAR = 440;
 const ROW = 22;
-const HEAD = 46;
+const HEAD = 58;
 
 /** An SVG that reads in light and dark. The same costs always give the same text. */
 export function bottleneckChart(costs: Costs): string {
@@ -26,9 +26,9 @@ export function bottleneckChart(costs: Costs): string {
     const fullest = stations.find(({ utilisation }) => utilisation === busiest);
     const start = top;
     top += HEAD + stations.length * ROW + 18;
-    const title =
-      `${name}: ${whole(load.tasksPerSecond)} tasks/s in ${plan.cells === 1 ? 'one cell' : `${whole(plan.cells)} cells`}, ` +
-      `${whole(responseMs)} ms each; full first: ${fullest?.name}, at ${whole(inCell / busiest)}/s a cell`;
+    const facts =
+      `${whole(load.tasksPerSecond)} tasks/s in ${plan.cells === 1 ? 'one cell' : `${whole(plan.cells)} cells`}, ` +
+      `${whole(responseMs)} ms each; the fullest part, ${fullest?.name}, is full at ${whole(inCell / busiest)}/s a cell`;
     const rows = stations.map(({ name: station, utilisation, meanWaitMs }, index) => {
       const y = start + HEAD + index * ROW;
       const width = Math.max(1, Math.min(1, utilisation) * BAR);
@@ -40,7 +40,11 @@ export function bottleneckChart(costs: Costs): string {
         `<text x="${LABEL + BAR + 10}" y="${y + 11}">${(100 * utilisation).toFixed(1)} %, waits ${meanWaitMs.toFixed(2)} ms</text>`,
       ].join('\n');
     });
-    return [`<text class="title" x="0" y="${start + 24}">${title}</text>`, ...rows].join('\n');
+    return [
+      `<text class="title" x="0" y="${start + 22}">${name}</text>`,
+      `<text x="0" y="${start + 42}">${facts}</text>`,
+      ...rows,
+    ].join('\n');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="How full each part of a cell is">
 <style>

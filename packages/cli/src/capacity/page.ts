@@ -89,7 +89,7 @@ function deploymentsTable(costs: Costs): string {
         ({ plan }) => `${plan.postgresqlCores}, ${inBytes(plan.postgresqlDiskBytes)}`,
       ),
       row('partitions of the history', ({ plan }) => plan.partitions),
-      row('full first', ({ plan }) => plan.ceilings[0]?.part ?? ''),
+      row('limit of a cell', ({ plan }) => plan.ceilings[0]?.part ?? ''),
     ],
   );
   return `${text}\n`;

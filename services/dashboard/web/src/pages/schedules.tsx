@@ -87,11 +87,15 @@ function EntryTable({
           {items.map((entry) => (
             <tr key={entry.name}>
               <th scope="row">
-                <a href={`/schedules/${entry.name}`}>{entry.name}</a>
+                <a href={`/schedules/${entry.name}`}>
+                  <Breakable text={entry.name} />
+                </a>
                 <Warnings entry={entry} />
-                <span class="faint second">
-                  <Breakable text={entry.task} />
-                </span>
+                {entry.task !== entry.name && (
+                  <span class="faint second">
+                    <Breakable text={entry.task} />
+                  </span>
+                )}
               </th>
               <td>
                 <Cadence entry={entry} isCell />
