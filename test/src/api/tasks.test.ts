@@ -173,7 +173,7 @@ describe('a task over HTTP', () => {
     expect(first).toMatchObject({ status: 202, body: { state: 'SCHEDULED', duplicate: false } });
     expect(await send(7_200_000)).toMatchObject({ body: { id: first.body['id'], duplicate: true } });
     expect((await send(3_600_000, keys.otherTenant)).body).toMatchObject({ duplicate: false });
-    const [queue] = (await client.queues()).filter((each) => each.queue === 'rules');
+    const queue = (await client.queues()).find((each) => each.queue === 'rules');
     expect(queue?.delayed).toBe(2);
     for (const [quiet, more, field] of [
       [999, {}, 'body.options.debounce.quiet_ms'],

@@ -93,11 +93,7 @@ const enqueue = (field: keyof EnqueueOptions, values = HOSTILE): Entrance => ({
 const debounced = (field: string): Entrance => ({
   field: `debounce.${field}`,
   give: ({ client }, value) =>
-    client.enqueue(
-      add,
-      { a: 1, b: 2 },
-      { debounce: { key: 'k', quietMs: 1_000, [field]: value } },
-    ),
+    client.enqueue(add, { a: 1, b: 2 }, { debounce: { key: 'k', quietMs: 1_000, [field]: value } }),
 });
 const worker = (field: string, options: (value: never) => object): Entrance => ({
   field,
