@@ -52,12 +52,10 @@ export function startProcesses({ folder, shifter, older, rolling, environment }:
     { env = {}, ...own }: Partial<Pick<ImmortalOptions, 'env' | 'aheadSeconds'>> = {},
   ): Immortal => {
     if (!rolling || older === undefined) return start(name, program, { env, ...own });
-    const process = start(name, program, { env: { ...env, ...older.env }, imports: older.imports });
-    rolled.push({
-      process,
-      today: { env: { ...environment, ...env }, imports: [] },
-      older: { env: { ...environment, ...env, ...older.env }, imports: older.imports },
-    });
+    const today: Version = { env: { ...environment, ...env }, imports: [] };
+    const former: Version = { env: { ...today.env, ...older.env }, imports: older.imports };
+    const process = new Immortal({ name, program, folder, shifter, ...former });
+    rolled.push({ process, today, older: former });
     return process;
   };
   const hasOlder = { CRASH_HAS_OLDER: older === undefined ? '0' : '1' };

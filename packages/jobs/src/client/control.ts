@@ -1,7 +1,7 @@
 /** Inspects and controls workers, for `stratum inspect` and `stratum control`. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { Resources } from '../resources/resources.js';
-import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import type { BrokerClock } from '../broker/broker-clock.js';
 import type { StreamAccess } from '../broker/stream-access.js';
@@ -17,6 +17,7 @@ import {
 } from '../control/entries.js';
 import { conditionOf, isAnswering, type WorkerCondition } from '../control/worker-condition.js';
 import type { Topology } from '../topology/define.js';
+import { KeyValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../broker/server-errors.js';
 import { settingOf, type KeyLimitChange } from '../limits/change.js';
@@ -95,13 +96,23 @@ export function controlOf({
 }
 
 class BrokerControl implements Control {
+  private readonly settings: KeyValue;
+
   constructor(
     private readonly connection: NatsConnection,
     private readonly topology: Topology,
-    private readonly publisher: AckMultiplexer,
+    publisher: AckMultiplexer,
     private readonly streams: StreamAccess,
     private readonly clock: BrokerClock,
-  ) {}
+  ) {
+    const { names } = topology;
+    this.settings = new KeyValue({
+      publisher,
+      streams,
+      stream: names.controlStream,
+      subjectOf: (key) => names.controlKey(key),
+    });
+  }
 
   async workers(): Promise<WorkerView[]> {
     const { connection, topology } = this;
@@ -139,19 +150,14 @@ class BrokerControl implements Control {
   }
 
   async setRateLimit(task: string, limit: Omit<RateLimit, 'task'> | undefined): Promise<void> {
-    const key = this.topology.names.controlKey(controlKeys.rate(requireToken(task, 'task')));
-    if (limit === undefined) {
-      const headers = newHeaders();
-      headers.set('KV-Operation', 'DEL');
-      await this.publisher.publish(key, '', { headers });
-      return;
-    }
+    const key = controlKeys.rate(requireToken(task, 'task'));
+    if (limit === undefined) return this.set(key, undefined);
     const entry: RateLimit = {
       task,
       limit: rate.require('limit', limit.limit),
       perMs: ratePeriod.require('perMs', limit.perMs),
     };
-    await this.publisher.publish(key, JSON.stringify(entry));
+    return this.set(key, entry);
   }
 
   async rateLimits(): Promise<RateLimit[]> {
@@ -169,12 +175,12 @@ class BrokerControl implements Control {
 
   async setKeyLimit(task: string, name: string, setting: KeyLimitChange | undefined): Promise<void> {
     const key = controlKeys.keyLimit(requireToken(task, 'task'), requireToken(name, 'name'));
-    const subject = this.topology.names.controlKey(key);
-    if (setting === undefined) {
-      const headers = newHeaders();
-      headers.set('KV-Operation', 'DEL');
-      await this.publisher.publish(subject, '', { headers });
-    } else await this.publisher.publish(subject, JSON.stringify(settingOf(task, name, setting)));
+    return this.set(key, setting && settingOf(task, name, setting));
+  }
+
+  private async set(key: string, setting: RateLimit | KeyLimitSetting | undefined): Promise<void> {
+    if (setting === undefined) await this.settings.delete(key);
+    else await this.settings.put(key, JSON.stringify(setting));
   }
 
   async keyLimits(): Promise<KeyLimitSetting[]> {

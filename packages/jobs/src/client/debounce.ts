@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { KeyValue, type StoredValue } from '../broker/key-value.js';
 import { isConflict } from '../broker/server-errors.js';
 import { storedSequence } from '../broker/stored-message.js';
-import { JobsError, PublishError } from '../errors.js';
+import { JobsError } from '../errors.js';
 import {
   composeTask,
   type ComposedMessage,
@@ -46,10 +46,7 @@ export class Debouncer {
   private readonly bursts: KeyValue;
 
   constructor(
-    private readonly resources: Pick<
-      Resources,
-      'names' | 'publisher' | 'streams' | 'producerTime' | 'topology'
-    >,
+    private readonly resources: Pick<Resources, 'names' | 'publisher' | 'streams' | 'producerTime'>,
     private readonly publish: Publish,
   ) {
     const { publisher, streams, names } = resources;
@@ -73,14 +70,15 @@ export class Debouncer {
       const now = await this.resources.producerTime.now();
       const stored = await this.bursts.get(token);
       const burst = stored && burstSchema.safeParse(readJson(stored.message)).data;
-      if (burst !== undefined) {
-        const latest = burst.first_at + maxMs;
-        const startAt = new Date(Math.min(now.getTime() + quietMs, latest));
-        const replaced = await this.replace(burst, { target, payload, options, startAt, now });
-        if (replaced === 'conflict') continue;
-        if (replaced !== undefined) {
+      if (stored !== undefined && burst !== undefined) {
+        const eta = new Date(Math.min(now.getTime() + quietMs, burst.first_at + maxMs));
+        const again = { ...options, id: burst.id, eta };
+        const message = composeTask(this.resources.names, target, payload, again, { now, fresh: true });
+        const outcome = await this.replace(message, target);
+        if (outcome === 'conflict') continue;
+        if (outcome === 'replaced') {
           await this.keep(token, stored, now, ttlMs);
-          return replaced;
+          return { id: burst.id, duplicate: true };
         }
       }
       const next: Burst = { id: newId(), first_at: now.getTime() };
@@ -89,9 +87,8 @@ export class Debouncer {
         ttlMs,
       });
       if (isFirst === undefined) continue;
-      const startAt = new Date(now.getTime() + Math.min(quietMs, maxMs));
-      const { names } = this.resources.topology;
-      const first = { ...options, id: next.id, eta: startAt };
+      const first = { ...options, id: next.id, eta: new Date(now.getTime() + quietMs) };
+      const { names } = this.resources;
       return this.publish(composeTask(names, target, payload, first, { now, fresh: true }), target);
     }
     throw new JobsError(
@@ -103,53 +100,38 @@ export class Debouncer {
   /** Of a burst that goes on for long. If somebody else has stored it meanwhile, it is kept as well. */
   private async keep(
     token: string,
-    stored: StoredValue | undefined,
+    { message, sequence }: StoredValue,
     now: Date,
     ttlMs: number,
   ): Promise<void> {
-    if (stored === undefined) return;
-    const { message, sequence } = stored;
     const storedAt = Date.parse(message.headers?.get(ServerHeader.TimeStamp) ?? '');
     if (now.getTime() - storedAt > RENEW_AFTER_MS)
       await this.bursts.put(token, message.data, { expected: sequence, ttlMs });
   }
 
-  /** `undefined`: the task waits no longer. */
+  /** Stores the message in place of the one that waits. */
   private async replace(
-    { id }: Burst,
-    {
-      target,
-      payload,
-      options,
-      startAt,
-      now,
-    }: { target: TaskTarget; payload: unknown; options: EnqueueOptions; startAt: Date; now: Date },
-  ): Promise<Enqueued | 'conflict' | undefined> {
-    const { streams, topology } = this.resources;
-    const { names } = topology;
-    const message = composeTask(
-      names,
-      target,
-      payload,
-      { ...options, id, eta: startAt },
-      { now, fresh: true },
-    );
-    if (!message.isDelayed) return undefined;
+    message: ComposedMessage,
+    target: TaskTarget,
+  ): Promise<'replaced' | 'conflict' | 'not waiting'> {
+    if (!message.isDelayed) return 'not waiting';
+    const { streams, names } = this.resources;
+    const { id, subject, headers } = message;
     const stream = names.queueStream(
       carrierOf({ queue: target.queue, shard: names.shardFor(target.queue, id) }),
     );
-    const waiting = await streams.get(stream, { last_by_subj: message.subject });
-    if (waiting === undefined) return undefined;
+    const waiting = await streams.get(stream, { last_by_subj: subject });
+    if (waiting === undefined) return 'not waiting';
     const sequence = storedSequence(waiting);
-    message.headers.set(ServerHeader.MsgId, `${id}.debounced-${sequence}`);
-    message.headers.set(ServerHeader.ExpectedLastSubjectSequence, String(sequence));
+    headers.set(ServerHeader.MsgId, `${id}.debounced-${sequence}`);
+    headers.set(ServerHeader.ExpectedLastSubjectSequence, String(sequence));
     try {
       await this.publish(message, target);
+      return 'replaced';
     } catch (error) {
-      if (isConflict(error instanceof PublishError ? error : undefined)) return 'conflict';
+      if (isConflict(error)) return 'conflict';
       throw error;
     }
-    return { id, duplicate: true };
   }
 }
 

@@ -7,7 +7,6 @@ import { readJson } from '../values/read-json.js';
 import { workflowKeys } from '../workflow/bucket.js';
 import { BackgroundLoop } from './background-loop.js';
 import { reconcile } from '../workflow/reconcile.js';
-import { manifestSchema } from '../workflow/runs.js';
 import type { WorkflowStarter } from '../workflow/start.js';
 import { workflowSummarySchema } from '../workflow/view.js';
 
@@ -70,14 +69,12 @@ export class WorkflowRounds {
   /** Once: those that an earlier version has started are listed for their tenants, too. */
   private async indexOwners(signal: AbortSignal): Promise<void> {
     const { starter, resources } = this.parts;
-    const { bucket } = resources.workflows;
-    const indexed = new Set<string>();
-    for await (const { subject } of bucket.scan(workflowKeys.owner('*', '*')))
-      indexed.add(subject.slice(subject.lastIndexOf('.') + 1));
-    for await (const message of bucket.scan(workflowKeys.manifest('*'))) {
+    const { bucket, runs } = resources.workflows;
+    const indexed = new Set(await bucket.ids(workflowKeys.owner('*', '*')));
+    for (const id of await bucket.ids(workflowKeys.manifest('*'))) {
       if (signal.aborted) return;
-      const { data } = manifestSchema.safeParse(readJson(message));
-      if (data !== undefined && !indexed.has(data.id)) await starter.index(data);
+      const stored = indexed.has(id) ? undefined : await runs.manifest(id);
+      if (stored !== undefined) await starter.index(stored.manifest);
     }
     this.isIndexed = true;
   }

@@ -91,6 +91,12 @@ export class WorkflowBucket {
     return scanStream(this.connection, names.workflowStream, names.workflowKey(pattern), from);
   }
 
+  /** The workflows that have keys under a pattern that ends in their id. Reads no values. */
+  async ids(pattern: string): Promise<string[]> {
+    const subjects = await this.streams.subjects(this.names.workflowStream, this.names.workflowKey(pattern));
+    return subjects.map((subject) => subject.slice(subject.lastIndexOf('.') + 1));
+  }
+
   /** Removes a key, or all under a pattern. */
   async remove(pattern: string): Promise<void> {
     await this.streams.purge(this.names.workflowStream, this.names.workflowKey(pattern));

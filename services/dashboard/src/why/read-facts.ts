@@ -20,14 +20,21 @@ export async function readFacts(
   const task = record?.task ?? run?.task ?? '';
   const priority = record?.priority ?? run?.priority ?? 'normal';
   const isServed = sources.topology.queues.some(({ name }) => name === queue);
-  const place = isServed
-    ? await placeOf(sources, queue, id)
-    : { sequence: null, dueAt: null, carrier: queue, gate: '' };
-  const [lanes, workers, rates, keys] = await Promise.all([
-    isServed ? lanesOf(sources, place.carrier) : [],
-    sources.client.control.workers(),
-    sources.client.control.rateWaits(),
-    sources.client.control.keyWaits(),
+  const { control } = sources.client;
+  const ofPlace = async () => {
+    if (!isServed) return { sequence: null, dueAt: null, lanes: [], keyWait: null };
+    const { carrier, gate, ...place } = await placeOf(sources, queue, id);
+    const [lanes, keys] = await Promise.all([
+      lanesOf(sources, carrier),
+      // Few tasks wait at a limit by key, and the list of all who do is long.
+      gate === '' ? [] : control.keyWaits(),
+    ]);
+    return { ...place, lanes, keyWait: keys.find((each) => each.gate === gate) ?? null };
+  };
+  const [{ sequence, dueAt, lanes, keyWait }, workers, rates] = await Promise.all([
+    ofPlace(),
+    control.workers(),
+    control.rateWaits(),
   ]);
   const own = PRIORITIES.indexOf(priority);
   return {
@@ -42,13 +49,13 @@ export async function readFacts(
       run?.error_type === undefined || run.error_type === null
         ? null
         : `${run.error_type}: ${run.error_message ?? ''}`,
-    sequence: place.sequence,
-    dueAt: place.dueAt,
+    sequence,
+    dueAt,
     lane: lanes[own] ?? null,
     waitingBefore: lanes.slice(0, own).reduce((sum, { waiting }) => sum + waiting, 0),
     workers,
     rate: rates.find((each) => each.task === task) ?? null,
-    keyWait: keys.find((each) => each.gate === place.gate) ?? null,
+    keyWait,
     outPerS: sources.snapshots.current.queues.find((each) => each.queue === queue)?.out_per_s ?? null,
   };
 }
