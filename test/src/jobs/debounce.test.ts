@@ -1,8 +1,10 @@
 /** Debouncing against a real broker: of tasks that come in quick succession the last one runs. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, defineTask, handleTask, type DebounceOptions, type TaskHandler } from '@stratum/jobs';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { waitFor } from '../harness/index.js';
 import { openJobs, type Jobs } from './fixture.js';
 
 const note = defineTask({
@@ -85,6 +87,29 @@ describe('of tasks of one key', () => {
       expect(runs).toHaveLength(1);
     },
   );
+
+  test('whose first one is still on its way to the broker it is waited for', async () => {
+    const jobs = await openJobs();
+    const { client, connection, topology } = jobs;
+    const long = { ...QUIET, quietMs: 60_000 };
+    const { id } = await enqueue(jobs, 1, long);
+    const { names } = topology;
+    const manager = await jetstreamManager(connection);
+    const stream = names.queueStream('work');
+    const query = { last_by_subj: names.delayedSubject('work', id) };
+    const first = await manager.streams.getMessage(stream, query);
+    if (first === null) throw new Error('The first one is not stored.');
+    // As another program sees it that asks between the two writes of the first call.
+    await manager.streams.deleteMessage(stream, first.seq);
+    const sent = connection.stats().outMsgs;
+    const second = enqueue(jobs, 2, long);
+    await waitFor('it to have looked for the task', () => connection.stats().outMsgs - sent >= 3);
+    const headers = first.header;
+    headers.set('Nats-Msg-Id', 'late');
+    await jetstream(connection).publish(first.subject, first.data, { headers });
+    expect(await second).toEqual({ id, duplicate: true });
+    expect(await client.maskedPayload(id)).toEqual({ n: 2 });
+  });
 
   test('a revoked one is followed by another', async () => {
     const jobs = await openJobs();

@@ -4,6 +4,7 @@
  * The task that waits is a delayed task, and an entry in the bucket of locks names it. The next call replaces its message, unless the broker has
  * handed it over meanwhile: then a new task begins to wait. Both decisions are compare-and-sets, so of calls at the same time one is the last.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { KeyValue, type StoredValue } from '../broker/key-value.js';
 import { isConflict } from '../broker/server-errors.js';
@@ -35,6 +36,9 @@ type Burst = z.infer<typeof burstSchema>;
 
 const MAX_KEY = 1_000;
 const TRIES = 30;
+const LEAST_PAUSE_MS = 25;
+/** A task is stored after the entry that names it. Until then it is not there, and cannot have been handed over: that takes longer. */
+const STORED_WITHIN_MS = 500;
 /** An entry that is still in use is stored again when it is as old as this, and outlives its task. In milliseconds. */
 const RENEW_AFTER_MS = 600_000;
 /** Other ways to choose the task or its time. */
@@ -67,6 +71,7 @@ export class Debouncer {
     const { quietMs, maxMs, token } = checked(target, debounce, options);
     const ttlMs = quietMs + 2 * RENEW_AFTER_MS;
     for (let tries = 0; tries < TRIES; tries++) {
+      if (tries > 0) await delay(LEAST_PAUSE_MS * (1 + Math.random()));
       const now = await this.resources.producerTime.now();
       const stored = await this.bursts.get(token);
       const burst = stored && burstSchema.safeParse(readJson(stored.message)).data;
@@ -75,7 +80,8 @@ export class Debouncer {
         const again = { ...options, id: burst.id, eta };
         const message = composeTask(this.resources.names, target, payload, again, { now, fresh: true });
         const outcome = await this.replace(message, target);
-        if (outcome === 'conflict') continue;
+        const isOnItsWay = outcome === 'not waiting' && now.getTime() - burst.first_at < STORED_WITHIN_MS;
+        if (outcome === 'conflict' || isOnItsWay) continue;
         if (outcome === 'replaced') {
           await this.keep(token, stored, now, ttlMs);
           return { id: burst.id, duplicate: true };
