@@ -60,6 +60,8 @@ test('a rolling restart under load loses nothing, repeats nothing, and lets noth
   })();
   for (let round = 0; round < 3; round++) {
     for (const old of workers) {
+      const before = ids.length;
+      await waitFor('more tasks before the next worker is replaced', () => ids.length > before);
       const replacement = await ownWorker(jobs, natsUrl, handlers);
       await old.stop();
       workers = [...workers.filter((each) => each !== old), replacement];
@@ -68,7 +70,6 @@ test('a rolling restart under load loses nothing, repeats nothing, and lets noth
   deploy.done = true;
   await producing;
   for (const id of ids) expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
-  expect(ids.length).toBeGreaterThan(200);
   expect([...runs.values()].every((count) => count === 1)).toBe(true);
   expect(runs.size).toBe(ids.length);
   expect(longestWaitMs).toBeLessThan(ACK_WAIT_MS);
