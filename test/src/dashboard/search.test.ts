@@ -6,8 +6,9 @@ import { expect, test } from 'vitest';
 import { testDatabase } from '../harness/index.js';
 import { histories, referenceRuns, type ReferenceRun } from './history-reference.js';
 
-const FROM = new Date('2026-11-01T00:00:00Z');
-const TO = new Date('2026-12-01T00:00:00Z');
+/** An end of a window, 10:05, lies among the runs. */
+const FROM = new Date('2026-11-20T08:00:00Z');
+const TO = new Date('2026-11-20T13:05:00Z');
 
 /** Parts of a search, each with the plain meaning that it has. */
 const PARTS: readonly (readonly [part: string, means: (run: ReferenceRun) => boolean])[] = [
@@ -185,4 +186,35 @@ test('without time for a second look, a search that reaches into the future stil
     budgetMs: 0,
   });
   expect(items.map(({ id }) => id)).toEqual(['just-now']);
+});
+
+test('a search that comes to a slow day ends in time, and says how far it has looked', async () => {
+  const { owner, as } = await testDatabase();
+  const pool = as('stratum_dashboard');
+  const names = new Names();
+  const now = Date.now();
+  const days = [0, 1, 2].map((n) => new Date(now - n * 86_400_000).toISOString().slice(0, 10));
+  for (const day of days) await owner.query('SELECT ensure_history_day($1)', [day]);
+  const slow = await owner.connect();
+  try {
+    await slow.query('BEGIN');
+    await slow.query(`LOCK TABLE task_run_${days[2]?.replaceAll('-', '')} IN ACCESS EXCLUSIVE MODE`);
+    const options = {
+      scope: 'platform',
+      query: {},
+      from: new Date(now - 30 * 86_400_000),
+      to: new Date(now),
+    };
+    const startedAt = performance.now();
+    const page = await searchEndedRuns(pool, names, { ...options, scope: 'platform', limit: 10 });
+    // Without the limit the statement would wait for as long as the connection allows, 30 seconds.
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(page.items).toEqual([]);
+    expect(page.next?.at).toEqual(page.searchedUntil);
+    expect(page.searchedUntil.getTime()).toBeGreaterThanOrEqual(Date.parse(`${days[1]}T00:00:00Z`));
+    expect(page.searchedUntil.getTime()).toBeLessThan(now);
+  } finally {
+    await slow.query('ROLLBACK');
+    slow.release();
+  }
 });

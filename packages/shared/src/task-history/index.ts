@@ -16,10 +16,13 @@ export { parseQuery, QUERY_KEYS, QueryError, type TaskQuery } from './query.js';
 export { parsedQuery } from './query-problem.js';
 export type { RunView } from './run-view.js';
 export {
+  endedFilter,
   searchEndedRuns,
   searchOpenRuns,
   type Place,
+  type RunFilter,
   type Scope,
   type SearchOptions,
 } from './search-runs.js';
 export { listWaiting, type WaitingList, type WaitingTask } from './waiting.js';
+export { rowsWithin, walkBack } from './walk-back.js';

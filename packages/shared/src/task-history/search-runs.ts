@@ -1,10 +1,12 @@
-/** Searches the history, the newest first. It walks back day by day until the page or its time is full, and says how far it came. */
+/** Searches the history, the newest first. It walks back until the page or its time is full, and says how far it came. */
 import type { Pool } from 'pg';
+import { transaction } from '../database/database.js';
 import { isEnd, type RunState } from './run.js';
 import type { Names } from './names.js';
 import { STATE_CODES } from './rows.js';
 import { isTaskOf, type TaskQuery } from './query.js';
 import { toRunView, type RunView } from './run-view.js';
+import { rowsWithin, walkBack } from './walk-back.js';
 
 /** Whose runs may be seen: the platform sees those of all tenants. */
 export type Scope = 'platform' | `${number}`;
@@ -38,49 +40,41 @@ export interface RunPage {
 }
 
 const BUDGET_MS = 150;
-const DAY_MS = 86_400_000;
-/** A window that took less is doubled. */
-const QUICK_MS = 10;
+/** What a search looks at first, and in units of which it goes on. */
+const STEP_MS = 3_600_000;
 const MAX_OPEN = 500;
 
 export async function searchEndedRuns(pool: Pool, names: Names, options: SearchOptions): Promise<RunPage> {
   const { scope, query, from, to, after, limit, budgetMs = BUDGET_MS } = options;
-  const filter = filterOf(query, names, ENDS);
+  const filter = endedFilter(query, names);
   const items: RunView[] = [];
-  let until = after === undefined ? to : new Date(after.at.getTime() + (after.id === undefined ? 0 : 1));
+  const newest = after === undefined ? to : new Date(after.at.getTime() + (after.id === undefined ? 0 : 1));
   if (filter === undefined) return { items, next: undefined, searchedUntil: from };
-  const startedAt = performance.now();
-  for (let days = 1; until > from;) {
-    // Whoever asks for what comes after now, because clocks differ, gets today in the same look: it may be the only one that there is time for.
-    const since = new Date(Math.max(from.getTime(), dayBefore(Math.min(until.getTime(), Date.now()), days)));
-    const windowStart = performance.now();
-    const { rows } = await pool.query('SELECT * FROM search_ended_runs($1, $2, $3, $4, $5, $6, $7)', [
-      scope,
-      filter,
-      since,
-      until,
-      after?.id === undefined ? null : after.at,
-      after?.id ?? '',
-      limit + 1 - items.length,
-    ]);
-    await names.learn(pool, rows);
-    items.push(...rows.map((row) => toRunView(row, names)));
-    if (items.length > limit) return cut(items, limit);
-    until = since;
-    const now = performance.now();
-    const perDay = (now - windowStart) / days;
-    if (now - windowStart < QUICK_MS) days *= 2;
-    // Days are alike: one request is to end in time, also where a window would take long that is not needed to fill the page.
-    const left = budgetMs - (now - startedAt);
-    if (perDay > left) break;
-    days = Math.max(1, Math.min(days, Math.floor(left / perDay)));
-  }
-  return { items, next: until > from ? { at: until } : undefined, searchedUntil: until };
-}
-
-/** The midnight so many days before, in UTC: days are partitions. */
-function dayBefore(until: number, days: number): number {
-  return Math.floor((until - 1) / DAY_MS) * DAY_MS - (days - 1) * DAY_MS;
+  const walk = { from, to: newest, budgetMs, stepMs: STEP_MS };
+  const searchedUntil = await transaction(pool, (client) =>
+    walkBack(walk, async (since, until, withinMs) => {
+      const rows = await rowsWithin(
+        client,
+        withinMs,
+        'SELECT * FROM search_ended_runs($1, $2, $3, $4, $5, $6, $7)',
+        [
+          scope,
+          filter,
+          since,
+          until,
+          after?.id === undefined ? null : after.at,
+          after?.id ?? '',
+          limit + 1 - items.length,
+        ],
+      );
+      if (rows === undefined) return 'late';
+      await names.learn(client, rows);
+      items.push(...rows.map((row) => toRunView(row, names)));
+      return items.length > limit ? 'enough' : 'on';
+    }),
+  );
+  if (items.length > limit) return cut(items, limit);
+  return { items, next: searchedUntil > from ? { at: searchedUntil } : undefined, searchedUntil };
 }
 
 function cut(items: RunView[], limit: number): RunPage {
@@ -118,12 +112,19 @@ const STATES: readonly RunState[] = [
 const ENDS = STATES.filter(isEnd);
 const OPEN = STATES.filter((state) => !isEnd(state));
 
+/** What the database compares ended runs with. `undefined`: nothing can match. */
+export function endedFilter(query: TaskQuery, names: Names): RunFilter | undefined {
+  return filterOf(query, names, ENDS);
+}
+
+/** Conditions of `history_conditions` in the database, by name. */
+export interface RunFilter extends Record<string, unknown> {
+  states?: number[];
+  tasks?: number[];
+}
+
 /** `undefined`: nothing can match. */
-function filterOf(
-  query: TaskQuery,
-  names: Names,
-  possible: readonly RunState[],
-): Record<string, unknown> | undefined {
+function filterOf(query: TaskQuery, names: Names, possible: readonly RunState[]): RunFilter | undefined {
   const states = query.states?.filter((state) => possible.includes(state));
   const tasks = tasksOf(query, names);
   const workers = query.workers && names.workersWhere((name) => query.workers?.includes(name) === true);
