@@ -5,6 +5,7 @@ export type JobsErrorCode =
   | 'invalid_configuration'
   | 'invalid_options'
   | 'invalid_payload'
+  | 'invalid_event'
   | 'invalid_result'
   | 'payload_too_large'
   | 'publish_failed'
@@ -63,6 +64,17 @@ export class InvalidPayloadError extends JobsError {
   constructor(task: string, problems: readonly string[]) {
     super('invalid_payload', `The payload of task "${task}" is not valid: ${problems.join('; ')}.`, {
       details: { task, problems },
+    });
+  }
+}
+
+/** The payload does not match the event's schema; the message names each field. */
+export class InvalidEventError extends JobsError {
+  readonly retryable = false;
+
+  constructor(event: string, problems: readonly string[]) {
+    super('invalid_event', `The payload of event "${event}" is not valid: ${problems.join('; ')}.`, {
+      details: { event, problems },
     });
   }
 }

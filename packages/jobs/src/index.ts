@@ -3,6 +3,8 @@ export { openStratum, type OpenStratumOptions, type Stratum } from './applicatio
 export { createClient, type BatchItem, type ClientOptions, type JobsClient } from './client/client.js';
 export type { CallOptions, ResultOptions, TaskOutcome } from './client/task-result.js';
 export type { AskOptions, Control, RateWait, WorkerReply, WorkerView } from './client/control.js';
+export type { SendEventOptions, SentEvent } from './client/send-event.js';
+export { defineEvent, type EventContract, type EventOptions } from './events/define-event.js';
 export type { Erased, EraseFilter } from './client/erase.js';
 export type { RevokeOptions, RevokeResult } from './client/revoke.js';
 export { keyLimitInForce } from './limits/in-force.js';
@@ -41,6 +43,7 @@ export type { DeadLetterFilter } from './client/letters/letter-search.js';
 export type { ReplayManyOptions } from './client/letters/replay-many.js';
 export type { ReplayOptions } from './client/letters/replay.js';
 export {
+  InvalidEventError,
   InvalidPayloadError,
   InvalidWorkflowError,
   JobsError,
@@ -131,7 +134,8 @@ export {
   type TaskRecord,
   type TaskState,
 } from './wire/record.js';
-export type { TaskContext } from './worker/context.js';
+export type { StepCallOptions, TaskContext } from './worker/context.js';
+export type { EventOutcome, WaitOptions } from './steps/receive-event.js';
 export type { BranchResults } from './steps/steps.js';
 export type { Stored } from './steps/stored.js';
 export { handleTask } from './isolation/handle-task.js';

@@ -1,7 +1,7 @@
 /** Runs the example files of the guides, which show excerpts of them. */
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { defineTask } from '@stratum/jobs';
+import { defineTask, TaskError } from '@stratum/jobs';
 import { Registry } from 'prom-client';
 import { Webhook } from 'standardwebhooks';
 import { expect, inject, onTestFinished, test } from 'vitest';
@@ -18,7 +18,15 @@ import {
   traced,
   workflowHandlers,
 } from './examples/guide-programs.js';
-import { launchCampaign, launchCampaignHandler } from './examples/durable-steps.js';
+import {
+  approveCampaignHandler,
+  campaignApproved,
+  launchCampaign,
+  launchCampaignHandler,
+  publishAdHandler,
+  rollOut,
+  rollOutHandler,
+} from './examples/durable-steps.js';
 import { errorReporting, greet, greetFor, greetHandler, tenantContext } from './examples/middleware.js';
 import {
   accountChanged,
@@ -103,6 +111,28 @@ test('durable steps: each effect of a campaign happens once, over a failure and 
   expect(await client.result(id)).toMatchObject({ result: { clicks: 42 }, retries: 1, snoozes: 1 });
   const clicks = ['clicks of meta-2', 'clicks of google-3'];
   expect(effects).toEqual(['reserve', 'meta', 'google', ...clicks, ...clicks]);
+});
+
+test('durable steps: a workflow as code calls tasks, one of which waits for a person', async () => {
+  const { client, worker } = await openJobs(QUEUES);
+  const campaigns = {
+    reserveBudget: async (_: string, cents: number) => ({ reservation: `r-${cents}` }),
+    publish: async (campaign: string, platform: string) => {
+      if (platform === 'tiktok') throw new TaskError('The platform is closed.', { retryable: false });
+      return { ad: `${campaign} on ${platform}` };
+    },
+    clicks: async () => 0,
+  };
+  worker([rollOutHandler, approveCampaignHandler(campaigns), publishAdHandler(campaigns)], {
+    queues: ['default'],
+  });
+  const platforms = ['meta', 'tiktok'];
+  const { id } = await client.enqueue(rollOut, { tenant_id: 1, campaign: 'spring', platforms });
+  const approving = await waitFor('the call', async () => (await client.status(id))?.waits_for);
+  await waitFor('the wait', async () => (await client.status(approving.id ?? ''))?.waits_for);
+  await client.sendEvent(campaignApproved, { by: 'ann', budgetCents: 70_000 }, { tenant: 1, key: 'spring' });
+  const ads = ['spring on meta', 'tiktok: The platform is closed.'];
+  expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { ads, approvedBy: 'ann' } });
 });
 
 test('scheduling: an entry of the code and one that is added', async () => {

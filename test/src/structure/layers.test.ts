@@ -17,6 +17,7 @@ const LAYERS = [
   'control',
   'limits',
   'message',
+  'events',
   'record',
   'steps',
   'workflow',

@@ -42,6 +42,8 @@ const TASK_HEADERS: Described<typeof TaskHeader> = {
     `How long it has waited for a worker that knows it, in milliseconds. ${BY_STRATUM}`,
   ),
   [TaskHeader.RateTurn]: text(`Its turn at a rate limit. ${BY_STRATUM}`),
+  [TaskHeader.WaitsFor]: text(`What it waits for in its durable steps. ${BY_STRATUM}`),
+  [TaskHeader.AwaitedBy]: text(`The run that has called it, and the place of its step. ${BY_STRATUM}`),
   [TaskHeader.KeyWait]: text(`The limit and key that it waits for. ${BY_STRATUM}`),
   [TaskHeader.UnreachableSince]: time(`Since when a dependency of the task cannot be reached. ${BY_STRATUM}`),
   [TaskHeader.History]: text(

@@ -119,6 +119,7 @@ const BESIDE: Readonly<Partial<Record<QueueName, (names: Names) => readonly stri
     '$JS.API.STREAM.MSG.DELETE.*',
     ...[
       names.resultStream,
+      names.lockStream,
       names.deadIndexStream,
       scopedName(names.prefix, 'CUSTOMER_EVENTS'),
       scopedName(names.prefix, 'DOMAIN_EVENTS'),
@@ -151,6 +152,8 @@ function workerUser(names: Names, queue: QueueName): User {
       names.resultKey('*'),
       names.lockKeyFilter,
       names.controlKey('worker.*'),
+      // A run that was revoked or has expired: the tasks that it has called end with it.
+      names.controlKey('revoke.id.*'),
       names.workflowKeyFilter,
       names.eventFilter,
       names.deadFilter,

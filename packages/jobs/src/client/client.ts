@@ -49,6 +49,8 @@ import {
   type TaskOutcome,
 } from './task-result.js';
 import { eraseStored, type Erased, type EraseFilter } from './erase.js';
+import type { EventContract } from '../events/define-event.js';
+import { sendEvent, type SendEventOptions, type SentEvent } from './send-event.js';
 import { Revoker, type RevokeOptions, type RevokeResult } from './revoke.js';
 
 export interface ClientOptions {
@@ -94,6 +96,18 @@ export interface JobsClient extends ResultReader {
   ): Promise<Enqueued[]>;
   /** Enqueues by name, without a contract: the payload is checked only by the worker. */
   publish(queue: string, task: string, payload: unknown, options?: EnqueueOptions): Promise<Enqueued>;
+  /**
+   * Sends an event to the runs of a tenant that wait for it, and to those that begin to while it is kept; see `context.waitForEvent`. Resolves once
+   * JetStream has it.
+   * @throws InvalidEventError naming the fields; JobsError `payload_too_large` above 64 KiB; PublishError as `enqueue`
+   */
+  sendEvent<Payload extends z.ZodType>(
+    event: EventContract<Payload>,
+    payload: z.input<Payload>,
+    options?: SendEventOptions,
+  ): Promise<SentEvent>;
+  /** The same by the name of the event, with any JSON value. */
+  sendEvent(event: string, payload: unknown, options?: SendEventOptions): Promise<SentEvent>;
   /** The task's record; `undefined` for an unknown id. */
   status(id: string, options?: StatusOptions): Promise<TaskRecord | undefined>;
   /**
@@ -341,6 +355,8 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       };
       return send(target, payload, options);
     },
+    sendEvent: (event: EventContract | string, payload: unknown, options?: SendEventOptions) =>
+      sendEvent(resources, event, payload, options),
     status: (id, options) => lookup.status(requireToken(id, 'id'), options),
     result,
     resultOrThrow,

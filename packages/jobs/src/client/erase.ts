@@ -31,6 +31,8 @@ export interface Erased {
   schedules: number;
   /** Results of steps that runs remembered. */
   steps: number;
+  /** Events that runs may wait for, and ends of tasks that runs have called. */
+  run_events: number;
   /** Keys of limits that were shown; those of a whole tenant go by themselves within a day. */
   limit_keys: number;
 }
@@ -46,6 +48,7 @@ export async function eraseStored(resources: Resources, filter: EraseFilter): Pr
     dead_letters: await eraser.deadLetters(),
     records: await eraser.records(),
     events: await eraser.events(),
+    run_events: await eraser.runEvents(),
     limit_keys: filter.matches === undefined ? 0 : await eraseShownKeys(resources, filter.matches),
   };
 }
@@ -125,6 +128,18 @@ class Eraser {
         return { body: JSON.stringify({ ...entry.data, result: undefined, erased: true }) };
       });
     return found.size;
+  }
+
+  async runEvents(): Promise<number> {
+    const { connection, names, streams } = this.resources;
+    const { tenant, matches } = this.filter;
+    let removed = 0;
+    for (const filter of [names.eventKeys(tenant), names.callEndKey({ tenant, task: '*', id: '*' }, '*')])
+      if (matches === undefined) removed += await streams.purge(names.lockStream, filter);
+      else
+        for await (const { subject, data } of scanStream(connection, names.lockStream, filter))
+          if (data.length > 0 && matches(data)) removed += await streams.purge(names.lockStream, subject);
+    return removed;
   }
 
   async workflows(): Promise<number> {

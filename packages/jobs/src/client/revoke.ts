@@ -4,6 +4,7 @@
  * next one, if that worker is lost.
  */
 import type { Resources } from '../resources/resources.js';
+import type { RunIdentity } from '../steps/journal.js';
 import { newId } from '../values/new-id.js';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { StoredMessage } from '../broker/batch.js';
@@ -18,7 +19,7 @@ import { storedSequence, type StreamMessage } from '../broker/stored-message.js'
 import { readHeld, ServerHeader } from '../wire/headers.js';
 import { isSameTask, type TaskIdentity } from '../wire/identity.js';
 import { NO_TENANT, PRIORITIES, type TaskSubject } from '../wire/names.js';
-import { isFinal } from '../wire/record.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
 import { readQueuedTask, readStoredTask, revokedRecord, type QueuedTask } from '../record/task-record.js';
 
 export interface RevokeOptions {
@@ -59,8 +60,21 @@ export class Revoker {
     const named = { id, queue, task, tenant: found.tenant ?? NO_TENANT, terminate };
     await this.note(controlKeys.revokeTask(id), named);
     const waiting = await this.waitingTask(found, (carrier) => this.deliveredSequences(carrier));
+    // As many of those that it has called as are known; its worker adds the others when it ends it.
+    await this.revokeCalled(runOf(found), terminate);
     if (waiting === undefined) return 'signalled';
     return (await this.remove(waiting)) ? 'revoked' : 'signalled';
+  }
+
+  /** Leaves notes for the tasks that a run has called and waits for, for whoever may do no more: those that wait end when they would begin. */
+  async noteCalled(run: RunIdentity): Promise<void> {
+    for (const called of await this.resources.journals.openCalls(run)) {
+      const { id, task, queue } = called;
+      const found = await this.resources.lookup.status(id, { task, queue });
+      if (found === undefined || isFinal(found.state)) continue;
+      const named = { id, queue, task, tenant: found.tenant ?? NO_TENANT, terminate: false };
+      await this.note(controlKeys.revokeTask(id), named);
+    }
   }
 
   /** Every task that matches and was enqueued before now. Returns how many were waiting; running ones are signalled besides. */
@@ -96,6 +110,11 @@ export class Revoker {
       const waiting = await this.waitingTask(identity, deliveredOf);
       if (waiting !== undefined) await this.remove(waiting);
     });
+  }
+
+  /** The tasks that a run has called and waits for end with it. */
+  private async revokeCalled(run: RunIdentity, terminate: boolean): Promise<void> {
+    for (const { id } of await this.resources.journals.openCalls(run)) await this.revoke(id, { terminate });
   }
 
   private async removeWaiting(filter: TaskFilter): Promise<number> {
@@ -224,6 +243,7 @@ export class Revoker {
    */
   private async remove({ stream, sequence, task, body }: WaitingMessage): Promise<boolean> {
     if (task === undefined) return this.resources.streams.delete(stream, sequence);
+    if (task.headers.hasSteps) await this.revokeCalled(task.subject, false);
     const result = await this.resources.records.replace(task.subject, (standing) =>
       revokedRecord(task, standing),
     );
@@ -232,8 +252,7 @@ export class Revoker {
     await this.resources.streams.delete(stream, sequence);
     if (task.headers.hasSteps) await this.resources.journals.remove(task.subject);
     await this.resources.events.store(written, eventSourceOf(task, body, { sequence }));
-    const { workflow } = task.headers;
-    if (workflow !== undefined) await this.resources.workflows.stepEnded(workflow, written);
+    await this.resources.taskEnds.ended(task.headers, written);
     return true;
   }
 
@@ -246,6 +265,10 @@ export class Revoker {
       { headers },
     );
   }
+}
+
+function runOf({ tenant, task, id }: TaskRecord): RunIdentity {
+  return { tenant: tenant ?? undefined, task, id };
 }
 
 /** A worker has taken it out of its order, and is at work on it. */

@@ -5,7 +5,7 @@
  *     store the record → publish the dead letter → move its workflow on → remove the message → acknowledge the advisory
  *
  * Each step can be repeated, so a reaper may die anywhere and several may run. Searches find what no advisory reports: tasks whose
- * advisory was lost, messages that no lane takes, and delayed tasks that were not handed over.
+ * advisory was lost, messages that no lane takes, delayed tasks that were not handed over, and runs that nobody has woken.
  */
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -38,6 +38,7 @@ import { BackgroundLoop } from './background-loop.js';
 import { ExhaustedTasks } from './exhausted-tasks.js';
 import { LetterIndexing } from './letter-indexing.js';
 import { OverdueTasks } from './overdue-tasks.js';
+import { UnheardWaits } from './unheard-waits.js';
 import { StrayMessages } from './stray-messages.js';
 
 export interface ReaperOptions {
@@ -69,6 +70,8 @@ const DEFAULT_SEARCH_EVERY_MS = 60_000;
 const PAUSE_PER_SEARCH = 19;
 /** Until then, listings look through new dead letters themselves. */
 const INDEX_EVERY_MS = 1_000;
+/** So long a run sleeps on that its waker has forgotten. */
+const UNHEARD_EVERY_MS = 5_000;
 /** Advisories worked on at once. */
 const CONCURRENCY = 16;
 
@@ -148,6 +151,7 @@ class AdvisoryReaper implements Reaper {
       search(exhausted, searchEveryMs),
       search(strays, searchEveryMs),
       search(overdue, searchEveryMs, PAUSE_PER_SEARCH),
+      search(new UnheardWaits(resources), Math.min(searchEveryMs, UNHEARD_EVERY_MS), PAUSE_PER_SEARCH),
       search(new LetterIndexing(resources), Math.min(searchEveryMs, INDEX_EVERY_MS)),
     ];
   }
@@ -219,9 +223,9 @@ class AdvisoryReaper implements Reaper {
         'task lost its workers too often and is now a dead letter',
       );
     }
-    if (headers.workflow !== undefined) {
+    if (headers.workflow !== undefined || headers.awaitedBy !== undefined) {
       const end = await this.resources.records.read(subject);
-      await this.resources.workflows.catchUp(headers.workflow, subject, end?.record);
+      await this.resources.taskEnds.catchUp(headers, subject, end?.record);
     }
     await this.resources.streams.delete(stream, sequence);
   }

@@ -31,6 +31,8 @@ export function threadContext(facts: AttemptFacts, link: MainLink, logLevel: str
     step: noSteps,
     sleep: noSteps,
     all: noSteps,
+    waitForEvent: noSteps,
+    call: noSteps,
     enqueue: async (contract, payload, options) => composeChild(link, contract, payload, options)(),
     enqueueMany: async (contract, items) => {
       const children = items.map(({ payload, options }) => composeChild(link, contract, payload, options));

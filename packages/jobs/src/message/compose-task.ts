@@ -6,10 +6,13 @@ import { InvalidPayloadError, JobsError } from '../errors.js';
 import { fieldOf, isNestedTooDeep, MAX_NESTING, textOf } from '../values/any-value.js';
 import {
   carryHeaders,
+  formatAwaitedBy,
   formatScheduledBy,
   formatSeconds,
+  formatWaitsFor,
   ServerHeader,
   TaskHeader,
+  type AwaitedBy,
   type ScheduledBy,
 } from '../wire/headers.js';
 import { count, duration, requireInstant, timeLimit } from '../values/bounds.js';
@@ -22,6 +25,7 @@ import {
   type Priority,
   type TaskSubject,
 } from '../wire/names.js';
+import type { WaitsFor } from '../wire/record.js';
 import { carrierOf } from '../wire/shards.js';
 
 /**
@@ -83,6 +87,8 @@ export interface EnqueueOptions {
   traceState?: string | undefined;
   /** Which schedule entry and tick asked for it. */
   scheduledBy?: ScheduledBy;
+  /** The run that waits for its end; `calledAt`: when it called, RFC 3339. Set by `context.call`. */
+  awaitedBy?: AwaitedBy & { calledAt: string };
 }
 
 export interface ComposedMessage {
@@ -139,7 +145,7 @@ export function composeTask(
   // The server's own timestamp says when a task that runs at once was accepted.
   if (startAt === undefined)
     return { id, subject: names.taskSubject(subject), body, headers, isDelayed: false };
-  headers.set(TaskHeader.EnqueuedAt, now.toISOString());
+  if (options.awaitedBy === undefined) headers.set(TaskHeader.EnqueuedAt, now.toISOString());
   return { id, body, ...scheduleAt(names, subject, startAt, headers, now) };
 }
 
@@ -153,6 +159,8 @@ export interface NextAttempt {
   rateTurn?: string | undefined;
   /** The gate of a key that it waits at. Default: at none. */
   keyWait?: string | undefined;
+  /** What it waits for in its steps. Default: for nothing. */
+  waitsFor?: WaitsFor | undefined;
   startAt: Date;
   enqueuedAt: string;
   headers: MsgHdrs | undefined;
@@ -176,6 +184,8 @@ export function composeNextAttempt(
   headers.delete(TaskHeader.UnknownFor);
   headers.delete(TaskHeader.RateTurn);
   headers.delete(TaskHeader.KeyWait);
+  headers.delete(TaskHeader.WaitsFor);
+  if (attempt.waitsFor !== undefined) headers.set(TaskHeader.WaitsFor, formatWaitsFor(attempt.waitsFor));
   if (attempt.keyWait !== undefined) headers.set(TaskHeader.KeyWait, attempt.keyWait);
   if (attempt.rateTurn !== undefined) headers.set(TaskHeader.RateTurn, attempt.rateTurn);
   if (attempt.unknownForMs !== undefined) headers.set(TaskHeader.UnknownFor, String(attempt.unknownForMs));
@@ -279,6 +289,11 @@ function setOptions(headers: MsgHdrs, options: EnqueueOptions): void {
     headers.set(TaskHeader.TraceState, traceState.require('traceState', options.traceState));
   if (options.scheduledBy !== undefined)
     headers.set(TaskHeader.ScheduledBy, scheduledByOf(options.scheduledBy));
+  if (options.awaitedBy !== undefined) {
+    headers.set(TaskHeader.AwaitedBy, formatAwaitedBy(options.awaitedBy));
+    // However often it is published, it is one life of the task: whoever finds it ended does not run it again.
+    headers.set(TaskHeader.EnqueuedAt, options.awaitedBy.calledAt);
+  }
 }
 
 function scheduledByOf({ entry, tick }: ScheduledBy): string {

@@ -8,7 +8,13 @@ import { enqueueTime, readTaskHeaders, ServerHeader, type TaskHeaders } from '..
 import type { Names, TaskSubject } from '../wire/names.js';
 import { cut } from '../values/any-value.js';
 import { isoTime } from '../values/iso-time.js';
-import { isFinal, type TaskErrorRecord, type TaskRecord, type TaskState } from '../wire/record.js';
+import {
+  isFinal,
+  type TaskErrorRecord,
+  type TaskRecord,
+  type TaskState,
+  type WaitsFor,
+} from '../wire/record.js';
 import { errorRecord } from './error-record.js';
 import { compareAttempts, type AttemptPosition } from './precedence.js';
 
@@ -108,7 +114,11 @@ export function retryRecord(attempt: RunAttempt, error: TaskErrorRecord): TaskRe
 }
 
 /** The task waits because its handler snoozed it, or for a dependency that cannot be reached. */
-export function snoozedRecord(attempt: RunAttempt, error: TaskErrorRecord | null): TaskRecord {
+export function snoozedRecord(
+  attempt: RunAttempt,
+  error: TaskErrorRecord | null,
+  waitsFor?: WaitsFor,
+): TaskRecord {
   const record = endOfRun(attempt, 'SCHEDULED');
   return {
     ...record,
@@ -116,6 +126,7 @@ export function snoozedRecord(attempt: RunAttempt, error: TaskErrorRecord | null
     deliveries: undefined,
     hand_backs: undefined,
     error,
+    waits_for: waitsFor,
   };
 }
 
@@ -179,6 +190,7 @@ export function revokedRecord(task: QueuedTask, standing: TaskRecord | undefined
   return {
     ...(earlier ?? record),
     state: 'REVOKED',
+    waits_for: undefined,
     retries: record.retries,
     snoozes: record.snoozes,
     deliveries: undefined,
@@ -255,6 +267,7 @@ function recordOf({ subject, headers, enqueuedAt }: TaskMessage, state: TaskStat
     started_at: null,
     finished_at: null,
     runtime_ms: null,
+    waits_for: state === 'SCHEDULED' ? headers.waitsFor : undefined,
     parent_id: headers.parentId ?? null,
     root_id: headers.rootId ?? subject.id,
   };

@@ -18,8 +18,14 @@ import type { TaskContract } from '../task/define-task.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
 import { count, timer } from '../values/bounds.js';
+import { EventLog } from '../events/event-log.js';
+import { Waking } from '../events/waking.js';
+import { CallEnds } from '../steps/call-ends.js';
+import type { RunIdentity } from '../steps/journal.js';
 import { Journals } from '../steps/journals.js';
+import { StoredWaits, type Waits } from '../steps/waits.js';
 import { WorkflowEngine } from '../workflow/engine.js';
+import { TaskEnds } from './task-ends.js';
 import { BrokerResources, type BrokerResourcesOptions } from './broker-resources.js';
 
 export interface ResourcesOptions extends BrokerResourcesOptions {
@@ -55,7 +61,11 @@ export class Resources extends BrokerResources {
   readonly lookup: TaskLookup;
   readonly locks: UniqueLocks;
   readonly journals: Journals;
+  readonly waking: Waking;
+  readonly eventLog: EventLog;
+  readonly callEnds: CallEnds;
   readonly workflows: WorkflowEngine;
+  readonly taskEnds: TaskEnds;
   readonly metrics: MetricsRecorder | undefined;
   private readonly eventOptions: Omit<EventPublisherOptions, 'publisher'>;
   private eventPublisher: EventPublisher | undefined;
@@ -99,6 +109,10 @@ export class Resources extends BrokerResources {
       streams,
       maxBytes: () => this.withinServerLimit(Math.min(topology.maxResultBytes, this.maxBodyBytes)),
     });
+    this.waking = new Waking({ publisher, streams, names, now: () => this.clock.now() });
+    const { waking } = this;
+    this.eventLog = new EventLog({ connection, publisher, streams, names, waking });
+    this.callEnds = new CallEnds({ connection, publisher, streams, names, waking });
     this.workflows = new WorkflowEngine({
       connection,
       topology,
@@ -111,6 +125,13 @@ export class Resources extends BrokerResources {
       events: () => this.events,
       logger,
     });
+    this.taskEnds = new TaskEnds(this.workflows, this.callEnds);
+  }
+
+  /** What the steps of a run wait for. @param subject of the run's task */
+  waitsOf(run: RunIdentity, subject: string): Waits {
+    const { eventLog: log, callEnds: ends, lookup } = this;
+    return new StoredWaits(run, subject, { log, ends, lookup });
   }
 
   /** Built at first use: whoever emits no events needs no second window. */

@@ -1,6 +1,7 @@
 /** The journals of all runs: opened for attempts, and put away when their task has ended. */
 import { readNewest } from '../broker/batch.js';
 import { KeyValue } from '../broker/key-value.js';
+import type { CalledTask } from './entry.js';
 import { StoredJournal, type Journal, type JournalParts, type RunIdentity } from './journal.js';
 
 export class Journals {
@@ -19,6 +20,15 @@ export class Journals {
 
   open(run: RunIdentity): Journal {
     return new StoredJournal(run, this.parts);
+  }
+
+  /** The tasks that the run has called and waits for. */
+  async openCalls(run: RunIdentity): Promise<CalledTask[]> {
+    const journal = this.open(run);
+    await journal.load();
+    return [...journal.entries.values()].flatMap(({ state, called }) =>
+      state === 'started' && called !== undefined ? [called] : [],
+    );
   }
 
   /** The task has ended for good, and nobody will ask. */

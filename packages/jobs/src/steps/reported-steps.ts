@@ -25,11 +25,29 @@ export function reportedSteps(
 }
 
 function reported(position: string, entry: StepEntry, now: number): ReportedStep {
-  const { name, attempts, started_at: startedAt, ended_at: endedAt, until, kind } = entry;
-  if (kind === 'sleep') {
-    const isOver = until !== undefined && Date.parse(until) <= now;
-    return { position, name, state: isOver ? 'done' : 'waiting', attempts, started_at: startedAt, until };
+  const { name, attempts, started_at: startedAt, ended_at: endedAt, until, kind, called } = entry;
+  const common = { position, name, attempts, started_at: startedAt };
+  switch (kind) {
+    case 'step':
+      return { ...common, state: entry.state === 'done' ? 'done' : 'failed', ended_at: endedAt };
+    case 'sleep': {
+      const isOver = until !== undefined && Date.parse(until) <= now;
+      return { ...common, state: isOver ? 'done' : 'waiting', until };
+    }
+    case 'event':
+      return {
+        ...common,
+        kind,
+        state: entry.state === 'done' ? 'done' : 'waiting',
+        ended_at: endedAt,
+        until,
+      };
+    case 'task':
+      return { ...common, kind, task_id: called?.id, state: stateOfCall(entry), ended_at: endedAt };
   }
-  const state = entry.state === 'done' ? 'done' : 'failed';
-  return { position, name, state, attempts, started_at: startedAt, ended_at: endedAt };
+}
+
+function stateOfCall({ state, failure }: StepEntry): ReportedStep['state'] {
+  if (state === 'started') return 'waiting';
+  return failure === undefined ? 'done' : 'failed';
 }

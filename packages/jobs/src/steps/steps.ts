@@ -3,15 +3,19 @@
  * to come to them in the same order each time.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { JobsError, SnoozeRequestedError, StepError, StepsChangedError } from '../errors.js';
+import { SnoozeRequestedError, StepError, type StepsChangedError } from '../errors.js';
+import { eventContract, eventTopic, type EventContract } from '../events/define-event.js';
 import { jsonOf } from '../values/any-value.js';
 import { duration } from '../values/bounds.js';
 import { isoTime } from '../values/iso-time.js';
-import { compareWriters, type StepEntry, type StepWriter } from './entry.js';
 import type { ReportedSteps } from '../wire/event.js';
-import type { Journal } from './journal.js';
+import type { WaitsFor } from '../wire/record.js';
+import { callTask, type Calling } from './call-task.js';
 import { reportedSteps } from './reported-steps.js';
+import { RunMemory, type Halt, type RunMemoryParts } from './run-memory.js';
 import type { Stored } from './stored.js';
+import { receiveEvent, type EventOutcome, type WaitOptions } from './receive-event.js';
+import { requireKept, type OpenWait, type RunWaits, type WaitingStep } from './waiting-step.js';
 
 /**
  * The results of the branches of `all`.
@@ -21,61 +25,65 @@ export type BranchResults<Branches extends readonly (() => unknown)[]> = {
   -readonly [Index in keyof Branches]: Awaited<ReturnType<Branches[Index]>>;
 };
 
-export interface StepsParts {
-  task: string;
-  journal: Journal;
-  writer: StepWriter;
-  /** A dead letter that was replayed goes on; any other new life of the id begins anew. */
-  goesOn: boolean;
-  /** Nothing can be stored yet, so nothing has to be read. */
-  isNew: boolean;
-  /** The broker's time, in milliseconds since 1970. */
-  now: () => number;
-}
+export type StepsParts = RunMemoryParts & RunWaits;
 
 /** Why an attempt ends although its handler has not finished. */
 export type Interruption =
-  /** Milliseconds since 1970. */
-  | { kind: 'suspended'; until: number }
-  /** A later attempt has the run. */
-  | { kind: 'fenced' }
-  | { kind: 'changed'; error: StepsChangedError };
+  | {
+      kind: 'suspended';
+      /** Milliseconds since 1970. */
+      until: number;
+      waitsFor: WaitsFor | undefined;
+    }
+  | Halt;
 
 interface Branch {
   prefix: string;
   next: number;
-  /** The handler sleeps here: whatever it catches, it does not go on. */
+  /** The handler waits here: whatever it catches, it does not go on. */
   suspended: SnoozeRequestedError | undefined;
   /** The step that runs. */
   step?: string;
 }
 
-const MAX_STEPS = 1_000;
+interface Place {
+  branch: Branch;
+  position: string;
+}
+
 const MAX_NAME = 100;
-/** Conflicts of one write: each means that another worker has written. */
-const TRIES = 10;
 
 const branches = new AsyncLocalStorage<Branch>();
 
 export class Steps {
   private readonly root: Branch = { prefix: '', next: 0, suspended: undefined };
-  private readonly visited = new Set<string>();
+  private readonly memory: RunMemory;
   private readonly running = new Set<Promise<unknown>>();
-  private opening: Promise<void> | undefined;
-  private closed: Error | undefined;
-  private interrupted: Interruption | undefined;
+  private readonly open: OpenWait[] = [];
   private hasFailed = false;
 
-  constructor(private readonly parts: StepsParts) {}
+  constructor(private readonly parts: StepsParts) {
+    this.memory = new RunMemory(parts);
+  }
 
-  /** `undefined`: the outcome is the handler's. A step that has failed is that as well, whatever else sleeps. */
+  /** `undefined`: the outcome is the handler's. A step that has failed is that as well, whatever else waits. */
   get interruption(): Interruption | undefined {
-    return this.interrupted?.kind === 'suspended' && this.hasFailed ? undefined : this.interrupted;
+    const { halt } = this.memory;
+    if (halt !== undefined) return halt;
+    const [first] = this.open.toSorted((a, b) => a.until - b.until);
+    if (first === undefined || this.hasFailed) return undefined;
+    const waits = this.open.flatMap(({ facts }) => facts ?? []);
+    const shown = first.facts ?? waits[0];
+    return {
+      kind: 'suspended',
+      until: first.until,
+      waitsFor: shown && { ...shown, others: waits.length - 1 },
+    };
   }
 
   /** No step begins any more: the attempt is over. */
   close(reason: Error): void {
-    this.closed ??= reason;
+    this.memory.close(reason);
   }
 
   /** Resolves once no step runs. */
@@ -85,18 +93,18 @@ export class Steps {
 
   /** The steps that are remembered, and that the handler has not come to. */
   missing(): StepsChangedError | undefined {
-    for (const [position, { name }] of this.parts.journal.entries)
-      if (!this.visited.has(position))
-        return new StepsChangedError(
-          this.parts.task,
-          `step ${position} "${name}" has run, and the handler has ended without it`,
-        );
-    return undefined;
+    return this.memory.missing();
   }
 
   /** For the event of the attempt's end. */
   reported(): ReportedSteps | undefined {
-    return reportedSteps(this.parts.journal.entries, this.parts.now());
+    return reportedSteps(this.memory.entries, this.parts.now());
+  }
+
+  /** Whether something that the attempt waits for has come while it was ending. */
+  async hasArrived(): Promise<boolean> {
+    const looks = await Promise.all(this.open.map(({ hasArrived }) => hasArrived()));
+    return looks.includes(true);
   }
 
   step<T>(name: string, run: () => T | Promise<T>): Promise<Stored<T>> {
@@ -106,8 +114,24 @@ export class Steps {
 
   sleep(ms: number): Promise<void> {
     duration.require('sleep', ms);
-    const { branch, position } = this.take('sleep');
-    return this.track(this.sleepAt(branch, position, ms));
+    return this.track(this.sleepAt(this.take('sleep'), ms));
+  }
+
+  waitForEvent(
+    event: EventContract | string,
+    { key, timeoutMs }: WaitOptions,
+  ): Promise<EventOutcome<unknown>> {
+    const { name } = eventContract(event);
+    const topic = eventTopic(this.parts.run.tenant, name, key);
+    duration.require('timeoutMs', timeoutMs);
+    const { branch, position } = this.take(name);
+    return this.track(receiveEvent(this.stepAt(branch, position), topic, timeoutMs));
+  }
+
+  /** Resolves with the result of the task. @throws TaskFailedError */
+  call(task: { name: string; queue: string }, enqueue: Calling): Promise<unknown> {
+    const { branch, position } = this.take(task.name);
+    return this.track(callTask(this.stepAt(branch, position), task, enqueue));
   }
 
   async all<Branches extends readonly (() => unknown)[]>(
@@ -129,7 +153,7 @@ export class Steps {
     return ends.map((end) => (end.status === 'fulfilled' ? end.value : undefined)) as BranchResults<Branches>;
   }
 
-  private take(name: string): { branch: Branch; position: string } {
+  private take(name: string): Place {
     const branch = branches.getStore() ?? this.root;
     if (branch.step !== undefined)
       throw new StepError(
@@ -137,8 +161,13 @@ export class Steps {
         `Step "${branch.step}" begins "${name}"; a step cannot contain another.`,
       );
     if (branch.suspended !== undefined) throw branch.suspended;
-    if (this.closed !== undefined) throw this.closed;
+    this.memory.requireOpen();
     return { branch, position: `${branch.prefix}${branch.next++}` };
+  }
+
+  private stepAt(branch: Branch, position: string): WaitingStep {
+    const { parts, memory } = this;
+    return { ...parts, memory, position, suspend: (wait) => this.suspend(branch, wait) };
   }
 
   private track<T>(work: Promise<T>): Promise<T> {
@@ -149,12 +178,8 @@ export class Steps {
   }
 
   private async runStep<T>(position: string, name: string, run: () => T | Promise<T>): Promise<Stored<T>> {
-    const entry = await this.begin(position, 'step', name, {});
-    if (entry.erased === true)
-      throw new StepError(
-        'step_erased',
-        `The result of step "${name}" was erased; the task cannot go on from it.`,
-      );
+    const { entry } = await this.memory.begin(position, 'step', name);
+    requireKept(entry);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a remembered result is what the same step returned, by way of JSON
     if (entry.state === 'done') return entry.result as Stored<T>;
     let result: unknown;
@@ -164,101 +189,23 @@ export class Steps {
       this.hasFailed = true;
       throw error;
     }
-    const done = { ...entry, state: 'done' as const, ended_at: isoTime(this.parts.now()), result };
-    if (!(await this.parts.journal.write(position, done))) this.requireLatest();
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same value, by way of JSON
-    return result as Stored<T>;
+    return (await this.memory.end(position, entry, { result })).result as Stored<T>;
   }
 
-  private async sleepAt(branch: Branch, position: string, ms: number): Promise<void> {
-    const { until } = await this.begin(position, 'sleep', 'sleep', {
+  private async sleepAt({ branch, position }: Place, ms: number): Promise<void> {
+    const { entry } = await this.memory.begin(position, 'sleep', 'sleep', () => ({
       until: isoTime(this.parts.now() + ms),
-    });
-    const wakesAt = Date.parse(until ?? '');
-    const leftMs = wakesAt - this.parts.now();
-    if (!(leftMs > 0)) return;
-    branch.suspended = new SnoozeRequestedError(leftMs);
-    const earlier = this.interrupted?.kind === 'suspended' ? this.interrupted.until : Infinity;
-    if (this.interrupted === undefined || wakesAt < earlier)
-      this.interrupted = { kind: 'suspended', until: wakesAt };
+    }));
+    const wakesAt = Date.parse(entry.until ?? '');
+    if (wakesAt > this.parts.now())
+      this.suspend(branch, { until: wakesAt, facts: undefined, hasArrived: async () => false });
+  }
+
+  private suspend(branch: Branch, wait: OpenWait): never {
+    branch.suspended = new SnoozeRequestedError(Math.max(0, wait.until - this.parts.now()));
+    this.open.push(wait);
     throw branch.suspended;
-  }
-
-  /** The entry that is remembered, or a new one that says that this attempt has begun it. A sleep is begun once. */
-  private async begin(
-    position: string,
-    kind: StepEntry['kind'],
-    name: string,
-    facts: Pick<StepEntry, 'until'>,
-  ): Promise<StepEntry> {
-    await (this.opening ??= this.open());
-    const { journal, writer, now } = this.parts;
-    for (let tries = 0; tries < TRIES; tries++) {
-      if (this.closed !== undefined) throw this.closed;
-      this.requireLatest();
-      const known = journal.entries.get(position);
-      this.requireSame(position, kind, name, known);
-      this.visited.add(position);
-      if (known?.state === 'done' || (known !== undefined && kind === 'sleep')) return known;
-      const entry: StepEntry = {
-        kind,
-        name,
-        state: 'started',
-        attempts: (known?.attempts ?? 0) + 1,
-        started_at: isoTime(now()),
-        ...facts,
-        by: writer,
-      };
-      if (await journal.write(position, entry)) return entry;
-    }
-    throw new JobsError(
-      'publish_conflict',
-      `The steps of task "${this.parts.task}" were written by others ${TRIES} times.`,
-    );
-  }
-
-  private async open(): Promise<void> {
-    const { journal, isNew, goesOn, writer } = this.parts;
-    if (!isNew) await journal.load();
-    const [first] = journal.entries.values();
-    const isOfEarlierLife = first !== undefined && first.by.enqueued_at < writer.enqueued_at;
-    if (isOfEarlierLife && !goesOn) await journal.clear();
-    // Its memory was going to expire with its dead letter.
-    if (isOfEarlierLife && goesOn)
-      for (const [position, entry] of journal.entries)
-        await journal.write(position, { ...entry, by: writer });
-  }
-
-  private requireLatest(): void {
-    const { journal, writer } = this.parts;
-    for (const { by } of journal.entries.values())
-      if (compareWriters(by, writer) > 0) {
-        this.interrupted = { kind: 'fenced' };
-        this.closed = new JobsError('steps_taken_over', 'A later attempt has taken over the run.');
-        throw this.closed;
-      }
-  }
-
-  private requireSame(
-    position: string,
-    kind: StepEntry['kind'],
-    name: string,
-    known: StepEntry | undefined,
-  ): void {
-    const { task, journal } = this.parts;
-    let problem: string | undefined;
-    if (known !== undefined && (known.kind !== kind || known.name !== name))
-      problem = `step ${position} was "${known.name}", and is now "${name}"`;
-    else if (known === undefined && journal.entries.size >= MAX_STEPS)
-      throw new StepError(
-        'invalid_options',
-        `Task "${task}" has more than ${MAX_STEPS} steps; let it enqueue tasks of its own.`,
-      );
-    if (problem === undefined) return;
-    const error = new StepsChangedError(task, problem);
-    this.interrupted = { kind: 'changed', error };
-    this.closed = error;
-    throw error;
   }
 }
 

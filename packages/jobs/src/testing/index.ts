@@ -14,4 +14,5 @@ export {
   type StartedWorkflow,
   type TaskRun,
 } from './run-task.js';
+export type { GivenCalls, GivenEvent } from './memory-waits.js';
 export { startTestBroker, type TestBroker, type TestBrokerOptions } from './test-broker.js';

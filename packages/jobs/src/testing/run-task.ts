@@ -25,6 +25,7 @@ import type { Outcome } from '../worker/outcome.js';
 import type { TaskHandler } from '../worker/registry.js';
 import type { TestClock } from './clock.js';
 import { MemoryJournal } from './memory-journal.js';
+import { MemoryWaits, type GivenCalls, type GivenEvent } from './memory-waits.js';
 import { fakeDelivery } from './fake-delivery.js';
 
 export interface RunTaskOptions {
@@ -44,6 +45,10 @@ export interface RunTaskOptions {
   previous?: unknown;
   /** Soft and hard time limits fire when this clock passes them. Default: they never fire. */
   clock?: TestClock;
+  /** Events that were sent before it waits for them, in their order. A wait for any other event times out. Default: none. */
+  events?: readonly GivenEvent[];
+  /** By name, what tasks return that it calls, or throw. Called with their payload. Default: none. */
+  calls?: GivenCalls;
   /** Follows retries and snoozes to the end without waiting. Default: one attempt. */
   untilDone?: boolean;
 }
@@ -124,6 +129,8 @@ export async function runTask(
   let waitedMs = 0;
   let sleptMs = 0;
   const journal = new MemoryJournal();
+  const now = (): number => Date.now() + sleptMs;
+  const waits = new MemoryWaits(options.tenant, options.events ?? [], options.calls ?? {}, now);
   do {
     if (run.attempts >= MAX_ATTEMPTS)
       throw new Error(`The task has not finished after ${MAX_ATTEMPTS} attempts.`);
@@ -140,7 +147,7 @@ export async function runTask(
         'test',
         logger(run),
       ),
-      { ...options, journal, now: () => Date.now() + sleptMs },
+      { ...options, journal, waits, now },
       run,
     );
     apply(run, outcome);
@@ -164,9 +171,11 @@ async function attemptOnce(
     previous,
     middleware,
     journal,
+    waits,
     now,
   }: RunTaskOptions & {
     journal: Journal;
+    waits: MemoryWaits;
     now: () => number;
   },
   run: TaskRun,
@@ -181,12 +190,13 @@ async function attemptOnce(
         earlierOutcome: async () => undefined,
         removeReplayed: async () => undefined,
       },
-      producer: recordingProducer(run, previous),
+      producer: recordingProducer(run, waits, previous),
       defaults: { ...TASK_DEFAULTS, ...defaults },
       unknownForMs: 0,
       surround: aroundAttempt(middleware),
       now,
       openJournal: () => journal,
+      waitsOf: () => waits,
     },
     {
       onCall: () => undefined,
@@ -243,7 +253,7 @@ function apply(run: TaskRun, outcome: Outcome): void {
 }
 
 /** Checks children like the real client, and collects them. */
-function recordingProducer(run: TaskRun, previous: unknown): Producer {
+function recordingProducer(run: TaskRun, waits: MemoryWaits, previous: unknown): Producer {
   const add = <Input extends z.ZodType>(
     contract: TaskContract<Input>,
     payload: z.input<Input>,
@@ -251,7 +261,10 @@ function recordingProducer(run: TaskRun, previous: unknown): Producer {
   ): Enqueued => {
     parsePayload(contract, payload);
     run.enqueued.push({ task: contract.name, queue: contract.queue, payload, options });
-    return { id: options.id ?? newId(), duplicate: false };
+    const { id = newId(), awaitedBy } = options;
+    if (awaitedBy !== undefined)
+      waits.call(awaitedBy.position, { id, task: contract.name, queue: contract.queue }, payload);
+    return { id, duplicate: false };
   };
   return {
     enqueue: async (contract, payload, options) => add(contract, payload, options),

@@ -96,6 +96,8 @@ export const concurrency = count.within({ min: 1, max: 10_000 });
 export const keyConcurrency = count.within({ min: 1, max: 500 });
 /** Items of a page or list that is held in memory. */
 export const pageSize = count.within({ min: 1, max: 100_000 });
+/** How long an event waits for runs that begin to wait for it, in milliseconds. */
+export const eventKept = retention.within({ min: 60_000, max: 30 * DAY_MS });
 /** How long one attempt may run, in milliseconds. */
 export const timeLimit = duration.within({ min: 1 });
 /** How long it has to be quiet before a task that others may replace starts: shorter, the broker may have handed it over already. */

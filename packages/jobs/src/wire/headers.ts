@@ -4,6 +4,7 @@ import { count, duration, isInstant, parseInstant, sequence, timeLimit } from '.
 import { isoTime } from '../values/iso-time.js';
 import { traceParent, traceState } from '../values/trace-context.js';
 import { isToken } from './names.js';
+import type { WaitsFor } from './record.js';
 
 export const TaskHeader = {
   Retries: 'Task-Retries',
@@ -31,6 +32,10 @@ export const TaskHeader = {
   RateTurn: 'Task-Rate-Turn',
   /** The gate of a key that the task waits at: `<task>.<limit>.<key as a token>`. */
   KeyWait: 'Task-Key-Wait',
+  /** What the task waits for in its steps: `event <name> - <RFC 3339 end, or -> <number of further waits>`, or `task <name> <id> …`. */
+  WaitsFor: 'Task-Waits-For',
+  /** The run that has called this task, and waits for its end: `<subject of the run> <position of its step>`. */
+  AwaitedBy: 'Task-Awaited-By',
   /** RFC 3339: since when a dependency of the task cannot be reached. */
   UnreachableSince: 'Task-Unreachable-Since',
   /** The failed attempts so far, as JSON; see `history.ts`. */
@@ -84,6 +89,7 @@ export const ServerHeader = {
 } as const;
 
 const SERVER_PREFIX = 'nats-';
+const MAX_POSITION = 200;
 
 /** Settings that a message carries. Times in milliseconds, as in the rest of the package. */
 export interface TaskHeaders {
@@ -107,6 +113,8 @@ export interface TaskHeaders {
   rateTurn: string | undefined;
   /** As written. */
   keyWait: string | undefined;
+  waitsFor: WaitsFor | undefined;
+  awaitedBy: AwaitedBy | undefined;
   /** Milliseconds since 1970. */
   unreachableSince: number | undefined;
   history: string | undefined;
@@ -122,6 +130,13 @@ export interface TaskHeaders {
   /** The W3C trace context, unchecked. */
   traceParent: string | undefined;
   traceState: string | undefined;
+}
+
+/** The step of a run that has called a task. */
+export interface AwaitedBy {
+  /** Of the run's task. */
+  readonly subject: string;
+  readonly position: string;
 }
 
 /** A worker has taken the message with this sequence out of its order, and holds its copy until a time in milliseconds since 1970. */
@@ -160,6 +175,8 @@ const NO_HEADERS: Readonly<TaskHeaders> = Object.freeze({
   unknownForMs: 0,
   rateTurn: undefined,
   keyWait: undefined,
+  waitsFor: undefined,
+  awaitedBy: undefined,
   unreachableSince: undefined,
   history: undefined,
   replayOf: undefined,
@@ -193,6 +210,8 @@ const READERS: ReadonlyMap<string, HeaderReader> = new Map<string, HeaderReader>
   [TaskHeader.UnknownFor, (own, text) => (own.unknownForMs = duration.parse(text) ?? 0)],
   [TaskHeader.RateTurn, (own, text) => (own.rateTurn = text || undefined)],
   [TaskHeader.KeyWait, (own, text) => (own.keyWait = text || undefined)],
+  [TaskHeader.WaitsFor, (own, text) => (own.waitsFor = waitsFor(text))],
+  [TaskHeader.AwaitedBy, (own, text) => (own.awaitedBy = awaitedBy(text))],
   [TaskHeader.UnreachableSince, (own, text) => (own.unreachableSince = parseInstant(text)?.getTime())],
   [TaskHeader.History, (own, text) => (own.history = text || undefined)],
   [TaskHeader.ReplayOf, (own, text) => (own.replayOf = sequence.parse(text))],
@@ -254,6 +273,14 @@ export function formatWorkflowPointer({ workflow, node }: WorkflowPointer): stri
   return `${workflow} ${node}`;
 }
 
+export function formatAwaitedBy({ subject, position }: AwaitedBy): string {
+  return `${subject} ${position}`;
+}
+
+export function formatWaitsFor({ kind, name, id, until, others }: WaitsFor): string {
+  return `${kind} ${name} ${id ?? '-'} ${until ?? '-'} ${others}`;
+}
+
 /** One line of text that fits a header: no line breaks, bounded, printable. */
 export function headerText(text: string, maxLength = 1000): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
@@ -291,6 +318,27 @@ function uniqueFor(text: string): TaskHeaders['uniqueFor'] {
 function workflowPointer(text: string): WorkflowPointer | undefined {
   const [, workflow, node] = /^([A-Za-z0-9_-]{1,58}) (\d{1,5})$/.exec(text) ?? [];
   return workflow === undefined ? undefined : { workflow, node: Number(node) };
+}
+
+const WAITS_FOR = /^(event|task) ([A-Za-z0-9_-]{1,64}) ([A-Za-z0-9_-]{1,64}) (\S{1,40}) (\d{1,4})$/;
+
+function waitsFor(text: string): WaitsFor | undefined {
+  const [, kind, name, id, until = '', others] = WAITS_FOR.exec(text) ?? [];
+  if (name === undefined) return undefined;
+  return {
+    kind: kind === 'event' ? 'event' : 'task',
+    name,
+    id: id === undefined || id === '-' ? null : id,
+    until: parseInstant(until)?.toISOString() ?? null,
+    others: Number(others),
+  };
+}
+
+function awaitedBy(text: string): AwaitedBy | undefined {
+  const [, subject, position] = /^([\w.-]{1,500}) (\d{1,4}(?:-\d{1,4})*)$/.exec(text) ?? [];
+  return subject === undefined || position === undefined || position.length > MAX_POSITION
+    ? undefined
+    : { subject, position };
 }
 
 function heldBy(text: string): Held | undefined {

@@ -81,6 +81,14 @@ export interface TaskSubject {
   id: string;
 }
 
+/** What runs wait for: events of one tenant, name and key. */
+export interface EventTopic {
+  tenant: string | undefined;
+  name: string;
+  /** The key as a token. */
+  key: string;
+}
+
 export interface DeadIndexEntry {
   /** `undefined` for a letter of no tenant. */
   tenant: string | undefined;
@@ -148,6 +156,14 @@ export interface Names {
   gateKey(gate: string): string;
   /** A task, `<tenant>.<id>`, that waits at such a limit. */
   gateWaitKey(gate: string, task: string): string;
+  /** An event that is kept for runs; `>` and `*` match. */
+  eventKey(topic: EventTopic, id: string): string;
+  /** Events of every tenant, or of one. */
+  eventKeys(tenant?: string): string;
+  /** A run that waits for such an event: `<task>.<id>.<position of its step>`; `*` matches. */
+  eventWaiterKey(topic: EventTopic, waiter: string): string;
+  /** How a task ended that a run has called from this step; `*` matches. */
+  callEndKey(run: Pick<TaskSubject, 'tenant' | 'task' | 'id'>, position: string): string;
   /** Revocations, rate limits and workers' heartbeats. */
   readonly controlBucket: string;
   readonly controlStream: string;
@@ -276,6 +292,11 @@ export function namesFor(
     debounceKey: (key) => `$KV.${lockBucket}._debounce.${key}`,
     gateKey: (gate) => `$KV.${lockBucket}._gate.${gate}`,
     gateWaitKey: (gate, task) => `$KV.${lockBucket}._wait.${gate}.${task}`,
+    eventKey: (topic, id) => `$KV.${lockBucket}._event.${topicTokens(topic)}.${id}`,
+    eventKeys: (tenant) => `$KV.${lockBucket}._event.${tenant ?? '*'}.>`,
+    eventWaiterKey: (topic, waiter) => `$KV.${lockBucket}._awaits.${topicTokens(topic)}.${waiter}`,
+    callEndKey: ({ tenant, task, id }, position) =>
+      `$KV.${lockBucket}._ended.${tenant ?? NO_TENANT}.${task}.${id}.${position}`,
     lockKey: (key) => `$KV.${lockBucket}.${key}`,
     controlBucket,
     controlStream: `KV_${controlBucket}`,
@@ -338,4 +359,8 @@ export function isShard(token: string | undefined): token is string {
 
 export function isPriority(value: unknown): value is Priority {
   return value === 'high' || value === 'normal' || value === 'low';
+}
+
+function topicTokens({ tenant, name, key }: EventTopic): string {
+  return `${tenant ?? NO_TENANT}.${name}.${key}`;
 }

@@ -36,6 +36,20 @@ const taskProgressSchema = z.object({
 });
 export type TaskProgress = z.infer<typeof taskProgressSchema>;
 
+/** What a run waits for in its durable steps; of several, what is over first. */
+const waitsForSchema = z.object({
+  kind: z.enum(['event', 'task']),
+  /** Of the event, or of the task that it has called. */
+  name: z.string(),
+  /** Of that task. */
+  id: z.string().nullable(),
+  /** RFC 3339: then the wait for an event is over. */
+  until: z.string().nullable(),
+  /** What it waits for beside this one. */
+  others: z.number(),
+});
+export type WaitsFor = z.infer<typeof waitsForSchema>;
+
 /** Times are RFC 3339 in UTC; `runtime_ms` is the last attempt's. */
 export const taskRecordSchema = z.object({
   id: z.string(),
@@ -61,6 +75,8 @@ export const taskRecordSchema = z.object({
   started_at: z.string().nullable(),
   finished_at: z.string().nullable(),
   runtime_ms: z.number().nullable(),
+  /** Absent unless it waits in a durable step for an event, or for a task that it has called. */
+  waits_for: waitsForSchema.optional(),
   parent_id: z.string().nullable(),
   root_id: z.string(),
 });

@@ -2,21 +2,30 @@
 import type { Logger } from '../telemetry/logger.js';
 import type { z } from 'zod';
 import type { BatchItem, JobsClient } from '../client/client.js';
+import { requireResult } from '../client/task-result.js';
 import type { Enqueued } from '../message/enqueued.js';
 import type { Workflows } from '../client/workflows.js';
 import type { EnqueueOptions } from '../message/compose-task.js';
 import { RetryRequestedError, SnoozeRequestedError } from '../errors.js';
-import type { TaskContract } from '../task/define-task.js';
+import type { EventContract } from '../events/define-event.js';
+import type { PayloadOf, ResultOf, TaskContract } from '../task/define-task.js';
 import type { ScheduledBy, WorkflowPointer } from '../wire/headers.js';
 import type { Priority } from '../wire/names.js';
 import { duration } from '../values/bounds.js';
 import { toProgress } from '../record/task-progress.js';
 import type { TaskProgress } from '../wire/record.js';
+import type { EventOutcome, WaitOptions } from '../steps/receive-event.js';
 import type { BranchResults, Steps } from '../steps/steps.js';
 import type { Stored } from '../steps/stored.js';
 import type { WorkflowDefinition } from '../workflow/definition.js';
 import type { StartWorkflowOptions, WorkflowStarted } from '../workflow/start.js';
 import type { Attempt } from './attempt.js';
+
+/** How a task is enqueued that a run calls. */
+export type StepCallOptions = Pick<
+  EnqueueOptions,
+  'delayMs' | 'eta' | 'expires' | 'priority' | 'tenant' | 'maxRetries' | 'softTimeLimitMs' | 'timeLimitMs'
+>;
 
 export interface TaskContext {
   readonly id: string;
@@ -58,6 +67,27 @@ export interface TaskContext {
   step<T>(name: string, run: () => T | Promise<T>): Promise<Stored<T>>;
   /** Goes on after this many milliseconds. Meanwhile the task holds no slot, and waits in the broker: the attempt ends, and another begins. */
   sleep(ms: number): Promise<void>;
+  /**
+   * Waits for an event that somebody sends to this task's tenant, by `client.sendEvent`, the API or the command. Meanwhile the task holds no slot. It
+   * takes the first event of the name and key that was sent since the task was enqueued, or after the last one that the run has received.
+   * @throws JobsError `invalid_options` for a key or timeout out of bounds
+   */
+  waitForEvent<Payload extends z.ZodType>(
+    event: EventContract<Payload>,
+    options: WaitOptions,
+  ): Promise<EventOutcome<z.output<Payload>>>;
+  /** The same by the name of the event, with a payload that nobody has checked. */
+  waitForEvent(event: string, options: WaitOptions): Promise<EventOutcome<unknown>>;
+  /**
+   * Enqueues a task, waits for its end and returns its result, as `client.call` does; but exactly once, however often this task runs again, and
+   * without holding a slot meanwhile. If this task is revoked or expires, so are the tasks that it waits for.
+   * @throws TaskFailedError with the record when the task failed, was revoked or expired: this task then fails for good, unless it catches that
+   */
+  call<Contract extends TaskContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options?: StepCallOptions,
+  ): Promise<ResultOf<Contract>>;
   /**
    * Runs branches side by side, each with steps of its own, and resolves with their results when all have ended.
    * @template Branches functions that begin the branches
@@ -174,6 +204,28 @@ export class AttemptContext implements RunContext {
 
   sleep(ms: number): Promise<void> {
     return this.steps().sleep(ms);
+  }
+
+  waitForEvent<Payload extends z.ZodType>(
+    event: EventContract<Payload>,
+    options: WaitOptions,
+  ): Promise<EventOutcome<z.output<Payload>>>;
+  waitForEvent(event: string, options: WaitOptions): Promise<EventOutcome<unknown>>;
+  waitForEvent(event: EventContract | string, options: WaitOptions): Promise<EventOutcome<unknown>> {
+    return this.steps().waitForEvent(event, options);
+  }
+
+  async call<Contract extends TaskContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options?: StepCallOptions,
+  ): Promise<ResultOf<Contract>> {
+    requireResult(contract);
+    const result = await this.steps().call(contract, (called) =>
+      this.enqueue(contract, payload, { ...options, ...called, keepRecord: true }),
+    );
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the worker that ran it has checked the result against the contract
+    return result as ResultOf<Contract>;
   }
 
   all<Branches extends readonly (() => unknown)[]>(

@@ -23,6 +23,7 @@ import type { Names } from '../wire/names.js';
 import { isTickTask } from '../wire/tick-id.js';
 import type { Journal, RunIdentity } from '../steps/journal.js';
 import { Steps } from '../steps/steps.js';
+import type { Waits } from '../steps/waits.js';
 import type { TaskProgress } from '../wire/record.js';
 import { errorRecord } from '../record/error-record.js';
 import { fieldOf, isError, toJsonValue } from '../values/any-value.js';
@@ -52,6 +53,8 @@ export interface ExecutionParts {
   closedTenants?: ClosedTenants | undefined;
   /** The memory of a run. */
   openJournal: (run: RunIdentity) => Journal;
+  /** What the steps of a run wait for. @param subject of the run's task */
+  waitsOf: (run: RunIdentity, subject: string) => Waits;
   /** Middleware. Default: none. */
   surround?: ReturnType<typeof aroundAttempt>;
   /** Asks whether what the handlers depend on can be used. Default: it can. */
@@ -265,6 +268,9 @@ export class Execution {
     const { retries, snoozes, freshId, replayOf } = headers;
     attempt.steps ??= new Steps({
       task: subject.task,
+      run: subject,
+      subject: parts.names.taskSubject(subject),
+      waits: parts.waitsOf(subject, parts.names.taskSubject(subject)),
       journal: parts.openJournal(subject),
       writer: {
         enqueued_at: enqueuedAt,
@@ -291,6 +297,7 @@ export class Execution {
       judge,
       isRevoked: () => this.revoked,
       now: this.parts.now,
+      expiresAt: this.attempt.delivery.headers.expires?.getTime(),
       failed: (error) => this.failed(contract, error),
     });
   }

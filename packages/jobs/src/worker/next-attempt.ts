@@ -10,6 +10,7 @@ import { compareAttempts } from '../record/precedence.js';
 import { positionOf, readStoredTask } from '../record/task-record.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
+import type { WaitsFor } from '../wire/record.js';
 import type { Delivery } from './delivery.js';
 import { carrierOf } from '../wire/shards.js';
 
@@ -20,6 +21,7 @@ export interface Next {
   unknownForMs?: number;
   rateTurn?: string | undefined;
   keyWait?: string | undefined;
+  waitsFor?: WaitsFor | undefined;
   /** It has remembered steps. */
   hasSteps?: boolean;
   history: string | undefined;

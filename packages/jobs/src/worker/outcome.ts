@@ -1,6 +1,6 @@
 /** How an attempt ended. Execution returns one of these; only `settle` acts on it. */
 
-import type { TaskRecord } from '../wire/record.js';
+import type { TaskRecord, WaitsFor } from '../wire/record.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 
 /** A dependency cannot be reached. */
@@ -10,8 +10,9 @@ export interface Outage {
   error: unknown;
 }
 
-/** What a limit has put the task off for. */
+/** What the task has been put off for: a limit, or what its steps wait for. */
 export interface Hold {
+  waitsFor?: WaitsFor | undefined;
   /** Its turn at its rate limit. */
   rateTurn?: string | undefined;
   /** The gate of a key that it waits at. */

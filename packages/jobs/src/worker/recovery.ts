@@ -56,7 +56,7 @@ export class Recovery {
       }
       const stored = await records.read(delivery.subject, slot);
       if (!redelivered)
-        return hasSucceeded(stored?.record)
+        return hasSucceeded(stored?.record) || isEndedCall(delivery, stored?.record, attempt.record)
           ? { kind: 'already_settled', duplicate: true }
           : await this.earlierCopy(delivery);
       if (stored !== undefined && hasEnded(stored.record, attempt.record)) {
@@ -128,6 +128,11 @@ export class Recovery {
     const goesOn = furthest !== undefined && compareAttempts(furthest, record) > 0;
     return goesOn ? { kind: 'already_settled', duplicate: false } : undefined;
   }
+}
+
+/** The run that has called the task may store it twice, as the same life of it; a failed one does not run again by that. */
+function isEndedCall({ headers }: Delivery, stored: TaskRecord | undefined, next: TaskRecord): boolean {
+  return headers.awaitedBy !== undefined && stored !== undefined && hasEnded(stored, next);
 }
 
 /** Whether the task has ended for good, so that this attempt must not run. */

@@ -10,8 +10,9 @@
  *     handed_back          store the record → nak, or store the task anew → ack
  *     left_alone           store the record
  *
- * The end of a workflow's step advances the workflow before the acknowledgement.
+ * The end of a workflow's step advances the workflow, and the end of a called task wakes its run, before the acknowledgement.
  */
+import { Revoker } from '../client/revoke.js';
 import { JobsError } from '../errors.js';
 import type { Resources } from '../resources/resources.js';
 import { errorRecord } from '../record/error-record.js';
@@ -38,12 +39,14 @@ import type { Outcome } from './outcome.js';
 
 export class Settler {
   private readonly nextAttempts: NextAttempts;
+  private readonly revoker: Revoker;
 
   constructor(
     private readonly resources: Resources,
     private readonly worker: string,
     private readonly hooks: Pick<FailureHooks, 'run'>,
   ) {
+    this.revoker = new Revoker(resources);
     const { names, publisher, streams, clock } = resources;
     this.nextAttempts = new NextAttempts(names, publisher, streams, clock);
   }
@@ -119,14 +122,29 @@ export class Settler {
     const { retries, snoozes, history } = attempt.delivery.headers;
     const unreachableSince = outage?.since;
     const next = { retries, snoozes: snoozes + 1, delayMs, history, unreachableSince, ...hold };
-    const record = snoozedRecord(attempt, outage === undefined ? null : errorRecord(outage.error, true));
+    const failure = outage === undefined ? null : errorRecord(outage.error, true);
+    const record = snoozedRecord(attempt, failure, hold?.waitsFor);
     if (!(await this.goOn(attempt, next, record))) return;
+    if (hold?.waitsFor !== undefined) await this.lookOnce(attempt);
     if (outage === undefined) attempt.logger.info({ delayMs }, 'task snoozed');
     else
       attempt.logger.warn(
         { err: outage.error, delayMs, since: new Date(outage.since).toISOString() },
         'a dependency cannot be reached; the task waits and spends no retry',
       );
+  }
+
+  /** Whoever has brought what the run waits for while its attempt was ending could not wake it. */
+  private async lookOnce({ steps, delivery, logger }: Attempt): Promise<void> {
+    const { waking, names } = this.resources;
+    try {
+      if ((await steps?.hasArrived()) === true) await waking.wake(names.taskSubject(delivery.subject));
+    } catch (error) {
+      logger.warn(
+        { err: error },
+        'what the run waits for could not be looked for; the housekeeping does that',
+      );
+    }
   }
 
   private async waitForKnowing(
@@ -201,7 +219,7 @@ export class Settler {
   }
 
   private async skip(attempt: Attempt, duplicate: boolean, end: TaskRecord | undefined): Promise<void> {
-    await this.catchUpWorkflow(attempt);
+    await this.catchUp(attempt);
     attempt.logger.info({ reason: 'already_processed', duplicate }, 'task skipped');
     // Whoever ended it may have died before it forgot the steps.
     if (attempt.hasSteps && end?.state === 'SUCCESS') await this.endSteps(attempt, end);
@@ -265,9 +283,7 @@ export class Settler {
       if (kept === undefined) break;
       if (await this.yieldsTo(attempt, kept)) return kept.record;
     }
-    const { workflow } = attempt.delivery.headers;
-    if (workflow !== undefined && isFinal(record.state))
-      await this.resources.workflows.stepEnded(workflow, record);
+    if (isFinal(record.state)) await this.resources.taskEnds.ended(attempt.delivery.headers, record);
     return undefined;
   }
 
@@ -293,6 +309,7 @@ export class Settler {
   private async endSteps({ delivery, logger }: Attempt, { state }: TaskRecord): Promise<void> {
     const { journals, topology } = this.resources;
     try {
+      if (state === 'REVOKED' || state === 'EXPIRED') await this.revoker.noteCalled(delivery.subject);
       if (state === 'FAILURE') await journals.expire(delivery.subject, topology.failedWorkflowsExpireMs);
       else await journals.remove(delivery.subject);
     } catch (error) {
@@ -301,17 +318,16 @@ export class Settler {
   }
 
   private async giveWay(attempt: Attempt): Promise<void> {
-    await this.catchUpWorkflow(attempt);
+    await this.catchUp(attempt);
     attempt.logger.warn('the task continued without this attempt, which reported too late');
     attempt.delivery.message.ack();
   }
 
-  /** The process that ended the step may have died before it advanced the workflow. */
-  private async catchUpWorkflow({ delivery, record }: Attempt): Promise<void> {
-    const { workflow } = delivery.headers;
-    if (workflow === undefined) return;
+  /** The process that ended the task may have died before it told those who wait for that. */
+  private async catchUp({ delivery: { headers }, record }: Attempt): Promise<void> {
+    if (headers.workflow === undefined && headers.awaitedBy === undefined) return;
     const stored = await this.resources.records.read(record);
-    await this.resources.workflows.catchUp(workflow, record, stored?.record);
+    await this.resources.taskEnds.catchUp(headers, record, stored?.record);
   }
 
   private conclude(attempt: Attempt, record: TaskRecord): void {

@@ -7,6 +7,8 @@ export interface HandlerEnd {
   isRevoked: () => boolean;
   /** The broker's time, in milliseconds since 1970. */
   now: () => number;
+  /** When the task expires, in milliseconds since 1970; `undefined`: never. */
+  expiresAt: number | undefined;
   /** What the handler's own result or error comes to. */
   judge: () => AttemptEnd | Promise<AttemptEnd>;
   failed: (error: unknown) => Promise<AttemptEnd>;
@@ -22,8 +24,12 @@ export async function outcomeOfSteps(steps: Steps, handler: HandlerEnd): Promise
   }
   if (handler.isRevoked()) return { kind: 'revoked' };
   switch (interruption.kind) {
-    case 'suspended':
-      return { kind: 'snoozed', delayMs: Math.max(0, interruption.until - handler.now()) };
+    case 'suspended': {
+      // A task that expires meanwhile ends at that time.
+      const until = Math.min(interruption.until, handler.expiresAt ?? Infinity);
+      const { waitsFor } = interruption;
+      return { kind: 'snoozed', delayMs: Math.max(0, until - handler.now()), hold: { waitsFor } };
+    }
     case 'fenced':
       return { kind: 'left_alone' };
     case 'changed':

@@ -137,6 +137,7 @@ class TaskWorker implements Worker {
         isReady: () => this.readiness.ask(),
         closedTenants,
         openJournal: (run) => resources.journals.open(run),
+        waitsOf: (run, subject) => resources.waitsOf(run, subject),
         surround: aroundAttempt(middleware),
         now,
         unknownForMs: config.unknownForMs,
