@@ -1,5 +1,6 @@
 /** The processes of a run. */
 import type { OlderVersion } from './older.js';
+import type { Services } from './platform/services.js';
 import { Immortal, type ImmortalOptions } from './processes.js';
 
 export interface CastOptions {
@@ -9,6 +10,8 @@ export interface CastOptions {
   /** See `CrashOptions`. */
   rolling: boolean;
   environment: NodeJS.ProcessEnv;
+  /** Of the platform, where they take part. */
+  services: Services | undefined;
 }
 
 /** A process that changes between two versions. */
@@ -25,6 +28,7 @@ export interface Processes {
   readonly producers: readonly Immortal[];
   readonly foreign: Immortal;
   readonly housekeeping: Immortal;
+  readonly services: Services | undefined;
   /** Those whose clocks may be set. An older version follows its own, so it is left alone. */
   readonly clocks: readonly Immortal[];
   /** In the order of a deployment; none where nothing is rolled. */
@@ -37,8 +41,16 @@ export interface Processes {
 }
 
 const SKEW_SECONDS = 60;
+const PROGRAMS = 'test/dist/crash';
 
-export function startProcesses({ folder, shifter, older, rolling, environment }: CastOptions): Processes {
+export function startProcesses({
+  folder,
+  shifter,
+  older,
+  rolling,
+  environment,
+  services,
+}: CastOptions): Processes {
   const rolled: Rolled[] = [];
   const start = (
     name: string,
@@ -62,27 +74,36 @@ export function startProcesses({ folder, shifter, older, rolling, environment }:
   const old = older && { ...older, env: { ...older.env, ...hasOlder } };
   const ifOlder = (name: string, program: string): Immortal[] =>
     old === undefined ? [] : [start(name, program, old)];
-  const housekeeping = startRolled('housekeeping', 'housekeeping-process.js');
+  const housekeeping = startRolled('housekeeping', `${PROGRAMS}/housekeeping-process.js`);
   const workers = [
-    startRolled('worker-0', 'worker-process.js'),
-    startRolled('worker-1', 'worker-process.js', { aheadSeconds: SKEW_SECONDS }),
+    startRolled('worker-0', `${PROGRAMS}/worker-process.js`),
+    startRolled('worker-1', `${PROGRAMS}/worker-process.js`, { aheadSeconds: SKEW_SECONDS }),
     // Of another version, which does not know a task.
-    startRolled('worker-2', 'worker-process.js', {
+    startRolled('worker-2', `${PROGRAMS}/worker-process.js`, {
       aheadSeconds: -SKEW_SECONDS,
       env: { CRASH_LACKS_NEWCOMER: '1' },
     }),
   ];
   const schedulers = [
-    startRolled('scheduler-0', 'scheduler-process.js'),
-    startRolled('scheduler-1', 'scheduler-process.js', { aheadSeconds: SKEW_SECONDS }),
+    startRolled('scheduler-0', `${PROGRAMS}/scheduler-process.js`),
+    startRolled('scheduler-1', `${PROGRAMS}/scheduler-process.js`, { aheadSeconds: SKEW_SECONDS }),
   ];
-  const producer = start('producer', 'producer-process.js', { env: hasOlder });
-  const foreign = start('foreign', 'foreign-process.js');
+  const producer = start('producer', `${PROGRAMS}/producer-process.js`, { env: hasOlder });
+  const foreign = start('foreign', `${PROGRAMS}/foreign-process.js`);
   const clocks = [...(rolled.length > 0 ? [] : [...workers, ...schedulers, housekeeping]), producer];
-  workers.push(...ifOlder('older-worker', 'worker-process.js'));
-  schedulers.push(...ifOlder('older-scheduler', 'scheduler-process.js'));
-  const producers = [producer, ...ifOlder('older-producer', 'producer-process.js')];
-  const all = [...workers, ...schedulers, ...producers, foreign, housekeeping];
+  workers.push(...ifOlder('older-worker', `${PROGRAMS}/worker-process.js`));
+  schedulers.push(...ifOlder('older-scheduler', `${PROGRAMS}/scheduler-process.js`));
+  const producers = [producer, ...ifOlder('older-producer', `${PROGRAMS}/producer-process.js`)];
+  const visitors = services === undefined ? [] : [services.visitor];
+  const all = [
+    ...workers,
+    ...schedulers,
+    ...producers,
+    ...visitors,
+    ...(services?.all ?? []),
+    foreign,
+    housekeeping,
+  ];
   return {
     workers,
     schedulers,
@@ -91,7 +112,8 @@ export function startProcesses({ folder, shifter, older, rolling, environment }:
     housekeeping,
     clocks,
     rolled,
-    haveProduced: () => [...producers, foreign].every(({ isDone }) => isDone),
+    services,
+    haveProduced: () => [...producers, ...visitors, foreign].every(({ isDone }) => isDone),
     hung: () => all.filter(({ hung }) => hung).map(({ name }) => name),
     stop: async () => void (await Promise.all(all.map((each) => each.stop()))),
   };

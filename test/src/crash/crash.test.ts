@@ -12,9 +12,10 @@ test(
     const log = (line: string): void => void process.stdout.write(`crash suite, seed ${seed}: ${line}\n`);
     const { violations, ...figures } = await runCrashes({
       seed,
-      tasks: 500,
+      tasks: 250,
       killForMs: 8_000,
       chaos: true,
+      platform: true,
       natsBinary: inject('natsBinary'),
       replicas: inject('replicas'),
       databaseUrl: await emptyDatabase(),

@@ -3,7 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Processes } from './cast.js';
-import { CHAOS, chooseFault, FAULTS, inflict, type Fault, type Targets } from './faults.js';
+import {
+  CHAOS,
+  chooseFault,
+  FAULTS,
+  inflict,
+  OF_DATABASE_SERVERS,
+  OF_SERVICES,
+  type Fault,
+  type Targets,
+} from './faults.js';
 import { randomFrom } from './random.js';
 import type { Changes, CrashOptions, CrashReport } from './options.js';
 
@@ -22,8 +31,15 @@ export async function handOver(
 }
 
 /** Those that can do something here. */
-function possibleFaults({ chaos = false, replicas = 1 }: CrashOptions): Fault[] {
+function possibleFaults({
+  chaos = false,
+  platform = false,
+  replicas = 1,
+  databaseServers,
+}: CrashOptions): Fault[] {
   return FAULTS.filter((fault) => {
+    if (OF_SERVICES.some((each) => each === fault)) return platform;
+    if (OF_DATABASE_SERVERS.some((each) => each === fault)) return databaseServers !== undefined;
     if (fault === 'broker isolated' || fault === 'leader stepped down') return chaos && replicas > 1;
     return chaos || !CHAOS.some((each) => each === fault);
   });

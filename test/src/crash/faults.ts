@@ -2,8 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Broker } from './broker.js';
+import type { DatabaseServers } from './database-servers.js';
 import type { Links } from './links.js';
 import { ACK_WAIT_MS } from './plan.js';
+import type { Services } from './platform/services.js';
 import type { Immortal } from './processes.js';
 
 /** What a run without `chaos` leaves out. */
@@ -15,6 +17,17 @@ export const CHAOS = [
   'link slow',
   'link torn',
 ] as const;
+
+/** What a run without `platform` leaves out. */
+export const OF_SERVICES = [
+  'service killed',
+  'service frozen',
+  'service restarted',
+  'visitor killed',
+] as const;
+
+/** What needs database servers of the run's own. */
+export const OF_DATABASE_SERVERS = ['database killed', 'database failed over'] as const;
 
 export const FAULTS = [
   'worker killed',
@@ -28,6 +41,8 @@ export const FAULTS = [
   'clock set',
   'database connections cut',
   ...CHAOS,
+  ...OF_SERVICES,
+  ...OF_DATABASE_SERVERS,
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -38,11 +53,14 @@ export interface Targets {
   /** Hands the lead of one stream to another server. */
   stepDown: (random: () => number) => Promise<void>;
   database: Pool;
+  databaseServers: DatabaseServers | undefined;
   workers: readonly Immortal[];
   schedulers: readonly Immortal[];
   producers: readonly Immortal[];
   foreign: Immortal;
   housekeeping: Immortal;
+  /** Only with `platform`. */
+  services: Services | undefined;
   /** Processes whose clocks may be set. */
   clocks: readonly Immortal[];
 }
@@ -64,6 +82,12 @@ const WEIGHTS: Record<Fault, number> = {
   'link cut': 8,
   'link slow': 8,
   'link torn': 8,
+  'service killed': 25,
+  'service frozen': 8,
+  'service restarted': 10,
+  'visitor killed': 5,
+  'database killed': 6,
+  'database failed over': 8,
 };
 /** How far a clock is set ahead, in seconds. */
 const CLOCKS = [3_600, -3_600, 60, -60, 0];
@@ -113,6 +137,18 @@ export async function inflict(fault: Fault, targets: Targets, random: () => numb
       return targets.links?.slow(random);
     case 'link torn':
       return targets.links?.tear(random);
+    case 'service killed':
+      return one(targets.services?.all ?? [])?.kill();
+    case 'service frozen':
+      return one(targets.services?.all ?? [])?.freeze(random() * 2 * ACK_WAIT_MS);
+    case 'service restarted':
+      return one(targets.services?.all ?? [])?.restart();
+    case 'visitor killed':
+      return targets.services?.visitor.kill();
+    case 'database killed':
+      return targets.databaseServers?.kill(random);
+    case 'database failed over':
+      return targets.databaseServers?.failOver();
     case 'clock set':
       return one(targets.clocks)?.setClock(one(CLOCKS) ?? 0);
     case 'database connections cut':

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findNatsServer } from '@stratum/jobs/embedded';
 import { startPostgres } from '@stratum/cli/embedded';
+import { startDatabaseServers } from './database-servers.js';
 import { buildOlder } from './older.js';
 import { runCrashes } from './run.js';
 
@@ -35,7 +36,8 @@ const older = values.older === undefined ? undefined : await buildOlder(values.o
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => interrupted.abort(new Error(`The run was ended by ${name}.`)));
-const postgres = await startPostgres({ dataDir: folder, durable: false });
+const servers = values.chaos ? await startDatabaseServers(folder) : undefined;
+const postgres = servers ? undefined : await startPostgres({ dataDir: folder, durable: false });
 try {
   const same = Object.entries(values)
     .filter(([, value]) => value !== false)
@@ -48,9 +50,11 @@ try {
     natsBinary,
     replicas: Number(replicas),
     chaos: values.chaos,
+    platform: values.chaos,
     rolling: values.rolling,
     older,
-    databaseUrl: await postgres.createDatabase('crash'),
+    databaseUrl: servers?.url ?? (await postgres?.createDatabase('crash')) ?? '',
+    ...(servers === undefined ? {} : { databaseServers: servers }),
     log: (line) => console.log(line),
     signal: interrupted.signal,
   });
@@ -64,6 +68,6 @@ try {
   );
   process.exitCode = violations.length === 0 ? 0 : 1;
 } finally {
-  await postgres.stop();
+  await Promise.all([servers?.stop(), postgres?.stop()]);
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,4 +1,5 @@
 /** What a run is asked for, and what it reports. */
+import type { DatabaseServers } from './database-servers.js';
 import type { Fault } from './faults.js';
 import type { OlderVersion } from './older.js';
 
@@ -12,12 +13,16 @@ export interface CrashOptions {
   replicas?: number;
   /** More faults: servers that hang, are cut off or hand over their lead, a network that delays, loses and tears. */
   chaos?: boolean;
+  /** The platform's own services take part, with visitors who use their API. */
+  platform?: boolean;
   /** An older version that takes part. */
   older?: OlderVersion | undefined;
   /** All workers, schedulers and housekeeping begin with the older version, change to today's one by one, back, and forth again. */
   rolling?: boolean;
   /** An empty database. */
   databaseUrl: string;
+  /** Its servers, where they belong to this run alone. */
+  databaseServers?: DatabaseServers;
   log: (line: string) => void;
   /** Ends the run early: everything that it has started is stopped, and it rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -27,6 +32,8 @@ export interface CrashReport {
   tasks: number;
   workflows: number;
   foreign: number;
+  /** Requests to the API: customer events, webhooks, tasks. */
+  visits: number;
   ticks: number;
   controls: number;
   faults: Record<Fault, number>;

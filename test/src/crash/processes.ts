@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 export interface ImmortalOptions {
   name: string;
+  /** From the repository's root: the built file, because a process of its own knows nothing of the sources. */
   program: string;
   env: NodeJS.ProcessEnv;
   /** Of its log and its clock. */
@@ -121,8 +122,7 @@ export class Immortal {
 
   private spawn(): void {
     const { program, env, shifter, imports = [] } = this.options;
-    // The built file: a process of its own knows nothing of the sources.
-    const path = fileURLToPath(new URL(`../../dist/crash/${program}`, import.meta.url));
+    const path = fileURLToPath(new URL(`../../../${program}`, import.meta.url));
     const shift = shifter(this.clock);
     const child = fork(path, {
       env: { ...process.env, ...env, ...shift.env },

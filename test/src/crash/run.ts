@@ -27,6 +27,10 @@ import { keepEvidence } from './kept-evidence.js';
 import type { Changes, CrashOptions, CrashReport } from './options.js';
 import { planTasks, tickTask } from './plan.js';
 import { planForeign } from './plan-foreign.js';
+import { prepareAccess } from './platform/access.js';
+import { judgeVisits } from './platform/judge.js';
+import { startServices } from './platform/services.js';
+import { planVisits } from './platform/visits.js';
 import { planWorkflows } from './plan-workflows.js';
 import { startLinks } from './links.js';
 import { startProcesses } from './cast.js';
@@ -35,6 +39,7 @@ import { rollForthAndBack } from './roll.js';
 
 const TASKS_PER_WORKFLOW = 50;
 const TASKS_PER_FOREIGN_MESSAGE = 20;
+const TASKS_PER_VISIT = 4;
 /** No task waits that long, on a busy machine either, in milliseconds. */
 const NO_PROGRESS_MS = 120_000;
 const QUIET_MS = 100;
@@ -58,26 +63,40 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     tasks: options.tasks,
     workflows: Math.ceil(options.tasks / TASKS_PER_WORKFLOW),
     foreign: Math.ceil(options.tasks / TASKS_PER_FOREIGN_MESSAGE),
+    visits: options.platform === true ? Math.ceil(options.tasks / TASKS_PER_VISIT) : 0,
   };
   const links = options.chaos ? await startLinks(broker.url, options.databaseUrl) : undefined;
   const { name: clock, shifter } = findShifter();
+  const environment = {
+    NATS_URL: links?.natsUrl ?? broker.url,
+    DATABASE_URL: links?.databaseUrl ?? options.databaseUrl,
+    CRASH_REPLICAS: String(replicas),
+    CRASH_SEED: String(seed),
+    CRASH_TASKS: String(counts.tasks),
+    CRASH_WORKFLOWS: String(counts.workflows),
+    CRASH_FOREIGN: String(counts.foreign),
+    CRASH_JOURNALS: journals,
+    // So that there is a producer to kill for most of the time.
+    CRASH_SECONDS: String((options.killForMs / 1_000) * 0.8),
+  };
+  const services =
+    counts.visits === 0
+      ? undefined
+      : await startServices({
+          folder,
+          shifter,
+          environment,
+          access: await prepareAccess(database),
+          replicas,
+          visits: counts.visits,
+        });
   const processes = startProcesses({
     folder,
     shifter,
     older: options.older,
     rolling: options.rolling === true,
-    environment: {
-      NATS_URL: links?.natsUrl ?? broker.url,
-      DATABASE_URL: links?.databaseUrl ?? options.databaseUrl,
-      CRASH_REPLICAS: String(replicas),
-      CRASH_SEED: String(seed),
-      CRASH_TASKS: String(counts.tasks),
-      CRASH_WORKFLOWS: String(counts.workflows),
-      CRASH_FOREIGN: String(counts.foreign),
-      CRASH_JOURNALS: journals,
-      // So that there is a producer to kill for most of the time.
-      CRASH_SECONDS: String((options.killForMs / 1_000) * 0.8),
-    },
+    environment,
+    services,
   });
   let isKept = false;
   const runAndJudge = async (): Promise<CrashReport> => {
@@ -93,7 +112,8 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     });
     const during = changeAll(controls, options);
     const stepDown = (random: () => number): Promise<void> => handOver(connection, topology, random);
-    const targets = { ...processes, broker, database, links, stepDown };
+    const { databaseServers } = options;
+    const targets = { ...processes, broker, database, databaseServers, links, stepDown };
     const rolling = rollForthAndBack(processes.rolled, options.killForMs);
     // It is awaited when the faults are over.
     rolling.catch(() => undefined);
@@ -113,6 +133,14 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
     const states = await judgeTasks(plan, evidence, report);
     await judgeForeign(planForeign(seed, counts.foreign, PREFIX), evidence, report);
     await judgeWorkflows(planWorkflows(seed, counts.workflows), evidence, report);
+    if (services !== undefined) {
+      const answers = await readJournal(join(journals, 'visitor'));
+      await judgeVisits(
+        planVisits(seed, counts.visits),
+        { connection, pool: database, replicas, answers },
+        report,
+      );
+    }
     const ticks = judgeSchedule(controls.spans, evidence, report);
     isKept = violations.length > 0;
     if (isKept) await keepEvidence(folder, violations, evidence);

@@ -14,6 +14,8 @@ export interface TcpProxy {
   tear(): void;
   /** Lets new connections through. Those that were cut stay dead, as after a real cut with lost state. */
   heal(): void;
+  /** Ends every connection; new ones go to another target. */
+  redirect(target: string): void;
   /** Ends every connection, and takes no more. */
   close(): void;
 }
@@ -26,7 +28,8 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
 }
 
 export async function startProxy(target: string): Promise<TcpProxy> {
-  const { protocol, hostname, port } = new URL(target);
+  const { protocol } = new URL(target);
+  let { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let open = true;
   const track = (socket: Socket): void => {
@@ -78,6 +81,10 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     },
     heal: () => {
       open = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    redirect: (other) => {
+      ({ hostname, port } = new URL(other));
       for (const socket of sockets) socket.destroy();
     },
     close: () => {

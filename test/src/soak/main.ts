@@ -54,6 +54,7 @@ const processes = startProcesses({
   shifter: () => ({ env: {}, imports: [] }),
   older: undefined,
   rolling: false,
+  services: undefined,
   environment: {
     NATS_URL: broker.url,
     DATABASE_URL: databaseUrl,
