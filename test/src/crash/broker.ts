@@ -1,8 +1,10 @@
 /** The broker of a crash run: one server, or a cluster of three. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { startNatsServer } from '@stratum/jobs/embedded';
 import { startCluster } from '../harness/cluster.js';
+import { connectPatiently } from './environment.js';
 
 export interface Broker {
   readonly url: string;
@@ -12,6 +14,8 @@ export interface Broker {
   freeze(random: () => number): Promise<void>;
   /** A server of a cluster is cut off from the others for a while, with its clients. One server alone has nobody to be cut off from. */
   isolate(random: () => number): Promise<void>;
+  /** Its room for streams is used up for a while, by a neighbour. */
+  fill(random: () => number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -19,6 +23,8 @@ export interface BrokerOptions {
   binary: string;
   folder: string;
   replicas: number;
+  /** All that its streams may take, in bytes. */
+  maxStoreBytes: number;
 }
 
 /** Longest time that a server is down, in milliseconds. */
@@ -27,12 +33,19 @@ const DOWN_MS = 500;
 const DOWN_IN_CLUSTER_MS = 2_000;
 /** Longest time that a server hangs or is cut off. */
 const AWAY_MS = 3_000;
+const NEIGHBOUR = 'NEIGHBOUR';
+const NEIGHBOUR_BYTES = 1_000_000;
 
-export async function startBroker({ binary, folder, replicas }: BrokerOptions): Promise<Broker> {
+export async function startBroker({
+  binary,
+  folder,
+  replicas,
+  maxStoreBytes,
+}: BrokerOptions): Promise<Broker> {
   const isCluster = replicas > 1;
   const server = isCluster
-    ? await startCluster({ binary, folder })
-    : await startNatsServer({ binary, dataDir: join(folder, 'nats') });
+    ? await startCluster({ binary, folder, maxStoreBytes })
+    : await startNatsServer({ binary, dataDir: join(folder, 'nats'), maxStoreBytes });
   const servers = 'servers' in server ? server.servers : [server];
   const one = <T>(from: readonly T[], random: () => number): T | undefined =>
     from[Math.floor(random() * from.length)];
@@ -55,6 +68,25 @@ export async function startBroker({ binary, folder, replicas }: BrokerOptions): 
     await delay(random() * AWAY_MS);
     victim.rejoin();
   };
+  const fill = async (random: () => number): Promise<void> => {
+    const connection = await connectPatiently(server.url, 'crash-neighbour');
+    try {
+      const { streams } = await jetstreamManager(connection);
+      await streams.add({ name: NEIGHBOUR, subjects: [NEIGHBOUR], storage: StorageType.File });
+      const broker = jetstream(connection);
+      // Until the server refuses one.
+      const isTaken = (): Promise<boolean> =>
+        broker.publish(NEIGHBOUR, Buffer.alloc(NEIGHBOUR_BYTES)).then(
+          () => true,
+          () => false,
+        );
+      while (await isTaken());
+      await delay(random() * AWAY_MS);
+      await streams.delete(NEIGHBOUR);
+    } finally {
+      await connection.close();
+    }
+  };
   let last = Promise.resolve();
   /** One at a time, so that a majority stays. */
   const inTurn = (fault: (random: () => number) => Promise<void>, random: () => number): Promise<void> => {
@@ -66,6 +98,7 @@ export async function startBroker({ binary, folder, replicas }: BrokerOptions): 
     crash: (random) => inTurn(crash, random),
     freeze: (random) => inTurn(freeze, random),
     isolate: (random) => inTurn(isolate, random),
+    fill: (random) => inTurn(fill, random),
     stop: () => server.stop(),
   };
 }

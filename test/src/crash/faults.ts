@@ -12,6 +12,7 @@ import type { Immortal } from './processes.js';
 export const CHAOS = [
   'broker frozen',
   'broker isolated',
+  'broker full',
   'leader stepped down',
   'link cut',
   'link slow',
@@ -78,6 +79,7 @@ const WEIGHTS: Record<Fault, number> = {
   'database connections cut': 5,
   'broker frozen': 6,
   'broker isolated': 6,
+  'broker full': 6,
   'leader stepped down': 8,
   'link cut': 8,
   'link slow': 8,
@@ -129,6 +131,8 @@ export async function inflict(fault: Fault, targets: Targets, random: () => numb
       return targets.broker.freeze(random);
     case 'broker isolated':
       return targets.broker.isolate(random);
+    case 'broker full':
+      return targets.broker.fill(random);
     case 'leader stepped down':
       return targets.stepDown(random);
     case 'link cut':

@@ -44,6 +44,9 @@ const TASKS_PER_VISIT = 4;
 const NO_PROGRESS_MS = 120_000;
 const QUIET_MS = 100;
 const QUIET_LOOKS = 5;
+/** Of the broker: what the services reserve and a run needs, and room that a neighbour fills quickly. */
+const STORE_BYTES = 512 * 1024 ** 2;
+const STORE_BYTES_PER_TASK = 20_000;
 const MAX_LETTERS = 100_000;
 
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
@@ -52,7 +55,12 @@ export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
   const folder = await dataFolder('stratum-crash-');
   const journals = join(folder, 'journals');
   await mkdir(journals);
-  const broker = await startBroker({ binary: options.natsBinary, folder, replicas });
+  const broker = await startBroker({
+    binary: options.natsBinary,
+    folder,
+    replicas,
+    maxStoreBytes: STORE_BYTES + options.tasks * STORE_BYTES_PER_TASK,
+  });
   const database = await prepareDatabase(options.databaseUrl);
   const connection = await connectPatiently(broker.url, 'crash-judge');
   const topology = crashTopology(replicas);

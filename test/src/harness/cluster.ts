@@ -8,6 +8,8 @@ export interface ClusterOptions {
   binary: string;
   /** For data; removed by the caller. */
   folder: string;
+  /** All that the streams of one server may take, in bytes. */
+  maxStoreBytes?: number;
 }
 
 export interface ClusterServer extends NatsServer {
@@ -30,7 +32,7 @@ export interface Cluster {
 const SIZE = 3;
 
 /** Resolves once the servers have a leader. */
-export async function startCluster({ binary, folder }: ClusterOptions): Promise<Cluster> {
+export async function startCluster({ binary, folder, ...options }: ClusterOptions): Promise<Cluster> {
   const routePorts = await Promise.all(Array.from({ length: SIZE }, freePort));
   // Each pair has one connection of its own, so that any of them can be cut; each server opens one, because it needs a route in its configuration.
   const links = await Promise.all(
@@ -44,6 +46,7 @@ export async function startCluster({ binary, folder }: ClusterOptions): Promise<
     routePorts.map((port, index) =>
       startNatsServer({
         binary,
+        ...options,
         dataDir: join(folder, `nats-${index}`),
         configuration: [
           `server_name: "n${index}"`,

@@ -120,7 +120,6 @@ function secretFor(source: SourceName, given: string | undefined): { secret: str
   return { secret: given, isNew: false };
 }
 
-/** The oldest first. */
 /** The oldest first, those after the endpoint `after`. */
 export async function listWebhookEndpoints(
   client: Queryable,

@@ -6,7 +6,7 @@ import { createWebhookEndpoint, webhookPath } from '@stratum/shared/webhooks';
 import type { Pool } from 'pg';
 
 /** Another one than the tenant of the crash suite's own tasks. */
-export const VISITED_TENANT = 2;
+const VISITED_TENANT = 2;
 
 const WEBHOOK_SECRET = 'shpss_of_the_crash_suite';
 

@@ -22,6 +22,7 @@ export interface ServiceOptions extends Pick<ImmortalOptions, 'folder' | 'shifte
 }
 
 /** More than any run asks for: the limits are not what is tried here. */
+const RESERVED = String(32 * 1024 ** 2);
 const UNLIMITED = '1000000';
 
 export async function startServices({
@@ -40,6 +41,11 @@ export async function startServices({
     STRATUM_CREDENTIALS_KEY: access.credentialsKey,
     TASK_ACK_WAIT: String(ACK_WAIT_S),
     LOG_LEVEL: 'warn',
+    // Small ones: reserved room counts as used.
+    TASK_EVENTS_MAX_BYTES: RESERVED,
+    CUSTOMER_EVENTS_MAX_BYTES: RESERVED,
+    DOMAIN_EVENTS_MAX_BYTES: RESERVED,
+    AUDIT_MAX_BYTES: RESERVED,
     API_RATE_LIMIT: UNLIMITED,
     INGEST_RATE_LIMIT: UNLIMITED,
     WEBHOOK_RATE_LIMIT: UNLIMITED,
