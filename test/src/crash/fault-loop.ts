@@ -13,7 +13,7 @@ import {
   type Fault,
   type Targets,
 } from './faults.js';
-import { randomFrom } from './random.js';
+import { randomFrom, shuffled } from './random.js';
 import type { Changes, CrashOptions, CrashReport } from './options.js';
 
 const FAULTS_AT_ONCE = 3;
@@ -54,12 +54,14 @@ export async function faultsAtRandom(
   const random = randomFrom(seed ^ 0x5eed);
   const possible = possibleFaults(options);
   const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0]));
+  // Each once, so that a short run has as many kinds as it has time for; then by their weights.
+  const first = shuffled(possible, random);
   const underWay = new Set<Promise<void>>();
   const endAt = performance.now() + killForMs;
   while (performance.now() < endAt || !targets.haveProduced() || !changes.isDone) {
     await delay(100 + random() * 900);
     if (underWay.size >= FAULTS_AT_ONCE) await Promise.race(underWay);
-    const fault = chooseFault(random, possible);
+    const fault = first.pop() ?? chooseFault(random, possible);
     const inflicted = inflict(fault, targets, random).finally(() => underWay.delete(inflicted));
     underWay.add(inflicted);
     counts[fault] = (counts[fault] ?? 0) + 1;
