@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectToNats, isAtLeast } from './connect.js';
 
 describe('the version of a server', () => {
@@ -42,5 +44,21 @@ describe('a connection that fails', () => {
     await expect(
       connectToNats({ servers: 'nats://127.0.0.1:1', name: 'test', credsFile: '/nowhere/app.creds' }),
     ).rejects.toThrow('/nowhere/app.creds');
+  });
+
+  test.each<[string, (socket: Socket) => void, RegExp]>([
+    ['ends the connection', (socket) => socket.end(), /the server ended the connection at once/],
+    ['speaks HTTP', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), /unexpected response/],
+    ['tells nothing readable', (socket) => socket.write('INFO {nothing}\r\n'), /unexpected response/],
+    ['resets the connection', (socket) => socket.resetAndDestroy(), /ECONNRESET/],
+    ['says nothing', () => undefined, /timeout/],
+  ])('says that another server %s', async (_label, answer, said) => {
+    const server = createServer(answer).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const connecting = connectToNats({ servers: `nats://127.0.0.1:${port}`, name: 'test', timeoutMs: 500 });
+    await expect(connecting).rejects.toThrow(said);
   });
 });

@@ -171,13 +171,21 @@ async function open(settings: NodeConnectionOptions): Promise<NatsConnection> {
   try {
     return await connect(settings);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new JobsError(
       'connection_failed',
       `No connection to NATS at ${withoutCredentials(settings.servers)}: ${reason}. Is the server running, and are the address and credentials right?`,
       { cause },
     );
   }
+}
+
+/** In words of the network: the client library tells some of them in words of its own. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause instanceof SyntaxError) return 'unexpected response from server';
+  if (cause.message.includes('undefined error')) return 'the server ended the connection at once';
+  return cause.message;
 }
 
 function withoutCredentials(servers: NodeConnectionOptions['servers']): string {
