@@ -1,8 +1,8 @@
 /**
- * `npm run test:soak [-- --minutes N --rate N --seed N]`: the mixed load of the crash suite without faults, for as long as it is asked for.
+ * `npm run test:soak [-- --minutes N --rate N --seed N]`: the mixed load of the crash suite and the platform's services without faults, for as long as it is asked for.
  * Samples memory, handles, waiting tasks and latency, and fails when one of them grows.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,8 @@ import { findNatsServer, startNatsServer } from '@stratum/jobs/embedded';
 import { startProcesses } from '../crash/cast.js';
 import { prepareDatabase } from '../crash/effects.js';
 import { connectPatiently, crashTopology } from '../crash/environment.js';
+import { prepareAccess } from '../crash/platform/access.js';
+import { startServices } from '../crash/platform/services.js';
 import { sample, type Watched } from './samples.js';
 import { isGrowing, trendOf } from './trend.js';
 
@@ -22,6 +24,8 @@ const { values } = parseArgs({
     /** Tasks a second, besides workflows, ticks and foreign messages. */
     rate: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
+    /** A file for the samples, in JSON. */
+    out: { type: 'string' },
   },
 });
 const seconds = Number(values.minutes) * 60;
@@ -29,6 +33,7 @@ const tasks = Math.ceil(Number(values.rate) * seconds);
 const cacheDir = fileURLToPath(new URL('../../../.stratum', import.meta.url));
 /** Caches and compiled code fill meanwhile. */
 const WARM_UP_SHARE = 0.25;
+const TASKS_PER_VISIT = 4;
 /** Growth over the rest of the time: of a leak, an hour shows more than a minute. */
 const ALLOWED: readonly [unit: RegExp, growth: (first: number) => number][] = [
   [/ MB$/, (first) => Math.max(25, first * 0.15)],
@@ -49,24 +54,34 @@ const connection = await connectPatiently(broker.url, 'soak');
 const topology = crashTopology(1);
 await reconcileTopology(connection, topology);
 const client = createClient({ connection, topology });
+const shifter = (): { env: NodeJS.ProcessEnv; imports: readonly string[] } => ({ env: {}, imports: [] });
+const environment = {
+  NATS_URL: broker.url,
+  DATABASE_URL: databaseUrl,
+  CRASH_REPLICAS: '1',
+  CRASH_SEED: values.seed,
+  CRASH_TASKS: String(tasks),
+  CRASH_WORKFLOWS: String(Math.ceil(tasks / 50)),
+  CRASH_FOREIGN: String(Math.ceil(tasks / 20)),
+  CRASH_JOURNALS: journals,
+  CRASH_SECONDS: String(seconds),
+  CRASH_IS_CALM: '1',
+};
+const services = await startServices({
+  folder,
+  shifter,
+  environment,
+  access: await prepareAccess(database),
+  replicas: 1,
+  visits: Math.ceil(tasks / TASKS_PER_VISIT),
+});
 const processes = startProcesses({
   folder,
-  shifter: () => ({ env: {}, imports: [] }),
+  shifter,
   older: undefined,
   rolling: false,
-  services: undefined,
-  environment: {
-    NATS_URL: broker.url,
-    DATABASE_URL: databaseUrl,
-    CRASH_REPLICAS: '1',
-    CRASH_SEED: values.seed,
-    CRASH_TASKS: String(tasks),
-    CRASH_WORKFLOWS: String(Math.ceil(tasks / 50)),
-    CRASH_FOREIGN: String(Math.ceil(tasks / 20)),
-    CRASH_JOURNALS: journals,
-    CRASH_SECONDS: String(seconds),
-    CRASH_IS_CALM: '1',
-  },
+  environment,
+  services,
 });
 try {
   const endAt = performance.now() + seconds * 1_000;
@@ -76,14 +91,17 @@ try {
   ];
   const watched = (): Watched[] => [
     ...servers,
-    ...[...processes.workers, ...processes.schedulers, processes.housekeeping].map(({ name, pid }) => ({
-      name,
-      pid,
-    })),
+    ...[...processes.workers, ...processes.schedulers, processes.housekeeping, ...services.all].map(
+      ({ name, pid }) => ({
+        name,
+        pid,
+      }),
+    ),
   ];
   const series = await sample(client, watched, () => performance.now() > endAt);
   const { rows } = await database.query<{ count: number }>('SELECT count(*)::int FROM crash_effect');
   console.log(`${rows[0]?.count} effects of ${tasks} tasks and more in ${values.minutes} minutes`);
+  if (values.out !== undefined) await writeFile(values.out, JSON.stringify(Object.fromEntries(series)));
   const growing: string[] = [];
   for (const [name, samples] of series) {
     const settled = samples.filter(({ at }) => at >= seconds * WARM_UP_SHARE);
