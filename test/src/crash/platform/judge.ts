@@ -93,9 +93,9 @@ async function find(pool: Pool): Promise<Found> {
     count(
       `SELECT properties ->> 'order_id' AS key, count(*)::int FROM cdp_event WHERE properties ? 'order_id' GROUP BY 1`,
     ),
-    // As the dashboard shows them.
+    // As the dashboard shows them; the schedule enqueues such tasks as well, with a parent.
     count(
-      `SELECT r.id AS key, count(*)::int FROM task_run r JOIN task_name t ON t.id = r.task WHERE t.name = $1 GROUP BY r.id`,
+      `SELECT r.id AS key, count(*)::int FROM task_run r JOIN task_name t ON t.id = r.task WHERE t.name = $1 AND r.parent_id IS NULL GROUP BY r.id`,
       [VISITED_TASK],
     ),
   ]);
