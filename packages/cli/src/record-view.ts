@@ -29,6 +29,7 @@ function printRecord(record: TaskRecord, payload: unknown): void {
   const facts: [string, string | number | null][] = [
     ['queue', `${record.queue} (${record.priority})`],
     ['tenant', record.tenant],
+    ['waits for', waitsForText(record.waits_for)],
     ['worker', record.worker],
     ['payload', payload === undefined ? null : JSON.stringify(payload)],
     ['retries', record.retries],
@@ -44,4 +45,11 @@ function printRecord(record: TaskRecord, payload: unknown): void {
     ['result', record.state === 'SUCCESS' ? JSON.stringify(record.result) : null],
   ];
   printFacts(facts);
+}
+
+function waitsForText(waitsFor: TaskRecord['waits_for']): string | null {
+  if (waitsFor === undefined) return null;
+  const { kind, name, id, until, others } = waitsFor;
+  const what = kind === 'event' ? `the event ${name}` : `the task ${name} ${id ?? ''}`.trimEnd();
+  return [what, until === null ? '' : ` until ${until}`, others === 0 ? '' : `, and ${others} more`].join('');
 }

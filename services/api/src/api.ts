@@ -36,6 +36,7 @@ import { queueRoutes } from './routes/queues.js';
 import { reportRoutes } from './routes/reports.js';
 import { ruleRoutes } from './routes/rules.js';
 import { segmentPreviewRoute } from './routes/segment-preview.js';
+import { runEventRoutes } from './routes/run-events.js';
 import { scheduleRoutes } from './routes/schedules.js';
 import { serviceRoutes } from './routes/service.js';
 import { subscriptionRoutes } from './routes/subscriptions.js';
@@ -113,6 +114,7 @@ export async function startApi(context: ApiContext): Promise<Running & { readonl
     serviceRoutes(app, resources);
     taskRoutes(app, resources, { idempotency, longRequests });
     workflowRoutes(app, resources, { idempotency, longRequests });
+    runEventRoutes(app, resources);
     queueRoutes(app, resources, rates);
     scheduleRoutes(app, resources);
     deadLetterRoutes(app, resources);

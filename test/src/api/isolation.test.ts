@@ -145,6 +145,7 @@ const SHARED: Record<string, string> = {
   '/v1/operations/{id}': 'a'.repeat(16),
   '/v1/tenants/{id}': String(TENANT),
   '/v1/usage/limits/{name}': 'sources',
+  '/v1/run-events/{name}': 'approval',
 };
 
 /** The path with what belongs in its places; `undefined` when one of them is not known. */
@@ -170,6 +171,7 @@ function alike(id: string): string {
 /** A body that would be taken, where a route needs one: what is refused for its body proves nothing. */
 const BODIES: Record<string, unknown> = {
   'POST /v1/operations/{id}/start': {},
+  'POST /v1/run-events/{name}': { payload: 'mine' },
   'PUT /v1/usage/limits/{name}': { limit: 1 },
   'PATCH /v1/schedules/{name}': { enabled: false },
   'PATCH /v1/subscriptions/{id}': { description: 'mine' },

@@ -261,6 +261,7 @@ test('what an operator changes by command is an event with the operator, the sta
     ['schedules', 'pause', 'nightly'],
     ['schedules', 'remove', 'nightly'],
     ['tenants', 'create', 'Third'],
+    ['send-event', 'approval', '{"by":"ann"}', '--tenant', '1', '--id', 'sent'],
   ] as const;
   for (const command of commands) {
     const { code, stderr } = await stratum(...command);
@@ -286,6 +287,7 @@ test('what an operator changes by command is an event with the operator, the sta
     'schedule.paused',
     'schedule.removed',
     'tenant.created',
+    'run_event.sent',
   ]);
   for (const { actor } of rows) expect(actor).toMatch(/^cli\/[^@]+@.+$/);
   expect(rows[0]).toMatchObject({

@@ -7,7 +7,7 @@ import { openJobs, type Jobs } from './fixture.js';
 export const ACK_WAIT_MS = 1_000;
 const WORKERS = 3;
 
-export interface KilledWorkers extends Pick<Jobs, 'client'> {
+export interface KilledWorkers extends Pick<Jobs, 'client' | 'connection' | 'topology'> {
   pool: Pool;
   /** Inflicts faults on workers until the work is done, and starts another one for each that has ended. */
   during: <T>(fault: (worker: SpawnedProgram) => Promise<unknown>, work: Promise<T>) => Promise<T>;
@@ -18,7 +18,10 @@ export interface KilledWorkers extends Pick<Jobs, 'client'> {
  * @param tables statements that make them
  */
 export async function startKilledWorkers(program: string, tables: string): Promise<KilledWorkers> {
-  const { client, natsUrl, topology } = await openJobs({ ackWaitMs: ACK_WAIT_MS, maxDeliver: 1_000 });
+  const { client, connection, natsUrl, topology } = await openJobs({
+    ackWaitMs: ACK_WAIT_MS,
+    maxDeliver: 1_000,
+  });
   const database = await emptyDatabase();
   const pool = new Pool({ connectionString: database });
   onTestFinished(() => pool.end());
@@ -44,5 +47,5 @@ export async function startKilledWorkers(program: string, tables: string): Promi
     }
     return work;
   };
-  return { client, pool, during };
+  return { client, connection, topology, pool, during };
 }

@@ -34,6 +34,23 @@ const travel = defineTask({
   retry: { maxRetries: 100, backoff: { kind: 'fixed', delayMs: 20 } },
 });
 
+const leg = defineTask({
+  name: 'leg',
+  queue: 'work',
+  input: z.object({ run: z.string(), n: z.int() }),
+  output: z.string(),
+  retry: { maxRetries: 100, backoff: { kind: 'fixed', delayMs: 20 } },
+});
+
+const legHandler = handleTask(leg, async ({ run, n }, context) => {
+  await pool.query('insert into called (run, leg, id) values ($1, $2, $3) on conflict do nothing', [
+    run,
+    n,
+    context.id,
+  ]);
+  return effect(run, `leg ${n}`);
+});
+
 const handler = handleTask(travel, async (_, context) => {
   const run = context.id;
   const step = (name) => context.step(name, () => effect(run, name));
@@ -49,10 +66,22 @@ const handler = handleTask(travel, async (_, context) => {
     ])),
   );
   if (context.retries === 0 && /[0-3]$/.test(run)) throw new Error('fails once');
+  tokens.push(...(await context.all([0, 1].map((n) => () => context.call(leg, { run, n })))));
+  await context.step('ask', () =>
+    pool.query('insert into asked (run) values ($1) on conflict do nothing', [run]).then(() => null),
+  );
+  const answer = await context.waitForEvent('answer', { key: run, timeoutMs: 3_600_000 });
+  tokens.push(answer.state === 'received' ? answer.payload : answer.state);
   tokens.push(await step('last'));
   return tokens;
 });
 
-const worker = createWorker({ connection, topology, queues: ['work'], handlers: [handler], concurrency: 8 });
+const worker = createWorker({
+  connection,
+  topology,
+  queues: ['work'],
+  handlers: [handler, legHandler],
+  concurrency: 8,
+});
 worker.start();
 process.send?.('ready');

@@ -1,5 +1,12 @@
 /** A client whose changes are in the audit log before they take effect: the one place through which commands change queues and tasks. */
-import { parsePayload, type DeadLetterFilter, type JobsClient, type Schedules } from '@stratum/jobs';
+import {
+  parsePayload,
+  type DeadLetterFilter,
+  type EventContract,
+  type JobsClient,
+  type Schedules,
+  type SendEventOptions,
+} from '@stratum/jobs';
 import { differenceOf, type AuditAction } from '@stratum/shared/audit';
 import { recording, type Changes } from './recording.js';
 import type { OperatorEvent, RecordEvent } from './operator-events.js';
@@ -25,6 +32,18 @@ export function auditedClient(client: JobsClient, record: RecordEvent): JobsClie
     publish: async (queue, task, payload, options) => {
       await enqueued(task, undefined);
       return client.publish(queue, task, payload, options);
+    },
+    sendEvent: async (event: EventContract | string, payload: unknown, options: SendEventOptions = {}) => {
+      const name = typeof event === 'string' ? event : event.name;
+      await record({
+        action: 'run_event.sent',
+        subject: `run-event/${name}`,
+        tenantId: tenantIdOf(options.tenant),
+        details: options.id === undefined ? {} : { id: options.id },
+      });
+      return typeof event === 'string'
+        ? client.sendEvent(event, payload, options)
+        : client.sendEvent(event, payload, options);
     },
     revoke: async (id, options) => {
       const found = await client.status(id);

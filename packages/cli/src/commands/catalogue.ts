@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   result: async () => (await import('./result.command.js')).resultCommand,
   revoke: async () => (await import('./revoke.command.js')).revokeCommand,
   workflow: async () => (await import('./workflow.command.js')).workflowCommand,
+  'send-event': async () => (await import('./send-event.command.js')).sendEventCommand,
   events: async () => (await import('./events.command.js')).eventsCommand,
   dead: async () => (await import('./dead.command.js')).deadCommand,
   operations: async () => (await import('./operations.command.js')).operationsCommand,

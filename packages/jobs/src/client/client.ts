@@ -108,6 +108,8 @@ export interface JobsClient extends ResultReader {
   ): Promise<SentEvent>;
   /** The same by the name of the event, with any JSON value. */
   sendEvent(event: string, payload: unknown, options?: SendEventOptions): Promise<SentEvent>;
+  /** Number of events that are kept for the runs of a tenant. */
+  keptEvents(tenant: string): Promise<number>;
   /** The task's record; `undefined` for an unknown id. */
   status(id: string, options?: StatusOptions): Promise<TaskRecord | undefined>;
   /**
@@ -357,6 +359,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     },
     sendEvent: (event: EventContract | string, payload: unknown, options?: SendEventOptions) =>
       sendEvent(resources, event, payload, options),
+    keptEvents: (tenant) => resources.eventLog.count(requireToken(tenant, 'tenant')),
     status: (id, options) => lookup.status(requireToken(id, 'id'), options),
     result,
     resultOrThrow,

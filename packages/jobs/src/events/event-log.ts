@@ -77,6 +77,12 @@ export class EventLog {
     return (await this.keys.put(key, JSON.stringify(event), { expected: 0, ttlMs })) !== undefined;
   }
 
+  /** Number of events that are kept for the runs of a tenant. */
+  count(tenant: string | undefined): Promise<number> {
+    const { streams, names } = this.parts;
+    return streams.count(names.lockStream, names.eventKeys(tenant ?? NO_TENANT));
+  }
+
   /** The first that fits; `undefined` when there is none yet. */
   async first(topic: EventTopic, { after, since, until }: Wanted): Promise<StoredEvent | undefined> {
     const { connection, names } = this.parts;

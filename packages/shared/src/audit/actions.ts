@@ -40,6 +40,7 @@ export type AuditAction =
   | 'queue.resumed'
   | 'quota.changed'
   | 'rule.saved'
+  | 'run_event.sent'
   | 'schedule.added'
   | 'schedule.backfilled'
   | 'schedule.changed'

@@ -128,6 +128,7 @@ const UNCONFIRMED =
 const JOBS_PROBLEMS: Partial<Record<JobsErrorCode, ProblemKind>> = {
   invalid_options: 'invalid',
   invalid_payload: 'invalid',
+  invalid_event: 'invalid',
   payload_too_large: 'too-large',
   publish_failed: 'unavailable',
   publish_unconfirmed: 'unavailable',

@@ -117,6 +117,13 @@ export class TaskQuota {
       throw new QuotaExceededError('schedules', limits.schedules, used + 1, used);
   }
 
+  /** Before an event is sent: a tenant keeps no more of them than it may have tasks waiting. @param kept events that there are */
+  async requireEvents(tenantId: number, kept: number): Promise<void> {
+    const { limits } = await this.current(tenantId);
+    if (limits !== undefined && kept >= limits.waiting_tasks)
+      throw new QuotaExceededError('waiting_tasks', limits.waiting_tasks, kept + 1, kept, WAITING_RETRY_MS);
+  }
+
   /** Counted now. */
   async use(tenantId: number): Promise<TaskUse> {
     const state = this.state(tenantId);

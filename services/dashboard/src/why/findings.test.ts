@@ -30,6 +30,7 @@ const codesOf = (facts: Partial<WhyFacts>): string[] =>
     workers: [worker()],
     rate: null,
     keyWait: null,
+    waitsFor: null,
     outPerS: 2,
     ...facts,
   }).map(({ code }) => code);
@@ -57,6 +58,19 @@ test.each<[string, Partial<WhyFacts>, string[]]>([
       keyWait: { name: 'account', key: 'act_1', concurrency: 2, running: 2, waiting: 3 },
     },
     ['key_limited'],
+  ],
+  [
+    'waits for an event',
+    {
+      state: 'SCHEDULED',
+      waitsFor: { kind: 'event', name: 'approval', id: null, until: '2026-11-20T13:00:00.000Z', others: 1 },
+    },
+    ['waits_for_event'],
+  ],
+  [
+    'waits for a task that it has called',
+    { state: 'SCHEDULED', waitsFor: { kind: 'task', name: 'publish', id: 'call-1', until: null, others: 0 } },
+    ['waits_for_task'],
   ],
   ['before a retry', { state: 'RETRY' }, ['back_off']],
   ['handed to a worker', { sequence: 9 }, ['held_by_worker']],
@@ -108,6 +122,7 @@ test('who is behind others learns when its turn may come', () => {
     workers: [worker()],
     rate: null,
     keyWait: null,
+    waitsFor: null,
     outPerS: 2,
   });
   expect(behind).toMatchObject({ code: 'behind', eta: '2026-11-20T12:00:10.000Z' });

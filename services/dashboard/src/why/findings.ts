@@ -1,4 +1,5 @@
 /** Why a task is not running, by the facts of one moment: what blocks it first, then what else stands in its way. */
+import type { TaskRecord } from '@stratum/jobs';
 import { duration } from '../overview/words.js';
 
 export type WhyCode =
@@ -14,6 +15,8 @@ export type WhyCode =
   | 'workers_unreachable'
   | 'no_worker_for_task'
   | 'key_limited'
+  | 'waits_for_event'
+  | 'waits_for_task'
   | 'rate_limited'
   | 'all_slots_busy'
   | 'lower_lane'
@@ -60,6 +63,8 @@ export interface WhyFacts {
   rate: { limit: number; perMs: number; waiting: number } | null;
   /** The limit by key that it waits at; `null`: at none. */
   keyWait: { name: string; key: string; concurrency: number; running: number; waiting: number } | null;
+  /** What it waits for in a durable step; `null`: nothing. */
+  waitsFor: TaskRecord['waits_for'] | null;
   /** Tasks of the queue that end in a second; `null`: not known. */
   outPerS: number | null;
 }
@@ -79,6 +84,7 @@ export function findReasons(facts: WhyFacts): Finding[] {
   const obstacles = obstaclesOf(facts);
   if (facts.state === 'SCHEDULED' && facts.keyWait !== null)
     return [keyFinding(facts.task, facts.keyWait), ...obstacles];
+  if (facts.state === 'SCHEDULED' && facts.waitsFor) return [waitFinding(facts.waitsFor), ...obstacles];
   if (facts.state === 'SCHEDULED') return [delayedFinding(facts), ...obstacles];
   if (facts.state === 'RETRY') return [backOffFinding(facts), ...obstacles];
   if (facts.lane !== null && facts.sequence !== null && facts.sequence <= facts.lane.delivered)
@@ -132,6 +138,22 @@ function keyFinding(
     'key_limited',
     `At most ${concurrency} tasks with the ${name} ${key} run at once: ${running} run, and ${waiting} wait.`,
     `Raise the limit: stratum limits set ${task} ${name} --concurrency <count>`,
+  );
+}
+
+function waitFinding({ kind, name, id, until, others }: NonNullable<WhyFacts['waitsFor']>): Finding {
+  const more = others === 0 ? '' : ` ${others} further waits of its steps are open.`;
+  if (kind === 'event')
+    return finding(
+      'waits_for_event',
+      `It waits for the event ${name}${untilText(until)}, and then goes on without it.${more}`,
+      `Send it: stratum send-event ${name}`,
+      until,
+    );
+  return finding(
+    'waits_for_task',
+    `It waits for the task ${name} that it has called.${more}`,
+    id && `Look at it: stratum result ${id}`,
   );
 }
 

@@ -56,6 +56,7 @@ export async function readFacts(
     workers,
     rate: rates.find((each) => each.task === task) ?? null,
     keyWait,
+    waitsFor: record?.waits_for ?? null,
     outPerS: sources.snapshots.current.queues.find((each) => each.queue === queue)?.out_per_s ?? null,
   };
 }

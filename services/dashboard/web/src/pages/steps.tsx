@@ -50,7 +50,7 @@ function Row({ step }: { step: Step }): JSX.Element {
   return (
     <tr>
       <th scope="row">
-        {step.name} <span class="faint mono">{step.position}</span>
+        <Name step={step} /> <span class="faint mono">{step.position}</span>
       </th>
       <td>
         <Badge icon={icon} look={look} word={word} />
@@ -64,6 +64,12 @@ function Row({ step }: { step: Step }): JSX.Element {
       </td>
     </tr>
   );
+}
+
+function Name({ step: { kind, name, task_id: taskId } }: { step: Step }): JSX.Element {
+  if (kind === 'event') return <>event {name}</>;
+  if (kind !== 'task') return <>{name}</>;
+  return <>task {taskId === undefined ? name : <a href={`/tasks/${taskId}`}>{name}</a>}</>;
 }
 
 function Took({ step: { state, started_at: from, ended_at: ended, until } }: { step: Step }): JSX.Element {
