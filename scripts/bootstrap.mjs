@@ -23,6 +23,8 @@ export async function prepare() {
   if (!installed()) await install();
   const code = await run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
   if (code !== 0) fail('The build failed; the errors are above.');
+  if ((await run(process.execPath, [join(ROOT, 'scripts', 'join.mjs')])) !== 0)
+    fail('The modules of packages/jobs could not be joined; the errors are above.');
   if ((await run(process.execPath, [join(ROOT, 'scripts', 'web.mjs')])) !== 0)
     fail('The pages of the dashboard could not be built; the errors are above.');
 }

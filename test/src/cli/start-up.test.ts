@@ -52,13 +52,17 @@ function packageOf(url: string): string {
 
 test('help loads the declarations of the commands alone', async () => {
   const { packages, own } = await loadedBy(['--help']);
-  // The bounds of numbers, JSON and names, which the types of options ask.
-  expect(own.map((url) => url.replace(/.*\/dist\//, '')).toSorted()).toEqual([
-    'errors.js',
-    'values/bounded-json.js',
-    'values/bounds.js',
-    'values/text.js',
-  ]);
+  // The bounds of numbers, JSON and names, which the types of options ask: as the compiler builds them, or joined.
+  const names = own.map((url) => url.replace(/.*\/dist\//, ''));
+  if (!names.some((name) => name.startsWith('joined-')))
+    expect(names.toSorted()).toEqual([
+      'errors.js',
+      'values/bounded-json.js',
+      'values/bounds.js',
+      'values/text.js',
+    ]);
+  expect(names).toContain('values/bounds.js');
+  expect(names.length).toBeLessThanOrEqual(4);
   expect(packages).toEqual([
     'commander',
     'fastest-levenshtein',

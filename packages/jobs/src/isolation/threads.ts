@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { JobsError } from '../errors.js';
 import { count } from '../values/bounds.js';
+import { packageFile } from '../values/package-file.js';
 import type { Job } from './protocol.js';
 
 export interface ThreadOptions {
@@ -14,7 +15,7 @@ export interface ThreadOptions {
 }
 
 /** Threads load only JavaScript, so they use the built file even if this module runs from source. */
-const ENTRY = fileURLToPath(new URL('../../dist/isolation/entry.cjs', import.meta.url));
+const ENTRY = 'dist/isolation/entry.cjs';
 const threadCount = count.within({ min: 1, max: 1_000 });
 /** In MiB. */
 const heapSize = count.within({ min: 1 });
@@ -39,7 +40,12 @@ export class Threads {
     await this.turn(ended);
     try {
       this.pool ??= this.open();
-      await this.pool.run(job, { filename: ENTRY, name: 'run', transferList: [job.port], signal: ended });
+      await this.pool.run(job, {
+        filename: fileURLToPath(packageFile(ENTRY)),
+        name: 'run',
+        transferList: [job.port],
+        signal: ended,
+      });
     } finally {
       const [next] = this.waiting;
       if (next === undefined) this.busy--;

@@ -56,12 +56,15 @@ describe('the tarball', () => {
     expect(built.filter((file) => file.includes('.test.'))).toEqual([]);
     for (const map of built.filter((file) => file.endsWith('.map'))) {
       const { sourcesContent } = JSON.parse(await readFile(installed(map), 'utf8'));
-      expect(sourcesContent, map).toEqual([expect.any(String)]);
+      expect(sourcesContent.length, map).toBeGreaterThan(0);
+      expect(new Set(sourcesContent.map((source: unknown) => typeof source)), map).toEqual(
+        new Set(['string']),
+      );
     }
-    // A file that an older build left behind has no source any more.
-    const sources = built.map((file) =>
-      file.replace('dist', 'src').replace(/(?:\.d)?\.(c?)[jt]s(?:\.map)?$/, '.$1ts'),
-    );
+    // A file that an older build left behind has no source any more, or is part of no entry.
+    const sources = built
+      .filter((file) => !file.startsWith('dist/joined-'))
+      .map((file) => file.replace('dist', 'src').replace(/(?:\.d)?\.(c?)[jt]s(?:\.map)?$/, '.$1ts'));
     expect(sources.filter((source) => !existsSync(join(PACKAGE, source)))).toEqual([]);
   });
 

@@ -7,12 +7,13 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { optionsOf } from '../../broker/connect.js';
 import type { Leasable, LeaseWatch } from '../../broker/pull/leases.js';
 import { optionsOfTopology, type Topology } from '../../topology/define.js';
+import { packageFile } from '../../values/package-file.js';
 import type { Delivery } from '../delivery.js';
 import { HeldTable, NO_PLACE } from './held-table.js';
 import { monotonicOrigin, type WatchSettings } from './watch-settings.js';
 
 /** Threads load only JavaScript, so they use the built file even if this module runs from source. */
-const ENTRY = new URL('../../../dist/worker/watch/watch-thread.js', import.meta.url);
+const ENTRY = 'dist/worker/watch/watch-thread.js';
 
 export class Watchdog implements LeaseWatch {
   private readonly table = new HeldTable();
@@ -27,7 +28,7 @@ export class Watchdog implements LeaseWatch {
       connection: optionsOf(connection) ?? { servers: connection.getServer() },
       topology: optionsOfTopology(topology),
     };
-    this.thread = new Worker(ENTRY, { execArgv: [], workerData: settings });
+    this.thread = new Worker(packageFile(ENTRY), { execArgv: [], workerData: settings });
     this.thread.unref();
   }
 
