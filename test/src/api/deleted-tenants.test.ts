@@ -55,7 +55,7 @@ test('keys, events, webhooks, tasks and the outbox of a deleted tenant have no e
       { tenant_id: tenantId, platform: 'google' },
       { maxRetries: 0 },
     );
-    return (await client.result(id, { timeoutMs: 20_000 })).state;
+    return (await client.result(id)).state;
   };
   expect([await track(), await hook(), await read(keys.otherTenant), await forOther()]).toEqual([
     200, 200, 200, 200,

@@ -104,7 +104,7 @@ test('every row and every message of the tenant goes, and its id stays closed', 
     );
     // A dead letter with its record and events; a task that waits, and one for later; a schedule entry.
     const { id } = await client.enqueue(syncCampaignData, { tenant_id: tenant, platform: 'meta' });
-    expect(await client.result(id, { timeoutMs: 20_000 })).toMatchObject({ state: 'FAILURE' });
+    expect(await client.result(id)).toMatchObject({ state: 'FAILURE' });
     await client.enqueue(evaluateRules, { tenant_id: tenant });
     await client.enqueue(evaluateRules, { tenant_id: tenant }, { delayMs: 3_600_000 });
     await schedules.add({

@@ -28,8 +28,7 @@ test('tasks of a closed tenant end as revoked, running ones too, and run again o
     ],
     { closedTenants: closed },
   );
-  const stateOf = async (id: string): Promise<string> =>
-    (await client.result(id, { timeoutMs: 10_000 })).state;
+  const stateOf = async (id: string): Promise<string> => (await client.result(id)).state;
   const bySubject = await client.enqueue(work, { tenant_id: 2 });
   // As a program publishes it that names the tenant in the payload alone.
   const byPayload = await client.publish('work', 'work', { tenant_id: 2 });

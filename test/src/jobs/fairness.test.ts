@@ -51,9 +51,10 @@ describe('fairness between tenants', () => {
     await client.enqueue(report, { tenant_id: 2, n: 0 });
     const { handler, started } = noting(() => 100);
     worker([handler]);
-    await waitFor('the single task to start', () => of(2, started).length > 0, 30_000);
-    expect(started.findIndex(({ tenant }) => tenant === 2)).toBeLessThan(60);
-  }, 60_000);
+    await waitFor('the single task to start', () => of(2, started).length > 0);
+    // How many start meanwhile depends on the machine; its turn would come after 20,000.
+    expect(started.findIndex(({ tenant }) => tenant === 2)).toBeLessThan(1_000);
+  });
 
   test('three tenants with a backlog each share the slots, each in its own order', async () => {
     const { client, worker } = await openJobs();
@@ -62,14 +63,14 @@ describe('fairness between tenants', () => {
     worker([handler], { concurrency: 1 });
     await waitFor('one to start early', () => of(3, started).length > 0);
     const from = started.length;
-    await waitFor('a number of starts', () => started.length >= from + 60, 30_000);
+    await waitFor('a number of starts', () => started.length >= from + 60);
     for (const tenant of [1, 2, 3]) {
       const own = of(tenant, started);
       expect(own).toEqual(own.toSorted((a, b) => a - b));
       const share = of(tenant, started.slice(from, from + 60)).length;
       expect(share, `of tenant ${tenant}`).toBeGreaterThan(10);
     }
-  }, 60_000);
+  });
 
   test('a tenant with a weight of 4 starts four tasks while another starts one', async () => {
     const { client, worker } = await openJobs();
@@ -77,13 +78,13 @@ describe('fairness between tenants', () => {
     const { handler, started } = noting();
     const plans = new Map<string, Plan>([['2', 'business']]);
     worker([handler], { concurrency: 1, tenantWeight: weightByPlan(plans) });
-    await waitFor('one to start early', () => of(2, started).length > 0, 30_000);
+    await waitFor('one to start early', () => of(2, started).length > 0);
     const from = started.length;
-    await waitFor('a number of starts', () => started.length >= from + 50, 30_000);
+    await waitFor('a number of starts', () => started.length >= from + 50);
     const share = of(2, started.slice(from, from + 50)).length;
     expect(share).toBeGreaterThanOrEqual(35);
     expect(share).toBeLessThanOrEqual(45);
-  }, 60_000);
+  });
 
   test.each([
     [
@@ -93,22 +94,18 @@ describe('fairness between tenants', () => {
       },
     ],
     ['returns no weight', () => 0],
-  ])(
-    'a function of weights that %s leaves tenants equal',
-    async (_, tenantWeight: () => number) => {
-      const { client, worker } = await openJobs();
-      for (const tenant of [1, 2]) await enqueue(client, tenant, CROWD);
-      const { handler, started } = noting();
-      worker([handler], { concurrency: 1, tenantWeight });
-      await waitFor('one to start early', () => of(2, started).length > 0, 30_000);
-      const from = started.length;
-      await waitFor('a number of starts', () => started.length >= from + 20, 30_000);
-      const share = of(2, started.slice(from, from + 20)).length;
-      expect(share).toBeGreaterThanOrEqual(7);
-      expect(share).toBeLessThanOrEqual(13);
-    },
-    60_000,
-  );
+  ])('a function of weights that %s leaves tenants equal', async (_, tenantWeight: () => number) => {
+    const { client, worker } = await openJobs();
+    for (const tenant of [1, 2]) await enqueue(client, tenant, CROWD);
+    const { handler, started } = noting();
+    worker([handler], { concurrency: 1, tenantWeight });
+    await waitFor('one to start early', () => of(2, started).length > 0);
+    const from = started.length;
+    await waitFor('a number of starts', () => started.length >= from + 20);
+    const share = of(2, started.slice(from, from + 20)).length;
+    expect(share).toBeGreaterThanOrEqual(7);
+    expect(share).toBeLessThanOrEqual(13);
+  });
 
   test('every task runs once, whatever the order, and nothing is left', async () => {
     const { client, worker } = await openJobs();
@@ -125,7 +122,7 @@ describe('fairness between tenants', () => {
     expect(new Set(started.map(({ tenant, n }) => `${tenant} ${n}`)).size).toBe(ids.length);
     const states = await Promise.all(ids.map(async (id) => (await client.status(id))?.state));
     expect(new Set(states)).toEqual(new Set(['SUCCESS']));
-  }, 60_000);
+  });
 
   test('a task that runs early is revoked, unique and looked up as any other', async () => {
     const { client, worker } = await openJobs();
@@ -133,7 +130,7 @@ describe('fairness between tenants', () => {
     const { id } = await client.enqueue(report, { tenant_id: 2, n: 0 }, { id: 'only-one', unique: true });
     const { handler, started } = noting((tenant) => (tenant === 2 ? 60_000 : 50));
     worker([handler]);
-    await waitFor('the task to start', () => of(2, started).length === 1, 30_000);
+    await waitFor('the task to start', () => of(2, started).length === 1);
     expect(of(1, started).length).toBeLessThan(CROWD);
     await expect(
       client.enqueue(report, { tenant_id: 2, n: 1 }, { id: 'only-one', unique: true }),
@@ -142,10 +139,10 @@ describe('fairness between tenants', () => {
     expect(await client.purge('work')).toBeGreaterThan(0);
     expect((await client.status(id))?.state).toBe('STARTED');
     expect(await client.revoke(id, { terminate: true })).toBe('signalled');
-    expect((await client.result(id, { timeoutMs: 20_000 })).state).toBe('REVOKED');
+    expect((await client.result(id)).state).toBe('REVOKED');
     await queueIsEmpty(client);
     expect(of(2, started)).toEqual([0]);
-  }, 60_000);
+  });
 
   test('a task that runs early is handed back by a worker that stops', async () => {
     const { client, worker } = await openJobs();
@@ -153,14 +150,14 @@ describe('fairness between tenants', () => {
     const { id } = await client.enqueue(report, { tenant_id: 2, n: 0 });
     const first = noting((tenant) => (tenant === 2 ? 60_000 : 50));
     const stopping = worker([first.handler], { shutdownGraceMs: 1 });
-    await waitFor('the task to start', () => of(2, first.started).length === 1, 30_000);
+    await waitFor('the task to start', () => of(2, first.started).length === 1);
     await stopping.stop();
     const second = noting(() => 1);
     worker([second.handler]);
-    expect((await client.result(id, { timeoutMs: 30_000 })).state).toBe('SUCCESS');
+    expect((await client.result(id)).state).toBe('SUCCESS');
     expect(of(2, second.started)).toEqual([0]);
     await queueIsEmpty(client);
-  }, 60_000);
+  });
 
   test('nothing is taken early beside a worker of an older version', async () => {
     const { client, worker, connection, topology } = await openJobs();
@@ -187,7 +184,7 @@ describe('fairness between tenants', () => {
     // It was the last, unless it was taken before the older worker came.
     const place = started.findIndex(({ tenant }) => tenant === 2);
     expect(place === CROWD || place < from + 2).toBe(true);
-  }, 60_000);
+  });
 
   test('no task is lost and no slot leaks when workers are killed at random', async () => {
     const jobs = await openJobs({ ackWaitMs: 2_000 });

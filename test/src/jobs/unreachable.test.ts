@@ -47,7 +47,7 @@ test('a task that expires meanwhile ends at that time', async () => {
       throw refused();
     }),
   ]);
-  const { id } = await jobs.client.enqueue(visit, {}, { expires: new Date(Date.now() + 1_200) });
+  const { id } = await jobs.client.enqueue(visit, {}, { expires: new Date(Date.now() + 5_000) });
   expect(await jobs.client.result(id)).toMatchObject({ state: 'EXPIRED', retries: 0 });
   expect(runs).toBeGreaterThan(0);
 });

@@ -81,7 +81,7 @@ const isOver = async ({ client }: Jobs, id = 'w'): Promise<boolean> => {
 
 /** What it came to, and how many messages that took. */
 async function endOf(jobs: Jobs): Promise<typeof DONE> {
-  const { state, result } = await jobs.client.workflows.result('w', { timeoutMs: 20_000 });
+  const { state, result } = await jobs.client.workflows.result('w');
   await queueIsEmpty(jobs.client);
   const view = await jobs.client.workflows.get('w');
   return { state, result, steps: view?.steps, enqueued: await enqueuedIn(jobs) };

@@ -31,7 +31,7 @@ async function openWorkflows(): Promise<Jobs> {
 
 const run = async ({ client }: Jobs, definition: WorkflowDefinition, id?: string): Promise<unknown> => {
   const started = await client.workflows.start(definition, id === undefined ? {} : { id });
-  return client.workflows.result(started.id, { timeoutMs: 20_000 });
+  return client.workflows.result(started.id);
 };
 
 /** Nodes by their place. */

@@ -97,7 +97,7 @@ describe.each(fixtures('streams-'))('what the broker holds of %s', (file) => {
       const ids = ['waiting', 'unique', 'held', 'delayed', 'retried'];
       for (const id of ids)
         await waitFor(`${id} to succeed`, async () => (await client.status(id))?.state === 'SUCCESS');
-      expect(await client.workflows.result('begun', { timeoutMs: 20_000 })).toMatchObject({
+      expect(await client.workflows.result('begun')).toMatchObject({
         state: 'SUCCESS',
         result: { sum: 6 },
       });
