@@ -55,15 +55,19 @@ export class Revoker {
   async revoke(id: string, { terminate = false, tenant }: RevokeOptions = {}): Promise<RevokeResult> {
     const found = await this.resources.lookup.status(id, { tenant });
     if (found === undefined) return 'unknown';
-    if (isFinal(found.state)) return 'ended';
+    if (isFinal(found.state)) {
+      // Whoever revoked it may have died before it revoked these.
+      if (found.state === 'REVOKED') await this.revokeCalled(runOf(found), terminate);
+      return 'ended';
+    }
     const { queue, task } = found;
     const named = { id, queue, task, tenant: found.tenant ?? NO_TENANT, terminate };
     await this.note(controlKeys.revokeTask(id), named);
     const waiting = await this.waitingTask(found, (carrier) => this.deliveredSequences(carrier));
+    const isRemoved = waiting !== undefined && (await this.remove(waiting));
     // As many of those that it has called as are known; its worker adds the others when it ends it.
-    await this.revokeCalled(runOf(found), terminate);
-    if (waiting === undefined) return 'signalled';
-    return (await this.remove(waiting)) ? 'revoked' : 'signalled';
+    if (!isRemoved) await this.revokeCalled(runOf(found), terminate);
+    return isRemoved ? 'revoked' : 'signalled';
   }
 
   /** Leaves notes for the tasks that a run has called and waits for, for whoever may do no more: those that wait end when they would begin. */
@@ -243,14 +247,17 @@ export class Revoker {
    */
   private async remove({ stream, sequence, task, body }: WaitingMessage): Promise<boolean> {
     if (task === undefined) return this.resources.streams.delete(stream, sequence);
-    if (task.headers.hasSteps) await this.revokeCalled(task.subject, false);
     const result = await this.resources.records.replace(task.subject, (standing) =>
       revokedRecord(task, standing),
     );
     if ('kept' in result) return false;
     const { written } = result;
     await this.resources.streams.delete(stream, sequence);
-    if (task.headers.hasSteps) await this.resources.journals.remove(task.subject);
+    if (task.headers.hasSteps) {
+      // After the run itself: the end of what it waits for would wake it.
+      await this.revokeCalled(task.subject, false);
+      await this.resources.journals.remove(task.subject);
+    }
     await this.resources.events.store(written, eventSourceOf(task, body, { sequence }));
     await this.resources.taskEnds.ended(task.headers, written);
     return true;
