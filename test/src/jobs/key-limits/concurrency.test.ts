@@ -21,7 +21,8 @@ interface Counted {
   order: Map<string, number[]>;
 }
 
-function counting(runMs: number): Counted {
+/** @param atOnce however slowly tasks come: the first of a key runs until so many do */
+function counting(runMs: number, atOnce = 1): Counted {
   const running = new Map<string, number>();
   const most = new Map<string, number>();
   const order = new Map<string, number[]>();
@@ -30,6 +31,7 @@ function counting(runMs: number): Counted {
     running.set(account, now);
     most.set(account, Math.max(most.get(account) ?? 0, now));
     order.set(account, [...(order.get(account) ?? []), n]);
+    await waitFor('others of the key', () => (most.get(account) ?? 0) >= atOnce);
     await delay(runMs);
     running.set(account, (running.get(account) ?? 0) - 1);
     return null;
@@ -64,7 +66,7 @@ async function allWait({ client }: Jobs, waiting: number): Promise<void> {
 
 test('holds over two workers, for each key by itself, and hinders nobody else', async () => {
   const { client, worker } = await openJobs();
-  const { handler, most, order } = counting(20);
+  const { handler, most, order } = counting(20, 2);
   for (let workers = 0; workers < 2; workers++) worker([handler, addHandler], { concurrency: 8 });
   const tasks = await client.enqueueMany(
     limited,
@@ -158,7 +160,7 @@ test('a failure and its retry give the place to others', async () => {
 
 test('tasks of a queue that is spread over several streams are called as well', async () => {
   const { client, worker } = await openJobs({ queues: [{ name: 'work', shards: 3 }] });
-  const { handler, most } = counting(10);
+  const { handler, most } = counting(10, 2);
   worker([handler, addHandler], { concurrency: 8 });
   const tasks = await client.enqueueMany(limited, tasksOf('a', 12));
   for (const { id } of tasks) expect(await client.result(id)).toMatchObject({ state: 'SUCCESS' });
