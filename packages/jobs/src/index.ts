@@ -11,7 +11,11 @@ export { keyLimitInForce } from './limits/in-force.js';
 export type { KeyLimitChange } from './limits/change.js';
 export type { KeyWait } from './limits/waits.js';
 export { parseRate, type Rate } from './values/rate.js';
-export type { KeyLimit, KeyLimitOptions, KeyPath } from './task/key-limits.js';
+export type { KeyLimit, KeyLimitOptions } from './task/key-limits.js';
+export type { KeyPath, PayloadKey, PayloadKeyOptions } from './task/payload-key.js';
+export type { Breaker, BreakerOptions } from './task/breaker.js';
+export { isServiceFailure } from './task/service-failure.js';
+export type { CircuitView, OpenCircuitOptions } from './client/circuits.js';
 export type { HeartBeat, KeyLimitSetting, RateLimit, TaskFilter } from './control/entries.js';
 export { WORKER_CONDITIONS, type WorkerCondition } from './control/worker-condition.js';
 export {

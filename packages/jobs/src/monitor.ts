@@ -24,6 +24,8 @@ export interface Monitor {
   rateWaits: Control['rateWaits'];
   /** The keys under whose limits tasks run or wait. */
   keyWaits: Control['keyWaits'];
+  /** The circuits of outside services of which anything is known. */
+  circuits: Control['circuits'];
   /** The schedulers that run, and which of them leads. */
   schedulers(): Promise<SchedulersView>;
   /** Leaves the connection open. */
@@ -46,6 +48,7 @@ export function openMonitor({
     workers: () => control.workers(),
     rateWaits: () => control.rateWaits(),
     keyWaits: () => control.keyWaits(),
+    circuits: () => control.circuits(),
     schedulers: () => readSchedulers(bucket),
     close: () => resources.close(),
   };

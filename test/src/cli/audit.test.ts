@@ -252,6 +252,8 @@ test('what an operator changes by command is an event with the operator, the sta
     ['control', 'rate-limit', 'evaluate_rules', 'none'],
     ['limits', 'set', 'sync_campaign_data', 'platform', '--concurrency', '2'],
     ['limits', 'reset', 'sync_campaign_data', 'platform'],
+    ['breakers', 'open', 'ad_platform', 'meta'],
+    ['breakers', 'close', 'ad_platform', 'meta'],
     ['purge', 'rules', '--yes'],
     ['revoke', '--task', 'evaluate_rules', '--tenant', '1'],
     ['call', 'evaluate_rules', PAYLOAD, '--delay', '1h', '--id', 'called'],
@@ -278,6 +280,8 @@ test('what an operator changes by command is an event with the operator, the sta
     'task.rate_limited',
     'task.key_limited',
     'task.key_limited',
+    'circuit.opened',
+    'circuit.closed',
     'queue.purged',
     'tasks.revoked',
     'task.enqueued',
@@ -300,8 +304,8 @@ test('what an operator changes by command is an event with the operator, the sta
     subject: 'task/sync_campaign_data',
     details: { limit: 'platform', before: { concurrency: 2 }, after: null },
   });
-  expect(rows[9]).toMatchObject({ tenant: TENANT, subject: 'task/called' });
-  expect(rows[11]).toMatchObject({
+  expect(rows[11]).toMatchObject({ tenant: TENANT, subject: 'task/called' });
+  expect(rows[13]).toMatchObject({
     details: { before: { cron: '0 3 * * *' }, after: { cron: '0 4 * * *' } },
   });
 });

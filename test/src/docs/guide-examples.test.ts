@@ -1,7 +1,7 @@
 /** Runs the example files of the guides, which show excerpts of them. */
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { defineTask, TaskError } from '@stratum/jobs';
+import { defineTask, handleTask, TaskError } from '@stratum/jobs';
 import { Registry } from 'prom-client';
 import { Webhook } from 'standardwebhooks';
 import { expect, inject, onTestFinished, test } from 'vitest';
@@ -27,6 +27,14 @@ import {
   rollOut,
   rollOutHandler,
 } from './examples/durable-steps.js';
+import {
+  goOn,
+  keepAway,
+  MaintenanceError,
+  placeOrder,
+  placeOrderHandler,
+  readPrices,
+} from './examples/breakers.js';
 import { errorReporting, greet, greetFor, greetHandler, tenantContext } from './examples/middleware.js';
 import {
   accountChanged,
@@ -224,3 +232,42 @@ test('debounce and throttle: of several tasks the last one is left, or the first
   });
   expect(await client.maskedPayload(wanted.id)).toEqual(account);
 });
+
+test('circuit breakers: a shop that is kept away gets no order until it may go on', async () => {
+  const { client, worker } = await openJobs(QUEUES);
+  const north = await orders();
+  const south = await orders();
+  await keepAway(client, north.url);
+  worker([placeOrderHandler], { queues: ['default'] });
+  const waiting = await client.enqueue(placeOrder, { tenant_id: 1, shop: north.url, order: 'o-1' });
+  await client.call(placeOrder, { tenant_id: 1, shop: south.url, order: 'o-2' });
+  expect([north.taken, south.taken]).toEqual([[], ['/orders/o-2']]);
+  await goOn(client, north.url);
+  expect(await client.result(waiting.id)).toMatchObject({ state: 'SUCCESS', retries: 0 });
+  expect(north.taken).toEqual(['/orders/o-1']);
+});
+
+test('circuit breakers: a service says in its own way that it is away', async () => {
+  const { client, worker } = await openJobs(QUEUES);
+  const handler = handleTask(readPrices, () => {
+    throw new MaintenanceError('back at noon');
+  });
+  worker([handler], { queues: ['default'] });
+  for (let tasks = 0; tasks < 5; tasks++) await client.enqueue(readPrices, { market: 'de' });
+  await waitFor('the circuit to open', async () => {
+    const [circuit] = await client.control.circuits();
+    return circuit?.state === 'open';
+  });
+  expect(await client.control.circuits()).toMatchObject([{ service: 'prices', key: '', failures: 5 }]);
+});
+
+async function orders(): Promise<{ url: string; taken: string[] }> {
+  const taken: string[] = [];
+  const server = createServer((request, response) => {
+    taken.push(request.url ?? '');
+    response.writeHead(204).end();
+  });
+  onTestFinished(() => void server.close());
+  const url = await listen(server);
+  return { url: url.replace(/\/$/, ''), taken };
+}

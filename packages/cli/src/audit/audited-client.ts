@@ -95,6 +95,20 @@ function auditedControl(client: JobsClient, record: RecordEvent): JobsClient['co
       details: { before: { paused: depth?.paused ?? null }, after: { paused } },
     };
   };
+  const circuit = async (
+    action: AuditAction,
+    service: string,
+    key: string | undefined,
+  ): Promise<OperatorEvent> => {
+    const before = (await control.circuits()).find(
+      (each) => each.service === service && each.key === (key ?? ''),
+    );
+    return {
+      action,
+      subject: `service/${service}`,
+      details: { key: key ?? null, before: { state: before?.state ?? 'closed' } },
+    };
+  };
   return recording(control, record, {
     pause: (queue) => pausing(queue, true),
     resume: (queue) => pausing(queue, false),
@@ -119,6 +133,8 @@ function auditedControl(client: JobsClient, record: RecordEvent): JobsClient['co
         details: { limit: name, before: before ?? null, after: setting ?? null },
       };
     },
+    openCircuit: (service, options) => circuit('circuit.opened', service, options?.key),
+    closeCircuit: (service, options) => circuit('circuit.closed', service, options?.key),
     shutdown: (options) => ({
       action: 'worker.shut_down',
       subject: `worker/${options?.worker ?? 'all'}`,

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<TopLevelCommand>>> = {
   inspect: async () => (await import('./inspect.command.js')).inspectCommand,
   control: async () => (await import('./control.command.js')).controlCommand,
   limits: async () => (await import('./limits.command.js')).limitsCommand,
+  breakers: async () => (await import('./breakers.command.js')).breakersCommand,
   topology: async () => (await import('./topology.command.js')).topologyCommand,
   capacity: async () => (await import('./capacity.command.js')).capacityCommand,
   worker: async () => (await import('./worker.command.js')).workerCommand,

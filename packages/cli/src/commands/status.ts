@@ -1,4 +1,4 @@
-import type { RateWait, SchedulersView, WorkerView } from '@stratum/jobs';
+import type { CircuitView, KeyWait, RateWait, SchedulersView, WorkerView } from '@stratum/jobs';
 import { openMonitor } from '@stratum/jobs/monitor';
 import { withBroker } from '../broker-session.js';
 import { durationText } from '../duration.js';
@@ -19,16 +19,25 @@ export async function status({ json }: { json?: boolean }): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const { queues, workers, schedulers, limits } = await withBroker(async (session) => {
+  const { queues, workers, schedulers, limits, keys, circuits } = await withBroker(async (session) => {
     const monitor = openMonitor(session);
     try {
-      const [depths, known, view, waits] = await Promise.all([
+      const [depths, known, view, waits, keyWaits, services] = await Promise.all([
         monitor.queues(),
         monitor.workers(),
         monitor.schedulers(),
         monitor.rateWaits(),
+        monitor.keyWaits(),
+        monitor.circuits(),
       ]);
-      return { queues: depths, workers: known, schedulers: view, limits: waits };
+      return {
+        queues: depths,
+        workers: known,
+        schedulers: view,
+        limits: waits,
+        keys: keyLimitsOf(keyWaits),
+        circuits: services.filter(({ state }) => state !== 'closed'),
+      };
     } finally {
       await monitor.close();
     }
@@ -41,6 +50,8 @@ export async function status({ json }: { json?: boolean }): Promise<void> {
       workers,
       schedulers,
       rate_limits: limits.map(({ task, limit, perMs, waiting }) => ({ task, limit, per_ms: perMs, waiting })),
+      key_limits: keys,
+      circuits: circuits.map(({ line: _line, ...circuit }) => circuit),
     });
     return;
   }
@@ -58,6 +69,8 @@ export async function status({ json }: { json?: boolean }): Promise<void> {
   printWorkers(workers);
   printSchedulers(schedulers);
   printLimits(limits);
+  printKeyLimits(keys);
+  await printOpenCircuits(circuits);
 }
 
 function printWorkers(workers: readonly WorkerView[]): void {
@@ -119,6 +132,48 @@ function printLimits(limits: readonly RateWait[]): void {
     ['limited task', 'limit', 'waiting'],
     limits.map(({ task, limit, perMs, waiting }) => [task, `${limit} per ${durationText(perMs)}`, waiting]),
   );
+}
+
+interface KeyLimitWait {
+  task: string;
+  limit: string;
+  /** Keys under which tasks run or wait. */
+  keys: number;
+  running: number;
+  waiting: number;
+}
+
+/** Of each limit by key, over all its keys. */
+function keyLimitsOf(waits: readonly KeyWait[]): KeyLimitWait[] {
+  const limits = new Map<string, KeyLimitWait>();
+  for (const { task, name, running, waiting } of waits) {
+    const id = `${task}.${name}`;
+    const limit = limits.get(id) ?? { task, limit: name, keys: 0, running: 0, waiting: 0 };
+    limits.set(id, {
+      ...limit,
+      keys: limit.keys + 1,
+      running: limit.running + running,
+      waiting: limit.waiting + waiting,
+    });
+  }
+  return [...limits.values()];
+}
+
+function printKeyLimits(limits: readonly KeyLimitWait[]): void {
+  const waited = limits.filter(({ waiting }) => waiting > 0);
+  if (waited.length === 0) return;
+  console.log();
+  printTable(
+    ['limited by key', 'limit', 'keys', 'running', 'waiting'],
+    waited.map(({ task, limit, keys, running, waiting }) => [task, limit, keys, running, waiting]),
+  );
+}
+
+async function printOpenCircuits(circuits: readonly CircuitView[]): Promise<void> {
+  if (circuits.length === 0) return;
+  const { printCircuits } = await import('./circuit-table.js');
+  console.log();
+  printCircuits(circuits);
 }
 
 /** Others may see the screen; `--json` prints the whole address. */

@@ -154,6 +154,8 @@ function workerUser(names: Names, queue: QueueName): User {
       names.controlKey('worker.*'),
       // A run that was revoked or has expired: the tasks that it has called end with it.
       names.controlKey('revoke.id.*'),
+      // What a service's circuit is at.
+      names.controlKey('circuit.>'),
       names.workflowKeyFilter,
       names.eventFilter,
       names.deadFilter,

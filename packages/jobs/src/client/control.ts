@@ -21,6 +21,7 @@ import { KeyValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../broker/server-errors.js';
 import { settingOf, type KeyLimitChange } from '../limits/change.js';
+import type { CircuitView, OpenCircuitOptions } from './circuits.js';
 import type { KeyWait } from '../limits/waits.js';
 import { concurrency, rate, ratePeriod, timer } from '../values/bounds.js';
 import { readJson } from '../values/read-json.js';
@@ -64,6 +65,12 @@ export interface Control {
   keyLimits(): Promise<KeyLimitSetting[]>;
   /** The keys under whose limits tasks run or wait at once, the longest line first; at most 1,000. */
   keyWaits(): Promise<KeyWait[]>;
+  /** The circuits of outside services of which anything is known, and how many tasks wait for each. */
+  circuits(): Promise<CircuitView[]>;
+  /** Opens the circuit of a service: its tasks wait until somebody closes it. It survives restarts. */
+  openCircuit(service: string, options?: OpenCircuitOptions): Promise<void>;
+  /** Closes a circuit at once, and has those who wait called, a few at first. Failures are counted anew. */
+  closeCircuit(service: string, options?: OpenCircuitOptions): Promise<void>;
   /** Stops workers after their current tasks. */
   shutdown(options?: AskOptions): Promise<WorkerReply[]>;
 }
@@ -101,7 +108,7 @@ class BrokerControl implements Control {
   constructor(
     private readonly connection: NatsConnection,
     private readonly topology: Topology,
-    publisher: AckMultiplexer,
+    private readonly publisher: AckMultiplexer,
     private readonly streams: StreamAccess,
     private readonly clock: BrokerClock,
   ) {
@@ -196,6 +203,29 @@ class BrokerControl implements Control {
     // Commands that do not ask start faster without it.
     const { readKeyWaits } = await import('../limits/waits.js');
     return readKeyWaits(this.connection, this.streams, this.topology.names, () => this.clock.now());
+  }
+
+  async circuits(): Promise<CircuitView[]> {
+    const { readCircuits } = await import('./circuits.js');
+    return readCircuits(this.circuitParts);
+  }
+
+  openCircuit(service: string, { key }: OpenCircuitOptions = {}): Promise<void> {
+    return this.setCircuit('open', service, key);
+  }
+
+  closeCircuit(service: string, { key }: OpenCircuitOptions = {}): Promise<void> {
+    return this.setCircuit('closed', service, key);
+  }
+
+  private async setCircuit(state: 'open' | 'closed', service: string, key?: string): Promise<void> {
+    const { setCircuit } = await import('./circuits.js');
+    await setCircuit(this.circuitParts, state, service, key);
+  }
+
+  private get circuitParts() {
+    const { connection, publisher, streams, clock } = this;
+    return { connection, publisher, streams, names: this.topology.names, now: () => clock.now() };
   }
 
   private async rateWait(limit: RateLimit): Promise<RateWait> {

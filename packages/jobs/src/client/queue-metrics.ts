@@ -43,6 +43,39 @@ export function collectQueueMetrics(
         })),
     },
   ]);
+  scrapeGauges(registry, () => client.control.keyWaits(), [
+    {
+      name: 'stratum_key_limit_tasks',
+      help: 'Tasks that run or wait under a limit by key, over its keys: at most 1,000 of them are counted',
+      labelNames: ['task', 'limit', 'state'],
+      samples: (waits) =>
+        (['running', 'waiting'] as const).flatMap((state) =>
+          summed(waits, ({ task, name, ...counts }) => ({
+            labels: { task, limit: name, state },
+            value: counts[state],
+          })),
+        ),
+    },
+  ]);
+  scrapeGauges(registry, () => client.control.circuits(), [
+    {
+      name: 'stratum_open_circuits',
+      help: 'Circuits of an outside service that are open: its tasks wait',
+      labelNames: ['service'],
+      samples: (circuits) =>
+        summed(circuits, ({ service, opened_at: openedAt }) => ({
+          labels: { service },
+          value: openedAt === null ? 0 : 1,
+        })),
+    },
+    {
+      name: 'stratum_circuit_waiting_tasks',
+      help: 'Tasks that wait for an outside service',
+      labelNames: ['service'],
+      samples: (circuits) =>
+        summed(circuits, ({ service, waiting }) => ({ labels: { service }, value: waiting })),
+    },
+  ]);
   scrapeGauges(registry, () => client.control.workers(), [
     {
       name: 'stratum_workers',
@@ -55,4 +88,20 @@ export function collectQueueMetrics(
         })),
     },
   ]);
+}
+
+interface Sample {
+  labels: Readonly<Record<string, string>>;
+  value: number;
+}
+
+/** One sample of each set of labels: keys, which name customers, are no labels. */
+function summed<Item>(items: readonly Item[], sampleOf: (item: Item) => Sample): Sample[] {
+  const sums = new Map<string, Sample>();
+  for (const item of items) {
+    const { labels, value } = sampleOf(item);
+    const set = JSON.stringify(labels);
+    sums.set(set, { labels, value: value + (sums.get(set)?.value ?? 0) });
+  }
+  return [...sums.values()];
 }

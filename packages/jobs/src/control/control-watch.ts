@@ -3,6 +3,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { StreamFollower } from '../broker/stream-follower.js';
 import type { Logger } from '../telemetry/logger.js';
+import { readCircuit, type CircuitEntry } from '../circuits/circuit.js';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
 import {
@@ -21,6 +22,7 @@ export class ControlWatch {
   private readonly revocations = new Revocations();
   private readonly rates = new Map<string, RateLimit>();
   private readonly keyLimits = new Map<string, KeyLimitSetting>();
+  private readonly circuits = new Map<string, CircuitEntry>();
   private readonly peers = new Map<string, Peer>();
   /** The newest time that the broker has stamped, milliseconds since 1970: clocks of other machines do not matter. */
   private brokerTime = 0;
@@ -65,6 +67,11 @@ export class ControlWatch {
     return this.keyLimits.size === 0 ? undefined : this.keyLimits.get(controlKeys.keyLimit(task, name));
   }
 
+  /** Circuits of outside services of which anything is known, by `<service>.<key as a token>`. */
+  get knownCircuits(): ReadonlyMap<string, CircuitEntry> {
+    return this.circuits;
+  }
+
   /** A live worker of the queue has another version of the task's contract. @param entry as heartbeats name this version */
   hasOtherVersion(queue: string, task: string, entry: string): boolean {
     for (const { contracts } of this.livePeers(queue))
@@ -93,6 +100,7 @@ export class ControlWatch {
       if (message !== undefined) this.onRevoke();
     } else if (kind === 'rate') this.applyRate(key, message);
     else if (kind === 'limit') this.applyKeyLimit(key, message);
+    else if (kind === 'circuit') this.applyCircuit(key, message);
     else if (kind === 'worker') this.applyPeer(key, message);
   }
 
@@ -108,6 +116,13 @@ export class ControlWatch {
     if (entry !== undefined && controlKeys.keyLimit(entry.task, entry.name) === key)
       this.keyLimits.set(key, entry);
     else this.keyLimits.delete(key);
+  }
+
+  private applyCircuit(key: string, message: JsMsg | undefined): void {
+    const circuit = key.slice(controlKeys.circuit('').length);
+    const entry = message && readCircuit(readJson(message));
+    if (entry === undefined) this.circuits.delete(circuit);
+    else this.circuits.set(circuit, entry);
   }
 
   private applyPeer(key: string, message: JsMsg | undefined): void {

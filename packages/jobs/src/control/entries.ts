@@ -183,5 +183,7 @@ export const controlKeys = {
   revokeWorkflow: (id: string) => `revoke.workflow.${id}`,
   rate: (task: string) => `rate.${task}`,
   keyLimit: (task: string, name: string) => `limit.${task}.${name}`,
+  /** `<service>.<key as a token>` */
+  circuit: (circuit: string) => `circuit.${circuit}`,
   worker: (name: string) => `worker.${name}`,
 } as const;

@@ -9,7 +9,7 @@ import { flatJson } from '../values/flat-json.js';
 const CLOCKS_DIFFER_MS = 1_000;
 
 /** Of one task that runs. */
-interface Holder {
+export interface Holder {
   /** `<tenant>.<id>` of the task. */
   task: string;
   /** Of the attempt. */
@@ -17,7 +17,7 @@ interface Holder {
   /** Milliseconds since 1970. */
   until: number;
 }
-const holderFields = flatJson<Holder>({ task: 'string', attempt: 'string', until: 'number' });
+export const holderFields = flatJson<Holder>({ task: 'string', attempt: 'string', until: 'number' });
 
 interface GateFields {
   /** For people. */

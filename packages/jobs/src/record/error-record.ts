@@ -17,6 +17,11 @@ export function errorRecord(error: unknown, retryable: boolean): TaskErrorRecord
   };
 }
 
+/** One line for lists: `TypeError: x is not a function`. */
+export function errorLine({ type, message }: Pick<TaskErrorRecord, 'type' | 'message'>): string {
+  return `${type}: ${message}`;
+}
+
 function typeOf(error: unknown): string {
   if (!isError(error)) return typeof error;
   const name = fieldOf(error, 'name');

@@ -4,6 +4,7 @@ import { InvalidPayloadError, JobsError } from '../errors.js';
 import { fieldOf, textOf } from '../values/any-value.js';
 import { retention, timeLimit } from '../values/bounds.js';
 import { requirePriority, requireTenant, requireToken, type Priority } from '../wire/names.js';
+import { resolveBreaker, type Breaker, type BreakerOptions } from './breaker.js';
 import { resolveKeyLimits, type KeyLimit, type KeyLimitOptions } from './key-limits.js';
 import { jsonProblems, type SchemaSide } from './json-schema-check.js';
 import { resolveLabels, type Label, type Labels } from './labels.js';
@@ -36,6 +37,11 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
   limits?: TaskLimits;
   /** Up to four limits by key, over all workers together. Default: none, at no cost. */
   keyLimits?: readonly KeyLimitOptions<z.output<Input>>[];
+  /**
+   * The outside service that its tasks call. While that is away, over all workers together, they wait without a slot and without a retry. Default:
+   * none, at no cost.
+   */
+  breaker?: BreakerOptions<z.output<Input>>;
   /** Retention of its final record, in milliseconds, at most the topology's. Default: the topology's, 24 hours. */
   resultExpiresMs?: number;
   /**
@@ -80,6 +86,7 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   readonly sensitive?: readonly string[];
   readonly keepPayload?: boolean;
   readonly keyLimits?: readonly KeyLimit[];
+  readonly breaker?: Breaker;
   /** The tenant that the payload belongs to; `undefined` for none. */
   tenantOf(payload: z.output<Input>): string | undefined;
 }
@@ -107,6 +114,7 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
     retry: resolveRetryPolicy(name, options.retry),
     limits,
     keyLimits: resolveKeyLimits(name, options.keyLimits, sensitive),
+    ...(options.breaker === undefined ? {} : { breaker: resolveBreaker(name, options.breaker, sensitive) }),
     resultExpiresMs: retention.optional(`Task "${name}": resultExpiresMs`, options.resultExpiresMs),
     ignoreResult: options.ignoreResult ?? false,
     compute: options.compute ?? false,

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTask } from './define-task.js';
-import { keyToken, resolveKeyLimits, shownKey, type KeyLimitOptions, type KeyPath } from './key-limits.js';
+import { resolveKeyLimits, type KeyLimitOptions } from './key-limits.js';
+import { keyToken, shownKey, type KeyPath } from './payload-key.js';
 
 const keyOf = (key: KeyLimitOptions<unknown>['key'], payload: unknown, tenant?: string): string | undefined =>
   resolveKeyLimits('t', [{ name: 'n', key, concurrency: 1 }])[0]?.keyOf(payload, tenant);

@@ -6,7 +6,7 @@ import { fieldOf } from '../values/any-value.js';
 import { retryAdvice } from './retry-policy.js';
 
 /** Of sockets and name lookups in Node.js, and of its HTTP client. */
-const SYSTEM_CODES: ReadonlySet<unknown> = new Set([
+export const SYSTEM_CODES: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'ECONNABORTED',

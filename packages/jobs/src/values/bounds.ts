@@ -94,6 +94,12 @@ export const count = new BoundedNumber({ min: 0, max: 1_000_000, isWhole: true }
 export const concurrency = count.within({ min: 1, max: 10_000 });
 /** Tasks of one key that run at once: their holders stand in one entry of a bucket. */
 export const keyConcurrency = count.within({ min: 1, max: 500 });
+/** Failures of an outside service that open its circuit. */
+export const serviceFailures = count.within({ min: 1, max: 1_000 });
+/** Tasks that try an outside service at once: they stand in one entry of a bucket. */
+export const serviceProbes = count.within({ min: 1, max: 100 });
+/** How long the failures of an outside service are counted, and how long it is left alone, in milliseconds. */
+export const servicePause = duration.within({ min: 100, max: DAY_MS });
 /** Items of a page or list that is held in memory. */
 export const pageSize = count.within({ min: 1, max: 100_000 });
 /** How long an event waits for runs that begin to wait for it, in milliseconds. */

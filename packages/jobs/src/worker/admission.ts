@@ -1,7 +1,7 @@
 /**
  * Which task starts when.
  *
- *     receive → hold until its time → wait for a slot → pass its limits by key and its task's rate limit → run
+ *     receive → hold until its time → wait for a slot → pass its service's circuit, its limits by key and its task's rate limit → run
  */
 import type { BrokerClock } from '../broker/broker-clock.js';
 import type { PulledMessage } from '../broker/pull/pulled-message.js';
@@ -9,6 +9,7 @@ import type { ControlWatch } from '../control/control-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import { concurrency } from '../values/bounds.js';
 import type { Names } from '../wire/names.js';
+import type { Breakers, BreakersParts } from './circuits/breakers.js';
 import { Backlog } from './backlog.js';
 import { readDelivery, type Delivery } from './delivery.js';
 import type { Lane } from './lanes.js';
@@ -26,6 +27,8 @@ export interface AdmissionParts {
   line: RateLine;
   /** Makes the limits by key of this worker's contracts. Default: there are none. */
   keyLimits?: ((parts: Pick<KeyLimitsParts, 'hold' | 'postpone'>) => KeyLimits) | undefined;
+  /** Makes the circuit breakers of this worker's contracts. Default: there are none. */
+  breakers?: ((parts: Pick<BreakersParts, 'hold' | 'postpone'>) => Breakers) | undefined;
   clock: Pick<BrokerClock, 'now' | 'reached'>;
   /** Tasks being executed now. */
   runningCount: () => number;
@@ -50,6 +53,8 @@ export class Admission {
   private readonly turns: RateTurns;
   /** `undefined`: no contract has any. */
   private readonly keyLimits: KeyLimits | undefined;
+  /** `undefined`: no contract has any. */
+  readonly breakers: Breakers | undefined;
   private slots: number;
   private open = false;
 
@@ -62,6 +67,7 @@ export class Admission {
       this.startReady();
     };
     this.keyLimits = parts.keyLimits?.({ hold, postpone: parts.postpone });
+    this.breakers = parts.breakers?.({ hold, postpone: parts.postpone });
     this.turns = new RateTurns({
       line: parts.line,
       limitOf: (delivery) =>
@@ -104,7 +110,7 @@ export class Admission {
   /** Messages that can be taken on now. */
   get room(): number {
     if (!this.takes || this.parts.isCongested()) return 0;
-    const occupied = this.turns.occupied + (this.keyLimits?.occupied ?? 0);
+    const occupied = this.turns.occupied + (this.keyLimits?.occupied ?? 0) + (this.breakers?.occupied ?? 0);
     return this.capacity - this.parts.runningCount() - this.backlog.size - occupied;
   }
 
@@ -120,6 +126,7 @@ export class Admission {
   start(): void {
     this.open = true;
     this.keyLimits?.start();
+    this.breakers?.start();
   }
 
   /** Takes nothing on any more. */
@@ -129,12 +136,12 @@ export class Admission {
 
   /** Resolves once no task waits for an answer of one of its limits. */
   async answered(): Promise<void> {
-    await Promise.all([this.keyLimits?.answered(), this.turns.answered()]);
+    await Promise.all([this.breakers?.answered(), this.keyLimits?.answered(), this.turns.answered()]);
   }
 
   /** Resolves once what the tasks held of their limits is given back. */
   async released(): Promise<void> {
-    await this.keyLimits?.stop();
+    await Promise.all([this.keyLimits?.stop(), this.breakers?.stop()]);
   }
 
   /** Hands back what has not started. */
@@ -156,8 +163,8 @@ export class Admission {
     const wait = notBefore === 0 ? 0 : this.untilDue(notBefore, message);
     if (wait > HOLD_AT_MOST_MS) {
       // It keeps its turn, if it has one.
-      const { rateTurn, keyWait } = delivery.headers;
-      this.parts.postpone(delivery, wait, { rateTurn, keyWait });
+      const { rateTurn, keyWait, unreachableSince } = delivery.headers;
+      this.parts.postpone(delivery, wait, { rateTurn, keyWait, unreachableSince });
       return;
     }
     this.backlog.add(delivery, lane, wait, delivery.headers.rateTurn !== undefined);
@@ -179,6 +186,7 @@ export class Admission {
   /** An attempt has ended. */
   slotFreed(delivery: Delivery): void {
     this.keyLimits?.ended(delivery);
+    this.breakers?.ended(delivery);
     this.startReady();
     this.parts.onRoom();
   }
@@ -188,7 +196,8 @@ export class Admission {
       const next = this.backlog.next();
       if (next === undefined) return;
       const { delivery, lane } = next;
-      if (this.keyLimits?.needsPlace(delivery) === true) this.keyLimits.admit(delivery, lane);
+      if (this.breakers?.needsAnswer(delivery) === true) this.breakers.admit(delivery, lane);
+      else if (this.keyLimits?.needsPlace(delivery) === true) this.keyLimits.admit(delivery, lane);
       else if (this.turns.isLimited(delivery)) this.turns.admit(delivery, lane);
       else this.parts.run(delivery);
     }

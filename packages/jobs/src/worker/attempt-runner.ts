@@ -30,6 +30,8 @@ export interface AttemptRunnerParts {
   onCall: (delivery: Delivery, deadline: number, timeLimitMs: number) => void;
   /** The handler has returned, or awaits something. */
   onReturn: (delivery: Delivery) => void;
+  /** What becomes of an attempt, given how it ended. Never rejects. Default: just that. */
+  judge?: ((delivery: Delivery, outcome: Outcome) => Outcome | Promise<Outcome>) | undefined;
   /** An attempt has ended. */
   onEnd: (delivery: Delivery) => void;
   logger: Logger;
@@ -64,7 +66,13 @@ export class AttemptRunner {
 
   /** Never rejects. */
   run(delivery: Delivery): Promise<void> {
-    return this.process(delivery, (execution) => execution.run());
+    const { judge } = this.parts;
+    return this.process(
+      delivery,
+      judge === undefined
+        ? (execution) => execution.run()
+        : async (execution) => judge(delivery, await execution.run()),
+    );
   }
 
   /** Puts the task off instead of running it. Never rejects. */

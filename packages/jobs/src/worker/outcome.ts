@@ -15,8 +15,10 @@ export interface Hold {
   waitsFor?: WaitsFor | undefined;
   /** Its turn at its rate limit. */
   rateTurn?: string | undefined;
-  /** The gate of a key that it waits at. */
+  /** The gate of a key, or the circuit, that it waits at. */
   keyWait?: string | undefined;
+  /** Since when attempts have found its service away, in milliseconds since 1970. */
+  unreachableSince?: number | undefined;
 }
 
 export type Outcome =

@@ -15,7 +15,7 @@
 import { Revoker } from '../client/revoke.js';
 import { JobsError } from '../errors.js';
 import type { Resources } from '../resources/resources.js';
-import { errorRecord } from '../record/error-record.js';
+import { errorLine, errorRecord } from '../record/error-record.js';
 import { compareAttempts } from '../record/precedence.js';
 import type { StoredRecord } from '../record/record-store.js';
 import {
@@ -31,7 +31,7 @@ import { isUnreachable } from '../task/unreachable.js';
 import { fieldOf, toJsonValue } from '../values/any-value.js';
 import type { DeadReason } from '../wire/dead-reason.js';
 import { appendHistory } from '../wire/history.js';
-import { isFinal, type TaskErrorRecord, type TaskRecord } from '../wire/record.js';
+import { isFinal, type TaskRecord } from '../wire/record.js';
 import type { Attempt } from './attempt.js';
 import type { FailureHooks } from './failure-hooks.js';
 import { NextAttempts, type Next } from './next-attempt.js';
@@ -357,8 +357,4 @@ class PayloadWithoutRoom extends JobsError {
       },
     );
   }
-}
-
-function errorLine({ type, message }: TaskErrorRecord): string {
-  return `${type}: ${message}`;
 }

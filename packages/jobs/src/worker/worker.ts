@@ -19,6 +19,7 @@ import { contain, containWithin } from '../values/contain.js';
 import { Admission } from './admission.js';
 import { AttemptRunner } from './attempt-runner.js';
 import { BlockWarning } from './block-warning.js';
+import { breakersOf } from './circuits/breakers-of.js';
 import { ClockCheck } from './clock-check.js';
 import { contractEntry } from './contract-entry.js';
 import { readDelivery } from './delivery.js';
@@ -126,6 +127,13 @@ class TaskWorker implements Worker {
     this.readiness = new Readiness(readiness, this.logger, () => this.admission.readinessChanged());
     const producer = createProducer({ resources, contracts, middleware });
     this.control = new ControlWatch(connection, names, this.logger, () => this.runner.revoke());
+    const breakers = breakersOf({
+      registry,
+      resources,
+      control: this.control,
+      defaults: config.taskDefaults,
+      logger: this.logger,
+    });
     this.runner = new AttemptRunner({
       worker: config.name,
       execution: {
@@ -157,6 +165,8 @@ class TaskWorker implements Worker {
         this.watchdog?.returned();
         this.blocking.returned(subject.task);
       },
+      judge:
+        breakers && ((delivery, outcome) => this.admission.breakers?.judge(delivery, outcome) ?? outcome),
       onEnd: (delivery) => {
         this.blocking.attemptEnded(delivery.subject.task);
         this.admission.slotFreed(delivery);
@@ -174,6 +184,7 @@ class TaskWorker implements Worker {
         now,
       ),
       keyLimits: keyLimitsOf({ registry, resources, control: this.control, logger: this.logger }),
+      breakers,
       clock,
       runningCount: () => this.runner.count,
       isCongested: () => events.congested,

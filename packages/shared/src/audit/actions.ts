@@ -6,6 +6,8 @@ export type AuditAction =
   | 'audit.sealed'
   | 'campaign.daily_budget'
   | 'campaign.status'
+  | 'circuit.closed'
+  | 'circuit.opened'
   | 'database.migrated'
   | 'database.seeded'
   | 'dead_letter.discarded'

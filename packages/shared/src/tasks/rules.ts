@@ -1,6 +1,8 @@
 /** Contracts of the rules queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
+import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
 import { z } from 'zod';
+import { adPlatformBreaker } from './ad-platform-breaker.js';
 import { fanOutJob } from './scheduled-job.js';
 
 const id = z.int().positive();
@@ -49,8 +51,14 @@ export const applyPlatformAction = defineTask({
   keepPayload: true,
   queue: 'rules',
   description: 'Requests one change of a campaign from its platform, once.',
-  input: z.object({ tenant_id: id, action_id: id }),
+  input: z.object({
+    tenant_id: id,
+    action_id: id,
+    /** Of the campaign. A task of an older version names none, and is not kept from a platform that is away. */
+    platform: z.enum(PLATFORM_NAMES).optional(),
+  }),
   output: z.object({ action_id: z.int(), outcome: z.enum(['applied', 'already_done', 'given_up']) }),
+  breaker: { ...adPlatformBreaker, key: 'payload.platform' },
   retry: { maxRetries: 6, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },
 });
 

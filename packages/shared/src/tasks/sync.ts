@@ -3,6 +3,7 @@ import { defineTask, type TaskContract } from '@stratum/jobs';
 import { dateSchema } from '@stratum/jobs/internal';
 import { z } from 'zod';
 import { PLATFORM_NAMES } from '@stratum/connectors/ad-platforms';
+import { adPlatformBreaker } from './ad-platform-breaker.js';
 import { fanOutJob } from './scheduled-job.js';
 
 const date = dateSchema;
@@ -30,6 +31,7 @@ export const syncCampaignData = defineTask({
   }),
   // Two syncs of one tenant and platform would read the same accounts twice, out of the same quota.
   keyLimits: [{ name: 'platform', key: ['tenant', 'payload.platform'], concurrency: 1 }],
+  breaker: { ...adPlatformBreaker, key: 'payload.platform' },
   retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 10_000, maxMs: 600_000 } },
 });
 

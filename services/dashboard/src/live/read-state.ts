@@ -45,7 +45,8 @@ export async function readState(pool: Pool, stream: string): Promise<State> {
         name,
         leads: name === newest.schedulers.leader?.name,
       })) ?? [],
-    signals: newest?.signals ?? NO_SIGNALS,
+    // A sample of an older version lacks what is new.
+    signals: { ...NO_SIGNALS, ...newest?.signals },
     failures: await readFailures(pool, attempts.rows),
     history: { sequence: Number(projector.rows[0]?.sequence ?? 0), gaps: Number(gaps.rows[0]?.gaps ?? 0) },
   };
@@ -56,7 +57,7 @@ interface SampleRow {
   workers: WorkerView[];
   schedulers: { leader: { name: string } | null; members: { name: string }[] };
   stream_last: string;
-  signals: Signals | null;
+  signals: Partial<Signals> | null;
 }
 
 interface GaugeRow {

@@ -110,20 +110,23 @@ async function askBroker(
   const monitor = openMonitor(broker);
   try {
     const manager = await jetstreamManager(connection, { checkAPI: false });
-    const [queues, workers, schedulers, stream, answer_ms, is_led, rates, letters, runs] = await Promise.all([
-      monitor.queues(),
-      monitor.workers(),
-      monitor.schedulers(),
-      manager.streams.info(topology.names.eventStream),
-      answerMs(broker),
-      isLed(monitor),
-      monitor.rateWaits(),
-      newLetters(broker),
-      openRuns(pool),
-    ]);
+    const [queues, workers, schedulers, stream, answer_ms, is_led, rates, known, letters, runs] =
+      await Promise.all([
+        monitor.queues(),
+        monitor.workers(),
+        monitor.schedulers(),
+        manager.streams.info(topology.names.eventStream),
+        answerMs(broker),
+        isLed(monitor),
+        monitor.rateWaits(),
+        monitor.circuits(),
+        newLetters(broker),
+        openRuns(pool),
+      ]);
     const now = new Date();
     const sole_holders = await soleHolders(broker, { queues, workers, running: runs.running, before, now });
-    const signals: Signals = { answer_ms, is_led, rates, letters, ...runs, sole_holders };
+    const circuits = known.filter(({ opened_at }) => opened_at !== null);
+    const signals: Signals = { answer_ms, is_led, rates, circuits, letters, ...runs, sole_holders };
     return { at: new Date(), queues, workers, schedulers, streamLast: stream.state.last_seq, signals };
   } finally {
     await monitor.close();

@@ -45,6 +45,16 @@ export interface Signals {
   is_led: boolean;
   /** Limits of tasks, and how many tasks wait for their turn. */
   rates: { task: string; limit: number; perMs: number; waiting: number }[];
+  /** Outside services whose tasks wait. */
+  circuits: {
+    service: string;
+    key: string;
+    state: string;
+    opened_at: string | null;
+    retry_at: string | null;
+    waiting: number;
+    error: string;
+  }[];
   /** Dead letters of the last 15 minutes that are still there; the tasks of the first of them. */
   letters: { total: number; tasks: { queue: string; task: string; n: number }[] };
   /** Runs that workers hold. */
@@ -59,6 +69,7 @@ export const NO_SIGNALS: Signals = {
   answer_ms: 0,
   is_led: true,
   rates: [],
+  circuits: [],
   letters: { total: 0, tasks: [] },
   running: [],
   put_off: [],
@@ -91,6 +102,7 @@ export type ProblemCode =
   | 'paused_with_backlog'
   | 'no_worker'
   | 'no_worker_for_task'
+  | 'circuit_open'
   | 'rate_limited'
   | 'slots_of_one_tenant'
   | 'task_failing'

@@ -65,6 +65,20 @@ const held = (n: number, name = 'w'): Pick<Facts, 'signals'> =>
 const putOff = signals({ put_off: [{ queue: 'sync', task: 'new', n: 2 }] });
 const limited = (waiting: number): Pick<Facts, 'signals'> =>
   signals({ rates: [{ task: 't', limit: 1, perMs: 60_000, waiting }] });
+const away = (openedAt: string | null): Pick<Facts, 'signals'> =>
+  signals({
+    circuits: [
+      {
+        service: 'ads',
+        key: 'meta',
+        state: 'open',
+        opened_at: openedAt,
+        retry_at: openedAt,
+        waiting: 3,
+        error: '',
+      },
+    ],
+  });
 const letters = signals({ letters: { total: 1, tasks: [{ queue: 'sync', task: 't', n: 1 }] } });
 const holderSince = (seconds: number): Pick<Facts, 'signals'> =>
   signals({ sole_holders: [{ queue: 'sync', tenant_id: 1, slots: 4, others: 1, since: ago(seconds) }] });
@@ -137,6 +151,8 @@ test.each<[string, Partial<Facts>, string[]]>([
     signals({ rates: [{ task: 't', limit: 10, perMs: 1_000, waiting: 99 }] }),
     [],
   ],
+  ['a service that is away', away('2026-11-20T11:00:00.000Z'), ['circuit_open']],
+  ['a service that is back', away(null), []],
   ['one tenant holds all slots', holderSince(4), ['slots_of_one_tenant']],
   ['one tenant has just got all slots', holderSince(0), []],
   ['the broker is slow', signals({ answer_ms: 501 }), ['broker_slow']],

@@ -17,6 +17,7 @@ const ORDER: readonly ProblemCode[] = [
   'no_worker',
   'no_worker_for_task',
   'no_scheduler',
+  'circuit_open',
   'rate_limited',
   'slots_of_one_tenant',
   'task_failing',

@@ -11,6 +11,7 @@ export function taskProblems(facts: Facts): Problem[] {
   const failing = facts.failures.filter(isFailing);
   return [
     ...unknownTasks(facts),
+    ...openCircuits(facts),
     ...limitedTasks(facts),
     ...failing.map(failureProblem),
     ...newLetters(facts, failing),
@@ -40,6 +41,35 @@ function unknownTasks({ signals, workers }: Facts): Problem[] {
 
 function knows({ contracts }: WorkerFacts, task: string): boolean {
   return contracts === undefined || contracts.some((each) => each.split(':')[0] === task);
+}
+
+function openCircuits({ signals, now }: Facts): Problem[] {
+  return signals.circuits.flatMap(
+    ({ service, key, state, opened_at: openedAt, retry_at: retryAt, ...circuit }): Problem[] => {
+      if (openedAt === null) return [];
+      const name = key === '' ? service : `${service} ${key}`;
+      const since = duration(now.getTime() - Date.parse(openedAt));
+      const isHeld = state === 'held';
+      const next =
+        retryAt === null || Date.parse(retryAt) <= now.getTime()
+          ? 'A task tries it now.'
+          : `A task tries it in ${duration(Date.parse(retryAt) - now.getTime())}.`;
+      const failure = circuit.error === '' ? '' : ` The newest failure: ${shortened(circuit.error)}`;
+      return [
+        {
+          code: 'circuit_open',
+          title: isHeld
+            ? `An operator keeps tasks from the service ${name}.`
+            : `The service ${name} is away, and its tasks wait.`,
+          evidence: `For ${since}; ${count(circuit.waiting, 'task')} ${circuit.waiting === 1 ? 'waits' : 'wait'} without spending retries.${isHeld ? '' : ` ${next}${failure}`}`,
+          remedy: isHeld
+            ? `Close the circuit: stratum breakers close ${name}`
+            : `It closes by itself once a try succeeds; to close it now: stratum breakers close ${name}`,
+          link: 'tasks',
+        },
+      ];
+    },
+  );
 }
 
 function limitedTasks({ signals }: Facts): Problem[] {

@@ -31,6 +31,7 @@ const codesOf = (facts: Partial<WhyFacts>): string[] =>
     rate: null,
     keyWait: null,
     waitsFor: null,
+    circuit: null,
     outPerS: 2,
     ...facts,
   }).map(({ code }) => code);
@@ -71,6 +72,14 @@ test.each<[string, Partial<WhyFacts>, string[]]>([
     'waits for a task that it has called',
     { state: 'SCHEDULED', waitsFor: { kind: 'task', name: 'publish', id: 'call-1', until: null, others: 0 } },
     ['waits_for_task'],
+  ],
+  [
+    'waits for a service that is away',
+    {
+      state: 'SCHEDULED',
+      circuit: { service: 'ads', key: 'meta', state: 'open', retryAt: null, error: 'HTTP 503' },
+    },
+    ['circuit_open'],
   ],
   ['before a retry', { state: 'RETRY' }, ['back_off']],
   ['handed to a worker', { sequence: 9 }, ['held_by_worker']],
@@ -123,6 +132,7 @@ test('who is behind others learns when its turn may come', () => {
     rate: null,
     keyWait: null,
     waitsFor: null,
+    circuit: null,
     outPerS: 2,
   });
   expect(behind).toMatchObject({ code: 'behind', eta: '2026-11-20T12:00:10.000Z' });

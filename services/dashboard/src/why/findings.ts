@@ -14,6 +14,7 @@ export type WhyCode =
   | 'no_worker'
   | 'workers_unreachable'
   | 'no_worker_for_task'
+  | 'circuit_open'
   | 'key_limited'
   | 'waits_for_event'
   | 'waits_for_task'
@@ -65,6 +66,8 @@ export interface WhyFacts {
   keyWait: { name: string; key: string; concurrency: number; running: number; waiting: number } | null;
   /** What it waits for in a durable step; `null`: nothing. */
   waitsFor: TaskRecord['waits_for'] | null;
+  /** The circuit of the service that it waits for; `null`: it waits for none. */
+  circuit: { service: string; key: string; state: string; retryAt: string | null; error: string } | null;
   /** Tasks of the queue that end in a second; `null`: not known. */
   outPerS: number | null;
 }
@@ -82,6 +85,8 @@ export function findReasons(facts: WhyFacts): Finding[] {
     ];
   if (facts.state === 'STARTED') return [runningFinding(facts)];
   const obstacles = obstaclesOf(facts);
+  if (facts.state === 'SCHEDULED' && facts.circuit !== null)
+    return [circuitFinding(facts.circuit), ...obstacles];
   if (facts.state === 'SCHEDULED' && facts.keyWait !== null)
     return [keyFinding(facts.task, facts.keyWait), ...obstacles];
   if (facts.state === 'SCHEDULED' && facts.waitsFor) return [waitFinding(facts.waitsFor), ...obstacles];
@@ -154,6 +159,29 @@ function waitFinding({ kind, name, id, until, others }: NonNullable<WhyFacts['wa
     'waits_for_task',
     `It waits for the task ${name} that it has called.${more}`,
     id && `Look at it: stratum result ${id}`,
+  );
+}
+
+function circuitFinding({ service, key, state, retryAt, error }: NonNullable<WhyFacts['circuit']>): Finding {
+  const name = key === '' ? service : `${service} ${key}`;
+  const close = `stratum breakers close ${name}`;
+  if (state === 'held')
+    return finding(
+      'circuit_open',
+      `An operator keeps tasks from the service ${name}.`,
+      `Close the circuit: ${close}`,
+    );
+  if (state === 'waking' || state === 'closed')
+    return finding(
+      'circuit_open',
+      `The service ${name} is back, and those who waited start a few at a time.`,
+    );
+  const failure = error === '' ? '' : ` The newest failure: ${error}`;
+  return finding(
+    'circuit_open',
+    `The service ${name} is away, so the task waits and spends no retry.${failure}`,
+    `It starts once a try succeeds. To close the circuit now: ${close}`,
+    retryAt,
   );
 }
 

@@ -22,16 +22,24 @@ export async function readFacts(
   const isServed = sources.topology.queues.some(({ name }) => name === queue);
   const { control } = sources.client;
   const ofPlace = async () => {
-    if (!isServed) return { sequence: null, dueAt: null, lanes: [], keyWait: null };
+    if (!isServed) return { sequence: null, dueAt: null, lanes: [], keyWait: null, circuit: null };
     const { carrier, gate, ...place } = await placeOf(sources, queue, id);
-    const [lanes, keys] = await Promise.all([
+    const [lanes, keys, circuits] = await Promise.all([
       lanesOf(sources, carrier),
       // Few tasks wait at a limit by key, and the list of all who do is long.
       gate === '' ? [] : control.keyWaits(),
+      gate === '' ? [] : control.circuits(),
     ]);
-    return { ...place, lanes, keyWait: keys.find((each) => each.gate === gate) ?? null };
+    const keyWait = keys.find((each) => each.gate === gate) ?? null;
+    const circuit = circuits.find(({ line }) => line === gate);
+    return {
+      ...place,
+      lanes,
+      keyWait,
+      circuit: circuit === undefined ? null : { ...circuit, retryAt: circuit.retry_at },
+    };
   };
-  const [{ sequence, dueAt, lanes, keyWait }, workers, rates] = await Promise.all([
+  const [{ sequence, dueAt, lanes, keyWait, circuit }, workers, rates] = await Promise.all([
     ofPlace(),
     control.workers(),
     control.rateWaits(),
@@ -57,6 +65,7 @@ export async function readFacts(
     rate: rates.find((each) => each.task === task) ?? null,
     keyWait,
     waitsFor: record?.waits_for ?? null,
+    circuit,
     outPerS: sources.snapshots.current.queues.find((each) => each.queue === queue)?.out_per_s ?? null,
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { HandlerFor } from '@stratum/jobs';
 import { applyPlatformAction, tickTime, withTenant, type evaluateRules } from '@stratum/shared';
+import type { PlatformName } from '@stratum/connectors/ad-platforms';
 import { ruleDefinitionSchema, type RuleDefinition } from '@stratum/shared/rules';
 import type { PoolClient } from 'pg';
 import type { RulesDependencies } from '../dependencies.js';
@@ -37,8 +38,11 @@ export function evaluateRulesHandler({
       });
       const actions = await writeDecisions(client, { tenantId, now, rules, decisions });
       await closeRuleAlerts(client, { rules, decisions, now, lastFired: history.lastFired });
-      const { rows } = await client.query<{ id: string }>(
-        `SELECT id FROM platform_action WHERE state = 'proposed' OR (state = 'applying' AND claimed_at < now() - interval '15 minutes') ORDER BY id`,
+      const { rows } = await client.query<{ id: string; platform: PlatformName }>(
+        `SELECT p.id, a.platform FROM platform_action p
+         JOIN campaign c ON c.tenant_id = p.tenant_id AND c.id = p.campaign_id
+         JOIN platform_account a ON a.tenant_id = c.tenant_id AND a.id = c.account_id
+         WHERE p.state = 'proposed' OR (p.state = 'applying' AND p.claimed_at < now() - interval '15 minutes') ORDER BY p.id`,
       );
       const count = (outcome: Decision['outcome']): number =>
         decisions.filter((decision) => decision.outcome === outcome).length;
@@ -53,13 +57,13 @@ export function evaluateRulesHandler({
         actions,
         invalid: invalid.length,
         results: rules.map((rule) => resultOf(rule, decisions)),
-        open: rows.map(({ id }) => Number(id)),
+        open: rows.map(({ id, platform }) => ({ id: Number(id), platform })),
       };
     });
     await context.enqueueMany(
       applyPlatformAction,
-      open.map((id) => ({
-        payload: { tenant_id: tenantId, action_id: id },
+      open.map(({ id, platform }) => ({
+        payload: { tenant_id: tenantId, action_id: id, platform },
         options: { id: `apply-${tenantId}-${id}` },
       })),
     );

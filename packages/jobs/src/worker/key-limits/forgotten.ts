@@ -1,6 +1,6 @@
 /** Calls those who wait at a gate with a free place: whoever was to call them has died, or the limit was raised. Every worker looks. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Gates } from '../../limits/gates.js';
+import { passed } from '../passed.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 /** Between two looks, in milliseconds; longer after a look that took long. */
@@ -52,15 +52,5 @@ export class Forgotten {
       if (this.stopping.signal.aborted) return;
       await gates.callNext(gate, concurrencyOf(task, limit));
     }
-  }
-}
-
-/** `false` when it is aborted first. */
-async function passed(ms: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await delay(ms, undefined, { signal, ref: false });
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -16,6 +16,7 @@ import type { Delivery } from '../delivery.js';
 import type { Lane } from '../lanes.js';
 import type { Hold } from '../outcome.js';
 import { Forgotten } from './forgotten.js';
+import { isExpired, lookMs } from '../look.js';
 import { HeldPlaces } from './held-places.js';
 import { limitsOfTask, type LimitsOfTask, type PlaceLimit } from './limits-of-task.js';
 
@@ -35,9 +36,6 @@ const RETRY_MS = 1_000;
 const FREE_REQUESTS = 256;
 /** For this long a gate that had no place is taken to have none, and no slot is kept while it is asked. In milliseconds. */
 const FULL_MS = 1_000;
-/** A task that is called comes at once. It looks by itself after this time, in case whoever was to call it has died; longer each time. */
-const LOOK_MS = 30_000;
-const LONGEST_LOOK_MS = 300_000;
 const KNOWN_FULL = 1_000;
 
 interface State extends LimitsOfTask {
@@ -87,14 +85,14 @@ export class KeyLimits {
   needsPlace(delivery: Delivery): boolean {
     if (!this.parts.contracts.has(delivery.subject.task)) return false;
     const { places, hasPlaces } = this.stateOf(delivery);
-    return !hasPlaces && places.length > 0 && !this.isExpired(delivery);
+    return !hasPlaces && places.length > 0 && !isExpired(delivery, this.parts.now());
   }
 
   /** The rate limit by key that it has to pass next. */
   rateOf(delivery: Delivery): RateLimit | undefined {
     if (!this.parts.contracts.has(delivery.subject.task)) return undefined;
     const { rates, passedRates } = this.stateOf(delivery);
-    return this.isExpired(delivery) ? undefined : rates[passedRates];
+    return isExpired(delivery, this.parts.now()) ? undefined : rates[passedRates];
   }
 
   /** Returns whether it was a limit by key. */
@@ -150,7 +148,7 @@ export class KeyLimits {
       if (refused === undefined) hold(delivery, lane, 0);
       else {
         state.waitsAt = refused;
-        postpone(delivery, this.lookMs(delivery), this.waitAt(delivery, refused.gate));
+        postpone(delivery, lookMs(delivery, this.parts.now()), this.waitAt(delivery, refused.gate));
       }
     } catch (error) {
       if (keepsSlot) this.kept--;
@@ -211,16 +209,6 @@ export class KeyLimits {
       this.states.set(delivery, state);
     }
     return state;
-  }
-
-  /** It does not run, so it needs nothing. */
-  private isExpired({ headers: { expires } }: Delivery): boolean {
-    return expires !== undefined && expires.getTime() <= this.parts.now();
-  }
-
-  private lookMs({ headers: { snoozes, expires } }: Delivery): number {
-    const look = Math.min(LONGEST_LOOK_MS, LOOK_MS * 2 ** Math.min(snoozes, 10)) * (0.75 + Math.random() / 2);
-    return expires === undefined ? look : Math.max(0, Math.min(look, expires.getTime() - this.parts.now()));
   }
 
   private waitAt({ headers: { rateTurn } }: Delivery, gate: GateOf): Hold {

@@ -3,7 +3,8 @@ import type { KeyLimitSetting, RateLimit } from '../../control/entries.js';
 import type { GateOf } from '../../limits/gates.js';
 import { keyLimitInForce } from '../../limits/in-force.js';
 import type { TaskContract } from '../../task/define-task.js';
-import { keyToken, shownKey, type KeyLimit } from '../../task/key-limits.js';
+import { keyToken, shownKey } from '../../task/payload-key.js';
+import { keyFor, payloadOf, tenantFor } from '../key-of-delivery.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Delivery } from '../delivery.js';
 
@@ -22,9 +23,6 @@ export interface LimitsOfTask {
 
 type SettingOf = (task: string, name: string) => KeyLimitSetting | undefined;
 
-/** All tasks share it whose key cannot be told: the limit holds among them. */
-const UNKNOWN_KEY = '(the key function failed)';
-
 /** The limits of a delivery; those of a payload that its contract refuses are none, because it does not run. Never throws. */
 export function limitsOfTask(
   contract: TaskContract,
@@ -32,12 +30,17 @@ export function limitsOfTask(
   settingOf: SettingOf,
   logger: Logger,
 ): LimitsOfTask {
-  const payload = payloadOf(contract, message);
+  const payload = payloadOf(contract, contract.keyLimits ?? [], message);
   if (payload === undefined) return { places: [], rates: [] };
   const places: PlaceLimit[] = [];
   const rates: RateLimit[] = [];
   for (const limit of contract.keyLimits ?? []) {
-    const key = keyOf(limit, payload, subject.tenant ?? contractTenant(contract, payload), logger);
+    const key = keyFor(limit, payload, tenantFor(contract, subject.tenant, payload), (error) =>
+      logger.warn(
+        { err: error, limit: limit.name },
+        'the key of a limit could not be told; such tasks share one',
+      ),
+    );
     if (key === undefined) continue;
     const id = `${contract.name}.${limit.name}.${keyToken(key)}`;
     const now = (): ReturnType<typeof keyLimitInForce> =>
@@ -51,47 +54,4 @@ export function limitsOfTask(
     if (rate !== undefined) rates.push({ task: contract.name, ...rate, line: id });
   }
   return { places, rates };
-}
-
-function keyOf(
-  limit: KeyLimit,
-  { raw, parsed }: Payload,
-  tenant: string | undefined,
-  logger: Logger,
-): string | undefined {
-  try {
-    return limit.keyOf(limit.needsParsed ? parsed : raw, tenant);
-  } catch (error) {
-    logger.warn(
-      { err: error, limit: limit.name },
-      'the key of a limit could not be told; such tasks share one',
-    );
-    return UNKNOWN_KEY;
-  }
-}
-
-function contractTenant(contract: TaskContract, { parsed, raw }: Payload): string | undefined {
-  try {
-    return contract.tenantOf(parsed ?? raw);
-  } catch {
-    return undefined;
-  }
-}
-
-interface Payload {
-  raw: unknown;
-  /** As the schema returns it, where a limit wants that. */
-  parsed: unknown;
-}
-
-function payloadOf(contract: TaskContract, message: Delivery['message']): Payload | undefined {
-  try {
-    const raw: unknown = message.json();
-    if (contract.keyLimits?.some(({ needsParsed }) => needsParsed) !== true)
-      return { raw, parsed: undefined };
-    const { data: parsed } = contract.input.safeParse(raw);
-    return parsed === undefined ? undefined : { raw, parsed };
-  } catch {
-    return undefined;
-  }
 }
