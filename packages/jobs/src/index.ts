@@ -13,6 +13,7 @@ export type { KeyWait } from './limits/waits.js';
 export { parseRate, type Rate } from './values/rate.js';
 export type { KeyLimit, KeyLimitOptions } from './task/key-limits.js';
 export type { KeyPath, PayloadKey, PayloadKeyOptions } from './task/payload-key.js';
+export type { ContractDebounce, ContractDebounceOptions, DebounceOptions } from './task/contract-debounce.js';
 export type { Breaker, BreakerOptions } from './task/breaker.js';
 export { isServiceFailure } from './task/service-failure.js';
 export type { CircuitView, OpenCircuitOptions } from './client/circuits.js';
@@ -25,7 +26,7 @@ export {
   type InspectVerb,
 } from './control/worker-protocol.js';
 export type { StatusOptions } from './record/lookup.js';
-export type { DebounceOptions, EnqueueOptions } from './message/compose-task.js';
+export type { EnqueueOptions } from './message/compose-task.js';
 export type { Enqueued } from './message/enqueued.js';
 export type { LaneDepths, QueueDepth } from './client/queue-depth.js';
 export {

@@ -91,6 +91,12 @@ describe('a failure', () => {
     ['a misspelt command', ['statsu'], 'usage', /Did you mean status\?/],
     ['a misspelt choice', ['inspect', 'pin'], 'usage', /Did you mean "ping"\?/],
     ['a wrong value', ['schedules', 'run'], 'usage', /missing required argument 'entry'/],
+    [
+      'an option that belongs to another',
+      ['call', 'sync_campaign_data', '{"tenant_id":1,"platform":"meta"}', '--quiet', '5s'],
+      'failed',
+      /--quiet needs --debounce <key>/,
+    ],
     ['an unknown task', ['call', 'nope'], 'failed', /There is no task "nope"\. List the tasks/],
     [
       'a misspelt task',

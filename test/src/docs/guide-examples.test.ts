@@ -41,6 +41,7 @@ import {
   accountWanted,
   pauseCampaign,
   pauseCampaignHandler,
+  refreshSegments,
   slowDown,
   syncAccount,
 } from './examples/key-limits.js';
@@ -231,6 +232,11 @@ test('debounce and throttle: of several tasks the last one is left, or the first
     duplicate: true,
   });
   expect(await client.maskedPayload(wanted.id)).toEqual(account);
+  const refreshed = await client.enqueue(refreshSegments, { tenant_id: 1, audience: 'vip' });
+  expect(await client.enqueue(refreshSegments, { tenant_id: 1, audience: 'vip' })).toEqual({
+    id: refreshed.id,
+    duplicate: true,
+  });
 });
 
 test('circuit breakers: a shop that is kept away gets no order until it may go on', async () => {

@@ -1,6 +1,13 @@
 /** Debouncing against a real broker: of tasks that come in quick succession the last one runs. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { createClient, defineTask, handleTask, type DebounceOptions, type TaskHandler } from '@stratum/jobs';
+import {
+  createClient,
+  defineTask,
+  handleTask,
+  type DebounceOptions,
+  type EnqueueOptions,
+  type TaskHandler,
+} from '@stratum/jobs';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -154,5 +161,59 @@ test.each([
   await expect(jobs.client.enqueue(note, { n: 1 }, { ...options, debounce })).rejects.toMatchObject({
     code: 'invalid_options',
     details: { field },
+  });
+});
+
+describe('a contract debounces', () => {
+  const debounced = defineTask({
+    name: 'debounced',
+    queue: 'work',
+    input: z.object({ account: z.string().optional(), n: z.int() }),
+    output: z.object({ n: z.int() }),
+    debounce: { key: 'payload.account', quietMs: 1_000 },
+  });
+  const handler = handleTask(debounced, ({ n }) => ({ n }));
+
+  test('what is enqueued, one by one and in batches, by the key of its payload', async () => {
+    const { client, worker } = await openJobs();
+    worker([handler]);
+    const first = await client.enqueue(debounced, { account: 'a', n: 1 });
+    const [second, other] = await client.enqueueMany(debounced, [
+      { payload: { account: 'a', n: 2 } },
+      { payload: { account: 'b', n: 3 } },
+    ]);
+    expect(second).toEqual({ id: first.id, duplicate: true });
+    expect(other).toMatchObject({ duplicate: false });
+    expect(await client.call(debounced, { account: 'a', n: 4 })).toEqual({ n: 4 });
+    expect(await client.result(first.id)).toMatchObject({ result: { n: 4 } });
+    expect(await client.result(other?.id ?? '')).toMatchObject({ result: { n: 3 } });
+  });
+
+  test.each<[string, EnqueueOptions, string | undefined]>([
+    ['an id', { id: 'mine' }, 'a'],
+    ['a unique key', { uniqueKey: 'u' }, 'a'],
+    ['a time', { delayMs: 1 }, 'a'],
+    ['no key', {}, undefined],
+  ])('nothing that has %s', async (_title, options, account) => {
+    const { client, worker } = await openJobs();
+    worker([handler]);
+    await client.enqueue(debounced, { account: 'a', n: 1 });
+    const { id, duplicate } = await client.enqueue(
+      debounced,
+      { n: 2, ...(account === undefined ? {} : { account }) },
+      options,
+    );
+    expect(duplicate).toBe(false);
+    expect(await client.result(id)).toMatchObject({ result: { n: 2 } });
+  });
+
+  test.each<[object, RegExp]>([
+    [{ key: 'payload.account', quietMs: 10 }, /debounce\.quietMs .* from 1,000/],
+    [{ key: 'payload.account', quietMs: 2_000, maxMs: 1_000 }, /debounce\.maxMs .* from 2,000/],
+    [{ key: 'payload.api_token', quietMs: 2_000 }, /sensitive/],
+  ])('and refuses what cannot work: %o', (debounce, problem) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what plain JavaScript can pass
+    const options = { name: 't', queue: 'work', input: z.object({}), output: z.null(), debounce } as never;
+    expect(() => defineTask(options)).toThrow(problem);
   });
 });

@@ -16,6 +16,7 @@ const LAYERS = [
   'topology',
   'control',
   'limits',
+  'circuits',
   'message',
   'events',
   'record',

@@ -36,6 +36,25 @@ export const callCommand: TopLevelCommand = {
       flags: '--unique-key <key>',
       description: 'refuse the task while another one with this key is queued or running',
     },
+    {
+      flags: '--unique-for <duration>',
+      description: 'hold the unique key for this time, instead of until the task has ended',
+      type: duration,
+    },
+    {
+      flags: '--debounce <key>',
+      description: 'of the calls with this key that come in quick succession run the last one',
+    },
+    {
+      flags: '--quiet <duration>',
+      description: 'with --debounce: start once no other call has come for this time; default: 30s',
+      type: duration,
+    },
+    {
+      flags: '--at-the-latest <duration>',
+      description: 'with --debounce: start this long after the first call, whatever comes',
+      type: duration,
+    },
     { flags: '--expires <duration>', description: 'start no later than this from now', type: duration },
     {
       flags: '--wait [timeout]',
@@ -46,6 +65,7 @@ export const callCommand: TopLevelCommand = {
   examples: [
     `sync_campaign_data '{"tenant_id":1,"platform":"meta"}' --wait`,
     'sync_campaign_data -f tenant_id=1 -f platform=google --delay 60s',
+    'sync_campaign_data -f tenant_id=1 -f platform=meta --debounce act_7 --quiet 30s',
     'sync_campaign_data --help        (lists the fields of the payload)',
   ],
   notes: async ([, name]) => {

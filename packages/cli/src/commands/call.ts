@@ -1,4 +1,4 @@
-import { parsePayload, type Priority } from '@stratum/jobs';
+import { parsePayload, type DebounceOptions, type Priority } from '@stratum/jobs';
 import { payloadSchema } from '@stratum/shared';
 import { withClient } from '../client-session.js';
 import { printJson } from '../output.js';
@@ -14,22 +14,41 @@ interface CallOptions {
   id?: string;
   maxRetries?: number;
   uniqueKey?: string;
+  uniqueFor?: number;
+  debounce?: string;
+  quiet?: number;
+  atTheLatest?: number;
   expires?: number;
   wait?: number | true;
   json?: boolean;
 }
 
 const DEFAULT_WAIT_MS = 60_000;
+const DEFAULT_QUIET_MS = 30_000;
 
 export async function call(name: string, given: object | undefined, options: CallOptions): Promise<void> {
   const contract = await findTask(name);
-  const { delay, expires, wait, json, field, ...rest } = options;
+  const {
+    delay,
+    expires,
+    wait,
+    json,
+    field,
+    debounce: _debounce,
+    quiet: _quiet,
+    atTheLatest: _atTheLatest,
+    uniqueFor,
+    ...rest
+  } = options;
+  const debounce = debounceOf(options);
   const payload = { ...given, ...field };
   parsePayload(contract, payload);
   await withClient(async ({ client }) => {
     const enqueued = await client.enqueue(contract, payload, {
       ...rest,
       ...(delay === undefined ? {} : { delayMs: delay }),
+      ...(uniqueFor === undefined ? {} : { uniqueForMs: uniqueFor }),
+      ...(debounce === undefined ? {} : { debounce }),
       ...(expires === undefined ? {} : { expires: new Date(Date.now() + expires) }),
     });
     if (wait === undefined) {
@@ -37,13 +56,24 @@ export async function call(name: string, given: object | undefined, options: Cal
       else console.log(enqueued.duplicate ? `${enqueued.id} (already enqueued)` : enqueued.id);
       return;
     }
-    const timeoutMs = (wait === true ? DEFAULT_WAIT_MS : wait) + (delay ?? 0);
+    const timeoutMs = (wait === true ? DEFAULT_WAIT_MS : wait) + (delay ?? debounce?.quietMs ?? 0);
     // At once, for other commands during the wait. With --json, standard output holds the record alone.
     (json ? console.error : console.log)(
       enqueued.duplicate ? `${enqueued.id} (already enqueued)` : enqueued.id,
     );
     await followAndPrint(client, enqueued.id, { timeoutMs, queue: contract.queue, json });
   });
+}
+
+function debounceOf({ debounce: key, quiet, atTheLatest }: CallOptions): DebounceOptions | undefined {
+  if (key !== undefined)
+    return {
+      key,
+      quietMs: quiet ?? DEFAULT_QUIET_MS,
+      ...(atTheLatest === undefined ? {} : { maxMs: atTheLatest }),
+    };
+  if (quiet === undefined && atTheLatest === undefined) return undefined;
+  throw new Error(`${quiet === undefined ? '--at-the-latest' : '--quiet'} needs --debounce <key>.`);
 }
 
 /** The fields of the payload of the task type that is named; nothing where none is. */

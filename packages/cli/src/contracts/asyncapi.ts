@@ -196,7 +196,7 @@ function requestsChannel(names: Names, queue: string, tasks: readonly TaskContra
     address: names.enqueueSubject({ queue, priority: '{priority}', ...PLACE }),
     title: `Requests to enqueue into "${queue}"`,
     description:
-      'A request to enqueue, from a producer that is not trusted. The body is the payload. The answer has the stored id; Nats-Service-Error-Code with a problem that names the field where nothing was stored.',
+      'A request to enqueue, from a producer that is not trusted. The body is the payload. The answer has the stored id; Nats-Service-Error-Code with a problem that names the field where nothing was stored. Besides the headers of a task, Task-Debounce-Key (any text), Task-Debounce-Quiet and Task-Debounce-Max (seconds): of requests with one key that come in quick succession the last one runs.',
     parameters: {
       tenant: { description: 'Id of the tenant.' },
       priority: { enum: [...PRIORITIES], default: 'normal', description: 'Lane within the queue.' },

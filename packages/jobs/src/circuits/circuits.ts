@@ -17,7 +17,7 @@ import {
   type CircuitAnswer,
   type CircuitEntry,
   type CircuitRequest,
-} from './circuit.js';
+} from '../control/circuit.js';
 
 /** The circuit of one service, or of one key of it. */
 export interface CircuitOf {

@@ -14,7 +14,7 @@ import {
   OPEN_KEPT_MS,
   readCircuit,
   type CircuitEntry,
-} from '../circuits/circuit.js';
+} from '../control/circuit.js';
 import { circuitLine } from '../circuits/circuits.js';
 import { controlKeys } from '../control/entries.js';
 import { readJson } from '../values/read-json.js';

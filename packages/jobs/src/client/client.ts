@@ -10,6 +10,8 @@ import { Debouncer } from './debounce.js';
 import type { ProducerTime } from '../broker/producer-time.js';
 import { isConflict, isUnconfirmed } from '../broker/server-errors.js';
 import { JobsError, PublishError, TaskFailedError } from '../errors.js';
+import type { DebounceOptions } from '../task/contract-debounce.js';
+import { withContractDebounce } from './contract-debounce.js';
 import type { PayloadOf, ResultOf, TaskContract } from '../task/define-task.js';
 import type { Topology } from '../topology/define.js';
 import type { MetricsRecorder } from '../telemetry/metrics-recorder.js';
@@ -25,7 +27,6 @@ import { workflowsOf, type Workflows } from './workflows.js';
 import {
   composeTask,
   type ComposedMessage,
-  type DebounceOptions,
   type EnqueueOptions,
   type TaskTarget,
 } from '../message/compose-task.js';
@@ -258,7 +259,7 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
   };
 
   const enqueue: JobsClient['enqueue'] = async (contract, payload, options = {}) =>
-    send(taskTarget(topology, contract, payload), payload, options);
+    send(taskTarget(topology, contract, payload), payload, withContractDebounce(contract, payload, options));
 
   const waitFor = async (id: string, options: ResultOptions = {}): Promise<TaskRecord> =>
     lookup.result(
@@ -341,10 +342,11 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       const checked = items.map((item) => ({
         ...item,
         target: taskTarget(topology, contract, item.payload),
+        options: withContractDebounce(contract, item.payload, item.options ?? {}),
       }));
       return allStored(
         await Promise.allSettled(
-          checked.map(({ target, payload, options = {} }) => send(target, payload, options)),
+          checked.map(({ target, payload, options }) => send(target, payload, options)),
         ),
       );
     },
@@ -376,9 +378,10 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
       const record = await lookup.status(requireToken(id, 'id'), options);
       return record && isFinal(record.state);
     },
-    call: async (contract, payload, { timeoutMs, signal, ...options } = {}) => {
+    call: async (contract, payload, { timeoutMs, signal, ...given } = {}) => {
       requireResult(contract);
       timer.optional('timeoutMs', timeoutMs);
+      const options = withContractDebounce(contract, payload, given);
       if (options.id === undefined && options.uniqueKey === undefined && options.debounce === undefined)
         return resultOf(await callNew(contract, payload, options, { timeoutMs, signal }));
       // It may be a task that has ended.

@@ -13,10 +13,10 @@ import { JobsError } from '../errors.js';
 import {
   composeTask,
   type ComposedMessage,
-  type DebounceOptions,
   type EnqueueOptions,
   type TaskTarget,
 } from '../message/compose-task.js';
+import type { DebounceOptions } from '../task/contract-debounce.js';
 import type { Enqueued } from '../message/enqueued.js';
 import { uniqueToken } from '../record/unique-locks.js';
 import type { Resources } from '../resources/resources.js';

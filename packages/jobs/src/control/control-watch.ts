@@ -3,7 +3,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { StreamFollower } from '../broker/stream-follower.js';
 import type { Logger } from '../telemetry/logger.js';
-import { readCircuit, type CircuitEntry } from '../circuits/circuit.js';
+import { readCircuit, type CircuitEntry } from './circuit.js';
 import { readJson } from '../values/read-json.js';
 import type { Names } from '../wire/names.js';
 import {

@@ -2,22 +2,12 @@
  * The gate of a limit by key: who runs under it, as one entry in the bucket of locks. Whoever wants to start a task takes a place in it with a
  * compare-and-set, so the limit holds over all workers. A place ends with its lease, by the broker's clock, so none leaks when a worker dies.
  */
+import { readHolders, type Holder } from '../control/holder.js';
 import { fieldOf } from '../values/any-value.js';
 import { flatJson } from '../values/flat-json.js';
 
 /** The broker's clock, as two workers know it, differs by less than this, in milliseconds. */
 const CLOCKS_DIFFER_MS = 1_000;
-
-/** Of one task that runs. */
-export interface Holder {
-  /** `<tenant>.<id>` of the task. */
-  task: string;
-  /** Of the attempt. */
-  attempt: string;
-  /** Milliseconds since 1970. */
-  until: number;
-}
-export const holderFields = flatJson<Holder>({ task: 'string', attempt: 'string', until: 'number' });
 
 interface GateFields {
   /** For people. */
@@ -59,10 +49,8 @@ export interface GateAnswer {
 /** The stored entry; a value of unknown form counts as absent. */
 export function readGate(value: unknown): GateEntry | undefined {
   const fields = gateFields.read(value);
-  const given = fieldOf(value, 'holders');
-  if (fields === undefined || !Array.isArray(given)) return undefined;
-  const holders = given.flatMap((each) => holderFields.read(each) ?? []);
-  return holders.length === given.length ? { ...fields, holders } : undefined;
+  const holders = readHolders(fieldOf(value, 'holders'));
+  return fields === undefined || holders === undefined ? undefined : { ...fields, holders };
 }
 
 /** Without the places whose leases are over. */

@@ -25,6 +25,7 @@ import {
   type Priority,
   type TaskSubject,
 } from '../wire/names.js';
+import type { DebounceOptions } from '../task/contract-debounce.js';
 import type { WaitsFor } from '../wire/record.js';
 import { carrierOf } from '../wire/shards.js';
 
@@ -33,16 +34,6 @@ import { carrierOf } from '../wire/shards.js';
  * broker itself is late by up to a quarter of a second.
  */
 const HAND_OVER_EARLY_MS = 300;
-
-/** A task of which only the last of several runs. */
-export interface DebounceOptions {
-  /** Any text. Tasks of another name, or of another tenant, have keys of their own. */
-  key: string;
-  /** The last task starts once no other has come for so long, in milliseconds; at least 1,000. */
-  quietMs: number;
-  /** It starts at the latest so long after the first of them, in milliseconds. Default: as long as others come, it waits. */
-  maxMs?: number;
-}
 
 /** How one task is enqueued. Everything has a default. */
 export interface EnqueueOptions {

@@ -5,6 +5,11 @@ import { fieldOf, textOf } from '../values/any-value.js';
 import { retention, timeLimit } from '../values/bounds.js';
 import { requirePriority, requireTenant, requireToken, type Priority } from '../wire/names.js';
 import { resolveBreaker, type Breaker, type BreakerOptions } from './breaker.js';
+import {
+  resolveContractDebounce,
+  type ContractDebounce,
+  type ContractDebounceOptions,
+} from './contract-debounce.js';
 import { resolveKeyLimits, type KeyLimit, type KeyLimitOptions } from './key-limits.js';
 import { jsonProblems, type SchemaSide } from './json-schema-check.js';
 import { resolveLabels, type Label, type Labels } from './labels.js';
@@ -42,6 +47,11 @@ export interface TaskOptions<Input extends z.ZodType, Output extends z.ZodType> 
    * none, at no cost.
    */
   breaker?: BreakerOptions<z.output<Input>>;
+  /**
+   * Of its tasks with one key that come in quick succession the last one runs. A caller that gives an id, a unique key or a time is not debounced; neither
+   * are steps of workflows, ticks of the schedule and tasks of an outbox. Default: none.
+   */
+  debounce?: ContractDebounceOptions<z.output<Input>>;
   /** Retention of its final record, in milliseconds, at most the topology's. Default: the topology's, 24 hours. */
   resultExpiresMs?: number;
   /**
@@ -87,6 +97,7 @@ export interface TaskContract<Input extends z.ZodType = z.ZodType, Output extend
   readonly keepPayload?: boolean;
   readonly keyLimits?: readonly KeyLimit[];
   readonly breaker?: Breaker;
+  readonly debounce?: ContractDebounce;
   /** The tenant that the payload belongs to; `undefined` for none. */
   tenantOf(payload: z.output<Input>): string | undefined;
 }
@@ -115,6 +126,9 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
     limits,
     keyLimits: resolveKeyLimits(name, options.keyLimits, sensitive),
     ...(options.breaker === undefined ? {} : { breaker: resolveBreaker(name, options.breaker, sensitive) }),
+    ...(options.debounce === undefined
+      ? {}
+      : { debounce: resolveContractDebounce(name, options.debounce, sensitive) }),
     resultExpiresMs: retention.optional(`Task "${name}": resultExpiresMs`, options.resultExpiresMs),
     ignoreResult: options.ignoreResult ?? false,
     compute: options.compute ?? false,

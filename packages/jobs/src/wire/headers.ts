@@ -30,7 +30,7 @@ export const TaskHeader = {
   UnknownFor: 'Task-Unknown-For',
   /** The task's turn at its rate limit: `<milliseconds since 1970> <limit> <milliseconds>`; or `full`, when it found the line full. */
   RateTurn: 'Task-Rate-Turn',
-  /** The gate of a key that the task waits at: `<task>.<limit>.<key as a token>`. */
+  /** What the task waits at: the gate of a key, `<task>.<limit>.<key as a token>`, or a circuit, `circuit=.<service>.<key as a token>`. */
   KeyWait: 'Task-Key-Wait',
   /** What the task waits for in its steps: `event <name> - <RFC 3339 end, or -> <number of further waits>`, or `task <name> <id> …`. */
   WaitsFor: 'Task-Waits-For',
@@ -56,6 +56,15 @@ export const TaskHeader = {
   Steps: 'Task-Steps',
   TraceParent: 'traceparent',
   TraceState: 'tracestate',
+} as const;
+
+/** Of a request to enqueue: of those with the same key that come in quick succession the last one runs. */
+export const DebounceHeader = {
+  Key: 'Task-Debounce-Key',
+  /** Seconds without another request. */
+  Quiet: 'Task-Debounce-Quiet',
+  /** Seconds after the first request. */
+  Max: 'Task-Debounce-Max',
 } as const;
 
 export const DeadHeader = {

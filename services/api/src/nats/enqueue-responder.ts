@@ -9,7 +9,8 @@
  * requests are refused at once with `unavailable`, so that a flood of one producer costs others nothing.
  */
 import { createHash } from 'node:crypto';
-import { isConflict, respond, ServiceErrorHeader } from '@stratum/jobs/internal';
+import type { DebounceOptions, EnqueueOptions } from '@stratum/jobs';
+import { contractDebounceOf, isConflict, respond, ServiceErrorHeader } from '@stratum/jobs/internal';
 import { parseBody, ProblemError, toProblem } from '@stratum/shared/http';
 import { headers as newHeaders, type Msg, type Subscription } from '@nats-io/transport-node';
 import type { FastifyBaseLogger } from 'fastify';
@@ -114,6 +115,10 @@ async function enqueue(parts: Parts, request: EnqueueRequest, message: Msg): Pro
     throw new ProblemError('not-found', `The tenant ${tenantId} was deleted.`);
   const payload = ownPayload(payloadOf(parts, message), tenantId, 'body');
   const options = readOptions(message.headers);
+  const debounce =
+    options.debounce ??
+    (options.eta === undefined ? contractDebounceOf(contract, payload, tenantId) : undefined);
+  if (debounce !== undefined) return debounced(parts, request, payload, { ...options, debounce });
   const id = storedId(request);
   const actor = { actor: `producer/${tenantId}`, request: request.id };
   const isLater = options.eta !== undefined && options.eta.getTime() > Date.now();
@@ -131,6 +136,23 @@ async function enqueue(parts: Parts, request: EnqueueRequest, message: Msg): Pro
   }
   const state = (await parts.client.status(id, { queue: contract.queue }))?.state ?? 'PENDING';
   return { id, state, duplicate: true };
+}
+
+/** The first of those that come in quick succession makes the id, which its answer has; the producer's own has no effect. */
+async function debounced(
+  parts: Parts,
+  { contract, tenantId, priority, id }: EnqueueRequest,
+  payload: unknown,
+  options: EnqueueOptions & { debounce: DebounceOptions },
+): Promise<Enqueued> {
+  const actor = { actor: `producer/${tenantId}`, request: id };
+  const enqueued = await enqueueReported(parts, actor, {
+    contract,
+    payload,
+    tenantId,
+    options: { ...options, priority, tenant: tenantId },
+  });
+  return { id: enqueued.id, state: 'SCHEDULED', duplicate: enqueued.duplicate };
 }
 
 /** A producer chooses its ids freely and can take nobody else's: the stored one depends on the tenant, the queue and the task as well. */

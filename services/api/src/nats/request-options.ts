@@ -1,14 +1,32 @@
 /** The headers that a producer may set. Any other header of a request has no effect. */
-import { INSTANTS, count, isInstant, parseInstant, sequence, timeLimit } from '@stratum/jobs/bounds';
-import { TaskHeader, traceParent, traceState } from '@stratum/jobs/internal';
-import type { EnqueueOptions } from '@stratum/jobs';
+import {
+  INSTANTS,
+  count,
+  debounceQuiet,
+  isInstant,
+  parseInstant,
+  sequence,
+  timeLimit,
+} from '@stratum/jobs/bounds';
+import { DebounceHeader, TaskHeader, traceParent, traceState } from '@stratum/jobs/internal';
+import type { DebounceOptions, EnqueueOptions } from '@stratum/jobs';
 import { ProblemError, type FieldError } from '@stratum/shared/http';
 import type { MsgHdrs } from '@nats-io/transport-node';
 
 type Options = Pick<
   EnqueueOptions,
-  'eta' | 'expires' | 'maxRetries' | 'softTimeLimitMs' | 'timeLimitMs' | 'traceParent' | 'traceState'
+  | 'debounce'
+  | 'eta'
+  | 'expires'
+  | 'maxRetries'
+  | 'softTimeLimitMs'
+  | 'timeLimitMs'
+  | 'traceParent'
+  | 'traceState'
 >;
+
+const DEFAULT_QUIET_MS = 30_000;
+const QUIET_BOUNDS = `seconds from ${debounceQuiet.min / 1000} to ${timeLimit.max / 1000}`;
 
 /** @throws ProblemError `invalid` that names every wrong header */
 export function readOptions(headers: MsgHdrs | undefined): Options {
@@ -34,12 +52,29 @@ export function readOptions(headers: MsgHdrs | undefined): Options {
     traceParent: read(TaskHeader.TraceParent, (text) => traceParent.parse(text), traceParent.description),
     traceState: read(TaskHeader.TraceState, (text) => traceState.parse(text), traceState.description),
   };
+  const key = headers.get(DebounceHeader.Key);
+  const longest = read(DebounceHeader.Max, milliseconds, limit);
+  const debounce: DebounceOptions | undefined =
+    key === ''
+      ? undefined
+      : {
+          key,
+          quietMs: read(DebounceHeader.Quiet, quiet, QUIET_BOUNDS) ?? DEFAULT_QUIET_MS,
+          ...(longest === undefined ? {} : { maxMs: longest }),
+        };
   if (errors.length > 0) {
     const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
     throw new ProblemError('invalid', detail, { errors });
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only the given ones are left
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Options;
+  return Object.fromEntries(
+    Object.entries({ ...given, debounce }).filter(([, value]) => value !== undefined),
+  ) as Options;
+}
+
+function quiet(text: string): number | undefined {
+  const value = milliseconds(text);
+  return debounceQuiet.includes(value) ? value : undefined;
 }
 
 function startTime(text: string): Date | undefined {

@@ -50,6 +50,14 @@ export function accountChanged(
   return client.enqueue(syncAccount, account, { debounce });
 }
 
+export const refreshSegments = defineTask({
+  name: 'refresh_segments',
+  queue: 'default',
+  input: z.object({ tenant_id: z.int(), audience: z.string() }),
+  output: z.null(),
+  debounce: { key: 'payload.audience', quietMs: 10_000, maxMs: 60_000 },
+});
+
 /** Once an hour at most: the first one runs, and those that follow within the hour do not. */
 export function accountWanted(
   client: Pick<JobsClient, 'enqueue'>,

@@ -6,7 +6,7 @@
  *                                            ├ its pause is over → ask to try the service → run → close it, or open it for longer
  *                                            └ open → enter the line → wait at the broker, without a slot and without a retry
  */
-import { freeProbes, isOpen, type CircuitEntry } from '../../circuits/circuit.js';
+import { freeProbes, isOpen, type CircuitEntry } from '../../control/circuit.js';
 import { circuitLine, Circuits, type CircuitOf, type CircuitsParts } from '../../circuits/circuits.js';
 import { errorLine, errorRecord } from '../../record/error-record.js';
 import type { TaskContract } from '../../task/define-task.js';
@@ -52,7 +52,7 @@ interface State {
   /** It may start until then, on the monotonic clock in milliseconds. */
   passedUntil: number;
   hasLeftLine: boolean;
-  /** It goes to wait in the line. */
+  /** It was kept from an open circuit. */
   waits: boolean;
 }
 
@@ -142,7 +142,8 @@ export class Breakers {
     if (circuit === undefined) return hold(delivery, lane, 0);
     try {
       if (!(await this.mayStart(delivery, state, circuit))) {
-        await this.enterLine(delivery, state, circuit);
+        await this.enterLine(delivery, circuit);
+        state.waits = true;
         const { unreachableSince } = delivery.headers;
         const wait = { keyWait: circuitLine(circuit.id), unreachableSince };
         postpone(delivery, lookMs(delivery, now()), wait);
@@ -179,9 +180,8 @@ export class Breakers {
     return answer.isProbe || !answer.isOpen;
   }
 
-  private async enterLine(delivery: Delivery, state: State, circuit: CircuitOf): Promise<void> {
+  private async enterLine(delivery: Delivery, circuit: CircuitOf): Promise<void> {
     await this.circuits.line.enter(circuitLine(circuit.id), placeOf(delivery));
-    state.waits = true;
   }
 
   private async succeeded(delivery: Delivery, outcome: Outcome): Promise<Outcome> {
@@ -230,7 +230,8 @@ export class Breakers {
       now: now(),
       unreachableForMs: unreachableForMs(contract),
     });
-    if (wait !== undefined) await this.enterLine(delivery, state, circuit);
+    // Its message is stored before it is called: until then whoever calls finds it in its lane.
+    if (wait !== undefined) await this.enterLine(delivery, circuit);
     return wait ?? outcome;
   }
 

@@ -1,5 +1,5 @@
 /** Calls those who wait at a circuit, once they may try the service or go on. Every worker looks, so it does not matter which of them die. */
-import { freeProbes, type CircuitEntry } from '../../circuits/circuit.js';
+import { freeProbes, type CircuitEntry } from '../../control/circuit.js';
 import type { Circuits } from '../../circuits/circuits.js';
 import type { CircuitSettings } from '../../task/breaker.js';
 import { passed } from '../passed.js';

@@ -9,7 +9,7 @@
 import type { CircuitSettings } from '../task/breaker.js';
 import { cut, fieldOf } from '../values/any-value.js';
 import { flatJson } from '../values/flat-json.js';
-import { holderFields, type Holder } from '../limits/gate.js';
+import { readHolders, type Holder } from './holder.js';
 
 /** The broker's clock, as two workers know it, differs by less than this, in milliseconds. */
 const CLOCKS_DIFFER_MS = 1_000;
@@ -82,10 +82,8 @@ export interface CircuitAnswer {
 /** The stored entry; a value of unknown form counts as absent. */
 export function readCircuit(value: unknown): CircuitEntry | undefined {
   const fields = circuitFields.read(value);
-  const given = fieldOf(value, 'probes');
-  if (fields === undefined || !Array.isArray(given)) return undefined;
-  const probes = given.flatMap((each) => holderFields.read(each) ?? []);
-  return probes.length === given.length ? { ...fields, probes } : undefined;
+  const probes = readHolders(fieldOf(value, 'probes'));
+  return fields === undefined || probes === undefined ? undefined : { ...fields, probes };
 }
 
 /** Nobody starts without asking. */
