@@ -51,6 +51,7 @@ export { lookupHash, lookupHashes, plainHash, type LookupHash } from './lookup/l
 export { phoneVariants } from './lookup/phone-variants.js';
 export { rekeyTenant, type Rekeyed } from './lookup/rekey.js';
 export { knownSum } from './database/known-sum.js';
+export { randomId } from './random-id.js';
 export { once, type Skipped } from './database/once.js';
 export { FollowedTenants } from './tenants/followed-tenants.js';
 export { derivedTaskId, fanOut, ofTick, slotOf, tickTime } from './fan-out/fan-out.js';

@@ -33,6 +33,7 @@ import { sessionRoutes } from './routes/session.js';
 import { signInRoutes } from './routes/sign-in.js';
 import { taskRoutes } from './routes/tasks.js';
 import { tenantRoutes } from './routes/tenants.js';
+import { viewRoutes } from './routes/views.js';
 import { webhookRoutes } from './routes/webhooks.js';
 import { workflowRoutes } from './routes/workflows.js';
 import { isSecure, requireTls, type DASHBOARD_SETTINGS } from './settings.js';
@@ -100,6 +101,7 @@ export async function startDashboard(context: DashboardContext): Promise<Running
     peopleRoutes(app, resources);
     overviewRoutes(app, resources);
     taskRoutes(app, resources);
+    viewRoutes(app, resources);
     goRoutes(app, resources);
     workflowRoutes(app, resources);
     controlRoutes(app, resources);

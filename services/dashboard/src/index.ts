@@ -10,3 +10,4 @@ export {
 } from '@stratum/shared/task-history';
 export { createProjector, type ProjectorOptions } from './history/projector.js';
 export { DASHBOARD_SETTINGS } from './settings.js';
+export { readHistogram, type RunHistogram } from './tasks/histogram.js';

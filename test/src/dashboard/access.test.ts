@@ -13,6 +13,9 @@ import { ROUTES } from './routes.js';
 /** What a viewer may not even read. */
 const FOR_OPERATORS = new Set(['/api/people', '/api/dead-letters/own']);
 
+/** What viewers keep for themselves. */
+const OWN = new Set(['/api/views']);
+
 const FOR_TENANTS = new Set([
   '/api/audit',
   '/api/dead-letters/own',
@@ -30,12 +33,15 @@ const FOR_TENANTS = new Set([
   '/api/tasks',
   '/api/go/own',
   '/api/tasks/suggest',
+  '/api/tasks/histogram',
   '/api/tasks/own',
   '/api/tasks/own/why',
   '/api/tasks/own/revoke',
   '/api/workflows',
   '/api/workflows/none',
   '/api/workflows/none/cancel',
+  '/api/views',
+  '/api/views/abcdefghabcdefgh',
 ]);
 
 test('nobody gets anything without a session, and a tenant nothing of what all tenants share', async () => {
@@ -61,7 +67,9 @@ test('nobody gets anything without a session, and a tenant nothing of what all t
       expect([200, 201, 204, 404, 409], `${method} ${path}, tenant`).toContain(asTenant);
     else expect(asTenant, `${method} ${path}, tenant`).toBe(403);
     const asViewer = (await viewer(method, path, body)).status;
-    if (method === 'POST' || FOR_OPERATORS.has(bare)) expect(asViewer, `${method} ${path}, viewer`).toBe(403);
+    if (OWN.has(bare)) expect([200, 201], `${method} ${path}, viewer`).toContain(asViewer);
+    else if (method === 'POST' || FOR_OPERATORS.has(bare))
+      expect(asViewer, `${method} ${path}, viewer`).toBe(403);
     else expect([200, 404], `${method} ${path}, viewer`).toContain(asViewer);
   }
 });

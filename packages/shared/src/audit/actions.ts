@@ -76,6 +76,8 @@ export type AuditAction =
   | 'tenant.erased'
   | 'tenant.exported'
   | 'tenant.restored'
+  | 'view.removed'
+  | 'view.saved'
   | 'webhook.changed'
   | 'webhook.created'
   | 'webhook.removed'

@@ -57,7 +57,7 @@ export async function erasePerson(
     const matches = mentionsOf(mentioned(person));
     await mark(db, keys, tenantId, person, blockedUntil);
     const { rows } = await db.query<{ report: Record<string, number> }>(
-      'SELECT erase_person_rows($1, $2, $3, $4) || erase_person_from_operations($4) AS report',
+      'SELECT erase_person_rows($1, $2, $3, $4) || erase_person_from_operations($4) || erase_person_from_views($4) AS report',
       [
         person.profileIds,
         person.contactIds,

@@ -65,6 +65,7 @@ export const PERSONAL_DATA: Readonly<Record<string, PersonalData>> = {
   processed_key: { kept: 'keys of work that was done once' },
   rule: 'none',
   rule_execution: 'none',
+  saved_view: 'by_mention',
   shared_cost: 'none',
   subscription: 'none',
   sync_run: 'none',

@@ -13,8 +13,6 @@ export interface Walk {
 
 /** The next window is so many times as long, unless there is no time for it. */
 const GROWTH = 4;
-/** It may turn out to take so many times as long as the last one promises: older runs are less often in memory. */
-const CAUTION = 4;
 
 /** What a look came to: go on, it is enough, or it was given up because its time was over. */
 export type Looked = 'on' | 'enough' | 'late';
@@ -22,7 +20,7 @@ export type Looked = 'on' | 'enough' | 'late';
 /**
  * Looks at windows until one of them is enough, the beginning is reached, or the time is over. Nobody knows beforehand whether an index
  * answers a search or a million rows have to be read for it, so that the first window is short, and each next one as long as what the last
- * one took allows: a request ends in time, however many runs a day has.
+ * ones took allows: a request ends in time, however many runs a day has.
  *
  * @param look has to give up after `withinMs`; the first one has all the time, so that each request comes further
  * @returns where it stopped: everything from there to `to` has been looked at
@@ -34,6 +32,7 @@ export async function walkBack(
   const startedAt = performance.now();
   let until = to;
   let withinMs: number | undefined;
+  let before: Pace | undefined;
   for (let steps = 1; until > from;) {
     // Whoever asks for what comes after now, because clocks differ, gets the newest that there is in the same look: it may be the only one that there is time for.
     const newest = Math.min(until.getTime(), Date.now());
@@ -45,11 +44,26 @@ export async function walkBack(
     if (looked === 'enough') break;
     const now = performance.now();
     withinMs = budgetMs - (now - startedAt);
-    const affordable = (withinMs * steps) / (now - windowStart);
-    if (affordable < 1) break;
-    steps = Math.max(1, Math.min(steps * GROWTH, Math.floor(affordable / CAUTION)));
+    if (withinMs <= 0) break;
+    const pace = { steps, tookMs: now - windowStart };
+    steps = Math.max(1, Math.min(steps * GROWTH, affordable(withinMs, pace, before)));
+    before = pace;
   }
   return until;
+}
+
+/** What a window took. */
+interface Pace {
+  steps: number;
+  tookMs: number;
+}
+
+/** How many steps there is time for: each look takes some time of its own, and some for each step, as the last two tell. */
+function affordable(leftMs: number, { steps, tookMs }: Pace, before: Pace | undefined): number {
+  if (before === undefined) return Infinity;
+  const perStepMs =
+    steps > before.steps ? Math.max(0, (tookMs - before.tookMs) / (steps - before.steps)) : tookMs / steps;
+  return perStepMs === 0 ? Infinity : Math.floor((leftMs - (tookMs - perStepMs * steps)) / perStepMs);
 }
 
 const CANCELLED = '57014';

@@ -16,6 +16,7 @@ interface Right {
 export const RIGHTS = {
   'tasks:see': { scope: 'tasks:read', role: 'viewer' },
   'tasks:revoke': { scope: 'tasks:write', role: 'operator' },
+  'views:share': { scope: 'tasks:write', role: 'operator' },
   'workflows:see': { scope: 'tasks:read', role: 'viewer' },
   'workflows:cancel': { scope: 'tasks:write', role: 'operator' },
   'failures:see': { scope: 'dead-letters:read', role: 'viewer' },

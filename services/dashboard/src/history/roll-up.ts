@@ -10,7 +10,7 @@ import {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-const BUCKETS_PER_OCTAVE = 4;
+export const BUCKETS_PER_OCTAVE = 4;
 
 /** Counts by bucket. */
 type Histogram = Map<number, number>;
@@ -31,8 +31,18 @@ function bucketOf(ms: number): number {
 }
 
 /** Its lower bound, in milliseconds. */
-export function bucketStart(bucket: number): number {
+function bucketStart(bucket: number): number {
   return 2 ** (bucket / BUCKETS_PER_OCTAVE);
+}
+
+/** The time that this share took less than, in milliseconds, within the width of a bucket; `null` without counts. */
+export function percentile(histogram: ReadonlyMap<number, number>, share: number): number | null {
+  let left = share * [...histogram.values()].reduce((total, n) => total + n, 0);
+  for (const [bucket, n] of [...histogram].toSorted(([a], [b]) => a - b)) {
+    left -= n;
+    if (left <= 0) return Math.round(bucketStart(bucket + 1));
+  }
+  return null;
 }
 
 /** Changes of the counts, added up over many runs. */

@@ -2,7 +2,7 @@
 import type { WorkerView } from '@stratum/jobs';
 import { STATE_CODES } from '@stratum/shared/task-history';
 import type { Pool } from 'pg';
-import { bucketStart } from '../history/roll-up.js';
+import { percentile } from '../history/roll-up.js';
 import { NO_SIGNALS, type FailureFacts, type QueueFacts, type Signals } from '../overview/facts.js';
 
 export interface QueueSnapshot extends QueueFacts {
@@ -128,14 +128,8 @@ function queuesOf(gauges: readonly GaugeRow[], attempts: readonly AttemptRow[]):
       out_per_s: out,
       in_per_s: out === null || grown === null ? null : Math.max(0, out + grown),
       drain_s: shrinks && backlog > 0 ? Math.round(backlog / -grown) : null,
-      wait_p95_ms: percentile(
-        own.map(({ wait }) => wait),
-        0.95,
-      ),
-      run_p95_ms: percentile(
-        own.map(({ run }) => run),
-        0.95,
-      ),
+      wait_p95_ms: percentile(together(own.map(({ wait }) => wait)), 0.95),
+      run_p95_ms: percentile(together(own.map(({ run }) => run)), 0.95),
       failed_15m: sum(own.filter(({ outcome }) => FAILED.has(outcome))),
       ended_15m: sum(own),
     };
@@ -179,16 +173,9 @@ function sum(attempts: readonly AttemptRow[]): number {
   return attempts.reduce((total, { n }) => total + Number(n), 0);
 }
 
-/** Within the width of a bucket, 19 %; `null` without counts. */
-function percentile(histograms: readonly ([number, number][] | null)[], share: number): number | null {
+function together(histograms: readonly ([number, number][] | null)[]): Map<number, number> {
   const counts = new Map<number, number>();
   for (const [bucket, n] of histograms.flatMap((each) => each ?? []))
     counts.set(bucket, (counts.get(bucket) ?? 0) + n);
-  const buckets = [...counts].toSorted(([a], [b]) => a - b);
-  let left = share * buckets.reduce((total, [, n]) => total + n, 0);
-  for (const [bucket, n] of buckets) {
-    left -= n;
-    if (left <= 0) return Math.round(bucketStart(bucket + 1));
-  }
-  return null;
+  return counts;
 }

@@ -9,6 +9,7 @@ import { transaction, withAdvisoryLock } from '@stratum/shared';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import type { Signals } from '../overview/facts.js';
+import { noteVersions } from './marks.js';
 import { answerMs, isLed, newLetters, openRuns, soleHolders } from './signals.js';
 
 const EVERY_MS = 4_000;
@@ -82,6 +83,10 @@ async function takeSample(options: SamplerOptions): Promise<void> {
           })),
         ),
       ],
+    );
+    await noteVersions(
+      client,
+      workers.filter(({ condition }) => WORKING.has(condition)),
     );
     await client.query(
       `INSERT INTO latest_sample (at, workers, schedulers, stream_last, signals) VALUES ($1, $2, $3, $4, $5)

@@ -1,17 +1,21 @@
 /** Figures of the last hours for charts: at most 600 points, and nothing where nothing was measured. */
 import type { Pool } from 'pg';
+import { z } from 'zod';
 
 export const SERIES = ['throughput', 'waiting', 'oldest', 'slots'] as const;
 export type SeriesName = (typeof SERIES)[number];
 
-export interface Series {
-  /** Seconds since 1970. */
-  at: number[];
-  /** By name; `null` where there is no measurement. */
-  lines: Record<string, (number | null)[]>;
-  unit: string;
-  step_s: number;
-}
+export const series = z
+  .object({
+    at: z.array(z.int()).describe('Seconds since 1970.'),
+    lines: z
+      .record(z.string(), z.array(z.number().nullable()))
+      .describe('By name; `null` where there is no measurement.'),
+    unit: z.string(),
+    step_s: z.int().positive(),
+  })
+  .meta({ id: 'Series' });
+export type Series = z.output<typeof series>;
 
 const MAX_POINTS = 600;
 const SAMPLE_S = 10;

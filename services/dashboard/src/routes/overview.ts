@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 import { viewerOf } from '../http/guard.js';
 import { followSnapshots } from '../live/follow.js';
-import { readSeries, SERIES } from '../live/series.js';
+import { mark, readMarks, type Mark } from '../live/marks.js';
+import { readSeries, SERIES, series } from '../live/series.js';
 import { visibleTo } from '../live/visible.js';
 
 const MAX_HOURS = 48;
@@ -29,8 +30,24 @@ export function overviewRoutes(app: DashboardServer, resources: DashboardResourc
         queue: z.string().max(64).optional(),
         hours: z.coerce.number().positive().max(MAX_HOURS).default(1),
       }),
+      response: { 200: series },
     },
     handler: (request) => readSeries(pool, request.query),
+  });
+  app.route({
+    method: 'GET',
+    url: '/api/marks',
+    config: { access: 'overview:see' },
+    schema: {
+      tags: ['Overview'],
+      summary: 'List deployments, and changes of queues and workers, of the last hours',
+      querystring: z.object({
+        queue: z.string().max(64).optional(),
+        hours: z.coerce.number().positive().max(MAX_HOURS).default(24),
+      }),
+      response: { 200: z.object({ items: z.array(mark).describe('The newest 50, the oldest first.') }) },
+    },
+    handler: async (request): Promise<{ items: Mark[] }> => ({ items: await readMarks(pool, request.query) }),
   });
   app.route({
     method: 'GET',

@@ -18,11 +18,13 @@ import {
   type TaskQuery,
   type WaitingList,
 } from '@stratum/shared/task-history';
+import { firstRunAt, MEASURES, readHistogram, runHistogram, type RunHistogram } from '../tasks/histogram.js';
 import { findReasons } from '../why/findings.js';
 import { readFacts } from '../why/read-facts.js';
 
 const MAX_LIMIT = 200;
 const DEFAULT_LIMIT = 50;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 const searchQuery = z.object({
@@ -33,6 +35,9 @@ const searchQuery = z.object({
   before_id: z.string().max(64).optional(),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
 });
+const histogramQuery = searchQuery
+  .pick({ q: true, from: true, to: true })
+  .extend({ measure: z.enum(MEASURES).default('state') });
 const idParams = z.object({ id: z.string().regex(/^[\w-]{1,64}$/) });
 
 export interface TaskPage {
@@ -60,6 +65,7 @@ export interface Suggestions {
 
 export function taskRoutes(app: DashboardServer, resources: DashboardResources): void {
   searchRoute(app, resources);
+  histogramRoute(app, resources);
   suggestRoute(app, resources);
   taskRoute(app, resources);
   revokeRoute(app, resources);
@@ -103,6 +109,39 @@ function searchRoute(app: DashboardServer, resources: DashboardResources): void 
         complete: ended.next === undefined,
         as_of: new Date().toISOString(),
       };
+    },
+  });
+}
+
+function histogramRoute(app: DashboardServer, { pool, names, configuration }: DashboardResources): void {
+  app.route({
+    method: 'GET',
+    url: '/api/tasks/histogram',
+    config: { access: 'tasks:see' },
+    schema: {
+      tags: ['Tasks'],
+      summary: 'Count ended runs of a search over time: by state, by waiting or by running time',
+      querystring: histogramQuery,
+      response: { 200: runHistogram },
+    },
+    handler: async (request): Promise<RunHistogram> => {
+      const { q, from, to, measure } = request.query;
+      const query = parsedQuery('query.q', q);
+      const scope = scopeOf(request);
+      await names.load(pool);
+      const now = Date.now();
+      const end = to === undefined ? new Date(now) : new Date(Math.min(Date.parse(to), now + DAY_MS));
+      const oldest = new Date(now - configuration.DASHBOARD_HISTORY_DAYS * DAY_MS);
+      const begin = from === undefined ? await firstRunAt(pool, scope, oldest) : new Date(from);
+      // Without any run, the last hour is empty.
+      const start = new Date(Math.max(oldest.getTime(), begin?.getTime() ?? end.getTime() - HOUR_MS));
+      return readHistogram(pool, names, {
+        scope,
+        query,
+        measure,
+        from: start < end ? start : new Date(end.getTime() - HOUR_MS),
+        to: end,
+      });
     },
   });
 }

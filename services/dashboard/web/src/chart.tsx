@@ -1,7 +1,7 @@
 /** A line chart with a cursor, and the same figures as a table. Where nothing was measured the line has a gap. */
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { SeriesData } from '@stratum/dashboard/answers';
+import type { Mark, SeriesData } from '@stratum/dashboard/answers';
 import { Scroll } from './ui.js';
 
 const WIDTH = 600;
@@ -9,6 +9,8 @@ const HEIGHT = 150;
 const LEFT = 44;
 const BOTTOM = 20;
 const TOP = 8;
+/** A mark is named where the cursor comes so near, in parts of the width. */
+const NEAR = 0.015;
 
 const TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
@@ -27,10 +29,13 @@ function short(value: number): string {
 export function Chart({
   title,
   data,
+  marks,
   sampling,
 }: {
   title: string;
   data: SeriesData;
+  /** What happened meanwhile. */
+  marks: readonly Mark[];
   sampling: string;
 }): JSX.Element {
   const [cursor, setCursor] = useState<number>();
@@ -46,11 +51,21 @@ export function Chart({
     setCursor(Math.min(data.at.length - 1, Math.max(0, index)));
   };
   const shown = cursor ?? data.at.length - 1;
+  const placed = marks
+    .map((mark) => ({ ...mark, index: (Date.parse(mark.at) / 1_000 - (data.at[0] ?? 0)) / data.step_s }))
+    .filter(({ index }) => index >= 0 && index <= data.at.length);
+  const near = placed.filter(
+    ({ index }) => cursor !== undefined && Math.abs(index - cursor) <= NEAR * data.at.length,
+  );
   return (
     <figure class="chart">
       <figcaption>
         <h3>{title}</h3>
-        <span class="faint">{cursor === undefined ? sampling : timeAt(data, shown)}</span>
+        <span class="faint">
+          {cursor === undefined
+            ? sampling
+            : [timeAt(data, shown), ...near.map(({ text }) => text)].join(' · ')}
+        </span>
       </figcaption>
       <ul class="legend">
         {names.map((name, index) => (
@@ -94,6 +109,13 @@ export function Chart({
           })}
           {names.map((name, index) => (
             <path key={name} class={`line line-${index}`} d={pathOf(data.lines[name] ?? [], x, y)} />
+          ))}
+          {placed.map(({ at, kind, text, index }) => (
+            <g key={at + text} class={`mark ${kind}`}>
+              <title>{`${new Date(at).toLocaleTimeString('en-GB')}: ${text}`}</title>
+              <line x1={x(index)} x2={x(index)} y1={TOP} y2={HEIGHT - BOTTOM} />
+              <path d={`M${(x(index) - 4).toFixed(1)} ${TOP - 6}h8l-4 7z`} />
+            </g>
           ))}
           {cursor !== undefined && (
             <line class="cursor" x1={x(cursor)} x2={x(cursor)} y1={TOP} y2={HEIGHT - BOTTOM} />

@@ -123,6 +123,7 @@ const MAY_DELETE: Readonly<Record<string, readonly string[]>> = {
   cdp_segment: ['stratum_api'],
   cost_allocation: ['stratum_default_worker'],
   failure_state: ['stratum_dashboard'],
+  saved_view: ['stratum_dashboard'],
   shared_cost: ['stratum_api'],
   subscription: ['stratum_api'],
 };

@@ -3,8 +3,8 @@ import { useState } from 'preact/hooks';
 import { call, messageOf, query } from '../api.js';
 import { Chart } from '../chart.js';
 import { count, duration, since } from '../format.js';
-import type { Problem, SeriesData, Session, Snapshot } from '@stratum/dashboard/answers';
-import { ActionButton, Icon, Loading, refusalOf, useLoaded } from '../ui.js';
+import type { Mark, Problem, SeriesData, Session, Snapshot } from '@stratum/dashboard/answers';
+import { ActionButton, Icon, Loading, refusalOf, Time, useLoaded } from '../ui.js';
 import { QueueTable } from './queue-table.js';
 
 const VERDICTS = {
@@ -37,6 +37,7 @@ export function Overview({
           <h2>Workers</h2>
           <WorkerCounts snapshot={snapshot} />
         </section>
+        <Lately />
         <section class="card">
           <h2>History</h2>
           <dl>
@@ -133,6 +134,7 @@ const RANGES = [1, 6, 24] as const;
 
 function Charts(): JSX.Element {
   const [hours, setHours] = useState<number>(1);
+  const marks = useMarks(hours);
   return (
     <section>
       <header class="section-head">
@@ -146,11 +148,51 @@ function Charts(): JSX.Element {
         </div>
       </header>
       <div class="charts">
-        <SeriesChart metric="throughput" title="Started and finished" hours={hours} />
-        <SeriesChart metric="waiting" title="Waiting" hours={hours} />
-        <SeriesChart metric="oldest" title="Age of the oldest waiting task" hours={hours} />
-        <SeriesChart metric="slots" title="Slots" hours={hours} />
+        <SeriesChart metric="throughput" title="Started and finished" hours={hours} marks={marks} />
+        <SeriesChart metric="waiting" title="Waiting" hours={hours} marks={marks} />
+        <SeriesChart metric="oldest" title="Age of the oldest waiting task" hours={hours} marks={marks} />
+        <SeriesChart metric="slots" title="Slots" hours={hours} marks={marks} />
       </div>
+    </section>
+  );
+}
+
+/** What may explain a bend in a chart of that time. @param queue `undefined`: all queues */
+export function useMarks(hours: number, queue?: string): readonly Mark[] {
+  const turn = Math.floor(Date.now() / REFRESH_MS);
+  const { value } = useLoaded(`${hours} ${queue} ${turn}`, () =>
+    call<{ items: Mark[] }>('GET', `/api/marks${query({ hours, queue })}`),
+  );
+  return value?.items ?? [];
+}
+
+const LATELY_HOURS = 24;
+const SHOWN_MARKS = 10;
+
+/** The last deployments and changes by people. */
+function Lately(): JSX.Element {
+  const marks = useMarks(LATELY_HOURS);
+  return (
+    <section class="card">
+      <h2>Lately</h2>
+      {marks.length === 0 ? (
+        <p class="faint">No new version and no change of a queue or worker in the last 24 hours.</p>
+      ) : (
+        <ol class="lately">
+          {marks
+            .slice(-SHOWN_MARKS)
+            .toReversed()
+            .map(({ at, kind, text }) => (
+              <li key={at + text}>
+                <span class="faint">
+                  <Time at={at} />
+                </span>{' '}
+                {kind === 'deployment' ? 'Version ' : ''}
+                {text}
+              </li>
+            ))}
+        </ol>
+      )}
     </section>
   );
 }
@@ -161,11 +203,13 @@ export function SeriesChart({
   metric,
   title,
   hours,
+  marks,
   queue,
 }: {
   metric: string;
   title: string;
   hours: number;
+  marks: readonly Mark[];
   queue?: string;
 }): JSX.Element {
   // Anew with each sample.
@@ -180,7 +224,7 @@ export function SeriesChart({
         {error === undefined ? <Loading /> : <p>{error.message}</p>}
       </figure>
     );
-  return <Chart title={title} data={value} sampling={`every ${value.step_s} s`} />;
+  return <Chart title={title} data={value} marks={marks} sampling={`every ${value.step_s} s`} />;
 }
 
 const CONDITION_WORDS = ['ready', 'busy', 'draining', 'blocked', 'unreachable'] as const;

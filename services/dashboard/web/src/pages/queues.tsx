@@ -4,7 +4,7 @@ import { call } from '../api.js';
 import { count, duration, rate, since } from '../format.js';
 import type { Queue, Session, Snapshot } from '@stratum/dashboard/answers';
 import { ActionButton, ConfirmDialog, Empty, Icon, Loading, refusalOf } from '../ui.js';
-import { SeriesChart } from './overview.js';
+import { SeriesChart, useMarks } from './overview.js';
 import { QueueTable, Slots } from './queue-table.js';
 
 export function Queues({
@@ -88,6 +88,7 @@ export function QueuePage({
   snapshot: Snapshot | undefined;
   session: Session;
 }): JSX.Element {
+  const marks = useMarks(1, name);
   if (snapshot === undefined) return <Loading />;
   const queue = snapshot.queues.find((each) => each.queue === name);
   if (queue === undefined)
@@ -139,10 +140,10 @@ export function QueuePage({
         />
       </dl>
       <div class="charts">
-        <SeriesChart metric="throughput" title="Started and finished" hours={1} queue={name} />
-        <SeriesChart metric="waiting" title="Waiting, by lane" hours={1} queue={name} />
-        <SeriesChart metric="oldest" title="Age of the oldest" hours={1} queue={name} />
-        <SeriesChart metric="slots" title="Slots" hours={1} queue={name} />
+        <SeriesChart metric="throughput" title="Started and finished" hours={1} marks={marks} queue={name} />
+        <SeriesChart metric="waiting" title="Waiting, by lane" hours={1} marks={marks} queue={name} />
+        <SeriesChart metric="oldest" title="Age of the oldest" hours={1} marks={marks} queue={name} />
+        <SeriesChart metric="slots" title="Slots" hours={1} marks={marks} queue={name} />
       </div>
       <section>
         <h2>Workers of this queue</h2>
