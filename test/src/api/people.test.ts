@@ -15,6 +15,7 @@ const ANN = { userId: 'user-ann', traits: { email: EMAIL, phone: `+${PHONE}`, pl
 const OF_THE_PLATFORM: readonly string[] = [
   'dashboard_link',
   'dashboard_session',
+  'deployment_mark',
   'failure_state',
   'gauge_10s',
   'latest_sample',
@@ -26,6 +27,7 @@ const OF_THE_PLATFORM: readonly string[] = [
   'task_name',
   'tenant',
   'worker_name',
+  'worker_version',
 ];
 
 /** Every table of tenants in which a text is found, and every stream. */
