@@ -1,5 +1,5 @@
 /** The way back through the history: window by window from the newest end, for as long as one request may take. */
-import { DatabaseError, type PoolClient, type QueryResultRow } from 'pg';
+import type { PoolClient, QueryResultRow } from 'pg';
 
 export interface Walk {
   from: Date;
@@ -85,7 +85,11 @@ export async function rowsWithin<Row extends QueryResultRow>(
   try {
     return (await client.query<Row>(text, [...values])).rows;
   } catch (error) {
-    if (ms !== undefined && error instanceof DatabaseError && error.code === CANCELLED) return undefined;
+    if (ms !== undefined && isCancelled(error)) return undefined;
     throw error;
   }
+}
+
+function isCancelled(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === CANCELLED;
 }
