@@ -11,7 +11,7 @@ export interface HeldPlace {
 }
 
 /** A place ends so long after its last renewal, in ack waits: its task is delivered again before that, and takes the place over. */
-const LEASE_IN_ACK_WAITS = 3;
+export const LEASE_IN_ACK_WAITS = 3;
 const RENEWALS_PER_LEASE = 6;
 
 export class HeldPlaces {

@@ -13,6 +13,8 @@ import { defineTopology } from '../../topology/define.js';
 import { Attempt } from '../attempt.js';
 import { readDelivery } from '../delivery.js';
 import { Settler } from '../settle.js';
+import type { TaskSubject } from '../../wire/names.js';
+import { HeldGates } from './held-gates.js';
 import type { HeldPlace } from './held-table.js';
 import type { WatchSettings } from './watch-settings.js';
 
@@ -24,7 +26,7 @@ export interface Culprit extends HeldPlace {
 }
 
 export interface HeldTasks {
-  /** Starts their ack waits anew. */
+  /** Starts their ack waits anew, and renews their places under limits by key. */
   extend(held: readonly HeldPlace[]): Promise<void>;
   /** Ends the culprit as `time_limit`, and hands the others back. */
   settle(held: readonly HeldPlace[], culprit: Culprit): Promise<void>;
@@ -47,12 +49,17 @@ export async function openHeldTasks({
 
 class BrokerHeldTasks implements HeldTasks {
   private readonly settler: Settler;
+  private readonly gates: HeldGates;
+  /** Subjects by reply: of a message that is held for long they are read once. */
+  private readonly subjects = new Map<string, TaskSubject>();
+  private renewal: Promise<void> | undefined;
 
   constructor(
     private readonly connection: NatsConnection,
     private readonly resources: Resources,
     private readonly worker: string,
   ) {
+    this.gates = new HeldGates(resources);
     // A hook is code of the program that hangs.
     this.settler = new Settler(resources, worker, { run: async () => undefined });
   }
@@ -64,6 +71,7 @@ class BrokerHeldTasks implements HeldTasks {
       else await (await this.copyAt(copy))?.extend();
     });
     await this.connection.flush();
+    this.renewal ??= this.renewPlaces(held).finally(() => (this.renewal = undefined));
   }
 
   async settle(held: readonly HeldPlace[], culprit: Culprit): Promise<void> {
@@ -78,8 +86,32 @@ class BrokerHeldTasks implements HeldTasks {
   }
 
   async close(): Promise<void> {
+    await this.renewal;
     await this.resources.close();
     await this.connection.close();
+  }
+
+  /** Beside the ack waits, which are shorter than the leases of places and must not wait for them. */
+  private async renewPlaces(held: readonly HeldPlace[]): Promise<void> {
+    try {
+      await this.gates.renew(await this.subjectsOf(held));
+    } catch {
+      // A lease has the time of several tries; without the broker nobody else takes the place.
+    }
+  }
+
+  private async subjectsOf(held: readonly HeldPlace[]): Promise<TaskSubject[]> {
+    const found: TaskSubject[] = [];
+    await eachLimited(held, async ({ reply }) => {
+      const message = this.subjects.has(reply) ? undefined : await this.messageOf(reply);
+      const subject = message && this.resources.names.parseTaskSubject(message.subject);
+      if (subject !== undefined) this.subjects.set(reply, subject);
+      const known = this.subjects.get(reply);
+      if (known !== undefined) found.push(known);
+    });
+    for (const reply of this.subjects.keys())
+      if (!held.some((each) => each.reply === reply)) this.subjects.delete(reply);
+    return found;
   }
 
   private async settleOne({ reply }: HeldPlace, culprit?: Culprit): Promise<void> {
