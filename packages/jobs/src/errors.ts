@@ -98,17 +98,26 @@ export class InvalidWorkflowError extends JobsError {
   }
 }
 
+/** Argument of `PublishError`. */
+export interface PublishErrorOptions extends JobsErrorOptions {
+  unreachable?: boolean | undefined;
+}
+
 /**
  * A message was not stored (`publish_failed`, `publish_conflict`, `topology_missing`), or that is unknown because JetStream did not confirm it before
  * its deadline (`publish_unconfirmed`). Publishing it again under the same id settles that: `details.id` is the task's.
  */
 export class PublishError extends JobsError {
+  /** JetStream had no leader, no room or too much to do until the deadline: no fault of the message. */
+  readonly unreachable: boolean | undefined;
+
   constructor(
     code: 'publish_failed' | 'publish_unconfirmed' | 'publish_conflict' | 'topology_missing',
     message: string,
-    options: JobsErrorOptions = {},
+    options: PublishErrorOptions = {},
   ) {
     super(code, message, options);
+    this.unreachable = options.unreachable;
   }
 
   /** The same error with more facts. */
@@ -118,6 +127,7 @@ export class PublishError extends JobsError {
     return new PublishError(code, this.message, {
       cause: this.cause,
       details: { ...this.details, ...details },
+      unreachable: this.unreachable,
     });
   }
 }

@@ -12,7 +12,7 @@ export { DebounceHeader, TaskHeader } from './wire/headers.js';
 export { inboxOf } from './broker/inbox.js';
 export { eachLimited } from './broker/each-limited.js';
 export { respond, ServiceErrorHeader } from './broker/respond.js';
-export { isApiError, isConflict, ServerCode } from './broker/server-errors.js';
+export { isApiError, isConflict, ServerCode } from './wire/server-errors.js';
 export { JsonError, parseBoundedJson, type JsonOptions } from './values/bounded-json.js';
 export { resultWithin } from './values/result-within.js';
 export { findUnstorable, nameProblem } from './values/text.js';

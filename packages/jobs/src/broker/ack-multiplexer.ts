@@ -8,12 +8,12 @@
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-core';
 import Queue from 'yocto-queue';
-import { JobsError, PublishError } from '../errors.js';
+import { JobsError, PublishError, type PublishErrorOptions } from '../errors.js';
 import { inboxOf } from './inbox.js';
 import { outboxOf, type Outbox, type Outgoing } from './outbox.js';
 import { publishHealthOf } from './publish-health.js';
 import { publishAnswer, type PublishAnswer, type StoredAck } from './publish-answer.js';
-import { ServerStatus } from './server-errors.js';
+import { ServerStatus } from '../wire/server-errors.js';
 import { isWithoutStream } from './without-stream.js';
 
 export interface AckMultiplexerOptions {
@@ -43,6 +43,8 @@ class PendingMessage implements Outgoing {
   doubts = 0;
   /** Why the server has not stored it yet. */
   reason: string | undefined;
+  /** It will never be stored as it is. */
+  isRefused = false;
 
   constructor(
     private readonly publish: (message: PendingMessage) => void,
@@ -217,6 +219,7 @@ export class AckMultiplexer {
     }
     message.reason = answer.reason;
     if (answer.kind === 'again' && answer.isFull) publishHealthOf(this.connection).failed();
+    message.isRefused = answer.kind === 'refused';
     if (answer.kind === 'refused' || (answer.isFull && this.failWhenFull)) {
       // So is every other copy of it.
       message.doubts = 0;
@@ -232,9 +235,12 @@ export class AckMultiplexer {
 
   /** It will not be sent again. If one of its copies is unanswered, the server may have stored it, or may yet. */
   private giveUp(message: PendingMessage, cause?: unknown): void {
-    const { subject, doubts, reason = 'JetStream did not confirm it in time' } = message;
+    const { subject, doubts, isRefused, reason = 'JetStream did not confirm it in time' } = message;
     this.remove(message);
-    message.reject(doubts > 0 ? unconfirmed(subject, cause) : refused(subject, reason, cause));
+    const unreachable = isRefused ? {} : { unreachable: true };
+    message.reject(
+      doubts > 0 ? unconfirmed(subject, cause) : refused(subject, reason, { cause, ...unreachable }),
+    );
   }
 
   /** JetStream is starting, electing a leader or short of resources: the next sweep sends the message again. */
@@ -319,9 +325,9 @@ function homeless(subject: string): PublishError {
   );
 }
 
-function refused(subject: string, reason: string, cause?: unknown): PublishError {
+function refused(subject: string, reason: string, options: PublishErrorOptions): PublishError {
   return new PublishError('publish_failed', `A message to ${subject} was not stored: ${reason}.`, {
-    cause,
+    ...options,
     details: { subject },
   });
 }

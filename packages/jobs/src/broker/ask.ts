@@ -5,7 +5,7 @@
 import { NoRespondersError, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import { JobsError } from '../errors.js';
 import { openRequest, type Request } from './requests.js';
-import { isNoResponders, ServerStatus } from './server-errors.js';
+import { isNoResponders, ServerStatus } from '../wire/server-errors.js';
 
 /** A cluster elects a new leader within it. */
 const DEADLINE_MS = 10_000;

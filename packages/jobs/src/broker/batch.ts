@@ -7,7 +7,7 @@ import { JobsError } from '../errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import { headersOf } from './incoming-headers.js';
 import { openRequest } from './requests.js';
-import { ServerStatus } from './server-errors.js';
+import { ServerStatus } from '../wire/server-errors.js';
 import type { StreamMessage } from './stored-message.js';
 
 /** A message as its stream holds it. */

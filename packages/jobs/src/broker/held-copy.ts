@@ -7,7 +7,7 @@ import type { MsgHdrs } from '@nats-io/nats-core';
 import { newId } from '../values/new-id.js';
 import { carryHeaders, readHeld, ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { AckMultiplexer } from './ack-multiplexer.js';
-import { isConflict } from './server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import { storedSequence } from './stored-message.js';
 import type { StreamAccess } from './stream-access.js';
 

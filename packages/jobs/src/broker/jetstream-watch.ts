@@ -4,7 +4,7 @@
  */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { publishHealthOf } from './publish-health.js';
-import { isNoResponders } from './server-errors.js';
+import { isNoResponders } from '../wire/server-errors.js';
 
 export interface JetStreamWatchOptions {
   /** Between two questions, in milliseconds. Default 2,000. */

@@ -7,7 +7,7 @@ import { PublishError } from '../errors.js';
 import { ServerHeader } from '../wire/headers.js';
 import type { AckMultiplexer } from './ack-multiplexer.js';
 import { OutgoingHeaders } from './outgoing-headers.js';
-import { isConflict } from './server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import { storedSequence, type StreamMessage } from './stored-message.js';
 import type { StreamAccess } from './stream-access.js';
 

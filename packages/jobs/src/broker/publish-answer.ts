@@ -1,6 +1,6 @@
 /** What the server's answer to a publish means: each is either certain, or a reason to ask again. */
 import type { Msg } from '@nats-io/nats-core';
-import { ServerCode, ServerStatus } from './server-errors.js';
+import { isTemporary, ServerCode, ServerStatus } from '../wire/server-errors.js';
 
 /** Where the message was stored, or that it is a duplicate. */
 export interface StoredAck {
@@ -18,13 +18,6 @@ export type PublishAnswer =
   /** May pass if it is asked again. `isStored` is false where the server has certainly not stored it. */
   | { kind: 'again'; reason: string; isFull: boolean; isStored: 'no' | 'unknown' };
 
-/** Temporary, although their status is that of a client's mistake. */
-const TEMPORARY: ReadonlySet<number | undefined> = new Set([
-  ServerCode.AccountResourcesExceeded,
-  ServerCode.DuplicateInProcess,
-]);
-/** Permanent, although their status is that of a server's failure. */
-const PERMANENT: ReadonlySet<number | undefined> = new Set([ServerCode.RollUpRefused]);
 /** The stream, the account, the memory or the disk has no room for it. */
 const FULL: ReadonlySet<number | undefined> = new Set([
   ServerCode.AccountResourcesExceeded,
@@ -56,9 +49,7 @@ function refusal({ code = 0, err_code: errorCode, description }: ServerError): P
   const reason = description ?? 'the server gave no reason';
   if (errorCode === ServerCode.WrongLastSequence || errorCode === ServerCode.WriteInProcess)
     return { kind: 'conflict' };
-  const isTemporary =
-    TEMPORARY.has(errorCode) || code === ServerStatus.TooMany || code >= ServerStatus.ServerFailure;
-  if (!isTemporary || PERMANENT.has(errorCode)) return { kind: 'refused', reason };
+  if (!isTemporary(errorCode, code)) return { kind: 'refused', reason };
   const isStored = BEFORE_STORING.has(errorCode) ? 'no' : 'unknown';
   return { kind: 'again', reason, isFull: FULL.has(errorCode), isStored };
 }

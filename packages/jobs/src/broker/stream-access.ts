@@ -4,7 +4,7 @@ import { JobsError } from '../errors.js';
 import { ask } from './ask.js';
 import { readNewest, type StoredMessage } from './batch.js';
 import { NewestMessages } from './newest-messages.js';
-import { ServerCode, ServerStatus } from './server-errors.js';
+import { ServerCode, ServerStatus } from '../wire/server-errors.js';
 import { fromLeader, type LeaderMessage, type StreamMessage } from './stored-message.js';
 import { ServerHeader } from '../wire/headers.js';
 

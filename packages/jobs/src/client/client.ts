@@ -8,7 +8,7 @@ import type { TaskFilter } from '../control/entries.js';
 import { deadLettersOf, type DeadLetters } from './dead-letters.js';
 import { Debouncer } from './debounce.js';
 import type { ProducerTime } from '../broker/producer-time.js';
-import { isConflict, isUnconfirmed } from '../broker/server-errors.js';
+import { isConflict, isUnconfirmed } from '../wire/server-errors.js';
 import { JobsError, PublishError, TaskFailedError } from '../errors.js';
 import type { DebounceOptions } from '../task/contract-debounce.js';
 import { withContractDebounce } from './contract-debounce.js';

@@ -19,7 +19,7 @@ import { conditionOf, isAnswering, type WorkerCondition } from '../control/worke
 import type { Topology } from '../topology/define.js';
 import { KeyValue } from '../broker/key-value.js';
 import { scanStream } from '../broker/scan.js';
-import { isNoResponders } from '../broker/server-errors.js';
+import { isNoResponders } from '../wire/server-errors.js';
 import { settingOf, type KeyLimitChange } from '../limits/change.js';
 import type { CircuitView, OpenCircuitOptions } from './circuits.js';
 import type { KeyWait } from '../limits/waits.js';

@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { KeyValue, type StoredValue } from '../broker/key-value.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import { storedSequence } from '../broker/stored-message.js';
 import { JobsError } from '../errors.js';
 import {

@@ -1,6 +1,6 @@
 /** What state a worker is in, as its heartbeats and the broker tell it apart. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isTimeout } from '../broker/server-errors.js';
+import { isTimeout } from '../wire/server-errors.js';
 import type { Names } from '../wire/names.js';
 import { HEART_BEAT_MS, type HeartBeat } from './entries.js';
 

@@ -3,7 +3,7 @@
  * has one message at any moment, and whoever wakes it may die anywhere. The broker looks at times that were changed four times a second.
  */
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import { storedSequence } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { carryHeaders, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';

@@ -2,7 +2,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { StoredMessage } from '../broker/batch.js';
 import { scanStream } from '../broker/scan.js';
-import { isApiError, isConflict, ServerCode } from '../broker/server-errors.js';
+import { isApiError, isConflict, ServerCode } from '../wire/server-errors.js';
 import { readLetter } from '../client/letters/letter.js';
 import { indexEntryOf } from '../client/letters/replay.js';
 import { sequenceOf, type IndexedLetter } from '../record/letter-index.js';

@@ -12,7 +12,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { StoredMessage } from '../broker/batch.js';
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { scanStream } from '../broker/scan.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import { unusableSchedule } from '../message/unusable-message.js';
 import { readQueuedTask, type QueuedTask } from '../record/task-record.js';
 import type { Resources } from '../resources/resources.js';

@@ -4,7 +4,7 @@
  * them pass, and the other finds what became of the task.
  */
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import { storedSequence } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { carryHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';

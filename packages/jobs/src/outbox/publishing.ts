@@ -1,6 +1,6 @@
 /** Publishes waiting rows, and says what became of each. */
 import { eachLimited } from '../broker/each-limited.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import type { JobsClient } from '../client/client.js';
 import { fieldOf } from '../values/any-value.js';
 import { publishOptions, type WaitingRow } from './rows.js';

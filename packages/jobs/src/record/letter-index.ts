@@ -12,7 +12,7 @@ import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { eachLimited } from '../broker/each-limited.js';
 import { scanStream } from '../broker/scan.js';
-import { isNoResponders } from '../broker/server-errors.js';
+import { isNoResponders } from '../wire/server-errors.js';
 import { storedSubject } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { ServerHeader } from '../wire/headers.js';

@@ -4,7 +4,7 @@
  */
 import type { MsgHdrs } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { composeRenewal } from '../message/compose-task.js';
 import { readTaskHeaders } from '../wire/headers.js';

@@ -1,5 +1,5 @@
 /** Turns ticks into tasks: overlap and catch-up policies, and the outcome of runs. */
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import type { JobsClient } from '../client/client.js';
 import type { ClosedTenants } from '../task/closed-tenants.js';
 import type { Logger } from '../telemetry/logger.js';

@@ -9,7 +9,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { readNewest } from '../broker/batch.js';
 import { OutgoingHeaders } from '../broker/outgoing-headers.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { StepError } from '../errors.js';
 import { readJson } from '../values/read-json.js';

@@ -1,3 +1,4 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { NoRespondersError, TimeoutError } from '@nats-io/nats-core';
 import { expect, test } from 'vitest';
 import { JobsError, PublishError, TaskError } from '../errors.js';
@@ -5,6 +6,8 @@ import { isUnreachable, outagePauseMs } from './unreachable.js';
 
 const withFields = (fields: object, message = 'failed'): Error => Object.assign(new Error(message), fields);
 const refused = withFields({ code: 'ECONNREFUSED' });
+const fromServer = (code: number, error: number): Error =>
+  new JetStreamApiError({ code, err_code: error, description: 'refused' });
 const circular = new Error('circular');
 circular.cause = circular;
 
@@ -22,6 +25,13 @@ test.each<[string, unknown]>([
   ['a timeout of the broker', new TimeoutError()],
   ['a stream that cannot be read', new JobsError('lookup_failed', 'no answer')],
   ['an unconfirmed message', new PublishError('publish_unconfirmed', 'no answer')],
+  ['a broker without room', fromServer(503, 10_023)],
+  ['a full store', fromServer(500, 10_047)],
+  ['a full stream', fromServer(503, 10_077)],
+  ['an account at its limit', fromServer(400, 10_002)],
+  ['a cluster without a leader', fromServer(503, 10_008)],
+  ['too many requests of the broker', fromServer(429, 10_167)],
+  ['a message that found no room', new PublishError('publish_failed', 'full', { unreachable: true })],
   ['an error that says so', withFields({ unreachable: true, retryable: true })],
 ])("%s is the world's", (_, error) => {
   expect(isUnreachable(error)).toBe(true);
@@ -38,6 +48,10 @@ test.each<[string, unknown]>([
   ['an error that denies it', withFields({ code: 'ECONNREFUSED', unreachable: false })],
   ["a handler's own timeout", new DOMException('too slow', 'TimeoutError')],
   ['circular causes', circular],
+  ['a missing stream', fromServer(404, 10_059)],
+  ['a conflict', fromServer(400, 10_071)],
+  ['a roll-up that the stream does not take', fromServer(500, 10_111)],
+  ['a number like a code of the broker', withFields({ code: 10_047, status: 500 })],
   ['a refused message', new PublishError('publish_failed', 'too large')],
   ['nothing', undefined],
   ['a text', '57P01'],

@@ -2,6 +2,7 @@
  * Tells the world's failures from a task's own. A database, broker or service that cannot be reached fails every task alike, however often it
  * is tried; so such an attempt waits without spending a retry.
  */
+import { isApiError, isTemporary } from '../wire/server-errors.js';
 import { fieldOf } from '../values/any-value.js';
 import { retryAdvice } from './retry-policy.js';
 
@@ -37,6 +38,9 @@ const BROKER_ERRORS: ReadonlySet<unknown> = new Set([
   'ClosedConnectionError',
   'DrainingConnectionError',
 ]);
+
+/** An answer of JetStream that refuses: some pass, such as that of a full store. */
+const BROKER_REFUSAL = 'JetStreamApiError';
 
 /**
  * SQLSTATEs of a server that lost the connection (08), is out of connections, memory or disk (53), starts, stops or was restarted (57P), cannot
@@ -92,6 +96,8 @@ function isOutage(error: unknown): boolean {
   if (typeof code === 'string' && code.length === SQLSTATE_LENGTH)
     return DATABASE_STATE.test(code) || FATAL.has(fieldOf(error, 'severity'));
   const name = fieldOf(error, 'name');
+  if (name === BROKER_REFUSAL && isApiError(error))
+    return isTemporary(error.code, Number(fieldOf(error, 'status')));
   if (name === 'TimeoutError') return code !== OWN_TIMEOUT;
   return BROKER_ERRORS.has(name) || (code === undefined && UNCODED.has(fieldOf(error, 'message')));
 }

@@ -1,7 +1,7 @@
 /** Asks a NATS server about its streams and consumers, with the patience that a cluster needs. */
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isApiError, isTimeout } from '../broker/server-errors.js';
+import { isApiError, isTimeout } from '../wire/server-errors.js';
 import { JobsError } from '../errors.js';
 
 /** A cluster that has just started elects leaders first, and then places the copies of each stream. */

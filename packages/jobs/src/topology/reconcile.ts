@@ -9,7 +9,7 @@ import type {
   StreamInfo,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { isApiError, isRefused, ServerCode } from '../broker/server-errors.js';
+import { isApiError, isRefused, ServerCode } from '../wire/server-errors.js';
 import { JobsError, TopologyConflictError } from '../errors.js';
 import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';

@@ -1,7 +1,7 @@
 /** Publishes the message of a task's next attempt. */
 import type { BrokerClock } from '../broker/broker-clock.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import { storedSequence } from '../broker/stored-message.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { JobsError } from '../errors.js';

@@ -16,7 +16,7 @@ import type { EventPublisher } from '../record/event-publisher.js';
 import { reportScheduled } from '../record/scheduled-event.js';
 import { eventSourceOf } from '../record/event-source.js';
 import type { Topology } from '../topology/define.js';
-import { isConflict } from '../broker/server-errors.js';
+import { isConflict } from '../wire/server-errors.js';
 import { formatWorkflowPointer, readTaskHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
 import { isSameTask } from '../wire/identity.js';
 import { isFinal, type TaskRecord } from '../wire/record.js';

@@ -1,5 +1,5 @@
 /** A dead letter outside of its stream, as it was stored, so that it can be put back. */
-import { isConflict } from '../../broker/server-errors.js';
+import { isConflict } from '../../wire/server-errors.js';
 import { storedSubject } from '../../broker/stored-message.js';
 import { JobsError } from '../../errors.js';
 import type { Resources } from '../../resources/resources.js';

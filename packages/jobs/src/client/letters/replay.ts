@@ -7,7 +7,7 @@
  * and the letter stays.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { isConflict } from '../../broker/server-errors.js';
+import { isConflict } from '../../wire/server-errors.js';
 import { storedSequence, type StreamMessage } from '../../broker/stored-message.js';
 import { JobsError } from '../../errors.js';
 import { bodyOf } from '../../message/compose-task.js';

@@ -39,6 +39,13 @@ export const ServerStatus = {
   Unavailable: 503,
 } as const;
 
+/** Temporary, although their status is that of a client's mistake. */
+const TEMPORARY: ReadonlySet<number | undefined> = new Set([
+  ServerCode.AccountResourcesExceeded,
+  ServerCode.DuplicateInProcess,
+]);
+/** Permanent, although their status is that of a server's failure. */
+const PERMANENT: ReadonlySet<number | undefined> = new Set([ServerCode.RollUpRefused]);
 const FIRST_API_CODE = 10_000;
 const NO_RESPONDERS: ReadonlySet<unknown> = new Set(['NoResponders', 'NoRespondersError']);
 const TIMEOUT: ReadonlySet<unknown> = new Set(['TimeoutError']);
@@ -49,6 +56,12 @@ export function isApiError(error: unknown, code?: number): error is Error & { re
   const found = fieldOf(error, 'code');
   if (typeof found !== 'number' || found < FIRST_API_CODE) return false;
   return code === undefined || found === code;
+}
+
+/** Whether a refusal may pass: JetStream has no leader, no room, or too much to do. @param status after HTTP's */
+export function isTemporary(code: number | undefined, status: number): boolean {
+  if (PERMANENT.has(code)) return false;
+  return TEMPORARY.has(code) || status === ServerStatus.TooMany || status >= ServerStatus.ServerFailure;
 }
 
 /** No subscription exists on the subject of a request. The client reports it directly, or as the cause of another error. */
