@@ -200,12 +200,15 @@ class BrokerControl implements Control {
   }
 
   async keyWaits(): Promise<KeyWait[]> {
-    // Commands that do not ask start faster without it.
+    const { names } = this.topology;
+    if (!(await this.hasAny(names.lockStream, names.gateKey('>')))) return [];
     const { readKeyWaits } = await import('../limits/waits.js');
-    return readKeyWaits(this.connection, this.streams, this.topology.names, () => this.clock.now());
+    return readKeyWaits(this.connection, this.streams, names, () => this.clock.now());
   }
 
   async circuits(): Promise<CircuitView[]> {
+    const { names } = this.topology;
+    if (!(await this.hasAny(names.controlStream, names.controlKey(controlKeys.circuit('>'))))) return [];
     const { readCircuits } = await import('./circuits.js');
     return readCircuits(this.circuitParts);
   }
@@ -216,6 +219,11 @@ class BrokerControl implements Control {
 
   closeCircuit(service: string, { key }: OpenCircuitOptions = {}): Promise<void> {
     return this.setCircuit('closed', service, key);
+  }
+
+  /** To read what there is takes schemas, which a command starts faster without. */
+  private async hasAny(stream: string, subject: string): Promise<boolean> {
+    return (await this.streams.count(stream, subject)) > 0;
   }
 
   private async setCircuit(state: 'open' | 'closed', service: string, key?: string): Promise<void> {

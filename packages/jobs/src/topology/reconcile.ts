@@ -15,7 +15,7 @@ import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { StreamDeclaration, Topology } from './define.js';
 import { describeChange, isLowered, type SettingChange } from './limits.js';
-import { asking, openManager, unlessMissing } from './manager.js';
+import { asking, isIncomplete, openManager, patience, unlessMissing } from './manager.js';
 import { carrierOf } from '../wire/shards.js';
 
 export interface TopologyReport {
@@ -96,6 +96,8 @@ interface Reconciling {
   update: boolean;
   lower: boolean;
   apply: Apply;
+  /** Until when a cluster that is not complete is asked, for all streams together. */
+  deadline: number;
   report: TopologyReport;
 }
 
@@ -112,7 +114,7 @@ export async function reconcileStreams(
   const log = guardedLogger(logger);
   const deadline = performance.now() + waitMs;
   const apply: Apply = (change) => (dryRun ? Promise.resolve() : change());
-  const reconciling: Reconciling = { update, lower, apply, report };
+  const reconciling: Reconciling = { update, lower, apply, deadline: patience(), report };
   const bring = async (
     name: string,
     read: () => Promise<unknown>,
@@ -182,6 +184,14 @@ function missingTopology(missing: readonly string[]): JobsError {
   );
 }
 
+function incompleteCluster(cause: unknown): JobsError {
+  return new JobsError(
+    'connection_failed',
+    'The NATS cluster has too few servers for the copies of each stream. Start the others, or ask for fewer copies.',
+    { cause },
+  );
+}
+
 function logReport(logger: Logger, { created, changes, kept }: TopologyReport): void {
   // "name" is the program's in its log.
   for (const stream of created) logger.info({ stream }, 'created on the NATS server');
@@ -196,14 +206,15 @@ async function reconcileStream(
   { config }: StreamDeclaration,
   reconciling: Reconciling,
 ): Promise<Outcome> {
-  const { apply } = reconciling;
+  const { apply, deadline } = reconciling;
   const { name } = config;
   const current = await streamOf(manager, name);
-  if (current === undefined) return attempt(() => apply(() => manager.streams.add(config)));
+  if (current === undefined) return attempt(() => apply(() => manager.streams.add(config)), deadline);
   const changes = changesOf<StreamConfig>(name, config, current.config, reconciling);
   if (changes.length === 0) return 'unchanged';
   return attempt(
     () => apply(() => manager.streams.update(name, { ...config, ...keptOf(reconciling, name) })),
+    deadline,
     {
       changes,
       reconciling,
@@ -217,16 +228,17 @@ async function reconcileConsumer(
   config: StreamDeclaration['consumers'][number],
   reconciling: Reconciling,
 ): Promise<Outcome> {
-  const { apply } = reconciling;
+  const { apply, deadline } = reconciling;
   const { durable_name: consumer } = config;
   const name = `${stream}/${consumer}`;
   const current = await consumerOf(manager, stream, consumer);
-  if (current === undefined) return attempt(() => apply(() => manager.consumers.add(stream, config)));
+  if (current === undefined)
+    return attempt(() => apply(() => manager.consumers.add(stream, config)), deadline);
   const changes = changesOf<ConsumerConfig>(name, config, current.config, reconciling);
   if (changes.length === 0) return 'unchanged';
   // A paused lane stays paused.
   const wanted = { ...config, ...keptOf(reconciling, name), ...pausedAs(current.config) };
-  return attempt(() => apply(() => manager.consumers.update(stream, consumer, wanted)), {
+  return attempt(() => apply(() => manager.consumers.update(stream, consumer, wanted)), deadline, {
     changes,
     reconciling,
   });
@@ -259,10 +271,11 @@ function pausedAs({ pause_until }: ConsumerConfig): Partial<ConsumerConfig> {
 
 async function attempt(
   change: () => Promise<unknown>,
+  deadline: number,
   update?: { changes: readonly SettingChange[]; reconciling: Reconciling },
 ): Promise<Outcome> {
   try {
-    await asking(change);
+    await asking(change, deadline);
     update?.reconciling.report.changes.push(...update.changes);
     return update === undefined ? 'created' : 'updated';
   } catch (error) {
@@ -272,6 +285,7 @@ async function attempt(
       update.reconciling.report.kept.push(...update.changes);
       return 'unchanged';
     }
+    if (isIncomplete(error)) throw incompleteCluster(error);
     if (!isApiError(error)) throw error;
     return { conflict: [...(update?.changes ?? []).map(describeChange), error.message].join('; ') };
   }

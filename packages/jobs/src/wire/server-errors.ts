@@ -6,6 +6,8 @@
 /** The codes of JetStream's API (`err_code`) that this package depends on. */
 export const ServerCode = {
   AccountResourcesExceeded: 10_002,
+  /** Of the servers too few are there for the copies of a stream. */
+  ClusterNoPeers: 10_005,
   ClusterNotAvailable: 10_008,
   ConsumerNotFound: 10_014,
   InsufficientResources: 10_023,
