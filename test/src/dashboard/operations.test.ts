@@ -73,7 +73,7 @@ test('an operation goes on where it was after its process was killed, and after 
       ...args,
       '--json',
     ]);
-    expect({ code: await command.exited(), output: command.output() }).toMatchObject({ code: 0 });
+    expect(await command.exited(), command.output()).toBe(0);
     return JSON.parse(command.output());
   };
   const started = await stratum('start', 'replay', `task:flaky tenant:${TENANT}`, '--yes', '--rate', '10');
