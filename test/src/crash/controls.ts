@@ -94,7 +94,7 @@ export class Controls {
     const { client, duringRestart, database } = this.operator;
     await duringRestart(() => insist(() => client.control.setRateLimit(limitedTask.name, LIMIT)));
     await delay(HEARD_MS);
-    const { rows } = await database.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+    const { rows } = await insist(() => database.query<{ now: Date }>('SELECT clock_timestamp() AS now'));
     const from = rows[0]?.now.getTime() ?? 0;
     const ids = await this.enqueue(limitedTask, LIMITED, 'limited');
     await this.ends(ids);
@@ -174,15 +174,15 @@ export class Controls {
 
   /** When they have started, in milliseconds since 1970 by the database's clock. */
   private async starts(ids: readonly string[]): Promise<number[]> {
-    const { rows } = await this.operator.database.query<{ at: Date }>(
-      'SELECT at FROM crash_start WHERE task_id = ANY($1)',
-      [ids],
+    const { database } = this.operator;
+    const { rows } = await insist(() =>
+      database.query<{ at: Date }>('SELECT at FROM crash_start WHERE task_id = ANY($1)', [ids]),
     );
     return rows.map(({ at }) => at.getTime());
   }
 }
 
-/** An operator tries again while the broker is away. */
+/** An operator tries again while the broker or the database is away. */
 async function insist<T>(work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {

@@ -156,8 +156,11 @@ export async function inflict(fault: Fault, targets: Targets, random: () => numb
     case 'clock set':
       return one(targets.clocks)?.setClock(one(CLOCKS) ?? 0);
     case 'database connections cut':
-      await targets.database.query(
-        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
-      );
+      // It may be away already, or end this session first.
+      await targets.database
+        .query(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+        )
+        .catch(() => undefined);
   }
 }

@@ -21,8 +21,8 @@ export interface ImmortalOptions {
   imports?: readonly string[];
 }
 
-/** A program asked to stop may take this long, in milliseconds. */
-const STOP_MS = 20_000;
+/** A program asked to stop may take this long, in milliseconds: the grace of Kubernetes. */
+const STOP_MS = 30_000;
 
 export class Immortal {
   private child: ChildProcess | undefined;
