@@ -237,9 +237,8 @@ export class AckMultiplexer {
   private giveUp(message: PendingMessage, cause?: unknown): void {
     const { subject, doubts, isRefused, reason = 'JetStream did not confirm it in time' } = message;
     this.remove(message);
-    const unreachable = isRefused ? {} : { unreachable: true };
     message.reject(
-      doubts > 0 ? unconfirmed(subject, cause) : refused(subject, reason, { cause, ...unreachable }),
+      doubts > 0 ? unconfirmed(subject, cause) : refused(subject, reason, { cause, unreachable: !isRefused }),
     );
   }
 

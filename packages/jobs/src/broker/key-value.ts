@@ -16,7 +16,8 @@ export interface KeyValueOptions {
   streams: StreamAccess;
   /** The bucket's stream. */
   stream: string;
-  subjectOf: (key: string) => string;
+  /** Default: keys are whole subjects. */
+  subjectOf?: (key: string) => string;
 }
 
 export interface StoredValue {
@@ -45,7 +46,11 @@ const TRIES = 30;
 const LONGEST_PAUSE_MS = 250;
 
 export class KeyValue {
-  constructor(private readonly options: KeyValueOptions) {}
+  private readonly options: Required<KeyValueOptions>;
+
+  constructor({ subjectOf = (key) => key, ...options }: KeyValueOptions) {
+    this.options = { ...options, subjectOf };
+  }
 
   /** The newest value, which may be the marker of a deletion: its body is empty. */
   async get(key: string): Promise<StoredValue | undefined> {

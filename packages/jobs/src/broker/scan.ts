@@ -21,3 +21,14 @@ export async function* scanStream(
     start = last.seq + 1;
   }
 }
+
+/** All of them at once: for few. */
+export async function scanAll(
+  connection: NatsConnection,
+  stream: string,
+  subject: string,
+): Promise<StoredMessage[]> {
+  const messages: StoredMessage[] = [];
+  for await (const message of scanStream(connection, stream, subject)) messages.push(message);
+  return messages;
+}

@@ -1,11 +1,12 @@
 /** The circuits of outside services, as one worker uses them. */
-import { KeyValue } from '../broker/key-value.js';
+import type { KeyValue } from '../broker/key-value.js';
 import { Together } from '../broker/together.js';
-import { controlKeys } from '../control/entries.js';
 import { Calling } from '../limits/calling.js';
 import { WaitingLine, type WaitingLineParts, type WaitingTask } from '../limits/waiting-line.js';
 import type { CircuitSettings } from '../task/breaker.js';
 import { readJson } from '../values/read-json.js';
+import { circuitLine } from './circuit-id.js';
+import { circuitKeys } from './circuit-keys.js';
 import {
   allWoken,
   answerAtCircuit,
@@ -43,11 +44,6 @@ interface Asked {
 const isNews = ({ kind }: CircuitRequest): boolean => kind === 'failure';
 const CLOSED: CircuitAnswer = { isOpen: false, hasOpened: false, isProbe: false };
 
-/** Where the tasks of a circuit wait, as their header `Task-Key-Wait` says: no name of a task has such a character. */
-export function circuitLine(circuit: string): string {
-  return `circuit=.${circuit}`;
-}
-
 export class Circuits {
   readonly line: WaitingLine;
   private readonly entries: KeyValue;
@@ -55,13 +51,7 @@ export class Circuits {
   private readonly requests = new Together<Asked, CircuitAnswer>((id, asked) => this.serve(id, asked));
 
   constructor(private readonly parts: CircuitsParts) {
-    const { publisher, streams, names } = parts;
-    this.entries = new KeyValue({
-      publisher,
-      streams,
-      stream: names.controlStream,
-      subjectOf: (circuit) => names.controlKey(controlKeys.circuit(circuit)),
-    });
+    this.entries = circuitKeys(parts);
     this.line = new WaitingLine(parts);
     this.calling = new Calling(parts);
   }
@@ -96,15 +86,8 @@ export class Circuits {
   /** As many as there are: who has been called, and has not started, is one of them. */
   private async callFirst(id: string, most: number, { probes }: CircuitEntry): Promise<number> {
     if (most === 0) return 0;
-    const line = circuitLine(id);
     const trying = new Set(probes.map(({ task }) => task));
-    let called = 0;
-    for await (const waiting of this.line.inOrder(line)) {
-      const isThere = !trying.has(waiting.task) && (await this.calling.call(waiting));
-      if (!isThere) await this.line.leave(line, waiting.task);
-      else if (++called === most) break;
-    }
-    return called;
+    return this.calling.callFirst(this.line, circuitLine(id), trying, most);
   }
 
   private put(

@@ -1,11 +1,10 @@
 /** The circuits of outside services, for people: what is known of them, and what an operator opens and closes. */
-import type { NatsConnection } from '@nats-io/nats-core';
 import { eachLimited } from '../broker/each-limited.js';
-import { KeyValue } from '../broker/key-value.js';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
-import { scanStream } from '../broker/scan.js';
+import type { StoredMessage } from '../broker/batch.js';
 import type { StreamAccess } from '../broker/stream-access.js';
-import { circuitId } from '../circuits/circuit-id.js';
+import { circuitId, circuitLine } from '../circuits/circuit-id.js';
+import { circuitKeys } from '../circuits/circuit-keys.js';
 import {
   closedCircuit,
   heldCircuit,
@@ -15,10 +14,9 @@ import {
   readCircuit,
   type CircuitEntry,
 } from '../control/circuit.js';
-import { circuitLine } from '../circuits/circuits.js';
 import { controlKeys } from '../control/entries.js';
 import { readJson } from '../values/read-json.js';
-import { shownKey } from '../task/payload-key.js';
+import { shownKey } from '../task/key-text.js';
 import { requireToken, type Names } from '../wire/names.js';
 
 /** A circuit of which something is known; that of any other service is closed. */
@@ -48,7 +46,6 @@ export interface OpenCircuitOptions {
 }
 
 interface CircuitParts {
-  connection: NatsConnection;
   publisher: AckMultiplexer;
   streams: StreamAccess;
   names: Names;
@@ -56,18 +53,16 @@ interface CircuitParts {
   now: () => number;
 }
 
-export async function readCircuits({
-  connection,
-  streams,
-  names,
-  now,
-}: Omit<CircuitParts, 'publisher'>): Promise<CircuitView[]> {
+/** Those in these messages of the control bucket. */
+export async function circuitsIn(
+  messages: readonly StoredMessage[],
+  { streams, names, now }: Omit<CircuitParts, 'publisher'>,
+): Promise<CircuitView[]> {
   const prefix = names.controlKey(controlKeys.circuit(''));
-  const found: [string, CircuitEntry][] = [];
-  for await (const message of scanStream(connection, names.controlStream, `${prefix}>`)) {
+  const found = messages.flatMap((message): [string, CircuitEntry][] => {
     const entry = message.data.length === 0 ? undefined : readCircuit(readJson(message));
-    if (entry !== undefined) found.push([circuitLine(message.subject.slice(prefix.length)), entry]);
-  }
+    return entry === undefined ? [] : [[circuitLine(message.subject.slice(prefix.length)), entry]];
+  });
   const views: CircuitView[] = [];
   await eachLimited(found, async ([line, entry]) => {
     const waits = isOpen(entry, now()) || entry.wake > 0;
@@ -102,19 +97,13 @@ function stateOf(entry: CircuitEntry, now: number): CircuitView['state'] {
 
 /** Opens a circuit until it is closed, or closes it and has those who wait called. */
 export async function setCircuit(
-  { publisher, streams, names, now }: Omit<CircuitParts, 'connection'>,
+  { publisher, streams, names, now }: CircuitParts,
   state: 'open' | 'closed',
   service: string,
   key: string | undefined,
 ): Promise<void> {
   const id = circuitId(requireToken(service, 'service'), key);
-  const entries = new KeyValue({
-    publisher,
-    streams,
-    stream: names.controlStream,
-    subjectOf: (circuit) => names.controlKey(controlKeys.circuit(circuit)),
-  });
-  await entries.change(id, (stored) => {
+  await circuitKeys({ publisher, streams, names }).change(id, (stored) => {
     const known = stored && readCircuit(readJson(stored.message));
     if (known === undefined && state === 'closed') return undefined;
     const entry = known ?? newCircuit(service, shownKey(key ?? ''), now());

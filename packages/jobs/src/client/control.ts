@@ -18,9 +18,10 @@ import {
 import { conditionOf, isAnswering, type WorkerCondition } from '../control/worker-condition.js';
 import type { Topology } from '../topology/define.js';
 import { KeyValue } from '../broker/key-value.js';
-import { scanStream } from '../broker/scan.js';
+import { scanAll, scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../wire/server-errors.js';
 import { settingOf, type KeyLimitChange } from '../limits/change.js';
+import { gateMessages } from '../limits/gate-messages.js';
 import type { CircuitView, OpenCircuitOptions } from './circuits.js';
 import type { KeyWait } from '../limits/waits.js';
 import { concurrency, rate, ratePeriod, timer } from '../values/bounds.js';
@@ -201,16 +202,20 @@ class BrokerControl implements Control {
 
   async keyWaits(): Promise<KeyWait[]> {
     const { names } = this.topology;
-    if (!(await this.hasAny(names.lockStream, names.gateKey('>')))) return [];
-    const { readKeyWaits } = await import('../limits/waits.js');
-    return readKeyWaits(this.connection, this.streams, names, () => this.clock.now());
+    const gates = await gateMessages({ connection: this.connection, names }, '>');
+    // Commands start faster without what reads them.
+    if (gates.length === 0) return [];
+    const { keyWaitsIn } = await import('../limits/waits.js');
+    return keyWaitsIn(gates, this.streams, names, () => this.clock.now());
   }
 
   async circuits(): Promise<CircuitView[]> {
     const { names } = this.topology;
-    if (!(await this.hasAny(names.controlStream, names.controlKey(controlKeys.circuit('>'))))) return [];
-    const { readCircuits } = await import('./circuits.js');
-    return readCircuits(this.circuitParts);
+    const keys = names.controlKey(controlKeys.circuit('>'));
+    const stored = await scanAll(this.connection, names.controlStream, keys);
+    if (stored.length === 0) return [];
+    const { circuitsIn } = await import('./circuits.js');
+    return circuitsIn(stored, this.circuitParts);
   }
 
   openCircuit(service: string, { key }: OpenCircuitOptions = {}): Promise<void> {
@@ -221,19 +226,14 @@ class BrokerControl implements Control {
     return this.setCircuit('closed', service, key);
   }
 
-  /** To read what there is takes schemas, which a command starts faster without. */
-  private async hasAny(stream: string, subject: string): Promise<boolean> {
-    return (await this.streams.count(stream, subject)) > 0;
-  }
-
   private async setCircuit(state: 'open' | 'closed', service: string, key?: string): Promise<void> {
     const { setCircuit } = await import('./circuits.js');
     await setCircuit(this.circuitParts, state, service, key);
   }
 
   private get circuitParts() {
-    const { connection, publisher, streams, clock } = this;
-    return { connection, publisher, streams, names: this.topology.names, now: () => clock.now() };
+    const { publisher, streams, clock } = this;
+    return { publisher, streams, names: this.topology.names, now: () => clock.now() };
   }
 
   private async rateWait(limit: RateLimit): Promise<RateWait> {

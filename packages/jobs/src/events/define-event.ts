@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { InvalidEventError, JobsError } from '../errors.js';
-import { jsonProblems } from '../task/json-schema-check.js';
-import { fieldOf, textOf } from '../values/any-value.js';
+import { checkPayload } from '../task/check-payload.js';
+import { requireJson } from '../task/json-schema-check.js';
 import { requireToken, type EventTopic } from '../wire/names.js';
 
 export interface EventOptions<Payload extends z.ZodType> {
@@ -31,13 +31,7 @@ export function defineEvent<Payload extends z.ZodType>({
   description = '',
 }: EventOptions<Payload>): EventContract<Payload> {
   requireToken(name, 'The name of an event');
-  const problems = jsonProblems(payload, 'input');
-  if (problems.length > 0)
-    throw new JobsError(
-      'invalid_options',
-      `Event "${name}": ${problems.map(({ path, message }) => `payload${path === '' ? '' : `.${path}`}: ${message}`).join('; ')}.`,
-      { details: { event: name, problems } },
-    );
+  requireJson(payload, 'input', { kind: 'event', name, value: 'payload' });
   return Object.freeze({ name, description, payload });
 }
 
@@ -50,20 +44,8 @@ export function eventContract(event: EventContract | string): EventContract {
 
 /** @throws InvalidEventError that names the fields */
 export function parseEvent({ name, payload: schema }: EventContract, payload: unknown): void {
-  let parsed: z.ZodSafeParseResult<unknown>;
-  try {
-    parsed = schema.safeParse(payload);
-  } catch (error) {
-    const message = textOf(fieldOf(error, 'message') ?? error, 500);
-    throw new InvalidEventError(name, [`(payload): a refinement of the schema failed: ${message}`]);
-  }
-  if (parsed.success) return;
-  throw new InvalidEventError(
-    name,
-    parsed.error.issues.map(
-      (issue) => `${issue.path.map(String).join('.') || '(payload)'}: ${issue.message}`,
-    ),
-  );
+  const { problems } = checkPayload(schema, payload, 'a refinement of the schema');
+  if (problems !== undefined) throw new InvalidEventError(name, problems);
 }
 
 /** Events of one tenant, name and key. @throws JobsError `invalid_options` for a key that is no text of up to 1,000 characters */

@@ -12,7 +12,7 @@ import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { readBatch, type StoredMessage } from '../broker/batch.js';
 import { eachLimited } from '../broker/each-limited.js';
 import { KeyValue } from '../broker/key-value.js';
-import { scanStream } from '../broker/scan.js';
+import { scanAll } from '../broker/scan.js';
 import type { StreamAccess } from '../broker/stream-access.js';
 import { isoTime } from '../values/iso-time.js';
 import { readJson } from '../values/read-json.js';
@@ -63,12 +63,7 @@ export class EventLog {
 
   constructor(private readonly parts: EventLogParts) {
     const { publisher, streams, names } = parts;
-    this.keys = new KeyValue({
-      publisher,
-      streams,
-      stream: names.lockStream,
-      subjectOf: (subject) => subject,
-    });
+    this.keys = new KeyValue({ publisher, streams, stream: names.lockStream });
   }
 
   /** `false` when an event of this id is kept already. @param ttlMs how long it is kept, in milliseconds */
@@ -116,13 +111,7 @@ export class EventLog {
   /** Wakes all who wait. Returns the number of runs that slept, and the keys of those that did not: they run, or are about to sleep. */
   async wakeAll(topic: EventTopic): Promise<{ woken: number; awake: string[] }> {
     const { connection, names } = this.parts;
-    const waiters: StoredMessage[] = [];
-    for await (const message of scanStream(
-      connection,
-      names.lockStream,
-      names.eventWaiterKey(topic, '*.*.*'),
-    ))
-      waiters.push(message);
+    const waiters = await scanAll(connection, names.lockStream, names.eventWaiterKey(topic, '*.*.*'));
     let woken = 0;
     const awake: string[] = [];
     await eachLimited(waiters, async (message) => {

@@ -10,7 +10,7 @@ import type { StreamAccess } from '../broker/stream-access.js';
 import { carryHeaders, ServerHeader, TaskHeader } from '../wire/headers.js';
 import type { Names } from '../wire/names.js';
 import { carrierOf } from '../wire/shards.js';
-import type { WaitingTask } from './waiting-line.js';
+import type { WaitingLine, WaitingTask } from './waiting-line.js';
 
 export interface CallingParts {
   publisher: AckMultiplexer;
@@ -52,5 +52,22 @@ export class Calling {
       if (!isConflict(error)) throw error;
     }
     return true;
+  }
+
+  /** Calls those who wait, in their order, until so many have come. @param running tasks that have started @returns how many came */
+  async callFirst(
+    line: WaitingLine,
+    gate: string,
+    running: ReadonlySet<string>,
+    most: number,
+  ): Promise<number> {
+    let called = 0;
+    for await (const waiting of line.inOrder(gate)) {
+      // It has started, and its worker died before it left the line.
+      const isThere = !running.has(waiting.task) && (await this.call(waiting));
+      if (!isThere) await line.leave(gate, waiting.task);
+      else if (++called === most) break;
+    }
+    return called;
   }
 }

@@ -11,12 +11,7 @@ export async function eraseShownKeys(
   { connection, names, publisher, streams }: WaitingLineParts,
   matches: (body: Uint8Array) => boolean,
 ): Promise<number> {
-  const gates = new KeyValue({
-    publisher,
-    streams,
-    stream: names.lockStream,
-    subjectOf: (subject) => subject,
-  });
+  const gates = new KeyValue({ publisher, streams, stream: names.lockStream });
   const found = new Set<string>();
   for await (const message of scanStream(connection, names.lockStream, names.gateKey('>'))) {
     const entry = message.data.length === 0 ? undefined : readGate(readJson(message));

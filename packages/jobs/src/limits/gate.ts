@@ -4,7 +4,10 @@
  */
 import { readHolders, type Holder } from '../control/holder.js';
 import { fieldOf } from '../values/any-value.js';
+import type { StoredMessage } from '../broker/batch.js';
 import { flatJson } from '../values/flat-json.js';
+import { readJson } from '../values/read-json.js';
+import type { Names } from '../wire/names.js';
 
 /** The broker's clock, as two workers know it, differs by less than this, in milliseconds. */
 const CLOCKS_DIFFER_MS = 1_000;
@@ -51,6 +54,18 @@ export function readGate(value: unknown): GateEntry | undefined {
   const fields = gateFields.read(value);
   const holders = readHolders(fieldOf(value, 'holders'));
   return fields === undefined || holders === undefined ? undefined : { ...fields, holders };
+}
+
+/** The gates of messages that hold one, by their ids. */
+export function gatesIn(
+  messages: readonly StoredMessage[],
+  names: Names,
+): { id: string; entry: GateEntry }[] {
+  const prefix = names.gateKey('');
+  return messages.flatMap((message) => {
+    const entry = message.data.length === 0 ? undefined : readGate(readJson(message));
+    return entry === undefined ? [] : [{ id: message.subject.slice(prefix.length), entry }];
+  });
 }
 
 /** Without the places whose leases are over. */

@@ -1,11 +1,11 @@
 /** The gates of all limits by key, as one worker uses them. */
-import { readBatch } from '../broker/batch.js';
 import { KeyValue } from '../broker/key-value.js';
 import { Together } from '../broker/together.js';
 import type { Logger } from '../telemetry/logger.js';
 import { readJson } from '../values/read-json.js';
 import { Calling } from './calling.js';
-import { answerAtGate, liveHolders, readGate, type GateAnswer, type GateRequest } from './gate.js';
+import { gateMessages } from './gate-messages.js';
+import { answerAtGate, gatesIn, liveHolders, readGate, type GateAnswer, type GateRequest } from './gate.js';
 import { WaitingLine, type WaitingLineParts } from './waiting-line.js';
 
 /** The gate of one key. */
@@ -27,8 +27,6 @@ export const GATE_KEPT_MS = 86_400_000;
 const EMPTY_KEPT_MS = 60_000;
 /** From a refusal until the task stands in the line, in milliseconds. */
 const ENTERING_MS = 1_000;
-const LOOKED_AT = 1_000;
-const LOOK_BYTES = 4 * 1024 * 1024;
 
 interface Asked {
   gate: GateOf;
@@ -90,20 +88,11 @@ export class Gates {
     task: string,
     concurrencyOf: (limit: string) => number,
   ): Promise<{ gate: string; limit: string }[]> {
-    const { connection, names, now } = this.parts;
-    const query = {
-      seq: 1,
-      next_by_subj: names.gateKey(`${task}.>`),
-      batch: LOOKED_AT,
-      max_bytes: LOOK_BYTES,
-    };
-    const at = now();
-    return (await readBatch(connection, names.lockStream, query)).flatMap((message) => {
-      const gate = message.subject.slice(names.gateKey('').length);
+    const at = this.parts.now();
+    const gates = gatesIn(await gateMessages(this.parts, `${task}.>`), this.parts.names);
+    return gates.flatMap(({ id: gate, entry }) => {
       const [, limit = ''] = gate.split('.');
-      const entry = message.data.length === 0 ? undefined : readGate(readJson(message));
-      const isFree =
-        entry !== undefined && entry.refused_at > 0 && liveHolders(entry, at).length < concurrencyOf(limit);
+      const isFree = entry.refused_at > 0 && liveHolders(entry, at).length < concurrencyOf(limit);
       return isFree ? [{ gate, limit }] : [];
     });
   }
@@ -117,13 +106,7 @@ export class Gates {
     const free = concurrency() - holders.length;
     if (free <= 0) return true;
     const running = new Set(holders.map(({ task }) => task));
-    let called = 0;
-    for await (const waiting of this.line.inOrder(gate)) {
-      // It has started, and its worker died before it left the line.
-      const isThere = !running.has(waiting.task) && (await this.calling.call(waiting));
-      if (!isThere) await this.line.leave(gate, waiting.task);
-      else if (++called === free) return true;
-    }
+    const called = await this.calling.callFirst(this.line, gate, running, free);
     // Whoever was refused just now is about to enter the line.
     if (called > 0 || now() - entry.refused_at < ENTERING_MS) return true;
     // Nobody waits, unless somebody has come meanwhile.

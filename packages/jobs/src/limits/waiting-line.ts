@@ -50,12 +50,7 @@ export class WaitingLine {
 
   constructor(private readonly parts: WaitingLineParts) {
     const { publisher, streams, names } = parts;
-    this.places = new KeyValue({
-      publisher,
-      streams,
-      stream: names.lockStream,
-      subjectOf: (subject) => subject,
-    });
+    this.places = new KeyValue({ publisher, streams, stream: names.lockStream });
   }
 
   /** Takes a place at the end; `false` if the task has one. */

@@ -1,11 +1,9 @@
 /** Who runs and waits under limits by key, for people. */
-import type { NatsConnection } from '@nats-io/nats-core';
 import { eachLimited } from '../broker/each-limited.js';
-import { readBatch } from '../broker/batch.js';
+import type { StoredMessage } from '../broker/batch.js';
 import type { StreamAccess } from '../broker/stream-access.js';
-import { readJson } from '../values/read-json.js';
 import { isToken, type Names } from '../wire/names.js';
-import { liveHolders, readGate } from './gate.js';
+import { gatesIn, liveHolders } from './gate.js';
 
 /** A key under whose limit tasks run or wait. */
 export interface KeyWait {
@@ -23,26 +21,19 @@ export interface KeyWait {
   waiting: number;
 }
 
-const MOST = 1_000;
-const BATCH_BYTES = 4 * 1024 * 1024;
-
-/** At most 1,000 keys. */
-export async function readKeyWaits(
-  connection: NatsConnection,
+/** Those that run or wait, of the gates in these messages. @param now the broker's time, in milliseconds since 1970 */
+export async function keyWaitsIn(
+  messages: readonly StoredMessage[],
   streams: StreamAccess,
   names: Names,
   now: () => number,
 ): Promise<KeyWait[]> {
-  const prefix = names.gateKey('');
-  const query = { seq: 1, next_by_subj: names.gateKey('>'), batch: MOST, max_bytes: BATCH_BYTES };
   const views: KeyWait[] = [];
-  await eachLimited(await readBatch(connection, names.lockStream, query), async (message) => {
-    const gate = message.data.length === 0 ? undefined : readGate(readJson(message));
-    const id = message.subject.slice(prefix.length);
+  await eachLimited(gatesIn(messages, names), async ({ id, entry }) => {
     const [task, name] = id.split('.');
-    if (gate === undefined || !isToken(task) || !isToken(name)) return;
-    const { key, concurrency, refused_at: refusedAt } = gate;
-    const running = liveHolders(gate, now()).length;
+    if (!isToken(task) || !isToken(name)) return;
+    const { key, concurrency, refused_at: refusedAt } = entry;
+    const running = liveHolders(entry, now()).length;
     const waiting = refusedAt > 0 ? await streams.count(names.lockStream, names.gateWaitKey(id, '*.*')) : 0;
     if (running + waiting > 0) views.push({ gate: id, task, name, key, concurrency, running, waiting });
   });

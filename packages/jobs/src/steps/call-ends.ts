@@ -40,12 +40,7 @@ export class CallEnds {
 
   constructor(private readonly parts: CallEndsParts) {
     const { publisher, streams, names } = parts;
-    this.keys = new KeyValue({
-      publisher,
-      streams,
-      stream: names.lockStream,
-      subjectOf: (subject) => subject,
-    });
+    this.keys = new KeyValue({ publisher, streams, stream: names.lockStream });
   }
 
   /** The called task has ended: keeps its record for the run, then wakes it. Idempotent. */

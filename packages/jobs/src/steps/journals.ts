@@ -10,12 +10,7 @@ export class Journals {
 
   constructor(private readonly parts: JournalParts) {
     const { names, publisher, streams } = parts;
-    this.keys = new KeyValue({
-      publisher,
-      streams,
-      stream: names.stepStream,
-      subjectOf: (subject) => subject,
-    });
+    this.keys = new KeyValue({ publisher, streams, stream: names.stepStream });
   }
 
   open(run: RunIdentity): Journal {

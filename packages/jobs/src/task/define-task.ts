@@ -1,9 +1,9 @@
 /** A task's contract: what producers and workers agree on. Handlers live elsewhere, so that producers never import them. */
 import type { z } from 'zod';
 import { InvalidPayloadError, JobsError } from '../errors.js';
-import { fieldOf, textOf } from '../values/any-value.js';
 import { retention, timeLimit } from '../values/bounds.js';
 import { requirePriority, requireTenant, requireToken, type Priority } from '../wire/names.js';
+import { checkPayload } from './check-payload.js';
 import { resolveBreaker, type Breaker, type BreakerOptions } from './breaker.js';
 import {
   resolveContractDebounce,
@@ -11,7 +11,7 @@ import {
   type ContractDebounceOptions,
 } from './contract-debounce.js';
 import { resolveKeyLimits, type KeyLimit, type KeyLimitOptions } from './key-limits.js';
-import { jsonProblems, type SchemaSide } from './json-schema-check.js';
+import { requireJson } from './json-schema-check.js';
 import { resolveLabels, type Label, type Labels } from './labels.js';
 import { sensitiveFields } from './sensitive.js';
 import { resolveRetryPolicy, type RetryOptions, type RetryPolicy } from './retry-policy.js';
@@ -113,14 +113,14 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(
   const name = requireToken(options.name, 'The name of a task');
   const limits = resolveLimits(name, options.limits);
   const tenant = options.tenant ?? tenantIdOf;
-  const input = requireJson(name, 'input', options.input);
+  const input = requireJson(options.input, 'input', { kind: 'task', name });
   const sensitive = Object.freeze([...(options.sensitive ?? []), ...sensitiveFields(input)]);
   return Object.freeze({
     name,
     queue: requireToken(options.queue, `The queue of task "${name}"`),
     description: options.description ?? '',
     input,
-    output: requireJson(name, 'output', options.output),
+    output: requireJson(options.output, 'output', { kind: 'task', name }),
     priority: requirePriority(options.priority ?? 'normal', `Task "${name}": priority`),
     retry: resolveRetryPolicy(name, options.retry),
     limits,
@@ -152,35 +152,13 @@ export function parsePayload<Input extends z.ZodType>(
   payload: unknown,
   tenant?: string,
 ): z.output<Input> {
-  const parsed = checkInput(contract, payload);
-  if (parsed.success) {
-    const named = tenant === undefined ? undefined : contract.tenantOf(parsed.data);
-    if (named === undefined || named === tenant) return parsed.data;
-    throw new InvalidPayloadError(contract.name, [
-      `(payload): it is the work of tenant ${named}, but was published for tenant ${tenant}`,
-    ]);
-  }
-  throw new InvalidPayloadError(
-    contract.name,
-    parsed.error.issues.map(
-      (issue) => `${issue.path.map(String).join('.') || '(payload)'}: ${issue.message}`,
-    ),
-  );
-}
-
-/** A refinement or transform is code of the contract's author, and may fail; it cannot be asynchronous, because producers do not wait for it. */
-function checkInput<Input extends z.ZodType>(
-  { name, input }: TaskContract<Input>,
-  payload: unknown,
-): z.ZodSafeParseResult<z.output<Input>> {
-  try {
-    return input.safeParse(payload);
-  } catch (error) {
-    const message = textOf(fieldOf(error, 'message') ?? error, 500);
-    throw new InvalidPayloadError(name, [
-      `(payload): a refinement or transform of the input schema failed: ${message}`,
-    ]);
-  }
+  const checked = checkPayload(contract.input, payload, 'a refinement or transform of the input schema');
+  if (checked.problems !== undefined) throw new InvalidPayloadError(contract.name, checked.problems);
+  const named = tenant === undefined ? undefined : contract.tenantOf(checked.data);
+  if (named === undefined || named === tenant) return checked.data;
+  throw new InvalidPayloadError(contract.name, [
+    `(payload): it is the work of tenant ${named}, but was published for tenant ${tenant}`,
+  ]);
 }
 
 function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<TaskLimits> {
@@ -192,16 +170,6 @@ function resolveLimits(task: string, limits: TaskLimits = {}): Readonly<TaskLimi
     `Task "${task}": limits.softTimeLimitMs is ${soft}, which is above limits.timeLimitMs, ${hard}.`,
     { details: { task } },
   );
-}
-
-/** Payloads and results are stored as JSON, so a schema whose values do not survive JSON is refused. */
-function requireJson<Schema extends z.ZodType>(task: string, side: SchemaSide, schema: Schema): Schema {
-  const problems = jsonProblems(schema, side);
-  if (problems.length === 0) return schema;
-  const places = problems.map(({ path, message }) => `${path === '' ? side : `${side}.${path}`}: ${message}`);
-  throw new JobsError('invalid_options', `Task "${task}": ${places.join('; ')}.`, {
-    details: { task, problems },
-  });
 }
 
 function tenantIdOf(payload: unknown): string | number | undefined {

@@ -1,5 +1,6 @@
 /** Finds the parts of a schema whose values do not survive JSON, in which payloads and results travel. */
 import type { z } from 'zod';
+import { JobsError } from '../errors.js';
 import type { $ZodType, $ZodTypes } from 'zod/v4/core';
 
 /** A part of a schema that JSON cannot carry, for example `window.from: z.date() …`. */
@@ -52,6 +53,27 @@ export function jsonProblems(schema: z.ZodType, side: SchemaSide): JsonProblem[]
 
   visit(schema, { side, path: '', mayBeLeftOut: false });
   return problems;
+}
+
+/**
+ * Values travel and are stored as JSON, so a schema whose values do not survive that is refused.
+ * @param owner whose schema it is, and how messages call the value; by default by its side
+ * @throws JobsError `invalid_options` with every place
+ */
+export function requireJson<Schema extends z.ZodType>(
+  schema: Schema,
+  side: SchemaSide,
+  { kind, name, value = side }: { kind: 'task' | 'event'; name: string; value?: string },
+): Schema {
+  const problems = jsonProblems(schema, side);
+  if (problems.length === 0) return schema;
+  const places = problems.map(
+    ({ path, message }) => `${path === '' ? value : `${value}.${path}`}: ${message}`,
+  );
+  const owner = kind === 'task' ? 'Task' : 'Event';
+  throw new JobsError('invalid_options', `${owner} "${name}": ${places.join('; ')}.`, {
+    details: { [kind]: name, problems },
+  });
 }
 
 type Visit = (type: $ZodType, place: Place) => void;

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTask } from './define-task.js';
 import { resolveKeyLimits, type KeyLimitOptions } from './key-limits.js';
-import { keyToken, shownKey, type KeyPath } from './payload-key.js';
+import { keyToken, shownKey } from './key-text.js';
+import type { KeyPath } from './payload-key.js';
 
 const keyOf = (key: KeyLimitOptions<unknown>['key'], payload: unknown, tenant?: string): string | undefined =>
   resolveKeyLimits('t', [{ name: 'n', key, concurrency: 1 }])[0]?.keyOf(payload, tenant);

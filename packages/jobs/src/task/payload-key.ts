@@ -2,9 +2,9 @@
  * A key that groups tasks by what their payloads say: read by paths, which can be shown to people, or by a function. Limits by key and circuit
  * breakers are kept for each.
  */
-import { createHash } from 'node:crypto';
 import type { JobsError } from '../errors.js';
 import { cut } from '../values/any-value.js';
+import { SHOWN_KEY } from './key-text.js';
 import { isSensitive } from './sensitive.js';
 
 /** `tenant`, or a field of the payload such as `payload.account.id`. */
@@ -28,8 +28,6 @@ export interface PayloadKey {
 
 const MAX_PATHS = 4;
 const MAX_DEPTH = 8;
-/** Of a key as people see it. */
-const SHOWN = 100;
 
 /** @param invalid makes the error that is thrown, of what is wrong: `has 1 to 4 paths` */
 export function resolvePayloadKey<Payload>(
@@ -63,7 +61,7 @@ function pathsOf(
     const [root, ...fields] = path.split('.');
     const isRight = root === 'tenant' ? fields.length === 0 : root === 'payload' && fields.length > 0;
     if (!isRight || fields.length > MAX_DEPTH || fields.includes(''))
-      throw invalid(`has the path "${cut(path, SHOWN)}"; it must be "tenant", or "payload." and a field`);
+      throw invalid(`has the path "${cut(path, SHOWN_KEY)}"; it must be "tenant", or "payload." and a field`);
     const secret = fields.find((field) => isSensitive(field, sensitive));
     if (secret !== undefined) throw invalid(`would show the field "${secret}", which is sensitive`);
   }
@@ -91,14 +89,4 @@ function valueAt(path: string, payload: unknown): unknown {
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
-}
-
-/** A key of any length as one token of a subject. */
-export function keyToken(key: string): string {
-  return createHash('sha256').update(key).digest('base64url').slice(0, 32);
-}
-
-/** A key for people: one line, cut. */
-export function shownKey(key: string): string {
-  return cut(key.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, ' '), SHOWN);
 }

@@ -266,11 +266,12 @@ export class Execution {
     const { delivery, record } = attempt;
     const { subject, headers, enqueuedAt, deliveries } = delivery;
     const { retries, snoozes, freshId, replayOf } = headers;
+    const own = parts.names.taskSubject(subject);
     attempt.steps ??= new Steps({
       task: subject.task,
       run: subject,
-      subject: parts.names.taskSubject(subject),
-      waits: parts.waitsOf(subject, parts.names.taskSubject(subject)),
+      subject: own,
+      waits: parts.waitsOf(subject, own),
       journal: parts.openJournal(subject),
       writer: {
         enqueued_at: enqueuedAt,

@@ -7,7 +7,8 @@
  *                                            └ open → enter the line → wait at the broker, without a slot and without a retry
  */
 import { freeProbes, isOpen, type CircuitEntry } from '../../control/circuit.js';
-import { circuitLine, Circuits, type CircuitOf, type CircuitsParts } from '../../circuits/circuits.js';
+import { circuitLine } from '../../circuits/circuit-id.js';
+import { Circuits, type CircuitOf, type CircuitsParts } from '../../circuits/circuits.js';
 import { errorLine, errorRecord } from '../../record/error-record.js';
 import type { TaskContract } from '../../task/define-task.js';
 import { retryAdvice } from '../../task/retry-policy.js';
@@ -17,7 +18,8 @@ import type { Delivery } from '../delivery.js';
 import type { Lane } from '../lanes.js';
 import { isExpired, lookMs } from '../look.js';
 import type { Hold, Outcome } from '../outcome.js';
-import { circuitOfTask, nameOf, placeOf, taskOf, type BreakerContract } from './circuit-of-task.js';
+import { nameInLine, placeInLine } from '../place-in-line.js';
+import { circuitOfTask, nameOf, type BreakerContract } from './circuit-of-task.js';
 import { failureOf, waitsAtCircuit } from './service-outcome.js';
 import { Waking } from './waking.js';
 
@@ -118,11 +120,11 @@ export class Breakers {
     if (probe !== undefined && hasReported !== true)
       void this.report(
         circuit,
-        this.circuits.ask(circuit, { kind: 'release', task: taskOf(delivery), attempt: probe }),
+        this.circuits.ask(circuit, { kind: 'release', task: nameInLine(delivery.subject), attempt: probe }),
       );
     // Whoever called those who wait while this one was on its way to the broker could not call it.
     if (waits && !isOpen(known().get(circuit.id), now()))
-      void this.report(circuit, this.circuits.call(placeOf(delivery)));
+      void this.report(circuit, this.circuits.call(placeInLine(delivery)));
   }
 
   /** Resolves once no task waits for an answer. */
@@ -151,7 +153,7 @@ export class Breakers {
       }
       state.passedUntil = performance.now() + PASSED_MS;
       if (this.isCalled(delivery, circuit) || delivery.deliveries > 1)
-        await this.circuits.line.leave(circuitLine(circuit.id), taskOf(delivery));
+        await this.circuits.line.leave(circuitLine(circuit.id), nameInLine(delivery.subject));
       state.hasLeftLine = true;
       hold(delivery, lane, 0);
     } catch (error) {
@@ -171,7 +173,7 @@ export class Breakers {
     const probe = newId();
     const answer = await this.circuits.ask(circuit, {
       kind: 'probe',
-      task: taskOf(delivery),
+      task: nameInLine(delivery.subject),
       attempt: probe,
       leaseMs: leaseMs(contract),
       isRedelivered,
@@ -181,7 +183,7 @@ export class Breakers {
   }
 
   private async enterLine(delivery: Delivery, circuit: CircuitOf): Promise<void> {
-    await this.circuits.line.enter(circuitLine(circuit.id), placeOf(delivery));
+    await this.circuits.line.enter(circuitLine(circuit.id), placeInLine(delivery));
   }
 
   private async succeeded(delivery: Delivery, outcome: Outcome): Promise<Outcome> {
@@ -190,7 +192,11 @@ export class Breakers {
     const entry = circuit && this.parts.known().get(circuit.id);
     if (circuit === undefined || (probe === undefined && (entry?.state !== 'closed' || entry.failures === 0)))
       return outcome;
-    const request = { kind: 'success', task: taskOf(delivery), attempt: probe ?? newId() } as const;
+    const request = {
+      kind: 'success',
+      task: nameInLine(delivery.subject),
+      attempt: probe ?? newId(),
+    } as const;
     const told = this.report(circuit, this.circuits.ask(circuit, request));
     if (probe === undefined) return outcome;
     const answer = await told;
@@ -214,7 +220,7 @@ export class Breakers {
       circuit,
       this.circuits.ask(circuit, {
         kind: 'failure',
-        task: taskOf(delivery),
+        task: nameInLine(delivery.subject),
         attempt: probe ?? newId(),
         error: errorLine(errorRecord(error, true)),
         retryAfterMs: retryAdvice(error).retryAfterMs,

@@ -1,12 +1,10 @@
 /** Which circuit a task depends on, and its place in the line before it. */
 import { circuitId } from '../../circuits/circuit-id.js';
 import type { CircuitOf } from '../../circuits/circuits.js';
-import type { WaitingTask } from '../../limits/waiting-line.js';
 import type { Breaker } from '../../task/breaker.js';
 import type { TaskContract } from '../../task/define-task.js';
-import { shownKey } from '../../task/payload-key.js';
+import { shownKey } from '../../task/key-text.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { NO_TENANT } from '../../wire/names.js';
 import type { Delivery } from '../delivery.js';
 import { keyFor, payloadOf, tenantFor } from '../key-of-delivery.js';
 
@@ -31,15 +29,6 @@ export function circuitOfTask(
   return key === undefined
     ? undefined
     : { id: circuitId(service, key), service, key: shownKey(key), settings };
-}
-
-export function taskOf({ subject }: Delivery): string {
-  return `${subject.tenant ?? NO_TENANT}.${subject.id}`;
-}
-
-export function placeOf(delivery: Delivery): WaitingTask {
-  const { subject, storedAt, streamSequence } = delivery.message;
-  return { task: taskOf(delivery), subject, storedAt, sequence: streamSequence };
 }
 
 /** For lines of a log. */

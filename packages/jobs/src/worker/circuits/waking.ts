@@ -2,8 +2,8 @@
 import { freeProbes, type CircuitEntry } from '../../control/circuit.js';
 import type { Circuits } from '../../circuits/circuits.js';
 import type { CircuitSettings } from '../../task/breaker.js';
-import { passed } from '../passed.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { RegularLooks } from '../regular-looks.js';
 
 /** Between two looks at what the worker follows, in milliseconds: the broker is asked only where there is something to do. */
 const LOOK_EVERY_MS = 500;
@@ -17,34 +17,19 @@ export interface WakingParts {
   logger: Logger;
 }
 
-export class Waking {
-  private readonly stopping = new AbortController();
+export class Waking extends RegularLooks {
   private readonly settings: ReadonlyMap<string, CircuitSettings>;
-  private looking: Promise<void> | undefined;
 
   constructor(private readonly parts: WakingParts) {
+    super({
+      everyMs: LOOK_EVERY_MS,
+      look: async (signal) => {
+        for (const [id, entry] of parts.known()) await this.callAt(id, entry, signal);
+      },
+      failed: (error) =>
+        parts.logger.warn({ err: error }, 'tasks that wait for a service could not be called'),
+    });
     this.settings = new Map([...parts.contracts.values()].map(({ breaker }) => [breaker.service, breaker]));
-  }
-
-  start(): void {
-    this.looking ??= this.look();
-  }
-
-  async stop(): Promise<void> {
-    this.stopping.abort();
-    await this.looking;
-  }
-
-  private async look(): Promise<void> {
-    const { signal } = this.stopping;
-    while (await passed(LOOK_EVERY_MS * (0.75 + Math.random() / 2), signal)) {
-      try {
-        for (const [id, entry] of this.parts.known()) await this.callAt(id, entry, signal);
-      } catch (error) {
-        if (!signal.aborted)
-          this.parts.logger.warn({ err: error }, 'tasks that wait for a service could not be called');
-      }
-    }
   }
 
   private async callAt(id: string, entry: CircuitEntry, signal: AbortSignal): Promise<void> {

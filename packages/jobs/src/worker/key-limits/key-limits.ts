@@ -10,11 +10,11 @@ import type { RateLimit } from '../../control/entries.js';
 import { Gates, type GateOf, type GatesParts } from '../../limits/gates.js';
 import { keyLimitInForce } from '../../limits/in-force.js';
 import type { TaskContract } from '../../task/define-task.js';
-import { NO_TENANT } from '../../wire/names.js';
 import { newId } from '../../values/new-id.js';
 import type { Delivery } from '../delivery.js';
 import type { Lane } from '../lanes.js';
 import type { Hold } from '../outcome.js';
+import { nameInLine, placeInLine } from '../place-in-line.js';
 import { Forgotten } from './forgotten.js';
 import { isExpired, lookMs } from '../look.js';
 import { HeldPlaces } from './held-places.js';
@@ -169,8 +169,8 @@ export class KeyLimits {
   }
 
   private async take(delivery: Delivery, { gate, concurrency }: PlaceLimit): Promise<boolean> {
-    const { subject, headers, deliveries, message } = delivery;
-    const task = `${subject.tenant ?? NO_TENANT}.${subject.id}`;
+    const { subject, headers, deliveries } = delivery;
+    const task = nameInLine(subject);
     const attempt = newId();
     const { leaseMs } = this.held;
     const ask = async (): Promise<boolean> => {
@@ -186,10 +186,8 @@ export class KeyLimits {
     let mayWait = headers.keyWait === gate.id || deliveries > 1;
     let isHeld = (mayWait || !this.isFull(gate)) && (await ask());
     if (!isHeld) {
-      const { subject: of, storedAt, streamSequence } = message;
-      const place = { task, subject: of, storedAt, sequence: streamSequence };
       // Otherwise it waits there already, and has just been refused.
-      if (await this.gates.line.enter(gate.id, place)) isHeld = await ask();
+      if (await this.gates.line.enter(gate.id, placeInLine(delivery))) isHeld = await ask();
       mayWait = true;
     }
     if (isHeld && mayWait) await this.gates.line.leave(gate.id, task);

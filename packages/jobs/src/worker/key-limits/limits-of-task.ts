@@ -3,7 +3,7 @@ import type { KeyLimitSetting, RateLimit } from '../../control/entries.js';
 import type { GateOf } from '../../limits/gates.js';
 import { keyLimitInForce } from '../../limits/in-force.js';
 import type { TaskContract } from '../../task/define-task.js';
-import { keyToken, shownKey } from '../../task/payload-key.js';
+import { keyToken, shownKey } from '../../task/key-text.js';
 import { keyFor, payloadOf, tenantFor } from '../key-of-delivery.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Delivery } from '../delivery.js';
