@@ -1,5 +1,6 @@
 /** Tasks, a client and workers under a namespace of the test's own. */
 import {
+  connectToNats,
   createClient,
   createWorker,
   defineTask,
@@ -14,6 +15,7 @@ import {
   type Worker,
   type WorkerOptions,
 } from '@stratum/jobs';
+import { startNatsServer, type NatsServer } from '@stratum/jobs/embedded';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { inject, onTestFinished } from 'vitest';
@@ -52,8 +54,27 @@ export interface Jobs {
 
 export async function openJobs(options: Partial<TopologyOptions> = {}): Promise<Jobs> {
   const { connection, prefix, natsUrl } = await testNamespace();
-  const replicas = inject('replicas');
-  const topology = defineTopology({ prefix, queues: [{ name: 'work' }], replicas, ...options });
+  return jobsOn(connection, natsUrl, { prefix, replicas: inject('replicas'), ...options });
+}
+
+/** The same on a server that the test may kill. */
+export async function openOwnJobs(
+  options: Partial<TopologyOptions> = {},
+  serverOptions: { maxStoreBytes?: number } = {},
+): Promise<Jobs & { server: NatsServer }> {
+  const server = await startNatsServer({ binary: inject('natsBinary'), ...serverOptions });
+  onTestFinished(() => server.stop());
+  const connection = await connectToNats({ servers: server.url, name: 'own' });
+  onTestFinished(() => connection.close());
+  return { server, ...(await jobsOn(connection, server.url, { prefix: 'own', ...options })) };
+}
+
+async function jobsOn(
+  connection: NatsConnection,
+  natsUrl: string,
+  options: Omit<TopologyOptions, 'queues'> & Partial<TopologyOptions>,
+): Promise<Jobs> {
+  const topology = defineTopology({ queues: [{ name: 'work' }], ...options });
   await reconcileTopology(connection, topology);
   const client = createClient({ connection, topology });
   onTestFinished(() => client.close());

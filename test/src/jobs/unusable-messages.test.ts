@@ -1,13 +1,12 @@
 /** Stored messages that no worker takes, or takes too late: each becomes visible, and ends. */
-import { connectToNats, createClient, createReaper, defineTopology, reconcileTopology } from '@stratum/jobs';
-import { startNatsServer } from '@stratum/jobs/embedded';
+import { createReaper } from '@stratum/jobs';
 import { JobsMetrics } from '@stratum/jobs/metrics';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Registry } from 'prom-client';
-import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../harness/index.js';
-import { add, addHandler, openJobs, type Jobs } from './fixture.js';
+import { add, addHandler, openJobs, openOwnJobs, type Jobs } from './fixture.js';
 
 const SUM = JSON.stringify({ a: 1, b: 2 });
 const HOUR_MS = 3_600_000;
@@ -168,14 +167,7 @@ describe('a delayed message', () => {
 
 describe('a delayed task whose time came while the broker was full', () => {
   test('is counted as overdue, and handed over once there is room', async () => {
-    const server = await startNatsServer({ binary: inject('natsBinary'), maxStoreBytes: 3_000_000 });
-    onTestFinished(() => server.stop());
-    const connection = await connectToNats({ servers: server.url, name: 'room' });
-    onTestFinished(() => connection.close());
-    const topology = defineTopology({ prefix: 'room', queues: [{ name: 'work' }] });
-    await reconcileTopology(connection, topology);
-    const client = createClient({ connection, topology });
-    onTestFinished(() => client.close());
+    const { connection, topology, client } = await openOwnJobs({}, { maxStoreBytes: 3_000_000 });
     const manager = await jetstreamManager(connection);
     await manager.streams.add({ name: 'FILLER', subjects: ['filler'] });
     await client.enqueue(add, { a: 1, b: 2 }, { id: 'late', delayMs: 1_500 });

@@ -34,13 +34,13 @@ export async function call(name: string, given: object | undefined, options: Cal
     wait,
     json,
     field,
-    debounce: _debounce,
-    quiet: _quiet,
-    atTheLatest: _atTheLatest,
+    debounce: key,
+    quiet,
+    atTheLatest,
     uniqueFor,
     ...rest
   } = options;
-  const debounce = debounceOf(options);
+  const debounce = debounceOf(key, quiet, atTheLatest);
   const payload = { ...given, ...field };
   parsePayload(contract, payload);
   await withClient(async ({ client }) => {
@@ -65,7 +65,11 @@ export async function call(name: string, given: object | undefined, options: Cal
   });
 }
 
-function debounceOf({ debounce: key, quiet, atTheLatest }: CallOptions): DebounceOptions | undefined {
+function debounceOf(
+  key: string | undefined,
+  quiet: number | undefined,
+  atTheLatest: number | undefined,
+): DebounceOptions | undefined {
   if (key !== undefined)
     return {
       key,

@@ -62,12 +62,11 @@ export function runEventRoutes(app: ApiServer, resources: ApiResources): void {
       const tenant = tenantId === undefined ? {} : { tenant: tenantId };
       if (own !== undefined) await taskQuota.requireEvents(own, await client.keptEvents(String(own)));
       const sent = await taskQuota.within({ tenantId: own, tasks: 1, waiting: 0 }, async () => {
-        const details = id === undefined ? {} : { id };
         await audit(resources, request, {
           action: 'run_event.sent',
           subject: `run-event/${name}`,
           tenantId,
-          details,
+          details: id === undefined ? {} : { id },
         });
         return client.sendEvent(name, payload, {
           ...tenant,

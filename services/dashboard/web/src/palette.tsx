@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { call, messageOf, query } from './api.js';
 import { areKeysOn, switchKeys } from './keys.js';
 import { navigate } from './router.js';
-import { Dialog, Icon } from './ui.js';
+import { Dialog, FormError, Icon } from './ui.js';
 
 export interface PalettePage {
   name: string;
@@ -70,11 +70,7 @@ export function Palette({
             }}
           />
         </div>
-        {error !== undefined && (
-          <p class="form-error" role="alert">
-            {error}
-          </p>
-        )}
+        <FormError text={error} />
         <ul id="palette-choices" role="listbox" aria-label="Choices">
           {choices.map((choice, index) => (
             <li

@@ -348,11 +348,7 @@ export function ConfirmDialog({
             )}
           </label>
         )}
-        {error !== undefined && (
-          <p class="form-error" role="alert">
-            {error}
-          </p>
-        )}
+        <FormError text={error} />
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
             Cancel
@@ -367,6 +363,16 @@ export function ConfirmDialog({
         </div>
       </form>
     </Dialog>
+  );
+}
+
+/** Why what was asked for did not come about; `undefined`: nothing. */
+export function FormError({ text }: { text: string | undefined }): JSX.Element | null {
+  if (text === undefined) return null;
+  return (
+    <p class="form-error" role="alert">
+      {text}
+    </p>
   );
 }
 

@@ -1,11 +1,10 @@
 /** Circuit breakers while workers are killed, the broker restarts, and clocks are wrong. The service is an HTTP server of the test. */
 import { createServer, type ServerResponse } from 'node:http';
-import { connectToNats, createClient, defineTask, defineTopology, reconcileTopology } from '@stratum/jobs';
-import { startNatsServer } from '@stratum/jobs/embedded';
-import { expect, inject, onTestFinished, test } from 'vitest';
+import { defineTask } from '@stratum/jobs';
+import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { spawnProgram, waitFor, type SpawnedProgram } from '../../harness/index.js';
-import { openJobs, type Jobs } from '../fixture.js';
+import { openJobs, openOwnJobs, type Jobs } from '../fixture.js';
 
 const HOUR_MS = 3_600_000;
 const visit = defineTask({
@@ -112,37 +111,23 @@ test('a worker is killed while its task tries the service: another one tries it 
 }, 120_000);
 
 test('a broker that is killed and restarted keeps a circuit open, and those who wait', async () => {
-  const server = await startNatsServer({ binary: inject('natsBinary') });
-  onTestFinished(() => server.stop());
-  const topology = defineTopology({
-    prefix: 'away',
-    queues: [{ name: 'work' }],
-    ackWaitMs: 1_000,
-    maxDeliver: 1_000,
-  });
-  const connection = await connectToNats({ servers: server.url, name: 'away' });
-  await reconcileTopology(connection, topology);
-  const client = createClient({ connection, topology });
-  onTestFinished(async () => {
-    await client.close();
-    await connection.close();
-  });
-  const broker = { natsUrl: server.url, topology, client };
+  const jobs = await openOwnJobs({ ackWaitMs: 1_000, maxDeliver: 1_000 });
+  const { server, client } = jobs;
   const shop = await openShop();
   shop.state = 'down';
   const pauseMs = 6_000;
-  await startWorker(broker, shop, { pauseMs });
+  await startWorker(jobs, shop, { pauseMs });
   const tasks = await client.enqueueMany(visit, visits(20));
-  await opened(broker, 20);
+  await opened(jobs, 20);
   const calls = shop.calls.length;
   await server.kill();
   await server.restart();
   // A worker that knows nothing from before.
-  await startWorker(broker, shop, { pauseMs });
-  await opened(broker, 20);
+  await startWorker(jobs, shop, { pauseMs });
+  await opened(jobs, 20);
   expect(shop.calls).toHaveLength(calls);
   shop.state = 'up';
-  expect(await retriesOf(broker, tasks)).toBe(2);
+  expect(await retriesOf(jobs, tasks)).toBe(2);
   // Nobody called before the pause was over.
   const [last = 0, next = 0] = shop.calls.slice(calls - 1);
   expect(next - last).toBeGreaterThanOrEqual(pauseMs - 500);

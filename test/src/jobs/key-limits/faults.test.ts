@@ -1,10 +1,9 @@
 /** Limits by key while the broker restarts, while clocks are wrong, and while a handler blocks its event loop. */
-import { connectToNats, createClient, defineTask, defineTopology, reconcileTopology } from '@stratum/jobs';
-import { startNatsServer } from '@stratum/jobs/embedded';
-import { expect, inject, onTestFinished, test } from 'vitest';
+import { defineTask } from '@stratum/jobs';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { spawnProgram, waitFor } from '../../harness/index.js';
-import { openJobs, type Jobs } from '../fixture.js';
+import { openJobs, openOwnJobs, type Jobs } from '../fixture.js';
 
 const HOUR_MS = 3_600_000;
 const occupy = defineTask({
@@ -54,18 +53,9 @@ test.each([[HOUR_MS, -HOUR_MS]])(
 );
 
 test('a broker that is killed and restarted keeps places and those who wait', async () => {
-  const server = await startNatsServer({ binary: inject('natsBinary') });
-  onTestFinished(() => server.stop());
-  const topology = defineTopology({ prefix: 'held', queues: [{ name: 'work' }], ackWaitMs: 2_000 });
-  const connection = await connectToNats({ servers: server.url, name: 'held' });
-  await reconcileTopology(connection, topology);
-  const client = createClient({ connection, topology });
-  onTestFinished(async () => {
-    await client.close();
-    await connection.close();
-  });
-  const broker = { natsUrl: server.url, topology, client };
-  await Promise.all([startWorker(broker), startWorker(broker)]);
+  const jobs = await openOwnJobs({ ackWaitMs: 2_000 });
+  const { server, client } = jobs;
+  await Promise.all([startWorker(jobs), startWorker(jobs)]);
   const tasks = await client.enqueueMany(occupy, tasksOf('a', 8, 400));
   await waitFor('one to run, and the others to wait', async () => {
     const [key] = await client.control.keyWaits();
@@ -73,7 +63,7 @@ test('a broker that is killed and restarted keeps places and those who wait', as
   });
   await server.kill();
   await server.restart();
-  expect(await overlapping(broker, tasks)).toEqual([]);
+  expect(await overlapping(jobs, tasks)).toEqual([]);
   await waitFor('the places to be free', async () => (await client.control.keyWaits()).length === 0);
 }, 120_000);
 

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call, messageOf } from '../api.js';
 import { navigate, usePlace } from '../router.js';
-import { refusalOf } from '../ui.js';
+import { FormError, refusalOf } from '../ui.js';
 import { VERBS } from './operations.js';
 
 const ORDER = ['cancel', 'replay', 'discard'] as const satisfies readonly Operation['verb'][];
@@ -61,11 +61,7 @@ export function NewOperation({ session }: { session: Session }): JSX.Element {
             onInput={({ currentTarget }) => setQ(currentTarget.value)}
           />
         </label>
-        {error !== undefined && (
-          <p class="form-error" role="alert">
-            {error}
-          </p>
-        )}
+        <FormError text={error} />
         <div class="buttons">
           <button
             type="submit"

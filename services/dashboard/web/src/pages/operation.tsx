@@ -8,6 +8,7 @@ import {
   ConfirmDialog,
   Fact,
   Failed,
+  FormError,
   Icon,
   Loading,
   refusalOf,
@@ -200,11 +201,7 @@ function Controls({
           Until <Time at={undoUntil} />, the discarded letters can be put back.
         </p>
       )}
-      {error !== undefined && (
-        <p class="form-error" role="alert">
-          {error}
-        </p>
-      )}
+      <FormError text={error} />
       {asks && (
         <ConfirmDialog
           title={`${VERBS[verb].title}: ${count(counted)}?`}

@@ -9,6 +9,7 @@ import {
   ConfirmedButton,
   Empty,
   Failed,
+  FormError,
   Loading,
   refusalOf,
   Scroll,
@@ -120,11 +121,7 @@ function UserRow({
             </option>
           ))}
         </select>
-        {error !== undefined && (
-          <p class="form-error" role="alert">
-            {error}
-          </p>
-        )}
+        <FormError text={error} />
       </td>
       {session.tenant === null && (
         <td data-label="Of">
@@ -235,11 +232,7 @@ function AddForm({ session, onAdd }: { session: Session; onAdd: () => void }): J
       >
         Add
       </button>
-      {error !== undefined && (
-        <p class="form-error" role="alert">
-          {error}
-        </p>
-      )}
+      <FormError text={error} />
     </form>
   );
 }

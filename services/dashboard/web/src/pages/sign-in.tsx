@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { SignInOffer, SignInRefusal } from '@stratum/dashboard/answers';
 import { call, messageOf, query } from '../api.js';
 import { withoutBase } from '../base-path.js';
-import { useLoaded } from '../ui.js';
+import { FormError, useLoaded } from '../ui.js';
 
 /** Why the provider of identities brought nobody in. */
 const REFUSALS: Readonly<Record<SignInRefusal, string>> = {
@@ -47,11 +47,7 @@ export function SignIn({
       <form onSubmit={submit}>
         <img src="/icon.svg" alt="" width="40" height="40" />
         <h1>Sign in to Stratum</h1>
-        {error !== undefined && (
-          <p class="form-error" role="alert">
-            {error}
-          </p>
-        )}
+        <FormError text={error} />
         {provider !== null && (
           <>
             <a class="button primary" href={`/api/sign-in/start${query({ place: withoutBase(place) })}`}>

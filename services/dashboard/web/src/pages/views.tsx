@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { NewView, SavedView, Session } from '@stratum/dashboard/answers';
 import { call, messageOf } from '../api.js';
-import { ActionButton, Dialog, refusalOf, useLoaded } from '../ui.js';
+import { ActionButton, Dialog, FormError, refusalOf, useLoaded } from '../ui.js';
 import { isWhole, placeOf, rangeText, type Range } from './range.js';
 
 export function Views({ q, range, session }: { q: string; range: Range; session: Session }): JSX.Element {
@@ -110,11 +110,7 @@ function SaveDialog({
               : 'Share it with the people of the tenant'}
           </span>
         </label>
-        {error !== undefined && (
-          <p class="form-error" role="alert">
-            {error}
-          </p>
-        )}
+        <FormError text={error} />
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
             Cancel
@@ -160,11 +156,7 @@ function ListDialog({
           </li>
         ))}
       </ul>
-      {error !== undefined && (
-        <p class="form-error" role="alert">
-          {error}
-        </p>
-      )}
+      <FormError text={error} />
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
           Close
