@@ -28,8 +28,8 @@ const FOLLOW_MS = 120_000;
 export async function startDatabaseServers(folder: string): Promise<DatabaseServers> {
   let generation = 0;
   const folderOf = (n: number): string => join(folder, `postgres-${n}`);
-  const start = (n: number): Promise<EmbeddedPostgres> =>
-    startPostgres({ dataDir: folderOf(n), durable: false });
+  const start = (n: number, port?: number): Promise<EmbeddedPostgres> =>
+    startPostgres({ dataDir: folderOf(n), durable: false, ...(port === undefined ? {} : { port }) });
   let primary = await start(generation);
   const direct = await primary.createDatabase(DATABASE);
   await asAdmin(direct, [
@@ -68,11 +68,7 @@ export async function startDatabaseServers(folder: string): Promise<DatabaseServ
   const kill = async (random: () => number): Promise<void> => {
     await endAtOnce(primary.pid);
     await delay(random() * DOWN_MS);
-    primary = await startPostgres({
-      dataDir: folderOf(generation),
-      durable: false,
-      port: Number(new URL(primary.url).port),
-    });
+    primary = await start(generation, Number(new URL(primary.url).port));
   };
   const failOver = async (): Promise<void> => {
     if (standby === undefined) return kill(() => 0);
@@ -104,9 +100,7 @@ export async function startDatabaseServers(folder: string): Promise<DatabaseServ
 
 /** As a backup is taken by hand: PostgreSQL's documentation, "Making a Base Backup Using the Low Level API". */
 async function copyCluster(url: string, from: string, to: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
+  await withClient(url, async (client) => {
     await client.query(`SELECT pg_backup_start('standby', fast => true)`);
     await rm(to, { recursive: true, force: true });
     // It complains about files that were removed meanwhile, which is as it should be.
@@ -129,9 +123,7 @@ async function copyCluster(url: string, from: string, to: string): Promise<void>
       join(cluster, 'postgresql.auto.conf'),
       `primary_conninfo = 'host=${hostname} port=${port} user=${username} password=${password}'\nsynchronous_standby_names = ''\n`,
     );
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** As a crash of the server ends it: without a checkpoint, and no session hears of it. */
@@ -149,24 +141,26 @@ function isAlive(pid: number): boolean {
 }
 
 async function asAdmin(url: string, statements: readonly string[]): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
+  await withClient(url, async (client) => {
     for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function until(what: string, url: string, query: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
+  await withClient(url, async (client) => {
     const deadline = Date.now() + FOLLOW_MS;
     while ((await client.query(query)).rowCount === 0) {
       if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}.`);
       await delay(POLL_MS);
     }
+  });
+}
+
+async function withClient(url: string, work: (client: Client) => Promise<void>): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await work(client);
   } finally {
     await client.end();
   }

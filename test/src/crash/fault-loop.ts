@@ -3,16 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Topology } from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Processes } from './cast.js';
-import {
-  CHAOS,
-  chooseFault,
-  FAULTS,
-  inflict,
-  OF_DATABASE_SERVERS,
-  OF_SERVICES,
-  type Fault,
-  type Targets,
-} from './faults.js';
+import { chooseFault, FAULT_NAMES, inflict, possibleFaults, type Targets } from './faults.js';
 import { randomFrom, shuffled } from './random.js';
 import type { Changes, CrashOptions, CrashReport } from './options.js';
 
@@ -30,30 +21,20 @@ export async function handOver(
     .catch(() => undefined);
 }
 
-/** Those that can do something here. */
-function possibleFaults({
-  chaos = false,
-  platform = false,
-  replicas = 1,
-  databaseServers,
-}: CrashOptions): Fault[] {
-  return FAULTS.filter((fault) => {
-    if (OF_SERVICES.some((each) => each === fault)) return platform;
-    if (OF_DATABASE_SERVERS.some((each) => each === fault)) return databaseServers !== undefined;
-    if (fault === 'broker isolated' || fault === 'leader stepped down') return chaos && replicas > 1;
-    return chaos || !CHAOS.some((each) => each === fault);
-  });
-}
-
 export async function faultsAtRandom(
   options: CrashOptions,
   targets: Targets & Pick<Processes, 'haveProduced'>,
   changes: Changes,
 ): Promise<CrashReport['faults']> {
-  const { seed, killForMs } = options;
+  const { seed, killForMs, chaos = false, platform = false, replicas = 1, databaseServers } = options;
   const random = randomFrom(seed ^ 0x5eed);
-  const possible = possibleFaults(options);
-  const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0]));
+  const possible = possibleFaults({
+    chaos,
+    cluster: chaos && replicas > 1,
+    services: platform,
+    databaseServers: databaseServers !== undefined,
+  });
+  const counts = Object.fromEntries(FAULT_NAMES.map((fault) => [fault, 0]));
   // Each once, so that a short run has as many kinds as it has time for; then by their weights.
   const first = shuffled(possible, random);
   const underWay = new Set<Promise<void>>();
@@ -67,6 +48,6 @@ export async function faultsAtRandom(
     counts[fault] = (counts[fault] ?? 0) + 1;
   }
   await Promise.all(underWay);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are FAULTS
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are FAULT_NAMES
   return counts as CrashReport['faults'];
 }

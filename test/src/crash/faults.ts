@@ -8,44 +8,39 @@ import { ACK_WAIT_MS } from './plan.js';
 import type { Services } from './platform/services.js';
 import type { Immortal } from './processes.js';
 
-/** What a run without `chaos` leaves out. */
-export const CHAOS = [
-  'broker frozen',
-  'broker isolated',
-  'broker full',
-  'leader stepped down',
-  'link cut',
-  'link slow',
-  'link torn',
-] as const;
+/** What a run may lack. `cluster`: with `chaos`, more than one server. */
+export type Need = 'chaos' | 'cluster' | 'services' | 'databaseServers';
 
-/** What a run without `platform` leaves out. */
-export const OF_SERVICES = [
-  'service killed',
-  'service frozen',
-  'service restarted',
-  'visitor killed',
-] as const;
+/** Each fault by its weight, and by what it needs. */
+const FAULTS = {
+  'worker killed': { weight: 30 },
+  'producer killed': { weight: 10 },
+  'foreign publisher killed': { weight: 5 },
+  'scheduler killed': { weight: 10 },
+  'housekeeping killed': { weight: 8 },
+  'broker killed': { weight: 12 },
+  'worker frozen': { weight: 5 },
+  'worker restarted': { weight: 10 },
+  'clock set': { weight: 12 },
+  'database connections cut': { weight: 5 },
+  'broker frozen': { weight: 6, needs: 'chaos' },
+  'broker isolated': { weight: 6, needs: 'cluster' },
+  'broker full': { weight: 6, needs: 'chaos' },
+  'leader stepped down': { weight: 8, needs: 'cluster' },
+  'link cut': { weight: 8, needs: 'chaos' },
+  'link slow': { weight: 8, needs: 'chaos' },
+  'link torn': { weight: 8, needs: 'chaos' },
+  'service killed': { weight: 25, needs: 'services' },
+  'service frozen': { weight: 8, needs: 'services' },
+  'service restarted': { weight: 10, needs: 'services' },
+  'visitor killed': { weight: 5, needs: 'services' },
+  'database killed': { weight: 6, needs: 'databaseServers' },
+  'database failed over': { weight: 8, needs: 'databaseServers' },
+} as const satisfies Record<string, { weight: number; needs?: Need }>;
+export type Fault = keyof typeof FAULTS;
 
-/** What needs database servers of the run's own. */
-export const OF_DATABASE_SERVERS = ['database killed', 'database failed over'] as const;
-
-export const FAULTS = [
-  'worker killed',
-  'producer killed',
-  'foreign publisher killed',
-  'scheduler killed',
-  'housekeeping killed',
-  'broker killed',
-  'worker frozen',
-  'worker restarted',
-  'clock set',
-  'database connections cut',
-  ...CHAOS,
-  ...OF_SERVICES,
-  ...OF_DATABASE_SERVERS,
-] as const;
-export type Fault = (typeof FAULTS)[number];
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys of an object lose their names
+export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 
 export interface Targets {
   broker: Broker;
@@ -66,40 +61,23 @@ export interface Targets {
   clocks: readonly Immortal[];
 }
 
-const WEIGHTS: Record<Fault, number> = {
-  'worker killed': 30,
-  'producer killed': 10,
-  'foreign publisher killed': 5,
-  'scheduler killed': 10,
-  'housekeeping killed': 8,
-  'broker killed': 12,
-  'worker frozen': 5,
-  'worker restarted': 10,
-  'clock set': 12,
-  'database connections cut': 5,
-  'broker frozen': 6,
-  'broker isolated': 6,
-  'broker full': 6,
-  'leader stepped down': 8,
-  'link cut': 8,
-  'link slow': 8,
-  'link torn': 8,
-  'service killed': 25,
-  'service frozen': 8,
-  'service restarted': 10,
-  'visitor killed': 5,
-  'database killed': 6,
-  'database failed over': 8,
-};
 /** How far a clock is set ahead, in seconds. */
 const CLOCKS = [3_600, -3_600, 60, -60, 0];
 /** More often than a task may lose its worker. */
 const RESTARTS_IN_A_ROW = 10;
 
+/** Those for which a run has what they need. */
+export function possibleFaults(has: Readonly<Record<Need, boolean>>): Fault[] {
+  return FAULT_NAMES.filter((fault) => {
+    const { needs }: { weight: number; needs?: Need } = FAULTS[fault];
+    return needs === undefined || has[needs];
+  });
+}
+
 export function chooseFault(random: () => number, among: readonly Fault[]): Fault {
-  const total = among.reduce((sum, fault) => sum + WEIGHTS[fault], 0);
+  const total = among.reduce((sum, fault) => sum + FAULTS[fault].weight, 0);
   let rest = random() * total;
-  return among.find((fault) => (rest -= WEIGHTS[fault]) < 0) ?? 'worker killed';
+  return among.find((fault) => (rest -= FAULTS[fault].weight) < 0) ?? 'worker killed';
 }
 
 export async function inflict(fault: Fault, targets: Targets, random: () => number): Promise<void> {

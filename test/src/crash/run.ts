@@ -5,7 +5,6 @@
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   createClient,
   openSchedules,
@@ -34,14 +33,13 @@ import { planVisits } from './platform/visits.js';
 import { planWorkflows } from './plan-workflows.js';
 import { startLinks } from './links.js';
 import { startProcesses } from './cast.js';
+import { isUsedUp } from './progress.js';
 import { randomFrom } from './random.js';
 import { rollForthAndBack } from './roll.js';
 
 const TASKS_PER_WORKFLOW = 50;
 const TASKS_PER_FOREIGN_MESSAGE = 20;
 const TASKS_PER_VISIT = 4;
-/** No task waits that long, on a busy machine either, in milliseconds. */
-const NO_PROGRESS_MS = 120_000;
 const QUIET_MS = 100;
 const QUIET_LOOKS = 5;
 /** Of the broker: what the services reserve and a run needs, and room that a neighbour fills quickly. */
@@ -226,23 +224,14 @@ async function gather(client: JobsClient, effects: Evidence['effects'], journals
 
 /** Waits for as long as tasks end. */
 async function untilQuiet(client: JobsClient, report: (problem: string) => void): Promise<void> {
-  let least = Infinity;
-  let progressAt = performance.now();
-  for (let quiet = 0; quiet < QUIET_LOOKS;) {
+  let queues: QueueDepth[] = [];
+  const left = async (): Promise<number | undefined> => {
     // What was asked while the broker came back is answered by nobody.
-    const queues = (await client.queues().catch(() => undefined)) ?? [];
-    const left = queues.reduce((sum, each) => sum + leftIn(each), 0);
-    quiet = queues.length > 0 && left === 0 ? quiet + 1 : 0;
-    if (queues.length > 0 && left < least) {
-      least = left;
-      progressAt = performance.now();
-    }
-    if (performance.now() - progressAt > NO_PROGRESS_MS) {
-      report(`the queues do not become empty: ${JSON.stringify(queues)}`);
-      return;
-    }
-    await delay(QUIET_MS);
-  }
+    queues = (await client.queues().catch(() => undefined)) ?? [];
+    return queues.length === 0 ? undefined : queues.reduce((sum, each) => sum + leftIn(each), 0);
+  };
+  if (!(await isUsedUp(left, { looks: QUIET_LOOKS, everyMs: QUIET_MS })))
+    report(`the queues do not become empty: ${JSON.stringify(queues)}`);
 }
 
 function leftIn({ high, normal, low, delayed, running }: QueueDepth): number {

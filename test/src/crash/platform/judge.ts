@@ -1,11 +1,11 @@
 /** Compares what the API answered to visitors with what the platform's services have made of it. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, type JobsClient } from '@stratum/jobs';
 import { loadBrokerConfiguration, platformTopology } from '@stratum/shared/broker';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import type { Answers } from '../journal.js';
 import type { Report } from '../judge.js';
+import { isUsedUp } from '../progress.js';
 import { ACK_WAIT_S, PLATFORM_PREFIX } from './services.js';
 import { VISITED_TASK, type Visit } from './visits.js';
 
@@ -17,8 +17,6 @@ export interface VisitEvidence {
 }
 
 const POLL_MS = 500;
-/** Nothing takes that long, on a busy machine either. */
-const NO_PROGRESS_MS = 120_000;
 const MAX_LETTERS = 1_000;
 
 /** How often each visit took effect, by its id. */
@@ -64,20 +62,19 @@ function judgeAnswer({ id }: Visit, answers: VisitEvidence['answers'], report: R
   return holder !== undefined;
 }
 
+/** What is there once nothing is missing, or no more comes. */
 async function untilSettled(
   accepted: readonly Visit[],
   keyOf: (visit: Visit) => string,
   pool: Pool,
 ): Promise<Found> {
-  let least = Infinity;
-  let progressAt = performance.now();
-  for (;;) {
-    const found = await find(pool);
-    const missing = accepted.filter((visit) => !found[visit.kind].has(keyOf(visit))).length;
-    if (missing === 0 || performance.now() - progressAt > NO_PROGRESS_MS) return found;
-    if (missing < least) [least, progressAt] = [missing, performance.now()];
-    await delay(POLL_MS);
-  }
+  let found: Found = { event: new Map(), order: new Map(), task: new Map() };
+  const missing = async (): Promise<number> => {
+    found = await find(pool);
+    return accepted.filter((visit) => !found[visit.kind].has(keyOf(visit))).length;
+  };
+  await isUsedUp(missing, { everyMs: POLL_MS });
+  return found;
 }
 
 async function find(pool: Pool): Promise<Found> {
