@@ -80,7 +80,7 @@ async function warnOfObstacle(
 
 async function showProgress(client: JobsClient, id: string, signal: AbortSignal): Promise<void> {
   if (!process.stderr.isTTY) return;
-  const bar = progressBar('');
+  const bar = await progressBar('');
   try {
     for await (const { state, progress } of client.watch(id, { signal })) {
       if (isFinal(state)) return;

@@ -1,5 +1,4 @@
 /** A bar on a terminal's standard error; elsewhere nothing, so that neither logs nor JSON are disturbed. */
-import { SingleBar } from 'cli-progress';
 import { printable } from './terminal.js';
 
 export interface ProgressBar {
@@ -10,7 +9,8 @@ export interface ProgressBar {
 }
 
 /** @param unit of what is counted, for example `dead letters` */
-export function progressBar(unit: string): ProgressBar {
+export async function progressBar(unit: string): Promise<ProgressBar> {
+  const { SingleBar } = await import('cli-progress');
   const bar = new SingleBar({
     format: `{bar} {value}/{total} ${unit} {note}`,
     barCompleteChar: '█',

@@ -2,7 +2,8 @@
  * The service of each queue, by convention: `<queue>Service` of the package `@stratum/<queue>-worker`. Loaded one by one: together they are most
  * of what the command would load.
  */
-import { QUEUES, workerOf, type QueueName, type QueueService } from '@stratum/shared';
+import { QUEUES, workerOf, type QueueName } from '@stratum/shared';
+import type { QueueService } from '@stratum/shared/service';
 
 /** @throws Error when the package is not installed, or does not export the service */
 export async function loadWorkerService(queue: QueueName): Promise<QueueService> {

@@ -67,20 +67,6 @@ export {
   type ServiceRole,
   type WorkerName,
 } from './services.js';
-export { answersInTime, startMonitoring, type MonitoringServer } from './service/monitoring-server.js';
-export { metricsReader } from './service/metrics-text.js';
-export { createLogger } from './service/logger.js';
-export { leaveBroker } from './service/leave-broker.js';
-export { startTelemetry } from './service/telemetry.js';
-export { runService, type Running, type ServiceContext } from './service/run-service.js';
-export {
-  runQueueService,
-  settingsOf,
-  startQueueService,
-  startQueueServices,
-  type HandlerResources,
-  type QueueService,
-} from './service/queue-service.js';
 export { TASKS, TENANT_TASKS } from './tasks/catalogue.js';
 export { tenantEntryPrefix } from './tasks/entry-names.js';
 export { isScheduled } from './tasks/scheduled-job.js';

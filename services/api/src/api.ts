@@ -1,14 +1,7 @@
 /** The API: its parts put together, started and stopped. */
 import { createClient, openSchedules, reconcileTopology, type LaneDepths } from '@stratum/jobs';
-import {
-  ensureAuditStream,
-  FollowedTenants,
-  openDatabase,
-  platformTopology,
-  roleOf,
-  type Running,
-  type ServiceContext,
-} from '@stratum/shared';
+import { ensureAuditStream, FollowedTenants, openDatabase, platformTopology, roleOf } from '@stratum/shared';
+import type { Running, ServiceContext } from '@stratum/shared/service';
 import { ensureEventStream } from '@stratum/shared/customer-events';
 import { BodyBudget, FailedAttempts } from '@stratum/shared/http';
 import { createOperationDriver } from '@stratum/shared/operations';

@@ -1,5 +1,5 @@
 /** The API as a service. */
-import { runService } from '@stratum/shared';
+import { runService } from '@stratum/shared/service';
 import { startApi } from './api.js';
 import { checkedApplication } from './checked-application.js';
 import { API_SETTINGS } from './settings.js';

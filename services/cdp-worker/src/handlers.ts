@@ -12,8 +12,8 @@ import {
   previewCdpSegment,
   slotOf,
   type ConfigurationKey,
-  type QueueService,
 } from '@stratum/shared';
+import type { QueueService } from '@stratum/shared/service';
 import type { Pool } from 'pg';
 import { computeCdpFunnelHandler } from './funnels/compute-cdp-funnel.js';
 import { EventWriter } from './ingest/event-writer.js';

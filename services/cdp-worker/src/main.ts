@@ -1,5 +1,5 @@
 /** The worker of the cdp queue as a service. */
-import { runQueueService } from '@stratum/shared';
+import { runQueueService } from '@stratum/shared/service';
 import { cdpService } from './handlers.js';
 
 await runQueueService(cdpService);

@@ -1,13 +1,7 @@
 /** The dashboard: its parts put together, started and stopped. */
 import { createClient, openSchedules, reconcileTopology } from '@stratum/jobs';
-import {
-  ensureAuditStream,
-  openApplication,
-  openDatabase,
-  roleOf,
-  type Running,
-  type ServiceContext,
-} from '@stratum/shared';
+import { ensureAuditStream, openApplication, openDatabase, roleOf } from '@stratum/shared';
+import type { Running, ServiceContext } from '@stratum/shared/service';
 import { FailedAttempts } from '@stratum/shared/http';
 import { Provider } from './access/provider.js';
 import { Sessions } from './access/sessions.js';

@@ -23,8 +23,8 @@ import {
   publishScheduledCmsPosts,
   sendWhatsappMessage,
   rollUpTenantUsage,
-  type QueueService,
 } from '@stratum/shared';
+import type { QueueService } from '@stratum/shared/service';
 import { auditKeys } from '@stratum/shared/audit';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';
 import { publishCmsPostHandler } from './cms/publish-cms-post.js';

@@ -1,5 +1,5 @@
 /** The worker of the default queue as a service. */
-import { runQueueService } from '@stratum/shared';
+import { runQueueService } from '@stratum/shared/service';
 import { defaultService } from './handlers.js';
 
 await runQueueService(defaultService);

@@ -4,13 +4,8 @@
  */
 import type { JobsClient } from '@stratum/jobs';
 import { BackgroundLoop } from '@stratum/jobs/internal';
-import {
-  carryOutPrivacyRequest,
-  eraseTenant,
-  rekeyTenantHashes,
-  type HandlerResources,
-  type KeyRing,
-} from '@stratum/shared';
+import { carryOutPrivacyRequest, eraseTenant, rekeyTenantHashes, type KeyRing } from '@stratum/shared';
+import type { HandlerResources } from '@stratum/shared/service';
 import type { Pool } from 'pg';
 
 export interface UpkeepOptions {

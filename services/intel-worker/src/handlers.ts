@@ -1,6 +1,7 @@
 /** The handlers of the intel queue. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
-import { fanOut, fetchCompetitorData, refreshAllCompetitors, type QueueService } from '@stratum/shared';
+import { fanOut, fetchCompetitorData, refreshAllCompetitors } from '@stratum/shared';
+import type { QueueService } from '@stratum/shared/service';
 import { AdLibrary } from './ad-library/ad-library.js';
 import { fetchCompetitorDataHandler } from './fetch-competitor-data.js';
 import { SafeFetch } from '@stratum/connectors/safe-fetch';

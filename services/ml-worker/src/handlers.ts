@@ -7,8 +7,8 @@ import {
   generateForecast,
   runAllPredictions,
   runPredictions,
-  type QueueService,
 } from '@stratum/shared';
+import type { QueueService } from '@stratum/shared/service';
 import type { Pool } from 'pg';
 import type { ThreadData } from './thread-handlers.js';
 

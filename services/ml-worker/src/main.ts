@@ -1,5 +1,5 @@
 /** The worker of the ml queue as a service. */
-import { runQueueService } from '@stratum/shared';
+import { runQueueService } from '@stratum/shared/service';
 import { mlService } from './handlers.js';
 
 await runQueueService(mlService);

@@ -11,8 +11,8 @@ import {
   evaluateRules,
   fanOut,
   publishAudit,
-  type QueueService,
 } from '@stratum/shared';
+import type { QueueService } from '@stratum/shared/service';
 import { applyPlatformActionHandler } from './apply/apply-platform-action.js';
 import { dryRunRuleHandler } from './dry-run/dry-run-rule.js';
 import { evaluateRulesHandler } from './evaluate/evaluate-rules.js';

@@ -15,10 +15,10 @@ import {
   openDatabase,
   platformTopology,
   roleOf,
-  runService,
   TASKS,
   TOPOLOGY_SETTINGS,
 } from '@stratum/shared';
+import { runService } from '@stratum/shared/service';
 import { ensureDomainEventStream } from './domain-events/stream.js';
 import { RETENTION_SETTINGS } from './retention/retention.js';
 import { createRetentionSweep } from './retention/retention-sweep.js';

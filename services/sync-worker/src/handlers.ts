@@ -1,12 +1,7 @@
 /** The handlers of the sync queue. */
 import { handleTask, type TaskHandler } from '@stratum/jobs';
-import {
-  ENDPOINT_SETTINGS,
-  endpointsFrom,
-  syncAllCampaigns,
-  syncCampaignData,
-  type QueueService,
-} from '@stratum/shared';
+import { ENDPOINT_SETTINGS, endpointsFrom, syncAllCampaigns, syncCampaignData } from '@stratum/shared';
+import type { QueueService } from '@stratum/shared/service';
 import { syncAllCampaignsHandler } from './sync-all-campaigns.js';
 import { syncCampaignDataHandler } from './sync-campaign-data.js';
 import type { SyncDependencies } from './dependencies.js';

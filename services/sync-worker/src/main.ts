@@ -1,5 +1,5 @@
 /** The worker of the sync queue as a service. */
-import { runQueueService } from '@stratum/shared';
+import { runQueueService } from '@stratum/shared/service';
 import { syncService } from './handlers.js';
 
 await runQueueService(syncService);

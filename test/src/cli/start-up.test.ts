@@ -94,3 +94,15 @@ test('status loads neither tasks, clients, schemas, nor anything of a database o
     expect(command.length, command.join('\n')).toBeLessThanOrEqual(30);
   }
 });
+
+test('calling a task loads its schemas, but nothing of workers, metrics or logs, and no progress bar', async () => {
+  for (const args of [
+    ['call', '--help'],
+    ['tasks', 'list'],
+  ]) {
+    const { packages } = await loadedBy(args);
+    expect(packages, args[0]).toContain('zod');
+    for (const unused of ['cli-progress', 'pino', 'piscina', 'prom-client'])
+      expect(packages, args[0]).not.toContain(unused);
+  }
+});

@@ -16,7 +16,7 @@ import {
   type WorkerOptions,
 } from '@stratum/jobs';
 import { collectQueueMetrics, JobsMetrics } from '@stratum/jobs/metrics';
-import { startMonitoring } from '@stratum/shared';
+import { startMonitoring } from '@stratum/shared/service';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';

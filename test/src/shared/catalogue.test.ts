@@ -2,15 +2,8 @@
 import { loadWorkerServices } from '@stratum/cli/worker-services';
 import { createScheduler, openSchedules } from '@stratum/jobs';
 import { SCHEDULE } from '@stratum/scheduler';
-import {
-  loadConfiguration,
-  QUEUES,
-  roleOf,
-  settingsOf,
-  TASKS,
-  workerOf,
-  type ConfigurationKey,
-} from '@stratum/shared';
+import { loadConfiguration, QUEUES, roleOf, TASKS, workerOf, type ConfigurationKey } from '@stratum/shared';
+import { settingsOf } from '@stratum/shared/service';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { testKeyText, waitFor } from '../harness/index.js';

@@ -2,13 +2,8 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
-import {
-  loadConfiguration,
-  platformTopology,
-  startMonitoring,
-  TOPOLOGY_SETTINGS,
-  type MonitoringServer,
-} from '@stratum/shared';
+import { loadConfiguration, platformTopology, TOPOLOGY_SETTINGS } from '@stratum/shared';
+import { startMonitoring, type MonitoringServer } from '@stratum/shared/service';
 import { connectToNats, createClient, reconcileTopology } from '@stratum/jobs';
 import { collectQueueMetrics } from '@stratum/jobs/metrics';
 import { Gauge, Registry } from 'prom-client';

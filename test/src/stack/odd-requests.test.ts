@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { startMonitoring } from '@stratum/shared';
+import { startMonitoring } from '@stratum/shared/service';
 import { Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
 import { openApi } from '../api/fixture.js';

@@ -118,7 +118,7 @@ async function withSource<T>(withoutDatabase: boolean, work: (source: Source) =>
 async function withProgress<T>(
   work: (onProgress: (done: number, total: number, name: string) => void) => Promise<T>,
 ): Promise<T> {
-  const bar = progressBar('parts');
+  const bar = await progressBar('parts');
   try {
     return await work((done, total, name) => bar.advance(done, total, name));
   } finally {

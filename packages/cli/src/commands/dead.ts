@@ -159,7 +159,7 @@ async function replayMatching(letters: DeadLetters, options: ReplayFlags): Promi
   const { rate, expires } = options;
   const conflicts: Conflict[] = [];
   let replayed = 0;
-  const bar = progressBar('replayed');
+  const bar = await progressBar('replayed');
   try {
     const filter = filterOf(options);
     const total = await countOf(letters, filter);
@@ -184,7 +184,7 @@ export async function discard(
     requireQueue(topology.queues, options.queue);
     let discarded = 0;
     if (id === undefined) {
-      const bar = progressBar('discarded');
+      const bar = await progressBar('discarded');
       try {
         const filter = filterOf(options);
         const total = await countOf(client.deadLetters, filter);

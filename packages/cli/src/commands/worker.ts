@@ -1,17 +1,19 @@
 import { once } from 'node:events';
 import { connectToNats, LOGIN_SETTINGS, loginFrom } from '@stratum/jobs';
 import {
-  createLogger,
-  leaveBroker,
   loadConfiguration,
   printConfiguration,
-  settingsOf,
-  startQueueServices,
-  startTelemetry,
   QUEUES,
   type ConfigurationKey,
   type QueueName,
 } from '@stratum/shared';
+import {
+  createLogger,
+  leaveBroker,
+  settingsOf,
+  startQueueServices,
+  startTelemetry,
+} from '@stratum/shared/service';
 import { localEnvironment } from '../environment.js';
 import { printData } from '../terminal.js';
 import { loadWorkerService } from '../worker-services.js';

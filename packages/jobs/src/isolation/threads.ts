@@ -1,7 +1,7 @@
 /** The threads of one isolated task. */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { JobsError } from '../errors.js';
 import { count } from '../values/bounds.js';
 import { packageFile } from '../values/package-file.js';
@@ -25,7 +25,7 @@ const IDLE_MS = 30_000;
 export class Threads {
   private readonly maxThreads: number;
   private readonly maxHeapMiB: number | undefined;
-  private pool: Piscina<Job, void> | undefined;
+  private pool: Promise<Piscina<Job, void>> | undefined;
   private busy = 0;
   private readonly waiting = new Set<() => void>();
 
@@ -40,7 +40,8 @@ export class Threads {
     await this.turn(ended);
     try {
       this.pool ??= this.open();
-      await this.pool.run(job, {
+      const pool = await this.pool;
+      await pool.run(job, {
         filename: fileURLToPath(packageFile(ENTRY)),
         name: 'run',
         transferList: [job.port],
@@ -58,7 +59,7 @@ export class Threads {
     if (this.busy > 0) return;
     const { pool } = this;
     this.pool = undefined;
-    await pool?.destroy();
+    await (await pool)?.destroy();
   }
 
   /** Replaces the pool's own queue, which stalls when the thread that it waits for is terminated. */
@@ -82,8 +83,10 @@ export class Threads {
     });
   }
 
-  private open(): Piscina<Job, void> {
-    const pool = new Piscina<Job, void>({
+  /** Loads the library with the first task: most processes isolate none. */
+  private async open(): Promise<Piscina<Job, void>> {
+    const { Piscina: Pool } = await import('piscina');
+    const pool: Piscina<Job, void> = new Pool({
       minThreads: 0,
       maxThreads: this.maxThreads,
       idleTimeout: IDLE_MS,

@@ -1,6 +1,6 @@
 /** Routes about the service itself, for machines. */
 import { isJetStreamUp } from '@stratum/jobs';
-import { answersInTime, metricsReader } from '@stratum/shared';
+import { answersInTime, metricsReader } from '@stratum/shared/service';
 import { z } from 'zod';
 import type { ApiResources, ApiServer } from '../http/types.js';
 

@@ -1,5 +1,5 @@
 /** The ingestion as a part of the worker's service. */
-import { type HandlerResources, type Running } from '@stratum/shared';
+import type { HandlerResources, Running } from '@stratum/shared/service';
 import { ensureEventStream } from '@stratum/shared/customer-events';
 import { EventWriter } from './event-writer.js';
 import { IngestMetrics } from './ingest-metrics.js';

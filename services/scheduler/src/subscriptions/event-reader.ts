@@ -12,7 +12,8 @@ import {
   type JsMsg,
 } from '@nats-io/jetstream';
 import { z } from 'zod';
-import { answersInTime, deliverWebhook } from '@stratum/shared';
+import { deliverWebhook } from '@stratum/shared';
+import { answersInTime } from '@stratum/shared/service';
 import { domainEventNames } from '../domain-events/stream.js';
 import { firstDelivery } from '@stratum/shared/subscriptions';
 import type { WebhookDispatcherOptions } from './dispatcher-options.js';

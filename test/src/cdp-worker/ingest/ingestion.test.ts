@@ -1,6 +1,7 @@
 /** From the stream to the database, by the worker's own service. */
 import { cdpService } from '@stratum/cdp-worker';
-import { loadConfiguration, ingestCustomerEvents, settingsOf, startQueueService } from '@stratum/shared';
+import { loadConfiguration, ingestCustomerEvents } from '@stratum/shared';
+import { settingsOf, startQueueService } from '@stratum/shared/service';
 import { eventStreamNames } from '@stratum/shared/customer-events';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { pino } from 'pino';
