@@ -34,30 +34,30 @@ export async function receiveEvent(
     until: isoTime(now() + timeoutMs),
     awaited: { key: topic.key, after: lastReceived(memory, topic), since: writer.enqueued_at },
   }));
+  const { until, awaited } = entry;
+  if (awaited !== undefined && awaited.key !== topic.key)
+    memory.fail(`step ${position}, the wait for the event "${topic.name}", is now one with another key`);
   requireKept(entry);
   if (entry.state === 'done') return outcomeOf(entry);
-  const { until, awaited } = entry;
   if (until === undefined || awaited === undefined)
     throw new StepError('invalid_options', `The wait for "${topic.name}" is remembered without its end.`);
-  // As the run remembers it: with another key it would be another wait.
-  const own = { ...topic, key: awaited.key };
   const endsAt = Date.parse(until);
   const wanted = { after: awaited.after, since: Date.parse(awaited.since), until: endsAt };
-  let event = isNew ? undefined : await waits.firstEvent(own, wanted);
+  let event = isNew ? undefined : await waits.firstEvent(topic, wanted);
   if (event === undefined && endsAt > now()) {
     // First the note, then the look: whoever sends an event stores it first, and then looks for notes.
-    await waits.enter(own, position, endsAt - now());
-    event = await waits.firstEvent(own, wanted);
+    await waits.enter(topic, position, endsAt - now());
+    event = await waits.firstEvent(topic, wanted);
   }
   if (event === undefined && endsAt > now())
     return suspend({
       until: endsAt,
       facts: { kind: 'event', name: topic.name, id: null, until },
-      hasArrived: async () => (await waits.firstEvent(own, wanted)) !== undefined,
+      hasArrived: async () => (await waits.firstEvent(topic, wanted)) !== undefined,
     });
   const received = event && { id: event.id, sent_at: event.sentAt, sequence: event.sequence };
   const done = await memory.end(position, entry, event && { received, result: event.payload });
-  await waits.leave(own, position);
+  await waits.leave(topic, position);
   return outcomeOf(done);
 }
 

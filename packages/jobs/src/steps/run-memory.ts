@@ -111,6 +111,14 @@ export class RunMemory {
     throw this.conflict();
   }
 
+  /** The handler does not fit what is remembered. */
+  fail(problem: string): never {
+    const error = new StepsChangedError(this.parts.task, problem);
+    this.halted = { kind: 'changed', error };
+    this.closed = error;
+    throw error;
+  }
+
   private async open(): Promise<void> {
     const { journal, isNew, goesOn, writer } = this.parts;
     if (!isNew) await journal.load();
@@ -139,12 +147,19 @@ export class RunMemory {
         'invalid_options',
         `Task "${task}" has more than ${MAX_STEPS} steps; let it enqueue tasks of its own.`,
       );
-    if (known === undefined || (known.kind === kind && known.name === name)) return;
-    const problem = `step ${position} was ${named(known.kind, known.name)}, and is now ${named(kind, name)}`;
-    const error = new StepsChangedError(task, problem);
-    this.halted = { kind: 'changed', error };
-    this.closed = error;
-    throw error;
+    if (known === undefined) return this.requireSameBranches(position, kind, name);
+    if (known.kind === kind && known.name === name) return;
+    this.fail(`step ${position} was ${named(known.kind, known.name)}, and is now ${named(kind, name)}`);
+  }
+
+  /** A place that is new has neither been that of an `all`, nor is it in a branch of what was a step. */
+  private requireSameBranches(position: string, kind: StepKind, name: string): void {
+    for (const [other, known] of this.entries) {
+      if (other.startsWith(`${position}-`))
+        this.fail(`step ${position} had branches, and is now ${named(kind, name)}`);
+      if (position.startsWith(`${other}-`))
+        this.fail(`step ${other} was ${named(known.kind, known.name)}, and has branches now`);
+    }
   }
 
   private conflict(): JobsError {

@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { SnoozeRequestedError, StepError, type StepsChangedError } from '../errors.js';
 import { eventContract, eventTopic, type EventContract } from '../events/define-event.js';
-import { jsonOf } from '../values/any-value.js';
+import { isError, jsonOf } from '../values/any-value.js';
 import { duration } from '../values/bounds.js';
 import { isoTime } from '../values/iso-time.js';
 import type { ReportedSteps } from '../wire/event.js';
@@ -66,12 +66,17 @@ export class Steps {
     this.memory = new RunMemory(parts);
   }
 
-  /** `undefined`: the outcome is the handler's. A step that has failed is that as well, whatever else waits. */
-  get interruption(): Interruption | undefined {
+  /**
+   * `undefined`: the outcome is the handler's. Whatever waits, a step that has failed fails the attempt, unless the handler has caught its error
+   * and come to a wait or to its end.
+   * @param thrown what the handler has thrown; `undefined`: it has returned
+   */
+  interruption(thrown: { error: unknown } | undefined): Interruption | undefined {
     const { halt } = this.memory;
     if (halt !== undefined) return halt;
     const [first] = this.open.toSorted((a, b) => a.until - b.until);
-    if (first === undefined || this.hasFailed) return undefined;
+    if (first === undefined) return undefined;
+    if (this.hasFailed && thrown !== undefined && !isSnooze(thrown.error)) return undefined;
     const waits = this.open.flatMap(({ facts }) => facts ?? []);
     const shown = first.facts ?? waits[0];
     return {
@@ -143,11 +148,13 @@ export class Steps {
         branches.run({ prefix: `${position}-${index}-`, next: 0, suspended: undefined }, run),
       ),
     );
-    const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
-    const failure = errors.find((error) => !(error instanceof SnoozeRequestedError)) ?? errors[0];
-    if (errors.length > 0) {
-      if (failure instanceof SnoozeRequestedError) branch.suspended = failure;
-      throw failure;
+    const failures = ends.filter((end) => end.status === 'rejected');
+    // A branch that waits counts only where no other one has failed.
+    const failure = failures.find(({ reason }) => !isSnooze(reason)) ?? failures[0];
+    if (failure !== undefined) {
+      const reason: unknown = failure.reason;
+      if (isSnooze(reason)) branch.suspended = reason;
+      throw reason;
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each end is that of the branch at its place
     return ends.map((end) => (end.status === 'fulfilled' ? end.value : undefined)) as BranchResults<Branches>;
@@ -212,6 +219,11 @@ export class Steps {
 function requireName(name: string): string {
   if (typeof name === 'string' && name !== '' && name.length <= MAX_NAME) return name;
   throw new StepError('invalid_options', `The name of a step must be 1 to ${MAX_NAME} characters.`);
+}
+
+/** Handlers throw anything, also what throws when it is looked at. */
+function isSnooze(error: unknown): error is SnoozeRequestedError {
+  return isError(error) && error instanceof SnoozeRequestedError;
 }
 
 /** `undefined` stays: it is left out of the entry. */

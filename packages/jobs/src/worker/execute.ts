@@ -35,7 +35,7 @@ import type { Delivery } from './delivery.js';
 import type { Outcome } from './outcome.js';
 import type { Recovery } from './recovery.js';
 import type { TaskHandler } from './registry.js';
-import { outcomeOfSteps } from './step-outcome.js';
+import { outcomeOfSteps, type HandlerEnd } from './step-outcome.js';
 import { carrierOf } from '../wire/shards.js';
 
 export interface ExecutionParts {
@@ -237,14 +237,14 @@ export class Execution {
             const judge = () => this.succeeded(contract, result);
             return attempt.steps === undefined
               ? resolve(judge())
-              : this.endOfSteps(attempt.steps, contract, true, judge).then(resolve);
+              : this.endOfSteps(attempt.steps, contract, undefined, judge).then(resolve);
           },
           (error: unknown) => {
             this.handlerIsThrough();
             const judge = () => this.failed(contract, error);
             return attempt.steps === undefined
               ? resolve(judge())
-              : this.endOfSteps(attempt.steps, contract, false, judge).then(resolve);
+              : this.endOfSteps(attempt.steps, contract, { error }, judge).then(resolve);
           },
         );
       });
@@ -290,11 +290,11 @@ export class Execution {
   private endOfSteps(
     steps: Steps,
     contract: TaskContract,
-    hasSucceeded: boolean,
+    thrown: HandlerEnd['thrown'],
     judge: () => AttemptEnd | Promise<AttemptEnd>,
   ): Promise<AttemptEnd> {
     return outcomeOfSteps(steps, {
-      hasSucceeded,
+      thrown,
       judge,
       isRevoked: () => this.revoked,
       now: this.parts.now,

@@ -3,7 +3,8 @@ import type { Steps } from '../steps/steps.js';
 import type { AttemptEnd } from './middleware/middleware.js';
 
 export interface HandlerEnd {
-  hasSucceeded: boolean;
+  /** `undefined`: it has returned. */
+  thrown: { error: unknown } | undefined;
   isRevoked: () => boolean;
   /** The broker's time, in milliseconds since 1970. */
   now: () => number;
@@ -17,9 +18,9 @@ export interface HandlerEnd {
 /** Waits for the steps that still run, so that they are remembered. Never rejects. */
 export async function outcomeOfSteps(steps: Steps, handler: HandlerEnd): Promise<AttemptEnd> {
   await steps.idle();
-  const { interruption } = steps;
+  const interruption = steps.interruption(handler.thrown);
   if (interruption === undefined) {
-    const missing = handler.hasSucceeded ? steps.missing() : undefined;
+    const missing = handler.thrown === undefined ? steps.missing() : undefined;
     return missing === undefined ? handler.judge() : handler.failed(missing);
   }
   if (handler.isRevoked()) return { kind: 'revoked' };
