@@ -34,12 +34,8 @@ export {
   type ResultResponder,
   type ResultResponderOptions,
 } from './housekeeping/result-responder.js';
-export {
-  connectToNats,
-  MINIMUM_SERVER_VERSION,
-  type ConnectOptions,
-  type TlsFiles,
-} from './broker/connect.js';
+export { connectToNats, type ConnectOptions, type TlsFiles } from './broker/connect.js';
+export { MINIMUM_SERVER_VERSION } from './broker/server-version.js';
 export { loginFrom, LOGIN_SETTINGS, type LoginSettings } from './broker/login-settings.js';
 export type { DeadLetters, DiscardOptions } from './client/dead-letters.js';
 export type { KeptLetter } from './client/letters/kept-letter.js';

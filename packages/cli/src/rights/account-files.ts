@@ -6,6 +6,10 @@ import { observerImports, serviceUsers, type Export, type User } from './service
 
 const ACCOUNT = 'STRATUM';
 const OBSERVER = 'OBSERVER';
+/** An operator's dashboards and commands; each command opens one. */
+const OBSERVER_CONNECTIONS = 64;
+/** Of each connection of an account outside of the platform: what it publishes to itself costs the server as often. */
+const MAX_SUBSCRIPTIONS = 100;
 const WRITTEN = `# Written by \`stratum topology accounts\`; change ${PRODUCERS_FILE} instead.`;
 const TABLE = /<!-- rights -->[\s\S]*<!-- \/rights -->/;
 
@@ -30,6 +34,7 @@ export function accountFiles(rights: Rights): ReadonlyMap<string, string> {
       'Sees everything and changes nothing: dashboards, on-call, `stratum status | queues | result | events | dead list`.',
     user: `user: "observer", password: ${variable('observer', 'PASSWORD')}`,
     imports: observerImports(names),
+    connections: OBSERVER_CONNECTIONS,
   };
   files.set('observer.conf', accountFile(observer));
   for (const producer of producers)
@@ -40,6 +45,7 @@ export function accountFiles(rights: Rights): ReadonlyMap<string, string> {
         about: `Enqueues for tenant ${producer.tenant}, awaits its results, and listens to its domain events.`,
         user: loginOf(producer),
         imports: producerImports(names, producer, contracts),
+        connections: producer.connections,
       }),
     );
   return files;
@@ -50,7 +56,7 @@ export function withTables(readme: string, { names, queues, producers, contracts
   const users = serviceUsers(names, queues).map(({ name, does }) => `| \`${name}\` | ${does} |`);
   const services = producers.map((producer) => {
     const subjects = producerImports(names, producer, contracts).map(({ subject }) => `\`${subject}\``);
-    return `| \`${accountOf(producer.name)}\` | \`${producer.name}\` | ${producer.login} | ${subjects.join('<br>')} |`;
+    return `| \`${accountOf(producer.name)}\` | \`${producer.name}\` | ${producer.login} | ${producer.connections} | ${subjects.join('<br>')} |`;
   });
   const text = [
     '<!-- rights -->',
@@ -62,9 +68,9 @@ export function withTables(readme: string, { names, queues, producers, contracts
     '| --- | --- |',
     ...users,
     '',
-    '| account | user | login | what it imports |',
-    '| --- | --- | --- | --- |',
-    `| \`${OBSERVER}\` | \`observer\` | password | reads of JetStream, workers' inspection, results, and live events, results and dead letters |`,
+    '| account | user | login | connections | what it imports |',
+    '| --- | --- | --- | --- | --- |',
+    `| \`${OBSERVER}\` | \`observer\` | password | ${OBSERVER_CONNECTIONS} | reads of JetStream, workers' inspection, results, and live events, results and dead letters |`,
     ...services,
     '',
     '<!-- prettier-ignore-end -->',
@@ -178,9 +184,10 @@ interface AccountText {
   about: string;
   user: string;
   imports: readonly Export[];
+  connections: number;
 }
 
-function accountFile({ account, about, user, imports }: AccountText): string {
+function accountFile({ account, about, user, imports, connections }: AccountText): string {
   const lines = imports.map(
     ({ kind, subject }) => `    { ${kind}: { account: ${ACCOUNT}, subject: "${subject}" } }`,
   );
@@ -188,6 +195,7 @@ function accountFile({ account, about, user, imports }: AccountText): string {
 # ${about}
 ${account} {
   users: [{ ${user} }]
+  limits { max_connections: ${connections}, max_subscriptions: ${MAX_SUBSCRIPTIONS} }
   imports: [
 ${lines.join('\n')}
   ]

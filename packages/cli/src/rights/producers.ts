@@ -14,6 +14,8 @@ const producerSchema = z.strictObject({
   /** Names of tasks that tenants may enqueue. */
   tasks: z.array(z.string()).min(1),
   login: z.enum(['password', 'nkey']),
+  /** Most connections at once; each that does not read what it is sent costs the server up to 64 MB for ten seconds. */
+  connections: z.int().min(1).max(10_000).default(32),
 });
 export type Producer = z.infer<typeof producerSchema>;
 

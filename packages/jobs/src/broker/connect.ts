@@ -14,10 +14,8 @@ import { timer } from '../values/bounds.js';
 import { setInboxPrefix } from './inbox.js';
 import { watchJetStream } from './jetstream-watch.js';
 import { ServerChoice } from './server-choice.js';
+import { isAtLeast, MINIMUM_SERVER_VERSION } from './server-version.js';
 import { isToken } from '../wire/names.js';
-
-/** Delayed messages and per-message expiry are native from 2.12 on; this release fixes the security advisories of the line. */
-export const MINIMUM_SERVER_VERSION = '2.12.6';
 
 export interface TlsFiles {
   /** Certificate authorities that the server's certificate comes from. Default: those of Node.js. */
@@ -102,23 +100,6 @@ export async function connectToNats(options: ConnectOptions): Promise<NatsConnec
   choice.remember(connection);
   void watchJetStream(connection, { onMove: (server) => choice.avoid(server) });
   return connection;
-}
-
-/** Whether a server version such as `2.15.1` meets the minimum. A preview such as `2.12.6-RC.1` comes before its release. */
-export function isAtLeast(version: string, minimum: string): boolean {
-  const actual = numbersOf(version);
-  const wanted = numbersOf(minimum);
-  if (actual === undefined || wanted === undefined) return false;
-  for (const [index, least] of wanted.entries()) {
-    const part = actual[index] ?? 0;
-    if (part !== least) return part > least;
-  }
-  return !version.includes('-');
-}
-
-function numbersOf(version: string): number[] | undefined {
-  const match = /^v?(\d+)\.(\d+)\.(\d+)/.exec(version);
-  return match?.slice(1).map(Number);
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { publishHealthOf } from './publish-health.js';
 import { isNoResponders } from '../wire/server-errors.js';
+import { isAtLeast, MINIMUM_SERVER_VERSION } from './server-version.js';
 
 export interface JetStreamWatchOptions {
   /** Between two questions, in milliseconds. Default 2,000. */
@@ -59,7 +60,8 @@ async function pause(connection: NatsConnection, milliseconds: number): Promise<
 
 /**
  * Whether JetStream answers and stores: not while it is out of space, cut off from its cluster or starting, although the server itself answers. Storing is
- * judged by what this connection has published in the last 15 s. A user that may not ask counts as answered. Takes two seconds at most.
+ * judged by what this connection has published in the last 15 s, and not on a server that is too old. A user that may not ask counts as answered.
+ * Takes two seconds at most.
  */
 export async function isJetStreamUp(connection: NatsConnection): Promise<boolean> {
   if (publishHealthOf(connection).isFailing) return false;
@@ -68,6 +70,8 @@ export async function isJetStreamUp(connection: NatsConnection): Promise<boolean
 
 /** Only the leader of the whole cluster answers, so an answer proves a way to the majority. */
 async function askJetStream(connection: NatsConnection): Promise<'up' | 'down' | 'forbidden'> {
+  // The first server is checked when the connection opens; a reconnect can lead to an older one.
+  if (!isAtLeast(connection.info?.version ?? '', MINIMUM_SERVER_VERSION)) return 'down';
   try {
     const reply = await connection.request('$JS.API.INFO', '', { timeout: TIMEOUT_MS });
     return (reply.json<InfoReply>().error?.code ?? 0) < 500 ? 'up' : 'down';

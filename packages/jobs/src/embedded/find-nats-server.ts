@@ -1,7 +1,7 @@
 /** Finds a recent nats-server: installed, cached, from Debian's packages, or from the official release. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAtLeast, MINIMUM_SERVER_VERSION } from '../broker/connect.js';
+import { isAtLeast, MINIMUM_SERVER_VERSION } from '../broker/server-version.js';
 import { JobsError } from '../errors.js';
 import { fetchFromDebian } from './debian-package.js';
 import { withFileLock } from './file-lock.js';

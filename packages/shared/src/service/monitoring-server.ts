@@ -43,7 +43,7 @@ export async function startMonitoring({
   const findProblem = shared(async () => {
     if (!(await answersInTime(connection.flush()))) return 'NATS does not answer';
     if (!(await isJetStreamUp(connection)))
-      return 'JetStream does not store messages: it may be out of space';
+      return 'JetStream does not store messages: it may be out of space, or the server too old';
     return problem();
   });
   const answer = async ({ method, url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> => {
