@@ -19,9 +19,12 @@ const HOUR = 3_600_000;
 const MINUTE = 60_000;
 /** The form of nearly all events. */
 const COMMON = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z$/;
-/** ISO 8601, extended or basic, with a comma or a point before any number of decimals; and zones that are written as words. */
+/**
+ * ISO 8601, extended or basic, with a comma or a point before any number of decimals; zones that are written as words; and RFC 9557's names of
+ * zones and calendars behind it, which Java writes.
+ */
 const ISO =
-  /^(\d{4})(-?)(\d{2})\2(\d{2})(?:[T ] ?(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?\s?(?:(Z|UTC|GMT)|([+-])(\d{2})(?::?(\d{2}))?)?)?$/i;
+  /^(\d{4})(-?)(\d{2})\2(\d{2})(?:[T ] ?(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?\s?(?:(Z|UTC|GMT)|([+-])(\d{2})(?::?(\d{2}))?)?(?:\[!?[\w/+=:-]{1,64}\]){0,4})?$/i;
 /** RFC 2822, HTTP's dates, and a date that JavaScript wrote. */
 const WORDED =
   /^(?:[A-Z][a-z]{2},? )?(?:\d{1,2} [A-Z][a-z]{2}|[A-Z][a-z]{2} \d{1,2}) \d{4} \d{2}:\d{2}(?::\d{2})? ?(?:Z|UTC?|GMT|[ECMP][SD]T)?(?:[+-]\d{4})?(?: \([^)]*\))?$/;
