@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startNatsServer } from '@stratum/jobs/embedded';
-import { startPostgres } from '@stratum/cli/embedded';
+import { programsIn, startPostgres } from '@stratum/cli/embedded';
 import { startCluster } from './cluster.js';
 import { startContainers } from './containers.js';
 import type { Backend } from './started-backend.js';
@@ -24,6 +24,9 @@ const PROBE_TIMEOUT_MS = 5_000;
 /** Copies of each stream that tests of the framework make: 3 with `STRATUM_TEST_CLUSTER`, which starts three NATS servers. */
 export const TEST_REPLICAS = process.env['STRATUM_TEST_CLUSTER'] ? 3 : 1;
 
+/** Another PostgreSQL than the one that npm ships with the command: the folder of its programs. */
+const POSTGRES_PROGRAMS = process.env['STRATUM_TEST_POSTGRES'];
+
 /** `STRATUM_TEST_BACKEND`: `process`, `docker`, or `auto` (the default): containers when both images are there. */
 export async function startBackend(options: BackendOptions): Promise<Backend> {
   const wanted = process.env['STRATUM_TEST_BACKEND'] || 'auto';
@@ -31,7 +34,9 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
     throw new Error(`STRATUM_TEST_BACKEND is "${wanted}"; it must be process, docker or auto.`);
   }
   const containers = wanted === 'docker' || (wanted === 'auto' && (await imagesArePresent()));
-  return containers && TEST_REPLICAS === 1 ? startContainers(IMAGES) : startProcesses(options);
+  return containers && TEST_REPLICAS === 1 && !POSTGRES_PROGRAMS
+    ? startContainers(IMAGES)
+    : startProcesses(options);
 }
 
 async function startProcesses({ folder, natsBinary }: BackendOptions): Promise<Backend> {
@@ -39,10 +44,14 @@ async function startProcesses({ folder, natsBinary }: BackendOptions): Promise<B
     TEST_REPLICAS === 1
       ? startNatsServer({ binary: natsBinary, dataDir: join(folder, 'nats') })
       : startCluster({ binary: natsBinary, folder }),
-    startPostgres({ dataDir: join(folder, 'postgres'), durable: false }),
+    startPostgres({
+      dataDir: join(folder, 'postgres'),
+      durable: false,
+      ...(POSTGRES_PROGRAMS ? { programs: programsIn(POSTGRES_PROGRAMS) } : {}),
+    }),
   ]);
   return {
-    description: `processes (${TEST_REPLICAS === 1 ? 'embedded NATS' : 'a cluster of three NATS servers'} and PostgreSQL)`,
+    description: `processes (${TEST_REPLICAS === 1 ? 'embedded NATS' : 'a cluster of three NATS servers'} and PostgreSQL${POSTGRES_PROGRAMS ? ` of ${POSTGRES_PROGRAMS}` : ''})`,
     natsUrl: nats.url,
     adminDatabaseUrl: postgres.url,
     stop: async () => {

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startPostgres, type EmbeddedPostgres } from '@stratum/cli/embedded';
+import { programsIn, startPostgres, type EmbeddedPostgres } from '@stratum/cli/embedded';
 import { onTestFinished, type TestContext } from 'vitest';
 import { dataFolder } from './data-folder.js';
 import { skipNotRun } from './not-run.js';
@@ -22,7 +22,7 @@ export async function debianPostgres(context: TestContext): Promise<EmbeddedPost
   const server = await startPostgres({
     dataDir,
     durable: false,
-    programs: { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') },
+    programs: programsIn(bin),
   });
   onTestFinished(async () => {
     await server.stop();

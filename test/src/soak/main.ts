@@ -15,6 +15,7 @@ import { prepareDatabase } from '../crash/effects.js';
 import { connectPatiently, crashTopology } from '../crash/environment.js';
 import { prepareAccess } from '../crash/platform/access.js';
 import { startServices } from '../crash/platform/services.js';
+import { soakChart } from './chart.js';
 import { sample, type Watched } from './samples.js';
 import { isGrowing, trendOf } from './trend.js';
 
@@ -26,6 +27,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** A file for the samples, in JSON. */
     out: { type: 'string' },
+    /** A file for their chart, in SVG. */
+    chart: { type: 'string' },
   },
 });
 const seconds = Number(values.minutes) * 60;
@@ -105,6 +108,7 @@ try {
   const { rows } = await database.query<{ count: number }>('SELECT count(*)::int FROM crash_effect');
   console.log(`${rows[0]?.count} effects of ${tasks} tasks and more in ${values.minutes} minutes`);
   if (values.out !== undefined) await writeFile(values.out, JSON.stringify(Object.fromEntries(series)));
+  if (values.chart !== undefined) await writeFile(values.chart, soakChart(series));
   const growing: string[] = [];
   for (const [name, samples] of series) {
     const settled = samples.filter(({ at }) => at >= seconds * WARM_UP_SHARE);

@@ -38,9 +38,9 @@ export function trendOf(samples: readonly Sample[]): Trend {
   const fifth = Math.max(1, Math.floor(thinned.length / 5));
   const values = thinned.map(({ value }) => value);
   return {
-    first: median(values.slice(0, fifth)),
-    last: median(values.slice(-fifth)),
-    growth: median(slopes) * seconds,
+    first: medianOf(values.slice(0, fifth)),
+    last: medianOf(values.slice(-fifth)),
+    growth: medianOf(slopes) * seconds,
     steadiness: slopes.length === 0 ? 0 : signs / slopes.length,
   };
 }
@@ -50,7 +50,8 @@ export function isGrowing({ growth, steadiness }: Trend, allowed: number): boole
   return steadiness > STEADY && growth > allowed;
 }
 
-function median(values: readonly number[]): number {
+/** 0 of nothing. */
+export function medianOf(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

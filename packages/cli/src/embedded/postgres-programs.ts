@@ -1,5 +1,6 @@
 /** PostgreSQL's own programs, as npm ships them for each platform, and how to run them. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface PostgresPrograms {
   initdb: string;
@@ -26,6 +27,11 @@ export async function findPostgresPrograms(): Promise<PostgresPrograms> {
     );
   }
   throw new Error(`The embedded PostgreSQL for ${platform} has no programs.`);
+}
+
+/** Those of another PostgreSQL of this machine, in their folder. */
+export function programsIn(folder: string): PostgresPrograms {
+  return { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') };
 }
 
 function hasPrograms(value: unknown): value is PostgresPrograms {

@@ -151,6 +151,22 @@ const CASES: [name: string, deliveries: Delivery[], revenue: number, purchases: 
     0,
   ],
   [
+    'an order of which a deposit is paid, and then the rest',
+    [
+      shopify('orders/create', order({ financial_status: 'partially_paid' })),
+      shopify('orders/updated', order({ financial_status: 'partially_paid' })),
+      shopify('orders/paid', order(paid)),
+    ],
+    100,
+    1,
+  ],
+  [
+    'an order of which a deposit alone is paid',
+    [shopify('orders/create', order({ financial_status: 'partially_paid' }))],
+    0,
+    0,
+  ],
+  [
     'an order that is paid later',
     [shopify('orders/create', order({ financial_status: 'pending' })), shopify('orders/paid', order(paid))],
     100,

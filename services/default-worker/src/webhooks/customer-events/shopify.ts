@@ -43,8 +43,8 @@ interface Topic {
 }
 
 const COMPLETED: Topic = { name: 'Order Completed', at: (order) => order.created_at };
-/** States of an order whose money has not come. A shop that sends none has no such orders. */
-const UNPAID: ReadonlySet<string> = new Set(['pending', 'authorized', 'voided', 'expired']);
+/** States of an order whose money has not come, or not all of it. A shop that sends none has no such orders. */
+const UNPAID: ReadonlySet<string> = new Set(['pending', 'authorized', 'partially_paid', 'voided', 'expired']);
 
 const TOPICS: Readonly<Record<string, Topic>> = {
   'orders/create': COMPLETED,
