@@ -14,7 +14,12 @@ export type { Snapshot } from './live/snapshots.js';
 export type { Operation, OperationDetail, OperationItem } from '@stratum/shared/operations';
 export type { Problem, ProblemCode } from './overview/facts.js';
 export type { PipelineOverview, PipelineRow, PlatformCell } from './pipelines/overview.js';
-export type { JobRow, PipelineAccount, PipelineAlert, TenantPipeline } from './pipelines/tenant-pipeline.js';
+export type {
+  JobRow,
+  PipelineAccount,
+  PipelineAlert,
+  TenantPipeline,
+} from './pipelines/tenant-pipeline-view.js';
 export type { OpenSession } from './access/sessions.js';
 export type { GoPlace } from './routes/go.js';
 export type { AuditPage } from './routes/audit.js';
@@ -32,6 +37,6 @@ export type { TenantOverview, TenantRow } from './tenants/overview.js';
 export type { TenantDetail, TenantLimit } from './tenants/tenant.js';
 export type { DeliveryPage, DeliveryView } from './webhooks/delivery-view.js';
 export type { WebhookOverview, WebhookRow } from './webhooks/overview.js';
-export type { Finding } from './why/findings.js';
+export type { Finding } from './why/finding.js';
 export type { GraphNode, ManyNode, NodeState, StepNode } from './workflows/graph.js';
 export type { WorkflowItem, WorkflowList } from './workflows/list-workflows.js';

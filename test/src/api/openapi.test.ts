@@ -2,13 +2,14 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { DOMAIN_EVENT_TYPES, TASKS } from '@stratum/shared';
 import { expect, test } from 'vitest';
+import { requireAnswers, type DescribedAnswers } from '../harness/described-answers.js';
 import { openApi } from './fixture.js';
 
 type Operation = {
   summary?: string;
   tags?: string[];
   security?: object[];
-  responses: Record<string, unknown>;
+  responses: DescribedAnswers;
 };
 
 type Description = {
@@ -35,6 +36,7 @@ test('is valid OpenAPI 3.1, documents every route, and resolves', async () => {
       expect(operation.summary, route).not.toMatch(/\ba (?!one|uni|use|ur)[aeiou]/i);
       expect(operation.tags, route).toHaveLength(1);
       expect(operation.responses, route).toHaveProperty('default');
+      requireAnswers(route, operation.responses);
       if (path.startsWith('/v1/') && !['customer events'].includes(operation.tags?.[0] ?? ''))
         expect(operation.security, route).toEqual([{ key: [] }]);
     }

@@ -13,6 +13,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
 import { openPlatform, type Platform } from '../harness/platform.js';
+import { checkDescribed } from './described.js';
 
 const BUILD = fileURLToPath(new URL('../../../scripts/web.mjs', import.meta.url));
 let built: Promise<unknown> | undefined;
@@ -112,7 +113,7 @@ export function cookieOf(headers: Headers): string {
   return headers.get('set-cookie')?.split(';')[0] ?? '';
 }
 
-/** As a page of the dashboard calls. */
+/** As a page of the dashboard calls. Every answer is compared with the description of the dashboard. */
 export function callsOf(url: string, cookie?: string): Call {
   return async <Body>(
     method: string,
@@ -135,7 +136,15 @@ export function callsOf(url: string, cookie?: string): Call {
     const text = await response.text();
     const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
     const parsed: Body = isJson && text !== '' ? JSON.parse(text) : text;
-    return { status: response.status, headers: response.headers, body: parsed };
+    const { status } = response;
+    await checkDescribed({
+      method,
+      path,
+      status,
+      contentType: response.headers.get('content-type'),
+      body: parsed,
+    });
+    return { status, headers: response.headers, body: parsed };
   };
 }
 

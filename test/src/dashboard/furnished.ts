@@ -1,11 +1,12 @@
 /** A dashboard in a real browser on a platform where something has happened: the pages that there are, and what stands on them. */
 import { defineTask, handleTask, openSchedules, type WorkflowDefinition } from '@stratum/jobs';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Response } from 'playwright-core';
 import type { TestContext } from 'vitest';
 import { z } from 'zod';
 import { launchBrowser } from '../harness/browser/launch-browser.js';
 import { waitFor } from '../harness/index.js';
 import { TENANT } from '../harness/platform.js';
+import { checkDescribed } from './described.js';
 import { openDashboard, type Dashboard } from './fixture.js';
 
 /** Every page of a furnished dashboard. */
@@ -46,7 +47,7 @@ export interface Opened {
   dashboard: Dashboard;
   browser: Browser;
   page: Page;
-  /** What the browser complained of: scripts that failed, and violations of the policy. */
+  /** What the browser complained of: scripts that failed, and violations of the policy; and answers that are not as they are described. */
   complaints: string[];
 }
 
@@ -60,6 +61,9 @@ export async function openPages(context: TestContext): Promise<Opened> {
   const page = await tabs.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('response', (response) => {
+    compare(response).catch((error: unknown) => complaints.push(String(error)));
+  });
   page.on('console', (message) => {
     // That nobody is signed in yet is an answer like any other.
     if (message.type() === 'error' && !message.text().includes('401')) complaints.push(message.text());
@@ -67,6 +71,21 @@ export async function openPages(context: TestContext): Promise<Opened> {
   await page.goto(`${dashboard.url}/#link=${await dashboard.createLink()}`);
   await page.getByRole('heading', { level: 1 }).waitFor();
   return { dashboard, browser, page, complaints };
+}
+
+async function compare(response: Response): Promise<void> {
+  const contentType = response.headers()['content-type'] ?? null;
+  if (contentType?.includes('json') !== true) return;
+  // A page that is left takes the answers with it that it has not read.
+  const text = await response.text().catch(() => undefined);
+  if (text === undefined) return;
+  await checkDescribed({
+    method: response.request().method(),
+    path: new URL(response.url()).pathname,
+    status: response.status(),
+    contentType,
+    body: JSON.parse(text),
+  });
 }
 
 async function furnish(dashboard: Dashboard): Promise<void> {

@@ -1,4 +1,5 @@
 /** Reads the audit log of a tenant. */
+import { z } from 'zod';
 import type { Queryable } from '../database/database.js';
 import { csvLines } from '../reports/csv.js';
 
@@ -11,16 +12,27 @@ export interface AuditFilter {
   until?: Date | undefined;
 }
 
-export interface AuditRow {
-  tenant_id: number;
-  /** The place in the tenant's chain, from 1. */
-  sequence: number;
-  id: string;
-  actor: string;
-  action: string;
-  subject: string;
-  details: Record<string, unknown>;
+/** As the servers answer it. */
+export const auditEventSchema = z
+  .object({
+    tenant_id: z.int().describe('0: the platform.'),
+    sequence: z.int().describe('Place in the chain, from 1.'),
+    occurred_at: z.iso.datetime(),
+    actor: z.string().describe('For example `key/<id>`.'),
+    action: z.string(),
+    subject: z.string(),
+    details: z.looseObject({}).describe('Never secrets or payloads.'),
+    id: z.string(),
+  })
+  .meta({ id: 'AuditEvent' });
+export type AuditEventView = z.output<typeof auditEventSchema>;
+
+export interface AuditRow extends Omit<AuditEventView, 'occurred_at'> {
   occurred_at: Date;
+}
+
+export function toAuditEventView(row: AuditRow): AuditEventView {
+  return { ...row, occurred_at: row.occurred_at.toISOString() };
 }
 
 /** Newest first; of equal filters the next page begins before the last one's sequence. Inside the caller's transaction. */

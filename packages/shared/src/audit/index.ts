@@ -10,5 +10,13 @@ export {
   type AuditAnchor,
   type ChainHead,
 } from './audit-anchors.js';
-export { AUDIT_COLUMNS, auditLines, readAuditLog, type AuditFilter, type AuditRow } from './audit-log.js';
+export {
+  AUDIT_COLUMNS,
+  auditEventSchema,
+  auditLines,
+  readAuditLog,
+  toAuditEventView,
+  type AuditFilter,
+  type AuditRow,
+} from './audit-log.js';
 export { differenceOf } from './difference.js';

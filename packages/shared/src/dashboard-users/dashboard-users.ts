@@ -2,7 +2,7 @@
 import type { Queryable } from '../database/database.js';
 import { z } from 'zod';
 import { randomId } from '../random-id.js';
-import type { Role } from './roles.js';
+import { ROLES, type Role } from './roles.js';
 
 const ID_LENGTH = 16;
 const MAX_EMAIL = 254;
@@ -14,18 +14,22 @@ export const emailSchema = z
   .max(MAX_EMAIL)
   .transform((email) => email.toLowerCase());
 
-export interface DashboardUser {
-  id: string;
-  /** `null`: the platform's. */
-  tenant_id: number | null;
-  email: string;
-  role: Role;
-  /** A group of the provider brought the person, and sets the role at each sign-in. */
-  by_group: boolean;
-  created_at: string;
-  last_sign_in_at: string | null;
-  disabled_at: string | null;
-}
+const time = z.iso.datetime();
+export const dashboardUserSchema = z
+  .object({
+    id: z.string(),
+    tenant_id: z.int().nullable().describe("`null`: the platform's."),
+    email: z.string(),
+    role: z.enum(ROLES),
+    by_group: z
+      .boolean()
+      .describe('A group of the provider brought the person, and sets the role at each sign-in.'),
+    created_at: time,
+    last_sign_in_at: time.nullable(),
+    disabled_at: time.nullable(),
+  })
+  .meta({ id: 'Person' });
+export type DashboardUser = z.output<typeof dashboardUserSchema>;
 
 /** What the caller may do about it is in the message. */
 export class DashboardUserError extends Error {

@@ -3,6 +3,7 @@ export { ROLES, type GroupPlace, type Role } from './roles.js';
 export {
   addDashboardUser,
   changeDashboardUser,
+  dashboardUserSchema,
   DashboardUserError,
   emailSchema,
   listDashboardUsers,

@@ -10,34 +10,44 @@ import {
   type DeadLetter,
   type TaskContract,
 } from '@stratum/jobs';
-import { payloadSchema, type JsonSchema } from '../tasks/payload-schema.js';
-import { lineDifference, type DifferenceLine } from './line-difference.js';
+import { z } from 'zod';
+import { payloadSchema } from '../tasks/payload-schema.js';
+import { differenceLineSchema, lineDifference } from './line-difference.js';
 
-export interface EditableLetter {
-  id: string;
-  task: string;
-  queue: string;
-  tenant: string | null;
-  reason: string;
-  error: string;
-  attempts: number;
-  /** RFC 3339. */
-  at: string;
-  /** For the replay: it is refused once the task has a newer letter. */
-  sequence: number;
-  /** With `***1`, `***2`, … for sensitive values; `null` where the letter holds no JSON object to begin with. */
-  payload: object | null;
-  /** Of the task's payload; `null` for a task without a contract here. */
-  schema: JsonSchema | null;
-}
+const json = z.record(z.string(), z.unknown());
+export const editableLetterSchema = z
+  .object({
+    id: z.string().describe('Of the task.'),
+    task: z.string(),
+    queue: z.string(),
+    tenant: z.string().nullable(),
+    reason: z.string(),
+    error: z.string(),
+    attempts: z.number(),
+    at: z.string(),
+    sequence: z.number().describe('For the replay: it is refused once the task has a newer letter.'),
+    payload: json
+      .nullable()
+      .describe(
+        'With `***1`, `***2`, … for sensitive values; `null` where the letter holds no JSON object to begin with.',
+      ),
+    schema: json
+      .nullable()
+      .describe("JSON Schema of the task's payload; `null` for a task without a contract here."),
+  })
+  .meta({ id: 'EditableLetter' });
+export type EditableLetter = z.output<typeof editableLetterSchema>;
 
+export const checkedPayloadSchema = z
+  .object({
+    problems: z.array(z.string()).describe("`field: message`; empty: it fits the task's schema."),
+    difference: z
+      .array(differenceLineSchema)
+      .describe('Lines of the letter and of the new payload as JSON, sensitive values hidden.'),
+  })
+  .meta({ id: 'CheckedPayload' });
 /** A new payload compared with that of the letter. */
-export interface CheckedPayload {
-  /** `field: message`; empty: it fits the task's schema. */
-  problems: string[];
-  /** Lines of both as JSON, sensitive values hidden. */
-  difference: DifferenceLine[];
-}
+export type CheckedPayload = z.output<typeof checkedPayloadSchema>;
 
 export function editableLetter(letter: DeadLetter, contract: TaskContract | undefined): EditableLetter {
   const { id, task, queue, tenant, reason, error, attempts, at, sequence } = letter;
@@ -79,7 +89,7 @@ export function editedPayload(
 /** By the field that says it unless a contract says otherwise: the worker would refuse the payload only after the replay. */
 function requireTenant(task: string, payload: unknown, tenant: string | null): void {
   const named = Object.entries(objectOf(payload) ?? {}).find(([field]) => field === 'tenant_id')?.[1];
-  if (tenant === null || named === undefined || String(named) === tenant) return;
+  if (tenant === null || named === undefined || named === tenant || JSON.stringify(named) === tenant) return;
   throw new InvalidPayloadError(task, [`tenant_id: the letter belongs to tenant ${tenant}, and stays there`]);
 }
 
@@ -112,12 +122,19 @@ function fieldText(value: object, name: string): string | undefined {
   return JSON.stringify(Object.entries(value).find(([field]) => field === name)?.[1]);
 }
 
-function hiddenPayload({ payload }: DeadLetter, contract: TaskContract | undefined): object | undefined {
+function hiddenPayload(
+  { payload }: DeadLetter,
+  contract: TaskContract | undefined,
+): Record<string, unknown> | undefined {
   return objectOf(hideSensitive(objectOf(payload), contract?.sensitive));
 }
 
-function objectOf(value: unknown): object | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+function objectOf(value: unknown): Record<string, unknown> | undefined {
+  return isObject(value) ? value : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function textOf(value: unknown): string {

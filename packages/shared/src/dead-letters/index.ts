@@ -1,7 +1,9 @@
 export {
   changedFields,
+  checkedPayloadSchema,
   checkPayload,
   editableLetter,
+  editableLetterSchema,
   editedPayload,
   type CheckedPayload,
   type EditableLetter,

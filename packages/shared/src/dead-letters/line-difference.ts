@@ -1,8 +1,11 @@
 /** Two texts compared line by line, for people. */
-export interface DifferenceLine {
-  change: 'same' | 'removed' | 'added';
-  text: string;
-}
+import { z } from 'zod';
+
+export const differenceLineSchema = z.object({
+  change: z.enum(['same', 'removed', 'added']),
+  text: z.string(),
+});
+export type DifferenceLine = z.output<typeof differenceLineSchema>;
 
 /** Cells of the table that finds what both have. Beyond it, the part that differs counts as replaced as a whole. */
 const MAX_CELLS = 4_000_000;

@@ -13,6 +13,6 @@ export {
 export { BodyBudget } from './body-budget.js';
 export { FailedAttempts } from './failed-attempts.js';
 export { createHttpServer, useRateLimit } from './http-server.js';
-export { PROBLEM_RESPONSE, withoutUnusedSchemas } from './openapi-parts.js';
+export { PROBLEM_RESPONSE, tidyDocument } from './openapi-parts.js';
 export { addressOf, parseBody, useRawBodies } from './read-body.js';
 export type { HttpServer } from './server-type.js';

@@ -7,8 +7,26 @@ export const PROBLEM_RESPONSE = {
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 
+/** Fit to read: without schemas that no route uses, and without what every reader knows. */
+export function tidyDocument<Document extends object>(document: Document): Document {
+  const plain: Document = JSON.parse(JSON.stringify(document), plainSchema);
+  return withoutUnusedSchemas(plain);
+}
+
+/** Zod writes out how a `date-time` looks, and which whole numbers JavaScript has. */
+function plainSchema(_key: string, value: unknown): unknown {
+  const { format, pattern, minimum, maximum } = asRecord(value);
+  const known = [
+    ...(format === 'date-time' && typeof pattern === 'string' ? ['pattern'] : []),
+    ...(minimum === Number.MIN_SAFE_INTEGER ? ['minimum'] : []),
+    ...(maximum === Number.MAX_SAFE_INTEGER ? ['maximum'] : []),
+  ];
+  if (known.length === 0) return value;
+  return Object.fromEntries(Object.entries(asRecord(value)).filter(([name]) => !known.includes(name)));
+}
+
 /** Every schema is made twice, as it is sent and as it is received; most are used one way only. */
-export function withoutUnusedSchemas<Document extends object>(document: Document): Document {
+function withoutUnusedSchemas<Document extends object>(document: Document): Document {
   const { components, paths }: { components?: unknown; paths?: unknown } = document;
   const parts = asRecord(components);
   const schemas = asRecord(parts['schemas']);

@@ -19,24 +19,26 @@ export type OperationState = (typeof OPERATION_STATES)[number];
 
 const instant = z.iso.datetime();
 const count = z.int().nonnegative();
-export const operationSchema = z.object({
-  id: z.string(),
-  verb: z.enum(VERBS),
-  query: z.string(),
-  as_of: instant,
-  complete: z.boolean().describe('Whether it has all that matched.'),
-  state: z.enum(OPERATION_STATES),
-  rate: z.int().describe('Most tasks a second.'),
-  actor: z.string(),
-  begins_at: instant.nullable().describe('Until then it can be stopped without an effect.'),
-  ended_at: instant.nullable(),
-  counted: count,
-  done: count,
-  kept: count.describe('Could not be done.'),
-  gone: count.describe('Nothing was left to do.'),
-  restored: count.describe('Were discarded, and are back.'),
-  undo_until: instant.nullable().describe('Until then what it discarded can be put back.'),
-});
+export const operationSchema = z
+  .object({
+    id: z.string(),
+    verb: z.enum(VERBS),
+    query: z.string(),
+    as_of: instant,
+    complete: z.boolean().describe('Whether it has all that matched.'),
+    state: z.enum(OPERATION_STATES),
+    rate: z.int().describe('Most tasks a second.'),
+    actor: z.string(),
+    begins_at: instant.nullable().describe('Until then it can be stopped without an effect.'),
+    ended_at: instant.nullable(),
+    counted: count,
+    done: count,
+    kept: count.describe('Could not be done.'),
+    gone: count.describe('Nothing was left to do.'),
+    restored: count.describe('Were discarded, and are back.'),
+    undo_until: instant.nullable().describe('Until then what it discarded can be put back.'),
+  })
+  .meta({ id: 'Operation' });
 export type Operation = z.output<typeof operationSchema>;
 
 const storedTime = z.date().transform((at) => at.toISOString());
@@ -53,24 +55,34 @@ const rowSchema = operationSchema.extend({
   restored: storedCount,
 });
 
-const itemSchema = z.object({
-  place: z.number(),
-  id: z.string(),
-  task: z.string(),
-  queue: z.string(),
-  tenant: z.string(),
-  was: z.string(),
-  outcome: z.enum(['done', 'kept', 'gone', 'restored']).nullable(),
-  detail: z.string().nullable(),
-});
+const itemSchema = z
+  .object({
+    place: z.int(),
+    id: z.string().describe('Of the task.'),
+    task: z.string(),
+    queue: z.string(),
+    tenant: z.string().describe('0: the platform itself.'),
+    was: z.string().describe('Its state when it was found.'),
+    outcome: z
+      .enum(['done', 'kept', 'gone', 'restored'])
+      .nullable()
+      .describe('`null`: its turn has not come.'),
+    detail: z.string().nullable().describe('Why it could not be done.'),
+  })
+  .meta({ id: 'OperationItem' });
 export type OperationItem = z.output<typeof itemSchema>;
 
 const groupCounts = z.array(z.object({ name: z.string(), n: z.number() }));
-export const operationDetailSchema = operationSchema.extend({
-  by: z.object({ queue: groupCounts, task: groupCounts, tenant: groupCounts, was: groupCounts }),
-  /** The first that could not be done; before it begins, the first of all. */
-  items: z.array(itemSchema),
-});
+export const operationDetailSchema = operationSchema
+  .extend({
+    by: z
+      .object({ queue: groupCounts, task: groupCounts, tenant: groupCounts, was: groupCounts })
+      .describe('How many tasks, the largest groups first.'),
+    items: z
+      .array(itemSchema)
+      .describe('The first that could not be done; before it begins, the first of all.'),
+  })
+  .meta({ id: 'OperationDetail' });
 export type OperationDetail = z.output<typeof operationDetailSchema>;
 
 const ID_BYTES = 12;

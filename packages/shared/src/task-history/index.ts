@@ -6,6 +6,7 @@ export {
   keyRow,
   STATE_CODES,
   stateOfCode,
+  stateSchema,
   toEndedRow,
   toOpenRow,
   waitMs,
@@ -14,7 +15,7 @@ export {
 export { identityOf, isEnd, mergeRuns, runOf, textOf, type Moment, type Run, type RunState } from './run.js';
 export { parseQuery, QUERY_KEYS, QueryError, type TaskQuery } from './query.js';
 export { parsedQuery } from './query-problem.js';
-export type { RunView } from './run-view.js';
+export { runViewSchema, type RunView } from './run-view.js';
 export {
   endedFilter,
   searchEndedRuns,
@@ -24,5 +25,5 @@ export {
   type Scope,
   type SearchOptions,
 } from './search-runs.js';
-export { listWaiting, type WaitingList, type WaitingTask } from './waiting.js';
+export { listWaiting, waitingListSchema, type WaitingList, type WaitingTask } from './waiting.js';
 export { rowsWithin, walkBack } from './walk-back.js';

@@ -21,7 +21,7 @@ const priorities = new Map<number, string>(
   Object.entries(PRIORITY_CODES).map(([priority, code]) => [code, priority]),
 );
 
-const stateSchema = z.enum(EVENT_STATES).exclude(['SKIPPED']);
+export const stateSchema = z.enum(EVENT_STATES).exclude(['SKIPPED']);
 export const stateOfCode = z
   .number()
   .transform((code) => states.get(code))
@@ -31,20 +31,25 @@ export const priorityOfCode = z
   .transform((code) => priorities.get(code))
   .pipe(z.enum(PRIORITIES));
 const time = z.string().transform((text) => new Date(text).toISOString());
-const momentSchema = z.object({
-  state: stateSchema,
-  at: z.string(),
-  retries: z.number(),
-  delivery: z.number().nullable(),
-  worker: z.string().nullable(),
-  version: z.string().nullable(),
-  ready_at: z.string().nullable(),
-  started_at: z.string().nullable(),
-  runtime_ms: z.number().nullable(),
-  error: z.object({ type: z.string(), message: z.string(), group: z.string() }).nullable(),
-  /** Absent in rows of earlier versions. */
-  steps: reportedStepsSchema.nullable().default(null),
-});
+const momentSchema = z
+  .object({
+    state: stateSchema,
+    at: z.string(),
+    retries: z.number(),
+    delivery: z.number().nullable().describe('1: the first. `null`: no worker has had it.'),
+    worker: z.string().nullable(),
+    version: z.string().nullable(),
+    ready_at: z.string().nullable().describe('When it could start.'),
+    started_at: z.string().nullable(),
+    runtime_ms: z.number().nullable(),
+    error: z.object({ type: z.string(), message: z.string(), group: z.string() }).nullable(),
+    /** Absent in rows of earlier versions. */
+    steps: reportedStepsSchema
+      .nullable()
+      .default(null)
+      .describe('Its durable steps; `null`: it has none, or goes on.'),
+  })
+  .meta({ id: 'Attempt' });
 export const attemptsSchema = z.array(momentSchema);
 
 const sharedColumns = z.object({

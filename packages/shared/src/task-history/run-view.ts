@@ -1,6 +1,7 @@
 /** A run as the API shows it. */
+import { PRIORITIES } from '@stratum/jobs';
 import { z } from 'zod';
-import { attemptsSchema, priorityOfCode, stateOfCode } from './rows.js';
+import { attemptsSchema, priorityOfCode, stateOfCode, stateSchema } from './rows.js';
 import type { Names } from './names.js';
 
 const text = z.string().nullable();
@@ -44,32 +45,43 @@ const runRow = z.object({
   tick: time,
   trace_id: text,
 });
-type RunRow = z.output<typeof runRow>;
 
-export interface RunView extends Omit<
-  RunRow,
-  | 'task'
-  | 'worker'
-  | 'finished_at'
-  | 'changed_at'
-  | 'wait_ms'
-  | 'runtime_ms'
-  | 'worker_version'
-  | 'attempts_made'
-  | 'attempts'
-> {
-  task: string;
-  queue: string;
-  worker: string | null;
-  finished_at: string | null;
-  changed_at: string | null;
-  wait_ms: number | null;
-  runtime_ms: number | null;
-  worker_version: string | null;
-  attempts_made: number;
-  /** `null`: one at most, and the run says all of it. */
-  attempts: RunRow['attempts'];
-}
+const shownText = z.string().nullable();
+const shownTime = z.iso.datetime().nullable();
+export const runViewSchema = z
+  .object({
+    id: z.string(),
+    task: z.string(),
+    queue: z.string(),
+    tenant_id: z.string().describe('0: the platform itself.'),
+    priority: z.enum(PRIORITIES),
+    state: stateSchema,
+    retries: z.number(),
+    worker: shownText,
+    worker_version: shownText,
+    enqueued_at: z.iso.datetime(),
+    ready_at: shownTime.describe('When the newest attempt could start.'),
+    started_at: shownTime,
+    finished_at: shownTime,
+    changed_at: shownTime,
+    wait_ms: z.number().nullable(),
+    runtime_ms: z.number().nullable(),
+    error_group: shownText.describe('Runs that failed for the same reason have the same.'),
+    error_type: shownText,
+    error_message: shownText,
+    attempts_made: z.number(),
+    attempts: attemptsSchema.nullable().describe('`null`: one at most, and the run says all of it.'),
+    labels: z.record(z.string(), z.string()).nullable(),
+    root_id: shownText.describe('The task that began it all; `null`: this one.'),
+    parent_id: shownText.describe('The task that enqueued it.'),
+    workflow_id: shownText,
+    node: z.number().nullable().describe('The number of its step in the workflow.'),
+    schedule: shownText.describe('The schedule entry that started it.'),
+    tick: shownTime.describe('When it was due by that entry.'),
+    trace_id: shownText,
+  })
+  .meta({ id: 'Run' });
+export type RunView = z.output<typeof runViewSchema>;
 
 export function toRunView(row: unknown, names: Names): RunView {
   const run = runRow.parse(row);

@@ -3,28 +3,33 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { PRIORITIES, type Priority, type Topology } from '@stratum/jobs';
 import { readBatch } from '@stratum/jobs/internal';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { z } from 'zod';
 import { isTaskOf, type TaskQuery } from './query.js';
 import type { Scope } from './search-runs.js';
 
-export interface WaitingTask {
-  id: string;
-  task: string;
-  queue: string;
-  priority: Priority;
-  tenant_id: string;
-  /** When it was stored in the queue. */
-  stored_at: string;
-}
+const waitingTaskSchema = z
+  .object({
+    id: z.string(),
+    task: z.string(),
+    queue: z.string(),
+    priority: z.enum(PRIORITIES),
+    tenant_id: z.string().describe('0: the platform itself.'),
+    stored_at: z.string().describe('When it was stored in the queue.'),
+  })
+  .meta({ id: 'WaitingTask' });
+export type WaitingTask = z.output<typeof waitingTaskSchema>;
 
-export interface WaitingList {
-  items: WaitingTask[];
-  /** How many there are about. */
-  total: number;
-  /** Whether these are all of them. */
-  complete: boolean;
-  /** Parts of the search that say nothing of waiting tasks; because of them none are listed. */
-  unsupported: string[];
-}
+export const waitingListSchema = z
+  .object({
+    items: z.array(waitingTaskSchema).describe('The oldest first.'),
+    total: z.int().describe('How many there are about.'),
+    complete: z.boolean().describe('Whether these are all of them.'),
+    unsupported: z
+      .array(z.string())
+      .describe('Parts of the search that say nothing of waiting tasks; because of them none are listed.'),
+  })
+  .meta({ id: 'WaitingList' });
+export type WaitingList = z.output<typeof waitingListSchema>;
 
 const MAX_LISTED = 1_000;
 const MAX_BYTES = 4 * 1_048_576;

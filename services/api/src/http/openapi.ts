@@ -4,7 +4,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { Configuration } from '@stratum/shared';
 import { describeEventTypes } from '@stratum/shared/subscriptions';
-import { asRecord, PROBLEM_RESPONSE, problemSchema, withoutUnusedSchemas } from '@stratum/shared/http';
+import { asRecord, PROBLEM_RESPONSE, problemSchema, tidyDocument } from '@stratum/shared/http';
 import { z } from 'zod';
 import type { ApiServer } from './types.js';
 
@@ -77,7 +77,7 @@ export async function useOpenApi(
       };
     },
     transformObject: (document) => ({
-      ...withoutUnusedSchemas(jsonSchemaTransformObject(document)),
+      ...tidyDocument(jsonSchemaTransformObject(document)),
       webhooks: outgoingWebhooks(),
     }),
   });

@@ -1,6 +1,12 @@
 /** The audit log of the tenant that asks, or of the platform. */
 import { plainText, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
-import { AUDIT_COLUMNS, auditLines, readAuditLog, type AuditRow } from '@stratum/shared/audit';
+import {
+  AUDIT_COLUMNS,
+  auditEventSchema,
+  auditLines,
+  readAuditLog,
+  toAuditEventView,
+} from '@stratum/shared/audit';
 import { z } from 'zod';
 import { tenantOf } from '../auth/authenticate.js';
 import { position, time } from '../http/bounded.js';
@@ -10,19 +16,6 @@ import type { ApiResources, ApiServer } from '../http/types.js';
 const MAX_FILTER = 200;
 const filter = plainText(MAX_FILTER).min(1).optional();
 const NEXT_CURSOR = 'stratum-next-cursor';
-
-const eventSchema = z
-  .object({
-    tenant_id: z.int().describe('0: the platform.'),
-    sequence: z.int().describe('Place in the chain, from 1.'),
-    occurred_at: z.iso.datetime(),
-    actor: z.string().describe('For example `key/<id>`.'),
-    action: z.string(),
-    subject: z.string(),
-    details: z.looseObject({}).describe('Never secrets or payloads.'),
-    id: z.string(),
-  })
-  .meta({ id: 'AuditEvent' });
 
 export function auditRoutes(app: ApiServer, { pool }: ApiResources): void {
   app.route({
@@ -41,7 +34,15 @@ export function auditRoutes(app: ApiServer, { pool }: ApiResources): void {
         until: time.optional().describe('Before this time.'),
         format: z.enum(['json', 'csv', 'ndjson']).default('json'),
       }),
-      response: { 200: pageOf(eventSchema).or(z.string().describe('With `format`.')) },
+      response: {
+        200: {
+          content: {
+            'application/json': { schema: pageOf(auditEventSchema) },
+            'text/csv': { schema: z.string() },
+            'application/x-ndjson': { schema: z.string() },
+          },
+        },
+      },
     },
     handler: async (request, reply) => {
       const { limit, cursor, format, ...wanted } = request.query;
@@ -50,7 +51,7 @@ export function auditRoutes(app: ApiServer, { pool }: ApiResources): void {
       const rows = await withTenant(pool, tenantId, (client) =>
         readAuditLog(client, tenantId, { ...wanted, before, limit: limit + 1 }),
       );
-      const page = cutPage(rows, limit, toView, (row) => row.sequence);
+      const page = cutPage(rows, limit, toAuditEventView, (row) => row.sequence);
       if (format === 'json') return page;
       if (page.next_cursor !== null) reply.header(NEXT_CURSOR, page.next_cursor);
       const header = format === 'csv' ? [AUDIT_COLUMNS.join(',')] : [];
@@ -61,8 +62,4 @@ export function auditRoutes(app: ApiServer, { pool }: ApiResources): void {
         .send(lines.map((line) => `${line}\n`).join(''));
     },
   });
-}
-
-function toView(row: AuditRow): z.output<typeof eventSchema> {
-  return { ...row, occurred_at: row.occurred_at.toISOString() };
 }

@@ -19,8 +19,6 @@ import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['operations'];
 const idParams = z.object({ id: z.string().regex(/^[\w-]{16}$/) });
-const detailView = operationDetailSchema.meta({ id: 'OperationDetail' });
-const operationView = operationSchema.meta({ id: 'Operation' });
 
 const CHANGES = {
   pause: ['Pause an operation', 'What has begun ends; nothing else begins.'],
@@ -42,7 +40,7 @@ export function operationRoutes(app: ApiServer, resources: ApiResources): void {
       tags,
       summary: 'List operations',
       description: 'The newest 100 of the last seven days, without dry runs.',
-      response: { 200: z.object({ items: z.array(operationView) }) },
+      response: { 200: z.object({ items: z.array(operationSchema) }) },
     },
     handler: async (request) => {
       requirePlatform(request);
@@ -66,7 +64,7 @@ export function operationRoutes(app: ApiServer, resources: ApiResources): void {
           .max(MAX_QUERY_LENGTH)
           .describe('For example `queue:sync task:sync_* tenant:7`.'),
       }),
-      response: { 201: detailView },
+      response: { 201: operationDetailSchema },
     },
     handler: async (request, reply) => {
       const actor = requirePlatform(request);
@@ -77,7 +75,7 @@ export function operationRoutes(app: ApiServer, resources: ApiResources): void {
     method: 'GET',
     url: '/v1/operations/:id',
     config: { access: 'tasks:read' },
-    schema: { tags, summary: 'Get an operation', params: idParams, response: { 200: detailView } },
+    schema: { tags, summary: 'Get an operation', params: idParams, response: { 200: operationDetailSchema } },
     handler: (request): Promise<OperationDetail> => {
       requirePlatform(request);
       return operations.find(request.params.id);
@@ -96,7 +94,7 @@ export function operationRoutes(app: ApiServer, resources: ApiResources): void {
         rate: z.int().min(1).max(MAX_RATE).default(DEFAULT_RATE).describe('Most tasks a second.'),
         confirm: z.string().max(20).optional(),
       }),
-      response: { 200: detailView },
+      response: { 200: operationDetailSchema },
     },
     handler: (request): Promise<OperationDetail> => {
       const actor = requirePlatform(request);
@@ -112,7 +110,7 @@ export function operationRoutes(app: ApiServer, resources: ApiResources): void {
       method: 'POST',
       url: `/v1/operations/:id/${action}`,
       config: { access: 'tasks:write' },
-      schema: { tags, summary, description, params: idParams, response: { 200: detailView } },
+      schema: { tags, summary, description, params: idParams, response: { 200: operationDetailSchema } },
       handler: (request): Promise<OperationDetail> => {
         requirePlatform(request);
         return operations.act(request.params.id, action, mayChangeLetters(request), (change) =>

@@ -36,7 +36,7 @@ function routeOf(
   const view = viewOf(report);
   const position = positionSchema(report);
   const querystring = pageQuery.extend(filtersOf(report));
-  const response: z.ZodType = pageOf(view).or(z.string().describe('CSV.'));
+  const page: z.ZodType = pageOf(view);
   app.route({
     method: 'GET',
     url: `/v1/${path}`,
@@ -47,7 +47,9 @@ function routeOf(
       description:
         `${description} With \`Accept: text/csv\` the answer is a file with all rows that match, from \`cursor\` on.`.trim(),
       querystring,
-      response: { 200: response },
+      response: {
+        200: { content: { 'application/json': { schema: page }, 'text/csv': { schema: z.string() } } },
+      },
     },
     handler: async (request, reply) => {
       const tenantId = requireTenant(request);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ApiResources, ApiServer } from '../http/types.js';
 
 const tags = ['service'];
+const text = { content: { 'text/plain': { schema: z.string() } } };
 
 export function serviceRoutes(app: ApiServer, { pool, connection, registry }: ApiResources): void {
   const readMetrics = metricsReader(registry);
@@ -12,7 +13,7 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
     method: 'GET',
     url: '/healthz',
     config: { access: 'public' },
-    schema: { tags, summary: 'Liveness: the process is running', response: { 200: z.string() } },
+    schema: { tags, summary: 'Liveness: the process is running', response: { 200: text } },
     // That this is answered at all says that the event loop runs.
     handler: async (_request, reply) => reply.type('text/plain').serializer(String).send('ok\n'),
   });
@@ -23,7 +24,7 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
     schema: {
       tags,
       summary: 'Readiness: the service can handle requests',
-      response: { 200: z.string(), 503: z.string() },
+      response: { 200: text, 503: text },
     },
     handler: async (_request, reply) => {
       const answers = await Promise.all([
@@ -43,7 +44,7 @@ export function serviceRoutes(app: ApiServer, { pool, connection, registry }: Ap
     method: 'GET',
     url: '/metrics',
     config: { access: 'public' },
-    schema: { tags, summary: 'Metrics, for Prometheus', response: { 200: z.string() } },
+    schema: { tags, summary: 'Metrics, for Prometheus', response: { 200: text } },
     handler: async (_request, reply) =>
       reply
         .type(registry.contentType)

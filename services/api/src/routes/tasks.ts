@@ -225,7 +225,17 @@ function readRoutes(app: ApiServer, resources: ApiResources, { longRequests }: T
         'Sends server-sent events named `task`, each with the whole record, until the task ends. A client that reconnects with `Last-Event-ID` gets the latest record unless it has already seen it.',
       params: idParams,
       headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
-      produces: ['text/event-stream'],
+      response: {
+        200: {
+          content: {
+            'text/event-stream': {
+              schema: z
+                .object({ event: z.literal('task'), id: z.string(), data: recordSchema })
+                .describe('One event; `data` is JSON.'),
+            },
+          },
+        },
+      },
     },
     handler: async (request, reply) => {
       const { id } = request.params;

@@ -43,6 +43,9 @@ const tenantSchema = z
   })
   .meta({ id: 'Tenant' });
 
+/** Sent as a stream. */
+const jsonLines: z.ZodType = z.string();
+
 export function tenantRoutes(app: ApiServer, resources: ApiResources): void {
   const { pool, configuration } = resources;
   app.route({
@@ -157,7 +160,7 @@ export function tenantRoutes(app: ApiServer, resources: ApiResources): void {
       summary: 'Export all rows of a tenant as JSON lines',
       description: 'Each line is `{"table", "row"}`. Secrets and hashes are left out.',
       params,
-      response: { 200: z.any().describe('`application/x-ndjson`.') },
+      response: { 200: { content: { 'application/x-ndjson': { schema: jsonLines } } } },
     },
     handler: async (request, reply) => {
       const tenant = await require(request.params.id);

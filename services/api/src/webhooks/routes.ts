@@ -122,7 +122,11 @@ export function webhookRoutes({
           'hub.verify_token': z.string().optional(),
           'hub.challenge': z.string().max(500).optional(),
         }),
-        response: { 200: z.string().describe('The value of `hub.challenge` as plain text.') },
+        response: {
+          200: {
+            content: { 'text/plain': { schema: z.string().describe('The value of `hub.challenge`.') } },
+          },
+        },
       },
       handler: async (request, reply) => {
         const { source, endpoint: token } = request.params;

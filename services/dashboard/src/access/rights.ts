@@ -75,16 +75,16 @@ export function missing({ authority, tenantId }: Viewer, name: RightName): strin
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys of an object lose their names
-const NAMES = Object.keys(RIGHTS) as RightName[];
+export const RIGHT_NAMES = Object.keys(RIGHTS) as [RightName, ...RightName[]];
 
 export function rightsOf(viewer: Pick<Viewer, 'authority' | 'tenantId'>): RightName[] {
-  return NAMES.filter((name) => may(viewer, name));
+  return RIGHT_NAMES.filter((name) => may(viewer, name));
 }
 
 /** What the viewer may not do, and why. */
 export function refusalsOf(viewer: Viewer): Partial<Record<RightName, string>> {
   return Object.fromEntries(
-    NAMES.filter((name) => !may(viewer, name)).map((name) => [name, missing(viewer, name)]),
+    RIGHT_NAMES.filter((name) => !may(viewer, name)).map((name) => [name, missing(viewer, name)]),
   );
 }
 

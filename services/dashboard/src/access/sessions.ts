@@ -4,6 +4,7 @@ import { isScope, type Scope } from '@stratum/shared/api-keys';
 import type { Role } from '@stratum/shared/dashboard-users';
 import { PLATFORM_TENANT_ID } from '@stratum/shared';
 import type { Pool } from 'pg';
+import { z } from 'zod';
 
 /** Who is signed in. */
 export interface Viewer {
@@ -153,20 +154,22 @@ export class Sessions {
   }
 }
 
-export interface OpenSession {
-  id: string;
-  /** `null`: the platform. */
-  tenant_id: number | null;
-  /** Of the person; `null` for a key or a link. */
-  email: string | null;
-  user_id: string | null;
-  key_id: string | null;
-  created_at: string;
-  seen_at: string;
-  expires_at: string;
-  address: string;
-  agent: string;
-}
+const time = z.iso.datetime();
+export const openSession = z
+  .object({
+    id: z.string(),
+    tenant_id: z.int().nullable().describe('`null`: the platform.'),
+    email: z.string().nullable().describe('Of the person; `null` for a key or a link.'),
+    user_id: z.string().nullable(),
+    key_id: z.string().nullable(),
+    created_at: time,
+    seen_at: time.describe('Of the last request, within a minute.'),
+    expires_at: time,
+    address: z.string(),
+    agent: z.string(),
+  })
+  .meta({ id: 'OpenSession' });
+export type OpenSession = z.output<typeof openSession>;
 
 type OpenSessionRow = Omit<OpenSession, 'tenant_id' | 'created_at' | 'seen_at' | 'expires_at'> & {
   tenant_id: string;

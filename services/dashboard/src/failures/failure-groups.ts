@@ -5,39 +5,46 @@ import type { Names, Scope } from '@stratum/shared/task-history';
 
 const MAX_GROUPS = 200;
 
+export const FAILURE_DECISIONS = ['resolved', 'ignored'] as const;
+export type FailureDecision = (typeof FAILURE_DECISIONS)[number];
+const FAILURE_STATES = ['open', 'returned', ...FAILURE_DECISIONS] as const;
+export type FailureState = (typeof FAILURE_STATES)[number];
+
+const shownTime = z.iso.datetime();
+const figures = {
+  failures: z.int(),
+  tenants: z.int().describe('How many tenants it has hit.'),
+  first_at: shownTime,
+  last_at: shownTime,
+  error_type: z.string().nullable().describe('Of the latest run.'),
+  error_message: z.string().nullable(),
+  hours: z.array(z.number()).describe('Failures of each hour, the oldest first.'),
+};
+export const failureGroup = z
+  .object({
+    group: z.string(),
+    task: z.string(),
+    queue: z.string(),
+    worker: z.string().nullable().describe('Of the latest run.'),
+    ...figures,
+    state: z.enum(FAILURE_STATES).describe('`returned`: it failed again after it was resolved.'),
+    decided: z.object({ actor: z.string(), at: shownTime }).nullable().describe('Who decided so, and when.'),
+  })
+  .meta({ id: 'FailureGroup', description: 'Runs of a task that failed for the same reason.' });
+export type FailureGroup = z.output<typeof failureGroup>;
+
 const count = z.coerce.number();
 const time = z.date().transform((at) => at.toISOString());
 const groupRow = z.object({
+  ...figures,
   error_group: z.string(),
   task: z.number(),
+  worker: z.number().nullable(),
   failures: count,
-  /** How many tenants it has hit. */
   tenants: count,
   first_at: time,
   last_at: time,
-  /** Of the latest run. */
-  error_type: z.string().nullable(),
-  error_message: z.string().nullable(),
-  worker: z.number().nullable(),
-  /** Failures of each hour, the oldest first. */
-  hours: z.array(z.number()),
 });
-
-/** Runs that failed for the same reason. */
-export interface FailureGroup extends Omit<z.output<typeof groupRow>, 'error_group' | 'task' | 'worker'> {
-  group: string;
-  task: string;
-  queue: string;
-  worker: string | null;
-  /** `returned`: it failed again after it was resolved. */
-  state: FailureState;
-  /** Who decided so, and when. */
-  decided: { actor: string; at: string } | null;
-}
-
-export const FAILURE_DECISIONS = ['resolved', 'ignored'] as const;
-export type FailureDecision = (typeof FAILURE_DECISIONS)[number];
-export type FailureState = 'open' | 'returned' | FailureDecision;
 
 /** The groups with failures since then, the most frequent first; at most 200. */
 export async function readFailureGroups(
@@ -49,16 +56,16 @@ export async function readFailureGroups(
   await names.learn(pool, rows);
   const decisions = await readDecisions(pool);
   return rows.map((row) => {
-    const { error_group: group, task, worker, ...figures } = groupRow.parse(row);
+    const { error_group: group, task, worker, ...rest } = groupRow.parse(row);
     const { queue, name } = names.taskName(task);
     const decided = decisions.get(`${group} ${task}`);
     return {
-      ...figures,
+      ...rest,
       group,
       queue,
       task: name,
       worker: worker === null ? null : names.workerName(worker),
-      state: stateAfter(decided, new Date(figures.last_at)),
+      state: stateAfter(decided, new Date(rest.last_at)),
       decided: decided === undefined ? null : { actor: decided.actor, at: decided.changed_at.toISOString() },
     };
   });

@@ -1,6 +1,7 @@
 /** Sends the dead letters of one failure group back to work. */
 import type { JobsClient } from '@stratum/jobs';
 import type { Pool } from 'pg';
+import { z } from 'zod';
 import {
   type Names,
   type Place,
@@ -8,16 +9,16 @@ import {
   type Scope,
   searchEndedRuns,
 } from '@stratum/shared/task-history';
-import { replayLetter, type ReplayOutcome } from './replay-letter.js';
+import { replayLetter, replayOutcome } from './replay-letter.js';
 
 const PAGE = 200;
 /** Of runs of the platform itself. */
 const NO_TENANT = '0';
 
-export interface GroupReplay extends ReplayOutcome {
-  /** Whether letters may be left that were not looked at. */
-  more: boolean;
-}
+export const groupReplay = replayOutcome
+  .extend({ more: z.boolean().describe('Whether letters may be left that were not looked at.') })
+  .meta({ id: 'GroupReplay' });
+export type GroupReplay = z.output<typeof groupReplay>;
 
 export interface GroupReplayOptions {
   scope: Scope;

@@ -1,12 +1,16 @@
 /** Sends one dead letter back to work; what cannot be replayed stays, with the reason. */
 import { JobsError, type JobsClient } from '@stratum/jobs';
+import { z } from 'zod';
 
-export interface ReplayOutcome {
-  /** Ids of tasks that run again. */
-  replayed: string[];
-  /** Letters that stay, each with the reason. */
-  conflicts: { id: string; code: string; detail: string }[];
-}
+export const replayOutcome = z
+  .object({
+    replayed: z.array(z.string()).describe('Ids of tasks that run again.'),
+    conflicts: z
+      .array(z.object({ id: z.string(), code: z.string(), detail: z.string() }))
+      .describe('Letters that stay, each with the reason.'),
+  })
+  .meta({ id: 'ReplayOutcome' });
+export type ReplayOutcome = z.output<typeof replayOutcome>;
 
 export async function replayLetter(
   { deadLetters }: Pick<JobsClient, 'deadLetters'>,

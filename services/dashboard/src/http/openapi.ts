@@ -1,6 +1,6 @@
 /** The description of the dashboard's JSON API, at `/api/openapi.json`: OpenAPI 3.1. */
 import swagger from '@fastify/swagger';
-import { asRecord, PROBLEM_RESPONSE, problemSchema, withoutUnusedSchemas } from '@stratum/shared/http';
+import { asRecord, PROBLEM_RESPONSE, problemSchema, tidyDocument } from '@stratum/shared/http';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { RIGHTS } from '../access/rights.js';
@@ -40,38 +40,30 @@ export async function useOpenApi(
       const access = document.route.config?.access ?? 'public';
       const { method } = document.route;
       const changes = [method].flat().some((each) => !SAFE.has(each));
-      const content = url === '/api/live' ? 'text/event-stream' : 'application/json';
       return {
         url,
         schema: {
           ...schema,
           description: describe(access),
-          response: {
-            ...(asRecord(schema.response)['200'] === undefined
-              ? {
-                  '2XX': {
-                    description: 'Done, or what was asked for.',
-                    content: { [content]: { schema: {} } },
-                  },
-                }
-              : asRecord(schema.response)),
-            default: PROBLEM_RESPONSE,
-          },
+          response: { ...asRecord(schema.response), default: PROBLEM_RESPONSE },
           ...(access === 'public' ? {} : { security: [{ session: [] }], 'x-right': access }),
           ...(changes ? { 'x-header': CSRF_HEADER } : {}),
         },
       };
     },
-    transformObject: (document) => withoutUnusedSchemas(jsonSchemaTransformObject(document)),
+    transformObject: (document) => tidyDocument(jsonSchemaTransformObject(document)),
   });
   z.globalRegistry.add(problemSchema, { id: 'Problem' });
   app.route({
     method: 'GET',
     url: '/api/openapi.json',
     config: { access: 'signed-in' },
-    schema: { tags: ['Session'], summary: 'Read this description' },
-    handler: (_request, reply) =>
-      reply.type('application/json').serializer(JSON.stringify).send(app.swagger()),
+    schema: {
+      tags: ['Session'],
+      summary: 'Read this description',
+      response: { 200: z.looseObject({}).describe('An OpenAPI 3.1 document.') },
+    },
+    handler: () => ({ ...app.swagger() }),
   });
 }
 

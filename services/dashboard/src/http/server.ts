@@ -29,6 +29,8 @@ export async function createServer(
     },
     describeUnknown: (_method, path) => `There is no ${path}.`,
   });
+  // The schemas of answers describe and type them; they do not check or cut what is sent.
+  app.setSerializerCompiler(() => JSON.stringify);
   useGuard(app, guard);
   await useOpenApi(app, configuration);
   await useRateLimit(app, configuration.API_RATE_LIMIT, (request) => request.viewer?.sessionId);

@@ -2,18 +2,23 @@
 import type { WorkerView } from '@stratum/jobs';
 import { STATE_CODES } from '@stratum/shared/task-history';
 import type { Pool } from 'pg';
+import { z } from 'zod';
 import { percentile } from '../history/roll-up.js';
-import { NO_SIGNALS, type FailureFacts, type QueueFacts, type Signals } from '../overview/facts.js';
+import { NO_SIGNALS, queueFacts, type FailureFacts, type Signals } from '../overview/facts.js';
 
-export interface QueueSnapshot extends QueueFacts {
-  /** How long the backlog takes at the rate of the last minute, in seconds; `null`: it does not shrink. */
-  drain_s: number | null;
-  /** Of attempts in the last 15 minutes, in milliseconds: 95 % took less. */
-  wait_p95_ms: number | null;
-  run_p95_ms: number | null;
-  failed_15m: number;
-  ended_15m: number;
-}
+export const queueSnapshot = queueFacts
+  .extend({
+    drain_s: z
+      .number()
+      .nullable()
+      .describe('How long the backlog takes at the rate of the last minute; `null`: it does not shrink.'),
+    wait_p95_ms: z.number().nullable().describe('Of attempts in the last 15 minutes: 95 % took less.'),
+    run_p95_ms: z.number().nullable(),
+    failed_15m: z.int(),
+    ended_15m: z.int(),
+  })
+  .meta({ id: 'QueueSnapshot' });
+export type QueueSnapshot = z.output<typeof queueSnapshot>;
 
 /** What the database knows at one moment. */
 export interface State {

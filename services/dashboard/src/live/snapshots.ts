@@ -1,24 +1,34 @@
 /** The newest state of the whole platform, in memory: however many people look, it is read once. */
 import { BackgroundLoop, resultWithin } from '@stratum/jobs/internal';
-import type { WorkerView } from '@stratum/jobs';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
-import { NO_SIGNALS, type FailureFacts, type Problem, type Signals } from '../overview/facts.js';
-import { findProblems, type Verdict } from '../overview/problems.js';
+import { z } from 'zod';
+import { NO_SIGNALS, problem, type FailureFacts, type Signals } from '../overview/facts.js';
+import { findProblems, VERDICTS } from '../overview/problems.js';
 import { HistoryLag } from './history-lag.js';
-import { readState, type QueueSnapshot, type State } from './read-state.js';
+import { queueSnapshot, readState, type State } from './read-state.js';
+import { workerSnapshot } from './worker-snapshot.js';
 
-export interface Snapshot {
-  /** When the facts were put together. */
-  at: string;
-  sampled_at: string | null;
-  verdict: Verdict;
-  problems: Problem[];
-  queues: QueueSnapshot[];
-  workers: WorkerView[];
-  schedulers: { name: string; leads: boolean }[];
-  history: { sequence: number; behind_events: number; behind_ms: number; gaps: number };
-}
+export const snapshotSchema = z
+  .object({
+    at: z.iso.datetime().describe('When the facts were put together.'),
+    sampled_at: z.iso.datetime().nullable().describe('When the broker was asked; `null`: not yet.'),
+    verdict: z.enum(VERDICTS).describe('`unknown`: the facts are too old to judge.'),
+    problems: z.array(problem).describe('What needs a person now: causes before what follows from them.'),
+    queues: z.array(queueSnapshot),
+    workers: z
+      .array(workerSnapshot)
+      .describe('Empty for viewers who may not see workers, as are `schedulers`.'),
+    schedulers: z.array(z.object({ name: z.string(), leads: z.boolean() })),
+    history: z.object({
+      sequence: z.int().describe('Of the last event that the history shows.'),
+      behind_events: z.int(),
+      behind_ms: z.number(),
+      gaps: z.int().describe('How often events were lost before the history read them.'),
+    }),
+  })
+  .meta({ id: 'Snapshot' });
+export type Snapshot = z.output<typeof snapshotSchema>;
 
 const EVERY_MS = 2_000;
 /** A snapshot of old facts is better than none. */

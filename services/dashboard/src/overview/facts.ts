@@ -1,21 +1,22 @@
 /** What the overview judges: the facts of one moment. */
+import { z } from 'zod';
 
-export interface QueueFacts {
-  queue: string;
-  high: number;
-  normal: number;
-  low: number;
-  delayed: number;
-  running: number;
-  paused: boolean;
-  /** When the oldest task that could run was stored. */
-  oldest_at: string | null;
-  slots: number;
-  slots_used: number;
-  /** Over the last minute; `null` until it is known. */
-  in_per_s: number | null;
-  out_per_s: number | null;
-}
+const depth = z.int();
+export const queueFacts = z.object({
+  queue: z.string(),
+  high: depth.describe('Tasks that could run.'),
+  normal: depth,
+  low: depth,
+  delayed: depth,
+  running: depth,
+  paused: z.boolean(),
+  oldest_at: z.iso.datetime().nullable().describe('When the oldest task that could run was stored.'),
+  slots: z.int().describe('How many tasks the workers of the queue run at once, at most.'),
+  slots_used: z.int(),
+  in_per_s: z.number().nullable().describe('Over the last minute; `null` until it is known.'),
+  out_per_s: z.number().nullable(),
+});
+export type QueueFacts = z.output<typeof queueFacts>;
 
 export interface WorkerFacts {
   name: string;
@@ -90,35 +91,36 @@ export interface Facts {
   signals: Signals;
 }
 
-export type ProblemCode =
-  | 'database_silent'
-  | 'broker_silent'
-  | 'not_sampled'
-  | 'history_behind'
-  | 'broker_slow'
-  | 'no_scheduler'
-  | 'worker_unreachable'
-  | 'worker_blocked'
-  | 'paused_with_backlog'
-  | 'no_worker'
-  | 'no_worker_for_task'
-  | 'circuit_open'
-  | 'rate_limited'
-  | 'slots_of_one_tenant'
-  | 'task_failing'
-  | 'not_moving'
-  | 'waiting_too_long'
-  | 'new_dead_letters';
+export const PROBLEM_CODES = [
+  'database_silent',
+  'broker_silent',
+  'not_sampled',
+  'history_behind',
+  'broker_slow',
+  'no_scheduler',
+  'worker_unreachable',
+  'worker_blocked',
+  'paused_with_backlog',
+  'no_worker',
+  'no_worker_for_task',
+  'circuit_open',
+  'rate_limited',
+  'slots_of_one_tenant',
+  'task_failing',
+  'not_moving',
+  'waiting_too_long',
+  'new_dead_letters',
+] as const;
+export type ProblemCode = (typeof PROBLEM_CODES)[number];
 
-export interface Problem {
-  code: ProblemCode;
-  /** One sentence. */
-  title: string;
-  evidence: string;
-  /** What helps, in one sentence. */
-  remedy: string;
-  /** Of the dashboard. */
-  link: string;
-  /** The queue that a button may resume. */
-  resume?: string;
-}
+export const problem = z
+  .object({
+    code: z.enum(PROBLEM_CODES),
+    title: z.string().describe('One sentence.'),
+    evidence: z.string(),
+    remedy: z.string().describe('What helps, in one sentence.'),
+    link: z.string().describe('Of the dashboard.'),
+    resume: z.string().optional().describe('The queue that a button may resume.'),
+  })
+  .meta({ id: 'OverviewProblem' });
+export type Problem = z.output<typeof problem>;

@@ -5,7 +5,8 @@ import { queueProblems } from './queue-problems.js';
 import { taskProblems } from './task-problems.js';
 import { workerProblems } from './worker-problems.js';
 
-export type Verdict = 'moving' | 'problems' | 'unknown';
+export const VERDICTS = ['moving', 'problems', 'unknown'] as const;
+export type Verdict = (typeof VERDICTS)[number];
 
 /** The worst first: a worker that is gone explains a queue without one, and either explains tasks that wait. */
 const ORDER: readonly ProblemCode[] = [

@@ -1,45 +1,53 @@
 /** All tenants of the viewer, each with the age of its data by platform: by the same rules as the hourly check of pipelines. */
 import { platformTitle } from '@stratum/shared/ad-accounts';
-import { isStale, STALE_MS, statusOf, type Finding, type PipelineStatus } from '@stratum/shared/pipeline';
+import { isStale, STALE_MS, statusOf } from '@stratum/shared/pipeline';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { Scope } from '@stratum/shared/task-history';
 
-export interface PlatformCell {
-  platform: string;
-  /** For people. */
-  title: string;
-  accounts: number;
-  /** Of the account whose data are oldest; `null`: one was never synced. */
-  oldest_sync: string | null;
-  late: number;
-  /** Accounts that have to be connected again. */
-  reconnect: number;
-}
+const time = z.iso.datetime();
+export const pipelineStatus = z.enum(['healthy', 'degraded', 'critical']);
+export const pipelineFindings = z.array(
+  z.object({ severity: pipelineStatus.exclude(['healthy']), text: z.string() }),
+);
 
-export interface PipelineRow {
-  tenant_id: number;
-  name: string;
-  /** Of the newest check; `null`: it was never checked. */
-  status: PipelineStatus | null;
-  checked_at: string | null;
-  findings: Finding[];
-  open_alerts: number;
-  platforms: PlatformCell[];
-}
+const platformCell = z
+  .object({
+    platform: z.string(),
+    title: z.string().describe('For people.'),
+    accounts: z.int(),
+    oldest_sync: time
+      .nullable()
+      .describe('Of the account whose data are oldest; `null`: one was never synced.'),
+    late: z.int(),
+    reconnect: z.int().describe('Accounts that have to be connected again.'),
+  })
+  .meta({ id: 'PlatformCell' });
+export type PlatformCell = z.output<typeof platformCell>;
 
-export interface PipelineOverview {
-  rows: PipelineRow[];
-  /** Whether more tenants exist than are listed. */
-  more: boolean;
-  /** Data older than this are late, in milliseconds. */
-  target_ms: number;
-  now: string;
-}
+const pipelineRow = z
+  .object({
+    tenant_id: z.int(),
+    name: z.string(),
+    status: pipelineStatus.nullable().describe('Of the newest check; `null`: it was never checked.'),
+    checked_at: time.nullable(),
+    findings: pipelineFindings,
+    open_alerts: z.int(),
+    platforms: z.array(platformCell),
+  })
+  .meta({ id: 'PipelineRow' });
+export type PipelineRow = z.output<typeof pipelineRow>;
+
+export const pipelineOverview = z.object({
+  rows: z.array(pipelineRow).describe('The worst first.'),
+  more: z.boolean().describe('Whether more tenants exist than are listed.'),
+  target_ms: z.int().describe('Data older than this are late.'),
+  now: time,
+});
+export type PipelineOverview = z.output<typeof pipelineOverview>;
 
 const MAX_ROWS = 500;
 
-const findingsSchema = z.array(z.object({ severity: z.enum(['degraded', 'critical']), text: z.string() }));
 const rowSchema = z.object({
   tenant_id: z.coerce.number(),
   name: z.string(),
@@ -53,9 +61,9 @@ const rowSchema = z.object({
         .transform((at) => (at === null ? null : new Date(at))),
     }),
   ),
-  status: z.enum(['healthy', 'degraded', 'critical']).nullable(),
+  status: pipelineStatus.nullable(),
   checked_at: z.date().nullable(),
-  findings: findingsSchema,
+  findings: pipelineFindings,
   alerts: z.coerce.number(),
 });
 type Account = z.output<typeof rowSchema>['accounts'][number];

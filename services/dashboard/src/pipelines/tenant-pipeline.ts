@@ -9,82 +9,22 @@ import {
   statusOf,
   STALE_MS,
   type AccountState,
-  type Finding,
   type PipelineStatus,
 } from '@stratum/shared/pipeline';
 import { platformTitle } from '@stratum/shared/ad-accounts';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
-import { type Names, type RunState, stateOfCode } from '@stratum/shared/task-history';
+import { type Names, stateOfCode } from '@stratum/shared/task-history';
 import { PIPELINE_JOBS } from './jobs.js';
-
-export interface PipelineAccount {
-  platform: string;
-  /** Of the platform, for people. */
-  title: string;
-  account: string;
-  status: string;
-  last_synced_at: string | null;
-  late: boolean;
-  token_expires_at: string | null;
-  /** Syncs of the last day. */
-  runs: number;
-  failed: number;
-  missing_days: string[];
-  last_run: SyncRun | null;
-}
-
-export interface SyncRun {
-  outcome: string;
-  started_at: string;
-  finished_at: string | null;
-  window_since: string;
-  window_until: string;
-  metric_rows_read: number;
-  metric_rows_written: number;
-  error_message: string | null;
-  task_id: string;
-}
-
-export interface JobRow {
-  data: string;
-  task: string;
-  schedule: string;
-  cron: string;
-  last_success: string | null;
-  last_end: string | null;
-  last_state: RunState | null;
-  /** Of the last day. */
-  failed: number;
-  ended: number;
-  /** The job was scheduled since, and no run of the tenant has succeeded after it. */
-  late: boolean;
-  /** When the schedule starts it next; `null`: no scheduler runs, or it is paused. */
-  next: string | null;
-}
-
-export interface PipelineAlert {
-  kind: string;
-  severity: 'info' | 'warning' | 'critical';
-  title: string;
-  message: string;
-  opened_at: string;
-}
-
-export interface TenantPipeline {
-  tenant_id: number;
-  name: string;
-  /** By the accounts as they are now. */
-  status: PipelineStatus;
-  findings: Finding[];
-  /** What the last check found beyond the accounts, such as waiting queues. */
-  checked: { at: string; status: PipelineStatus } | null;
-  accounts: PipelineAccount[];
-  jobs: JobRow[];
-  alerts: PipelineAlert[];
-  target_ms: number;
-  now: string;
-}
+import {
+  pipelineAlert,
+  syncRun,
+  type JobRow,
+  type PipelineAccount,
+  type PipelineAlert,
+  type SyncRun,
+  type TenantPipeline,
+} from './tenant-pipeline-view.js';
 
 interface Sources {
   pool: Pool;
@@ -152,17 +92,10 @@ function accountOf(account: AccountState, run: SyncRun | undefined, now: Date): 
 }
 
 const time = z.date().transform((at) => at.toISOString());
-const runSchema = z.object({
+const runSchema = syncRun.extend({
   account_id: z.coerce.number(),
-  outcome: z.string(),
   started_at: time,
   finished_at: time.nullable(),
-  window_since: z.string(),
-  window_until: z.string(),
-  metric_rows_read: z.number(),
-  metric_rows_written: z.number(),
-  error_message: z.string().nullable(),
-  task_id: z.string(),
 });
 
 /** The newest sync of each account. */
@@ -181,13 +114,7 @@ async function lastSyncs(client: PoolClient): Promise<Map<number, SyncRun>> {
   );
 }
 
-const alertSchema = z.object({
-  kind: z.string(),
-  severity: z.enum(['info', 'warning', 'critical']),
-  title: z.string(),
-  message: z.string(),
-  opened_at: time,
-});
+const alertSchema = pipelineAlert.extend({ opened_at: time });
 
 async function openAlerts(client: PoolClient): Promise<PipelineAlert[]> {
   const { rows } = await client.query(

@@ -1,6 +1,6 @@
 /** The audit log: who changed or read what. */
 import { plainText, PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
-import { readAuditLog, type AuditRow } from '@stratum/shared/audit';
+import { auditEventSchema, readAuditLog, toAuditEventView } from '@stratum/shared/audit';
 import { z } from 'zod';
 import { viewerOf } from '../http/guard.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
@@ -9,12 +9,11 @@ const PAGE = 50;
 const MAX_FILTER = 200;
 const filter = plainText(MAX_FILTER).min(1).optional();
 
-export interface AuditPage {
-  /** The newest first. */
-  items: (Omit<AuditRow, 'occurred_at'> & { occurred_at: string })[];
-  /** Where the next page begins; `null` after the last. */
-  next: number | null;
-}
+const auditPage = z.object({
+  items: z.array(auditEventSchema).describe('The newest first.'),
+  next: z.int().nullable().describe('`before` of the next page; `null` after the last.'),
+});
+export type AuditPage = z.output<typeof auditPage>;
 
 export function auditRoutes(app: DashboardServer, { pool }: DashboardResources): void {
   app.route({
@@ -30,6 +29,7 @@ export function auditRoutes(app: DashboardServer, { pool }: DashboardResources):
         subject: filter,
         before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
       }),
+      response: { 200: auditPage },
     },
     handler: async (request): Promise<AuditPage> => {
       const tenantId = viewerOf(request).tenantId ?? PLATFORM_TENANT_ID;
@@ -38,7 +38,7 @@ export function auditRoutes(app: DashboardServer, { pool }: DashboardResources):
       );
       const items = rows.slice(0, PAGE);
       return {
-        items: items.map((row) => ({ ...row, occurred_at: row.occurred_at.toISOString() })),
+        items: items.map(toAuditEventView),
         next: rows.length > PAGE ? (items.at(-1)?.sequence ?? null) : null,
       };
     },

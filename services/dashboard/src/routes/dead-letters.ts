@@ -2,8 +2,10 @@
 import type { DeadLetter, TaskContract } from '@stratum/jobs';
 import {
   changedFields,
+  checkedPayloadSchema,
   checkPayload,
   editableLetter,
+  editableLetterSchema,
   editedPayload,
   type CheckedPayload,
   type EditableLetter,
@@ -27,7 +29,12 @@ export function deadLetterRoutes(app: DashboardServer, resources: DashboardResou
     method: 'GET',
     url: '/api/dead-letters/:id',
     config,
-    schema: { tags, summary: 'Read a dead letter to edit its payload', params },
+    schema: {
+      tags,
+      summary: 'Read a dead letter to edit its payload',
+      params,
+      response: { 200: editableLetterSchema },
+    },
     handler: async (request): Promise<EditableLetter> => {
       const { letter, contract } = await findLetter(resources, request, request.params.id);
       // Payloads may say things about people.
@@ -45,6 +52,7 @@ export function deadLetterRoutes(app: DashboardServer, resources: DashboardResou
       summary: 'Compare a new payload with that of a dead letter',
       params,
       body: z.strictObject({ payload }),
+      response: { 200: checkedPayloadSchema },
     },
     handler: async (request): Promise<CheckedPayload> => {
       const { letter, contract } = await findLetter(resources, request, request.params.id);
@@ -65,6 +73,7 @@ export function deadLetterRoutes(app: DashboardServer, resources: DashboardResou
         sequence: z.int().min(0),
         expires: z.literal('never').optional(),
       }),
+      response: { 200: z.object({ id: z.string().describe('Of the task, which runs again.') }) },
     },
     handler: async (request): Promise<{ id: string }> => {
       const { payload: given, sequence, expires } = request.body;

@@ -1,7 +1,12 @@
 /** Failed runs by cause, and their way back to work. */
 import { z } from 'zod';
-import { decideFailure, FAILURE_DECISIONS, readFailureGroups } from '../failures/failure-groups.js';
-import { replayGroup } from '../failures/replay-group.js';
+import {
+  decideFailure,
+  FAILURE_DECISIONS,
+  failureGroup,
+  readFailureGroups,
+} from '../failures/failure-groups.js';
+import { groupReplay, replayGroup } from '../failures/replay-group.js';
 import { notFound } from '@stratum/shared/http';
 import { scopeOf, viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
@@ -11,6 +16,7 @@ const HOUR_MS = 3_600_000;
 const MAX_HOURS = 168;
 const MAX_REPLAYED = 1_000;
 
+const newState = z.enum([...FAILURE_DECISIONS, 'open']);
 const groupParams = z.object({ group: z.string().regex(/^-?\d{1,19}$/) });
 
 export function failureRoutes(app: DashboardServer, resources: DashboardResources): void {
@@ -23,6 +29,13 @@ export function failureRoutes(app: DashboardServer, resources: DashboardResource
       tags: ['Failures'],
       summary: 'List runs that failed, by cause',
       querystring: z.object({ hours: z.coerce.number().int().min(1).max(MAX_HOURS).default(24) }),
+      response: {
+        200: z.object({
+          groups: z.array(failureGroup).describe('The most frequent first, at most 200.'),
+          since: z.iso.datetime(),
+          as_of: z.iso.datetime(),
+        }),
+      },
     },
     handler: async (request) => {
       const now = Date.now();
@@ -40,6 +53,7 @@ export function failureRoutes(app: DashboardServer, resources: DashboardResource
       summary: 'Replay the dead letters of a cause',
       params: groupParams,
       body: z.strictObject({ most: z.int().min(1).max(MAX_REPLAYED) }),
+      response: { 200: groupReplay },
     },
     handler: async (request) => {
       const { group } = request.params;
@@ -69,10 +83,11 @@ export function failureRoutes(app: DashboardServer, resources: DashboardResource
       body: z.strictObject({
         queue: z.string().max(64),
         task: z.string().max(64),
-        state: z.enum([...FAILURE_DECISIONS, 'open']),
+        state: newState,
       }),
+      response: { 200: z.object({ state: newState }) },
     },
-    handler: async (request): Promise<{ state: string }> => {
+    handler: async (request) => {
       const { group } = request.params;
       const { queue, task, state } = request.body;
       await names.load(pool);

@@ -10,12 +10,12 @@ import type { DashboardResources, DashboardServer } from '../http/types.js';
 
 const DAY_MS = 86_400_000;
 
+const goPlace = z.object({
+  kind: z.enum(['task', 'workflow', 'schedule', 'trace']),
+  path: z.string().describe('Within the dashboard, with its query.'),
+});
 /** A place of the pages that an id names. */
-export interface GoPlace {
-  kind: 'task' | 'workflow' | 'schedule' | 'trace';
-  /** Within the dashboard, with its query. */
-  path: string;
-}
+export type GoPlace = z.output<typeof goPlace>;
 
 export function goRoutes(app: DashboardServer, resources: DashboardResources): void {
   app.route({
@@ -26,6 +26,7 @@ export function goRoutes(app: DashboardServer, resources: DashboardResources): v
       tags: ['Tasks'],
       summary: 'Find what an id belongs to',
       params: z.object({ id: z.string().regex(/^[\w-]{1,64}$/) }),
+      response: { 200: goPlace },
     },
     handler: async (request): Promise<GoPlace> => {
       const { id } = request.params;

@@ -9,10 +9,12 @@ import {
 } from '@stratum/shared/webhooks';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { enqueuedTask } from '../http/answer.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 import { asTenant, beforeDelivery, DELIVERIES_PER_PAGE, webhookPlace } from '../webhooks/as-tenant.js';
-import { toInboundView, type DeliveryPage } from '../webhooks/delivery-view.js';
+import { webhookStatus, type WebhookStatus } from '../webhooks/overview.js';
+import { deliveryPage, toInboundView, type DeliveryPage } from '../webhooks/delivery-view.js';
 
 export function inboundWebhookRoutes(app: DashboardServer, resources: DashboardResources): void {
   app.route({
@@ -24,6 +26,7 @@ export function inboundWebhookRoutes(app: DashboardServer, resources: DashboardR
       summary: 'List the deliveries of an endpoint',
       params: webhookPlace,
       querystring: z.object({ state: z.enum(INBOUND_DELIVERY_STATES).optional(), before: beforeDelivery }),
+      response: { 200: deliveryPage },
     },
     handler: (request): Promise<DeliveryPage> => {
       const { id, tenant: tenantId } = request.params;
@@ -61,8 +64,9 @@ export function inboundWebhookRoutes(app: DashboardServer, resources: DashboardR
         summary: `${verb === 'pause' ? 'Pause' : 'Resume'} an endpoint`,
         params: webhookPlace,
         body: z.strictObject({}),
+        response: { 200: z.object({ status: webhookStatus }) },
       },
-      handler: (request): Promise<{ status: string }> => {
+      handler: (request): Promise<{ status: WebhookStatus }> => {
         const { id, tenant: tenantId } = request.params;
         return asTenant(
           resources,
@@ -91,8 +95,9 @@ export function inboundWebhookRoutes(app: DashboardServer, resources: DashboardR
       summary: 'Process a received delivery again',
       params: webhookPlace.extend({ delivery: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) }),
       body: z.strictObject({}),
+      response: { 200: enqueuedTask },
     },
-    handler: async (request): Promise<{ task_id: string }> => {
+    handler: async (request) => {
       const { id, tenant: tenantId, delivery } = request.params;
       await asTenant(
         resources,

@@ -3,7 +3,9 @@ import {
   DEFAULT_RATE,
   MAX_QUERY_LENGTH,
   MAX_RATE,
+  operationDetailSchema,
   Operations,
+  operationSchema,
   TYPED_ABOVE,
   VERBS,
   type Operation,
@@ -16,6 +18,7 @@ import { viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 
+const detail = { 200: operationDetailSchema };
 const idParams = z.object({ id: z.string().regex(/^[\w-]{16}$/) });
 
 export function operationRoutes(app: DashboardServer, resources: DashboardResources): void {
@@ -24,14 +27,23 @@ export function operationRoutes(app: DashboardServer, resources: DashboardResour
     method: 'GET',
     url: '/api/operations',
     config: { access: 'operations:see' },
-    schema: { tags: ['Operations'], summary: 'List operations of the last seven days' },
+    schema: {
+      tags: ['Operations'],
+      summary: 'List operations of the last seven days',
+      response: { 200: z.object({ items: z.array(operationSchema) }) },
+    },
     handler: async (): Promise<{ items: Operation[] }> => ({ items: await operations.list() }),
   });
   app.route({
     method: 'GET',
     url: '/api/operations/:id',
     config: { access: 'operations:see' },
-    schema: { tags: ['Operations'], summary: 'Show an operation with its items', params: idParams },
+    schema: {
+      tags: ['Operations'],
+      summary: 'Show an operation with its items',
+      params: idParams,
+      response: detail,
+    },
     handler: (request): Promise<OperationDetail> => operations.find(request.params.id),
   });
   app.route({
@@ -42,6 +54,7 @@ export function operationRoutes(app: DashboardServer, resources: DashboardResour
       tags: ['Operations'],
       summary: 'Find and count what an operation would touch',
       body: z.strictObject({ verb: z.enum(VERBS), q: z.string().trim().max(MAX_QUERY_LENGTH) }),
+      response: detail,
     },
     handler: (request): Promise<OperationDetail> => {
       const { verb, q: query } = request.body;
@@ -60,6 +73,7 @@ export function operationRoutes(app: DashboardServer, resources: DashboardResour
         rate: z.int().min(1).max(MAX_RATE).default(DEFAULT_RATE),
         confirm: z.string().max(20).optional(),
       }),
+      response: detail,
     },
     handler: async (request): Promise<OperationDetail> => {
       const viewer = viewerOf(request);
@@ -86,6 +100,7 @@ export function operationRoutes(app: DashboardServer, resources: DashboardResour
         summary: `${action[0]?.toUpperCase()}${action.slice(1)} an operation`,
         params: idParams,
         body: z.strictObject({}),
+        response: detail,
       },
       handler: (request): Promise<OperationDetail> =>
         operations.act(request.params.id, action, may(viewerOf(request), 'failures:replay'), (change) =>

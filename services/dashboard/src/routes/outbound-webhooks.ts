@@ -13,10 +13,12 @@ import {
   SubscriptionError,
 } from '@stratum/shared/subscriptions';
 import { z } from 'zod';
+import { enqueuedTask } from '../http/answer.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 import { asTenant, beforeDelivery, DELIVERIES_PER_PAGE, webhookPlace } from '../webhooks/as-tenant.js';
-import { toOutboundView, type DeliveryPage } from '../webhooks/delivery-view.js';
+import { webhookStatus, type WebhookStatus } from '../webhooks/overview.js';
+import { deliveryPage, toOutboundView, type DeliveryPage } from '../webhooks/delivery-view.js';
 
 function subscriptionNamed(id: string): string {
   return `The subscription "${id}"`;
@@ -32,6 +34,7 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
       summary: 'List the deliveries of a subscription',
       params: webhookPlace,
       querystring: z.object({ state: z.enum(MESSAGE_STATES).optional(), before: beforeDelivery }),
+      response: { 200: deliveryPage },
     },
     handler: (request): Promise<DeliveryPage> => {
       const { id, tenant: tenantId } = request.params;
@@ -69,8 +72,9 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
       summary: 'Pause a subscription',
       params: webhookPlace,
       body: z.strictObject({}),
+      response: { 200: z.object({ status: webhookStatus }) },
     },
-    handler: (request): Promise<{ status: string }> => {
+    handler: (request): Promise<{ status: WebhookStatus }> => {
       const { id, tenant: tenantId } = request.params;
       return asTenant(
         resources,
@@ -99,8 +103,14 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
       summary: 'Resume a subscription',
       params: webhookPlace,
       body: z.strictObject({ replay: z.boolean().default(false) }),
+      response: {
+        200: z.object({
+          status: webhookStatus,
+          replayed: z.int().describe('Events of the meantime that are sent.'),
+        }),
+      },
     },
-    handler: async (request): Promise<{ status: string; replayed: number }> => {
+    handler: async (request) => {
       const { id, tenant: tenantId } = request.params;
       const { replay } = request.body;
       const events = await asTenant(
@@ -119,7 +129,7 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
         },
       );
       await enqueueDeliveries(resources.client, { tenantId, subscriptionId: id }, events);
-      return { status: 'active', replayed: events.length };
+      return { status: 'active' as const, replayed: events.length };
     },
   });
   app.route({
@@ -131,8 +141,9 @@ export function outboundWebhookRoutes(app: DashboardServer, resources: Dashboard
       summary: 'Send a delivery again',
       params: webhookPlace.extend({ delivery: z.string().max(64) }),
       body: z.strictObject({}),
+      response: { 200: enqueuedTask },
     },
-    handler: async (request): Promise<{ task_id: string }> => {
+    handler: async (request) => {
       const { id, tenant: tenantId, delivery } = request.params;
       const eventId = parseEventId(delivery) ?? 0;
       await asTenant(

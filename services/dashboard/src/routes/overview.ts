@@ -5,7 +5,8 @@ import { viewerOf } from '../http/guard.js';
 import { followSnapshots } from '../live/follow.js';
 import { mark, readMarks, type Mark } from '../live/marks.js';
 import { readSeries, SERIES, series } from '../live/series.js';
-import { visibleTo } from '../live/visible.js';
+import { snapshotSchema } from '../live/snapshots.js';
+import { liveEvent, overviewFor } from '../live/visible.js';
 
 const MAX_HOURS = 48;
 
@@ -15,8 +16,12 @@ export function overviewRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/overview',
     config: { access: 'overview:see' },
-    schema: { tags: ['Overview'], summary: 'Show the verdict, its problems, queues and workers' },
-    handler: (request) => visibleTo(viewerOf(request), snapshots.current),
+    schema: {
+      tags: ['Overview'],
+      summary: 'Show the verdict, its problems, queues and workers',
+      response: { 200: snapshotSchema },
+    },
+    handler: (request) => overviewFor(viewerOf(request), snapshots.current),
   });
   app.route({
     method: 'GET',
@@ -54,7 +59,11 @@ export function overviewRoutes(app: DashboardServer, resources: DashboardResourc
     url: '/api/live',
     exposeHeadRoute: false,
     config: { access: 'signed-in' },
-    schema: { tags: ['Overview'], summary: 'Follow snapshots as server-sent events' },
+    schema: {
+      tags: ['Overview'],
+      summary: 'Follow snapshots as server-sent events',
+      response: { 200: { content: { 'text/event-stream': { schema: liveEvent } } } },
+    },
     handler: (request, reply) => followSnapshots(request, reply, resources),
   });
 }

@@ -3,6 +3,7 @@ import { PLATFORM_TENANT_ID, withTenant } from '@stratum/shared';
 import {
   addDashboardUser,
   changeDashboardUser,
+  dashboardUserSchema,
   DashboardUserError,
   emailSchema,
   listDashboardUsers,
@@ -14,7 +15,8 @@ import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { may, mayGrant } from '../access/rights.js';
-import type { OpenSession } from '../access/sessions.js';
+import { openSession, type OpenSession } from '../access/sessions.js';
+import { NOTHING } from '../http/answer.js';
 import { viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
@@ -29,7 +31,11 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
     method: 'GET',
     url: '/api/people',
     config: { access: 'people:manage' },
-    schema: { tags: ['People'], summary: 'List people' },
+    schema: {
+      tags: ['People'],
+      summary: 'List people',
+      response: { 200: z.object({ items: z.array(dashboardUserSchema) }) },
+    },
     handler: async (request): Promise<{ items: DashboardUser[] }> => ({
       items: await listDashboardUsers(pool, viewerOf(request).tenantId),
     }),
@@ -42,8 +48,9 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
       tags: ['People'],
       summary: 'Let somebody sign in',
       body: z.strictObject({ email: emailSchema, role, tenant: tenant.default(null) }),
+      response: { 201: dashboardUserSchema },
     },
-    handler: async (request, reply): Promise<DashboardUser> => {
+    handler: async (request, reply) => {
       const { email, role: given } = request.body;
       const tenantId = viewerOf(request).tenantId ?? request.body.tenant ?? PLATFORM_TENANT_ID;
       requireGrant(request, given, tenantId);
@@ -62,8 +69,7 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
         });
         return user;
       });
-      reply.code(201);
-      return added;
+      return reply.code(201).send(added);
     },
   });
   app.route({
@@ -75,6 +81,7 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
       summary: 'Change a role, or lock somebody out',
       params: userParams,
       body: z.strictObject({ role: role.optional(), disabled: z.boolean().optional() }),
+      response: { 200: dashboardUserSchema },
     },
     handler: async (request): Promise<DashboardUser> => {
       const { id } = request.params;
@@ -113,7 +120,18 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
     method: 'GET',
     url: '/api/sessions',
     config: { access: 'signed-in' },
-    schema: { tags: ['People'], summary: 'List open sessions' },
+    schema: {
+      tags: ['People'],
+      summary: 'List open sessions',
+      response: {
+        200: z.object({
+          items: z
+            .array(openSession)
+            .describe("Everybody's for whoever manages people, and one's own for all others."),
+          own: z.string().describe('Id of the session that asks.'),
+        }),
+      },
+    },
     handler: async (request): Promise<{ items: OpenSession[]; own: string }> => ({
       items: await visibleSessions(request),
       own: viewerOf(request).sessionId,
@@ -127,6 +145,7 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
       tags: ['People'],
       summary: 'End a session',
       params: z.object({ session: z.string().regex(/^[\w-]{12}$/) }),
+      response: { 204: NOTHING },
     },
     handler: async (request, reply) => {
       const { session: id } = request.params;
@@ -138,7 +157,7 @@ export function peopleRoutes(app: DashboardServer, resources: DashboardResources
         tenantId: session.tenant_id ?? undefined,
       });
       await sessions.close(id);
-      return reply.code(204).send();
+      return reply.code(204).send(null);
     },
   });
 

@@ -3,11 +3,13 @@ import { checkPipelineHealth, syncCampaignData } from '@stratum/shared';
 import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { enqueuedTask } from '../http/answer.js';
 import { scopeOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
-import { readPipelineOverview, type PipelineOverview } from '../pipelines/overview.js';
-import { readTenantPipeline, type TenantPipeline } from '../pipelines/tenant-pipeline.js';
+import { pipelineOverview, readPipelineOverview, type PipelineOverview } from '../pipelines/overview.js';
+import { readTenantPipeline } from '../pipelines/tenant-pipeline.js';
+import { tenantPipeline, type TenantPipeline } from '../pipelines/tenant-pipeline-view.js';
 
 const tenantParams = z.object({ tenant: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
@@ -17,7 +19,11 @@ export function pipelineRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/pipelines',
     config: { access: 'pipelines:see' },
-    schema: { tags: ['Pipelines'], summary: 'Show how old the data of each tenant and platform are' },
+    schema: {
+      tags: ['Pipelines'],
+      summary: 'Show how old the data of each tenant and platform are',
+      response: { 200: pipelineOverview },
+    },
     handler: (request): Promise<PipelineOverview> => readPipelineOverview(pool, scopeOf(request)),
   });
   app.route({
@@ -28,6 +34,7 @@ export function pipelineRoutes(app: DashboardServer, resources: DashboardResourc
       tags: ['Pipelines'],
       summary: 'Show the accounts, jobs and alerts of a tenant',
       params: tenantParams,
+      response: { 200: tenantPipeline },
     },
     handler: (request): Promise<TenantPipeline> => ownPipeline(resources, request, request.params.tenant),
   });
@@ -35,8 +42,13 @@ export function pipelineRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'POST',
     url: '/api/pipelines/check',
     config: { access: 'pipelines:control' },
-    schema: { tags: ['Pipelines'], summary: 'Check all pipelines now', body: z.strictObject({}) },
-    handler: async (request): Promise<{ task_id: string }> => {
+    schema: {
+      tags: ['Pipelines'],
+      summary: 'Check all pipelines now',
+      body: z.strictObject({}),
+      response: { 200: enqueuedTask },
+    },
+    handler: async (request) => {
       await recordAction(resources, request, {
         action: 'task.enqueued',
         subject: `task/${checkPipelineHealth.name}`,
@@ -53,8 +65,9 @@ export function pipelineRoutes(app: DashboardServer, resources: DashboardResourc
       summary: 'Sync the accounts of a tenant now',
       params: tenantParams,
       body: z.strictObject({ platform: syncCampaignData.input.shape.platform }),
+      response: { 200: enqueuedTask },
     },
-    handler: async (request): Promise<{ task_id: string }> => {
+    handler: async (request) => {
       const { tenant } = request.params;
       const { platform } = request.body;
       const { accounts } = await ownPipeline(resources, request, tenant);

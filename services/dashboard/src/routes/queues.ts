@@ -1,11 +1,16 @@
 /** Controls of queues and workers: the same as the API's and the command's, audited under the viewer's name. */
 import { invalid, notFound } from '@stratum/shared/http';
 import { z } from 'zod';
+import { workerSnapshot } from '../live/worker-snapshot.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 
 const MAX_CONCURRENCY = 1_000;
 const queueParams = z.object({ queue: z.string().max(64) });
+/** Workers of any version answer. */
+const workerReply = z
+  .object({ worker: z.string(), reply: z.unknown().describe("The worker's answer, or its error.") })
+  .meta({ id: 'WorkerReply' });
 const workerParams = z.object({ worker: z.string().regex(/^[\w-]{1,64}$/) });
 
 export function controlRoutes(app: DashboardServer, resources: DashboardResources): void {
@@ -29,6 +34,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
         summary: `${verb === 'pause' ? 'Pause' : 'Resume'} a queue`,
         params: queueParams,
         body: z.strictObject({ reason: z.string().trim().max(500).default('') }),
+        response: { 200: z.object({ queue: z.string(), paused: z.boolean() }) },
       },
       handler: async (request) => {
         const queue = requireQueue(request.params.queue);
@@ -53,6 +59,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
       summary: 'Remove the waiting tasks of a queue',
       params: queueParams,
       body: z.strictObject({ confirm: z.string().max(64) }),
+      response: { 200: z.object({ queue: z.string(), purged: z.int().describe('How many tasks.') }) },
     },
     handler: async (request) => {
       const queue = requireQueue(request.params.queue);
@@ -71,6 +78,9 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
       summary: 'Set how many tasks a worker runs at once',
       params: workerParams,
       body: z.strictObject({ concurrency: z.int().min(1).max(MAX_CONCURRENCY) }),
+      response: {
+        200: z.object({ worker: z.string(), concurrency: z.int(), replies: z.array(workerReply) }),
+      },
     },
     handler: async (request) => {
       const worker = requireWorker(request.params.worker);
@@ -92,6 +102,7 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
       summary: 'Stop a worker after its running tasks',
       params: workerParams,
       body: z.strictObject({ confirm: z.string().max(64) }),
+      response: { 200: z.object({ worker: z.string(), replies: z.array(workerReply) }) },
     },
     handler: async (request) => {
       const worker = requireWorker(request.params.worker);
@@ -105,7 +116,21 @@ export function controlRoutes(app: DashboardServer, resources: DashboardResource
     method: 'GET',
     url: '/api/workers/:worker',
     config: { access: 'workers:see' },
-    schema: { tags: ['Workers'], summary: 'Show what a worker runs and holds', params: workerParams },
+    schema: {
+      tags: ['Workers'],
+      summary: 'Show what a worker runs',
+      params: workerParams,
+      response: {
+        200: z.object({
+          worker: workerSnapshot.optional().describe('Absent once it is no longer known.'),
+          active: z
+            .unknown()
+            .describe(
+              'Its own answer: an array of `{id, task, queue, …}`, or an error; `null` where it does not answer in time.',
+            ),
+        }),
+      },
+    },
     handler: async (request) => {
       const worker = requireWorker(request.params.worker);
       const [active] = await client.control.inspect('active', { worker });

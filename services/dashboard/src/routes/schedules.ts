@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { scopeOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
-import { toEntryView } from '../schedules/schedule-view.js';
-import { readTicks, type EntryTicks } from '../schedules/ticks.js';
+import { entryView, toEntryView } from '../schedules/schedule-view.js';
+import { entryTicks, readTicks, type EntryTicks } from '../schedules/ticks.js';
 
 const HOUR_MS = 3_600_000;
 /** A page draws so many lanes at once. */
@@ -19,6 +19,7 @@ const entryName = z
   .string()
   .max(MAX_ENTRY_NAME)
   .regex(/^[\w-]+$/);
+const clock = z.iso.datetime().describe("The broker's clock.");
 const nameParams = z.object({ name: entryName });
 
 function hoursAgo(hours: number): Date {
@@ -31,7 +32,11 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/schedules',
     config: { access: 'schedules:see' },
-    schema: { tags: ['Schedules'], summary: 'List schedule entries' },
+    schema: {
+      tags: ['Schedules'],
+      summary: 'List schedule entries',
+      response: { 200: z.object({ items: z.array(entryView), now: clock }) },
+    },
     handler: async () => {
       const [entries, now] = await Promise.all([schedules.list(), schedules.now()]);
       return { items: entries.map(toEntryView), now: now.toISOString() };
@@ -51,6 +56,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
           .transform((text) => text.split(','))
           .pipe(z.array(entryName).max(MAX_LANES)),
       }),
+      response: { 200: z.record(z.string(), entryTicks).describe('By the name of the entry.') },
     },
     handler: async (request): Promise<Record<string, EntryTicks>> => {
       const scope = scopeOf(request);
@@ -68,7 +74,12 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/schedules/:name',
     config: { access: 'schedules:see' },
-    schema: { tags: ['Schedules'], summary: 'Show an entry with its runs', params: nameParams },
+    schema: {
+      tags: ['Schedules'],
+      summary: 'Show an entry with its runs',
+      params: nameParams,
+      response: { 200: z.object({ entry: entryView, ...entryTicks.shape, now: clock }) },
+    },
     handler: async (request) => {
       const { name } = request.params;
       const entry = await schedules.get(name);
@@ -93,6 +104,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
         summary: `${verb === 'pause' ? 'Pause' : 'Resume'} an entry`,
         params: nameParams,
         body: z.strictObject({ reason: z.string().trim().max(200).default('') }),
+        response: { 200: z.object({ entry: entryView }) },
       },
       handler: async (request) => {
         const { name } = await schedules.get(request.params.name);
@@ -116,6 +128,7 @@ export function scheduleRoutes(app: DashboardServer, resources: DashboardResourc
       summary: 'Run an entry now',
       params: nameParams,
       body: z.strictObject({}),
+      response: { 200: z.object({ id: z.string().describe('Of the task.') }) },
     },
     handler: async (request) => {
       const { name } = await schedules.get(request.params.name);

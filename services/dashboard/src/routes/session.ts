@@ -2,8 +2,9 @@
 import { authenticateApiKey } from '@stratum/shared/api-keys';
 import { ProblemError, type FailedAttempts } from '@stratum/shared/http';
 import { z } from 'zod';
-import { refusalsOf, rightsOf, type RightName } from '../access/rights.js';
+import { refusalsOf, RIGHT_NAMES, rightsOf } from '../access/rights.js';
 import { newSessionId, type Visitor } from '../access/sessions.js';
+import { NOTHING } from '../http/answer.js';
 import { clearSession, setSession } from '../http/cookies.js';
 import { viewerOf } from '../http/guard.js';
 import { recordAction, recordSignIn } from '../http/record-action.js';
@@ -12,16 +13,16 @@ import type { FastifyRequest } from 'fastify';
 
 const MAX_KEY = 200;
 
+const right = z.enum(RIGHT_NAMES);
+const session = z.object({
+  actor: z.string().describe('`person/<id>`, `key/<id>` or `link/<id of the session>`.'),
+  tenant: z.int().nullable().describe('`null`: the platform.'),
+  rights: z.array(right),
+  refusals: z.partialRecord(right, z.string()).describe('What the viewer may not do, and why.'),
+  expires_at: z.iso.datetime(),
+});
 /** Who is signed in. */
-export interface Session {
-  actor: string;
-  /** `null`: the platform. */
-  tenant: number | null;
-  rights: RightName[];
-  /** What the viewer may not do, and why. */
-  refusals: Partial<Record<RightName, string>>;
-  expires_at: string;
-}
+export type Session = z.output<typeof session>;
 
 export function sessionRoutes(
   app: DashboardServer,
@@ -32,7 +33,11 @@ export function sessionRoutes(
     method: 'GET',
     url: '/api/session',
     config: { access: 'signed-in' },
-    schema: { tags: ['Session'], summary: 'Show who is signed in, and their rights' },
+    schema: {
+      tags: ['Session'],
+      summary: 'Show who is signed in, and their rights',
+      response: { 200: session },
+    },
     handler: (request): Session => {
       const viewer = viewerOf(request);
       return {
@@ -55,6 +60,7 @@ export function sessionRoutes(
         z.strictObject({ key: z.string().min(1).max(MAX_KEY) }),
         z.strictObject({ link: z.string().min(1).max(MAX_KEY) }),
       ]),
+      response: { 201: session.pick({ expires_at: true }) },
     },
     handler: async (request, reply) => {
       const secret = 'key' in request.body ? request.body.key : request.body.link;
@@ -83,7 +89,7 @@ export function sessionRoutes(
     method: 'DELETE',
     url: '/api/session',
     config: { access: 'signed-in' },
-    schema: { tags: ['Session'], summary: 'Sign out' },
+    schema: { tags: ['Session'], summary: 'Sign out', response: { 204: NOTHING } },
     handler: async (request, reply) => {
       const { sessionId, tenantId } = viewerOf(request);
       await recordAction({ connection, configuration }, request, {
@@ -93,7 +99,7 @@ export function sessionRoutes(
       });
       await sessions.close(sessionId);
       clearSession(reply, secure);
-      return reply.code(204).send();
+      return reply.code(204).send(null);
     },
   });
 

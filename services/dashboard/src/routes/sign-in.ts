@@ -4,6 +4,7 @@ import { notFound } from '@stratum/shared/http';
 import { z } from 'zod';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SignInError, type Provider, type BegunSignIn, type Identity } from '../access/provider.js';
+import { ELSEWHERE } from '../http/answer.js';
 import { clearSignIn, sessionOf, setSession, setSignIn, signInOf } from '../http/cookies.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
 import { recordSignIn } from '../http/record-action.js';
@@ -14,11 +15,11 @@ const USER_ID_BYTES = 8;
 const MAX_PLACE = 2_000;
 const MAX_COOKIE = 4_096;
 
+const signInOffer = z.object({
+  provider: z.string().nullable().describe('Host of the provider; `null`: there is none.'),
+});
 /** How one signs in. */
-export interface SignInOffer {
-  /** Host of the provider; `null`: there is none. */
-  provider: string | null;
-}
+export type SignInOffer = z.output<typeof signInOffer>;
 
 /** A place within the dashboard: never another host, however browsers read slashes. */
 const placeSchema = z
@@ -45,7 +46,7 @@ export function signInRoutes(
     method: 'GET',
     url: '/api/sign-in',
     config: { access: 'public' },
-    schema: { tags: ['Session'], summary: 'Show how people sign in' },
+    schema: { tags: ['Session'], summary: 'Show how people sign in', response: { 200: signInOffer } },
     handler: (): SignInOffer => ({ provider: provider?.name ?? null }),
   });
   app.route({
@@ -57,6 +58,7 @@ export function signInRoutes(
       tags: ['Session'],
       summary: 'Go to the provider of identities',
       querystring: z.object({ place: placeSchema.default('/') }),
+      response: { 303: ELSEWHERE },
     },
     handler: async (request, reply) => {
       if (provider === undefined) throw notFound('A provider of identities');
@@ -75,7 +77,11 @@ export function signInRoutes(
     url: '/api/sign-in/callback',
     exposeHeadRoute: false,
     config: { access: 'public' },
-    schema: { tags: ['Session'], summary: 'Come back from the provider of identities' },
+    schema: {
+      tags: ['Session'],
+      summary: 'Come back from the provider of identities',
+      response: { 303: ELSEWHERE },
+    },
     handler: async (request, reply) => {
       if (provider === undefined) throw notFound('A provider of identities');
       clearSignIn(reply, secure);

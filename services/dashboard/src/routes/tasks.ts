@@ -1,5 +1,5 @@
 /** Tasks: what waits, what runs and what has ended, in one list; one task with all that is known of it. */
-import { PRIORITIES, type TaskRecord } from '@stratum/jobs';
+import { PRIORITIES, taskRecordSchema, type TaskRecord } from '@stratum/jobs';
 import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -11,14 +11,16 @@ import {
   parsedQuery,
   QUERY_KEYS,
   type RunView,
+  runViewSchema,
   type Scope,
   searchEndedRuns,
   searchOpenRuns,
   STATE_CODES,
   type TaskQuery,
-  type WaitingList,
+  waitingListSchema,
 } from '@stratum/shared/task-history';
 import { firstRunAt, MEASURES, readHistogram, runHistogram, type RunHistogram } from '../tasks/histogram.js';
+import { finding } from '../why/finding.js';
 import { findReasons } from '../why/findings.js';
 import { readFacts } from '../why/read-facts.js';
 
@@ -38,30 +40,35 @@ const searchQuery = z.object({
 const histogramQuery = searchQuery
   .pick({ q: true, from: true, to: true })
   .extend({ measure: z.enum(MEASURES).default('state') });
+/** With the stack traces, which the HTTP API keeps to itself. */
+const taskRecord = taskRecordSchema.meta({ id: 'FullTaskRecord' });
 const idParams = z.object({ id: z.string().regex(/^[\w-]{1,64}$/) });
 
-export interface TaskPage {
-  /** Runs that have not ended. */
-  open: RunView[];
-  waiting: WaitingList;
-  /** Runs that have ended, the newest first. */
-  items: RunView[];
-  /** Where the next page begins; `null` after the last. */
-  next: { before: string; before_id: string | null } | null;
-  /** Everything that ended since then has been looked at. */
-  searched_until: string;
-  complete: boolean;
-  as_of: string;
-}
+const taskPage = z.object({
+  open: z
+    .array(runViewSchema)
+    .describe('Runs that have not ended. Only on the first page, as are `waiting`.'),
+  waiting: waitingListSchema,
+  items: z.array(runViewSchema).describe('Runs that have ended, the newest first.'),
+  next: z
+    .object({ before: z.iso.datetime(), before_id: z.string().nullable() })
+    .nullable()
+    .describe('Where the next page begins; `null` after the last.'),
+  searched_until: z.iso.datetime().describe('Everything that ended since then has been looked at.'),
+  complete: z.boolean(),
+  as_of: z.iso.datetime(),
+});
+export type TaskPage = z.output<typeof taskPage>;
 
+const suggestions = z.object({
+  keys: z.record(z.string(), z.string()).describe('Keys of a search with their meanings.'),
+  states: z.array(z.string()),
+  queues: z.array(z.string()),
+  tasks: z.array(z.string()),
+  priorities: z.array(z.enum(PRIORITIES)),
+});
 /** What a search may be made of. */
-export interface Suggestions {
-  keys: Record<string, string>;
-  states: string[];
-  queues: string[];
-  tasks: string[];
-  priorities: readonly string[];
-}
+export type Suggestions = z.output<typeof suggestions>;
 
 export function taskRoutes(app: DashboardServer, resources: DashboardResources): void {
   searchRoute(app, resources);
@@ -77,7 +84,12 @@ function searchRoute(app: DashboardServer, resources: DashboardResources): void 
     method: 'GET',
     url: '/api/tasks',
     config: { access: 'tasks:see' },
-    schema: { tags: ['Tasks'], summary: 'Search waiting, open and ended runs', querystring: searchQuery },
+    schema: {
+      tags: ['Tasks'],
+      summary: 'Search waiting, open and ended runs',
+      querystring: searchQuery,
+      response: { 200: taskPage },
+    },
     handler: async (request): Promise<TaskPage> => {
       const { q, from, to, before, before_id: beforeId, limit } = request.query;
       const query = parsedQuery('query.q', q);
@@ -151,15 +163,19 @@ function suggestRoute(app: DashboardServer, { pool, names, topology }: Dashboard
     method: 'GET',
     url: '/api/tasks/suggest',
     config: { access: 'tasks:see' },
-    schema: { tags: ['Tasks'], summary: 'List what a search may be made of' },
+    schema: {
+      tags: ['Tasks'],
+      summary: 'List what a search may be made of',
+      response: { 200: suggestions },
+    },
     handler: async (): Promise<Suggestions> => {
       await names.load(pool);
       return {
-        keys: QUERY_KEYS,
+        keys: { ...QUERY_KEYS },
         states: Object.keys(STATE_CODES).map((state) => state.toLowerCase()),
         queues: topology.queues.map(({ name }) => name),
         tasks: names.allTasks.toSorted(),
-        priorities: PRIORITIES,
+        priorities: [...PRIORITIES],
       };
     },
   });
@@ -203,14 +219,35 @@ function taskRoute(app: DashboardServer, resources: DashboardResources): void {
     method: 'GET',
     url: '/api/tasks/:id',
     config: { access: 'tasks:see' },
-    schema: { tags: ['Tasks'], summary: 'Show a task with its attempts', params: idParams },
+    schema: {
+      tags: ['Tasks'],
+      summary: 'Show a task with its attempts',
+      params: idParams,
+      response: {
+        200: z.object({
+          record: taskRecord
+            .nullable()
+            .describe('What the broker knows of it; `null` once it has forgotten it.'),
+          runs: z.array(runViewSchema).describe('Each of its lives, the newest first.'),
+        }),
+      },
+    },
     handler: (request) => findTask(resources, request, request.params.id),
   });
   app.route({
     method: 'GET',
     url: '/api/tasks/:id/why',
     config: { access: 'tasks:see' },
-    schema: { tags: ['Tasks'], summary: 'Say why a task is not running', params: idParams },
+    schema: {
+      tags: ['Tasks'],
+      summary: 'Say why a task is not running',
+      params: idParams,
+      response: {
+        200: z.object({
+          findings: z.array(finding).describe('What blocks it first, then what else stands in its way.'),
+        }),
+      },
+    },
     handler: async (request) => {
       const { id } = request.params;
       const { record, runs } = await findTask(resources, request, id);
@@ -233,6 +270,14 @@ function revokeRoute(app: DashboardServer, resources: DashboardResources): void 
       summary: 'Revoke a task',
       params: idParams,
       body: z.strictObject({ terminate: z.boolean().default(false) }),
+      response: {
+        200: z.object({
+          id: z.string(),
+          outcome: z
+            .enum(['revoked', 'signalled', 'ended'])
+            .describe('`revoked`: it does not run. `signalled`: its worker is told. `ended`: it had ended.'),
+        }),
+      },
     },
     handler: async (request) => {
       const { id } = request.params;

@@ -7,8 +7,8 @@ import { QUOTA_NAMES, setQuota } from '@stratum/shared/quotas';
 import { z } from 'zod';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
-import { TenantOverviews, type TenantOverview } from '../tenants/overview.js';
-import { readTenant, type TenantDetail } from '../tenants/tenant.js';
+import { tenantOverview, TenantOverviews, type TenantOverview } from '../tenants/overview.js';
+import { readTenant, tenantDetail, type TenantDetail } from '../tenants/tenant.js';
 
 const tenantParams = z.object({ tenant: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 
@@ -24,14 +24,23 @@ export function tenantRoutes(app: DashboardServer, resources: DashboardResources
     method: 'GET',
     url: '/api/tenants',
     config: { access: 'tenants:see' },
-    schema: { tags: ['Tenants'], summary: 'List what each tenant does' },
+    schema: {
+      tags: ['Tenants'],
+      summary: 'List what each tenant does',
+      response: { 200: tenantOverview },
+    },
     handler: (): Promise<TenantOverview> => overviews.read(),
   });
   app.route({
     method: 'GET',
     url: '/api/tenants/:tenant',
     config: { access: 'tenants:see' },
-    schema: { tags: ['Tenants'], summary: 'Show the limits and tasks of a tenant', params: tenantParams },
+    schema: {
+      tags: ['Tenants'],
+      summary: 'Show the limits and tasks of a tenant',
+      params: tenantParams,
+      response: { 200: tenantDetail },
+    },
     handler: (request): Promise<TenantDetail> => existing(request.params.tenant),
   });
   app.route({
@@ -43,6 +52,7 @@ export function tenantRoutes(app: DashboardServer, resources: DashboardResources
       summary: 'Change a limit of a tenant',
       params: tenantParams.extend({ name: z.enum(QUOTA_NAMES) }),
       body: z.strictObject({ limit: boundedSchema(sequence).nullable() }),
+      response: { 200: tenantDetail },
     },
     handler: async (request): Promise<TenantDetail> => {
       const { tenant, name } = request.params;

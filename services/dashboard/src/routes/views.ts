@@ -5,6 +5,7 @@ import { parsedQuery } from '@stratum/shared/task-history';
 import { z } from 'zod';
 import { may, missing } from '../access/rights.js';
 import type { Viewer } from '../access/sessions.js';
+import { NOTHING } from '../http/answer.js';
 import { viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
@@ -75,7 +76,7 @@ export function viewRoutes(app: DashboardServer, resources: DashboardResources):
       tags,
       summary: 'Remove a saved view',
       params: z.object({ id: z.string().regex(/^[a-z0-9]{16}$/) }),
-      response: { 204: z.null().describe('It is removed.') },
+      response: { 204: NOTHING },
     },
     handler: async (request, reply) => {
       const viewer = viewerOf(request);

@@ -1,16 +1,22 @@
 /** Workflows: found, drawn step by step, cancelled, resumed where they failed. */
-import { WORKFLOW_STATES, type WorkflowSummary, type WorkflowView } from '@stratum/jobs';
+import { WORKFLOW_STATES, type WorkflowView } from '@stratum/jobs';
 import { notFound, ProblemError } from '@stratum/shared/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { replayLetter, type ReplayOutcome } from '../failures/replay-letter.js';
+import { replayLetter, replayOutcome, type ReplayOutcome } from '../failures/replay-letter.js';
 import { scopeOf, viewerOf } from '../http/guard.js';
 import { recordAction } from '../http/record-action.js';
 import type { DashboardResources, DashboardServer } from '../http/types.js';
-import { findReasons, type Finding } from '../why/findings.js';
+import { finding } from '../why/finding.js';
+import { findReasons } from '../why/findings.js';
 import { readFacts } from '../why/read-facts.js';
-import { failedSteps, graphOf, openSteps, type GraphNode } from '../workflows/graph.js';
-import { searchWorkflows, type WorkflowList } from '../workflows/list-workflows.js';
+import { failedSteps, graphNode, graphOf, openSteps } from '../workflows/graph.js';
+import {
+  searchWorkflows,
+  workflowItem,
+  workflowList,
+  type WorkflowList,
+} from '../workflows/list-workflows.js';
 import { outlineOf } from '../workflows/outline.js';
 
 const MAX_REASONS = 4;
@@ -25,17 +31,32 @@ const listQuery = z.object({
   before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
 });
 
-export interface WorkflowPage extends Omit<WorkflowSummary, 'error'> {
-  error: { type: string; message: string } | null;
-  outline: string | null;
-  steps: WorkflowView['steps'];
-  /** `null` for a workflow that was refused. */
-  graph: GraphNode | null;
-  /** Why steps that could run do not, or what they do: the first few. */
-  waits: { path: string; task: string; task_id: string; finding: Finding }[];
-  /** Steps that failed, and can be replayed. */
-  failed_steps: { path: string; task: string; task_id: string }[];
-}
+const some = z.int().optional();
+const stepPlace = z.object({ path: z.string(), task: z.string(), task_id: z.string() });
+const workflowPage = workflowItem
+  .extend({
+    steps: z
+      .object({
+        total: z.int(),
+        WAITING: some,
+        PENDING: some,
+        SCHEDULED: some,
+        STARTED: some,
+        RETRY: some,
+        SUCCESS: some,
+        FAILURE: some,
+        REVOKED: some,
+        EXPIRED: some,
+      } satisfies Record<keyof WorkflowView['steps'], z.ZodType>)
+      .describe('The number of steps, in total and in each state.'),
+    graph: graphNode.nullable().describe('`null` for a workflow that was refused.'),
+    waits: z
+      .array(stepPlace.extend({ finding }))
+      .describe('Why steps that could run do not, or what they do: the first few.'),
+    failed_steps: z.array(stepPlace).describe('Steps that failed, and can be replayed.'),
+  })
+  .meta({ id: 'WorkflowPage' });
+export type WorkflowPage = z.output<typeof workflowPage>;
 
 export function workflowRoutes(app: DashboardServer, resources: DashboardResources): void {
   const { client } = resources;
@@ -43,7 +64,12 @@ export function workflowRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/workflows',
     config: { access: 'workflows:see' },
-    schema: { tags: ['Workflows'], summary: 'List workflows, the newest first', querystring: listQuery },
+    schema: {
+      tags: ['Workflows'],
+      summary: 'List workflows, the newest first',
+      querystring: listQuery,
+      response: { 200: workflowList },
+    },
     handler: (request): Promise<WorkflowList> => {
       const { before, ...filter } = request.query;
       const own = viewerOf(request).tenantId;
@@ -58,7 +84,12 @@ export function workflowRoutes(app: DashboardServer, resources: DashboardResourc
     method: 'GET',
     url: '/api/workflows/:id',
     config: { access: 'workflows:see' },
-    schema: { tags: ['Workflows'], summary: 'Show a workflow with its steps', params: idParams },
+    schema: {
+      tags: ['Workflows'],
+      summary: 'Show a workflow with its steps',
+      params: idParams,
+      response: { 200: workflowPage },
+    },
     handler: async (request): Promise<WorkflowPage> => {
       const { id } = request.params;
       const { tree, ...view } = await ownView(resources, request, id);
@@ -87,8 +118,9 @@ export function workflowRoutes(app: DashboardServer, resources: DashboardResourc
       summary: 'Cancel a workflow',
       params: idParams,
       body: z.strictObject({ terminate: z.boolean().default(false) }),
+      response: { 200: z.object({ id: z.string(), outcome: z.enum(['cancelled', 'ended']) }) },
     },
-    handler: async (request): Promise<{ id: string; outcome: 'cancelled' | 'ended' }> => {
+    handler: async (request) => {
       const { id } = request.params;
       const { terminate } = request.body;
       const { tenant } = await ownView(resources, request, id);
@@ -112,6 +144,7 @@ export function workflowRoutes(app: DashboardServer, resources: DashboardResourc
       summary: 'Replay the failed steps of a workflow',
       params: idParams,
       body: z.strictObject({}),
+      response: { 200: replayOutcome },
     },
     handler: async (request): Promise<ReplayOutcome> => {
       const { id } = request.params;
@@ -154,10 +187,10 @@ async function reasonsOf(
   const found = await Promise.all(
     openSteps(tree, MAX_REASONS).map(async ({ path, task = '', task_id: taskId = '', queue = '' }) => {
       const record = (await resources.client.status(taskId, { queue, task })) ?? null;
-      const [finding] = findReasons(await readFacts(resources, record, undefined, taskId));
-      return finding === undefined
+      const [first] = findReasons(await readFacts(resources, record, undefined, taskId));
+      return first === undefined
         ? []
-        : [{ path, task, task_id: taskId, finding: isTenant ? { ...finding, remedy: null } : finding }];
+        : [{ path, task, task_id: taskId, finding: isTenant ? { ...first, remedy: null } : first }];
     }),
   );
   return found.flat();

@@ -1,29 +1,28 @@
 /** What an entry did, from the history, and what it will do. */
 import type { Schedules } from '@stratum/jobs';
 import type { Pool } from 'pg';
+import { z } from 'zod';
 import {
   type Names,
-  type RunView,
+  runViewSchema,
   type Scope,
   searchEndedRuns,
   searchOpenRuns,
 } from '@stratum/shared/task-history';
 
-/** A run of an entry. */
-export interface PastTick extends Pick<
-  RunView,
-  'id' | 'state' | 'started_at' | 'finished_at' | 'runtime_ms'
-> {
-  /** The time that it was due at, RFC 3339. */
-  tick: string;
-}
+const pastTick = runViewSchema
+  .pick({ id: true, state: true, started_at: true, finished_at: true, runtime_ms: true })
+  .extend({ tick: z.iso.datetime().describe('When it was due.') })
+  .meta({ id: 'Tick', description: 'A run of an entry.' });
+export type PastTick = z.output<typeof pastTick>;
 
-export interface EntryTicks {
-  /** The newest first. */
-  past: PastTick[];
-  /** RFC 3339, the next first. */
-  upcoming: string[];
-}
+export const entryTicks = z
+  .object({
+    past: z.array(pastTick).describe('The newest first.'),
+    upcoming: z.array(z.iso.datetime()).describe('The next first.'),
+  })
+  .meta({ id: 'EntryTicks' });
+export type EntryTicks = z.output<typeof entryTicks>;
 
 export interface TickOptions {
   scope: Scope;

@@ -3,15 +3,40 @@ import type { JobsClient, LaneDepths } from '@stratum/jobs';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 
+const tenantRow = z
+  .object({
+    tenant_id: z.int(),
+    name: z.string(),
+    plan: z.string(),
+    running: z.int(),
+    retrying: z.int().describe('Will be tried again.'),
+    ended: z.int().describe('Within a day.'),
+    failed: z.int(),
+    run_ms: z.number(),
+    last_end: z.iso.datetime().nullable(),
+    queued: z
+      .int()
+      .nullable()
+      .describe(
+        'In the queues, running ones included; `null` beyond the first tenants, for which the broker is not asked.',
+      ),
+  })
+  .meta({ id: 'TenantRow' });
+export type TenantRow = z.output<typeof tenantRow>;
+
+export const tenantOverview = z.object({
+  rows: z.array(tenantRow),
+  more: z.boolean().describe('Whether more tenants exist than are listed.'),
+  run_ms: z.number().describe('Of all tenants listed, within a day.'),
+  now: z.iso.datetime(),
+});
+export type TenantOverview = z.output<typeof tenantOverview>;
+
 const count = z.coerce.number();
-const rowSchema = z.object({
+const rowSchema = tenantRow.omit({ queued: true }).extend({
   tenant_id: count,
-  name: z.string(),
-  plan: z.string(),
   running: count,
-  /** Will be tried again. */
   retrying: count,
-  /** Within a day. */
   ended: count,
   failed: count,
   run_ms: count,
@@ -20,19 +45,6 @@ const rowSchema = z.object({
     .nullable()
     .transform((at) => at?.toISOString() ?? null),
 });
-
-export interface TenantRow extends z.output<typeof rowSchema> {
-  /** In the queues, running ones included; `null` beyond the first tenants, for which the broker is not asked. */
-  queued: number | null;
-}
-
-export interface TenantOverview {
-  rows: TenantRow[];
-  more: boolean;
-  /** Of all tenants listed, within a day, in milliseconds. */
-  run_ms: number;
-  now: string;
-}
 
 const MAX_ROWS = 500;
 /** The broker is asked for each of them. */

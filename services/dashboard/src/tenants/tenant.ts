@@ -1,31 +1,38 @@
 /** One tenant: its queues, its limits and what it uses of them, and the tasks that took its time. */
-import type { LaneDepths } from '@stratum/jobs';
 import { tenantEntryPrefix, withTenant } from '@stratum/shared';
-import { countUse, QUOTA_NAMES, QUOTAS, readQuotas, type QuotaName } from '@stratum/shared/quotas';
+import { countUse, QUOTA_NAMES, QUOTAS, readQuotas } from '@stratum/shared/quotas';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import type { DashboardResources } from '../http/types.js';
 import { sumOf } from './overview.js';
 
-export interface TenantLimit {
-  name: QuotaName;
-  meaning: string;
-  limit: number;
-  /** `null` for a limit of each single thing. */
-  used: number | null;
-  set_by: 'plan' | 'operator';
-}
+const tenantLimit = z
+  .object({
+    name: z.enum(QUOTA_NAMES),
+    meaning: z.string(),
+    limit: z.number(),
+    used: z.number().nullable().describe('`null` for a limit of each single thing.'),
+    set_by: z.enum(['plan', 'operator']),
+  })
+  .meta({ id: 'TenantLimit' });
+export type TenantLimit = z.output<typeof tenantLimit>;
 
-export interface TenantDetail {
-  tenant_id: number;
-  name: string;
-  plan: string;
-  /** Queues with tasks of the tenant, running ones included. */
-  queues: ({ queue: string } & LaneDepths)[];
-  limits: TenantLimit[];
-  /** Within a day, those that took longest first. */
-  tasks: { task: string; ended: number; failed: number; run_ms: number }[];
-}
+const depth = z.int();
+export const tenantDetail = z
+  .object({
+    tenant_id: z.int(),
+    name: z.string(),
+    plan: z.string(),
+    queues: z
+      .array(z.object({ queue: z.string(), high: depth, normal: depth, low: depth }))
+      .describe('Queues with tasks of the tenant, running ones included.'),
+    limits: z.array(tenantLimit),
+    tasks: z
+      .array(z.object({ task: z.string(), ended: z.int(), failed: z.int(), run_ms: z.number() }))
+      .describe('Within a day, those that took longest first.'),
+  })
+  .meta({ id: 'TenantDetail' });
+export type TenantDetail = z.output<typeof tenantDetail>;
 
 const MAX_TASKS = 15;
 const taskSchema = z.object({

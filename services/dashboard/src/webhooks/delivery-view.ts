@@ -1,31 +1,47 @@
 /** Deliveries of both directions in one shape. Bodies and answers, which may say things about people, stay away. */
-import type { DeliveryAttempt, OutboundDelivery } from '@stratum/shared/subscriptions';
-import type { InboundDelivery, InboundDeliveryState } from '@stratum/shared/webhooks';
+import { MESSAGE_STATES, type OutboundDelivery } from '@stratum/shared/subscriptions';
+import { INBOUND_DELIVERY_STATES, type InboundDelivery } from '@stratum/shared/webhooks';
+import { z } from 'zod';
+import { webhookStatus } from './overview.js';
 
-export interface DeliveryView {
-  /** Of the delivery, or of the event that is sent. */
-  id: string;
-  type: string;
-  state: InboundDeliveryState | OutboundDelivery['state'];
-  at: string;
-  ended_at: string | null;
-  next_attempt_at: string | null;
-  /** What it led to, in words, or why it failed. */
-  outcome: string | null;
-  tasks: { id: string; task: string }[];
-  attempts: Pick<DeliveryAttempt, 'attempt' | 'at' | 'duration_ms' | 'status_code' | 'error'>[];
-  replays: number;
-}
+const time = z.iso.datetime();
+const deliveryView = z
+  .object({
+    id: z.string().describe('Of the delivery, or of the event that is sent.'),
+    type: z.string(),
+    state: z.enum([...INBOUND_DELIVERY_STATES, ...MESSAGE_STATES]),
+    at: time,
+    ended_at: time.nullable(),
+    next_attempt_at: time.nullable(),
+    outcome: z.string().nullable().describe('What it led to, in words, or why it failed.'),
+    tasks: z.array(z.object({ id: z.string(), task: z.string() })),
+    attempts: z
+      .array(
+        z.object({
+          attempt: z.int(),
+          at: z.string(),
+          duration_ms: z.number(),
+          status_code: z.int().nullable(),
+          error: z.string().nullable(),
+        }),
+      )
+      .describe('Of what is sent, the newest first.'),
+    replays: z.int(),
+  })
+  .meta({ id: 'DeliveryView' });
+export type DeliveryView = z.output<typeof deliveryView>;
 
-export interface DeliveryPage {
-  name: string;
-  kind: string;
-  status: string;
-  reason: string | null;
-  /** The newest first. */
-  items: DeliveryView[];
-  next: number | null;
-}
+export const deliveryPage = z
+  .object({
+    name: z.string(),
+    kind: z.string().describe('The source, or the types of events.'),
+    status: webhookStatus,
+    reason: z.string().nullable().describe('Why it is paused or disabled.'),
+    items: z.array(deliveryView).describe('The newest first.'),
+    next: z.int().nullable().describe('`before` of the next page; `null` after the last.'),
+  })
+  .meta({ id: 'DeliveryPage' });
+export type DeliveryPage = z.output<typeof deliveryPage>;
 
 export function toInboundView(delivery: InboundDelivery): DeliveryView {
   return {

@@ -1,37 +1,7 @@
 /** Why a task is not running, by the facts of one moment: what blocks it first, then what else stands in its way. */
 import type { TaskRecord } from '@stratum/jobs';
 import { duration } from '../overview/words.js';
-
-export type WhyCode =
-  | 'ended'
-  | 'running'
-  | 'worker_lost'
-  | 'workers_blocked'
-  | 'delayed'
-  | 'back_off'
-  | 'held_by_worker'
-  | 'queue_paused'
-  | 'no_worker'
-  | 'workers_unreachable'
-  | 'no_worker_for_task'
-  | 'circuit_open'
-  | 'key_limited'
-  | 'waits_for_event'
-  | 'waits_for_task'
-  | 'rate_limited'
-  | 'all_slots_busy'
-  | 'lower_lane'
-  | 'behind'
-  | 'undetermined';
-
-export interface Finding {
-  code: WhyCode;
-  /** One sentence. */
-  text: string;
-  remedy: string | null;
-  /** When it is expected to be over, RFC 3339; `null`: not known. */
-  eta: string | null;
-}
+import type { Finding, WhyCode } from './finding.js';
 
 export interface WhyWorker {
   name: string;

@@ -1,50 +1,6 @@
 /** A workflow as the page draws it: steps, what they are part of, and large groups by the states of their members. */
 import type { WorkflowNode } from '@stratum/jobs';
-
-export type NodeState = WorkflowNode['state'];
-
-export interface StepNode {
-  kind: 'task';
-  path: string;
-  state: NodeState;
-  task: string;
-  queue: string;
-  task_id: string;
-  retries: number;
-  enqueued_at: string | null;
-  started_at: string | null;
-  finished_at: string | null;
-  runtime_ms: number | null;
-  error: { type: string; message: string } | null;
-  /** Whether the time of the whole depends on it. */
-  critical: boolean;
-}
-
-export interface PartsNode {
-  kind: 'chain' | 'group' | 'chord';
-  path: string;
-  state: NodeState;
-  members: GraphNode[];
-}
-
-/** More members than can be drawn one by one. */
-export interface ManyNode {
-  kind: 'many';
-  of: 'chain' | 'group';
-  path: string;
-  state: NodeState;
-  counts: Partial<Record<NodeState, number>>;
-  /** What the digits of `states` mean. */
-  order: readonly NodeState[];
-  /** Of each member, in order: the index of its state in `order`, as a digit. */
-  states: string;
-  /** Ids of the members' tasks are this prefix with the number of a node; `null` where members are more than a task. */
-  ids: { prefix: string; first: number } | null;
-  /** The first members that need a look: failed, then open. */
-  shown: GraphNode[];
-}
-
-export type GraphNode = StepNode | PartsNode | ManyNode;
+import { z } from 'zod';
 
 const STATE_ORDER = [
   'WAITING',
@@ -56,7 +12,89 @@ const STATE_ORDER = [
   'FAILURE',
   'REVOKED',
   'EXPIRED',
-] as const satisfies readonly NodeState[];
+] as const satisfies readonly WorkflowNode['state'][];
+export const nodeState = z.enum(STATE_ORDER);
+export type NodeState = z.output<typeof nodeState>;
+
+const text = z.string();
+const time = z.string().nullable();
+export const workflowError = z.object({ type: text, message: text }).nullable();
+
+const stepNode = z
+  .object({
+    kind: z.literal('task'),
+    path: text.describe('In the definition: `chain[1].group[0]`; empty for the root.'),
+    state: nodeState,
+    task: text,
+    queue: text,
+    task_id: text,
+    retries: z.number(),
+    enqueued_at: time,
+    started_at: time,
+    finished_at: time,
+    runtime_ms: z.number().nullable(),
+    error: workflowError,
+    critical: z.boolean().describe('Whether the time of the whole depends on it.'),
+  })
+  .meta({ id: 'StepNode' });
+export type StepNode = z.output<typeof stepNode>;
+
+const partsNode = z
+  .object({
+    kind: z.enum(['chain', 'group', 'chord']),
+    path: text,
+    state: nodeState,
+    get members() {
+      return z.array(graphNode);
+    },
+  })
+  .meta({ id: 'PartsNode' });
+
+const manyNode = z
+  .object({
+    kind: z.literal('many'),
+    of: z.enum(['chain', 'group']),
+    path: text,
+    state: nodeState,
+    counts: z.partialRecord(nodeState, z.int()).describe('How many members are in each state.'),
+    order: z.array(nodeState).describe('What the digits of `states` mean.'),
+    states: text.describe('Of each member, in order: the place of its state in `order`, as a digit.'),
+    ids: z
+      .object({ prefix: text, first: z.int() })
+      .nullable()
+      .describe(
+        "Ids of the members' tasks are this prefix with the number of a node; `null` where members are more than a task.",
+      ),
+    get shown() {
+      return z.array(graphNode).describe('The first members that need a look: failed, then open.');
+    },
+  })
+  .meta({ id: 'ManyNode', description: 'More members than can be drawn one by one.' });
+
+export const graphNode: z.ZodType<GraphNode> = z
+  .lazy(() => z.discriminatedUnion('kind', [stepNode, partsNode, manyNode]))
+  .meta({ id: 'GraphNode' });
+
+export interface PartsNode {
+  kind: 'chain' | 'group' | 'chord';
+  path: string;
+  state: NodeState;
+  members: GraphNode[];
+}
+
+export interface ManyNode {
+  kind: 'many';
+  of: 'chain' | 'group';
+  path: string;
+  state: NodeState;
+  counts: Partial<Record<NodeState, number>>;
+  order: NodeState[];
+  states: string;
+  ids: { prefix: string; first: number } | null;
+  shown: GraphNode[];
+}
+
+export type GraphNode = StepNode | PartsNode | ManyNode;
 
 /** A larger group is a grid of squares. */
 const MAX_DRAWN = 12;
@@ -140,7 +178,7 @@ function manyOf(workflow: string, node: WorkflowNode, inside: readonly WorkflowN
     path: node.path,
     state: node.state,
     counts,
-    order: STATE_ORDER,
+    order: [...STATE_ORDER],
     states: inside.map(({ state }) => STATE_ORDER.indexOf(state)).join(''),
     ids: areTasks && first !== undefined ? { prefix: `${workflow}-`, first: first.node } : null,
     shown: notable.slice(0, MAX_SHOWN).map((member) => draw(workflow, member, false)),

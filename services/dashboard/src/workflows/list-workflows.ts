@@ -1,5 +1,13 @@
 /** The newest workflows with their shapes. The broker keeps them, and knows neither tenants nor tasks of them: the search goes back page by page. */
-import type { JobsClient, WorkflowState, WorkflowSummary } from '@stratum/jobs';
+import {
+  TASK_STATES,
+  WORKFLOW_STATES,
+  type JobsClient,
+  type WorkflowState,
+  type WorkflowSummary,
+} from '@stratum/jobs';
+import { z } from 'zod';
+import { workflowError } from './graph.js';
 import { outlineOf } from './outline.js';
 
 export interface WorkflowFilter {
@@ -9,22 +17,39 @@ export interface WorkflowFilter {
   definition?: string | undefined;
 }
 
-export interface WorkflowItem extends Pick<
-  WorkflowSummary,
-  'id' | 'tenant' | 'state' | 'failed' | 'started_at' | 'finished_at' | 'runtime_ms'
-> {
-  /** `null`: refused, or larger than is read for a list. */
-  outline: string | null;
-  error: { type: string; message: string } | null;
-}
+export const workflowItem = z
+  .object({
+    id: z.string(),
+    tenant: z.string().nullable(),
+    state: z.enum(WORKFLOW_STATES),
+    outline: z
+      .string()
+      .nullable()
+      .describe('The definition in one line; `null`: refused, or larger than is read for a list.'),
+    error: workflowError.describe('Why it failed.'),
+    failed: z
+      .object({
+        path: z.string(),
+        node: z.int(),
+        task: z.string(),
+        task_id: z.string(),
+        state: z.enum(TASK_STATES),
+      })
+      .nullable()
+      .describe('The step that failed it.'),
+    started_at: z.string(),
+    finished_at: z.string().nullable(),
+    runtime_ms: z.number().nullable(),
+  })
+  .meta({ id: 'WorkflowItem' });
+export type WorkflowItem = z.output<typeof workflowItem>;
 
-export interface WorkflowList {
-  items: WorkflowItem[];
-  /** Where the next page begins; `null` after the last. */
-  next: number | null;
-  /** The oldest workflow that was looked at. */
-  searched_until: string | null;
-}
+export const workflowList = z.object({
+  items: z.array(workflowItem),
+  next: z.number().nullable().describe('`before` of the next page; `null` after the last.'),
+  searched_until: z.string().nullable().describe('When the oldest workflow began that was looked at.'),
+});
+export type WorkflowList = z.output<typeof workflowList>;
 
 const PAGE = 30;
 const BUDGET_MS = 1_000;

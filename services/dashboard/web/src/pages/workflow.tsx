@@ -89,7 +89,7 @@ function Facts({ page }: { page: WorkflowPage }): JSX.Element {
             <span class="faint">
               {Object.entries(states)
                 .filter(([state]) => state !== 'SUCCESS')
-                .map(([state, n]) => `${count(n)} ${stateWord(state).toLowerCase()}`)
+                .map(([state, n = 0]) => `${count(n)} ${stateWord(state).toLowerCase()}`)
                 .join(', ') || 'all succeeded'}
             </span>
           </>
