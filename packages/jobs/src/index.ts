@@ -9,7 +9,7 @@ export type { Erased, EraseFilter } from './client/erase.js';
 export type { RevokeOptions, RevokeResult } from './client/revoke.js';
 export { keyLimitInForce } from './limits/in-force.js';
 export type { KeyLimitChange } from './limits/change.js';
-export type { KeyWait } from './limits/waits.js';
+export type { KeyLine, KeyWait } from './limits/waits.js';
 export { parseRate, type Rate } from './values/rate.js';
 export type { KeyLimit, KeyLimitOptions } from './task/key-limits.js';
 export type { KeyPath, PayloadKey, PayloadKeyOptions } from './task/payload-key.js';

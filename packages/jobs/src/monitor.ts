@@ -24,6 +24,8 @@ export interface Monitor {
   rateWaits: Control['rateWaits'];
   /** The keys under whose limits tasks run or wait. */
   keyWaits: Control['keyWaits'];
+  /** The limits by key before which tasks wait. */
+  keyLines: Control['keyLines'];
   /** The circuits of outside services of which anything is known. */
   circuits: Control['circuits'];
   /** The schedulers that run, and which of them leads. */
@@ -48,6 +50,7 @@ export function openMonitor({
     workers: () => control.workers(),
     rateWaits: () => control.rateWaits(),
     keyWaits: () => control.keyWaits(),
+    keyLines: () => control.keyLines(),
     circuits: () => control.circuits(),
     schedulers: () => readSchedulers(bucket),
     close: () => resources.close(),

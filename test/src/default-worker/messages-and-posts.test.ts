@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { applyDeliveryState, createDefaultHandlers, type WhatsAppState } from '@stratum/default-worker';
 import { WhatsAppClient } from '@stratum/connectors/whatsapp';
+import type { TaskRecord } from '@stratum/jobs';
 import { runTask, type TaskRun } from '@stratum/jobs/testing';
 import { SANDBOX_CREDENTIALS, startSandbox, WORDPRESS_USER, type Sandbox } from '@stratum/sandbox';
 import {
@@ -48,7 +49,10 @@ interface Outbox extends Platform {
 
 const PAST = '2026-11-20T10:00:00Z';
 
-async function openOutbox({ perMinute = 60 }: { perMinute?: number } = {}): Promise<Outbox> {
+async function openOutbox({
+  perMinute = 60,
+  whatsappUrl,
+}: { perMinute?: number; whatsappUrl?: string } = {}): Promise<Outbox> {
   const platform = await openPlatform();
   const { database, query, connection, topology, client, prefix, startWorker } = platform;
   const sandbox = await startSandbox({ now: () => new Date('2026-11-20T12:00:00Z') });
@@ -62,7 +66,10 @@ async function openOutbox({ perMinute = 60 }: { perMinute?: number } = {}): Prom
     prefix,
     keys,
     audit: { keys },
-    whatsapp: new WhatsAppClient({ baseUrl: `${sandbox.url}/whatsapp/v26.0`, timeoutMs: 2_000 }),
+    whatsapp: new WhatsAppClient({
+      baseUrl: `${whatsappUrl ?? sandbox.url}/whatsapp/v26.0`,
+      timeoutMs: 2_000,
+    }),
     site: new SafeFetch({ allowedHosts: [new URL(sandbox.url).host] }),
   });
   const account = sealCredentials(
@@ -255,6 +262,43 @@ describe('a WhatsApp message', () => {
         { state: 'accepted' },
       );
     }
+  });
+
+  test('waits without retries while WhatsApp is away, and goes out once it is back', async () => {
+    const gone = await startSandbox();
+    await gone.stop();
+    const outbox = await openOutbox({ whatsappUrl: gone.url });
+    const { client } = outbox;
+    const tasks: { id: string; message: number }[] = [];
+    for (let n = 0; n < 8; n++) {
+      const message = await outbox.addMessage(await outbox.addContact(`49151000100${n}`), {
+        state: 'claimed',
+      });
+      const { id } = await client.enqueue(sendWhatsappMessage, { tenant_id: TENANT, message_id: message });
+      tasks.push({ id, message });
+    }
+    outbox.start();
+    await waitFor('the circuit to open', async () =>
+      (await client.control.circuits()).some(
+        ({ service, state }) => service === 'whatsapp' && state === 'open',
+      ),
+    );
+    const records = async (): Promise<(TaskRecord | undefined)[]> =>
+      Promise.all(tasks.map(({ id }) => client.status(id)));
+    await waitFor('all to wait', async () =>
+      (await records()).every((each) => each?.state === 'SCHEDULED' || each?.state === 'RETRY'),
+    );
+    const spent = (await records()).reduce((sum, each) => sum + (each?.retries ?? 0), 0);
+    expect(spent).toBeLessThan(5);
+    const back = await startSandbox({ port: Number(new URL(gone.url).port) });
+    onTestFinished(() => back.stop());
+    await client.control.closeCircuit('whatsapp');
+    for (const { id, message } of tasks) {
+      expect(await client.result(id)).toMatchObject({ state: 'SUCCESS', result: { state: 'accepted' } });
+      expect(await outbox.message(message)).toMatchObject({ state: 'accepted' });
+    }
+    expect(back.sentMessages()).toHaveLength(tasks.length);
+    expect(await client.deadLetters.list()).toEqual([]);
   });
 
   test('waits when its number has reached the limit per minute', async () => {

@@ -1,1 +1,6 @@
-export { WhatsAppClient, type OutgoingMessage, type SendResult } from './whatsapp-client.js';
+export {
+  WhatsAppAwayError,
+  WhatsAppClient,
+  type OutgoingMessage,
+  type SendResult,
+} from './whatsapp-client.js';

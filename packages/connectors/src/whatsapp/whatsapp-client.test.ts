@@ -54,6 +54,7 @@ test.each([
     if (outcome === 'failed' && status === 500) continue;
     const { result } = await answerTo(status, { error: { code, error_subcode: subcode, message: 'x' } });
     expect(result.outcome).toBe(outcome);
+    if (result.outcome === 'later') expect(result.isAway).toBe(code === 131016 || code === 133004);
   }
 });
 

@@ -19,10 +19,21 @@ export type SendResult =
   /** `knownAs`: what WhatsApp calls the recipient. */
   | { outcome: 'accepted'; providerId: string; knownAs: string[] }
   | { outcome: 'unknown'; reason: string }
-  | { outcome: 'later'; reason: string; afterMs: number | undefined }
+  /** `isAway`: WhatsApp itself cannot be reached, or says that it is out of order. */
+  | { outcome: 'later'; reason: string; afterMs: number | undefined; isAway: boolean }
   | { outcome: 'account_paused'; reason: string }
   | { outcome: 'opted_out'; reason: string }
   | { outcome: 'failed'; reason: string };
+
+/** For the circuit breaker: WhatsApp did not do its work, whoever had asked. */
+export class WhatsAppAwayError extends Error {
+  readonly code = 'whatsapp_away';
+
+  constructor(reason: string) {
+    super(`WhatsApp is away: ${reason}.`);
+    this.name = 'WhatsAppAwayError';
+  }
+}
 
 const acceptedSchema = z.object({
   messages: z.array(z.object({ id: z.string() })).min(1),
@@ -40,6 +51,8 @@ const errorSchema = z.object({
 const LATER = new Set([
   4, 17, 32, 613, 80007, 80008, 130429, 131016, 131056, 131057, 132069, 133004, 133015, 133016,
 ]);
+/** Of those: WhatsApp is out of order for everybody. */
+const AWAY = new Set([131016, 133004]);
 /** The number, its account or its token is at fault, so every message would fail. */
 const ACCOUNT_PAUSED = new Set([
   0, 3, 10, 102, 190, 368, 131005, 131031, 131037, 131042, 131045, 131048, 133000, 133005, 133006, 133010,
@@ -73,7 +86,7 @@ export class WhatsAppClient {
       body = JSON.parse(await readText(response, MAX_ANSWER));
     } catch (error) {
       return neverLeft(error)
-        ? { outcome: 'later', reason: 'no connection', afterMs: undefined }
+        ? { outcome: 'later', reason: 'no connection', afterMs: undefined, isAway: true }
         : { outcome: 'unknown', reason: 'no answer' };
     }
     const accepted = acceptedSchema.safeParse(body).data;
@@ -114,14 +127,15 @@ function refusal(response: Response, body: unknown): SendResult {
   const error = errorSchema.safeParse(body).data?.error;
   if (error === undefined) {
     if (response.status === TOO_MANY)
-      return { outcome: 'later', reason: 'HTTP 429', afterMs: retryAfter(response) };
+      return { outcome: 'later', reason: 'HTTP 429', afterMs: retryAfter(response), isAway: false };
     return response.status >= SERVER_ERROR || response.ok
       ? { outcome: 'unknown', reason: `HTTP ${response.status}` }
       : { outcome: 'failed', reason: `HTTP ${response.status}` };
   }
   const { code, error_subcode: subcode } = error;
   const reason = `code ${code}`;
-  if (LATER.has(code)) return { outcome: 'later', reason, afterMs: retryAfter(response) };
+  if (LATER.has(code))
+    return { outcome: 'later', reason, afterMs: retryAfter(response), isAway: AWAY.has(code) };
   const isNumberGone = code === NO_OBJECT.code && subcode === NO_OBJECT.subcode;
   if (isNumberGone || ACCOUNT_PAUSED.has(code) || (code >= 200 && code <= 299))
     return { outcome: 'account_paused', reason };

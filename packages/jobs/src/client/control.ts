@@ -23,7 +23,7 @@ import { isNoResponders } from '../wire/server-errors.js';
 import { settingOf, type KeyLimitChange } from '../limits/change.js';
 import { gateMessages } from '../limits/gate-messages.js';
 import type { CircuitView, OpenCircuitOptions } from './circuits.js';
-import type { KeyWait } from '../limits/waits.js';
+import type { KeyLine, KeyWait } from '../limits/waits.js';
 import { concurrency, rate, ratePeriod, timer } from '../values/bounds.js';
 import { readJson } from '../values/read-json.js';
 import { PRIORITIES, requireToken } from '../wire/names.js';
@@ -66,6 +66,8 @@ export interface Control {
   keyLimits(): Promise<KeyLimitSetting[]>;
   /** The keys under whose limits tasks run or wait at once, the longest line first; at most 1,000. */
   keyWaits(): Promise<KeyWait[]>;
+  /** The limits by key before which tasks wait, over all their keys, the longest line first; of at most 1,000 keys. */
+  keyLines(): Promise<KeyLine[]>;
   /** The circuits of outside services of which anything is known, and how many tasks wait for each. */
   circuits(): Promise<CircuitView[]>;
   /** Opens the circuit of a service: its tasks wait until somebody closes it. It survives restarts. */
@@ -207,6 +209,14 @@ class BrokerControl implements Control {
     if (gates.length === 0) return [];
     const { keyWaitsIn } = await import('../limits/waits.js');
     return keyWaitsIn(gates, this.streams, names, () => this.clock.now());
+  }
+
+  async keyLines(): Promise<KeyLine[]> {
+    const { names } = this.topology;
+    const gates = await gateMessages({ connection: this.connection, names }, '>');
+    if (gates.length === 0) return [];
+    const { keyLinesIn } = await import('../limits/waits.js');
+    return keyLinesIn(gates, this.streams, names);
   }
 
   async circuits(): Promise<CircuitView[]> {

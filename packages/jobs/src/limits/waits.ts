@@ -39,3 +39,35 @@ export async function keyWaitsIn(
   });
   return views.toSorted((a, b) => b.waiting - a.waiting);
 }
+
+/** The lines before one limit by key, over all its keys. */
+export interface KeyLine {
+  task: string;
+  /** Name of the limit. */
+  limit: string;
+  /** Keys whose tasks wait. */
+  keys: number;
+  /** Tasks that wait, of all keys. Some of them may have left the line within the last second. */
+  waiting: number;
+}
+
+/** The limits before which tasks wait: one question for each limit, however many keys it has. */
+export async function keyLinesIn(
+  messages: readonly StoredMessage[],
+  streams: StreamAccess,
+  names: Names,
+): Promise<KeyLine[]> {
+  const lines = new Map<string, Omit<KeyLine, 'waiting'>>();
+  for (const { id, entry } of gatesIn(messages, names)) {
+    const [task, limit] = id.split('.');
+    if (!isToken(task) || !isToken(limit) || entry.refused_at === 0) continue;
+    const line = `${task}.${limit}`;
+    lines.set(line, { task, limit, keys: (lines.get(line)?.keys ?? 0) + 1 });
+  }
+  const counted: KeyLine[] = [];
+  await eachLimited([...lines], async ([line, facts]) => {
+    const waiting = await streams.count(names.lockStream, names.gateWaitKey(`${line}.*`, '*.*'));
+    if (waiting > 0) counted.push({ ...facts, waiting });
+  });
+  return counted.toSorted((a, b) => b.waiting - a.waiting);
+}

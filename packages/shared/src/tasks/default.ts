@@ -1,6 +1,7 @@
 /** Contracts of the default queue. */
 import { defineTask, type TaskContract } from '@stratum/jobs';
 import { dateSchema, instantSchema } from '@stratum/jobs/internal';
+import { WhatsAppAwayError } from '@stratum/connectors/whatsapp';
 import { z } from 'zod';
 import { fanOutJob, scheduled } from './scheduled-job.js';
 
@@ -145,6 +146,16 @@ export const sendWhatsappMessage = defineTask({
   description: 'Sends one message, once, if it may be sent at this moment.',
   input: z.object({ tenant_id: tenantId, message_id: z.int().positive() }),
   output: z.object({ message_id: z.int(), state: z.string(), provider_id: z.string().nullable() }),
+  // One for all tenants, who share the provider. A number or a token at fault is one tenant's, and pauses its account. A message of unknown end
+  // has ended: to count it, its task would have to fail.
+  breaker: {
+    service: 'whatsapp',
+    failures: 5,
+    windowMs: 60_000,
+    pauseMs: 30_000,
+    longestPauseMs: 900_000,
+    isFailure: (error) => error instanceof WhatsAppAwayError,
+  },
   retry: { maxRetries: 5, backoff: { kind: 'exponential', initialMs: 5_000, maxMs: 300_000 } },
   limits: { softTimeLimitMs: 50_000, timeLimitMs: 60_000 },
 });

@@ -8,9 +8,9 @@ import type { QueueDepth, Topology, WorkerView } from '@stratum/jobs';
 import { transaction, withAdvisoryLock } from '@stratum/shared';
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
-import type { Signals } from '../overview/facts.js';
+import { NO_SIGNALS, type Signals } from '../overview/facts.js';
 import { noteVersions } from './marks.js';
-import { answerMs, isLed, newLetters, openRuns, soleHolders } from './signals.js';
+import { answerMs, isLed, keyLines, newLetters, openRuns, soleHolders } from './signals.js';
 
 const EVERY_MS = 4_000;
 const FAILED_MS = 1_000;
@@ -63,7 +63,7 @@ async function takeSample(options: SamplerOptions): Promise<void> {
   const { rows } = await pool.query<{ signals: Signals | null }>('SELECT signals FROM latest_sample');
   const { at, queues, workers, schedulers, streamLast, signals } = await within(
     ASK_WITHIN_MS,
-    askBroker(options, rows[0]?.signals?.sole_holders ?? []),
+    askBroker(options, { ...NO_SIGNALS, ...rows[0]?.signals }),
   );
   await transaction(pool, async (client) => {
     const serving = (queue: string): WorkerView[] =>
@@ -106,16 +106,13 @@ interface Sample {
   signals: Signals;
 }
 
-/** @param before tenants that held all slots in the last sample */
-async function askBroker(
-  { pool, connection, topology }: SamplerOptions,
-  before: Signals['sole_holders'],
-): Promise<Sample> {
+/** @param before what the last sample found */
+async function askBroker({ pool, connection, topology }: SamplerOptions, before: Signals): Promise<Sample> {
   const broker = { connection, topology };
   const monitor = openMonitor(broker);
   try {
     const manager = await jetstreamManager(connection, { checkAPI: false });
-    const [queues, workers, schedulers, stream, answer_ms, is_led, rates, known, letters, runs] =
+    const [queues, workers, schedulers, stream, answer_ms, is_led, rates, key_lines, known, letters, runs] =
       await Promise.all([
         monitor.queues(),
         monitor.workers(),
@@ -124,14 +121,30 @@ async function askBroker(
         answerMs(broker),
         isLed(monitor),
         monitor.rateWaits(),
+        keyLines(monitor, before.key_lines, new Date()),
         monitor.circuits(),
         newLetters(broker),
         openRuns(pool),
       ]);
     const now = new Date();
-    const sole_holders = await soleHolders(broker, { queues, workers, running: runs.running, before, now });
+    const sole_holders = await soleHolders(broker, {
+      queues,
+      workers,
+      running: runs.running,
+      before: before.sole_holders,
+      now,
+    });
     const circuits = known.filter(({ opened_at }) => opened_at !== null);
-    const signals: Signals = { answer_ms, is_led, rates, circuits, letters, ...runs, sole_holders };
+    const signals: Signals = {
+      answer_ms,
+      is_led,
+      rates,
+      key_lines,
+      circuits,
+      letters,
+      ...runs,
+      sole_holders,
+    };
     return { at: new Date(), queues, workers, schedulers, streamLast: stream.state.last_seq, signals };
   } finally {
     await monitor.close();

@@ -78,6 +78,19 @@ export async function openRuns(pool: Pool): Promise<Pick<Signals, 'running' | 'p
   };
 }
 
+/** Limits by key before which tasks wait, and since which sample. Keys are left out: they may name somebody. */
+export async function keyLines(
+  monitor: Monitor,
+  before: Signals['key_lines'],
+  now: Date,
+): Promise<Signals['key_lines']> {
+  const lines = await monitor.keyLines();
+  return lines.map((line) => {
+    const known = before.find(({ task, limit }) => task === line.task && limit === line.limit);
+    return { ...line, since: known?.since ?? now.toISOString() };
+  });
+}
+
 export interface HolderFacts {
   queues: readonly QueueDepth[];
   workers: readonly WorkerView[];

@@ -46,6 +46,8 @@ export interface Signals {
   is_led: boolean;
   /** Limits of tasks, and how many tasks wait for their turn. */
   rates: { task: string; limit: number; perMs: number; waiting: number }[];
+  /** Limits by key before which tasks wait, over all their keys; since when there has been a line. */
+  key_lines: { task: string; limit: string; keys: number; waiting: number; since: string }[];
   /** Outside services whose tasks wait. */
   circuits: {
     service: string;
@@ -70,6 +72,7 @@ export const NO_SIGNALS: Signals = {
   answer_ms: 0,
   is_led: true,
   rates: [],
+  key_lines: [],
   circuits: [],
   letters: { total: 0, tasks: [] },
   running: [],
@@ -105,6 +108,7 @@ export const PROBLEM_CODES = [
   'no_worker_for_task',
   'circuit_open',
   'rate_limited',
+  'key_limited',
   'slots_of_one_tenant',
   'task_failing',
   'not_moving',

@@ -65,6 +65,8 @@ const held = (n: number, name = 'w'): Pick<Facts, 'signals'> =>
 const putOff = signals({ put_off: [{ queue: 'sync', task: 'new', n: 2 }] });
 const limited = (waiting: number): Pick<Facts, 'signals'> =>
   signals({ rates: [{ task: 't', limit: 1, perMs: 60_000, waiting }] });
+const lineSince = (seconds: number): Pick<Facts, 'signals'> =>
+  signals({ key_lines: [{ task: 't', limit: 'account', keys: 2, waiting: 9, since: ago(seconds) }] });
 const away = (openedAt: string | null): Pick<Facts, 'signals'> =>
   signals({
     circuits: [
@@ -151,6 +153,8 @@ test.each<[string, Partial<Facts>, string[]]>([
     signals({ rates: [{ task: 't', limit: 10, perMs: 1_000, waiting: 99 }] }),
     [],
   ],
+  ['a limit by key with a line that stays', lineSince(61), ['key_limited']],
+  ['a limit by key with a line that has just begun', lineSince(59), []],
   ['a service that is away', away('2026-11-20T11:00:00.000Z'), ['circuit_open']],
   ['a service that is back', away(null), []],
   ['one tenant holds all slots', holderSince(4), ['slots_of_one_tenant']],

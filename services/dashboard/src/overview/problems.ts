@@ -20,6 +20,7 @@ const ORDER: readonly ProblemCode[] = [
   'no_scheduler',
   'circuit_open',
   'rate_limited',
+  'key_limited',
   'slots_of_one_tenant',
   'task_failing',
   'not_moving',

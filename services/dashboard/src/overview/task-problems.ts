@@ -13,6 +13,7 @@ export function taskProblems(facts: Facts): Problem[] {
     ...unknownTasks(facts),
     ...openCircuits(facts),
     ...limitedTasks(facts),
+    ...limitedKeys(facts),
     ...failing.map(failureProblem),
     ...newLetters(facts, failing),
   ];
@@ -82,6 +83,23 @@ function limitedTasks({ signals }: Facts): Problem[] {
         title: `The rate limit of the task ${task} holds ${count(waiting, 'task')} back.`,
         evidence: `It lets ${limit.toLocaleString('en')} start in ${duration(perMs)}; the last one waits for ${duration(lastMs)}.`,
         remedy: `Raise the limit: stratum control rate-limit ${task} <limit>`,
+        link: searchFor(`task:${task}`),
+      },
+    ];
+  });
+}
+
+/** A line that comes and goes is what a limit is for; one that stays means that its keys have more work than they may do. */
+function limitedKeys({ signals, now }: Facts): Problem[] {
+  return signals.key_lines.flatMap(({ task, limit, keys, waiting, since }): Problem[] => {
+    const sinceMs = now.getTime() - Date.parse(since);
+    if (sinceMs < LONG_TURN_MS) return [];
+    return [
+      {
+        code: 'key_limited',
+        title: `The limit ${limit} of the task ${task} holds ${count(waiting, 'task')} of ${count(keys, 'key')} back.`,
+        evidence: `Tasks have waited for a place without a break for ${duration(sinceMs)}. They hold no slot, and nobody else waits for them.`,
+        remedy: `See the keys: stratum limits list. To let more run at once: stratum limits set ${task} ${limit} --concurrency <number>`,
         link: searchFor(`task:${task}`),
       },
     ];

@@ -20,7 +20,11 @@ export function processScheduledWhatsappHandler({
       const items = rows.map(({ tenant_id: tenantId, message_id: messageId }) => ({
         payload: { tenant_id: Number(tenantId), message_id: Number(messageId) },
         // A claim that was lost is made again, so the id carries the claim's tick.
-        options: { id: `whatsapp-${messageId}-${tickTime(context).getTime()}` },
+        options: {
+          id: `whatsapp-${messageId}-${tickTime(context).getTime()}`,
+          // One that waits for WhatsApp to come back outlives its claim: another one would only wait behind it.
+          uniqueKey: `whatsapp-${messageId}`,
+        },
       }));
       const results = await context.enqueueMany(sendWhatsappMessage, items);
       enqueued += results.filter(({ duplicate }) => !duplicate).length;

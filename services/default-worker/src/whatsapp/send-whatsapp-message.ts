@@ -17,7 +17,12 @@ import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { contactsOf, hasOptedOut, shareConsent } from './contacts.js';
 import { untilQuietEnds } from './quiet-hours.js';
-import type { OutgoingMessage, SendResult, WhatsAppClient } from '@stratum/connectors/whatsapp';
+import {
+  WhatsAppAwayError,
+  type OutgoingMessage,
+  type SendResult,
+  type WhatsAppClient,
+} from '@stratum/connectors/whatsapp';
 
 interface MessageRow {
   state: string;
@@ -99,7 +104,10 @@ export function sendWhatsappMessageHandler({
     // A provider that is away for long makes no dead letter of what can still be sent.
     if (waits) context.snooze(PAUSED_RETRY_MS);
     if (result.outcome === 'later')
-      context.retry(result.afterMs === undefined ? {} : { delayMs: result.afterMs });
+      context.retry({
+        ...(result.afterMs === undefined ? {} : { delayMs: result.afterMs }),
+        ...(result.isAway ? { cause: new WhatsAppAwayError(result.reason) } : {}),
+      });
     return {
       message_id: messageId,
       state,

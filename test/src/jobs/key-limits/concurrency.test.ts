@@ -108,6 +108,9 @@ test('those who wait hold no slot, and can be seen, revoked and expire', async (
   expect(await client.control.keyWaits()).toMatchObject([
     { task: 'limited', name: 'account', key: 'a', concurrency: 2, running: 2, waiting: 4 },
   ]);
+  expect(await client.control.keyLines()).toEqual([
+    { task: 'limited', limit: 'account', keys: 1, waiting: 4 },
+  ]);
   const { id: free } = await client.enqueue(add, { a: 1, b: 1 });
   expect(await client.result(free)).toMatchObject({ state: 'SUCCESS' });
   const waiting = [];
