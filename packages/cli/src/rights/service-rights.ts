@@ -79,6 +79,7 @@ export function serviceUsers(names: Names, queues: readonly QueueName[]): User[]
       names.lockKeyFilter,
       names.deadIndexFilter,
       `$JS.API.STREAM.MSG.DELETE.${names.deadStream}`,
+      `$JS.API.STREAM.PURGE.${names.deadStream}`,
       `$JS.API.STREAM.PURGE.${names.deadIndexStream}`,
       names.scheduleKey('entry.*'),
       // A revoked task: the note for workers, its record, its event, and the end of its workflow's step.

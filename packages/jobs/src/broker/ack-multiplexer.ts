@@ -151,7 +151,7 @@ export class AckMultiplexer {
       reject(new JobsError('closed', 'This client has been closed.'));
       return;
     }
-    const deadlineAt = Date.now() + (options.deadlineMs ?? this.deadlineMs);
+    const deadlineAt = performance.now() + (options.deadlineMs ?? this.deadlineMs);
     const message = new PendingMessage(
       this.transmit,
       subject,
@@ -172,7 +172,7 @@ export class AckMultiplexer {
   }
 
   private sendGathered(message: PendingMessage): void {
-    message.sentAt = Date.now();
+    message.sentAt = performance.now();
     this.outbox.add(message);
   }
 
@@ -199,7 +199,7 @@ export class AckMultiplexer {
     if (message === undefined) return;
     const answer = publishAnswer(reply);
     if (answer.kind === 'stored') {
-      this.onConfirmed?.(Date.now() - message.sentAt);
+      this.onConfirmed?.(performance.now() - message.sentAt);
       this.remove(message);
       message.resolve(answer.ack);
     } else {
@@ -244,7 +244,7 @@ export class AckMultiplexer {
 
   /** JetStream is starting, electing a leader or short of resources: the next sweep sends the message again. */
   private sendAgainSoon(message: PendingMessage): void {
-    message.sentAt = Date.now() - this.ackTimeoutMs;
+    message.sentAt = performance.now() - this.ackTimeoutMs;
   }
 
   /**
@@ -277,7 +277,7 @@ export class AckMultiplexer {
   }
 
   private sweep(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const message of this.pending.values()) {
       if (now >= message.deadlineAt || this.connection.isClosed()) {
         this.giveUp(message);

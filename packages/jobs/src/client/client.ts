@@ -189,10 +189,10 @@ export function createProducer(parts: ProducerParts): Omit<JobsClient, 'close'> 
     options: EnqueueOptions,
     fresh: boolean,
   ): Promise<Enqueued> => {
-    const { uniqueKey, debounce } = options;
+    const { uniqueKey, debounce, delayMs, eta } = options;
     if (debounce !== undefined) return debounced(target, payload, { ...options, debounce }, fresh);
     // Most tasks may start at once, and then the time does not matter.
-    const now = options.delayMs === undefined ? undefined : await producerTime.now();
+    const now = delayMs === undefined && eta === undefined ? undefined : await producerTime.now();
     if (uniqueKey === undefined)
       return publish(composeTask(topology.names, target, payload, options, { fresh, now }), target);
     // The lock names the task that holds it, so the id must be known first.

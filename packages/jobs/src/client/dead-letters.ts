@@ -6,6 +6,7 @@ import { requireToken, type DeadIndexEntry } from '../wire/names.js';
 import { ahead } from './letters/ahead.js';
 import { LetterSearch, type DeadLetterFilter } from './letters/letter-search.js';
 import { keepLetter, restoreLetter, type KeptLetter } from './letters/kept-letter.js';
+import { LetterRemoval } from './letters/letter-removal.js';
 import { letterMessage, readLetter, type DeadLetter, type StoredLetter } from './letters/letter.js';
 import { replayMany, type ReplayManyOptions } from './letters/replay-many.js';
 import { indexEntryOf, Replayer, type ReplayOptions } from './letters/replay.js';
@@ -91,9 +92,11 @@ class DeadLetterBox implements DeadLetters {
   }
 
   replayMany(filter: DeadLetterFilter, options: ReplayManyOptions = {}): AsyncGenerator<DeadLetter> {
+    const removal = new LetterRemoval(this.resources, filter);
+    const replayer = new Replayer(this.resources, (letter) => removal.remove(letter));
     return this.leavingIndex((left) => {
       const replay: Replayer['replay'] = async (stored, how) => {
-        await this.replayer.replay(stored, how);
+        await replayer.replay(stored, how);
         left(stored.letter);
       };
       // What fails again meanwhile is not replayed again.

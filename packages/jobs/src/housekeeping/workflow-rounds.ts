@@ -117,7 +117,7 @@ export class WorkflowRounds {
     const stored = await engine.runs.manifest(id);
     const state = await engine.states.read(id);
     const isOver = state?.state === 'SUCCESS' || state?.state === 'REVOKED';
-    const isAbandoned = stored === undefined && Date.now() - since.getTime() > ABANDONED_MS;
+    const isAbandoned = stored === undefined && (await this.isLongAgo(since));
     if (isOver || isAbandoned) return engine.bucket.remove(workflowKeys.active(id));
     if (stored === undefined) return;
     if (state === undefined && !(await starter.goOn(stored.manifest))) return this.discardParts(id, since);
@@ -138,7 +138,16 @@ export class WorkflowRounds {
 
   /** Nobody but who started it has the definition, and they would have come back by now. */
   private async discardParts(id: string, since: Date): Promise<void> {
-    if (Date.now() - since.getTime() > ABANDONED_MS) await this.removeAll(id);
+    if (await this.isLongAgo(since)) await this.removeAll(id);
+  }
+
+  private async isLongAgo(since: Date): Promise<boolean> {
+    return (await this.now()) - since.getTime() > ABANDONED_MS;
+  }
+
+  /** By the broker, which has stamped what is compared with it. */
+  private async now(): Promise<number> {
+    return (await this.parts.resources.producerTime.now()).getTime();
   }
 
   private async newestKey(id: string): Promise<number> {
@@ -155,7 +164,7 @@ export class WorkflowRounds {
   private async removeExpired(): Promise<void> {
     const { resources, logger } = this.parts;
     const { topology, workflows: engine } = resources;
-    const now = Date.now();
+    const now = await this.now();
     const expired: string[] = [];
     for await (const message of engine.bucket.scan(workflowKeys.state('*'))) {
       const age = now - message.time.getTime();

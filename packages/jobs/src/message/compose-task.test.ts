@@ -74,6 +74,7 @@ test('a retry counts itself, keeps its headers, and is the same message when pub
     snoozes: 0,
     history: undefined,
     startAt: now,
+    now,
     enqueuedAt: now.toISOString(),
     headers,
   };

@@ -153,6 +153,8 @@ export interface NextAttempt {
   /** What it waits for in its steps. Default: for nothing. */
   waitsFor?: WaitsFor | undefined;
   startAt: Date;
+  /** By the clock that `startAt` follows. */
+  now: Date;
   enqueuedAt: string;
   headers: MsgHdrs | undefined;
   history: string | undefined;
@@ -192,7 +194,7 @@ export function composeNextAttempt(
   const { unreachableSince } = attempt;
   if (unreachableSince === undefined) headers.delete(TaskHeader.UnreachableSince);
   else headers.set(TaskHeader.UnreachableSince, new Date(unreachableSince).toISOString());
-  return scheduleAt(names, subject, attempt.startAt, headers, new Date());
+  return scheduleAt(names, subject, attempt.startAt, headers, attempt.now);
 }
 
 /** A task whose message the server will not deliver again, although it has not lost that many workers. */

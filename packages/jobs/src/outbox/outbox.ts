@@ -92,7 +92,6 @@ export function createOutbox({ topology, table, tracer, middleware }: OutboxOpti
     // Whatever the relay would refuse is refused here, where somebody hears of it.
     const { body } = composeTask(topology.names, target, payload, { ...options, id });
     requireRoom(topology, target.task, body);
-    const eta = delayMs === undefined ? options.eta : new Date(Date.now() + delayMs);
     return {
       task_id: id,
       queue: target.queue,
@@ -100,7 +99,8 @@ export function createOutbox({ topology, table, tracer, middleware }: OutboxOpti
       tenant: tenant === undefined ? null : String(tenant),
       priority,
       payload: body,
-      options: eta === undefined ? kept : { ...kept, eta },
+      // A delay counts from the row's time, which is the database's: a producer's clock may be wrong.
+      options: delayMs === undefined ? kept : { ...kept, delayMs },
       order_key: requireKey(orderKey),
     };
   };

@@ -65,10 +65,11 @@ export function depthOf(rows: unknown[]): OutboxDepth {
 export function publishOptions(row: WaitingRow): EnqueueOptions {
   const { task_id: id, tenant, priority } = row;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by an outbox, and checked once more when it is published
-  const { eta, expires, scheduledBy, ...own } = row.options as Written;
+  const { eta, delayMs, expires, scheduledBy, ...own } = row.options as Written;
   return {
     ...own,
     ...(eta === undefined ? {} : { eta: new Date(eta) }),
+    ...(delayMs === undefined ? {} : { delayMs: Math.max(0, delayMs - row.age_ms) }),
     ...(expires === undefined ? {} : { expires: new Date(expires) }),
     ...(scheduledBy === undefined
       ? {}

@@ -7,10 +7,11 @@
  * The reaper writes the index, from letters of every version. Its last entry says how far it reaches; readers look through the letters
  * behind it themselves. Each write expects the sequence of the one before, so that of two writers one gives up.
  */
-import { BATCH_BYTES, readBatch, type StoredMessage } from '../broker/batch.js';
+import type { StoredMessage } from '../broker/batch.js';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/nats-core';
 import type { AckMultiplexer } from '../broker/ack-multiplexer.js';
 import { eachLimited } from '../broker/each-limited.js';
+import { removeLeading } from '../broker/remove-leading.js';
 import { scanStream } from '../broker/scan.js';
 import { isNoResponders } from '../wire/server-errors.js';
 import { storedSubject } from '../broker/stored-message.js';
@@ -102,18 +103,18 @@ export class LetterIndex {
     entries: readonly DeadIndexEntry[],
   ): Promise<readonly DeadIndexEntry[]> {
     if (entries.length < FEW_REMOVALS) return entries;
-    const stream = this.names.deadIndexStream;
     const gone = new Set(entries.map(({ sequence }) => sequence));
     try {
-      const limits = { batch: entries.length, max_bytes: BATCH_BYTES };
-      // Entries are only ever added behind the last one, so these are all there are.
-      const oldest = await readBatch(this.connection, stream, { seq: 1, next_by_subj: subjects, ...limits });
-      const staying = oldest.findIndex(({ subject }) => !gone.has(sequenceOf(subject)));
-      const leading = staying === -1 ? oldest : oldest.slice(0, staying);
-      const last = leading.at(-1);
-      if (last === undefined) return entries;
-      await this.streams.purge(stream, subjects, last.seq + 1);
-      for (const { subject } of leading) gone.delete(sequenceOf(subject));
+      const { messages } = await removeLeading(
+        { connection: this.connection, streams: this.streams },
+        {
+          stream: this.names.deadIndexStream,
+          subjects,
+          most: entries.length,
+          mayGo: ({ subject }) => gone.has(sequenceOf(subject)),
+        },
+      );
+      for (const { subject } of messages) gone.delete(sequenceOf(subject));
     } catch {
       // One by one they wait for the server.
       return entries;

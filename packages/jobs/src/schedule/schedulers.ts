@@ -25,11 +25,13 @@ export const leaderEntry = flatJson<SchedulerLeader>({
 });
 const memberEntry = flatJson<SchedulersView['members'][number]>({ name: 'string', started_at: 'string' });
 
-/** The time by the leader's clock, milliseconds since 1970; the real time where none leads. */
-export async function scheduleNow(bucket: ScheduleBucket): Promise<number> {
+/**
+ * The time by the leader's clock, milliseconds since 1970; the real time where none leads.
+ * @param now the real time
+ */
+export async function scheduleNow(bucket: ScheduleBucket, now: number): Promise<number> {
   const leader = leaderEntry.read((await bucket.get('leader'))?.value);
   const { clock_at: at, clock_read_at: readAt, clock_speed: speed } = leader ?? {};
-  const now = Date.now();
   if (at === undefined || readAt === undefined || speed === undefined) return now;
   const shown = Date.parse(at) + (now - Date.parse(readAt)) * speed;
   return Number.isFinite(shown) ? Math.min(now, shown) : now;

@@ -88,8 +88,14 @@ const MAX_BACKFILL = 5_000;
 const LEAST_PORTION = 50;
 const LIST_PORTION = 500;
 const MAX_UPCOMING = 1_000;
-/** How far this process's clock may be behind before it takes other clocks for wrong, in milliseconds. */
-const OWN_SKEW_MS = 60_000;
+/** How far ahead of the broker's clock another one may be before it is taken for wrong, in milliseconds. */
+const CLOCK_SKEW_MS = 60_000;
+
+/** In milliseconds since 1970. */
+interface Clocks {
+  shown: number;
+  real: number;
+}
 
 /** Opens the schedule of a topology, to list and change its entries. */
 export function openSchedules(options: SchedulesOptions): Schedules {
@@ -107,10 +113,10 @@ class StoredSchedules implements Schedules {
 
   async list(options: ListSchedulesOptions = {}): Promise<ScheduleView[]> {
     const { names: isNamed = () => true, after = '', limit = Infinity, filter = () => true } = options;
-    const [served, keys, now] = await Promise.all([
+    const [served, keys, clocks] = await Promise.all([
       this.servedQueues(),
       this.bucket.keys('entry.*'),
-      scheduleNow(this.bucket),
+      this.clocks(),
     ]);
     const names = keys
       .map((key) => key.slice('entry.'.length))
@@ -127,7 +133,7 @@ class StoredSchedules implements Schedules {
       for (const name of portion) {
         const value = entries.get(`entry.${name}`);
         if (value === undefined) continue;
-        const view = this.view(shownEntry(name, value), states.get(name) ?? NEW_STATE, { served, now });
+        const view = this.view(shownEntry(name, value), states.get(name) ?? NEW_STATE, { served, clocks });
         if (filter(view)) views.push(view);
       }
     }
@@ -135,18 +141,18 @@ class StoredSchedules implements Schedules {
   }
 
   async get(name: string): Promise<ScheduleView> {
-    const [value, state, served, now] = await Promise.all([
+    const [value, state, served, clocks] = await Promise.all([
       this.stored(name),
       this.bucket.get(`state.${name}`),
       this.servedQueues(),
-      scheduleNow(this.bucket),
+      this.clocks(),
     ]);
     const { data: known = NEW_STATE } = entryStateSchema.safeParse(state?.value);
-    return this.view(shownEntry(name, value), known, { served, now });
+    return this.view(shownEntry(name, value), known, { served, clocks });
   }
 
   async add(options: ScheduleEntryOptions): Promise<ScheduleView> {
-    const entry = this.resolve(options);
+    const entry = this.resolve(options, await this.realNow());
     const current = await this.bucket.get(`entry.${entry.name}`);
     const taken = new JobsError(
       'invalid_options',
@@ -162,6 +168,7 @@ class StoredSchedules implements Schedules {
   }
 
   async edit(name: string, changes: Record<string, unknown>): Promise<ScheduleView> {
+    const now = await this.realNow();
     await this.update(name, (before) => {
       requireRuntime(before, 'edited');
       const fields = Object.entries(before).filter(([field]) => ENTRY_FIELDS.has(field));
@@ -169,7 +176,7 @@ class StoredSchedules implements Schedules {
       const others = Object.entries(before).filter(([field]) => !STORED_FIELDS.has(field));
       const merged = { ...Object.fromEntries(fields), ...changes, name };
       const wanted = Object.entries(merged).filter(([, value]) => value !== null && value !== undefined);
-      const entry = this.resolve(Object.fromEntries(wanted));
+      const entry = this.resolve(Object.fromEntries(wanted), now);
       return { ...Object.fromEntries(others), ...keepPlace(entry, before) };
     });
     return this.get(name);
@@ -185,16 +192,18 @@ class StoredSchedules implements Schedules {
   }
 
   async pause(name: string, reason = 'by hand'): Promise<ScheduleView> {
+    const at = (await this.realNow()).toISOString();
     await this.update(name, (entry) => ({
       ...entry,
-      paused: entry.paused ?? { at: new Date().toISOString(), reason },
+      paused: entry.paused ?? { at, reason },
     }));
     return this.get(name);
   }
 
   async resume(name: string): Promise<ScheduleView> {
+    const now = (await this.realNow()).toISOString();
     await this.update(name, (entry) =>
-      entry.paused === null ? entry : { ...entry, paused: null, active_since: new Date().toISOString() },
+      entry.paused === null ? entry : { ...entry, paused: null, active_since: now },
     );
     return this.get(name);
   }
@@ -203,7 +212,7 @@ class StoredSchedules implements Schedules {
     const entry = await this.read(name);
     return createProducer({ resources: this.resources }).publish(entry.queue, entry.task, entry.payload, {
       id: `run-${entry.name.slice(0, 23)}-${newId()}`,
-      scheduledBy: { entry: entry.name, tick: new Date() },
+      scheduledBy: { entry: entry.name, tick: await this.realNow() },
       ...(entry.priority === undefined ? {} : { priority: entry.priority }),
       ...(entry.tenant === null ? {} : { tenant: entry.tenant }),
     });
@@ -217,7 +226,7 @@ class StoredSchedules implements Schedules {
     requireInstant('to', to);
     const entry = await this.read(name);
     const cadence = cadenceOf(entry);
-    const end = Math.min(to.getTime(), Date.now());
+    const end = Math.min(to.getTime(), (await this.realNow()).getTime());
     const ticks: Date[] = [];
     for (let tick = cadence.next(from.getTime()); tick <= end; tick = cadence.next(tick)) {
       ticks.push(new Date(tick));
@@ -249,14 +258,14 @@ class StoredSchedules implements Schedules {
     if (stored instanceof RoundedValue || problemOf(entry) !== undefined) return [];
     const cadence = cadenceOf(entry);
     const times: Date[] = [];
-    const now = await scheduleNow(this.bucket);
-    for (let tick = cadence.next(now); times.length < count; tick = cadence.next(tick))
+    const { shown } = await this.clocks();
+    for (let tick = cadence.next(shown); times.length < count; tick = cadence.next(tick))
       times.push(new Date(tick));
     return times;
   }
 
   async now(): Promise<Date> {
-    return new Date(await scheduleNow(this.bucket));
+    return new Date((await this.clocks()).shown);
   }
 
   schedulers(): Promise<SchedulersView> {
@@ -267,9 +276,20 @@ class StoredSchedules implements Schedules {
     return this.resources.close();
   }
 
-  private resolve(options: unknown): StoredEntry {
+  /** By the broker: this process's clock may be wrong, and schedulers go by the broker's. */
+  private realNow(): Promise<Date> {
+    return this.resources.producerTime.now();
+  }
+
+  /** What the leading scheduler's clock shows, and the real time. */
+  private async clocks(): Promise<Clocks> {
+    const real = (await this.realNow()).getTime();
+    return { shown: await scheduleNow(this.bucket, real), real };
+  }
+
+  private resolve(options: unknown, now: Date): StoredEntry {
     const { topology, contracts } = this.options;
-    return resolveEntry(options, { topology, contracts, source: 'runtime', now: Date.now() });
+    return resolveEntry(options, { topology, contracts, source: 'runtime', now: now.getTime() });
   }
 
   private async read(name: string): Promise<StoredEntry> {
@@ -290,7 +310,7 @@ class StoredSchedules implements Schedules {
   private view(
     entry: StoredEntry,
     state: EntryState,
-    { served, now }: { served: ReadonlySet<string>; now: number },
+    { served, clocks }: { served: ReadonlySet<string>; clocks: Clocks },
   ): ScheduleView {
     const warnings: string[] = [];
     if (!this.options.contracts.some(({ name }) => name === entry.task)) {
@@ -299,11 +319,11 @@ class StoredSchedules implements Schedules {
     if (!served.has(entry.queue)) warnings.push(`no worker serves the queue "${entry.queue}"`);
     const problem = problemOf(entry);
     if (problem !== undefined) warnings.push(problem);
-    if (liesAhead({ entry, state }, Date.now() + OWN_SKEW_MS))
+    if (liesAhead({ entry, state }, clocks.real + CLOCK_SKEW_MS))
       warnings.push(
         'its last tick or its start lies in the future: a clock was ahead; the leading scheduler corrects it',
       );
-    const next = entry.paused === null && problem === undefined ? nextTick(entry, now) : null;
+    const next = entry.paused === null && problem === undefined ? nextTick(entry, clocks.shown) : null;
     return { ...entry, state, next, warnings };
   }
 

@@ -137,12 +137,12 @@ export async function runTask(
     const outcome = await attemptOnce(
       handler,
       new Attempt(
-        // Nobody waits here, so the outage begins as much earlier as it has lasted.
+        // Nobody waits here: what the task has slept counts as passed.
         fakeDelivery({
           ...facts,
           retries,
           snoozes,
-          unreachableSince: waitedMs === 0 ? undefined : Date.now() - waitedMs,
+          unreachableSince: waitedMs === 0 ? undefined : now() - waitedMs,
         }),
         'test',
         logger(run),

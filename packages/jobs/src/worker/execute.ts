@@ -375,8 +375,8 @@ export class Execution {
   private waitFor({ retry }: TaskContract, error: unknown): AttemptEnd | undefined {
     if (!isUnreachable(error)) return undefined;
     const { expires, unreachableSince } = this.attempt.delivery.headers;
-    const now = Date.now();
-    const since = unreachableSince ?? now;
+    const now = this.parts.now();
+    const since = Math.min(unreachableSince ?? now, now);
     if (now - since >= (retry.unreachableForMs ?? this.parts.defaults.unreachableForMs)) return undefined;
     // A task that expires meanwhile ends at that time.
     const left = expires === undefined ? Infinity : Math.max(0, expires.getTime() - now);

@@ -45,9 +45,11 @@ export class NextAttempts {
    */
   async publish({ subject, enqueuedAt, message }: Delivery, { delayMs, ...next }: Next): Promise<boolean> {
     const { names, publisher, streams } = this;
+    const now = this.clock.now();
     const composed = composeNextAttempt(names, subject, {
       ...next,
-      startAt: new Date(this.clock.now() + delayMs),
+      startAt: new Date(now + delayMs),
+      now: new Date(now),
       enqueuedAt,
       headers: message.headers,
     });

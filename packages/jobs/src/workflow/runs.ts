@@ -65,7 +65,7 @@ export class Runs {
   /** `undefined` for an unknown, refused or expired workflow. */
   async load(id: string): Promise<Run | undefined> {
     const known = this.kept.get(id);
-    if (known !== undefined && Date.now() - known.checkedAt < TRUSTED_MS) {
+    if (known !== undefined && performance.now() - known.checkedAt < TRUSTED_MS) {
       // The most recently used ones are last.
       this.kept.delete(id);
       this.kept.set(id, known);
@@ -86,7 +86,7 @@ export class Runs {
     const stored = await this.manifest(id);
     const known = this.kept.get(id);
     if (known !== undefined && known.run.sequence === stored?.sequence) {
-      known.checkedAt = Date.now();
+      known.checkedAt = performance.now();
       return known.run;
     }
     if (known !== undefined) this.forget(known.run);
@@ -113,7 +113,7 @@ export class Runs {
   }
 
   private keep(run: Run): void {
-    this.kept.set(run.id, { run, checkedAt: Date.now() });
+    this.kept.set(run.id, { run, checkedAt: performance.now() });
     this.nodes += run.plan.nodes.length;
     for (const { run: oldest } of this.kept.values()) {
       if (this.nodes <= KEPT_NODES || this.kept.size === 1) return;

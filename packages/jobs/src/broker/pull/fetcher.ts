@@ -171,7 +171,7 @@ export class Fetcher<Lane extends PullLane> {
   }
 
   private dropLostWatches(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const puller of this.pullers) puller.dropLostWatch(now);
   }
 

@@ -122,7 +122,7 @@ export class LanePuller<Lane extends PullLane = PullLane> {
   /** Leaves a request for one message on the server. */
   watch(): void {
     this.drained = false;
-    this.watchSeenAt = Date.now();
+    this.watchSeenAt = performance.now();
     this.watchToken = this.request(this.watchInbox, {
       batch: 1,
       expires: WATCH_EXPIRES_MS * NANOS_PER_MS,
@@ -164,7 +164,7 @@ export class LanePuller<Lane extends PullLane = PullLane> {
       this.endWatch();
     } else if (token === this.watchToken) {
       // Any other status ends the request: its time is over, the consumer moved, the server stops. A grab finds out.
-      if (message.headers?.code === HEART_BEAT) this.watchSeenAt = Date.now();
+      if (message.headers?.code === HEART_BEAT) this.watchSeenAt = performance.now();
       else this.endWatch();
     }
   }

@@ -5,7 +5,7 @@ import { isNestedTooDeep } from '../../values/any-value.js';
 import { parseExactJson } from '../../values/bounded-json.js';
 import { count } from '../../values/bounds.js';
 import { DEAD_REASONS, type DeadReason } from '../../wire/dead-reason.js';
-import { DeadHeader, readTaskHeaders, ServerHeader } from '../../wire/headers.js';
+import { DeadHeader, readTaskHeaders, ServerHeader, type TaskHeaders } from '../../wire/headers.js';
 import { readHistory, type FailedAttempt } from '../../wire/history.js';
 import type { Names, Priority } from '../../wire/names.js';
 import { readUnusableSubject } from '../../wire/unusable-subject.js';
@@ -45,6 +45,8 @@ export interface LetterMessage {
 export interface StoredLetter {
   letter: DeadLetter;
   message: LetterMessage;
+  /** The task's headers. */
+  own: TaskHeaders;
 }
 
 /** Of a message that was read directly. */
@@ -67,6 +69,7 @@ export function readLetter(names: Names, message: LetterMessage): StoredLetter {
   const { priority, tenant } = readUnusableSubject(names, header(DeadHeader.Subject));
   return {
     message,
+    own,
     letter: {
       id,
       task,

@@ -70,11 +70,10 @@ export async function* replayMany(
   let isExhausted = false;
   let stop: Replayed['stop'];
   const hasRoom = (): boolean => replayed + begun.length < limit && conflicts + begun.length < mostConflicts;
-  const begin = async ({ letter, message }: StoredLetter): Promise<Replayed> => {
+  const begin = async (stored: StoredLetter): Promise<Replayed> => {
+    const { letter } = stored;
     try {
-      await within(letter, () =>
-        replayer.replay({ letter, message }, expires === undefined ? {} : { expires }),
-      );
+      await within(letter, () => replayer.replay(stored, expires === undefined ? {} : { expires }));
       return { letter };
     } catch (error) {
       if (error instanceof JobsError && CONFLICTS.has(error.code)) return { letter, conflict: error };

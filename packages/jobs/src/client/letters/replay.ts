@@ -14,14 +14,7 @@ import { bodyOf } from '../../message/compose-task.js';
 import { readStoredTask, replayedRecord, type TaskMessage } from '../../record/task-record.js';
 import type { Resources } from '../../resources/resources.js';
 import { requireInstant } from '../../values/bounds.js';
-import {
-  carryHeaders,
-  DeadHeader,
-  readTaskHeaders,
-  ServerHeader,
-  TaskHeader,
-  type TaskHeaders,
-} from '../../wire/headers.js';
+import { carryHeaders, DeadHeader, ServerHeader, TaskHeader, type TaskHeaders } from '../../wire/headers.js';
 import type { Names, TaskSubject } from '../../wire/names.js';
 import { carrierOf } from '../../wire/shards.js';
 import { isSameTask } from '../../wire/identity.js';
@@ -58,23 +51,27 @@ const ENDED_WITH_ITS_LIFE = [
 ];
 
 export class Replayer {
-  constructor(private readonly resources: Resources) {}
+  constructor(
+    private readonly resources: Resources,
+    /** Removes the letter of a sequence from the stream. */
+    private readonly remove: (sequence: number) => Promise<unknown> = (sequence) =>
+      resources.streams.delete(resources.names.deadStream, sequence),
+  ) {}
 
   /**
    * The letter is gone afterwards; its entry in the index is the caller's to remove.
    * @throws JobsError `dead_letter_expired`, `payload_omitted`, `unique_key_held`, `publish_conflict`, `dead_letter_changed`,
    *   `invalid_options`: the letter stays
    */
-  async replay({ letter, message }: StoredLetter, options: ReplayOptions): Promise<void> {
-    const { names, streams } = this.resources;
+  async replay(stored: StoredLetter, options: ReplayOptions): Promise<void> {
+    const { letter, message, own } = stored;
     const target = this.targetOf(letter, message);
-    const own = readTaskHeaders(message.headers);
-    const expires = expiryOf(letter, own, options);
+    const expires = await this.expiryOf(letter, own, options);
     const body = this.bodyOf(letter, message, options);
     const replaced = options.payload === undefined ? undefined : body;
     const enqueuedAt =
       (await this.earlierReplay(letter, target, replaced)) ??
-      (await this.publish({ letter, message }, target, { body, replaced }, expires));
+      (await this.publish(stored, target, { body, replaced }, expires));
     // Unless the task has started meanwhile: then its record is further.
     if (enqueuedAt !== undefined)
       await this.resources.records.replace(
@@ -82,7 +79,7 @@ export class Replayer {
         (standing) => standing && replayedRecord(standing, enqueuedAt),
       );
     if (own.workflow !== undefined) await this.resources.workflows.stepReplayed(own.workflow, target);
-    await streams.delete(names.deadStream, letter.sequence);
+    await this.remove(letter.sequence);
   }
 
   private targetOf(letter: DeadLetter, { headers }: LetterMessage): TaskSubject {
@@ -99,6 +96,22 @@ export class Replayer {
       'invalid_options',
       `The dead letter of "${id}" does not say which task it was. Publish the task again under its subject, then discard the letter.`,
       { details: { id } },
+    );
+  }
+
+  private async expiryOf(
+    { id }: DeadLetter,
+    { expires }: TaskHeaders,
+    { expires: given }: ReplayOptions,
+  ): Promise<Date | undefined> {
+    if (given === 'never') return undefined;
+    const time = given === undefined ? expires : requireInstant('expires', given);
+    // By the clock that its worker will judge by.
+    if (time === undefined || time > (await this.resources.producerTime.now())) return time;
+    throw new JobsError(
+      'dead_letter_expired',
+      `The dead letter of "${id}" expired at ${time.toISOString()}: replayed, its task would not start. Give a later time as expires, or "never".`,
+      { details: { id, expires: time.toISOString() } },
     );
   }
 
@@ -122,13 +135,12 @@ export class Replayer {
 
   /** Returns when the new life began; `undefined` if it has ended already. */
   private async publish(
-    { letter, message }: StoredLetter,
+    { letter, message, own }: StoredLetter,
     target: TaskSubject,
     { body, replaced }: { body: Uint8Array; replaced: Uint8Array | undefined },
     expires: Date | undefined,
   ): Promise<string | undefined> {
     const { names, publisher, streams } = this.resources;
-    const own = readTaskHeaders(message.headers);
     const headers = carryHeaders(message.headers);
     for (const name of ENDED_WITH_ITS_LIFE) headers.delete(name);
     if (expires === undefined) headers.delete(TaskHeader.Expires);
@@ -292,21 +304,6 @@ export function indexEntryOf({ tenant, reason, queue, task, sequence }: DeadLett
   sequence: number;
 } {
   return { tenant: tenant ?? undefined, reason, queue, task, sequence };
-}
-
-function expiryOf(
-  { id }: DeadLetter,
-  { expires }: TaskHeaders,
-  { expires: given }: ReplayOptions,
-): Date | undefined {
-  if (given === 'never') return undefined;
-  const time = given === undefined ? expires : requireInstant('expires', given);
-  if (time === undefined || time.getTime() > Date.now()) return time;
-  throw new JobsError(
-    'dead_letter_expired',
-    `The dead letter of "${id}" expired at ${time.toISOString()}: replayed, its task would not start. Give a later time as expires, or "never".`,
-    { details: { id, expires: time.toISOString() } },
-  );
 }
 
 /** Of a payload that was too large to keep. */
