@@ -11,6 +11,7 @@ const OPTIONS = {
   capacity: { type: 'boolean', default: false },
   cdp: { type: 'boolean', default: false },
   'dead-letters': { type: 'boolean', default: false },
+  flow: { type: 'boolean', default: false },
   forecast: { type: 'boolean', default: false },
   'key-limits': { type: 'boolean', default: false },
   'letters-of-others': { type: 'boolean', default: false },

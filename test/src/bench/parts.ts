@@ -6,6 +6,7 @@ import { benchCapacity } from './capacity/index.js';
 import { benchCustomerData } from './customer-data.js';
 import { benchDeadLetters } from './dead-letters.js';
 import type { Flags } from './flags.js';
+import { benchFlow, type FlowFigures } from './flow.js';
 import { benchForecast, type Accuracy } from './forecast.js';
 import { benchHistory } from './history.js';
 import { benchIngest } from './ingest.js';
@@ -53,6 +54,7 @@ export const PARTS: readonly { flag: keyof Flags; run: Part }[] = [
   { flag: 'letters-of-others', run: lettersOfOthers },
   { flag: 'outbox', run: outbox },
   { flag: 'key-limits', run: keyLimits },
+  { flag: 'flow', run: flow },
   { flag: 'capacity', run: capacity },
   { flag: 'shards', run: shards },
 ];
@@ -238,6 +240,18 @@ async function keyLimits({ broker, flags }: Setting): Promise<Report> {
       `one of each key at a time: ${line(figures.tight)}`,
     ],
   };
+}
+
+async function flow({ broker, flags, say }: Setting): Promise<Report> {
+  const { connection } = await broker.open();
+  const framework = await openFramework(connection, 'bench');
+  const figures = await benchFlow(connection, framework, Number(flags.rounds), say);
+  await framework.client.close();
+  const lines = Object.entries(figures).map(
+    ([name, { ours, bare, ratio }]: [string, FlowFigures[keyof FlowFigures]]) =>
+      `${name.padEnd(12)} ${whole(ours).padStart(8)}/s, beside it ${whole(bare).padStart(8)}/s, ratio ${ratio.toFixed(2)}`,
+  );
+  return { figures, lines };
 }
 
 async function capacity({ broker, say }: Setting): Promise<Report> {

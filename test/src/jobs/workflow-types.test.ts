@@ -34,6 +34,30 @@ const sum = defineTask({
   input: z.object({ parts: z.array(z.object({ rows: z.number() })) }),
   output: z.number(),
 });
+const either = defineTask({
+  name: 'either',
+  queue: 'work',
+  input: z.object({}),
+  output: z.object({
+    end: z.union([
+      z.object({ ok: z.literal(true), rows: z.number() }),
+      z.object({ ok: z.literal(false), why: z.string() }),
+    ]),
+    mixed: z.union([z.number(), z.string()]),
+    none: z.number().nullable(),
+    perhaps: z.number().optional(),
+  }),
+});
+const wide = defineTask({
+  name: 'wide',
+  queue: 'work',
+  input: z.object({
+    mixed: z.union([z.number(), z.string(), z.boolean()]).optional(),
+    none: z.number().nullable().optional(),
+    perhaps: z.number().optional(),
+  }),
+  output: z.null(),
+});
 const anything = defineTask({ name: 'anything', queue: 'work', input: z.object({}), output: z.unknown() });
 
 const first = step(sync, { platform: 'meta' });
@@ -65,6 +89,23 @@ describe('a chain', () => {
     chain([first, step(store, { rows: 1 }, { with: { label: '$previous.rows' } })]);
     // @ts-expect-error -- within a chain that follows
     chain(first, chain(step(store, { rows: 1 }, { with: { label: '$previous.rows' } }), first));
+  });
+
+  test('takes unions, and what may be null, where they are wanted, and nothing that may be missing', () => {
+    const before = step(either, {});
+    const fits = chain(
+      before,
+      step(wide, {}, { with: { mixed: '$previous.mixed', none: '$previous.none' } }),
+    );
+    expectTypeOf<WorkflowResult<typeof fits>>().toEqualTypeOf<null>();
+    // @ts-expect-error -- a union is wider than one of its members
+    chain(before, step(store, { label: 'a' }, { with: { rows: '$previous.mixed' } }));
+    // @ts-expect-error -- null where a number is wanted
+    chain(before, step(store, { label: 'a' }, { with: { rows: '$previous.none' } }));
+    // @ts-expect-error -- a field that one member of the union has
+    chain(before, step(store, { label: 'a' }, { with: { rows: '$previous.end.rows' } }));
+    // @ts-expect-error -- a reference to nothing fails the step, also where the field is optional
+    chain(before, step(wide, {}, { with: { perhaps: '$previous.perhaps' } }));
   });
 
   test('leaves a result of unknown type, and a definition from JSON, to the worker', () => {

@@ -36,9 +36,12 @@ export type Filled<Input extends z.ZodType> = Partial<Record<keyof z.input<Input
 /** The fields of a payload that no reference fills. */
 export type Given<Input extends z.ZodType, With> = Partial<z.input<Input>> & Omit<z.input<Input>, keyof With>;
 
-/** What a step with these references needs. */
+/** What a step with these references needs. A reference to nothing fails the step, so what it names has to be there, also for an optional field. */
 export type StepNeeds<Input extends z.ZodType, With> = {
-  [Name in keyof With & keyof z.input<Input>]: readonly [reference: With[Name], wanted: z.input<Input>[Name]];
+  [Name in keyof With & keyof z.input<Input>]: readonly [
+    reference: With[Name],
+    wanted: Exclude<z.input<Input>[Name], undefined>,
+  ];
 }[keyof With & keyof z.input<Input>];
 
 /** The error that the compiler shows for a step that does not fit: no step has this property. */
