@@ -17,6 +17,8 @@ const fail = (): never => {
   throw new Error('the callback fails');
 };
 const failLater = async (): Promise<never> => fail();
+const never = (): Promise<never> => new Promise(() => undefined);
+const limits = { softTimeLimitMs: 200, timeLimitMs: 400 };
 const NAME = { name: 'odd', queue: 'work' } as const;
 const input = z.object({});
 const output = z.unknown();
@@ -73,6 +75,30 @@ const CASES: Readonly<Record<string, Case>> = {
     state: 'FAILURE',
     retries: 1,
     error: 'the task fails',
+  },
+  'retryOn never settles': {
+    handler: failing({ limits, retry: { ...retry, retryOn: untyped(never) } }),
+    state: 'FAILURE',
+    error: 'time limit',
+  },
+  'retryOn of a handler with steps never settles': {
+    handler: handleTask(
+      defineTask({ ...NAME, input, output, limits, retry: { ...retry, retryOn: untyped(never) } }),
+      (_, context) => context.step('one', broken),
+    ),
+    state: 'FAILURE',
+    error: 'time limit',
+  },
+  'a refinement of the output never settles': {
+    handler: handleTask(defineTask({ ...NAME, input, output: z.unknown().refine(never), limits }), () => 1),
+    state: 'FAILURE',
+    error: 'time limit',
+  },
+  'a refinement of the output never settles, inside middleware': {
+    handler: handleTask(defineTask({ ...NAME, input, output: z.unknown().refine(never), limits }), () => 1),
+    worker: { middleware: [{ attempt: (_, next) => next() }] },
+    state: 'FAILURE',
+    error: 'time limit',
   },
   'a refinement of the output throws': {
     handler: handleTask(defineTask({ ...NAME, input, output: z.unknown().refine(fail), retry }), () => 1),

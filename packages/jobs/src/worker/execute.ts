@@ -235,15 +235,17 @@ export class Execution {
           (result) => {
             this.handlerIsThrough();
             const judge = () => this.succeeded(contract, result);
-            return attempt.steps === undefined
-              ? resolve(judge())
-              : this.endOfSteps(attempt.steps, contract, undefined, judge).then(resolve);
+            if (attempt.steps !== undefined)
+              return this.endOfSteps(attempt.steps, contract, undefined, judge).then(resolve);
+            const outcome = judge();
+            // Given a promise, `resolve` would leave the limits nothing to end: a schema may hold code that never settles.
+            return outcome instanceof Promise ? outcome.then(resolve) : resolve(outcome);
           },
           (error: unknown) => {
             this.handlerIsThrough();
             const judge = () => this.failed(contract, error);
             return attempt.steps === undefined
-              ? resolve(judge())
+              ? judge().then(resolve)
               : this.endOfSteps(attempt.steps, contract, { error }, judge).then(resolve);
           },
         );
