@@ -1,6 +1,6 @@
 /** Why a task is not running, by the facts of one moment: what blocks it first, then what else stands in its way. */
 import type { TaskRecord } from '@stratum/jobs';
-import { duration } from '../overview/words.js';
+import { count, duration } from '../overview/words.js';
 import type { Finding, WhyCode } from './finding.js';
 
 export interface WhyWorker {
@@ -117,7 +117,8 @@ function keyFinding(
 }
 
 function waitFinding({ kind, name, id, until, others }: NonNullable<WhyFacts['waitsFor']>): Finding {
-  const more = others === 0 ? '' : ` ${others} further waits of its steps are open.`;
+  const more =
+    others === 0 ? '' : ` ${count(others, 'further wait')} of its steps ${others === 1 ? 'is' : 'are'} open.`;
   if (kind === 'event')
     return finding(
       'waits_for_event',
