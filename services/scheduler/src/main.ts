@@ -51,8 +51,6 @@ await runService({
     reaper.start();
     const maintenance = createWorkflowMaintenance({ connection, topology, contracts: TASKS, logger });
     maintenance.start();
-    const responder = createResultResponder({ connection, topology, client, logger });
-    responder.start();
     const pool = openDatabase({
       url: configuration.DATABASE_URL,
       name: 'scheduler',
@@ -61,6 +59,8 @@ await runService({
     });
     const closedTenants = new FollowedTenants(pool, logger);
     await closedTenants.start();
+    const responder = createResultResponder({ connection, topology, client, closedTenants, logger });
+    responder.start();
     const from = configuration.SCHEDULE_CLOCK_FROM;
     const scheduler = createScheduler({
       connection,

@@ -1,7 +1,7 @@
 /** Demonstration data and tenants of customers never share a database, whoever slips. */
 import { randomBytes } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { isMarked, markForDemonstration } from '@stratum/cli/demonstration';
+import { isMarked, markForDemonstration, seed } from '@stratum/cli/demonstration';
 import { parseKeyRing, withTenant } from '@stratum/shared';
 import { createSource } from '@stratum/shared/customer-events';
 import { expect, onTestFinished, test } from 'vitest';
@@ -46,27 +46,51 @@ async function open(): Promise<Opened> {
 const tenantsOf = async ({ owner }: TestDatabase): Promise<unknown[]> =>
   (await owner.query('SELECT id::int, name, is_demonstration FROM tenant ORDER BY id')).rows;
 
+const CUSTOMER = `INSERT INTO tenant (id, name, currency) VALUES (1001, 'Alpenglow', 'EUR')`;
+
 test.each([
-  ['a database without a mark', false, [] as string[], /not marked.*--mark/s],
+  ['a database without a mark', [], [], /not marked.*--mark/s],
+  ['a customer’s tenant in a database without a mark', [CUSTOMER], ['--mark'], /not for demonstration/],
+  ['a customer’s tenant in a marked database', ['mark', CUSTOMER], [], /not for demonstration/],
   [
-    'a customer’s tenant in a database without a mark',
-    true,
+    'a customer’s tenant under the id of the first demonstration',
+    [CUSTOMER.replace('1001', '1')],
     ['--mark'],
-    /has a tenant that is not for demonstration/,
+    /not for demonstration/,
   ],
-  ['a customer’s tenant in a marked database', true, [], /not for demonstration/],
-])('seeding is refused for %s, and writes nothing', async (_name, hasCustomer, flags, message) => {
-  const { database, stratum } = await open();
-  if (hasCustomer && flags.length === 0) await markForDemonstration(database.owner);
-  if (hasCustomer) expect((await stratum('tenants', 'create', 'Alpenglow')).code).toBe(0);
-  const before = await tenantsOf(database);
+  ['the same in a marked database', ['mark', CUSTOMER.replace('1001', '2')], [], /not for demonstration/],
+  [
+    'a customer’s tenant that was deleted',
+    [CUSTOMER, 'UPDATE tenant SET deleted_at = now() WHERE id = 1001'],
+    ['--mark'],
+    /not for demonstration/,
+  ],
+  [
+    'a customer’s tenant beside demonstrations',
+    ['mark', 'seed', CUSTOMER],
+    ['--mark'],
+    /not for demonstration/,
+  ],
+] as const)('seeding is refused for %s, and writes nothing', async (_name, steps, flags, message) => {
+  const { database, env, stratum } = await open();
+  const { owner } = database;
+  for (const step of steps)
+    if (step === 'mark') await markForDemonstration(owner);
+    else if (step === 'seed') await seed(owner, parseKeyRing(env['STRATUM_CREDENTIALS_KEY'] ?? ''));
+    else await owner.query(step);
+  const contents = async (): Promise<unknown> => [
+    await tenantsOf(database),
+    await isMarked(owner),
+    (
+      await owner.query(
+        'SELECT tenant_id, id FROM platform_account UNION ALL SELECT tenant_id, id FROM rule UNION ALL SELECT tenant_id, id FROM event_source ORDER BY 1, 2',
+      )
+    ).rows,
+  ];
+  const before = await contents();
   const refused = await stratum('seed', ...flags);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
-  expect(await tenantsOf(database)).toEqual(before);
-  const { rows } = await database.owner.query(
-    'SELECT FROM platform_account UNION ALL SELECT FROM rule UNION ALL SELECT FROM event_source',
-  );
-  expect(rows).toEqual([]);
+  expect(await contents()).toEqual(before);
 });
 
 test('migrating and seeding leave entries in the audit log', async () => {

@@ -1,5 +1,5 @@
 /** Tenants that do nothing any more: neither their tasks run nor their schedules. */
-import { createScheduler, defineTask, handleTask, openSchedules } from '@stratum/jobs';
+import { createResultResponder, createScheduler, defineTask, handleTask, openSchedules } from '@stratum/jobs';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { waitFor } from '../harness/index.js';
@@ -95,4 +95,28 @@ test('ticks of a closed tenant pass without a task, and its entry goes on once i
   clock.advance(60_000);
   await settled('2026-11-20T00:03:00.000Z');
   await waitFor('the next task', () => ticksOf('gone') === 2);
+});
+
+test('programs of a closed tenant learn no result any more, not even one that they wait for', async () => {
+  const { client, connection, topology, worker } = await openJobs();
+  const closed = new Set<string>();
+  const responder = createResultResponder({ connection, topology, client, closedTenants: closed });
+  responder.start();
+  onTestFinished(() => responder.stop());
+  const ask = async (tenant: string, id: string, question = ''): Promise<unknown> => {
+    const subject = topology.names.awaitSubject(tenant, id);
+    const reply = await connection.request(subject, question, { timeout: 10_000 });
+    return reply.headers?.get('Nats-Service-Error-Code') || reply.json();
+  };
+  await client.enqueue(work, { tenant_id: 2 }, { id: 'of-2' });
+  await client.enqueue(work, { tenant_id: 1 }, { id: 'of-1' });
+  const waiting = ask('2', 'of-2');
+  expect(await ask('2', 'of-2', '{"wait":0}')).toMatchObject({ state: 'PENDING' });
+  closed.add('2');
+  expect(await ask('2', 'of-2', '{"wait":0}')).toBe('404');
+  worker([handleTask(work, () => ({}))]);
+  expect(await waiting).toBe('404');
+  expect(await ask('1', 'of-1')).toMatchObject({ state: 'SUCCESS' });
+  closed.clear();
+  expect(await ask('2', 'of-2')).toMatchObject({ state: 'SUCCESS' });
 });

@@ -381,6 +381,13 @@ test.each([
   ['an acknowledgement of the broker', '{"stream":"QUEUE_WORK","seq":1}'],
   ['text', 'me'],
   ['a leader that never expires', '{"name":"ghost","since":"2026-11-20T00:00:00.000Z"}'],
+  ['a leader of a far future', '{"name":"ghost","since":"2999-11-20T00:00:00.000Z"}'],
+  ['a leader with an odd time', '{"name":"ghost","since":"tomorrow"}'],
+  ['a number', '7'],
+  ['null', 'null'],
+  ['a list', '[{"name":"ghost"}]'],
+  ['half of a text', '{"name":"gho'],
+  ['a long text', 'x'.repeat(60_000)],
 ])("in the leader's key %s keeps no scheduler from leading", async (_what, value) => {
   const { scheduler, write, warnings } = await openBeat();
   await write('leader', value);

@@ -1,3 +1,4 @@
+import { operatorEvents, type OperatorEvent } from '../audit/operator-events.js';
 import { withDatabase } from '../database-session.js';
 import { createBackup, type Source } from '../backup/create.js';
 import { findLosses, republishEvents, type Loss } from '../backup/lost.js';
@@ -29,9 +30,11 @@ const DAY_MS = 86_400_000;
 const WORD = 'replace';
 
 export async function backup(folder: string, { withoutDatabase = false, json }: Parts): Promise<void> {
-  const manifest = await withSource(withoutDatabase, (source) =>
-    withProgress((onProgress) => createBackup(source, folder, onProgress)),
-  );
+  const manifest = await withSource(withoutDatabase, async (source) => {
+    // A copy holds everything of everybody.
+    await record(source, { action: 'backup.created', subject: 'backup', details: partsOf(source) });
+    return withProgress((onProgress) => createBackup(source, folder, onProgress));
+  });
   if (json) return printJson(summaryOf(folder, manifest));
   printManifest(manifest);
   console.log(`\nBacked up to ${folder}. Try it: ${typed(`restore ${folder} --check`)}`);
@@ -48,7 +51,7 @@ export async function restore(folder: string, flags: RestoreFlags): Promise<void
   const counts = await withSource(withoutDatabase, async (source) => {
     const there = await lookAtTarget(source, { manifest, withoutStreams });
     await requireLeave(there, flags);
-    return withProgress((onProgress) =>
+    const restored = await withProgress((onProgress) =>
       restoreBackup(source, {
         manifest,
         folder,
@@ -57,6 +60,13 @@ export async function restore(folder: string, flags: RestoreFlags): Promise<void
         onProgress,
       }),
     );
+    // Afterwards: the stream of the audit log is one of those that are replaced.
+    await record(source, {
+      action: 'backup.restored',
+      subject: 'backup',
+      details: { ...partsOf(source), streams: !withoutStreams, as_of: manifest.started_at },
+    });
+    return restored;
   });
   if (json) return printJson({ ...summaryOf(folder, manifest), restored: counts });
   console.log(`Restored the state of ${manifest.started_at}.`);
@@ -73,11 +83,18 @@ export async function lost({
   json?: boolean;
 }): Promise<void> {
   const from = since ?? new Date(Date.now() - DAY_MS);
-  const { losses, republished } = await withPlatformClient(({ connection, topology, client }) =>
-    withDatabase({}, async (pool) => {
-      const found = await findLosses({ connection, topology, client, pool, since: from });
-      return { losses: found, republished: republish ? await republishEvents(pool, found) : 0 };
-    }),
+  const { losses, republished } = await withPlatformClient(
+    ({ connection, topology, client, record: recordEvent }) =>
+      withDatabase({}, async (pool) => {
+        const found = await findLosses({ connection, topology, client, pool, since: from });
+        if (!republish) return { losses: found, republished: 0 };
+        await recordEvent({
+          action: 'domain_events.republished',
+          subject: 'domain_events',
+          details: { since: from.toISOString() },
+        });
+        return { losses: found, republished: await republishEvents(pool, found) };
+      }),
   );
   const gone = losses.filter(({ kind }) => kind !== 'runs again');
   if (json) printJson({ since: from.toISOString(), losses, republished });
@@ -105,6 +122,15 @@ async function requireLeave({ streams, schemas }: InTheWay, { replace, yes }: Re
   if (!replace) throw new Error(`There is something already: ${shown.join(', ')}. Remove it with --replace.`);
   if (!yes && !(await confirm(`This removes ${shown.join(', ')}. Type "${WORD}" to confirm: `, WORD)))
     throw new Error('Nothing was changed.');
+}
+
+/** An application of one's own may have no audit log. */
+function record({ connection }: Source, event: OperatorEvent): Promise<void> {
+  return operatorEvents(connection, { create: false })(event);
+}
+
+function partsOf({ database }: Source): { database: boolean } {
+  return { database: database !== undefined };
 }
 
 async function withSource<T>(withoutDatabase: boolean, work: (source: Source) => Promise<T>): Promise<T> {

@@ -1,7 +1,14 @@
-import { discoverQueues, reconcileTopology, type SettingChange, type Topology } from '@stratum/jobs';
+import {
+  discoverQueues,
+  reconcileTopology,
+  type TopologyReport,
+  type SettingChange,
+  type Topology,
+} from '@stratum/jobs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { localApplication } from '../application.js';
+import { operatorEvents } from '../audit/operator-events.js';
 import { withNats } from '../broker-session.js';
 import { printJson, printTable } from '../output.js';
 
@@ -16,14 +23,13 @@ export async function reconcile({ dryRun = false, lower = false, json }: Reconci
   const { prefix, report } = await withNats(async (connection, configuration) => {
     const topology = application.topology(configuration);
     await requireOwner(connection, topology);
-    return {
-      prefix: topology.names.prefix,
-      report: await reconcileTopology(connection, topology, {
-        dryRun,
-        lower,
-        logger: pino({ level: 'silent' }),
-      }),
-    };
+    const done = await reconcileTopology(connection, topology, {
+      dryRun,
+      lower,
+      logger: pino({ level: 'silent' }),
+    });
+    if (!dryRun) await recordChanges(connection, done);
+    return { prefix: topology.names.prefix, report: done };
   });
   if (json) {
     printJson({ prefix, dry_run: dryRun, ...report });
@@ -43,6 +49,19 @@ export async function reconcile({ dryRun = false, lower = false, json }: Reconci
       ? `All ${unchanged.length} streams and consumers with the prefix "${prefix}" are current.`
       : `\n${unchanged.length} unchanged.${dryRun ? ' Nothing was changed: this was a dry run.' : ''}`,
   );
+}
+
+/** Afterwards: what differs is known then, and a new installation has no stream of the audit log before. */
+async function recordChanges(
+  connection: NatsConnection,
+  { created, updated, changes }: TopologyReport,
+): Promise<void> {
+  if (created.length + updated.length === 0) return;
+  await operatorEvents(connection, { create: false })({
+    action: 'topology.reconciled',
+    subject: 'topology',
+    details: { created, updated, changes },
+  });
 }
 
 /** Queues that the application does not declare are another application's, which forgot its configuration file or shares the prefix. */

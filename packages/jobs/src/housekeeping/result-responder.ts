@@ -11,6 +11,7 @@ import { guardedLogger } from '../telemetry/guarded-logger.js';
 import type { Logger } from '../telemetry/logger.js';
 import { z } from 'zod';
 import { JobsError, ResultTimeoutError } from '../errors.js';
+import type { ClosedTenants } from '../task/closed-tenants.js';
 import type { Topology } from '../topology/define.js';
 import { count } from '../values/bounds.js';
 import { isToken } from '../wire/names.js';
@@ -25,6 +26,8 @@ export interface ResultResponderOptions {
   logger?: Logger;
   /** Requests that wait for a result, a quarter of them of one tenant; further ones get the current state at once. Default 10,000. */
   maxWaiting?: number;
+  /** Tenants that learn nothing any more. */
+  closedTenants?: ClosedTenants;
 }
 
 export interface ResultResponder {
@@ -87,6 +90,8 @@ class SharedResultResponder implements ResultResponder {
     try {
       if (!isToken(tenant) || !isToken(id)) throw new Refusal(400, 'End the subject with the id of a task.');
       const record = await this.find(tenant, id, waitOf(message));
+      // It may have been closed while the request waited.
+      if (this.options.closedTenants?.has(tenant) === true) throw unknownTask(tenant, id);
       respond(this.options.topology.names, message, JSON.stringify(withoutStack(record)));
     } catch (error) {
       const { code, text } =
@@ -125,11 +130,15 @@ class SharedResultResponder implements ResultResponder {
   private async ownRecord(tenant: string, id: string): Promise<TaskRecord> {
     const record = await this.options.client.status(id, { tenant });
     if (record !== undefined) return record;
-    throw new Refusal(
-      404,
-      `Tenant ${tenant} has no task "${id}": it was never enqueued, or its result has expired.`,
-    );
+    throw unknownTask(tenant, id);
   }
+}
+
+function unknownTask(tenant: string, id: string): Refusal {
+  return new Refusal(
+    404,
+    `Tenant ${tenant} has no task "${id}": it was never enqueued, or its result has expired.`,
+  );
 }
 
 class Refusal extends JobsError {

@@ -4,6 +4,8 @@ import type { RuleStatus } from '../rules/rules.js';
 
 export type AuditAction =
   | 'audit.sealed'
+  | 'backup.created'
+  | 'backup.restored'
   | 'campaign.daily_budget'
   | 'campaign.status'
   | 'circuit.closed'
@@ -16,6 +18,7 @@ export type AuditAction =
   | 'dead_letters.discarded'
   | 'dead_letters.read'
   | 'dead_letters.replayed'
+  | 'domain_events.republished'
   | 'failure.ignored'
   | 'failure.reopened'
   | 'failure.resolved'
@@ -76,6 +79,7 @@ export type AuditAction =
   | 'tenant.erased'
   | 'tenant.exported'
   | 'tenant.restored'
+  | 'topology.reconciled'
   | 'view.removed'
   | 'view.saved'
   | 'webhook.changed'
