@@ -45,8 +45,12 @@ export default defineConfig({
   resolve: { alias: packages.flatMap(sourcesOf) },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'services/*/src/**/*.test.ts', 'test/src/**/*.test.ts'],
-    // They need a container engine: npm run test:containers.
-    exclude: process.env['STRATUM_TEST_CONTAINERS'] ? [] : ['test/src/containers/**'],
+    exclude: [
+      // They need a container engine: npm run test:containers.
+      ...(process.env['STRATUM_TEST_CONTAINERS'] ? [] : ['test/src/containers/**']),
+      // They write files of the documentation: npm run pictures.
+      ...(process.env['STRATUM_PICTURES'] ? [] : ['test/src/pictures/**']),
+    ],
     globalSetup: ['test/src/harness/global-setup.ts'],
     // Loading the modules anew for each file would take half the time of most of them. No module keeps a state that a test could change.
     isolate: false,

@@ -13,8 +13,9 @@ export function tidyDocument<Document extends object>(document: Document): Docum
   return withoutUnusedSchemas(plain);
 }
 
-/** Zod writes out how a `date-time` looks, and which whole numbers JavaScript has. */
-function plainSchema(_key: string, value: unknown): unknown {
+/** Zod writes out how a `date-time` looks, and which whole numbers JavaScript has; Fastify names answers that have no description. */
+function plainSchema(key: string, value: unknown): unknown {
+  if (key === 'description' && value === 'Default Response') return 'Done, or what was asked for.';
   const { format, pattern, minimum, maximum } = asRecord(value);
   const known = [
     ...(format === 'date-time' && typeof pattern === 'string' ? ['pattern'] : []),

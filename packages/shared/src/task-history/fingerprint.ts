@@ -31,10 +31,13 @@ export function fingerprintOf(task: string, { type, message, stack }: TaskErrorR
 
 function framesOf(stack: string | null): string[] {
   if (stack === null) return [];
-  return stack
-    .slice(0, MAX_STACK)
-    .split('\n')
-    .filter((line) => /^\s+at /.test(line))
-    .slice(0, TOP_FRAMES)
-    .map((line) => line.trim().replaceAll(/:\d+/g, ''));
+  return (
+    stack
+      .slice(0, MAX_STACK)
+      .split('\n')
+      // Which of Node's own frames there are depends on what else the process did at that moment.
+      .filter((line) => /^\s+at /.test(line) && !line.includes('node:internal/'))
+      .slice(0, TOP_FRAMES)
+      .map((line) => line.trim().replaceAll(/:\d+/g, ''))
+  );
 }

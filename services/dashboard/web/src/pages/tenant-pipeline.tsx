@@ -204,13 +204,15 @@ function Accounts({
 }
 
 function Age({ account, now }: { account: PipelineAccount; now: number }): JSX.Element {
-  const { late, last_synced_at: at } = account;
+  const { status, late, last_synced_at: at } = account;
+  // Without access nothing is due, and nothing gets any newer.
+  const isOld = late || status === 'needs_reconnect';
   if (at === null) return <Badge icon="alert" look="retry" word="Never synced" />;
   return (
     <span title={at}>
       <Badge
-        icon={late ? 'alert' : 'success'}
-        look={late ? 'retry' : 'success'}
+        icon={isOld ? 'alert' : 'success'}
+        look={isOld ? 'retry' : 'success'}
         word={`${age(since(at, now))} old`}
       />
     </span>
