@@ -70,14 +70,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request.id, reply));
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] ?? '';
-    return sendProblem(
-      new ProblemError('not-found', options.describeUnknown(request.method, path)),
-      request.id,
-      reply,
-    );
+  const unknown = ({ method, url }: FastifyRequest): ProblemError =>
+    new ProblemError('not-found', options.describeUnknown(method, url.split('?')[0] ?? ''));
+  // At once: the handler would be asked only after the body has arrived.
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) throw unknown(request);
   });
+  app.setNotFoundHandler((request, reply) => sendProblem(unknown(request), request.id, reply));
   useBodyRelease(app);
   useJsonBodies(app, options.bodies);
   return app;
