@@ -3,12 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { findNatsServer } from '../embedded/find-nats-server.js';
 import { startNatsServer, type NatsServer } from '../embedded/nats-server.js';
 import { AckMultiplexer } from './ack-multiplexer.js';
 import { connectToNats } from './connect.js';
 import { KeyValue } from './key-value.js';
+import type { StreamMessage } from './stored-message.js';
 import { StreamAccess } from './stream-access.js';
 
 let server: NatsServer;
@@ -26,7 +28,10 @@ afterAll(async () => {
 });
 
 /** One bucket, as several processes see it. */
-async function openBucket(processes: number): Promise<KeyValue[]> {
+async function openBucket(
+  processes: number,
+  openStreams = (connection: NatsConnection): StreamAccess => new StreamAccess(connection),
+): Promise<KeyValue[]> {
   const bucket = `test-${randomBytes(6).toString('hex')}`;
   const connection = await connectToNats({ servers: server.url, name: 'key-value-test' });
   onTestFinished(() => connection.close());
@@ -42,7 +47,7 @@ async function openBucket(processes: number): Promise<KeyValue[]> {
     onTestFinished(() => publisher.close());
     return new KeyValue({
       publisher,
-      streams: new StreamAccess(connection),
+      streams: openStreams(connection),
       stream: `KV_${bucket}`,
       subjectOf: (key) => `$KV.${bucket}.${key}`,
     });
@@ -105,4 +110,26 @@ test('a key that others change again and again is given up, with its name and th
   });
   expect(tries).toBe(30);
   expect((await values?.get('key'))?.message.string()).toBe('other 29');
+});
+
+/** As a cluster whose leader refuses a second write before the first can be read. */
+class LateReads extends StreamAccess {
+  private reads = 0;
+
+  override newest(stream: string, filter: string): Promise<StreamMessage | undefined> {
+    return this.reads++ < 3 ? Promise.resolve(undefined) : super.newest(stream, filter);
+  }
+}
+
+test('of many that create a key one does, and the others learn its value, also while it cannot be read yet', async () => {
+  const writers = await openBucket(20, (connection) => new LateReads(connection));
+  const found = await Promise.all(
+    writers.map(async (values, index) => {
+      const { standing } = await values.create('key', String(index));
+      return standing === undefined ? { first: index } : { other: countOf(standing) };
+    }),
+  );
+  const [first, ...more] = found.flatMap((each) => each.first ?? []);
+  expect(more).toEqual([]);
+  expect(found.filter(({ other }) => other === first)).toHaveLength(19);
 });

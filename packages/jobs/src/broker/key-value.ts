@@ -64,6 +64,26 @@ export class KeyValue {
     return this.write(key, body, options);
   }
 
+  /**
+   * Stores the first value of a key. Returns its sequence, or the value that stands there already. A server of a cluster refuses what conflicts
+   * with a write that is still on its way, and so cannot be read: both are asked again until one of them is certain.
+   * @throws PublishError `publish_conflict` where neither is
+   */
+  async create(
+    key: string,
+    body: Body,
+    options: Omit<WriteOptions, 'expected'> = {},
+  ): Promise<{ sequence: number; standing?: undefined } | { standing: StoredValue }> {
+    for (let tries = 1; tries <= TRIES; tries++) {
+      const sequence = await this.write(key, body, { ...options, expected: 0 });
+      if (sequence !== undefined) return { sequence };
+      const standing = await this.get(key);
+      if (standing !== undefined) return { standing };
+      await pause(tries);
+    }
+    throw this.conflict(key);
+  }
+
   /** Leaves a marker in place of the value. Returns as `put` does. */
   delete(key: string, options: WriteOptions = {}): Promise<number | undefined> {
     return this.write(key, undefined, options);
@@ -82,7 +102,7 @@ export class KeyValue {
   ): Promise<number | undefined> {
     let last: Body | undefined;
     for (let tries = 0; tries < TRIES; tries++) {
-      if (tries > 1) await delay(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 ** tries));
+      if (tries > 1) await pause(tries);
       const stored = await this.get(key);
       // The previous write was stored, and only its confirmation was lost.
       if (isUnique && stored !== undefined && last !== undefined && isSame(stored.message.data, last))
@@ -94,8 +114,12 @@ export class KeyValue {
       const sequence = await this.write(key, last, { expected, ttlMs: replacement.ttlMs });
       if (sequence !== undefined) return sequence;
     }
+    throw this.conflict(key);
+  }
+
+  private conflict(key: string): PublishError {
     const subject = this.options.subjectOf(key);
-    throw new PublishError(
+    return new PublishError(
       'publish_conflict',
       `The key ${subject} was changed concurrently ${TRIES} times; try again.`,
       { details: { subject, tries: TRIES } },
@@ -120,6 +144,10 @@ export class KeyValue {
       throw error;
     }
   }
+}
+
+function pause(tries: number): Promise<void> {
+  return delay(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 ** tries));
 }
 
 function isSame(stored: Uint8Array, written: Body): boolean {

@@ -69,7 +69,7 @@ export class EventLog {
   /** `false` when an event of this id is kept already. @param ttlMs how long it is kept, in milliseconds */
   async store(topic: EventTopic, event: { id: string; payload: unknown }, ttlMs: number): Promise<boolean> {
     const key = this.parts.names.eventKey(topic, event.id);
-    return (await this.keys.put(key, JSON.stringify(event), { expected: 0, ttlMs })) !== undefined;
+    return (await this.keys.create(key, JSON.stringify(event), { ttlMs })).standing === undefined;
   }
 
   /** Number of events that are kept for the runs of a tenant. */

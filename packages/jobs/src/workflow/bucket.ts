@@ -72,6 +72,11 @@ export class WorkflowBucket {
     return this.values.put(key, body, { expected });
   }
 
+  /** Stores the first value of a key; see `KeyValue.create`. Returns what stands there already, or `undefined`. */
+  async create(key: string, body: string | Uint8Array): Promise<StoredValue | undefined> {
+    return (await this.values.create(key, body)).standing;
+  }
+
   /** Replaces the value by the result of `next`; see `KeyValue.change`. */
   change(
     key: string,

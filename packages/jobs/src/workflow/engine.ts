@@ -161,20 +161,19 @@ export class WorkflowEngine {
   private async take(run: Run, node: PlanNode): Promise<void> {
     const key = workflowKeys.entry(run.id, node.number);
     const begun = { enqueued_at: new Date().toISOString(), complete: false };
-    const [taken, state] = await Promise.all([
-      this.bucket.put(key, JSON.stringify(begun), 0),
+    const [standing, state] = await Promise.all([
+      this.bucket.create(key, JSON.stringify(begun)),
       this.states.read(run.id),
     ]);
     // A step that slips through during a cancellation is revoked by its worker.
     if (state?.state === 'REVOKED') return;
-    const standing = taken === undefined ? await this.bucket.get(key) : undefined;
     const entry = (standing && readEntry(standing.message)) ?? begun;
     if (entry.complete) return;
     const { steps, emptyGroups } = startsWith(node);
     const how = {
       enqueuedAt: new Date(entry.enqueued_at),
       results: new Results(this.ends, run),
-      time: taken === undefined ? 'again' : 'first',
+      time: standing === undefined ? 'first' : 'again',
     } as const;
     const unfit = await Promise.all(
       steps.map(async (step) => ({ step, record: await this.steps.enqueue(run, step, how) })),

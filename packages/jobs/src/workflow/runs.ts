@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { JobsError } from '../errors.js';
+import type { StoredValue } from '../broker/key-value.js';
 import { readJson } from '../values/read-json.js';
 import { traceParent, traceState } from '../values/trace-context.js';
 import { workflowKeys, type WorkflowBucket } from './bucket.js';
@@ -45,6 +46,8 @@ export interface Run {
   readonly sequence: number;
 }
 
+export type StoredManifest = Pick<Run, 'manifest' | 'sequence'>;
+
 /** Size limit of the cache, in nodes. */
 const KEPT_NODES = 100_000;
 /** An id can be reused once its workflow has expired. */
@@ -76,10 +79,22 @@ export class Runs {
     return loading;
   }
 
-  async manifest(id: string): Promise<{ manifest: Manifest; sequence: number } | undefined> {
+  async manifest(id: string): Promise<StoredManifest | undefined> {
     const stored = await this.bucket.get(workflowKeys.manifest(id));
-    const manifest = stored && manifestSchema.safeParse(readJson(stored.message)).data;
-    return manifest && { manifest, sequence: stored.sequence };
+    return stored && readManifest(stored);
+  }
+
+  /** Stores the manifest of a new workflow. Returns that of the workflow which has the id already. @throws JobsError `lookup_failed` */
+  async create(manifest: Manifest): Promise<StoredManifest | undefined> {
+    const { id } = manifest;
+    const standing = await this.bucket.create(workflowKeys.manifest(id), JSON.stringify(manifest));
+    if (standing === undefined) return undefined;
+    const other = readManifest(standing);
+    if (other !== undefined) return other;
+    throw new JobsError(
+      'lookup_failed',
+      `Under the id "${id}" something is stored that is no workflow. Choose another id.`,
+    );
   }
 
   private async read(id: string): Promise<Run | undefined> {
@@ -129,4 +144,9 @@ export class Runs {
 
 export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url');
+}
+
+function readManifest({ message, sequence }: StoredValue): StoredManifest | undefined {
+  const manifest = manifestSchema.safeParse(readJson(message)).data;
+  return manifest && { manifest, sequence };
 }

@@ -73,13 +73,11 @@ export class WorkflowStarter {
 
   /** Records that a published definition is invalid, under the id where its publisher looks for it. */
   async refuse(id: string, tenant: string | undefined, error: InvalidWorkflowError): Promise<void> {
-    const { bucket, states } = this.engine;
+    const { runs, states } = this.engine;
     await this.index({ id, owner: tenant ?? null });
     const manifest = { ...manifestOf(id, { tenant, owner: tenant }), definition: null, parts: 0, digest: '' };
-    if ((await bucket.put(workflowKeys.manifest(id), JSON.stringify(manifest), 0)) === undefined) {
-      const standing = await this.engine.runs.manifest(id);
-      if (standing?.manifest.digest !== '') return;
-    }
+    const standing = await runs.create(manifest);
+    if (standing !== undefined && standing.manifest.digest !== '') return;
     // A definition can have thousands of problems, and a state has to fit into a message.
     await states.refuse(manifest, { ...errorRecord(error, false), stack: null });
   }
@@ -95,7 +93,7 @@ export class WorkflowStarter {
 
   /** So that its tenant finds it. An entry for another tenant's workflow has no effect: lists look at the workflow's owner. */
   async index({ id, owner }: Pick<Manifest, 'id' | 'owner'>): Promise<void> {
-    if (owner !== null) await this.engine.bucket.put(workflowKeys.owner(owner, id), '{}', 0);
+    if (owner !== null) await this.engine.bucket.create(workflowKeys.owner(owner, id), '{}');
   }
 
   private async store(
@@ -116,12 +114,9 @@ export class WorkflowStarter {
     const standing = await runs.manifest(id);
     if (standing === undefined)
       await Promise.all([bucket.put(workflowKeys.active(id), '{}'), this.index(facts)]);
-    const isFirst =
-      standing === undefined &&
-      (await bucket.put(workflowKeys.manifest(id), JSON.stringify(manifest), 0)) !== undefined;
-    const first = isFirst ? manifest : (standing ?? (await runs.manifest(id)))?.manifest;
-    if (first === undefined)
-      throw new JobsError('lookup_failed', `The workflow "${id}" was removed while it was started.`);
+    const other = standing ?? (await runs.create(manifest));
+    const isFirst = other === undefined;
+    const first = other?.manifest ?? manifest;
     if (first.owner !== facts.owner) {
       throw new JobsError(
         'invalid_options',
@@ -136,10 +131,9 @@ export class WorkflowStarter {
     if (isFirst || (await this.isUnfinished(id))) {
       await Promise.all(
         Array.from({ length: parts }, (_, part) =>
-          bucket.put(
+          bucket.create(
             workflowKeys.part(id, part),
             bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES),
-            0,
           ),
         ),
       );

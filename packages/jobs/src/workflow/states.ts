@@ -17,13 +17,13 @@ export class WorkflowStates {
 
   async begin(manifest: Manifest): Promise<void> {
     const { id } = manifest;
-    await this.bucket.put(workflowKeys.state(id), JSON.stringify(beginning(manifest)), 0);
+    await this.bucket.create(workflowKeys.state(id), JSON.stringify(beginning(manifest)));
   }
 
   /** An invalid definition, whose publisher learns of it only in this way. */
   async refuse(manifest: Manifest, error: TaskErrorRecord): Promise<void> {
     const state = ended({ ...beginning(manifest), state: 'FAILURE', error });
-    await this.bucket.put(workflowKeys.state(manifest.id), JSON.stringify(state), 0);
+    await this.bucket.create(workflowKeys.state(manifest.id), JSON.stringify(state));
   }
 
   /** All steps have succeeded. */
