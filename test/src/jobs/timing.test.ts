@@ -45,7 +45,7 @@ describe('delayed tasks', () => {
       add,
       Array.from({ length: 10 * concurrency }, () => ({
         payload: { a: 1, b: 1 },
-        options: { delayMs: 250 },
+        options: { delayMs: 1_500 },
       })),
     );
     const { id } = await client.enqueue(add, { a: 2, b: 2 });
