@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { startNatsServer } from '@stratum/jobs/embedded';
+import { isApiError, ServerCode } from '@stratum/jobs/internal';
 import { startCluster } from '../harness/cluster.js';
 import { connectPatiently } from './environment.js';
 
@@ -33,6 +34,9 @@ const DOWN_MS = 500;
 const DOWN_IN_CLUSTER_MS = 2_000;
 /** Longest time that a server hangs or is cut off. */
 const AWAY_MS = 3_000;
+/** Longest time that a cluster under faults leaves a request unanswered. */
+const PATIENCE_MS = 60_000;
+const PAUSE_MS = 200;
 const NEIGHBOUR = 'NEIGHBOUR';
 const NEIGHBOUR_BYTES = 1_000_000;
 
@@ -71,8 +75,10 @@ export async function startBroker({
   const fill = async (random: () => number): Promise<void> => {
     const connection = await connectPatiently(server.url, 'crash-neighbour');
     try {
-      const { streams } = await jetstreamManager(connection);
-      await streams.add({ name: NEIGHBOUR, subjects: [NEIGHBOUR], storage: StorageType.File });
+      const { streams } = await patiently(() => jetstreamManager(connection));
+      await patiently(() =>
+        streams.add({ name: NEIGHBOUR, subjects: [NEIGHBOUR], storage: StorageType.File }),
+      );
       const broker = jetstream(connection);
       // Until the server refuses one.
       const isTaken = (): Promise<boolean> =>
@@ -82,7 +88,7 @@ export async function startBroker({
         );
       while (await isTaken());
       await delay(random() * AWAY_MS);
-      await streams.delete(NEIGHBOUR);
+      await patiently(() => streams.delete(NEIGHBOUR).catch(unlessMissing));
     } finally {
       await connection.close();
     }
@@ -101,4 +107,22 @@ export async function startBroker({
     fill: (random) => inTurn(fill, random),
     stop: () => server.stop(),
   };
+}
+
+/** A cluster that elects a leader, or is full, answers later. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await delay(PAUSE_MS);
+    }
+  }
+}
+
+/** An earlier request has removed it, and only its answer was lost. */
+function unlessMissing(error: unknown): void {
+  if (!isApiError(error, ServerCode.StreamNotFound)) throw error;
 }
