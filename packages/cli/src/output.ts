@@ -9,6 +9,11 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, undefined, 2));
 }
 
+/** `1 task`, `2 tasks`. */
+export function counted(n: number, noun: string, plural = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : plural}`;
+}
+
 /**
  * A column that is truncated where the table is wider than the terminal.
  * @param least where fewer columns than these remain of it, it is left out

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { namesFor } from '@stratum/jobs';
 import { loadConfiguration, QUEUES, TENANT_TASKS } from '@stratum/shared';
 import { typed } from '../frame/invocation.js';
-import { printJson } from '../output.js';
+import { counted, printJson } from '../output.js';
 import { accountFiles, withTables } from '../rights/account-files.js';
 import { PRODUCERS_FILE, readProducers } from '../rights/producers.js';
 
@@ -38,7 +38,7 @@ export async function writeAccounts({ folder, prefix, check, json }: AccountOpti
   }
   if (json) printJson({ folder, written: check ? [] : outdated, removed: check ? [] : surplus });
   else if (check) console.log(`All ${files.size} files in ${folder} are up to date.`);
-  else console.log(`Wrote ${outdated.length} and removed ${surplus.length} files in ${folder}.`);
+  else console.log(`Wrote ${counted(outdated.length, 'file')} and removed ${surplus.length} in ${folder}.`);
 }
 
 async function producerFiles(folder: string): Promise<string[]> {

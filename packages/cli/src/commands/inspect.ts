@@ -1,7 +1,7 @@
 import type { InspectVerb, WorkerReply, WorkerView } from '@stratum/jobs';
 import { withClient } from '../client-session.js';
 import { typed } from '../frame/invocation.js';
-import { optional, printJson, printTable, styled } from '../output.js';
+import { counted, optional, printJson, printTable, styled } from '../output.js';
 
 export async function inspect(
   what: InspectVerb,
@@ -55,8 +55,7 @@ function printReplies(replies: readonly WorkerReply[]): void {
   const rows = replies.flatMap(({ worker, reply }) =>
     (Array.isArray(reply) ? (reply as unknown[]) : [reply]).map((part) => ({ worker, part })),
   );
-  if (rows.length === 0)
-    console.log(`None on ${replies.length} ${replies.length === 1 ? 'worker' : 'workers'}.`);
+  if (rows.length === 0) console.log(`None on ${counted(replies.length, 'worker')}.`);
   else if (rows.every(({ part }) => isRecord(part)))
     printRecords(rows.map(({ worker, part }) => ({ ...Object(part), worker })));
   else for (const { worker, part } of rows) console.log(`${styled('bold', worker)}  ${text(part)}`);

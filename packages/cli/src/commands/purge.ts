@@ -1,6 +1,6 @@
 import { withClient } from '../client-session.js';
 import { confirm } from '../confirm.js';
-import { printJson } from '../output.js';
+import { counted, printJson } from '../output.js';
 import { requireQueue } from '../queue-lookup.js';
 
 interface PurgeOptions {
@@ -21,12 +21,12 @@ export async function purge(queue: string | undefined, { yes, force, json }: Pur
     for (const name of queues) purged[name] = await client.purge(name);
     if (queue !== undefined) {
       if (json) printJson({ queue, purged: purged[queue] });
-      else console.log(`Purged ${purged[queue]} tasks.`);
+      else console.log(`Purged ${counted(purged[queue] ?? 0, 'task')}.`);
       return;
     }
     const total = Object.values(purged).reduce((sum, count) => sum + count, 0);
     if (json) printJson({ purged: total, queues: purged });
-    else console.log(`Purged ${total} tasks of ${queues.length} queues.`);
+    else console.log(`Purged ${counted(total, 'task')} of ${counted(queues.length, 'queue')}.`);
   });
 }
 

@@ -90,7 +90,7 @@ export async function backfill(name: string, options: BackfillOptions): Promise<
   );
   if (json) printJson(ticks);
   else if (ticks.length === 0) console.log('The entry has no tick in that range.');
-  else console.log(`${ticks.length} runs follow.`);
+  else console.log(ticks.length === 1 ? 'One run follows.' : `${ticks.length} runs follow.`);
 }
 
 export async function remove(name: string, { json }: JsonOption): Promise<void> {

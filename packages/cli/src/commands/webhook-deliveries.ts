@@ -7,7 +7,7 @@ import {
   type InboundDelivery,
   type InboundDeliveryState,
 } from '@stratum/shared/webhooks';
-import { ago, flexible, printJson, printTable } from '../output.js';
+import { ago, counted, flexible, printJson, printTable } from '../output.js';
 import { asTenant, keyRing, type TenantOptions } from '../tenant-session.js';
 import { subject, unknownEndpoint } from './webhook-endpoints.js';
 
@@ -75,7 +75,7 @@ export async function replay(
   if (json) printJson({ replayed: ids });
   else
     console.log(
-      `Replaying ${ids.length} deliveries.${ids.length === MAX_REPLAYS ? ' More may match: run the command again.' : ''}`,
+      `Replaying ${counted(ids.length, 'delivery', 'deliveries')}.${ids.length === MAX_REPLAYS ? ' More may match: run the command again.' : ''}`,
     );
 }
 

@@ -140,7 +140,7 @@ function newLetters({ signals }: Facts, failing: readonly FailureFacts[]): Probl
     {
       code: 'new_dead_letters',
       title: `${count(total, 'task')} ${total === 1 ? 'has' : 'have'} become ${total === 1 ? 'a dead letter' : 'dead letters'} in the last 15 minutes.`,
-      evidence: `Of ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more tasks` : ''}.`,
+      evidence: `Of ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${count(names.length - 3, 'more task')}` : ''}.`,
       remedy: 'Read why, then replay or discard them: stratum dead list',
       link: 'failures',
     },

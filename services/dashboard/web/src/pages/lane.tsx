@@ -64,5 +64,5 @@ export const REASONS: Readonly<Record<'down' | 'overlap', string>> = {
 
 function summary(past: readonly PastTick[], upcoming: readonly string[]): string {
   const failed = past.filter(({ state }) => state === 'FAILURE').length;
-  return `${past.length} runs, ${failed} failed, ${upcoming.length} expected`;
+  return `${past.length} ${past.length === 1 ? 'run' : 'runs'}, ${failed} failed, ${upcoming.length} expected`;
 }
