@@ -21,7 +21,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { waitFor } from '../harness/index.js';
+import { tcpProxy, waitFor } from '../harness/index.js';
 import { ManualClock } from './manual-clock.js';
 
 const RESTARTS = 10;
@@ -33,6 +33,10 @@ const UNLIMITED_WITHIN_MS = 300;
 
 const limited = defineTask({ name: 'limited', queue: 'work', input: z.object({}), output: z.object({}) });
 const endless = defineTask({ name: 'endless', queue: 'work', input: z.object({}), output: z.object({}) });
+const endlessHandler = handleTask(
+  endless,
+  (_payload, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)),
+);
 const tick = defineTask({
   name: 'tick',
   queue: 'work',
@@ -68,10 +72,7 @@ async function openFollowers(): Promise<Followers> {
     concurrency: 20,
     handlers: [
       handleTask(limited, () => ({})),
-      handleTask(
-        endless,
-        (_payload, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)),
-      ),
+      endlessHandler,
       handleTask(tick, ({ entry, edition }) => {
         ran.set(entry, { edition, count: (ran.get(entry)?.count ?? 0) + 1 });
         return {};
@@ -195,4 +196,47 @@ test('a bucket that is restored under running processes is followed, and keys th
     WITHIN_MS,
   );
   expect(await followers.client.control.rateLimits()).toEqual([]);
+});
+
+test('a worker that comes back starts nothing before it knows what has changed meanwhile', async () => {
+  const followers = await openFollowers();
+  const { server, topology, client } = followers;
+  await followers.worker.stop();
+  const proxy = await tcpProxy(server.url);
+  const connection = await connectToNats({ servers: proxy.url, name: 'follow-apart' });
+  let started = 0;
+  const worker = createWorker({
+    connection,
+    topology,
+    queues: ['work'],
+    concurrency: 4,
+    handlers: [
+      handleTask(limited, () => {
+        started++;
+        return {};
+      }),
+      endlessHandler,
+    ],
+    logger: pino({ level: 'silent' }),
+  });
+  worker.start();
+  onTestFinished(async () => {
+    await worker.stop();
+    await connection.close();
+  });
+  await client.result((await client.enqueue(limited, {})).id);
+  // Nobody listens there.
+  proxy.redirect('nats://127.0.0.1:1');
+  await client.control.setRateLimit('limited', { limit: 1, perMs: 86_400_000 });
+  const tasks = await client.enqueueMany(
+    limited,
+    Array.from({ length: 10 }, () => ({ payload: {} })),
+  );
+  // On the way back there is time enough for tasks to overtake the limit.
+  proxy.slow(100);
+  proxy.redirect(server.url);
+  await Promise.any(tasks.map(({ id }) => client.result(id)));
+  // It came after the others, so that they have been taken, too.
+  await hearsRevocation({ ...followers, worker });
+  expect(started).toBe(2);
 });

@@ -24,6 +24,8 @@ export interface StreamFollowerOptions {
   filters: readonly string[];
   /** The newest message of a subject; `undefined` when the stream no longer holds one. */
   onChange: (subject: string, message: JsMsg | undefined) => void;
+  /** Called when `isCurrent` has changed. */
+  onCurrent?: (isCurrent: boolean) => void;
   logger: Logger;
 }
 
@@ -41,10 +43,16 @@ export class StreamFollower {
   private known = new Map<string, string>();
   private readonly stopped = new AbortController();
   private running: Promise<void> | undefined;
+  private current = false;
   private announce: () => void = () => undefined;
   private readonly caughtUp = new Promise<void>((resolve) => (this.announce = resolve));
 
   constructor(private readonly options: StreamFollowerOptions) {}
+
+  /** Whether all that was stored when it was opened, or opened anew, has been reported. */
+  get isCurrent(): boolean {
+    return this.current;
+  }
 
   /** Resolves once what is stored has been reported, or the follower has ended. Retries while the broker is unreachable. Idempotent. */
   async start(): Promise<void> {
@@ -81,7 +89,10 @@ export class StreamFollower {
   private async follow(ended: AbortSignal): Promise<void> {
     const { connection, stream, filters } = this.options;
     const over = new AbortController();
-    const end = (): void => over.abort();
+    const end = (): void => {
+      this.becomes(false);
+      over.abort();
+    };
     ended.addEventListener('abort', end);
     const ignoreReconnects = eventsOf(connection).onReconnect(end);
     let consumer: Consumer | undefined;
@@ -107,7 +118,7 @@ export class StreamFollower {
       if (!over.signal.aborted) this.finish(reading);
       await untilAborted(over.signal);
     } finally {
-      over.abort();
+      end();
       ended.removeEventListener('abort', end);
       ignoreReconnects();
       void messages?.close();
@@ -133,6 +144,13 @@ export class StreamFollower {
     }
     reading.forget();
     this.announce();
+    this.becomes(true);
+  }
+
+  private becomes(isCurrent: boolean): void {
+    if (isCurrent === this.current) return;
+    this.current = isCurrent;
+    this.options.onCurrent?.(isCurrent);
   }
 
   private report(subject: string, message: JsMsg | undefined): void {

@@ -18,6 +18,9 @@ import {
 } from './entries.js';
 import { Revocations, type RevocableTask } from './revocations.js';
 
+/** So long no task starts after a reconnect because changes may be unknown; then the worker goes on with what it knows, in milliseconds. */
+const UNINFORMED_AT_MOST_MS = 10_000;
+
 export class ControlWatch {
   private readonly revocations = new Revocations();
   private readonly rates = new Map<string, RateLimit>();
@@ -27,19 +30,25 @@ export class ControlWatch {
   /** The newest time that the broker has stamped, milliseconds since 1970: clocks of other machines do not matter. */
   private brokerTime = 0;
   private readonly follower: StreamFollower;
+  private readonly logger: Logger;
+  private readonly on: ControlListeners;
+  private uninformed: NodeJS.Timeout | undefined;
+  private hasGivenUp = false;
 
   constructor(
     connection: NatsConnection,
     private readonly names: Names,
     logger: Logger,
-    /** Called after a revocation: the worker checks its running tasks. */
-    private readonly onRevoke: () => void,
+    listeners: ControlListeners,
   ) {
+    this.logger = logger;
+    this.on = listeners;
     this.follower = new StreamFollower({
       connection,
       stream: names.controlStream,
       filters: [names.controlKeyFilter],
       onChange: (subject, message) => this.apply(subject, message),
+      onCurrent: (isCurrent) => this.followed(isCurrent),
       logger,
     });
   }
@@ -49,8 +58,33 @@ export class ControlWatch {
     return this.follower.start();
   }
 
-  stop(): Promise<void> {
-    return this.follower.stop();
+  async stop(): Promise<void> {
+    await this.follower.stop();
+    clearTimeout(this.uninformed);
+  }
+
+  /**
+   * Whether the limits and revocations of now are known. After a reconnect they are read anew: what has changed meanwhile counts for the
+   * first task that starts.
+   */
+  get isInformed(): boolean {
+    return this.follower.isCurrent || this.hasGivenUp;
+  }
+
+  private followed(isCurrent: boolean): void {
+    clearTimeout(this.uninformed);
+    this.hasGivenUp = false;
+    if (isCurrent) this.on.informed();
+    else this.uninformed = setTimeout(() => this.giveUp(), UNINFORMED_AT_MOST_MS).unref();
+  }
+
+  private giveUp(): void {
+    this.hasGivenUp = true;
+    this.logger.warn(
+      {},
+      'changes of limits and revocations cannot be read; tasks start by those that are known',
+    );
+    this.on.informed();
   }
 
   /** `undefined` when it is not revoked. */
@@ -97,7 +131,7 @@ export class ControlWatch {
     const [kind] = key.split('.');
     if (kind === 'revoke') {
       this.revocations.apply(key, message);
-      if (message !== undefined) this.onRevoke();
+      if (message !== undefined) this.on.revoked();
     } else if (kind === 'rate') this.applyRate(key, message);
     else if (kind === 'limit') this.applyKeyLimit(key, message);
     else if (kind === 'circuit') this.applyCircuit(key, message);
@@ -142,6 +176,13 @@ export class ControlWatch {
     const since = this.brokerTime - OFFLINE_AFTER_MS;
     for (const [peer, { seenAt: last }] of this.peers) if (last < since) this.peers.delete(peer);
   }
+}
+
+export interface ControlListeners {
+  /** After a revocation: the worker checks its running tasks. */
+  revoked: () => void;
+  /** Tasks may start again. */
+  informed: () => void;
 }
 
 /** Another worker, or this one, as its last heartbeat says. */

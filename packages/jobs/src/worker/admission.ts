@@ -36,6 +36,8 @@ export interface AdmissionParts {
   isCongested: () => boolean;
   /** What the handlers depend on can be used. */
   isReady: () => boolean;
+  /** The limits and revocations of now are known. */
+  isInformed: () => boolean;
   run: (delivery: Delivery) => void;
   /** Puts the task off by this time, in milliseconds. */
   postpone: (delivery: Delivery, delayMs: number, hold?: Hold) => void;
@@ -109,7 +111,7 @@ export class Admission {
 
   /** Messages that can be taken on now. */
   get room(): number {
-    if (!this.takes || this.parts.isCongested()) return 0;
+    if (!this.takes || !this.parts.isInformed() || this.parts.isCongested()) return 0;
     const occupied = this.turns.occupied + (this.keyLimits?.occupied ?? 0) + (this.breakers?.occupied ?? 0);
     return this.capacity - this.parts.runningCount() - this.backlog.size - occupied;
   }
@@ -183,6 +185,12 @@ export class Admission {
     this.parts.onRoom();
   }
 
+  /** What is held starts by the limits that were read. */
+  informed(): void {
+    this.startReady();
+    this.parts.onRoom();
+  }
+
   /** An attempt has ended. */
   slotFreed(delivery: Delivery): void {
     this.keyLimits?.ended(delivery);
@@ -209,6 +217,6 @@ export class Admission {
 
   private get hasFreeSlot(): boolean {
     const kept = this.turns.keptSlots + (this.keyLimits?.keptSlots ?? 0);
-    return this.takes && this.parts.runningCount() + kept < this.slots;
+    return this.takes && this.parts.isInformed() && this.parts.runningCount() + kept < this.slots;
   }
 }

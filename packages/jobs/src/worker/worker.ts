@@ -126,7 +126,10 @@ class TaskWorker implements Worker {
     const middleware = resolveMiddleware({ ...options, logger: this.logger });
     this.readiness = new Readiness(readiness, this.logger, () => this.admission.readinessChanged());
     const producer = createProducer({ resources, contracts, middleware });
-    this.control = new ControlWatch(connection, names, this.logger, () => this.runner.revoke());
+    this.control = new ControlWatch(connection, names, this.logger, {
+      revoked: () => this.runner.revoke(),
+      informed: () => this.admission.informed(),
+    });
     const breakers = breakersOf({
       registry,
       resources,
@@ -189,6 +192,7 @@ class TaskWorker implements Worker {
       runningCount: () => this.runner.count,
       isCongested: () => events.congested,
       isReady: () => this.readiness.isReady,
+      isInformed: () => this.control.isInformed,
       run: (delivery) => {
         this.ticker.wake();
         void this.runner.run(delivery);
