@@ -40,6 +40,10 @@ function withoutUnusedSchemas<Document extends object>(document: Document): Docu
     }
   };
   follow(paths ?? {});
-  const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
+  // By name, whatever has been loaded first.
+  const names = Object.keys(schemas)
+    .filter((name) => used.has(name))
+    .toSorted();
+  const kept = Object.fromEntries(names.map((name) => [name, schemas[name]]));
   return { ...document, components: { ...parts, schemas: kept } };
 }
