@@ -86,6 +86,11 @@ export function run(program, args, { env = process.env, onOutput } = {}) {
   });
 }
 
+/** Runs tests, and returns the exit code. @param tests files, folders and options of vitest */
+export function runTests(tests) {
+  return run(join(ROOT, 'node_modules/.bin/vitest'), ['run', '--root', ROOT, ...tests]);
+}
+
 // In a terminal the children get Ctrl-C themselves; this process stays until they have ended. Other signals are passed on.
 process.on('SIGINT', () => undefined);
 for (const signal of ['SIGTERM', 'SIGHUP']) {

@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fail, prepare, ROOT, run } from './bootstrap.mjs';
+import { fail, prepare, ROOT, run, runTests } from './bootstrap.mjs';
 
 const ENGINE = join(ROOT, 'deploy/offline/engine.sh');
 const SUITES = ['test/src/containers', 'test/src/jobs/tasks.test.ts', 'test/src/jobs/dead-letters.test.ts'];
@@ -32,10 +32,7 @@ if (process.env['STRATUM_IN_ENGINE'] === undefined) {
     // Its image comes from a registry. The containers are removed at the end of the run.
     TESTCONTAINERS_RYUK_DISABLED: 'true',
   });
-  process.exitCode = await run(join(ROOT, 'node_modules/.bin/vitest'), [
-    'run',
-    ...(given.length > 0 ? given : SUITES),
-  ]);
+  process.exitCode = await runTests(given.length > 0 ? given : SUITES);
 }
 
 /** The images by the names of their settings: from a registry, or made of this machine's programs. */

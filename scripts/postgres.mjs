@@ -3,8 +3,8 @@
  * Without a version, each that the platform supports. Further arguments go to vitest instead of the list of suites.
  */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { fail, prepare, ROOT, run } from './bootstrap.mjs';
+import { join } from 'node:path';
+import { fail, prepare, ROOT, run, runTests } from './bootstrap.mjs';
 
 /** The newest of each version that npm has; the tests otherwise run on 18. */
 const RELEASES = {
@@ -39,7 +39,7 @@ for (const version of versions.length > 0 ? versions : Object.keys(RELEASES)) {
   console.log(`\nPostgreSQL ${RELEASES[version]}`);
   process.env['STRATUM_TEST_POSTGRES'] = await programs(version);
   const suites = files.length > 0 ? files : SUITES;
-  const code = await run(resolve(ROOT, 'node_modules/.bin/vitest'), ['run', ...suites]);
+  const code = await runTests(suites);
   if (code !== 0) failed = code;
 }
 process.exitCode = failed;

@@ -30,19 +30,15 @@ export class ControlWatch {
   /** The newest time that the broker has stamped, milliseconds since 1970: clocks of other machines do not matter. */
   private brokerTime = 0;
   private readonly follower: StreamFollower;
-  private readonly logger: Logger;
-  private readonly on: ControlListeners;
   private uninformed: NodeJS.Timeout | undefined;
   private hasGivenUp = false;
 
   constructor(
     connection: NatsConnection,
     private readonly names: Names,
-    logger: Logger,
-    listeners: ControlListeners,
+    private readonly logger: Logger,
+    private readonly on: ControlListeners,
   ) {
-    this.logger = logger;
-    this.on = listeners;
     this.follower = new StreamFollower({
       connection,
       stream: names.controlStream,

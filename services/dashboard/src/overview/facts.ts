@@ -94,18 +94,19 @@ export interface Facts {
   signals: Signals;
 }
 
+/** The worst first: a worker that is gone explains a queue without one, and either explains tasks that wait. */
 export const PROBLEM_CODES = [
   'database_silent',
   'broker_silent',
   'not_sampled',
   'history_behind',
   'broker_slow',
-  'no_scheduler',
   'worker_unreachable',
   'worker_blocked',
   'paused_with_backlog',
   'no_worker',
   'no_worker_for_task',
+  'no_scheduler',
   'circuit_open',
   'rate_limited',
   'key_limited',

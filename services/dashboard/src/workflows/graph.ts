@@ -1,18 +1,8 @@
 /** A workflow as the page draws it: steps, what they are part of, and large groups by the states of their members. */
-import type { WorkflowNode } from '@stratum/jobs';
+import { TASK_STATES, type WorkflowNode } from '@stratum/jobs';
 import { z } from 'zod';
 
-const STATE_ORDER = [
-  'WAITING',
-  'PENDING',
-  'SCHEDULED',
-  'STARTED',
-  'RETRY',
-  'SUCCESS',
-  'FAILURE',
-  'REVOKED',
-  'EXPIRED',
-] as const satisfies readonly WorkflowNode['state'][];
+const STATE_ORDER = ['WAITING', ...TASK_STATES] as const;
 export const nodeState = z.enum(STATE_ORDER);
 export type NodeState = z.output<typeof nodeState>;
 
